@@ -1,0 +1,236 @@
+//! From a recipe's files to examples.
+
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::columns::{Row, Wanted, read};
+use super::labels::Labels;
+use super::left_out::LeftOut;
+use super::quote::{one_line, place};
+use super::tokenizer::Tokenizer;
+use crate::error::{Error, Result};
+use crate::permutation::{Permutation, derive_key};
+use crate::recipe::{BadRows, Data, Recipe, TooLong, Validation};
+
+/// Rows that are tokenized between two reports of progress.
+const CHUNK: usize = 512;
+
+/// A tokenized row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Example {
+    /// Token ids, special tokens included.
+    pub tokens: Vec<u32>,
+    /// Place of its label among the logits.
+    pub label: usize,
+}
+
+/// Examples in the order of their file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dataset {
+    /// The examples.
+    pub examples: Vec<Example>,
+    /// What of the file is missing here.
+    pub left_out: LeftOut,
+}
+
+/// All that a run learns from and is measured on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prepared {
+    /// What it learns from.
+    pub train: Dataset,
+    /// What it is measured on.
+    pub validation: Dataset,
+    /// Labels in the order of the logits.
+    pub labels: Vec<String>,
+}
+
+/// Reads, labels, splits and tokenizes what the recipe names. `progress` hears what is being done, and how much of it
+/// where that is known.
+///
+/// # Errors
+/// Refuses files that cannot be used, and settings that leave nothing to train or validate on.
+pub fn prepare(
+    recipe: &Recipe,
+    tokenizer: &Tokenizer,
+    progress: &mut dyn FnMut(&str, Option<f32>),
+) -> Result<Prepared> {
+    let data = &recipe.data;
+    if data.max_length <= tokenizer.special_tokens() {
+        return Err(Error::refused(format!(
+            "data.max_length = {} leaves no room beside the tokenizer's {} special tokens; raise it",
+            data.max_length,
+            tokenizer.special_tokens()
+        )));
+    }
+    if data.train.as_os_str().is_empty() {
+        return Err(Error::refused("the recipe names no training rows; set data.train to a file"));
+    }
+    let given = match recipe.task.labels.as_slice() {
+        [] => None,
+        names => Some(Labels::new(names.to_vec(), "task.labels")?),
+    };
+    let mut train = read_rows(&data.train, data, given.as_ref(), progress)?;
+    let labels = match given {
+        Some(labels) => labels,
+        None => Labels::new(Labels::sorted(train.good.iter().map(|row| row.label.as_str())), &place(&data.train))?,
+    };
+    let validation = match &data.validation {
+        Validation::File(path) => read_rows(path, data, Some(&labels), progress)?,
+        Validation::Share(share) => split(&mut train, *share, recipe.train.seed)?,
+    };
+    let train = tokenize_rows(train, data, &labels, tokenizer, progress)?;
+    let validation = tokenize_rows(validation, data, &labels, tokenizer, progress)?;
+    Ok(Prepared { train, validation, labels: labels.into_names() })
+}
+
+/// Good rows of a file.
+struct Rows<'a> {
+    path: &'a Path,
+    good: Vec<Row>,
+    left_out: LeftOut,
+}
+
+fn read_rows<'a>(
+    path: &'a Path,
+    data: &Data,
+    labels: Option<&Labels>,
+    progress: &mut dyn FnMut(&str, Option<f32>),
+) -> Result<Rows<'a>> {
+    let file = one_line(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
+    progress(&format!("reading {file}"), None);
+    let mut left_out = LeftOut { file, max_length: data.max_length, ..LeftOut::default() };
+    let mut rows = Vec::new();
+    let wanted = Wanted { text: &data.text, label: Some(&data.label), template: &data.template };
+    read(path, wanted, &mut |line, row| {
+        left_out.rows += 1;
+        let known = |row: Row| labels.map_or(Ok(0), |labels| labels.place(&row.label)).map(|_| row);
+        match row.and_then(known) {
+            Ok(row) => rows.push(row),
+            Err(why) => refuse_or_note(path, data, &mut left_out, line, why)?,
+        }
+        Ok(())
+    })?;
+    if left_out.rows == 0 {
+        return Err(Error::refused(format!("{} holds no rows; give a file with some", place(path))));
+    }
+    if rows.is_empty() {
+        return Err(no_good_row(path, &left_out));
+    }
+    Ok(Rows { path, good: rows, left_out })
+}
+
+fn refuse_or_note(path: &Path, data: &Data, left_out: &mut LeftOut, line: usize, why: String) -> Result<()> {
+    if data.bad_rows == BadRows::Fail {
+        return Err(Error::refused(format!(
+            "{}, line {line} {why}; mend the row, or leave such rows out with data.bad_rows = \"report\"",
+            place(path)
+        )));
+    }
+    left_out.add_bad(line, why);
+    Ok(())
+}
+
+fn no_good_row(path: &Path, left_out: &LeftOut) -> Error {
+    let first = left_out.first_bad.first().map(|bad| format!(" (line {} {})", bad.line, bad.why)).unwrap_or_default();
+    let all = if left_out.rows == 1 { "the only row".into() } else { format!("each of the {} rows", left_out.rows) };
+    Error::refused(format!(
+        "{all} of {} is bad{first}; mend the file, or set data.text, data.label, data.template and task.labels to fit it",
+        place(path)
+    ))
+}
+
+/// Takes the validation rows out of the training rows.
+fn split<'a>(train: &mut Rows<'a>, share: f64, seed: u64) -> Result<Rows<'a>> {
+    let rows = train.good.len();
+    if rows < 2 {
+        return Err(Error::refused(format!(
+            "{} has one good row, too few to take validation rows from; set data.validation to a file",
+            place(train.path)
+        )));
+    }
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "clamped, and rows are below 2^53"
+    )]
+    let wanted = ((rows as f64 * share).round() as usize).clamp(1, rows - 1);
+    let order = Permutation::new(derive_key(seed, "validation", ""), rows as u64);
+    let (mut kept, mut taken) = (Vec::new(), Vec::new());
+    for (at, row) in std::mem::take(&mut train.good).into_iter().enumerate() {
+        if order.rank_of(at as u64) < wanted as u64 { taken.push(row) } else { kept.push(row) }
+    }
+    let left_out = LeftOut {
+        file: train.left_out.file.clone(),
+        rows: taken.len(),
+        max_length: train.left_out.max_length,
+        ..LeftOut::default()
+    };
+    train.left_out.rows -= taken.len();
+    train.good = kept;
+    Ok(Rows { path: train.path, good: taken, left_out })
+}
+
+fn tokenize_rows(
+    rows: Rows<'_>,
+    data: &Data,
+    labels: &Labels,
+    tokenizer: &Tokenizer,
+    progress: &mut dyn FnMut(&str, Option<f32>),
+) -> Result<Dataset> {
+    let Rows { path, good: rows, mut left_out } = rows;
+    let what = format!("tokenizing {}", left_out.file);
+    let mut examples = Vec::with_capacity(rows.len());
+    let mut shortest = usize::MAX;
+    for (chunk, part) in rows.chunks(CHUNK).enumerate() {
+        #[expect(clippy::cast_precision_loss, reason = "for a progress bar")]
+        progress(&what, Some((chunk * CHUNK) as f32 / rows.len() as f32));
+        let outcomes: Vec<_> = part.par_iter().map(|row| encode(row, data, labels, tokenizer)).collect();
+        for (row, outcome) in part.iter().zip(outcomes) {
+            match outcome {
+                Ok((example, cut)) if example.tokens.len() <= data.max_length => {
+                    left_out.truncated += usize::from(cut);
+                    examples.push(example);
+                }
+                Ok((example, _)) => {
+                    left_out.too_long += 1;
+                    shortest = shortest.min(example.tokens.len());
+                }
+                Err(why) => refuse_or_note(path, data, &mut left_out, row.line, why)?,
+            }
+        }
+    }
+    if examples.is_empty() && left_out.too_long > 0 {
+        return Err(Error::refused(format!(
+            "every row of {} is longer than data.max_length = {} tokens, the shortest has {shortest}; raise it, or set \
+             data.too_long = \"truncate\"",
+            place(path),
+            data.max_length
+        )));
+    }
+    if examples.is_empty() {
+        return Err(no_good_row(path, &left_out));
+    }
+    Ok(Dataset { examples, left_out })
+}
+
+fn encode(
+    row: &Row,
+    data: &Data,
+    labels: &Labels,
+    tokenizer: &Tokenizer,
+) -> std::result::Result<(Example, bool), String> {
+    let outcome = match data.too_long {
+        TooLong::Drop => tokenizer.encode(&row.text).map(|tokens| (tokens, false)),
+        TooLong::Truncate => tokenizer.encode_within(&row.text, data.max_length),
+    };
+    let (tokens, cut) = outcome.map_err(|error| format!("cannot be tokenized: {}", error.message()))?;
+    if tokens.is_empty() {
+        return Err("has a text without a single token".into());
+    }
+    Ok((Example { tokens, label: labels.place(&row.label)? }, cut))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,180 @@
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use super::super::tokenizer::tests::small_tokenizer;
+use super::super::{read_for_evaluation, read_for_prediction, tokenize};
+use super::*;
+
+struct Files {
+    folder: TempDir,
+    recipe: Recipe,
+}
+
+impl Files {
+    fn new(train: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recipe = Recipe::default();
+        recipe.data.train = folder.path().join("train.jsonl");
+        recipe.data.validation = Validation::Share(0.25);
+        recipe.data.max_length = 6;
+        std::fs::write(&recipe.data.train, train).unwrap();
+        Self { folder, recipe }
+    }
+
+    fn with_validation(train: &str, validation: &str) -> Self {
+        let mut files = Self::new(train);
+        let path = files.write("valid.jsonl", validation);
+        files.recipe.data.validation = Validation::File(path);
+        files
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    fn prepare(&self) -> Result<Prepared> {
+        prepare(&self.recipe, &small_tokenizer(), &mut |_, _| {})
+    }
+
+    fn refusal(&self) -> String {
+        let error = self.prepare().unwrap_err();
+        assert!(matches!(error, Error::Refused(_)) && !error.message().contains('\n'), "{error}");
+        error.message().replace(&*self.folder.path().to_string_lossy(), "…")
+    }
+}
+
+fn line(text: &str, label: &str) -> String {
+    format!("{}\n", serde_json::json!({"text": text, "label": label}))
+}
+
+fn lines(rows: usize) -> String {
+    (0..rows).map(|row| line(&format!("w{} w{}", row % 10, row / 10 % 10), ["b", "a"][row % 2])).collect()
+}
+
+#[test]
+fn rows_become_examples_with_sorted_labels() {
+    let valid = line("w3", "a");
+    let prepared = Files::with_validation(&(line("w1 w2", "b") + &line("w0", "a")), &valid).prepare().unwrap();
+    assert_eq!(prepared.labels, ["a", "b"]);
+    assert_eq!(prepared.train.examples[0], Example { tokens: vec![2, 5, 6, 3], label: 1 });
+    assert_eq!(prepared.validation.examples, [Example { tokens: vec![2, 7, 3], label: 0 }]);
+    assert_eq!(prepared.train.left_out.sentence(), None);
+}
+
+#[test]
+fn a_share_is_taken_once_and_for_all() {
+    let files = Files::new(&lines(100));
+    let prepared = files.prepare().unwrap();
+    assert_eq!((prepared.train.examples.len(), prepared.validation.examples.len()), (75, 25));
+    assert_eq!(prepared, files.prepare().unwrap());
+    let mut other = Files::new(&lines(100));
+    other.recipe.train.seed += 1;
+    assert_ne!(prepared.validation, other.prepare().unwrap().validation);
+    let mut all: Vec<_> =
+        prepared.train.examples.iter().chain(&prepared.validation.examples).map(|e| e.tokens.clone()).collect();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 100);
+}
+
+#[test]
+fn long_rows_are_dropped_or_cut() {
+    let mut files = Files::with_validation(&(lines(4) + &line("w1 w2 w3 w4 w5", "a")), &lines(2));
+    let dropped = files.prepare().unwrap().train;
+    assert_eq!((dropped.examples.len(), dropped.left_out.too_long), (4, 1));
+    files.recipe.data.too_long = TooLong::Truncate;
+    let cut = files.prepare().unwrap().train;
+    assert_eq!((cut.left_out.truncated, cut.examples[4].tokens.as_slice()), (1, &[2, 5, 6, 7, 8, 3][..]));
+    files.recipe.data.too_long = TooLong::Drop;
+    files.recipe.data.max_length = 3;
+    insta::assert_snapshot!(files.refusal(), @r#"every row of …/train.jsonl is longer than data.max_length = 3 tokens, the shortest has 4; raise it, or set data.too_long = "truncate""#);
+    files.recipe.data.max_length = 2;
+    assert!(files.refusal().contains("no room beside the tokenizer's 2 special tokens"));
+}
+
+#[test]
+fn a_text_of_a_megabyte_is_dealt_with_quickly() {
+    let long = "w1 ".repeat(350_000);
+    let mut files = Files::with_validation(&(lines(4) + &line(&long, "a")), &lines(2));
+    let started = std::time::Instant::now();
+    assert_eq!(files.prepare().unwrap().train.left_out.too_long, 1);
+    files.recipe.data.too_long = TooLong::Truncate;
+    assert_eq!(files.prepare().unwrap().train.examples[4].tokens.len(), 6);
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+}
+
+#[test]
+fn bad_rows_are_listed_or_refused() {
+    let bad = lines(4) + "no\n{\"text\":\"\\u001b[2J\"}\n{\"text\":7,\"label\":\"a\"}\n\n[]\n";
+    let mut files = Files::with_validation(&bad, &lines(2));
+    let prepared = files.prepare().unwrap();
+    assert_eq!(prepared.train.examples.len(), 4);
+    insta::assert_snapshot!(prepared.train.left_out.sentence().unwrap(), @r#"of 8 rows of "train.jsonl": 4 bad left out (line 5 is not JSON: expected ident at column 2; line 6 has no column "label"; its columns are "text"; line 7 has a number in the column "text", not a text; and 1 more)"#);
+    files.recipe.data.bad_rows = BadRows::Fail;
+    insta::assert_snapshot!(files.refusal(), @r#"…/train.jsonl, line 5 is not JSON: expected ident at column 2; mend the row, or leave such rows out with data.bad_rows = "report""#);
+}
+
+#[test]
+fn a_label_outside_the_list_is_a_bad_row() {
+    let mut files = Files::with_validation(&lines(4), &(lines(2) + &line("w1", "aa\u{7}")));
+    let left_out = files.prepare().unwrap().validation.left_out;
+    assert_eq!(left_out.first_bad[0].why, r#"has the unknown label "aa\u{7}" (the nearest known is "a")"#);
+    files.recipe.task.labels = vec!["b".into(), "a".into(), "c".into()];
+    let prepared = files.prepare().unwrap();
+    assert_eq!((prepared.labels.len(), prepared.train.examples[0].label), (3, 0));
+    files.recipe.task.labels = vec!["x".into(), "y".into()];
+    insta::assert_snapshot!(files.refusal(), @r#"each of the 4 rows of …/train.jsonl is bad (line 1 has the unknown label "b" (known are "x", "y")); mend the file, or set data.text, data.label, data.template and task.labels to fit it"#);
+}
+
+#[test]
+fn files_without_use_are_refused() {
+    assert_eq!(Files::new("").refusal(), "…/train.jsonl holds no rows; give a file with some");
+    assert_eq!(Files::new("\n\n").refusal(), "…/train.jsonl holds no rows; give a file with some");
+    assert!(Files::new(&line("w1", "a")).refusal().contains("has only \"a\""));
+    let mut missing = Files::new("");
+    missing.recipe.data.train = missing.folder.path().join("none.csv");
+    assert!(missing.refusal().contains("none.csv"));
+    missing.recipe.data.train = PathBuf::new();
+    assert!(missing.refusal().contains("data.train"));
+    let mut column = Files::new(&lines(4));
+    column.recipe.data.text = "sentence".into();
+    assert!(column.refusal().contains("(line 1 has no column \"sentence\"; its columns are \"text\", \"label\")"));
+    let mut template = Files::new(&lines(4));
+    template.recipe.data.template = "{% if %}".into();
+    assert!(template.refusal().starts_with("data.template, line 1"));
+}
+
+#[test]
+fn progress_rises_over_both_files() {
+    let mut heard = Vec::new();
+    let files = Files::with_validation(&lines(1500), &lines(600));
+    prepare(&files.recipe, &small_tokenizer(), &mut |what, fraction| heard.push((what.to_owned(), fraction))).unwrap();
+    let train: Vec<f32> =
+        heard.iter().filter(|(what, _)| what == "tokenizing train.jsonl").filter_map(|(_, f)| *f).collect();
+    assert_eq!(train.len(), 3);
+    assert!(train.is_sorted() && heard.iter().any(|(what, _)| what == "reading valid.jsonl"), "{heard:?}");
+}
+
+#[test]
+fn where_every_row_counts_one_bad_row_is_an_error() {
+    let files = Files::new("");
+    let good = files.write("good.csv", "text,label\nw1 w2 w3,a\n,b\n");
+    let rows = read_for_prediction(&good, "text", "").unwrap();
+    let tokens = tokenize(&small_tokenizer(), &good, rows.iter().map(|row| (row.line, row.text.as_str())), 4).unwrap();
+    assert_eq!(tokens, [vec![2, 5, 6, 3], vec![2, 3]]);
+    let labels = ["b".to_owned(), "a".to_owned()];
+    let rows = read_for_evaluation(&good, "text", "label", "", &labels).unwrap();
+    assert_eq!(rows.iter().map(|row| row.label).collect::<Vec<_>>(), [1, 0]);
+    let bad = files.write("bad.jsonl", "{\"text\":\"w1\",\"label\":\"c\"}\nnull\n");
+    let error = read_for_prediction(&bad, "text", "").unwrap_err();
+    assert!(
+        error.message().ends_with("bad.jsonl, line 2 is null, not an object with columns; mend or remove the row"),
+        "{error}"
+    );
+    let error = read_for_evaluation(&bad, "text", "label", "", &labels).unwrap_err();
+    assert!(error.message().contains("line 1 has the unknown label \"c\" (known are \"b\", \"a\")"), "{error}");
+    assert!(read_for_prediction(&files.write("none.tsv", "text\n"), "text", "").is_err());
+}

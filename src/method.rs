@@ -1,0 +1,99 @@
+//! Ways to adapt a model.
+
+mod head;
+mod sparta;
+
+use tch::Tensor;
+
+pub use head::HeadOnly;
+pub use sparta::Sparta;
+
+use crate::error::{Error, Result};
+use crate::model::{Encoder, Head, Tap};
+use crate::protocol::Group;
+use crate::recipe::{self, MethodKind};
+use crate::sparse::{AdamW, Footprint, Resized, Saved};
+
+/// What would train under other settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Plan {
+    /// Scalars that would train, without the head.
+    pub trainable: u64,
+    /// Scalars that would start to train, and that would stop.
+    pub change: Resized,
+}
+
+/// A way to adapt a model. The classification head trains beside it, whatever the method.
+pub trait Method: std::fmt::Debug {
+    /// Which of the model's sites leave a tap in the forward pass.
+    fn adapted(&self) -> &[bool];
+
+    /// Adds to the gradient what one tap and the gradient of its output (`[.., out]`) contribute.
+    fn collect(&mut self, tap: &Tap, output_gradient: &Tensor);
+
+    /// Squared Euclidean norm of the gradient that was collected.
+    fn squared_gradient_norm(&self) -> f64;
+
+    /// One optimizer step with `scale` times the gradient that was collected, which is gone afterwards. `step` counts
+    /// this step too.
+    fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64);
+
+    /// What [`Method::apply`] with the same settings would do.
+    ///
+    /// # Errors
+    /// One sentence why the settings cannot be.
+    fn plan(&self, settings: &recipe::Method) -> std::result::Result<Plan, String>;
+
+    /// Makes other settings hold from now on. `step` counts the optimizer steps taken.
+    ///
+    /// # Errors
+    /// As [`Method::plan`]; nothing has changed then.
+    fn apply(&mut self, settings: &recipe::Method, step: u64, betas: [f64; 2]) -> std::result::Result<Resized, String>;
+
+    /// Takes settings over that change nothing by themselves, such as `on_shrink`.
+    fn configure(&mut self, settings: &recipe::Method);
+
+    /// The lowest and the highest sparsity that can be set.
+    fn sparsity_bounds(&self) -> (f64, f64);
+
+    /// Scalars that train, without the head.
+    fn trainable(&self) -> u64;
+
+    /// Scalars that no longer train and keep what they learned.
+    fn retired(&self) -> u64;
+
+    /// Bytes that the method holds beside the weights.
+    fn footprint(&self) -> Footprint;
+
+    /// Every group of the model, the untouched ones too.
+    fn groups(&self) -> Vec<Group>;
+
+    /// The state of every site that was touched: its position among the model's sites, and its parts.
+    fn save(&self) -> Vec<(usize, Vec<Saved>)>;
+}
+
+/// The method that a recipe asks for, on this model, with nothing trained yet.
+///
+/// # Errors
+/// Refuses targets that the model does not have and a sparsity outside its bounds.
+pub fn build(recipe: &recipe::Method, model: &Encoder, head: &Head, betas: [f64; 2]) -> Result<Box<dyn Method>> {
+    match recipe.kind {
+        MethodKind::Sparta => Ok(Box::new(Sparta::new(recipe, model, head, betas).map_err(Error::refused)?)),
+        MethodKind::Head => Ok(Box::new(HeadOnly::new(model, head))),
+    }
+}
+
+/// The groups of a model with nothing in them that trains.
+fn untouched_groups(model: &Encoder) -> Vec<Group> {
+    let group = |name: &&str| Group {
+        name: (*name).to_owned(),
+        parameters: model.sites.iter().filter(|site| site.group == *name).map(|site| site.weight.numel() as u64).sum(),
+        trainable: 0,
+        targeted: false,
+        density: None,
+        by_layer: vec![0; model.layers()],
+        surviving: None,
+        delta_rms: 0.0,
+    };
+    model.groups().iter().map(group).collect()
+}

@@ -1,0 +1,74 @@
+//! The classification head alone.
+
+use tch::Tensor;
+
+use super::{Method, Plan, untouched_groups};
+use crate::model::{Encoder, Head, Tap};
+use crate::protocol::Group;
+use crate::recipe;
+use crate::sparse::{AdamW, Footprint, Resized, Saved};
+
+/// Adapts nothing: the head, which trains beside every method, is all that trains.
+#[derive(Debug)]
+pub struct HeadOnly {
+    groups: Vec<Group>,
+    sparsity: f64,
+}
+
+impl HeadOnly {
+    /// For this model and head.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]
+    pub fn new(model: &Encoder, head: &Head) -> Self {
+        let (base, head) = (model.base_parameters() as f64, head.parameters() as f64);
+        Self { groups: untouched_groups(model), sparsity: base / (base + head) }
+    }
+}
+
+impl Method for HeadOnly {
+    fn adapted(&self) -> &[bool] {
+        &[]
+    }
+
+    fn collect(&mut self, _: &Tap, _: &Tensor) {}
+
+    fn squared_gradient_norm(&self) -> f64 {
+        0.0
+    }
+
+    fn update(&mut self, _: &AdamW, _: f64, _: f64, _: u64) {}
+
+    fn plan(&self, _: &recipe::Method) -> Result<Plan, String> {
+        Err("method.kind \"head\" trains the head alone and has no sparsity to set; start a run with \"sparta\"".into())
+    }
+
+    fn apply(&mut self, settings: &recipe::Method, _: u64, _: [f64; 2]) -> Result<Resized, String> {
+        self.plan(settings).map(|plan| plan.change)
+    }
+
+    fn configure(&mut self, _: &recipe::Method) {}
+
+    fn sparsity_bounds(&self) -> (f64, f64) {
+        (self.sparsity, self.sparsity)
+    }
+
+    fn trainable(&self) -> u64 {
+        0
+    }
+
+    fn retired(&self) -> u64 {
+        0
+    }
+
+    fn footprint(&self) -> Footprint {
+        Footprint::default()
+    }
+
+    fn groups(&self) -> Vec<Group> {
+        self.groups.clone()
+    }
+
+    fn save(&self) -> Vec<(usize, Vec<Saved>)> {
+        Vec::new()
+    }
+}

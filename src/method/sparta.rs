@@ -1,0 +1,221 @@
+//! SpaRTA (arXiv 2502.15975): a random set of single scalars trains, the rest is frozen.
+
+use std::collections::BTreeMap;
+
+use tch::{Kind, Tensor};
+
+use super::{Method, Plan, untouched_groups};
+use crate::model::{Encoder, Head, Tap};
+use crate::permutation::derive_key;
+use crate::protocol::Group;
+use crate::recipe::{self, OnShrink, Rounding};
+use crate::sparse::budget::{Budget, Share};
+use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection, gradient};
+
+/// SpaRTA on one model.
+#[derive(Debug)]
+pub struct Sparta {
+    settings: recipe::Method,
+    /// What the model is, with nothing that trains.
+    groups: Vec<Group>,
+    /// Own name of each group by every name that a recipe may use.
+    names: BTreeMap<String, String>,
+    parameters: u64,
+    head: u64,
+    sites: Vec<Adapted>,
+    /// Sites with at least one scalar that trains.
+    active: Vec<bool>,
+}
+
+/// One site of the model and what SpaRTA did to it.
+#[derive(Debug)]
+struct Adapted {
+    name: String,
+    group: &'static str,
+    layer: usize,
+    delta: Delta,
+    scalars: u64,
+    gradients: Option<Vec<Tensor>>,
+}
+
+impl Sparta {
+    /// The selection that the settings ask for, with nothing trained yet.
+    ///
+    /// # Errors
+    /// One sentence: a target that the model does not have, a sparsity outside its bounds.
+    pub fn new(settings: &recipe::Method, model: &Encoder, head: &Head, betas: [f64; 2]) -> Result<Self, String> {
+        let sites = model.sites.iter().map(|site| {
+            let scalars = site.weight.numel() as u64;
+            Adapted {
+                name: site.name.clone(),
+                group: site.group,
+                layer: site.layer,
+                delta: Delta::new(&site.weight, Selection::new(settings.seed, &site.name, scalars)),
+                scalars,
+                gradients: None,
+            }
+        });
+        let mut sparta = Self {
+            settings: settings.clone(),
+            groups: untouched_groups(model),
+            names: model.group_names(),
+            parameters: model.base_parameters() + head.parameters(),
+            head: head.parameters(),
+            active: vec![false; model.sites.len()],
+            sites: sites.collect(),
+        };
+        sparta.apply(settings, 0, betas)?;
+        Ok(sparta)
+    }
+
+    /// The settings with every group under its own name.
+    fn resolve(&self, settings: &recipe::Method) -> Result<recipe::Method, String> {
+        let all = || self.groups.iter().map(|group| group.name.clone());
+        let own = |name: &String| {
+            self.names.get(name).cloned().ok_or_else(|| {
+                let known: Vec<String> = all().collect();
+                format!("the model has no group \"{}\"; it has {}, or all-linear", name.escape_debug(), known.join(", "))
+            })
+        };
+        let mut resolved = settings.clone();
+        resolved.targets = if settings.targets.iter().any(|target| target == "all-linear") {
+            all().collect()
+        } else {
+            settings.targets.iter().map(own).collect::<Result<_, _>>()?
+        };
+        resolved.density =
+            settings.density.iter().map(|(name, density)| Ok((own(name)?, *density))).collect::<Result<_, String>>()?;
+        if resolved.targets.is_empty() && resolved.density.is_empty() {
+            return Err("method.targets names no group; name at least one, or take method.kind = \"head\"".into());
+        }
+        Ok(resolved)
+    }
+
+    fn budget(&self, settings: &recipe::Method) -> Budget {
+        let share = |site: &Adapted| Share { scalars: site.scalars, density: settings.density.get(site.group).copied() };
+        let weights = self.sites.iter().filter(|site| is_target(settings, site.group)).map(share).collect();
+        Budget { parameters: self.parameters, always: self.head, weights }
+    }
+
+    /// Scalars that would train at each site.
+    fn counts(&self, settings: &recipe::Method) -> Result<Vec<u64>, String> {
+        let mut counts = self.budget(settings).counts(settings.sparsity)?.into_iter();
+        let targeted = |site: &Adapted| is_target(settings, site.group);
+        Ok(self.sites.iter().map(|site| if targeted(site) { counts.next().unwrap_or(0) } else { 0 }).collect())
+    }
+}
+
+/// Whether the (resolved) settings adapt this group.
+fn is_target(settings: &recipe::Method, group: &str) -> bool {
+    settings.targets.iter().any(|target| target == group) || settings.density.contains_key(group)
+}
+
+impl Method for Sparta {
+    fn adapted(&self) -> &[bool] {
+        &self.active
+    }
+
+    fn collect(&mut self, tap: &Tap, output_gradient: &Tensor) {
+        let site = &mut self.sites[tap.site];
+        let gradients = gradient::sampled(&tap.input, output_gradient, site.delta.indices());
+        site.gradients = Some(match site.gradients.take() {
+            None => gradients,
+            Some(sum) => sum.into_iter().zip(gradients).map(|(sum, gradient)| sum + gradient).collect(),
+        });
+    }
+
+    fn squared_gradient_norm(&self) -> f64 {
+        let gradients = self.sites.iter().filter_map(|site| site.gradients.as_ref()).flatten();
+        gradients.map(|gradient| gradient.square().sum(Kind::Double).double_value(&[])).sum()
+    }
+
+    fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
+        for site in &mut self.sites {
+            let Some(mut gradients) = site.gradients.take() else { continue };
+            if scale != 1.0 {
+                gradients.iter_mut().for_each(|gradient| *gradient *= scale);
+            }
+            let key = derive_key(self.settings.seed, "rounding", &site.name) ^ step.rotate_left(32);
+            let cast = |cohort: usize| match self.settings.rounding {
+                Rounding::Nearest => Cast::Nearest,
+                Rounding::Stochastic => Cast::Stochastic { key: key.wrapping_add(cohort as u64) },
+            };
+            site.delta.update(adamw, &gradients, rate, step, cast);
+        }
+    }
+
+    fn plan(&self, settings: &recipe::Method) -> Result<Plan, String> {
+        let mut plan = Plan::default();
+        for (site, count) in self.sites.iter().zip(self.counts(&self.resolve(settings)?)?) {
+            plan.trainable += count;
+            plan.change.joined += count.saturating_sub(site.delta.count());
+            plan.change.left += site.delta.count().saturating_sub(count);
+        }
+        Ok(plan)
+    }
+
+    fn apply(&mut self, settings: &recipe::Method, step: u64, betas: [f64; 2]) -> Result<Resized, String> {
+        let settings = self.resolve(settings)?;
+        let mut total = Resized::default();
+        let revert = settings.on_shrink == OnShrink::Revert;
+        for (at, count) in self.counts(&settings)?.into_iter().enumerate() {
+            let resized = self.sites[at].delta.resize(count, step, revert, betas);
+            self.sites[at].gradients = None;
+            self.active[at] = count > 0;
+            total.joined += resized.joined;
+            total.left += resized.left;
+        }
+        self.settings = settings;
+        Ok(total)
+    }
+
+    fn configure(&mut self, settings: &recipe::Method) {
+        self.settings.on_shrink = settings.on_shrink;
+    }
+
+    fn sparsity_bounds(&self) -> (f64, f64) {
+        self.budget(&self.settings).sparsity_bounds()
+    }
+
+    fn trainable(&self) -> u64 {
+        self.sites.iter().map(|site| site.delta.count()).sum()
+    }
+
+    fn retired(&self) -> u64 {
+        self.sites.iter().map(|site| site.delta.retired()).sum()
+    }
+
+    fn footprint(&self) -> Footprint {
+        self.sites.iter().map(|site| site.delta.footprint()).fold(Footprint::default(), |sum, part| Footprint {
+            deltas: sum.deltas + part.deltas,
+            moments: sum.moments + part.moments,
+        })
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
+    fn groups(&self) -> Vec<Group> {
+        let mut groups = self.groups.clone();
+        for group in &mut groups {
+            let (mut moved, mut shown, mut squares, mut touched) = (0, 0, 0.0, 0);
+            for site in self.sites.iter().filter(|site| site.group == group.name) {
+                group.trainable += site.delta.count();
+                group.by_layer[site.layer] += site.delta.count();
+                let survival = site.delta.survival();
+                moved += survival.0;
+                shown += survival.1;
+                squares += survival.2;
+                touched += site.delta.count() + site.delta.retired();
+            }
+            group.targeted = is_target(&self.settings, &group.name);
+            group.density = self.settings.density.get(&group.name).copied();
+            group.surviving = (moved > 0).then(|| shown as f64 / moved as f64);
+            group.delta_rms = if touched == 0 { 0.0 } else { (squares / touched as f64).sqrt() };
+        }
+        groups
+    }
+
+    fn save(&self) -> Vec<(usize, Vec<Saved>)> {
+        let saved = self.sites.iter().enumerate().map(|(at, site)| (at, site.delta.save()));
+        saved.filter(|(_, parts)| !parts.is_empty()).collect()
+    }
+}

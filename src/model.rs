@@ -1,0 +1,48 @@
+//! Models in Hugging Face layout: configuration, weights, forward pass.
+//!
+//! The forward pass calls libtorch through tch's infallible methods, so that it reads like its paper; what libtorch
+//! throws (out of memory, a lost device) becomes a panic there and an [`Error`] in [`guarded`].
+
+mod config;
+mod device;
+mod encoder;
+mod tape;
+mod weights;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use config::{Activation, Config};
+pub use device::{available_devices, parse_device, parse_dtype};
+pub use encoder::{Batch, Encoder, Head, Site};
+pub use tape::{Tap, Tape};
+pub use weights::{Weights, dtype_name};
+
+use crate::error::{Error, Result};
+
+impl From<tch::TchError> for Error {
+    fn from(error: tch::TchError) -> Self {
+        Self::failed(format!("libtorch: {}", first_line(&error.to_string())))
+    }
+}
+
+/// Runs something that computes with libtorch and turns what panics inside into an error of one sentence.
+///
+/// # Errors
+/// Those of `work`, and [`Error::Failed`] for a panic.
+pub fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_else(|| "unknown cause".into());
+        Err(Error::failed(format!("the computation failed: {}", first_line(&text))))
+    })
+}
+
+/// The first line of what libtorch says, without Rust's frame around it and without its C++ backtrace.
+fn first_line(text: &str) -> String {
+    let inner = text.split("Torch(\"").nth(1).unwrap_or(text);
+    let line = inner.split("\\n").next().unwrap_or(inner).lines().next().unwrap_or(inner);
+    line.trim().trim_end_matches("\")").to_owned()
+}

@@ -1,0 +1,417 @@
+//! Everything that crosses between the engine and whoever watches it.
+//!
+//! A [`Command`] asks the engine for something, an [`Event`] tells the world what happened. Both are plain serde
+//! types: the interface, the line printer and `metrics.jsonl` are fed by the same stream.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::recipe::Value;
+
+/// Names one command, so that its status can be told apart from another's.
+pub type CommandId = u64;
+
+/// What the interface asks of the engine. Commands take effect between two steps, never inside one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "snake_case")]
+pub enum Command {
+    /// Stop stepping until [`Command::Resume`]; other commands are still served.
+    Pause,
+    /// Go on stepping.
+    Resume,
+    /// Finish the current step, write checkpoint and adapter, end.
+    Stop,
+    /// End now; nothing more is written than what the run folder already holds.
+    Abort,
+    /// Write a checkpoint and end; what a SIGTERM asks for.
+    Terminate,
+    /// Give a live-editable field of the recipe another value.
+    Set {
+        /// Names this command in its [`Event::CommandStatus`].
+        id: CommandId,
+        /// Dotted name of the field, such as `method.sparsity`.
+        field: String,
+        /// The new value.
+        value: Value,
+    },
+    /// Ask what [`Command::Set`] with the same field and value would do, without doing it.
+    Preview {
+        /// Names this command in its [`Event::Previewed`].
+        id: CommandId,
+        /// Dotted name of the field.
+        field: String,
+        /// The value under consideration.
+        value: Value,
+    },
+    /// Evaluate on the validation rows now.
+    Evaluate {
+        /// Names this command in its [`Event::CommandStatus`].
+        id: CommandId,
+    },
+    /// Write the adapter now.
+    Export {
+        /// Names this command in its [`Event::CommandStatus`].
+        id: CommandId,
+    },
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum CommandStatus {
+    /// Seen; it waits for the end of something longer, such as an evaluation.
+    Queued,
+    /// In force from this step on.
+    Applied {
+        /// Optimizer steps that had been taken when it took effect.
+        step: u64,
+    },
+    /// Not done.
+    Rejected {
+        /// One sentence with the reason and the remedy.
+        why: String,
+    },
+}
+
+/// What the engine tells the world.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// Something that takes a while before the first step.
+    Loading {
+        /// What is being done, for people.
+        what: String,
+        /// How much of it is done, 0 to 1, where that is known.
+        fraction: Option<f32>,
+    },
+    /// Everything is loaded; steps follow.
+    Ready(Box<Ready>),
+    /// One optimizer step was taken.
+    Step(Step),
+    /// An evaluation goes on.
+    Evaluating {
+        /// Rows done.
+        done: usize,
+        /// Rows in all.
+        of: usize,
+    },
+    /// An evaluation ended.
+    Evaluated(Evaluation),
+    /// Where the memory is.
+    Memory(Memory),
+    /// What trains, by group and layer.
+    Sparsity(Sparsity),
+    /// A live-editable field has this value now; also sent for each such field before the first step.
+    Setting {
+        /// Dotted name.
+        field: String,
+        /// Its value in force.
+        value: Value,
+    },
+    /// A change of the run by hand took effect; it is in the journal.
+    Intervention(Intervention),
+    /// What became of a command.
+    CommandStatus {
+        /// The command's name.
+        id: CommandId,
+        /// Its fate.
+        status: CommandStatus,
+    },
+    /// Answer to [`Command::Preview`].
+    Previewed {
+        /// The command's name.
+        id: CommandId,
+        /// What the change would do, or one sentence why it cannot be done.
+        outcome: Result<Consequences, String>,
+    },
+    /// Training stands still at this step.
+    Paused {
+        /// Optimizer steps taken.
+        step: u64,
+    },
+    /// Training goes on.
+    Resumed {
+        /// Optimizer steps taken.
+        step: u64,
+    },
+    /// A checkpoint is on the disk.
+    Checkpointed {
+        /// Optimizer steps taken.
+        step: u64,
+        /// Its folder.
+        path: PathBuf,
+        /// Its size on the disk.
+        bytes: u64,
+    },
+    /// An adapter is on the disk.
+    Exported {
+        /// Optimizer steps taken.
+        step: u64,
+        /// Its folder.
+        path: PathBuf,
+        /// Its size on the disk.
+        bytes: u64,
+    },
+    /// Something that the user should read, such as rows of the data that were left out.
+    Note {
+        /// How grave it is.
+        level: Level,
+        /// One sentence.
+        message: String,
+    },
+    /// The run failed and the engine has ended.
+    Fault {
+        /// One sentence: what, where, what to do.
+        message: String,
+        /// Whether the input was refused (exit status 2) rather than that the run failed (1).
+        refused: bool,
+    },
+    /// The run ended as asked; the last event.
+    Finished(Box<Summary>),
+}
+
+/// How grave a [`Event::Note`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Good to know.
+    Info,
+    /// Look at this.
+    Warning,
+}
+
+/// The run as it stands before its first step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Name of the run.
+    pub run: String,
+    /// Folder of the run.
+    pub folder: PathBuf,
+    /// What trains, on what.
+    pub model: ModelSummary,
+    /// Name of the method, such as `sparta`.
+    pub method: String,
+    /// The lowest and the highest sparsity that this model and these targets allow.
+    pub sparsity_bounds: (f64, f64),
+    /// Steps that the run will take.
+    pub total_steps: u64,
+    /// Steps in one epoch.
+    pub steps_per_epoch: u64,
+    /// Rows of the training data.
+    pub train_examples: usize,
+    /// Rows of the validation data.
+    pub validation_examples: usize,
+    /// Labels, in the order of the logits.
+    pub labels: Vec<String>,
+}
+
+/// What a model is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelSummary {
+    /// Name for people: the last part of its path.
+    pub name: String,
+    /// `model_type` of its config.json.
+    pub family: String,
+    /// Scalars, head included.
+    pub parameters: u64,
+    /// Blocks.
+    pub layers: usize,
+    /// Width.
+    pub hidden: usize,
+    /// Type of the weights in memory.
+    pub dtype: String,
+    /// Where it runs.
+    pub device: String,
+}
+
+/// One optimizer step; a line of `metrics.jsonl`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Optimizer steps taken, this one included; the first is 1.
+    pub step: u64,
+    /// Epochs done, with the fraction.
+    pub epoch: f64,
+    /// Mean loss over the step's examples, in nats.
+    pub loss: f64,
+    /// Rate that this step used.
+    pub learning_rate: f64,
+    /// Euclidean norm of the gradient of all that trains, before clipping.
+    pub grad_norm: f64,
+    /// Examples in this step.
+    pub examples: usize,
+    /// Tokens in this step, padding not counted.
+    pub tokens: usize,
+    /// Wall time of this step.
+    pub seconds: f64,
+    /// Scalars that trained in this step, head included.
+    pub trainable: u64,
+    /// Share of all parameters that stayed frozen.
+    pub sparsity: f64,
+    /// Branch that the step belongs to; 0 is the first.
+    pub branch: u32,
+}
+
+/// Result of an evaluation; a line of `metrics.jsonl`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Optimizer steps taken.
+    pub step: u64,
+    /// Mean loss, in nats.
+    pub eval_loss: f64,
+    /// Share of rows with the right label.
+    pub accuracy: f64,
+    /// Matthews correlation coefficient over all labels.
+    pub mcc: f64,
+    /// Rows.
+    pub examples: usize,
+    /// Wall time.
+    pub seconds: f64,
+    /// Branch that the evaluation belongs to.
+    pub branch: u32,
+}
+
+/// Bytes by owner. Measured where the system tells, else accounted; `other` is what no owner claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// Optimizer steps taken.
+    pub step: u64,
+    /// Base weights.
+    pub weights: u64,
+    /// Indices, original values and deltas of what trains or was retired, and the head.
+    pub deltas: u64,
+    /// Both Adam moments.
+    pub moments: u64,
+    /// Peak of what forward and backward kept during the last step.
+    pub activations: u64,
+    /// Tokenized rows.
+    pub data: u64,
+    /// The program, libtorch and their working memory before the model was loaded.
+    pub program: u64,
+    /// Resident size of the process, or what the device reports as used by it, less all of the above.
+    pub other: u64,
+    /// Resident size of the process, or what the device reports as used by it.
+    pub total: u64,
+    /// Memory of the machine or device.
+    pub limit: u64,
+}
+
+/// What trains.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sparsity {
+    /// Optimizer steps taken.
+    pub step: u64,
+    /// All parameters, head included.
+    pub parameters: u64,
+    /// Scalars that train, head included.
+    pub trainable: u64,
+    /// Scalars of the head; they always train.
+    pub head: u64,
+    /// Scalars that were retired and keep their delta.
+    pub retired: u64,
+    /// Share of all parameters that stay frozen.
+    pub sparsity: f64,
+    /// Every group of the model that a method may adapt, in the model's order; the untouched ones too.
+    pub groups: Vec<Group>,
+}
+
+/// The sites with one role.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Name, such as `value`.
+    pub name: String,
+    /// Scalars of its sites.
+    pub parameters: u64,
+    /// Scalars of its sites that train.
+    pub trainable: u64,
+    /// Whether the method adapts it.
+    pub targeted: bool,
+    /// Density that was given for this group by hand, if one was.
+    pub density: Option<f64>,
+    /// Scalars that train, by layer.
+    pub by_layer: Vec<u64>,
+    /// Share of the group's deltas that survive the cast to the dtype of the weights, 0 to 1; none before the first
+    /// update.
+    pub surviving: Option<f64>,
+    /// Root mean square of the group's deltas.
+    pub delta_rms: f64,
+}
+
+/// What a change would do.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Consequences {
+    /// Scalars that train now and afterwards, head included.
+    pub trainable: (u64, u64),
+    /// Sparsity now and afterwards.
+    pub sparsity: (f64, f64),
+    /// Bytes of deltas, indices and moments now and afterwards.
+    pub bytes: (u64, u64),
+    /// Milliseconds of a step now (measured) and afterwards (estimated); none before the first step.
+    pub step_ms: Option<(f64, f64)>,
+    /// Scalars that would be retired or reverted.
+    pub leaving: u64,
+    /// Scalars that would start to train.
+    pub joining: u64,
+}
+
+/// A change by hand that took effect; a line of `journal.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intervention {
+    /// Optimizer steps taken before it.
+    pub step: u64,
+    /// Dotted name of the field.
+    pub field: String,
+    /// Value before.
+    pub from: Value,
+    /// Value since.
+    pub to: Value,
+    /// The command that asked for it.
+    pub id: CommandId,
+    /// Seconds since the Unix epoch.
+    pub time: f64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// All steps were taken.
+    Completed,
+    /// [`Command::Stop`].
+    Stopped,
+    /// [`Command::Abort`].
+    Aborted,
+    /// [`Command::Terminate`].
+    Terminated,
+    /// The validation metric had stopped improving.
+    StoppedEarly,
+}
+
+/// A run in a few numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// How it ended.
+    pub ending: Ending,
+    /// Folder of the run.
+    pub folder: PathBuf,
+    /// Folder of the adapter, if one was written.
+    pub adapter: Option<PathBuf>,
+    /// Steps taken.
+    pub steps: u64,
+    /// Wall time of the training.
+    pub seconds: f64,
+    /// Loss of the last step.
+    pub loss: Option<f64>,
+    /// The best evaluation by accuracy.
+    pub best: Option<Evaluation>,
+    /// The last evaluation.
+    pub last: Option<Evaluation>,
+    /// Scalars that train at the end, head included.
+    pub trainable: u64,
+    /// Sparsity at the end.
+    pub sparsity: f64,
+    /// Largest resident size seen.
+    pub peak_memory: u64,
+    /// Median wall time of a step.
+    pub median_step_seconds: Option<f64>,
+}

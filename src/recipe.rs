@@ -1,0 +1,426 @@
+//! A recipe: all that a run is asked to be, in one TOML file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+mod fields;
+
+pub use fields::{EVEN, FIELDS, Field, Kind};
+pub use toml::Value;
+
+use crate::error::{Error, Result};
+
+/// All that a run is asked to be. [`FIELDS`] says what each field means.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct Recipe {
+    pub model: Model,
+    pub task: Task,
+    pub data: Data,
+    pub method: Method,
+    pub optimizer: Optimizer,
+    pub schedule: Schedule,
+    pub train: Train,
+}
+
+/// The table `[model]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct Model {
+    pub path: PathBuf,
+    pub dtype: String,
+    pub device: String,
+}
+
+/// The table `[task]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct Task {
+    pub kind: String,
+    pub labels: Vec<String>,
+    pub head_init: String,
+}
+
+/// The table `[data]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct Data {
+    pub train: PathBuf,
+    pub validation: Validation,
+    pub text: String,
+    pub label: String,
+    pub template: String,
+    pub max_length: usize,
+    pub too_long: TooLong,
+    pub shuffle: bool,
+    pub group_by_length: bool,
+    pub bad_rows: BadRows,
+}
+
+/// Where the validation rows come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Validation {
+    /// This share of the training rows.
+    Share(f64),
+    /// This file.
+    File(PathBuf),
+}
+
+/// What happens to an example that is longer than `data.max_length`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TooLong {
+    /// It is left out.
+    Drop,
+    /// Its end is cut off.
+    Truncate,
+}
+
+/// What happens to a row that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BadRows {
+    /// It is left out and named.
+    Report,
+    /// The file is refused.
+    Fail,
+}
+
+/// The table `[method]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct Method {
+    pub kind: MethodKind,
+    pub sparsity: f64,
+    pub targets: Vec<String>,
+    pub density: BTreeMap<String, f64>,
+    pub on_shrink: OnShrink,
+    pub rounding: Rounding,
+    pub seed: u64,
+}
+
+/// How the model is adapted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MethodKind {
+    /// A random set of single scalars, and the head.
+    Sparta,
+    /// The head alone.
+    Head,
+}
+
+/// What happens to the delta of a scalar that stops training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnShrink {
+    /// It stays.
+    Retire,
+    /// The original value is restored.
+    Revert,
+}
+
+/// How `w0 + delta` is cast to the dtype of the weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rounding {
+    /// To the nearest value.
+    Nearest,
+    /// Up or down at random, so that the mean is exact.
+    Stochastic,
+}
+
+/// The table `[optimizer]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct Optimizer {
+    pub kind: String,
+    pub learning_rate: f64,
+    pub betas: [f64; 2],
+    pub epsilon: f64,
+    pub weight_decay: f64,
+    pub max_grad_norm: f64,
+}
+
+/// The table `[schedule]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct Schedule {
+    pub kind: ScheduleKind,
+    pub warmup_steps: u64,
+    pub min_learning_rate: f64,
+}
+
+/// How the rate falls after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    /// Not at all.
+    Constant,
+    /// In a straight line.
+    Linear,
+    /// Along half a cosine.
+    Cosine,
+}
+
+/// The table `[train]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct Train {
+    pub epochs: u64,
+    pub max_steps: u64,
+    pub batch_size: usize,
+    pub micro_batch_size: usize,
+    pub evaluate_every: u64,
+    pub checkpoint_every: u64,
+    pub keep_checkpoints: usize,
+    pub recompute: Recompute,
+    pub early_stopping_patience: usize,
+    pub seed: u64,
+}
+
+/// What the backward pass computes again instead of keeping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recompute {
+    /// Nothing.
+    None,
+    /// Each block.
+    Blocks,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self { path: PathBuf::new(), dtype: "auto".into(), device: "auto".into() }
+    }
+}
+
+impl Default for Task {
+    fn default() -> Self {
+        Self { kind: "sequence-classification".into(), labels: Vec::new(), head_init: "random".into() }
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            train: PathBuf::new(),
+            validation: Validation::Share(0.1),
+            text: "text".into(),
+            label: "label".into(),
+            template: String::new(),
+            max_length: 256,
+            too_long: TooLong::Drop,
+            shuffle: true,
+            group_by_length: true,
+            bad_rows: BadRows::Report,
+        }
+    }
+}
+
+impl Default for Method {
+    fn default() -> Self {
+        Self {
+            kind: MethodKind::Sparta,
+            sparsity: 0.99,
+            targets: vec!["v_proj".into(), "o_proj".into()],
+            density: BTreeMap::new(),
+            on_shrink: OnShrink::Retire,
+            rounding: Rounding::Nearest,
+            seed: 10605,
+        }
+    }
+}
+
+impl Default for Optimizer {
+    fn default() -> Self {
+        Self {
+            kind: "adamw".into(),
+            learning_rate: 1e-4,
+            betas: [0.9, 0.99],
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            max_grad_norm: 0.0,
+        }
+    }
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { kind: ScheduleKind::Cosine, warmup_steps: 100, min_learning_rate: 1e-5 }
+    }
+}
+
+impl Default for Train {
+    fn default() -> Self {
+        Self {
+            epochs: 1,
+            max_steps: 0,
+            batch_size: 24,
+            micro_batch_size: 0,
+            evaluate_every: 100,
+            checkpoint_every: 100,
+            keep_checkpoints: 3,
+            recompute: Recompute::None,
+            early_stopping_patience: 0,
+            seed: 10605,
+        }
+    }
+}
+
+impl Recipe {
+    /// Reads a recipe file, applies `field=value` overrides, and makes its paths absolute: those of the file are
+    /// relative to the file's folder, those of the overrides to the working folder.
+    ///
+    /// # Errors
+    /// Refuses what cannot be read, an unknown field, a value that its field does not take.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::refused(format!("cannot read the recipe {}: {error}; give the path of a TOML file", path.display()))
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Self::parse(&text, folder, overrides)
+            .map_err(|error| Error::refused(format!("{}: {}", path.display(), error.message())))
+    }
+
+    /// As [`Recipe::load`], from the text of a recipe and the folder that its paths are relative to.
+    ///
+    /// # Errors
+    /// As [`Recipe::load`].
+    pub fn parse(text: &str, folder: &Path, overrides: &[String]) -> Result<Self> {
+        let table: toml::Table = toml::from_str(text).map_err(|error| {
+            let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            Error::refused(format!("line {line}: {}; mend the TOML", error.message().replace('\n', ", ")))
+        })?;
+        let mut recipe = Self::default();
+        for (name, value) in flatten(&table) {
+            recipe.set(&name, from_folder(&name, value, folder)).map_err(Error::refused)?;
+        }
+        let here = std::env::current_dir().unwrap_or_default();
+        for assignment in overrides {
+            let (name, value) = parse_assignment(assignment).map_err(Error::refused)?;
+            recipe.set(&name, from_folder(&name, value, &here)).map_err(Error::refused)?;
+        }
+        Ok(recipe)
+    }
+
+    /// Gives the field of this dotted name another value.
+    ///
+    /// # Errors
+    /// One sentence that names the field and what it takes; the recipe is unchanged then.
+    pub fn set(&mut self, name: &str, value: Value) -> std::result::Result<(), String> {
+        let value = Field::find(name)?.check(name, value)?;
+        let mut table = self.to_table();
+        match value {
+            Value::String(word) if word == EVEN && Field::find(name)?.name != name => remove(&mut table, name),
+            value => *entry(&mut table, name)? = value,
+        }
+        *self = table.try_into().map_err(|error: toml::de::Error| format!("{name}: {}", error.message()))?;
+        Ok(())
+    }
+
+    /// The value of the field of this dotted name, if the recipe holds one.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Value> {
+        let mut value = Value::Table(self.to_table());
+        for part in name.splitn(3, '.') {
+            value = value.as_table_mut()?.remove(part)?;
+        }
+        Some(value)
+    }
+
+    /// The whole recipe as TOML, every field written out.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&self.to_table()).unwrap_or_else(|error| unreachable!("a TOML table is TOML: {error}"))
+    }
+
+    fn to_table(&self) -> toml::Table {
+        toml::Table::try_from(self).unwrap_or_else(|error| unreachable!("a recipe is a TOML table: {error}"))
+    }
+}
+
+/// Reads one `field=value` of the command line. What is no TOML value is a text, so that
+/// `--set data.label=intent` needs no quotes.
+///
+/// # Errors
+/// One sentence, where there is no `=`.
+pub fn parse_assignment(assignment: &str) -> std::result::Result<(String, Value), String> {
+    let (name, text) = assignment
+        .split_once('=')
+        .ok_or_else(|| format!("--set takes field=value, not \"{}\"", assignment.escape_debug()))?;
+    Ok((name.trim().to_owned(), parse_value(text)))
+}
+
+/// Reads a value as a person types it: TOML, and what is no TOML is a text.
+#[must_use]
+pub fn parse_value(text: &str) -> Value {
+    let text = text.trim();
+    toml::from_str::<toml::Table>(&format!("value = {text}"))
+        .ok()
+        .filter(|table| table.len() == 1)
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// The recipe's leaves under their dotted names; a field that takes a table stays whole.
+fn flatten(table: &toml::Table) -> Vec<(String, Value)> {
+    fn walk(prefix: &str, table: &toml::Table, leaves: &mut Vec<(String, Value)>) {
+        for (key, value) in table {
+            let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            match value {
+                Value::Table(inner) if !FIELDS.iter().any(|field| field.name == name) => walk(&name, inner, leaves),
+                value => leaves.push((name, value.clone())),
+            }
+        }
+    }
+    let mut leaves = Vec::new();
+    walk("", table, &mut leaves);
+    leaves
+}
+
+/// The place of a dotted name; what comes after the second dot is one key, since groups have dots in their names.
+fn entry<'a>(table: &'a mut toml::Table, name: &str) -> std::result::Result<&'a mut Value, String> {
+    let mut parts = name.splitn(3, '.');
+    let (Some(section), Some(key)) = (parts.next(), parts.next()) else {
+        return Err(format!("the recipe has no field \"{}\"", name.escape_debug()));
+    };
+    let section = table.entry(section).or_insert_with(|| Value::Table(toml::Table::new()));
+    let value = section.as_table_mut().ok_or("the recipe's sections are tables")?.entry(key).or_insert(Value::Boolean(false));
+    match parts.next() {
+        None => Ok(value),
+        Some(inner) => {
+            let inner_table = value.as_table_mut().ok_or_else(|| format!("{key} is not a table"))?;
+            Ok(inner_table.entry(inner).or_insert(Value::Boolean(false)))
+        }
+    }
+}
+
+fn remove(table: &mut toml::Table, name: &str) {
+    let mut parts = name.splitn(3, '.');
+    let (Some(section), Some(key), Some(inner)) = (parts.next(), parts.next(), parts.next()) else { return };
+    let map = table.get_mut(section).and_then(|section| section.get_mut(key)).and_then(Value::as_table_mut);
+    map.and_then(|map| map.remove(inner));
+}
+
+fn from_folder(name: &str, value: Value, folder: &Path) -> Value {
+    let is_path = Field::find(name).is_ok_and(|field| matches!(field.kind, Kind::Path | Kind::PathOrShare));
+    match value {
+        Value::String(text) if is_path && !text.is_empty() => {
+            let path = folder.join(text);
+            let path = std::path::absolute(&path).unwrap_or(path);
+            Value::String(path.to_string_lossy().into_owned())
+        }
+        value => value,
+    }
+}

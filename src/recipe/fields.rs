@@ -1,0 +1,207 @@
+//! The one table of the recipe's fields.
+//!
+//! The launch form, `--set`, validation, live editing, `--help` and the README's reference all read this table;
+//! defaults are not repeated here, they come from [`super::Recipe::default`].
+
+use super::Value;
+
+/// One field of the recipe.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Dotted name, such as `method.sparsity`.
+    pub name: &'static str,
+    /// What it means, in one sentence without a full stop.
+    pub help: &'static str,
+    /// Which values it takes.
+    pub kind: Kind,
+    /// Whether it can be changed while the run trains.
+    pub live: bool,
+}
+
+/// Which values a field takes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Kind {
+    /// Path of a file or folder, relative to the recipe's own folder.
+    Path,
+    /// A path, or a share of another file between 0 and 1.
+    PathOrShare,
+    /// Any text.
+    Text,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// `true` or `false`.
+    Flag,
+    /// A whole number within these bounds, both included.
+    Integer(i64, i64),
+    /// A number within these bounds, both included.
+    Number(f64, f64),
+    /// Two numbers, each within these bounds, the upper one excluded.
+    Pair(f64, f64),
+    /// A list of words.
+    Words,
+    /// A number within these bounds for each of several names, the lower one excluded.
+    NumberByName(f64, f64),
+}
+
+/// In place of a group's number: it has none of its own.
+pub const EVEN: &str = "even";
+
+const ANY: i64 = i64::MAX;
+
+const fn field(name: &'static str, kind: Kind, help: &'static str) -> Field {
+    Field { name, help, kind, live: false }
+}
+
+const fn live(name: &'static str, kind: Kind, help: &'static str) -> Field {
+    Field { name, help, kind, live: true }
+}
+
+/// Every field, in the order of the documents.
+#[rustfmt::skip]
+pub const FIELDS: &[Field] = &[
+    field("model.path", Kind::Path, "folder of the model in Hugging Face layout"),
+    field("model.dtype", Kind::Choice(&["auto", "float32", "bfloat16"]), "type of the weights in memory; auto: as stored"),
+    field("model.device", Kind::Text, "auto, cpu, cuda, cuda:N or mps; one that is named and missing is an error"),
+
+    field("task.kind", Kind::Choice(&["sequence-classification"]), "what the model learns to do"),
+    field("task.labels", Kind::Words, "labels in the order of the logits; empty: those of the training rows, sorted"),
+    field("task.head_init", Kind::Choice(&["random"]), "how the classification head starts"),
+
+    field("data.train", Kind::Path, "training rows: jsonl, json, csv or tsv, by extension"),
+    field("data.validation", Kind::PathOrShare, "validation rows: a file, or a share of the training rows such as 0.1"),
+    field("data.text", Kind::Text, "column of the text"),
+    field("data.label", Kind::Text, "column of the label"),
+    field("data.template", Kind::Text, "minijinja template over the row that makes the text; empty: the text column"),
+    field("data.max_length", Kind::Integer(1, 1 << 20), "longest example in tokens"),
+    field("data.too_long", Kind::Choice(&["drop", "truncate"]), "what happens to longer ones"),
+    field("data.shuffle", Kind::Flag, "false: file order, no grouping by length"),
+    field("data.group_by_length", Kind::Flag, "make batches of like lengths, so that padding is rare"),
+    field("data.bad_rows", Kind::Choice(&["report", "fail"]), "report: leave bad rows out and say which; fail: refuse the file"),
+
+    field("method.kind", Kind::Choice(&["sparta", "head"]), "how the model is adapted; head: the classification head alone"),
+    live("method.sparsity", Kind::Number(0.0, 1.0), "share of all parameters that stay frozen"),
+    field("method.targets", Kind::Words, "groups to adapt; all-linear: every one"),
+    live("method.density", Kind::NumberByName(0.0, 1.0), "share of a group's scalars that train, for groups that shall not share the rest evenly"),
+    live("method.on_shrink", Kind::Choice(&["retire", "revert"]), "scalars that leave keep their delta (retire) or lose it (revert)"),
+    field("method.rounding", Kind::Choice(&["nearest", "stochastic"]), "how weight plus delta is cast to the type of the weights"),
+    field("method.seed", Kind::Integer(0, ANY), "seed of the selection and of the head"),
+
+    field("optimizer.kind", Kind::Choice(&["adamw"]), "how a gradient becomes an update"),
+    live("optimizer.learning_rate", Kind::Number(0.0, 10.0), "rate at the schedule's peak"),
+    field("optimizer.betas", Kind::Pair(0.0, 1.0), "decay of AdamW's first and second moment"),
+    field("optimizer.epsilon", Kind::Number(0.0, 1.0), "keeps AdamW from dividing by zero"),
+    live("optimizer.weight_decay", Kind::Number(0.0, 1.0), "decoupled decay of the deltas; the head is exempt"),
+    live("optimizer.max_grad_norm", Kind::Number(0.0, 1e9), "clip the gradient to this norm; 0: off"),
+
+    field("schedule.kind", Kind::Choice(&["constant", "linear", "cosine"]), "how the rate falls after the warm-up"),
+    field("schedule.warmup_steps", Kind::Integer(0, ANY), "steps over which the rate rises from 0"),
+    field("schedule.min_learning_rate", Kind::Number(0.0, 10.0), "rate at the end"),
+
+    field("train.epochs", Kind::Integer(1, 1_000_000), "passes over the training rows"),
+    field("train.max_steps", Kind::Integer(0, ANY), "bound on the optimizer steps; 0: none"),
+    field("train.batch_size", Kind::Integer(1, 1 << 20), "examples that one optimizer step sees"),
+    field("train.micro_batch_size", Kind::Integer(0, 1 << 20), "examples that are in memory at once; 0: the whole batch"),
+    live("train.evaluate_every", Kind::Integer(0, ANY), "steps between evaluations; 0: at the end only"),
+    live("train.checkpoint_every", Kind::Integer(0, ANY), "steps between checkpoints; 0: at the end only"),
+    live("train.keep_checkpoints", Kind::Integer(1, 1_000_000), "newest checkpoints that are kept"),
+    field("train.recompute", Kind::Choice(&["none", "blocks"]), "blocks: compute each block again in the backward pass instead of keeping it"),
+    field("train.early_stopping_patience", Kind::Integer(0, 1_000_000), "stop after this many evaluations without a better accuracy; 0: never"),
+    field("train.seed", Kind::Integer(0, ANY), "seed of the order of the rows"),
+];
+
+impl Field {
+    /// Finds the field of this dotted name; `method.density.value` is found as `method.density`.
+    ///
+    /// # Errors
+    /// One sentence with the nearest known name.
+    pub fn find(name: &str) -> Result<&'static Self, String> {
+        let known = |field: &&Self| {
+            field.name == name
+                || (matches!(field.kind, Kind::NumberByName(..))
+                    && name.strip_prefix(field.name).is_some_and(|rest| rest.starts_with('.')))
+        };
+        FIELDS.iter().find(known).ok_or_else(|| {
+            let nearest = FIELDS
+                .iter()
+                .max_by(|a, b| strsim::jaro_winkler(name, a.name).total_cmp(&strsim::jaro_winkler(name, b.name)));
+            let hint = nearest.map_or_else(String::new, |near| format!("; did you mean \"{}\"?", near.name));
+            format!("the recipe has no field \"{}\"{hint}", name.escape_debug())
+        })
+    }
+
+    /// Checks a value for the field of this dotted name and puts it into the form in which it is kept: whole numbers
+    /// become floats where the field is a number.
+    ///
+    /// # Errors
+    /// One sentence that names the field, what it takes and what it got.
+    pub fn check(&self, name: &str, value: Value) -> Result<Value, String> {
+        let wrong = |value: &Value| Err(format!("{name} takes {}, not {value}", self.kind.describe()));
+        match (self.kind, value) {
+            (Kind::Path | Kind::Text | Kind::PathOrShare, Value::String(text)) => Ok(Value::String(text)),
+            (Kind::PathOrShare, value) => match number(&value) {
+                Some(share) if share > 0.0 && share < 1.0 => Ok(Value::Float(share)),
+                _ => wrong(&value),
+            },
+            (Kind::Choice(words), Value::String(word)) if words.contains(&word.as_str()) => Ok(Value::String(word)),
+            (Kind::Flag, Value::Boolean(flag)) => Ok(Value::Boolean(flag)),
+            (Kind::Integer(low, high), Value::Integer(number)) if (low..=high).contains(&number) => {
+                Ok(Value::Integer(number))
+            }
+            (Kind::Number(low, high), value) => match number(&value) {
+                Some(number) if (low..=high).contains(&number) => Ok(Value::Float(number)),
+                _ => wrong(&value),
+            },
+            (Kind::Pair(low, high), Value::Array(items)) => {
+                let numbers: Vec<f64> = items.iter().filter_map(number).filter(|n| (low..high).contains(n)).collect();
+                if items.len() == 2 && numbers.len() == 2 {
+                    Ok(Value::Array(numbers.into_iter().map(Value::Float).collect()))
+                } else {
+                    wrong(&Value::Array(items))
+                }
+            }
+            (Kind::Words, Value::Array(items)) if items.iter().all(Value::is_str) => Ok(Value::Array(items)),
+            (Kind::NumberByName(..), Value::Table(table)) if name == self.name => {
+                let checked = table.into_iter().map(|(key, value)| {
+                    let value = self.check(&format!("{name}.{key}"), value)?;
+                    Ok((key, value))
+                });
+                Ok(Value::Table(checked.collect::<Result<_, String>>()?))
+            }
+            (Kind::NumberByName(..), Value::String(word)) if name != self.name && word == EVEN => Ok(Value::String(word)),
+            (Kind::NumberByName(low, high), value) if name != self.name => match number(&value) {
+                Some(number) if number > low && number <= high => Ok(Value::Float(number)),
+                _ => wrong(&value),
+            },
+            (_, value) => wrong(&value),
+        }
+    }
+}
+
+impl Kind {
+    /// What it takes, as it stands after "takes".
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let bound = |high: i64| if high == ANY { String::from("up") } else { format!("to {high}") };
+        match self {
+            Self::Path => "a path in quotes".into(),
+            Self::PathOrShare => "a path in quotes or a share between 0 and 1".into(),
+            Self::Text => "a text in quotes".into(),
+            Self::Choice(words) => format!("one of \"{}\"", words.join("\", \"")),
+            Self::Flag => "true or false".into(),
+            Self::Integer(low, high) => format!("a whole number from {low} {}", bound(*high)),
+            Self::Number(low, high) => format!("a number from {low} to {high}"),
+            Self::Pair(low, high) => format!("two numbers from {low} to below {high}, such as [0.9, 0.99]"),
+            Self::Words => "a list of texts, such as [\"a\", \"b\"]".into(),
+            Self::NumberByName(low, high) => format!("a number above {low}, to {high}, or \"{EVEN}\", for a group's name"),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a recipe's whole numbers are far below 2^53")]
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Float(number) => Some(*number),
+        Value::Integer(number) => Some(*number as f64),
+        _ => None,
+    }
+}

@@ -1,0 +1,400 @@
+//! What training added to one weight.
+
+use tch::{Kind, Tensor};
+
+use super::cohort::{AdamW, Cohort, sum};
+use super::{Cast, Selection};
+
+/// The trained scalars of one weight, and the weight itself, which always holds `cast(original + delta)`.
+#[derive(Debug)]
+pub struct Delta {
+    /// The weight, flat; shares its memory with the model's.
+    weight: Tensor,
+    selection: Selection,
+    count: u64,
+    cohorts: Vec<Cohort>,
+    /// Scalars that no longer train and keep their delta. Their moments are gone.
+    retired: Option<Resting>,
+}
+
+/// Scalars that keep a delta and do not train.
+#[derive(Debug)]
+struct Resting {
+    indices: Tensor,
+    original: Tensor,
+    delta: Tensor,
+}
+
+/// What [`Delta::resize`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Resized {
+    /// Scalars that train since.
+    pub joined: u64,
+    /// Scalars that no longer train.
+    pub left: u64,
+}
+
+/// Bytes that a [`Delta`] holds beside the weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Footprint {
+    /// Indices, original values and deltas.
+    pub deltas: u64,
+    /// Both moments.
+    pub moments: u64,
+}
+
+/// The state of some scalars of one weight on the CPU, as checkpoints and adapters keep it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Saved {
+    /// Optimizer steps taken when they began to train; none where they are retired.
+    pub born: Option<u64>,
+    /// Flat indices, sorted.
+    pub indices: Vec<i64>,
+    /// Deltas.
+    pub delta: Vec<f32>,
+    /// First moments; empty where they are retired.
+    pub first: Vec<f32>,
+    /// Second moments; empty where they are retired.
+    pub second: Vec<f32>,
+}
+
+impl Delta {
+    /// Nothing of `weight` trains yet. The weight is changed in place later on; it must be contiguous and must not
+    /// require a gradient.
+    #[must_use]
+    pub fn new(weight: &Tensor, selection: Selection) -> Self {
+        Self { weight: weight.view(-1), selection, count: 0, cohorts: Vec::new(), retired: None }
+    }
+
+    /// Scalars that train.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Scalars that no longer train and keep their delta.
+    #[must_use]
+    pub fn retired(&self) -> u64 {
+        self.retired.as_ref().map_or(0, |resting| resting.indices.numel() as u64)
+    }
+
+    /// The trainable scalars, cohort by cohort, in the order in which [`Delta::update`] takes gradients.
+    pub fn indices(&self) -> impl ExactSizeIterator<Item = &Tensor> {
+        self.cohorts.iter().map(|cohort| &cohort.indices)
+    }
+
+    /// Makes the first `count` scalars of the selection train. `step` counts the optimizer steps taken.
+    ///
+    /// Scalars that join start with zero moments, at age 0, and with a zero delta, or with the delta that they had
+    /// when they were retired: the model does not change by their joining. Scalars that leave are retired with their
+    /// delta, or, with `revert`, get their original value back.
+    pub fn resize(&mut self, count: u64, step: u64, revert: bool, betas: [f64; 2]) -> Resized {
+        let before = std::mem::replace(&mut self.count, count);
+        if count < before {
+            self.shrink(count, revert);
+        } else if count > before {
+            self.merge_mature(betas, step);
+            self.grow(before, step);
+        }
+        Resized { joined: count.saturating_sub(before), left: before.saturating_sub(count) }
+    }
+
+    /// One optimizer step. `gradients` holds one `f32` tensor for each cohort; `step` counts this step too.
+    pub fn update(&mut self, adamw: &AdamW, gradients: &[Tensor], rate: f64, step: u64, cast: impl Fn(usize) -> Cast) {
+        debug_assert_eq!(gradients.len(), self.cohorts.len());
+        for (position, (cohort, gradient)) in self.cohorts.iter_mut().zip(gradients).enumerate() {
+            cohort.update(adamw, gradient, rate, step);
+            let _ = self.weight.index_copy_(0, &cohort.indices, &cohort.values(cast(position)));
+        }
+    }
+
+    /// Bytes beside the weight.
+    #[must_use]
+    pub fn footprint(&self) -> Footprint {
+        let bytes = |tensors: &[&Tensor]| {
+            tensors.iter().map(|tensor| (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64).sum::<u64>()
+        };
+        let mut footprint = Footprint::default();
+        for cohort in &self.cohorts {
+            footprint.deltas += bytes(&[&cohort.indices, &cohort.original, &cohort.delta]);
+            footprint.moments += bytes(&[&cohort.first, &cohort.second]);
+        }
+        if let Some(resting) = &self.retired {
+            footprint.deltas += bytes(&[&resting.indices, &resting.original, &resting.delta]);
+        }
+        footprint
+    }
+
+    /// How many deltas are not zero, how many of those show in the weight after the cast, and the sum of the squares
+    /// of all deltas; retired ones count.
+    #[must_use]
+    pub fn survival(&self) -> (u64, u64, f64) {
+        let count = |mask: &Tensor| mask.sum(Kind::Int64).int64_value(&[]).cast_unsigned();
+        let mut total = (0, 0, 0.0);
+        for (indices, original, delta) in self.parts() {
+            total.0 += count(&delta.not_equal(0.0));
+            total.1 += count(&self.weight.index_select(0, indices).not_equal_tensor(original));
+            total.2 += delta.square().sum(Kind::Double).double_value(&[]);
+        }
+        total
+    }
+
+    /// The state of every scalar that training touched.
+    #[must_use]
+    pub fn save(&self) -> Vec<Saved> {
+        let cohorts = self.cohorts.iter().map(|cohort| Saved {
+            born: Some(cohort.born),
+            indices: to_vec(&cohort.indices),
+            delta: to_vec(&cohort.delta),
+            first: to_vec(&cohort.first),
+            second: to_vec(&cohort.second),
+        });
+        let retired = self.retired.iter().map(|resting| Saved {
+            indices: to_vec(&resting.indices),
+            delta: to_vec(&resting.delta),
+            ..Saved::default()
+        });
+        cohorts.chain(retired).collect()
+    }
+
+    /// Writes the original values back wherever training touched the weight.
+    pub fn remove(&mut self) {
+        let mut weight = self.weight.shallow_clone();
+        for (indices, original, _) in self.parts() {
+            let _ = weight.index_copy_(0, indices, original);
+        }
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (&Tensor, &Tensor, &Tensor)> {
+        let cohorts = self.cohorts.iter().map(|cohort| (&cohort.indices, &cohort.original, &cohort.delta));
+        cohorts.chain(self.retired.iter().map(|resting| (&resting.indices, &resting.original, &resting.delta)))
+    }
+
+    fn shrink(&mut self, count: u64, revert: bool) {
+        for cohort in std::mem::take(&mut self.cohorts) {
+            let stays: Vec<bool> = to_vec::<i64>(&cohort.indices)
+                .into_iter()
+                .map(|index| self.selection.contains(index, count))
+                .collect();
+            let stays = Tensor::from_slice(&stays).to_device(cohort.indices.device());
+            let leaves = stays.logical_not();
+            let gone = Resting {
+                indices: cohort.indices.masked_select(&leaves),
+                original: cohort.original.masked_select(&leaves),
+                delta: cohort.delta.masked_select(&leaves),
+            };
+            if revert {
+                let _ = self.weight.index_copy_(0, &gone.indices, &gone.original);
+            } else {
+                self.retired = Some(gone.merge(self.retired.take()));
+            }
+            let kept = Cohort {
+                born: cohort.born,
+                indices: cohort.indices.masked_select(&stays),
+                original: cohort.original.masked_select(&stays),
+                delta: cohort.delta.masked_select(&stays),
+                first: cohort.first.masked_select(&stays),
+                second: cohort.second.masked_select(&stays),
+            };
+            if !kept.is_empty() {
+                self.cohorts.push(kept);
+            }
+        }
+    }
+
+    fn grow(&mut self, before: u64, step: u64) {
+        let device = self.weight.device();
+        let indices = Tensor::from_slice(&self.selection.indices(before..self.count)).to_device(device);
+        let mut original = self.weight.index_select(0, &indices);
+        let mut delta = Tensor::zeros([indices.numel().cast_signed() as i64], (Kind::Float, device));
+        if let Some(resting) = self.retired.take() {
+            // Both lists are sorted: those that come back are found by bisection.
+            let place = indices.searchsorted(&resting.indices, false, false, "left", None::<Tensor>);
+            let place = place.clamp(0, resting.indices.numel().cast_signed() as i64 - 1);
+            let returns = resting.indices.index_select(0, &place).eq_tensor(&indices);
+            original = resting.original.index_select(0, &place).where_self(&returns, &original);
+            delta = resting.delta.index_select(0, &place).where_self(&returns, &delta);
+            let stays = Tensor::isin(&resting.indices, &indices, true, true);
+            self.retired = resting.keep(&stays);
+        }
+        self.cohorts.push(Cohort::newborn(step, indices, original, delta));
+    }
+
+    /// Cohorts whose ages no longer matter become one, so that their number stays small however often the sparsity
+    /// changes.
+    fn merge_mature(&mut self, betas: [f64; 2], step: u64) {
+        let (mature, young): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.cohorts).into_iter().partition(|cohort| cohort.is_mature(betas, step));
+        self.cohorts = young;
+        if let Some(born) = mature.iter().map(|cohort| cohort.born).max() {
+            let joined = |part: fn(&Cohort) -> &Tensor| Tensor::cat(&mature.iter().map(part).collect::<Vec<_>>(), 0);
+            let (indices, order) = joined(|cohort| &cohort.indices).sort(0, false);
+            let sorted = |part| joined(part).index_select(0, &order);
+            let merged = Cohort {
+                born,
+                original: sorted(|cohort| &cohort.original),
+                delta: sorted(|cohort| &cohort.delta),
+                first: sorted(|cohort| &cohort.first),
+                second: sorted(|cohort| &cohort.second),
+                indices,
+            };
+            self.cohorts.insert(0, merged);
+        }
+    }
+}
+
+impl Resting {
+    fn merge(self, other: Option<Self>) -> Self {
+        let Some(other) = other else { return self };
+        let (indices, order) = Tensor::cat(&[self.indices, other.indices], 0).sort(0, false);
+        Self {
+            indices,
+            original: Tensor::cat(&[self.original, other.original], 0).index_select(0, &order),
+            delta: Tensor::cat(&[self.delta, other.delta], 0).index_select(0, &order),
+        }
+    }
+
+    fn keep(self, mask: &Tensor) -> Option<Self> {
+        let kept = Self {
+            indices: self.indices.masked_select(mask),
+            original: self.original.masked_select(mask),
+            delta: self.delta.masked_select(mask),
+        };
+        (kept.indices.numel() > 0).then_some(kept)
+    }
+}
+
+/// Puts an adapter's deltas into a weight: `cast(weight + delta)` at flat `indices`, as the reference's loader does.
+pub fn merge(weight: &Tensor, indices: &[i64], delta: &[f32]) {
+    let mut flat = weight.view(-1);
+    let indices = Tensor::from_slice(indices).to_device(weight.device());
+    let delta = Tensor::from_slice(delta).to_device(weight.device());
+    let values = sum(&flat.index_select(0, &indices), &delta, Cast::Nearest);
+    let _ = flat.index_copy_(0, &indices, &values);
+}
+
+fn to_vec<T: tch::kind::Element + Default + Clone>(tensor: &Tensor) -> Vec<T> {
+    let mut values = vec![T::default(); tensor.numel()];
+    tensor.to_device(tch::Device::Cpu).copy_data(&mut values, tensor.numel());
+    values
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ADAMW: AdamW = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
+
+    fn delta_on(weight: &Tensor) -> Delta {
+        Delta::new(weight, Selection::new(3, "w", weight.numel() as u64))
+    }
+
+    fn train(delta: &mut Delta, steps: std::ops::Range<u64>) {
+        for step in steps {
+            let gradients: Vec<Tensor> =
+                delta.indices().map(|indices| (indices.to_kind(Kind::Float) * 0.37).sin() + 0.1).collect();
+            delta.update(&ADAMW, &gradients, 1e-2, step + 1, |_| Cast::Nearest);
+        }
+    }
+
+    fn resize(delta: &mut Delta, count: u64, step: u64, revert: bool) -> Resized {
+        delta.resize(count, step, revert, ADAMW.betas)
+    }
+
+    #[test]
+    fn retiring_and_returning_leave_the_weight_as_it_is() {
+        let weight = Tensor::randn([20, 30], (Kind::BFloat16, tch::Device::Cpu));
+        let mut delta = delta_on(&weight);
+        resize(&mut delta, 300, 0, false);
+        let all: Vec<i64> = delta.save().remove(0).indices;
+        train(&mut delta, 0..5);
+        let trained = weight.copy();
+        assert_eq!(resize(&mut delta, 30, 5, false), Resized { joined: 0, left: 270 });
+        assert_eq!((delta.count(), delta.retired()), (30, 270));
+        assert_eq!(weight, trained);
+        assert_eq!(resize(&mut delta, 300, 5, false), Resized { joined: 270, left: 0 });
+        assert_eq!((delta.count(), delta.retired()), (300, 0));
+        assert_eq!(weight, trained);
+        let mut back: Vec<i64> = delta.save().into_iter().flat_map(|saved| saved.indices).collect();
+        back.sort_unstable();
+        assert_eq!(back, all);
+    }
+
+    #[test]
+    fn a_scalar_that_returns_goes_on_from_its_delta() {
+        let weight = Tensor::zeros([100], (Kind::Float, tch::Device::Cpu));
+        let mut delta = delta_on(&weight);
+        resize(&mut delta, 100, 0, false);
+        train(&mut delta, 0..3);
+        resize(&mut delta, 1, 3, false);
+        resize(&mut delta, 100, 3, false);
+        train(&mut delta, 3..4);
+        delta.remove();
+        assert_eq!(weight, Tensor::zeros([100], (Kind::Float, tch::Device::Cpu)));
+    }
+
+    #[test]
+    fn reverting_restores_the_original_values_to_the_bit() {
+        let weight = Tensor::randn([500], (Kind::BFloat16, tch::Device::Cpu));
+        let before = weight.copy();
+        let mut delta = delta_on(&weight);
+        resize(&mut delta, 400, 0, true);
+        train(&mut delta, 0..10);
+        assert_ne!(weight, before);
+        resize(&mut delta, 0, 10, true);
+        assert_eq!(weight, before);
+        assert_eq!(delta.retired(), 0);
+    }
+
+    #[test]
+    fn a_scalar_added_at_step_1000_moves_like_one_at_step_0() {
+        let weight = Tensor::zeros([200], (Kind::Float, tch::Device::Cpu));
+        let mut delta = delta_on(&weight);
+        resize(&mut delta, 100, 0, false);
+        train(&mut delta, 0..1000);
+        resize(&mut delta, 200, 1000, false);
+        train(&mut delta, 1000..1001);
+        let newcomers = delta.save().pop().unwrap();
+        assert_eq!(newcomers.born, Some(1000));
+        assert!(newcomers.delta.iter().all(|delta| (delta.abs() - 1e-2).abs() < 1e-5), "{:?}", newcomers.delta);
+    }
+
+    #[test]
+    fn old_cohorts_become_one() {
+        let weight = Tensor::zeros([300], (Kind::Float, tch::Device::Cpu));
+        let mut delta = delta_on(&weight);
+        for (position, count) in [100, 200, 250, 300].into_iter().enumerate() {
+            resize(&mut delta, count, position as u64 * 10_000, false);
+        }
+        assert_eq!(delta.indices().len(), 2);
+        let saved = delta.save();
+        assert!(saved[0].indices.windows(2).all(|pair| pair[0] < pair[1]));
+        assert_eq!(saved[0].indices.len(), 250);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn any_walk_keeps_counts_and_can_be_removed(
+            counts in prop::collection::vec((0_u64..=60, any::<bool>()), 1..8), bfloat16: bool,
+        ) {
+            let kind = if bfloat16 { Kind::BFloat16 } else { Kind::Float };
+            let weight = Tensor::randn([60], (kind, tch::Device::Cpu));
+            let before = weight.copy();
+            let mut delta = delta_on(&weight);
+            for (step, (count, revert)) in counts.into_iter().enumerate() {
+                resize(&mut delta, count, step as u64, revert);
+                train(&mut delta, step as u64..step as u64 + 1);
+                let trainable: u64 = delta.indices().map(|indices| indices.numel() as u64).sum();
+                prop_assert_eq!(trainable, count);
+                let mut touched: Vec<i64> = delta.save().into_iter().flat_map(|saved| saved.indices).collect();
+                touched.sort_unstable();
+                prop_assert!(touched.windows(2).all(|pair| pair[0] < pair[1]));
+            }
+            delta.remove();
+            prop_assert_eq!(weight, before);
+        }
+    }
+}

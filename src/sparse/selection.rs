@@ -1,0 +1,78 @@
+//! Which scalars of one weight train.
+
+use std::ops::Range;
+
+use crate::permutation::{Permutation, derive_key};
+
+/// A fixed order of all scalars of one weight, of which the first so many train.
+///
+/// The sets are nested: those of a smaller count are among those of a larger one. Nothing needs storing but the seed
+/// and the count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    order: Permutation,
+}
+
+impl Selection {
+    /// The order that belongs to this seed, weight (by name) and number of scalars.
+    #[must_use]
+    pub fn new(seed: u64, weight: &str, scalars: u64) -> Self {
+        Self { order: Permutation::new(derive_key(seed, "selection", weight), scalars) }
+    }
+
+    /// Flat indices of the scalars at these ranks, sorted.
+    #[must_use]
+    pub fn indices(&self, ranks: Range<u64>) -> Vec<i64> {
+        let mut indices: Vec<i64> = ranks.map(|rank| self.order.at(rank).cast_signed()).collect();
+        indices.sort_unstable();
+        indices
+    }
+
+    /// Whether the scalar at this flat index is among the first `count`.
+    #[must_use]
+    pub fn contains(&self, index: i64, count: u64) -> bool {
+        self.order.rank_of(index.cast_unsigned()) < count
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn exact_sorted_and_distinct(seed: u64, scalars in 1_u64..5000, share in 0.0..=1.0) {
+            let count = part(scalars, share);
+            let indices = Selection::new(seed, "w", scalars).indices(0..count);
+            prop_assert_eq!(indices.len() as u64, count);
+            prop_assert!(indices.windows(2).all(|pair| pair[0] < pair[1]));
+            prop_assert!(indices.iter().all(|&index| (0..scalars.cast_signed()).contains(&index)));
+        }
+
+        #[test]
+        fn a_smaller_count_is_a_subset(seed: u64, scalars in 1_u64..5000, share in 0.0..=1.0, smaller in 0.0..=1.0) {
+            let selection = Selection::new(seed, "w", scalars);
+            let count = part(scalars, share);
+            let large = selection.indices(0..count);
+            let small = selection.indices(0..part(count, smaller));
+            prop_assert!(small.iter().all(|index| large.binary_search(index).is_ok()));
+        }
+
+        #[test]
+        fn membership_agrees_with_the_list(seed: u64, scalars in 1_u64..2000, share in 0.0..=1.0) {
+            let selection = Selection::new(seed, "w", scalars);
+            let count = part(scalars, share);
+            let list = selection.indices(0..count);
+            for index in 0..scalars.cast_signed() {
+                prop_assert_eq!(selection.contains(index, count), list.binary_search(&index).is_ok());
+            }
+        }
+    }
+
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
+    fn part(of: u64, share: f64) -> u64 {
+        (of as f64 * share) as u64
+    }
+}

@@ -1,0 +1,62 @@
+//! Reading of the golden files.
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use spartui::model::{Batch, Head};
+use tch::{Device, Kind, Tensor};
+
+pub fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+pub fn json(path: &Path) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+pub fn floats(value: &Value) -> Tensor {
+    match value {
+        Value::Array(items) if items.iter().all(Value::is_array) => {
+            Tensor::stack(&items.iter().map(floats).collect::<Vec<_>>(), 0)
+        }
+        Value::Array(items) => Tensor::from_slice(&items.iter().map(|item| item.as_f64().unwrap()).collect::<Vec<_>>()),
+        _ => panic!("{value}"),
+    }
+}
+
+pub fn integers(value: &Value) -> Vec<i64> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(integers).collect(),
+        value => vec![value.as_i64().unwrap()],
+    }
+}
+
+pub fn head(value: &Value, kind: Kind) -> Head {
+    let tensor = |name: &str| floats(&value[name]).to_kind(kind);
+    Head { weight: tensor("weight"), bias: tensor("bias") }
+}
+
+/// Rows `from..to` of a golden batch, padded to the longest of them.
+pub fn rows(value: &Value, from: usize, to: usize) -> Batch {
+    let lengths: Vec<usize> = integers(&value["lengths"]).into_iter().map(|n| usize::try_from(n).unwrap()).collect();
+    let lengths = &lengths[from..to];
+    let width = lengths.iter().copied().max().unwrap();
+    let cut = |name: &str| -> Vec<i64> {
+        value[name].as_array().unwrap()[from..to].iter().flat_map(|row| integers(row)[..width].to_vec()).collect()
+    };
+    let mut batch = Batch::new(&cut("input_ids"), lengths, Device::Cpu);
+    let types = cut("token_type_ids");
+    if types.iter().any(|&kind| kind != 0) {
+        batch.token_types = Some(Tensor::from_slice(&types).view_as(&batch.ids));
+    }
+    batch
+}
+
+pub fn batch(value: &Value) -> Batch {
+    rows(value, 0, value["lengths"].as_array().unwrap().len())
+}
+
+pub fn worst(a: &Tensor, b: &Tensor) -> f64 {
+    (a.to_kind(Kind::Double) - b.to_kind(Kind::Double)).abs().max().double_value(&[])
+}
