@@ -1,0 +1,104 @@
+//! The command line: one file for each subcommand.
+
+mod demo;
+mod doctor;
+mod evaluate;
+mod inspect;
+mod launch;
+//mod live;
+mod loading;
+mod predict;
+mod printer;
+mod runs;
+mod train;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Error, Result};
+use crate::recipe::{FIELDS, Recipe};
+
+/// Fine-tune a language model in the terminal and steer it while it trains (SpaRTA).
+#[derive(Debug, Parser)]
+#[command(name = "spartui", version, arg_required_else_help = true)]
+pub struct Arguments {
+    /// Folder of all runs.
+    #[arg(long, global = true, default_value = "runs", env = "SPARTUI_RUNS", value_name = "DIR")]
+    runs_dir: PathBuf,
+    #[command(subcommand)]
+    subcommand: Sub,
+}
+
+#[derive(Debug, Subcommand)]
+enum Sub {
+    /// The embedded example: a live run in a terminal, progress lines otherwise.
+    Demo(demo::Arguments),
+    /// Train as a recipe says.
+    #[command(after_long_help = recipe_reference())]
+    Train(train::Arguments),
+    /// Write a prediction for each row of a file, as JSON lines.
+    Predict(predict::Arguments),
+    /// Loss, accuracy and Matthews correlation on the rows of a file.
+    Evaluate(evaluate::Arguments),
+    /// What a model, an adapter or a run holds.
+    Inspect(inspect::Arguments),
+    /// List the runs.
+    Runs(runs::Arguments),
+    /// What works on this machine, what does not, how to mend it.
+    Doctor,
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Panics are caught where they can happen and told in one sentence; nobody wants Rust's report between.
+    std::panic::set_hook(Box::new(|_| {}));
+    let arguments = Arguments::parse();
+    let cuda = crate::libtorch::load_cuda();
+    let done = crate::model::guarded(|| match arguments.subcommand {
+        Sub::Demo(demo) => demo::run(&demo, arguments.runs_dir),
+        Sub::Train(train) => train::run(&train, arguments.runs_dir),
+        Sub::Predict(predict) => predict::run(&predict),
+        Sub::Evaluate(evaluate) => evaluate::run(&evaluate),
+        Sub::Inspect(inspect) => inspect::run(&inspect, &arguments.runs_dir),
+        Sub::Runs(runs) => runs::run(&runs, &arguments.runs_dir),
+        Sub::Doctor => doctor::run(&cuda),
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !error.message().is_empty() {
+                eprintln!("spartui: {error}");
+            }
+            error.exit_code()
+        }
+    }
+}
+
+/// Prints a line to standard output; a reader that has gone, as with `| head`, ends the program quietly.
+///
+/// # Errors
+/// Where standard output cannot be written.
+fn print_line(line: &str) -> Result<()> {
+    use std::io::{ErrorKind, Write};
+    match writeln!(std::io::stdout().lock(), "{line}") {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => Err(Error::failed(format!("standard output cannot be written: {error}"))),
+    }
+}
+
+/// The recipe's fields with meaning, values and default, from the one table.
+#[must_use]
+pub fn recipe_reference() -> String {
+    let defaults = Recipe::default();
+    let mut text = String::from("Fields of a recipe (--set FIELD=VALUE); * can be changed while the run trains:\n");
+    for field in FIELDS {
+        let star = if field.live { "*" } else { " " };
+        let default = defaults.get(field.name).map_or_else(String::new, |value| format!(" [{value}]"));
+        text += &format!("\n {star} {}{default}\n     {}; takes {}\n", field.name, field.help, field.kind.describe());
+    }
+    text
+}

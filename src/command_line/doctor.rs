@@ -1,0 +1,41 @@
+//! `spartui doctor`
+
+use std::io::IsTerminal;
+
+use super::print_line;
+use crate::error::Result;
+use crate::libtorch;
+use crate::model::available_devices;
+
+/// `cuda` says whether the CUDA libraries were loaded.
+pub fn run(cuda: &std::result::Result<bool, String>) -> Result<()> {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30));
+    let driver = std::path::Path::new("/proc/driver/nvidia/version").exists();
+    let cuda = match (cuda, driver) {
+        (Ok(true), true) => format!("loaded, {} device(s)", tch::Cuda::device_count()),
+        (Ok(true), false) => "loaded, but there is no NVIDIA driver; the CPU works".into(),
+        (Ok(false), true) => "there is an NVIDIA driver, but this libtorch is the CPU build; run `make setup` again".into(),
+        (Ok(false), false) => "none (no NVIDIA driver); the CPU works".into(),
+        (Err(why), _) => format!("cannot be loaded: {why}; run `make setup` again"),
+    };
+    let terminal = if std::io::stdout().is_terminal() {
+        match crossterm::terminal::size() {
+            Ok((columns, rows)) if columns >= 60 && rows >= 20 => format!("{columns}x{rows}"),
+            Ok((columns, rows)) => format!("{columns}x{rows}, too small: the interface needs 60x20"),
+            Err(error) => format!("its size cannot be read: {error}"),
+        }
+    } else {
+        "standard output is none; runs print progress lines".into()
+    };
+    let lines = [
+        ("spartui", env!("CARGO_PKG_VERSION").to_owned()),
+        ("libtorch", format!("2.11.0 at {}, {} threads", libtorch::folder().display(), tch::get_num_threads())),
+        ("CUDA", cuda),
+        ("devices", available_devices().join(", ")),
+        ("memory", format!("{} free of {}", gib(system.available_memory()), gib(system.total_memory()))),
+        ("terminal", terminal),
+    ];
+    lines.iter().try_for_each(|(name, value)| print_line(&format!("{name:<10} {value}")))
+}

@@ -1,0 +1,96 @@
+//! Starts a run and shows it: in the interface where there is a terminal, as lines otherwise.
+
+use std::io::IsTerminal;
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+use super::printer::Printer;
+use crate::engine::{Engine, Launch};
+use crate::error::{Error, Result};
+use crate::protocol::{Command, Ending, Event, Summary};
+
+#[derive(Debug, Clone, clap::Args)]
+pub struct Output {
+    /// Progress lines instead of the interface.
+    #[arg(long)]
+    headless: bool,
+    /// Every event as a line of JSON; implies --headless.
+    #[arg(long)]
+    json: bool,
+    /// Theme of the interface: dark, light, monochrome, or a file.
+    #[arg(long, env = "SPARTUI_THEME", value_name = "NAME")]
+    theme: Option<String>,
+}
+
+/// Trains, and prints the run's folder on the last line.
+///
+/// # Errors
+/// What the engine refused or failed at.
+pub fn run(launch: Launch, output: &Output) -> Result<()> {
+    let signals = signals()?;
+    let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+    let engine = Engine::start(launch);
+    let summary = if output.headless || output.json || !terminal {
+        headless(&engine, &signals, Printer::new(output.json))
+    } else {
+        headless(&engine, &signals, Printer::new(false))
+    };
+    engine.join();
+    let summary = summary?;
+    if !output.json {
+        super::print_line(&summary.folder.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// Signals as a channel, so that they can be waited for beside events.
+fn signals() -> Result<crossbeam_channel::Receiver<i32>> {
+    let (sender, receiver) = crossbeam_channel::unbounded();
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
+        .map_err(|error| Error::failed(format!("signals cannot be listened to: {error}")))?;
+    std::thread::spawn(move || signals.forever().try_for_each(|signal| sender.send(signal)));
+    Ok(receiver)
+}
+
+/// Prints what happens until the run has ended. Ctrl-C stops it cleanly, a second one aborts it; SIGTERM writes a
+/// checkpoint and ends it; SIGHUP changes nothing.
+pub(super) fn headless(engine: &Engine, signals: &crossbeam_channel::Receiver<i32>, mut printer: Printer) -> Result<Summary> {
+    let mut interrupted = false;
+    loop {
+        crossbeam_channel::select! {
+            recv(signals) -> signal => {
+                let command = match signal {
+                    Ok(SIGTERM) => Command::Terminate,
+                    Ok(SIGINT) if interrupted => Command::Abort,
+                    Ok(SIGINT) => { interrupted = true; Command::Stop }
+                    _ => continue,
+                };
+                // An engine that has ended needs no command any more.
+                let _ = engine.commands.send(command);
+            }
+            recv(engine.events) -> event => match event {
+                Ok(event) => {
+                    printer.print(&event)?;
+                    if let Some(ended) = ended(event) {
+                        return ended;
+                    }
+                }
+                Err(_) => return Err(Error::failed("the training thread ended without a word; please report this")),
+            },
+        }
+    }
+}
+
+/// The result of the run, where this event is its last.
+pub(super) fn ended(event: Event) -> Option<Result<Summary>> {
+    match event {
+        Event::Finished(summary) if summary.ending == Ending::Aborted => Some(Err(Error::failed(format!(
+            "the run was aborted; what it had written is in {}",
+            summary.folder.display()
+        )))),
+        Event::Finished(summary) => Some(Ok(*summary)),
+        Event::Fault { message, refused: true } => Some(Err(Error::refused(message))),
+        Event::Fault { message, refused: false } => Some(Err(Error::failed(message))),
+        _ => None,
+    }
+}

@@ -1,0 +1,114 @@
+//! Events as lines.
+
+use std::time::{Duration, Instant};
+
+use super::print_line;
+use crate::error::Result;
+use crate::protocol::{Event, Level, Ready, Step, Summary};
+
+/// Prints a run as it goes.
+#[derive(Debug)]
+pub struct Printer {
+    json: bool,
+    total_steps: u64,
+    printed: Option<Instant>,
+    loading: String,
+}
+
+/// Time between two lines of progress.
+const EVERY: Duration = Duration::from_secs(2);
+
+impl Printer {
+    /// With `json`, every event is a line of JSON.
+    #[must_use]
+    pub fn new(json: bool) -> Self {
+        Self { json, total_steps: 0, printed: None, loading: String::new() }
+    }
+
+    /// Prints an event, if it deserves a line.
+    ///
+    /// # Errors
+    /// Where standard output cannot be written.
+    pub fn print(&mut self, event: &Event) -> Result<()> {
+        if self.json {
+            return serde_json::to_string(event).map_or(Ok(()), |line| print_line(&line));
+        }
+        self.line(event).map_or(Ok(()), |line| print_line(&line))
+    }
+
+    fn line(&mut self, event: &Event) -> Option<String> {
+        match event {
+            Event::Loading { what, .. } if *what != self.loading => {
+                self.loading.clone_from(what);
+                Some(format!("{what} ..."))
+            }
+            Event::Ready(ready) => {
+                self.total_steps = ready.total_steps;
+                Some(introduction(ready))
+            }
+            Event::Sparsity(sparsity) if sparsity.step == 0 => Some(format!(
+                "training {} of {} parameters, sparsity {:.3} %",
+                sparsity.trainable,
+                sparsity.parameters,
+                sparsity.sparsity * 100.0
+            )),
+            Event::Step(step) => self.progress(step),
+            Event::Evaluated(scores) => Some(format!(
+                "step {:>6}  validation loss {:.4}  accuracy {:.2} %  mcc {:.4}",
+                scores.step,
+                scores.eval_loss,
+                scores.accuracy * 100.0,
+                scores.mcc
+            )),
+            Event::Intervention(change) => {
+                Some(format!("step {:>6}  {}: {} -> {}", change.step, change.field, change.from, change.to))
+            }
+            Event::Exported { path, bytes, .. } => Some(format!("adapter of {} KiB in {}", bytes / 1024, path.display())),
+            Event::Note { level: Level::Warning, message } => Some(format!("warning: {message}")),
+            Event::Note { level: Level::Info, message } => Some(message.clone()),
+            Event::Finished(summary) => Some(conclusion(summary)),
+            _ => None,
+        }
+    }
+
+    fn progress(&mut self, step: &Step) -> Option<String> {
+        if self.printed.is_some_and(|at| at.elapsed() < EVERY) && step.step != self.total_steps {
+            return None;
+        }
+        self.printed = Some(Instant::now());
+        #[expect(clippy::cast_precision_loss, reason = "examples are below 2^53")]
+        let rate = step.examples as f64 / step.seconds;
+        Some(format!(
+            "step {:>6} of {}  epoch {:.2}  loss {:.4}  rate {:.2e}  {rate:.0} examples/s",
+            step.step, self.total_steps, step.epoch, step.loss, step.learning_rate
+        ))
+    }
+}
+
+fn introduction(ready: &Ready) -> String {
+    let model = &ready.model;
+    format!(
+        "{}: {} with {} parameters, {} on {}; {} training and {} validation rows, {} labels; {} steps",
+        ready.run,
+        model.name,
+        model.parameters,
+        model.dtype,
+        model.device,
+        ready.train_examples,
+        ready.validation_examples,
+        ready.labels.len(),
+        ready.total_steps
+    )
+}
+
+fn conclusion(summary: &Summary) -> String {
+    let mut text = format!("{:?} after {} steps in {:.1} s", summary.ending, summary.steps, summary.seconds).to_lowercase();
+    if let Some(seconds) = summary.median_step_seconds {
+        text += &format!("; median step {:.1} ms", seconds * 1e3);
+    }
+    text += &format!("; peak memory {} MiB", summary.peak_memory >> 20);
+    if let Some(best) = summary.best {
+        text += &format!("; best accuracy {:.2} % at step {}", best.accuracy * 100.0, best.step);
+    }
+    text
+}

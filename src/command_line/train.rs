@@ -1,0 +1,32 @@
+//! `spartui train RECIPE`
+
+use std::path::PathBuf;
+
+use super::launch;
+use crate::engine::Launch;
+use crate::error::{Error, Result};
+use crate::recipe::Recipe;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The recipe, a TOML file.
+    recipe: PathBuf,
+    /// Give a field of the recipe another value; may be repeated.
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    set: Vec<String>,
+    /// Name of the run.
+    #[arg(long = "run", value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    output: launch::Output,
+}
+
+pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
+    let recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
+    for (field, path) in [("model.path", &recipe.model.path), ("data.train", &recipe.data.train)] {
+        if path.as_os_str().is_empty() {
+            return Err(Error::refused(format!("{}: {field} is not given; add it", arguments.recipe.display())));
+        }
+    }
+    launch::run(Launch { recipe, runs, name: arguments.name.clone() }, &arguments.output)
+}

@@ -1,0 +1,158 @@
+//! Where the memory of this process is.
+
+use std::path::{Path, PathBuf};
+
+use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
+
+use crate::protocol::Memory;
+use crate::train::Session;
+
+/// Measures the process. Made before the model is loaded, so that it knows what the program takes by itself.
+#[derive(Debug)]
+pub struct Probe {
+    system: System,
+    /// Resident size that no file backs, before the model was loaded.
+    anonymous_at_start: u64,
+    peak: u64,
+}
+
+/// Resident bytes by what backs them.
+#[derive(Debug, Clone, Copy, Default)]
+struct Mapped {
+    /// Pages of the model's files, the ones that training changed too.
+    weights: u64,
+    /// Pages of programs, libraries and other files.
+    files: u64,
+    /// Pages that no file backs.
+    anonymous: u64,
+}
+
+impl Default for Probe {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Probe {
+    /// Takes the first measure.
+    #[must_use]
+    pub fn new() -> Self {
+        let anonymous_at_start = mapped(&[]).map_or(0, |mapped| mapped.anonymous);
+        let mut system = System::new();
+        system.refresh_memory();
+        Self { system, anonymous_at_start, peak: 0 }
+    }
+
+    /// Largest resident size that was seen.
+    #[must_use]
+    pub fn peak(&self) -> u64 {
+        self.peak
+    }
+
+    /// The process now, split by owner.
+    pub fn measure(&mut self, session: &Session) -> Memory {
+        let [deltas, moments, activations, data] = session.accounted();
+        let copied = session.model.parameters.iter().map(|(_, tensor)| {
+            (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64
+        });
+        let copied: u64 = copied.sum();
+        let (weights, program, total) = match mapped(session.model.files()) {
+            Some(mapped) => {
+                // Weights that were converted or moved lie in memory of their own, and their file may be mapped still.
+                let own = if session.model.is_mapped() { 0 } else { copied };
+                let total = mapped.weights + mapped.files + mapped.anonymous;
+                (mapped.weights + own, mapped.files + self.anonymous_at_start, total)
+            }
+            None => (copied, 0, self.resident()),
+        };
+        self.peak = self.peak.max(total);
+        let owned = weights + deltas + moments + activations + data + program;
+        Memory {
+            step: session.step,
+            weights,
+            deltas,
+            moments,
+            activations,
+            data,
+            program,
+            other: total.saturating_sub(owned),
+            total,
+            limit: self.system.total_memory(),
+        }
+    }
+
+    fn resident(&mut self) -> u64 {
+        let Ok(pid) = sysinfo::get_current_pid() else { return 0 };
+        let what = ProcessRefreshKind::nothing().with_memory();
+        self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, what);
+        self.system.process(pid).map_or(0, sysinfo::Process::memory)
+    }
+}
+
+/// Reads what Linux tells of each mapping; none on other systems.
+fn mapped(weights: &[PathBuf]) -> Option<Mapped> {
+    let text = std::fs::read_to_string("/proc/self/smaps").ok()?;
+    let weights: Vec<PathBuf> = weights.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    let mut mapped = Mapped::default();
+    let mut owner = Owner::Anonymous;
+    for line in text.lines() {
+        if let Some(size) = line.strip_prefix("Rss:") {
+            let bytes = size.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0) * 1024;
+            match owner {
+                Owner::Weights => mapped.weights += bytes,
+                Owner::File => mapped.files += bytes,
+                Owner::Anonymous => mapped.anonymous += bytes,
+            }
+        } else if let Some(path) = mapping(line) {
+            owner = match path {
+                path if weights.iter().any(|file| file == Path::new(path)) => Owner::Weights,
+                path if path.starts_with('/') => Owner::File,
+                _ => Owner::Anonymous,
+            };
+        }
+    }
+    Some(mapped)
+}
+
+#[derive(Clone, Copy)]
+enum Owner {
+    Weights,
+    File,
+    Anonymous,
+}
+
+/// The path in the head line of a mapping (`from-to rights offset device inode path`), empty where it has none.
+fn mapping(line: &str) -> Option<&str> {
+    let (range, rest) = line.split_once(' ')?;
+    let (from, to) = range.split_once('-')?;
+    let hexadecimal = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (hexadecimal(from) && hexadecimal(to)).then(|| {
+        let path = rest.splitn(4, ' ').nth(3).and_then(|rest| rest.trim_start().split_once(' ').map(|(_, path)| path));
+        path.unwrap_or("").trim_start()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn head_lines_are_told_from_others() {
+        let line = "7f2c-7f2d rw-p 00000000 08:02 173521     /usr/lib/with space.so";
+        assert_eq!(mapping(line), Some("/usr/lib/with space.so"));
+        assert_eq!(mapping("7f2c-7f2d rw-p 00000000 00:00 0 "), Some(""));
+        assert_eq!(mapping("Rss:                 884 kB"), None);
+        assert_eq!(mapping("VmFlags: rd wr mr"), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_parts_are_the_resident_size() {
+        let mapped = mapped(&[]).unwrap();
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let resident = resident.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024;
+        let sum = mapped.files + mapped.anonymous;
+        assert!(sum.abs_diff(resident) < resident / 5, "{sum} of {resident}");
+    }
+}

@@ -1,0 +1,27 @@
+//! The run folder: recipe, journal, metrics, checkpoints, and adapters in and out.
+
+mod adapter;
+mod adapter_config;
+mod adapter_reading;
+mod checkpoint;
+mod files;
+mod folder;
+mod journal;
+mod lines;
+mod list;
+mod manifest;
+mod metrics;
+mod status;
+mod tensors;
+
+pub use adapter::{Adapter, HeadDelta, ParameterDelta};
+pub use adapter_reading::{Contents, adapter_contents};
+pub use checkpoint::{
+    Checkpoint, Found, Newest, Written, checkpoints, read_checkpoint, read_newest_valid, write_checkpoint,
+};
+pub use folder::RunFolder;
+pub use journal::Journal;
+pub use list::{ListedRun, list_runs};
+pub use metrics::{Metrics, Readings};
+pub use status::{State, Status, now};
+pub use tensors::{Dtype, NamedTensor};

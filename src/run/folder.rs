@@ -1,0 +1,329 @@
+//! A run's folder.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::files::{failed, parent, remove, sync_folder, write_synced};
+use super::status::{State, Status, claim, now};
+use crate::data::{place, quoted};
+use crate::error::{Error, Result};
+use crate::recipe::Recipe;
+
+const RECIPE: &str = "recipe.toml";
+/// Longest name of a run in bytes; file systems take 255, and something may be added.
+const LONGEST_NAME: usize = 100;
+/// Numbers that are tried behind a default name.
+const LAST_NUMBER: u32 = 100_000;
+
+/// A run's folder. The one that [`RunFolder::create`] or [`RunFolder::claim`] gave belongs to this process until it
+/// is dropped.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    recipe: Recipe,
+    lock: Option<File>,
+}
+
+impl RunFolder {
+    /// Makes the folder of a new run: a name that the user gave must be free; the default name gets a number behind it
+    /// where it is taken. If this fails, nothing is left behind.
+    ///
+    /// # Errors
+    /// Refuses a name that is taken or cannot be a folder's, and a place that cannot be written.
+    pub fn create(runs_dir: &Path, name: Option<&str>, recipe: &Recipe, default_name: &str) -> Result<Self> {
+        if let Some(name) = name {
+            check_name(name).map_err(Error::refused)?;
+        }
+        let missing: Vec<&Path> = runs_dir
+            .ancestors()
+            .take_while(|ancestor| !ancestor.as_os_str().is_empty() && fs::symlink_metadata(ancestor).is_err())
+            .collect();
+        let created = Self::create_inside(runs_dir, name, recipe, default_name);
+        if created.is_err() {
+            for folder in missing {
+                // Only what is empty goes; what is not is somebody else's by now.
+                let _ = fs::remove_dir(folder);
+            }
+        }
+        created
+    }
+
+    fn create_inside(runs_dir: &Path, name: Option<&str>, recipe: &Recipe, default_name: &str) -> Result<Self> {
+        let refuse = |error: io::Error| {
+            Error::refused(format!("cannot write to the runs folder {}: {error}; use another folder", place(runs_dir)))
+        };
+        fs::create_dir_all(runs_dir).map_err(refuse)?;
+        let path = match name {
+            Some(name) => {
+                let path = runs_dir.join(name);
+                fs::create_dir(&path).map_err(|error| match error.kind() {
+                    io::ErrorKind::AlreadyExists => {
+                        Error::refused(format!("there is a run {} already; give another name", place(&path)))
+                    }
+                    _ => refuse(error),
+                })?;
+                path
+            }
+            None => first_free(runs_dir, &tamed(default_name)).map_err(refuse)?,
+        };
+        match Self::furnish(&path, recipe) {
+            Ok(lock) => Ok(Self { path, recipe: recipe.clone(), lock }),
+            Err(error) => {
+                // The error that led here is the one to tell.
+                let _ = remove(&path);
+                Err(refuse(error))
+            }
+        }
+    }
+
+    fn furnish(path: &Path, recipe: &Recipe) -> io::Result<Option<File>> {
+        let lock = claim(path)?;
+        write_synced(&path.join(RECIPE), recipe.to_toml().as_bytes())?;
+        Status::begun().write(path)?;
+        sync_folder(parent(path))?;
+        Ok(lock)
+    }
+
+    /// Opens the folder of an earlier run, to read in it.
+    ///
+    /// # Errors
+    /// Refuses what is no run folder.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = path.join(RECIPE);
+        if !file.is_file() {
+            return Err(Error::refused(format!(
+                "{} is no run folder: it has no {RECIPE}; `spartui runs` lists the runs",
+                place(path)
+            )));
+        }
+        let recipe = Recipe::load(&file, &[])?;
+        Ok(Self { path: path.to_owned(), recipe, lock: None })
+    }
+
+    /// Opens a run that the user named: by its name in the folder of all runs, or by its path.
+    ///
+    /// # Errors
+    /// As [`RunFolder::open`].
+    pub fn find(runs_dir: &Path, run: &Path) -> Result<Self> {
+        let inside = runs_dir.join(run);
+        Self::open(if inside.join(RECIPE).is_file() { &inside } else { run })
+    }
+
+    /// Takes an earlier run over, to go on with it.
+    ///
+    /// # Errors
+    /// Refuses a run that another process trains.
+    pub fn claim(&mut self) -> Result<()> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        self.lock = claim(&self.path).map_err(failed("take over the run", &self.path))?;
+        if self.lock.is_none() {
+            return Err(Error::refused(format!(
+                "the run {} is being trained by another process; stop it first",
+                place(&self.path)
+            )));
+        }
+        self.set_status(&Status::begun())
+    }
+
+    /// The folder itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The run's name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
+    }
+
+    /// The recipe that it began with.
+    #[must_use]
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// Where the adapter goes.
+    #[must_use]
+    pub fn adapter_path(&self) -> PathBuf {
+        self.path.join("adapter")
+    }
+
+    /// Where the checkpoints go.
+    #[must_use]
+    pub fn checkpoints_path(&self) -> PathBuf {
+        self.path.join("checkpoints")
+    }
+
+    /// Where the journal goes.
+    #[must_use]
+    pub fn journal_path(&self) -> PathBuf {
+        self.path.join("journal.jsonl")
+    }
+
+    /// Where the metrics go.
+    #[must_use]
+    pub fn metrics_path(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// Where the log goes.
+    #[must_use]
+    pub fn log_path(&self) -> PathBuf {
+        self.path.join("log.txt")
+    }
+
+    /// How the run stands.
+    ///
+    /// # Errors
+    /// Refuses a folder whose status is missing or broken.
+    pub fn status(&self) -> Result<Status> {
+        Status::read(&self.path)
+            .map_err(|why| Error::refused(format!("{}: {why}; the run is damaged", place(&self.path))))
+    }
+
+    /// Says how the run stands.
+    ///
+    /// # Errors
+    /// Fails where the folder cannot be written.
+    pub fn set_status(&self, status: &Status) -> Result<()> {
+        status.write(&self.path).map_err(failed("write the status of", &self.path))
+    }
+
+    /// Says how many steps the run is to take.
+    ///
+    /// # Errors
+    /// As [`RunFolder::set_status`].
+    pub fn set_total_steps(&self, total_steps: u64) -> Result<()> {
+        let status = self.status().unwrap_or_else(|_| Status::begun());
+        self.set_status(&Status { total_steps: Some(total_steps), ..status })
+    }
+
+    /// Says that the run has ended; `message` is why it failed, if it did.
+    ///
+    /// # Errors
+    /// As [`RunFolder::set_status`].
+    pub fn end(&self, state: State, steps: u64, best_accuracy: Option<f64>, message: Option<&str>) -> Result<()> {
+        let status = self.status().unwrap_or_else(|_| Status::begun());
+        self.set_status(&Status {
+            state,
+            ended: Some(now()),
+            steps: Some(steps),
+            best_accuracy,
+            message: message.map(str::to_owned),
+            ..status
+        })
+    }
+}
+
+fn check_name(name: &str) -> std::result::Result<(), String> {
+    let wrong = if name.is_empty() {
+        "is empty"
+    } else if name.len() > LONGEST_NAME {
+        "is longer than 100 bytes"
+    } else if name.starts_with(['.', '-']) {
+        "starts with a dot or a hyphen"
+    } else if name.contains(['/', '\\']) || name.chars().any(char::is_control) {
+        "has a separator or a control character in it"
+    } else if name.trim() != name {
+        "starts or ends with a space"
+    } else {
+        return Ok(());
+    };
+    Err(format!("the run's name {} {wrong}; give one such as \"first-try\"", quoted(name)))
+}
+
+/// A name that passes [`check_name`], from one that need not.
+fn tamed(name: &str) -> String {
+    let mut tame = String::new();
+    for character in name.chars() {
+        // Room is left for a number.
+        if tame.len() + character.len_utf8() > LONGEST_NAME - 10 {
+            break;
+        }
+        let fine = character.is_alphanumeric() || matches!(character, '.' | '_' | '-');
+        tame.push(if fine { character } else { '-' });
+    }
+    let name = tame.trim_start_matches(['.', '-']);
+    if name.is_empty() { "run".into() } else { name.into() }
+}
+
+fn first_free(runs_dir: &Path, name: &str) -> io::Result<PathBuf> {
+    for number in 1..LAST_NUMBER {
+        let path = runs_dir.join(if number == 1 { name.to_owned() } else { format!("{name}-{number}") });
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_folder_holds_the_whole_recipe() {
+        let root = tempfile::tempdir().unwrap();
+        let runs = root.path().join("deep/runs");
+        let mut recipe = Recipe::default();
+        recipe.method.sparsity = 0.995;
+        recipe.method.density.insert("v_proj".into(), 0.02);
+        recipe.model.path = root.path().join("model");
+        let created = RunFolder::create(&runs, Some("first"), &recipe, "unused").unwrap();
+        assert_eq!((created.name().as_str(), created.status().unwrap().state), ("first", State::Running));
+        let opened = RunFolder::find(&runs, Path::new("first")).unwrap();
+        assert_eq!(opened.recipe(), &recipe);
+        assert_eq!(RunFolder::find(Path::new("/none"), created.path()).unwrap().path(), created.path());
+    }
+
+    #[test]
+    fn a_given_name_must_be_free_and_a_default_one_is_numbered() {
+        let root = tempfile::tempdir().unwrap();
+        let create = |name: Option<&str>| RunFolder::create(root.path(), name, &Recipe::default(), "mini LM/x");
+        let names: Vec<String> = (0..3).map(|_| create(None).unwrap().name()).collect();
+        assert_eq!(names, ["mini-LM-x", "mini-LM-x-2", "mini-LM-x-3"]);
+        let taken = create(Some("mini-LM-x")).unwrap_err();
+        assert!(matches!(&taken, Error::Refused(why) if why.contains("already; give another name")), "{taken}");
+        for name in ["", ".", "..", ".x", "a/b", "a\\b", "/tmp/x", "a\nb", "-x", " x", &"x".repeat(101)] {
+            assert!(create(Some(name)).unwrap_err().message().starts_with("the run's name"), "{name:?}");
+        }
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_written_is_refused_and_left_as_it_was() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("file"), "").unwrap();
+        let error = RunFolder::create(&root.path().join("file/runs"), None, &Recipe::default(), "x").unwrap_err();
+        assert!(matches!(&error, Error::Refused(why) if why.contains("cannot write to the runs folder")), "{error}");
+        let too_long = root.path().join("new/runs").join("y".repeat(300));
+        assert!(RunFolder::create(&too_long, None, &Recipe::default(), "x").is_err());
+        assert!(!root.path().join("new").exists());
+    }
+
+    #[test]
+    fn a_running_run_whose_process_is_gone_was_interrupted() {
+        let root = tempfile::tempdir().unwrap();
+        let running = RunFolder::create(root.path(), None, &Recipe::default(), "x").unwrap();
+        running.set_total_steps(50).unwrap();
+        let path = running.path().to_owned();
+        let mut other = RunFolder::open(&path).unwrap();
+        assert_eq!(other.status().unwrap().state, State::Running);
+        assert!(other.claim().unwrap_err().message().contains("another process"));
+        drop(running);
+        let status = other.status().unwrap();
+        assert_eq!((status.state, status.total_steps), (State::Interrupted, Some(50)));
+        other.claim().unwrap();
+        assert_eq!(other.status().unwrap().state, State::Running);
+        other.end(State::Failed, 7, Some(0.5), Some("no more")).unwrap();
+        drop(other);
+        let status = RunFolder::open(&path).unwrap().status().unwrap();
+        assert_eq!((status.state, status.steps, status.message.as_deref()), (State::Failed, Some(7), Some("no more")));
+    }
+}

@@ -1,0 +1,162 @@
+//! The runs of a folder, for `spartui runs`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::RunFolder;
+use super::metrics::{Reading, scan};
+use super::status::{State, Status};
+use crate::data::place;
+use crate::error::{Error, Result};
+
+/// A run, or a folder that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ListedRun {
+    /// Name of its folder.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// How it stands; none where that cannot be known.
+    pub state: Option<State>,
+    /// Steps taken.
+    pub steps: Option<u64>,
+    /// Steps that it is to take.
+    pub total_steps: Option<u64>,
+    /// The best accuracy on the validation rows.
+    pub best_accuracy: Option<f64>,
+    /// Name of its method.
+    pub method: Option<String>,
+    /// Name of its model: the last part of the path.
+    pub model: Option<String>,
+    /// Seconds since the Unix epoch when it began.
+    pub started: Option<f64>,
+    /// Why the folder cannot be understood, or why the run failed.
+    pub problem: Option<String>,
+}
+
+/// The runs of a folder, the latest first; a missing folder has none.
+///
+/// # Errors
+/// Refuses a folder that cannot be read. One run that cannot be read is told as such, and the others are listed.
+pub fn list_runs(runs_dir: &Path) -> Result<Vec<ListedRun>> {
+    let entries = match fs::read_dir(runs_dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| {
+            Error::refused(format!("cannot read the runs folder {}: {error}; give another one", place(runs_dir)))
+        })?,
+    };
+    let mut runs: Vec<ListedRun> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir() && !name_of(path).starts_with('.'))
+        .map(|path| listed(&path))
+        .collect();
+    runs.sort_by(|a, b| {
+        let by_time = b.started.unwrap_or(0.0).total_cmp(&a.started.unwrap_or(0.0));
+        by_time.then_with(|| a.name.cmp(&b.name))
+    });
+    Ok(runs)
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+fn listed(path: &Path) -> ListedRun {
+    let mut run = ListedRun {
+        name: name_of(path),
+        folder: path.to_owned(),
+        state: None,
+        steps: None,
+        total_steps: None,
+        best_accuracy: None,
+        method: None,
+        model: None,
+        started: None,
+        problem: None,
+    };
+    match RunFolder::open(path) {
+        Ok(folder) => {
+            let recipe = folder.recipe();
+            run.method = serde_json::to_value(recipe.method.kind).ok().and_then(|kind| Some(kind.as_str()?.to_owned()));
+            run.model = Some(name_of(&recipe.model.path));
+        }
+        Err(error) => run.problem = Some(error.message().to_owned()),
+    }
+    match Status::read(path) {
+        Ok(status) => {
+            run.state = Some(status.state);
+            run.steps = status.steps;
+            run.total_steps = status.total_steps;
+            run.best_accuracy = status.best_accuracy;
+            run.started = Some(status.started);
+            run.problem = run.problem.or(status.message);
+        }
+        Err(why) => {
+            run.problem.get_or_insert(why);
+        }
+    }
+    // A run that has ended says in its status what else only its metrics tell.
+    if run.steps.is_none() && run.state.is_some() {
+        let metrics = path.join("metrics.jsonl");
+        let read = scan(&metrics, |reading| match reading {
+            Some(Reading::Step(step)) => run.steps = Some(step.step),
+            Some(Reading::Evaluation(evaluation)) => {
+                run.best_accuracy =
+                    Some(run.best_accuracy.map_or(evaluation.accuracy, |best| best.max(evaluation.accuracy)));
+            }
+            None => {}
+        });
+        if let Err(error) = read {
+            run.problem.get_or_insert_with(|| error.message().to_owned());
+        }
+    }
+    run
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Metrics;
+    use super::*;
+    use crate::protocol::Evaluation;
+    use crate::recipe::Recipe;
+
+    #[test]
+    fn runs_and_rubble_are_listed() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(list_runs(&root.path().join("none")).unwrap(), []);
+        let mut recipe = Recipe::default();
+        recipe.model.path = "/models/small".into();
+        let create = |name: &str| RunFolder::create(root.path(), Some(name), &recipe, "").unwrap();
+        let done = create("done");
+        done.set_total_steps(10).unwrap();
+        done.end(State::Completed, 10, Some(0.75), None).unwrap();
+        let running = create("running");
+        let mut metrics = Metrics::open(&running.metrics_path()).unwrap();
+        let evaluation =
+            Evaluation { step: 3, eval_loss: 1.0, accuracy: 0.5, mcc: 0.0, examples: 2, seconds: 0.1, branch: 0 };
+        metrics.evaluation(&evaluation).unwrap();
+        metrics.flush().unwrap();
+        drop(create("interrupted"));
+        for name in ["foreign", "half", ".hidden"] {
+            fs::create_dir(root.path().join(name)).unwrap();
+        }
+        fs::write(root.path().join("half/recipe.toml"), "model = 5").unwrap();
+        fs::write(root.path().join("half/status.json"), "{\"state\": \"flying\"}").unwrap();
+        fs::write(root.path().join("file"), "").unwrap();
+        let runs = list_runs(root.path()).unwrap();
+        let find = |name: &str| runs.iter().find(|run| run.name == name).unwrap();
+        assert_eq!(runs.len(), 5);
+        let expected = (Some(State::Completed), Some(10), Some(10), Some(0.75));
+        let done = find("done");
+        assert_eq!((done.state, done.steps, done.total_steps, done.best_accuracy), expected);
+        assert_eq!((done.method.as_deref(), done.model.as_deref()), (Some("sparta"), Some("small")));
+        assert_eq!((find("running").state, find("running").best_accuracy), (Some(State::Running), Some(0.5)));
+        assert_eq!(find("interrupted").state, Some(State::Interrupted));
+        assert!(find("foreign").problem.as_ref().unwrap().contains("no run folder"));
+        assert!(find("half").state.is_none() && find("half").problem.is_some());
+    }
+}

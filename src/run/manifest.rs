@@ -1,0 +1,84 @@
+//! What a checkpoint's folder must hold, so that damage is found: safetensors itself checks only the layout.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::files::{open_regular, read_bounded, write_synced};
+use crate::data::{one_line, quoted};
+
+const FILE: &str = "manifest.json";
+const LIMIT: u64 = 1 << 20;
+
+/// `manifest.json`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    /// Optimizer steps taken.
+    pub step: u64,
+    /// Counts the checkpoints of a run, so that the newest is known even when a later one has fewer steps.
+    pub sequence: u64,
+    /// The files beside this one.
+    pub files: BTreeMap<String, Entry>,
+}
+
+/// A file as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Bytes.
+    pub size: u64,
+    /// Hash in hexadecimal digits.
+    pub blake3: String,
+}
+
+impl Manifest {
+    /// Of these files of a folder, as they are on the disk now.
+    pub fn of(folder: &Path, step: u64, sequence: u64, names: &[&str]) -> io::Result<Self> {
+        let files = names.iter().map(|&name| Ok((name.to_owned(), entry(&folder.join(name))?)));
+        Ok(Self { step, sequence, files: files.collect::<io::Result<_>>()? })
+    }
+
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        write_synced(&folder.join(FILE), &text)
+    }
+
+    /// The manifest of a folder, or what is wrong with it. The files are not looked at.
+    pub fn read(folder: &Path) -> Result<Self, String> {
+        let bytes = read_bounded(&folder.join(FILE), LIMIT).map_err(|error| format!("{FILE}: {error}"))?;
+        let manifest: Self = serde_json::from_slice(&bytes)
+            .map_err(|error| format!("{FILE} is broken: {}", one_line(&error.to_string())))?;
+        match manifest.files.keys().find(|name| !is_plain(name)) {
+            Some(name) => Err(format!("{FILE} names the file {}, which is not in the folder", quoted(name))),
+            None => Ok(manifest),
+        }
+    }
+
+    /// Compares the files with what was written; says what is wrong.
+    pub fn check(&self, folder: &Path, names: &[&str]) -> Result<(), String> {
+        for &name in names {
+            let written = self.files.get(name).ok_or_else(|| format!("{FILE} does not name {name}"))?;
+            let size = open_regular(&folder.join(name)).and_then(|file| file.metadata()).map(|metadata| metadata.len());
+            let size = size.map_err(|error| format!("{name}: {error}"))?;
+            if size != written.size {
+                return Err(format!("{name} has {size} bytes instead of {}", written.size));
+            }
+            if entry(&folder.join(name)).map_err(|error| format!("{name}: {error}"))?.blake3 != written.blake3 {
+                return Err(format!("{name} is not what was written (its checksum differs)"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn entry(path: &Path) -> io::Result<Entry> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(open_regular(path)?)?;
+    Ok(Entry { size: hasher.count(), blake3: hasher.finalize().to_hex().to_string() })
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0'])
+}

@@ -1,0 +1,105 @@
+//! Loss, accuracy and Matthews correlation over rows.
+
+use std::ops::ControlFlow;
+
+use tch::{Kind, Reduction, Tensor};
+
+use crate::data::{self, Example};
+use crate::model::{Batch, Encoder, Head};
+
+/// How well a model does on some rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scores {
+    /// Mean loss, in nats.
+    pub loss: f64,
+    /// Share of rows with the right label.
+    pub accuracy: f64,
+    /// Matthews correlation coefficient over all labels (Gorodkin, 2004); 0 where it is not defined.
+    pub mcc: f64,
+}
+
+impl Scores {
+    /// From logits `[rows, labels]` (`f32`) and the rows' labels.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "rows are below 2^53")]
+    pub fn of(logits: &Tensor, labels: &[usize]) -> Self {
+        let (rows, classes) = (labels.len(), usize::try_from(logits.size()[1]).unwrap_or(0));
+        let targets = targets(labels);
+        let loss = logits.cross_entropy_loss::<Tensor>(&targets, None, Reduction::Mean, -100, 0.0);
+        let predicted: Vec<i64> = Vec::try_from(logits.argmax(1, false)).unwrap_or_default();
+        let mut confusion = vec![0_f64; classes * classes];
+        for (label, predicted) in labels.iter().zip(predicted) {
+            confusion[label * classes + usize::try_from(predicted).unwrap_or(0)] += 1.0;
+        }
+        let right: f64 = (0..classes).map(|class| confusion[class * classes + class]).sum();
+        Self {
+            loss: loss.to_kind(Kind::Double).double_value(&[]),
+            accuracy: right / rows as f64,
+            mcc: matthews(&confusion, classes, right, rows as f64),
+        }
+    }
+}
+
+fn matthews(confusion: &[f64], classes: usize, right: f64, rows: f64) -> f64 {
+    let actual: Vec<f64> = confusion.chunks(classes).map(|row| row.iter().sum()).collect();
+    let predicted: Vec<f64> = (0..classes).map(|class| confusion.iter().skip(class).step_by(classes).sum()).collect();
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let spread = |counts: &[f64]| rows * rows - product(counts, counts);
+    let norm = (spread(&actual) * spread(&predicted)).sqrt();
+    if norm > 0.0 { (right * rows - product(&actual, &predicted)) / norm } else { 0.0 }
+}
+
+/// Labels as a tensor, `[rows]`, `i64`.
+pub(super) fn targets(labels: &[usize]) -> Tensor {
+    let labels: Vec<i64> = labels.iter().map(|&label| label.cast_signed() as i64).collect();
+    Tensor::from_slice(&labels)
+}
+
+/// Logits of every row, in order, `[rows, labels]`, `f32`, on the CPU. `progress` hears the rows done after each batch
+/// and may break off, which gives none.
+pub fn predict_logits(
+    model: &Encoder,
+    head: &Head,
+    examples: &[Example],
+    batch_size: usize,
+    mut progress: impl FnMut(usize) -> ControlFlow<()>,
+) -> Option<Tensor> {
+    // Longest first: batches of like lengths, and the largest memory comes at once or never.
+    let mut order: Vec<usize> = (0..examples.len()).collect();
+    order.sort_by_key(|&row| std::cmp::Reverse(examples[row].tokens.len()));
+    let mut parts = Vec::new();
+    let mut done = 0;
+    for rows in order.chunks(batch_size.max(1)) {
+        let batch = data::collate(rows.iter().map(|&row| &examples[row]));
+        parts.push(model.logits(&Batch::new(&batch.ids, &batch.lengths, model.device), head).to_device(tch::Device::Cpu));
+        done += rows.len();
+        if progress(done).is_break() {
+            return None;
+        }
+    }
+    let order: Vec<i64> = order.into_iter().map(|row| row.cast_signed() as i64).collect();
+    let back = Tensor::from_slice(&order).argsort(0, false);
+    Some(Tensor::cat(&parts, 0).index_select(0, &back))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_of_a_known_confusion() {
+        // Two classes: three hits, one miss; MCC by the textbook formula is (2*1 - 1*0) / sqrt(3*2*1*2).
+        let logits = Tensor::from_slice(&[2.0_f32, 0.0, 2.0, 0.0, 2.0, 0.0, 0.0, 2.0]).view([4, 2]);
+        let scores = Scores::of(&logits, &[0, 0, 1, 1]);
+        assert!((scores.accuracy - 0.75).abs() < 1e-12);
+        assert!((scores.mcc - 2.0 / 12_f64.sqrt()).abs() < 1e-12);
+        let (hit, miss) = ((1.0 + (-2.0_f64).exp()).ln(), (1.0 + 2.0_f64.exp()).ln());
+        assert!((scores.loss - (3.0 * hit + miss) / 4.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn one_class_alone_has_no_correlation() {
+        let logits = Tensor::from_slice(&[2.0_f32, 0.0, 2.0, 0.0]).view([2, 2]);
+        assert!(Scores::of(&logits, &[0, 0]).mcc.abs() < 1e-12);
+    }
+}

@@ -1,0 +1,351 @@
+//! Model, method, optimizer and data, and the step that they take together.
+
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use tch::Kind;
+
+use super::backward::{forward_backward, kept_bytes};
+use super::evaluate::{Scores, predict_logits, targets};
+use super::{TrainedHead, rate_at};
+use crate::data::{self, Order, Prepared, Tokenizer};
+use crate::error::{Error, Result};
+use crate::method::{self, Method};
+use crate::model::{Batch, Encoder, Head, dtype_name};
+use crate::protocol::{Consequences, Evaluation, ModelSummary, Sparsity, Step};
+use crate::recipe::{EVEN, Field, OnShrink, Recipe, Value};
+use crate::sparse::AdamW;
+
+/// A run in memory. It knows no folder, no channel and no clock but the stopwatch of its steps.
+#[derive(Debug)]
+pub struct Session {
+    /// The recipe, with every live change that was made.
+    pub recipe: Recipe,
+    /// The model.
+    pub model: Encoder,
+    /// Its head.
+    pub head: TrainedHead,
+    /// How it is adapted.
+    pub method: Box<dyn Method>,
+    /// What it learns from.
+    pub data: Prepared,
+    /// Optimizer steps taken.
+    pub step: u64,
+    /// The batches of the current epoch.
+    epoch: Option<(u64, Vec<Vec<usize>>)>,
+    /// Bytes that the last step's forward pass kept.
+    kept: u64,
+    /// Seconds of the last steps, for estimates: whole, and the part that grows with the trainable scalars.
+    timing: Timing,
+}
+
+/// Moving averages of a step's time.
+#[derive(Debug, Clone, Copy, Default)]
+struct Timing {
+    steps: u64,
+    whole: f64,
+    sparse: f64,
+}
+
+impl Timing {
+    /// Weight of the newest step, once there are enough.
+    const NEWEST: f64 = 0.1;
+
+    #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 steps")]
+    fn add(&mut self, whole: f64, sparse: f64) {
+        self.steps += 1;
+        let weight = Self::NEWEST.max(1.0 / self.steps as f64);
+        self.whole += weight * (whole - self.whole);
+        self.sparse += weight * (sparse - self.sparse);
+    }
+}
+
+impl Session {
+    /// Loads all that a recipe asks for. `progress` hears what is being done, and how much of it where that is known.
+    ///
+    /// # Errors
+    /// Refuses a model, data or settings that will not do.
+    pub fn load(recipe: Recipe, progress: &mut dyn FnMut(&str, Option<f32>)) -> Result<Self> {
+        progress("reading the model", None);
+        let model = Encoder::load(&recipe.model.path, &recipe.model.dtype, &recipe.model.device)?;
+        let positions = usize::try_from(model.config.max_positions).unwrap_or(0);
+        if recipe.data.max_length > positions {
+            return Err(Error::refused(format!(
+                "data.max_length {} is more than the {positions} positions of the model; take {positions} or less",
+                recipe.data.max_length
+            )));
+        }
+        let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
+        let tokenizer = Tokenizer::load(&recipe.model.path, vocabulary)?;
+        let data = data::prepare(&recipe, &tokenizer, progress)?;
+        progress("choosing the trainable parameters", None);
+        let head = Head::random(data.labels.len(), model.config.hidden_size, recipe.method.seed, model.device);
+        Self::new(recipe, model, head, data)
+    }
+
+    /// From parts that are loaded already.
+    ///
+    /// # Errors
+    /// Refuses settings of the method that this model cannot have.
+    pub fn new(recipe: Recipe, model: Encoder, head: Head, data: Prepared) -> Result<Self> {
+        let method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
+        let head = TrainedHead::new(head);
+        Ok(Self { recipe, model, head, method, data, step: 0, epoch: None, kept: 0, timing: Timing::default() })
+    }
+
+    /// Optimizer steps in one epoch.
+    #[must_use]
+    pub fn steps_per_epoch(&self) -> u64 {
+        self.data.train.examples.len().div_ceil(self.recipe.train.batch_size) as u64
+    }
+
+    /// Optimizer steps that the recipe asks for.
+    #[must_use]
+    pub fn total_steps(&self) -> u64 {
+        let all = self.steps_per_epoch() * self.recipe.train.epochs;
+        match self.recipe.train.max_steps {
+            0 => all,
+            bound => all.min(bound),
+        }
+    }
+
+    /// Scalars that train, head included.
+    #[must_use]
+    pub fn trainable(&self) -> u64 {
+        self.method.trainable() + self.head.head.parameters()
+    }
+
+    /// All parameters, head included.
+    #[must_use]
+    pub fn parameters(&self) -> u64 {
+        self.model.base_parameters() + self.head.head.parameters()
+    }
+
+    /// Share of all parameters that stay frozen.
+    #[must_use]
+    pub fn sparsity(&self) -> f64 {
+        self.sparsity_of(self.trainable())
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]
+    fn sparsity_of(&self, trainable: u64) -> f64 {
+        1.0 - trainable as f64 / self.parameters() as f64
+    }
+
+    /// One optimizer step: batch, forward and backward pass, clipping, update.
+    ///
+    /// # Errors
+    /// Where loss or gradient are not finite; nothing was updated then.
+    pub fn train_step(&mut self) -> Result<Step> {
+        let started = Instant::now();
+        let rows = self.next_batch();
+        let step = self.step + 1;
+        let micro = match self.recipe.train.micro_batch_size {
+            0 => rows.len(),
+            size => size,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "rows are below 2^53")]
+        let weight = 1.0 / rows.len() as f64;
+        let (mut loss, mut tokens, mut kept) = (0.0, 0, 0);
+        for rows in rows.chunks(micro) {
+            let batch = data::collate(rows.iter().map(|&row| &self.data.train.examples[row]));
+            tokens += batch.lengths.iter().sum::<usize>();
+            kept = kept.max(kept_bytes(&self.model, self.method.adapted(), batch.ids.len() as u64, self.recipe.train.recompute));
+            loss += forward_backward(
+                &self.model,
+                &mut self.head,
+                self.method.as_mut(),
+                &Batch::new(&batch.ids, &batch.lengths, self.model.device),
+                &targets(&batch.labels).to_device(self.model.device),
+                weight,
+                self.recipe.train.recompute,
+            );
+        }
+        let updating = Instant::now();
+        let grad_norm = (self.method.squared_gradient_norm() + self.head.squared_gradient_norm()).sqrt();
+        if !loss.is_finite() || !grad_norm.is_finite() {
+            return Err(Error::failed(format!(
+                "step {step}: the loss is {loss} and the gradient's norm {grad_norm}; the update was not applied; start again with \
+                 a lower optimizer.learning_rate or with optimizer.max_grad_norm = 1.0"
+            )));
+        }
+        let rate = rate_at(&self.recipe.schedule, self.recipe.optimizer.learning_rate, step, self.total_steps());
+        self.update(rate, self.clipping(grad_norm), step);
+        self.step = step;
+        self.kept = kept;
+        let seconds = started.elapsed().as_secs_f64();
+        self.timing.add(seconds, updating.elapsed().as_secs_f64());
+        #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 steps")]
+        Ok(Step {
+            step,
+            epoch: step as f64 / self.steps_per_epoch() as f64,
+            loss,
+            learning_rate: rate,
+            grad_norm,
+            examples: rows.len(),
+            tokens,
+            seconds,
+            trainable: self.trainable(),
+            sparsity: self.sparsity(),
+            branch: 0,
+        })
+    }
+
+    fn update(&mut self, rate: f64, scale: f64, step: u64) {
+        let optimizer = &self.recipe.optimizer;
+        let adamw = AdamW { betas: optimizer.betas, epsilon: optimizer.epsilon, weight_decay: optimizer.weight_decay };
+        self.method.update(&adamw, rate, scale, step);
+        self.head.update(&adamw, rate, scale, step);
+    }
+
+    /// Factor that brings a gradient of this norm down to the bound, as PyTorch's `clip_grad_norm_`.
+    fn clipping(&self, norm: f64) -> f64 {
+        match self.recipe.optimizer.max_grad_norm {
+            0.0 => 1.0,
+            bound => (bound / (norm + 1e-6)).min(1.0),
+        }
+    }
+
+    fn next_batch(&mut self) -> Vec<usize> {
+        let per_epoch = self.steps_per_epoch();
+        let (epoch, at) = (self.step / per_epoch, self.step % per_epoch);
+        if self.epoch.as_ref().is_none_or(|(current, _)| *current != epoch) {
+            let lengths: Vec<usize> = self.data.train.examples.iter().map(|example| example.tokens.len()).collect();
+            let order = Order {
+                batch_size: self.recipe.train.batch_size,
+                shuffle: self.recipe.data.shuffle,
+                group_by_length: self.recipe.data.group_by_length,
+                seed: self.recipe.train.seed,
+            };
+            self.epoch = Some((epoch, data::epoch_batches(&lengths, &order, epoch)));
+        }
+        let batches = self.epoch.as_ref().map(|(_, batches)| batches);
+        batches.and_then(|batches| batches.get(usize::try_from(at).unwrap_or(0))).cloned().unwrap_or_default()
+    }
+
+    /// Scores on the validation rows; none if `progress`, which hears the rows done, broke off.
+    pub fn evaluate(&self, progress: impl FnMut(usize) -> ControlFlow<()>) -> Option<Evaluation> {
+        let started = Instant::now();
+        let examples = &self.data.validation.examples;
+        let logits = predict_logits(&self.model, &self.head.head, examples, self.recipe.train.batch_size.max(32), progress)?;
+        let labels: Vec<usize> = examples.iter().map(|example| example.label).collect();
+        let Scores { loss, accuracy, mcc } = Scores::of(&logits.to_kind(Kind::Float), &labels);
+        Some(Evaluation {
+            step: self.step,
+            eval_loss: loss,
+            accuracy,
+            mcc,
+            examples: examples.len(),
+            seconds: started.elapsed().as_secs_f64(),
+            branch: 0,
+        })
+    }
+
+    /// The value of a live-editable field that is in force: the even spread's `even` for a group without a density of
+    /// its own.
+    #[must_use]
+    pub fn setting(&self, field: &str) -> Option<Value> {
+        let of_group = || field.starts_with("method.density.").then(|| Value::String(EVEN.into()));
+        self.recipe.get(field).or_else(of_group)
+    }
+
+    /// What [`Session::set`] with the same field and value would do.
+    ///
+    /// # Errors
+    /// One sentence why it cannot be done.
+    pub fn preview(&self, field: &str, value: Value) -> std::result::Result<Consequences, String> {
+        let recipe = self.changed(field, value)?;
+        let plan = if changes_selection(field) {
+            self.method.plan(&recipe.method)?
+        } else {
+            method::Plan { trainable: self.method.trainable(), ..method::Plan::default() }
+        };
+        let head = self.head.head.parameters();
+        let (now, then) = (self.trainable(), plan.trainable + head);
+        let footprint = self.method.footprint();
+        let bytes = footprint.deltas + footprint.moments;
+        let per_scalar = (8 + self.model.kind.elt_size_in_bytes() + 12) as u64;
+        let kept_by_retired = match recipe.method.on_shrink {
+            OnShrink::Retire => plan.change.left * 8,
+            OnShrink::Revert => plan.change.left * per_scalar,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
+        let growth = plan.trainable as f64 / self.method.trainable().max(1) as f64;
+        let Timing { whole, sparse, steps } = self.timing;
+        Ok(Consequences {
+            trainable: (now, then),
+            sparsity: (self.sparsity_of(now), self.sparsity_of(then)),
+            bytes: (bytes, (bytes + plan.change.joined * per_scalar).saturating_sub(kept_by_retired)),
+            step_ms: (steps > 0).then_some((whole * 1e3, (whole - sparse + sparse * growth) * 1e3)),
+            leaving: plan.change.left,
+            joining: plan.change.joined,
+        })
+    }
+
+    /// Gives a live-editable field another value, from the next step on.
+    ///
+    /// # Errors
+    /// One sentence why it cannot be done; nothing has changed then.
+    pub fn set(&mut self, field: &str, value: Value) -> std::result::Result<(), String> {
+        let recipe = self.changed(field, value)?;
+        if changes_selection(field) {
+            self.method.apply(&recipe.method, self.step, recipe.optimizer.betas)?;
+        } else if field.starts_with("method.") {
+            self.method.configure(&recipe.method);
+        }
+        self.recipe = recipe;
+        Ok(())
+    }
+
+    fn changed(&self, field: &str, value: Value) -> std::result::Result<Recipe, String> {
+        if !Field::find(field)?.live {
+            return Err(format!("{field} cannot be changed while the run trains; start another run for that"));
+        }
+        let mut recipe = self.recipe.clone();
+        recipe.set(field, value)?;
+        Ok(recipe)
+    }
+
+    /// What trains, by group and layer.
+    #[must_use]
+    pub fn sparsity_report(&self) -> Sparsity {
+        Sparsity {
+            step: self.step,
+            parameters: self.parameters(),
+            trainable: self.trainable(),
+            head: self.head.head.parameters(),
+            retired: self.method.retired(),
+            sparsity: self.sparsity(),
+            groups: self.method.groups(),
+        }
+    }
+
+    /// What the model is.
+    #[must_use]
+    pub fn summary(&self) -> ModelSummary {
+        let path = &self.recipe.model.path;
+        ModelSummary {
+            name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            family: self.model.config.family.clone(),
+            parameters: self.parameters(),
+            layers: self.model.layers(),
+            hidden: usize::try_from(self.model.config.hidden_size).unwrap_or(0),
+            dtype: dtype_name(self.model.kind).to_owned(),
+            device: format!("{:?}", self.model.device).to_lowercase(),
+        }
+    }
+
+    /// Bytes by owner as far as a session knows: deltas and head, moments, activations, data.
+    #[must_use]
+    pub fn accounted(&self) -> [u64; 4] {
+        let method = self.method.footprint();
+        let (head, head_moments) = self.head.footprint();
+        let rows = self.data.train.examples.iter().chain(&self.data.validation.examples);
+        let data = rows.map(|example| (size_of_val(example) + 4 * example.tokens.capacity()) as u64).sum();
+        [method.deltas + head, method.moments + head_moments, self.kept, data]
+    }
+}
+
+fn changes_selection(field: &str) -> bool {
+    field == "method.sparsity" || field.starts_with("method.density")
+}

@@ -1,0 +1,60 @@
+//! The encoder against transformers, on the golden files of `tests/golden`.
+
+mod common;
+
+use std::path::Path;
+
+use common::{batch, floats, golden, head, integers, json, worst};
+use spartui::model::{Batch, Encoder};
+use tch::{Device, Kind};
+
+#[test]
+fn logits_of_small_random_models_are_transformers() {
+    for name in ["bert-a", "bert-b", "bert-c"] {
+        let facts = json(&golden(name).join("golden.json"));
+        let head = head(&facts["head"], Kind::Float);
+        for (dtype, bound) in [("float32", 1e-4), ("bfloat16", 0.0)] {
+            let model = Encoder::load(&golden(name), dtype, "cpu").unwrap();
+            for case in facts["batches"].as_array().unwrap() {
+                let logits = model.logits(&batch(case), &head);
+                let exact = floats(&case["logits_float64"]);
+                // In bfloat16 no farther from the exact logits than twice what transformers' own are.
+                let bound = if bound > 0.0 { bound } else { 2.0 * worst(&floats(&case["logits_bfloat16"]), &exact) + 0.01 };
+                let error = worst(&logits, &exact);
+                assert!(error < bound, "{name} {dtype} {}: {error}", case["name"]);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_padded_batch_gives_what_its_rows_give_alone() {
+    let facts = json(&golden("bert-a").join("golden.json"));
+    let head = head(&facts["head"], Kind::Float);
+    let model = Encoder::load(&golden("bert-a"), "float32", "cpu").unwrap();
+    let case = &facts["batches"][0];
+    let together = model.logits(&batch(case), &head);
+    for (row, (ids, length)) in case["input_ids"].as_array().unwrap().iter().zip(integers(&case["lengths"])).enumerate() {
+        let length = usize::try_from(length).unwrap();
+        let alone = model.logits(&Batch::new(&integers(ids)[..length], &[length], Device::Cpu), &head);
+        assert!(worst(&alone.get(0), &together.get(row.cast_signed() as i64)) < 1e-5);
+    }
+}
+
+#[test]
+fn minilm_reads_and_judges_texts_as_transformers_does() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/all-MiniLM-L6-v2");
+    assert!(folder.join("config.json").exists(), "the demo's model is missing: run `make setup`");
+    let facts = json(&golden("minilm.json"));
+    let head = head(&facts["head"], Kind::Float);
+    let model = Encoder::load(&folder, "float32", "cpu").unwrap();
+    let tokenizer = spartui::data::Tokenizer::load(&folder, 30522).unwrap();
+    for case in facts["texts"].as_array().unwrap() {
+        let ids = integers(&case["input_ids"]);
+        let tokens = tokenizer.encode(case["text"].as_str().unwrap()).unwrap();
+        assert_eq!(tokens.into_iter().map(i64::from).collect::<Vec<_>>(), ids, "{}", case["text"]);
+        let logits = model.logits(&Batch::new(&ids, &[ids.len()], Device::Cpu), &head).get(0);
+        let error = worst(&logits, &floats(&case["logits_float64"]));
+        assert!(error < 1e-4, "{error}: {}", case["text"]);
+    }
+}

@@ -1,0 +1,337 @@
+//! A user at a keyboard and an engine that only pretends, for tests of the interface.
+
+#![allow(dead_code, reason = "each test uses its part")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use spartui::interface::theme::{Depth, Themes};
+use spartui::interface::{Effect, Input, State, draw, update};
+use spartui::protocol::{
+    Command, CommandStatus, Consequences, Ending, Evaluation, Event, Group, Intervention, Memory, ModelSummary, Ready,
+    Sparsity, Step, Summary,
+};
+use spartui::recipe::Value;
+
+/// A screen with someone in front of it.
+pub struct Desk {
+    pub state: State,
+    pub effects: Vec<Effect>,
+    seconds: f64,
+}
+
+impl Desk {
+    pub fn new(size: (u16, u16), theme: &str) -> Self {
+        let state = State::new(Themes::load(None, Depth::True), Some(theme), size);
+        Self { state, effects: Vec::new(), seconds: 0.0 }
+    }
+
+    /// A desk at which a run has taken so many steps.
+    pub fn training(size: (u16, u16), theme: &str, steps: u64) -> Self {
+        let mut desk = Self::new(size, theme);
+        desk.load();
+        desk.train(steps);
+        desk
+    }
+
+    pub fn tell(&mut self, event: Event) {
+        self.input(Input::Engine(Box::new(event)));
+    }
+
+    pub fn input(&mut self, input: Input) {
+        self.effects.extend(update(&mut self.state, input));
+    }
+
+    /// Presses keys, one after another, by their names in the table of keys.
+    pub fn press(&mut self, keys: &str) {
+        for key in keys.split(' ') {
+            let (code, modifiers) = match key {
+                "Enter" => (KeyCode::Enter, KeyModifiers::NONE),
+                "Esc" => (KeyCode::Esc, KeyModifiers::NONE),
+                "Tab" => (KeyCode::Tab, KeyModifiers::NONE),
+                "Space" => (KeyCode::Char(' '), KeyModifiers::NONE),
+                "Up" => (KeyCode::Up, KeyModifiers::NONE),
+                "Down" => (KeyCode::Down, KeyModifiers::NONE),
+                "Left" => (KeyCode::Left, KeyModifiers::NONE),
+                "Right" => (KeyCode::Right, KeyModifiers::NONE),
+                "Backspace" => (KeyCode::Backspace, KeyModifiers::NONE),
+                "Ctrl-C" => (KeyCode::Char('c'), KeyModifiers::CONTROL),
+                "Ctrl-L" => (KeyCode::Char('l'), KeyModifiers::CONTROL),
+                text => {
+                    for c in text.chars() {
+                        self.input(Input::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
+                    }
+                    continue;
+                }
+            };
+            self.input(Input::Key(KeyEvent::new(code, modifiers)));
+        }
+    }
+
+    /// What was sent to the engine since the last time.
+    pub fn sent(&mut self) -> Vec<Command> {
+        let sent = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Send(command) => Some(command.clone()),
+            _ => None,
+        });
+        let sent = sent.collect();
+        self.effects.clear();
+        sent
+    }
+
+    /// The screen.
+    pub fn frame(&self) -> Buffer {
+        let mut terminal = Terminal::new(TestBackend::new(self.state.size.0, self.state.size.1)).expect("a terminal");
+        terminal.draw(|frame| draw(frame, &self.state)).expect("drawn");
+        terminal.backend().buffer().clone()
+    }
+
+    /// The screen's text.
+    pub fn text(&self) -> String {
+        let frame = self.frame();
+        let width = usize::from(frame.area.width.max(1));
+        let lines = frame.content().chunks(width).map(|row| {
+            let line: String = row.iter().map(|cell| cell.symbol()).collect();
+            line.trim_end().to_owned()
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    pub fn pass(&mut self, seconds: f64) {
+        self.seconds += seconds;
+        self.input(Input::Tick(Duration::from_secs_f64(self.seconds)));
+    }
+
+    pub fn load(&mut self) {
+        for what in ["reading the training rows", "reading model.safetensors", "choosing what trains"] {
+            self.tell(Event::Loading { what: what.into(), fraction: Some(1.0) });
+            self.pass(0.4);
+        }
+        self.tell(Event::Ready(Box::new(ready())));
+        for (field, value) in settings() {
+            self.tell(Event::Setting { field: field.into(), value });
+        }
+        self.tell(Event::Sparsity(sparsity(0, 0.99)));
+        self.tell(Event::Memory(memory(0)));
+    }
+
+    pub fn train(&mut self, steps: u64) {
+        let from = self.state.step();
+        for number in from + 1..=from + steps {
+            self.pass(0.048);
+            self.tell(Event::Step(step(number)));
+            if number % 10 == 0 {
+                self.tell(Event::Memory(memory(number)));
+            }
+            if number % 50 == 0 {
+                self.tell(Event::Sparsity(sparsity(number, 0.99)));
+            }
+            if number % 100 == 0 {
+                self.tell(Event::Evaluating { done: 150, of: 300 });
+                self.pass(1.2);
+                self.tell(Event::Evaluated(evaluation(number)));
+                self.tell(Event::Checkpointed {
+                    step: number,
+                    path: PathBuf::from(format!("/home/ada/runs/support-tickets/checkpoints/step-{number:08}")),
+                    bytes: 3_912_411,
+                });
+            }
+        }
+    }
+
+    /// The engine does what the last command asked for.
+    pub fn obey(&mut self, field: &str, from: f64, to: f64) {
+        let id = self.last_id();
+        let step = self.state.step();
+        self.tell(Event::CommandStatus { id, status: CommandStatus::Applied { step } });
+        self.tell(Event::Setting { field: field.into(), value: Value::Float(to) });
+        self.tell(Event::Intervention(Intervention {
+            step,
+            field: field.into(),
+            from: Value::Float(from),
+            to: Value::Float(to),
+            id,
+            time: 1.7e9,
+        }));
+        if field == "method.sparsity" {
+            self.tell(Event::Sparsity(sparsity(step, to)));
+        }
+    }
+
+    /// The engine answers the last question what a value would do.
+    pub fn foresee(&mut self, outcome: Result<Consequences, String>) {
+        let id = self
+            .effects
+            .iter()
+            .rev()
+            .find_map(|effect| match effect {
+                Effect::Send(Command::Preview { id, .. }) => Some(*id),
+                _ => None,
+            })
+            .expect("a preview was asked for");
+        self.tell(Event::Previewed { id, outcome });
+    }
+
+    pub fn last_id(&self) -> u64 {
+        self.state.requests.last().expect("a request is under way").id
+    }
+}
+
+pub fn ready() -> Ready {
+    Ready {
+        run: "support-tickets".into(),
+        folder: "/home/ada/runs/support-tickets".into(),
+        model: ModelSummary {
+            name: "all-MiniLM-L6-v2".into(),
+            family: "bert".into(),
+            parameters: 22_717_836,
+            layers: 6,
+            hidden: 384,
+            dtype: "float32".into(),
+            device: "cpu".into(),
+        },
+        method: "sparta".into(),
+        sparsity_bounds: (0.922_114_3, 0.999_796_6),
+        total_steps: 1000,
+        steps_per_epoch: 250,
+        train_examples: 6000,
+        validation_examples: 300,
+        labels: (0..12).map(|label| format!("label {label}")).collect(),
+    }
+}
+
+pub fn settings() -> Vec<(&'static str, Value)> {
+    vec![
+        ("method.sparsity", Value::Float(0.99)),
+        ("method.density", Value::Table(toml::Table::new())),
+        ("method.on_shrink", Value::String("retire".into())),
+        ("optimizer.learning_rate", Value::Float(5e-4)),
+        ("optimizer.weight_decay", Value::Float(0.0)),
+        ("optimizer.max_grad_norm", Value::Float(1.0)),
+        ("train.evaluate_every", Value::Integer(100)),
+        ("train.checkpoint_every", Value::Integer(100)),
+        ("train.keep_checkpoints", Value::Integer(3)),
+    ]
+}
+
+/// A number between -1 and 1 that looks random and never changes.
+fn noise(number: u64) -> f64 {
+    let mixed = (number ^ 0x5eed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 11;
+    mixed as f64 / (1u64 << 52) as f64 - 1.0
+}
+
+pub fn step(number: u64) -> Step {
+    let progress = number as f64;
+    Step {
+        step: number,
+        epoch: progress / 250.0,
+        loss: 2.05 * (-progress / 160.0).exp() + 0.34 + 0.13 * noise(number) * (1.0 + 2.0 * (-progress / 100.0).exp()),
+        learning_rate: 5e-4 * (progress / 100.0).min(1.0),
+        grad_norm: 1.4 + 0.4 * noise(number + 7),
+        examples: 24,
+        tokens: 612,
+        seconds: 0.046 + 0.004 * noise(number + 99),
+        trainable: 227_178,
+        sparsity: 0.99,
+        branch: 0,
+    }
+}
+
+pub fn evaluation(number: u64) -> Evaluation {
+    let progress = number as f64;
+    let accuracy = 0.914 - 0.72 * (-progress / 150.0).exp();
+    Evaluation {
+        step: number,
+        eval_loss: 1.9 * (-progress / 170.0).exp() + 0.41,
+        accuracy,
+        mcc: accuracy - 0.02,
+        examples: 300,
+        seconds: 1.2,
+        branch: 0,
+    }
+}
+
+pub fn memory(number: u64) -> Memory {
+    let activations = 61_341_696 + (noise(number).abs() * 9e6) as u64;
+    let parts = (90_871_344, 2_726_136, 1_817_424, activations, 4_718_592, 187_432_960, 8_388_608);
+    Memory {
+        step: number,
+        weights: parts.0,
+        deltas: parts.1,
+        moments: parts.2,
+        activations: parts.3,
+        data: parts.4,
+        program: parts.5,
+        other: parts.6,
+        total: parts.0 + parts.1 + parts.2 + parts.3 + parts.4 + parts.5 + parts.6,
+        limit: 16_777_216_000,
+    }
+}
+
+pub fn sparsity(number: u64, share: f64) -> Sparsity {
+    let parameters = 22_717_836;
+    let trainable = ((1.0 - share) * parameters as f64).round() as u64;
+    let (head, site) = (4620, 884_736);
+    let group = |name: &str, parameters: u64, targeted: bool| {
+        let trainable = if targeted { (trainable - head) / 2 } else { 0 };
+        Group {
+            name: name.into(),
+            parameters,
+            trainable,
+            targeted,
+            density: None,
+            by_layer: vec![trainable / 6; if targeted { 6 } else { 0 }],
+            surviving: (targeted && number > 0).then_some(0.998),
+            delta_rms: if targeted { 2.3e-4 * (number as f64 / 100.0).sqrt() } else { 0.0 },
+        }
+    };
+    Sparsity {
+        step: number,
+        parameters,
+        trainable,
+        head,
+        retired: 0,
+        sparsity: share,
+        groups: vec![
+            group("query", site, false),
+            group("key", site, false),
+            group("value", site, true),
+            group("attention.output", site, true),
+            group("intermediate", 4 * site, false),
+            group("output", 4 * site, false),
+        ],
+    }
+}
+
+pub fn consequences() -> Consequences {
+    Consequences {
+        trainable: (227_178, 113_589),
+        sparsity: (0.99, 0.995),
+        bytes: (4_543_560, 2_271_780),
+        step_ms: Some((46.2, 44.9)),
+        leaving: 113_589,
+        joining: 0,
+    }
+}
+
+pub fn summary(ending: Ending) -> Summary {
+    Summary {
+        ending,
+        folder: "/home/ada/runs/support-tickets".into(),
+        adapter: Some("/home/ada/runs/support-tickets/adapter".into()),
+        steps: 1000,
+        seconds: 63.7,
+        loss: Some(0.3121),
+        best: Some(evaluation(900)),
+        last: Some(evaluation(1000)),
+        trainable: 227_178,
+        sparsity: 0.99,
+        peak_memory: 412_876_800,
+        median_step_seconds: Some(0.0462),
+    }
+}
