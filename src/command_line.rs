@@ -5,13 +5,14 @@ mod doctor;
 mod evaluate;
 mod inspect;
 mod launch;
-//mod live;
+mod live;
 mod loading;
 mod predict;
 mod printer;
 mod runs;
 mod train;
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,7 +21,7 @@ use clap::{Parser, Subcommand};
 use crate::error::{Error, Result};
 use crate::recipe::{FIELDS, Recipe};
 
-/// Fine-tune a language model in the terminal and steer it while it trains (SpaRTA).
+/// Fine-tune a language model in the terminal and steer it while it trains (`SpaRTA`).
 #[derive(Debug, Parser)]
 #[command(name = "spartui", version, arg_required_else_help = true)]
 pub struct Arguments {
@@ -98,7 +99,8 @@ pub fn recipe_reference() -> String {
     for field in FIELDS {
         let star = if field.live { "*" } else { " " };
         let default = defaults.get(field.name).map_or_else(String::new, |value| format!(" [{value}]"));
-        text += &format!("\n {star} {}{default}\n     {}; takes {}\n", field.name, field.help, field.kind.describe());
+        let _ =
+            writeln!(text, "\n {star} {}{default}\n     {}; takes {}", field.name, field.help, field.kind.describe());
     }
     text
 }

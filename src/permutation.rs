@@ -139,7 +139,8 @@ mod tests {
         }
         // Chi-square with 15 degrees of freedom: above 37.7 once in a thousand keys.
         let expected = 1000.0;
-        let chi_square: f64 = counts.iter().map(|&count| (f64::from(u32::try_from(count).unwrap()) - expected).powi(2) / expected).sum();
+        let chi_square: f64 =
+            counts.iter().map(|&count| (f64::from(u32::try_from(count).unwrap()) - expected).powi(2) / expected).sum();
         assert!(chi_square < 37.7, "{chi_square}: {counts:?}");
     }
 

@@ -271,7 +271,8 @@ pub struct Evaluation {
     pub branch: u32,
 }
 
-/// Bytes by owner. Measured where the system tells, else accounted; `other` is what no owner claims.
+/// Bytes by owner. On Linux all but deltas and moments, which are counted, are measured by what backs a page and by
+/// when it came; elsewhere they are accounted for. `other` is what no owner claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Memory {
     /// Optimizer steps taken.
@@ -282,11 +283,11 @@ pub struct Memory {
     pub deltas: u64,
     /// Both Adam moments.
     pub moments: u64,
-    /// Peak of what forward and backward kept during the last step.
+    /// Working memory of forward and backward pass, with what the allocator keeps of it for the next step.
     pub activations: u64,
-    /// Tokenized rows.
+    /// Rows and tokenizer.
     pub data: u64,
-    /// The program, libtorch and their working memory before the model was loaded.
+    /// The program and libtorch, as far as they are resident, and what they had taken before the model was loaded.
     pub program: u64,
     /// Resident size of the process, or what the device reports as used by it, less all of the above.
     pub other: u64,

@@ -396,7 +396,8 @@ fn entry<'a>(table: &'a mut toml::Table, name: &str) -> std::result::Result<&'a 
         return Err(format!("the recipe has no field \"{}\"", name.escape_debug()));
     };
     let section = table.entry(section).or_insert_with(|| Value::Table(toml::Table::new()));
-    let value = section.as_table_mut().ok_or("the recipe's sections are tables")?.entry(key).or_insert(Value::Boolean(false));
+    let value =
+        section.as_table_mut().ok_or("the recipe's sections are tables")?.entry(key).or_insert(Value::Boolean(false));
     match parts.next() {
         None => Ok(value),
         Some(inner) => {

@@ -19,7 +19,8 @@ fn logits_of_small_random_models_are_transformers() {
                 let logits = model.logits(&batch(case), &head);
                 let exact = floats(&case["logits_float64"]);
                 // In bfloat16 no farther from the exact logits than twice what transformers' own are.
-                let bound = if bound > 0.0 { bound } else { 2.0 * worst(&floats(&case["logits_bfloat16"]), &exact) + 0.01 };
+                let bound =
+                    if bound > 0.0 { bound } else { 2.0 * worst(&floats(&case["logits_bfloat16"]), &exact) + 0.01 };
                 let error = worst(&logits, &exact);
                 assert!(error < bound, "{name} {dtype} {}: {error}", case["name"]);
             }
@@ -34,7 +35,8 @@ fn a_padded_batch_gives_what_its_rows_give_alone() {
     let model = Encoder::load(&golden("bert-a"), "float32", "cpu").unwrap();
     let case = &facts["batches"][0];
     let together = model.logits(&batch(case), &head);
-    for (row, (ids, length)) in case["input_ids"].as_array().unwrap().iter().zip(integers(&case["lengths"])).enumerate() {
+    for (row, (ids, length)) in case["input_ids"].as_array().unwrap().iter().zip(integers(&case["lengths"])).enumerate()
+    {
         let length = usize::try_from(length).unwrap();
         let alone = model.logits(&Batch::new(&integers(ids)[..length], &[length], Device::Cpu), &head);
         assert!(worst(&alone.get(0), &together.get(row.cast_signed() as i64)) < 1e-5);

@@ -163,7 +163,7 @@ fn gradients_are_finite_differences_of_the_loss_in_float64() {
         let largest = method.gradient(at).abs().max().double_value(&[]);
         for index in (0..site.weight.numel().cast_signed() as i64).step_by(397) {
             let here = flat.double_value(&[index]);
-            let mut loss_at = |value: f64| {
+            let loss_at = |value: f64| {
                 let _ = flat.get(index).fill_(value);
                 loss()
             };
@@ -192,7 +192,10 @@ fn twenty_steps_are_those_of_a_plain_pytorch_loop() {
         };
         let model = Encoder::load(&golden("bert-b"), "float32", "cpu").unwrap();
         let mut head = TrainedHead::new(head(&facts["head"], Kind::Float));
-        let mut method = Given::new(&model, |name| tensors(&format!("indices.{}", name.trim_start_matches("bert.").trim_end_matches(".weight"))).or_else(|| tensors(&format!("indices.{}", name.trim_start_matches("bert.")))));
+        let mut method = Given::new(&model, |name| {
+            tensors(&format!("indices.{}", name.trim_start_matches("bert.").trim_end_matches(".weight")))
+                .or_else(|| tensors(&format!("indices.{}", name.trim_start_matches("bert."))))
+        });
         assert_eq!(method.adapted.iter().filter(|adapted| **adapted).count(), 4);
         for (step, case) in (1..).zip(facts["batches"].as_array().unwrap()) {
             let expected: &Value = &facts[run][usize::try_from(step).unwrap() - 1];
@@ -203,12 +206,23 @@ fn twenty_steps_are_those_of_a_plain_pytorch_loop() {
             let weight = 1.0 / f64::from(i32::try_from(all).unwrap());
             let losses = parts.into_iter().map(|(from, to)| {
                 let targets = Tensor::from_slice(&targets[from..to]);
-                forward_backward(&model, &mut head, &mut method, &rows(case, from, to), &targets, weight, Recompute::None)
+                forward_backward(
+                    &model,
+                    &mut head,
+                    &mut method,
+                    &rows(case, from, to),
+                    &targets,
+                    weight,
+                    Recompute::None,
+                )
             });
             let loss: f64 = losses.sum();
             let near = |name: &str, value: f64, bound: f64| {
                 let expected = expected[name].as_f64().unwrap();
-                assert!((value - expected).abs() <= bound * expected.abs(), "{run} {step} {name}: {value}, not {expected}");
+                assert!(
+                    (value - expected).abs() <= bound * expected.abs(),
+                    "{run} {step} {name}: {value}, not {expected}"
+                );
             };
             near("loss", loss, 1e-4);
             let norm = (method.squared_gradient_norm() + head.squared_gradient_norm()).sqrt();

@@ -11,12 +11,15 @@ use crate::model::available_devices;
 pub fn run(cuda: &std::result::Result<bool, String>) -> Result<()> {
     let mut system = sysinfo::System::new();
     system.refresh_memory();
+    #[expect(clippy::cast_precision_loss, reason = "shown with one digit after the point")]
     let gib = |bytes: u64| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30));
     let driver = std::path::Path::new("/proc/driver/nvidia/version").exists();
     let cuda = match (cuda, driver) {
         (Ok(true), true) => format!("loaded, {} device(s)", tch::Cuda::device_count()),
         (Ok(true), false) => "loaded, but there is no NVIDIA driver; the CPU works".into(),
-        (Ok(false), true) => "there is an NVIDIA driver, but this libtorch is the CPU build; run `make setup` again".into(),
+        (Ok(false), true) => {
+            "there is an NVIDIA driver, but this libtorch is the CPU build; run `make setup` again".into()
+        }
         (Ok(false), false) => "none (no NVIDIA driver); the CPU works".into(),
         (Err(why), _) => format!("cannot be loaded: {why}; run `make setup` again"),
     };

@@ -41,7 +41,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let labels: Vec<usize> = rows.iter().map(|row| row.label).collect();
     let Scores { loss, accuracy, mcc } = Scores::of(&classifier.logits(&examples)?, &labels);
     if arguments.json {
-        let scores = serde_json::json!({ "eval_loss": loss, "accuracy": accuracy, "mcc": mcc, "examples": labels.len() });
+        let scores =
+            serde_json::json!({ "eval_loss": loss, "accuracy": accuracy, "mcc": mcc, "examples": labels.len() });
         return print_line(&scores.to_string());
     }
     print_line(&format!("examples {}", labels.len()))?;

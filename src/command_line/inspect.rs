@@ -69,10 +69,19 @@ fn inspect_run(run: &RunFolder) -> Result<()> {
     let (recipe, status) = (run.recipe(), run.status()?);
     let readings = Metrics::read(&run.metrics_path())?;
     let steps = |last: Option<&Step>| {
-        last.map_or_else(|| "none".into(), |step| format!("{}, loss {:.4}, {} trainable", step.step, step.loss, step.trainable))
+        last.map_or_else(
+            || "none".into(),
+            |step| format!("{}, loss {:.4}, {} trainable", step.step, step.loss, step.trainable),
+        )
     };
     let scores = |scores: &Evaluation| {
-        format!("{:.2} % at step {}, loss {:.4}, mcc {:.4}", scores.accuracy * 100.0, scores.step, scores.eval_loss, scores.mcc)
+        format!(
+            "{:.2} % at step {}, loss {:.4}, mcc {:.4}",
+            scores.accuracy * 100.0,
+            scores.step,
+            scores.eval_loss,
+            scores.mcc
+        )
     };
     let best = readings.evaluations.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
     print_line(&format!("run         {} ({})", run.name(), status.state))?;

@@ -1,12 +1,12 @@
 //! Starts a run and shows it: in the interface where there is a terminal, as lines otherwise.
 
-use std::io::IsTerminal;
+use signal_hook::consts::{SIGINT, SIGTERM};
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-
+use super::live;
 use super::printer::Printer;
 use crate::engine::{Engine, Launch};
 use crate::error::{Error, Result};
+use crate::interface::input::watch_signals;
 use crate::protocol::{Command, Ending, Event, Summary};
 
 #[derive(Debug, Clone, clap::Args)]
@@ -27,13 +27,12 @@ pub struct Output {
 /// # Errors
 /// What the engine refused or failed at.
 pub fn run(launch: Launch, output: &Output) -> Result<()> {
-    let signals = signals()?;
-    let terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();
+    let signals = watch_signals().map_err(|error| Error::failed(format!("signals cannot be listened to: {error}")))?;
     let engine = Engine::start(launch);
-    let summary = if output.headless || output.json || !terminal {
+    let summary = if output.headless || output.json || !live::is_possible() {
         headless(&engine, &signals, Printer::new(output.json))
     } else {
-        headless(&engine, &signals, Printer::new(false))
+        live::run(&engine, &signals, output.theme.as_deref())
     };
     engine.join();
     let summary = summary?;
@@ -43,18 +42,13 @@ pub fn run(launch: Launch, output: &Output) -> Result<()> {
     Ok(())
 }
 
-/// Signals as a channel, so that they can be waited for beside events.
-fn signals() -> Result<crossbeam_channel::Receiver<i32>> {
-    let (sender, receiver) = crossbeam_channel::unbounded();
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
-        .map_err(|error| Error::failed(format!("signals cannot be listened to: {error}")))?;
-    std::thread::spawn(move || signals.forever().try_for_each(|signal| sender.send(signal)));
-    Ok(receiver)
-}
-
 /// Prints what happens until the run has ended. Ctrl-C stops it cleanly, a second one aborts it; SIGTERM writes a
 /// checkpoint and ends it; SIGHUP changes nothing.
-pub(super) fn headless(engine: &Engine, signals: &crossbeam_channel::Receiver<i32>, mut printer: Printer) -> Result<Summary> {
+pub(super) fn headless(
+    engine: &Engine,
+    signals: &crossbeam_channel::Receiver<i32>,
+    mut printer: Printer,
+) -> Result<Summary> {
     let mut interrupted = false;
     loop {
         crossbeam_channel::select! {

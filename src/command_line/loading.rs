@@ -44,17 +44,16 @@ impl Source {
         let mut model = Encoder::load(&self.model, &self.dtype, &self.device)?;
         let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
         let tokenizer = Tokenizer::load(&self.model, vocabulary)?;
-        let (head, labels) = match &self.adapter {
-            Some(adapter) => apply(adapter, &model)?,
-            None => {
-                let missing = || {
-                    Error::refused(format!(
-                        "{}: the model has no classification head; give the adapter of a run with --adapter DIR",
-                        self.model.display()
-                    ))
-                };
-                (model.take_head().ok_or_else(missing)?, model.config.labels.clone().ok_or_else(missing)?)
-            }
+        let (head, labels) = if let Some(adapter) = &self.adapter {
+            apply(adapter, &model)?
+        } else {
+            let missing = || {
+                Error::refused(format!(
+                    "{}: the model has no classification head; give the adapter of a run with --adapter DIR",
+                    self.model.display()
+                ))
+            };
+            (model.take_head().ok_or_else(missing)?, model.config.labels.clone().ok_or_else(missing)?)
         };
         Ok(Classifier { model, head, labels, tokenizer })
     }
@@ -78,7 +77,9 @@ fn apply(folder: &Path, model: &Encoder) -> Result<(Head, Vec<String>)> {
         })?;
         let values: Vec<f32> = part.init.iter().zip(&part.deltas).map(|(init, delta)| init + delta).collect();
         let shape: Vec<i64> = part.shape.iter().map(|&size| size.cast_signed() as i64).collect();
-        Ok::<Tensor, Error>(Tensor::from_slice(&values).view(shape.as_slice()).to_kind(Kind::Float).to_device(model.device))
+        Ok::<Tensor, Error>(
+            Tensor::from_slice(&values).view(shape.as_slice()).to_kind(Kind::Float).to_device(model.device),
+        )
     };
     Ok((Head { weight: part("classifier.weight")?, bias: part("classifier.bias")? }, adapter.labels))
 }

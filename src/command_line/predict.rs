@@ -8,7 +8,7 @@ use serde_json::json;
 use tch::{Kind, Tensor};
 
 use super::loading::{Classifier, Source};
-use crate::data::{self, Example, LeftOut};
+use crate::data::{self, Example};
 use crate::error::{Error, Result};
 use crate::train::predict_logits;
 
@@ -78,7 +78,9 @@ impl Classifier {
             0 => most,
             length if length <= most => length,
             length => {
-                return Err(Error::refused(format!("--max-length {length} is more than the model's {most} positions; take {most} or less")));
+                return Err(Error::refused(format!(
+                    "--max-length {length} is more than the model's {most} positions; take {most} or less"
+                )));
             }
         };
         let tokens = data::tokenize(&self.tokenizer, path, rows, max_length)?;
@@ -104,7 +106,8 @@ impl Classifier {
 
 /// Writes a file that is whole or not there.
 fn write(path: &Path, contents: &[u8]) -> Result<()> {
-    let refuse = |error: std::io::Error| Error::refused(format!("{}: {error}; give --output another file", path.display()));
+    let refuse =
+        |error: std::io::Error| Error::refused(format!("{}: {error}; give --output another file", path.display()));
     if path == Path::new("-") {
         return std::io::stdout().lock().write_all(contents).map_err(refuse);
     }

@@ -1,5 +1,6 @@
 //! Events as lines.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::print_line;
@@ -10,6 +11,7 @@ use crate::protocol::{Event, Level, Ready, Step, Summary};
 #[derive(Debug)]
 pub struct Printer {
     json: bool,
+    silent: bool,
     total_steps: u64,
     printed: Option<Instant>,
     loading: String,
@@ -22,7 +24,13 @@ impl Printer {
     /// With `json`, every event is a line of JSON.
     #[must_use]
     pub fn new(json: bool) -> Self {
-        Self { json, total_steps: 0, printed: None, loading: String::new() }
+        Self { json, silent: false, total_steps: 0, printed: None, loading: String::new() }
+    }
+
+    /// Prints nothing: there is nobody to read it.
+    #[must_use]
+    pub fn silent() -> Self {
+        Self { silent: true, ..Self::new(false) }
     }
 
     /// Prints an event, if it deserves a line.
@@ -30,6 +38,9 @@ impl Printer {
     /// # Errors
     /// Where standard output cannot be written.
     pub fn print(&mut self, event: &Event) -> Result<()> {
+        if self.silent {
+            return Ok(());
+        }
         if self.json {
             return serde_json::to_string(event).map_or(Ok(()), |line| print_line(&line));
         }
@@ -63,7 +74,9 @@ impl Printer {
             Event::Intervention(change) => {
                 Some(format!("step {:>6}  {}: {} -> {}", change.step, change.field, change.from, change.to))
             }
-            Event::Exported { path, bytes, .. } => Some(format!("adapter of {} KiB in {}", bytes / 1024, path.display())),
+            Event::Exported { path, bytes, .. } => {
+                Some(format!("adapter of {} KiB in {}", bytes / 1024, path.display()))
+            }
             Event::Note { level: Level::Warning, message } => Some(format!("warning: {message}")),
             Event::Note { level: Level::Info, message } => Some(message.clone()),
             Event::Finished(summary) => Some(conclusion(summary)),
@@ -102,13 +115,14 @@ fn introduction(ready: &Ready) -> String {
 }
 
 fn conclusion(summary: &Summary) -> String {
-    let mut text = format!("{:?} after {} steps in {:.1} s", summary.ending, summary.steps, summary.seconds).to_lowercase();
+    let mut text =
+        format!("{:?} after {} steps in {:.1} s", summary.ending, summary.steps, summary.seconds).to_lowercase();
     if let Some(seconds) = summary.median_step_seconds {
-        text += &format!("; median step {:.1} ms", seconds * 1e3);
+        let _ = write!(text, "; median step {:.1} ms", seconds * 1e3);
     }
-    text += &format!("; peak memory {} MiB", summary.peak_memory >> 20);
+    let _ = write!(text, "; peak memory {} MiB", summary.peak_memory >> 20);
     if let Some(best) = summary.best {
-        text += &format!("; best accuracy {:.2} % at step {}", best.accuracy * 100.0, best.step);
+        let _ = write!(text, "; best accuracy {:.2} % at step {}", best.accuracy * 100.0, best.step);
     }
     text
 }

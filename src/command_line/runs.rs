@@ -20,7 +20,10 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
         return print_line(&json.unwrap_or_else(|error| unreachable!("a list of runs is JSON: {error}")));
     }
     if listed.is_empty() {
-        return print_line(&format!("no runs in {}; `spartui demo` or `spartui train RECIPE` makes one", runs.display()));
+        return print_line(&format!(
+            "no runs in {}; `spartui demo` or `spartui train RECIPE` makes one",
+            runs.display()
+        ));
     }
     let rows = listed.iter().map(|run| {
         let steps = match (run.steps, run.total_steps) {

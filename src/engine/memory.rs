@@ -11,8 +11,10 @@ use crate::train::Session;
 #[derive(Debug)]
 pub struct Probe {
     system: System,
-    /// Resident size that no file backs, before the model was loaded.
-    anonymous_at_start: u64,
+    /// Before the model was loaded.
+    at_start: Mapped,
+    /// When all was loaded, and what was accounted for then.
+    at_load: Option<(Mapped, u64)>,
     peak: u64,
 }
 
@@ -37,10 +39,17 @@ impl Probe {
     /// Takes the first measure.
     #[must_use]
     pub fn new() -> Self {
-        let anonymous_at_start = mapped(&[]).map_or(0, |mapped| mapped.anonymous);
+        let at_start = mapped(&[]).unwrap_or_default();
         let mut system = System::new();
         system.refresh_memory();
-        Self { system, anonymous_at_start, peak: 0 }
+        Self { system, at_start, at_load: None, peak: 0 }
+    }
+
+    /// Takes the measure between loading and the first step: what came before it are tokenizer and rows, what comes
+    /// after it is the working memory of the steps.
+    pub fn loaded(&mut self, session: &Session) {
+        let own = state_bytes(session) + copied_weights(session);
+        self.at_load = mapped(session.model.files()).map(|mapped| (mapped, own));
     }
 
     /// Largest resident size that was seen.
@@ -51,21 +60,19 @@ impl Probe {
 
     /// The process now, split by owner.
     pub fn measure(&mut self, session: &Session) -> Memory {
-        let [deltas, moments, activations, data] = session.accounted();
-        let copied = session.model.parameters.iter().map(|(_, tensor)| {
-            (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64
-        });
-        let copied: u64 = copied.sum();
-        let (weights, program, total) = match mapped(session.model.files()) {
-            Some(mapped) => {
-                // Weights that were converted or moved lie in memory of their own, and their file may be mapped still.
-                let own = if session.model.is_mapped() { 0 } else { copied };
-                let total = mapped.weights + mapped.files + mapped.anonymous;
-                (mapped.weights + own, mapped.files + self.anonymous_at_start, total)
+        let [deltas, moments, mut activations, mut data] = session.accounted();
+        let (weights, program, total) = match (mapped(session.model.files()), &self.at_load) {
+            (Some(now), Some((loaded, accounted))) => {
+                let since = |now: u64, before: u64| now.saturating_sub(before);
+                data = since(loaded.anonymous, self.at_start.anonymous + accounted);
+                activations =
+                    since(now.anonymous + accounted, loaded.anonymous + deltas + moments + copied_weights(session));
+                let total = now.weights + now.files + now.anonymous;
+                (now.weights + copied_weights(session), now.files + self.at_start.anonymous, total)
             }
-            None => (copied, 0, self.resident()),
+            _ => (weight_bytes(session), 0, self.resident()),
         };
-        self.peak = self.peak.max(total);
+        self.peak = self.peak.max(total).max(high_water_mark());
         let owned = weights + deltas + moments + activations + data + program;
         Memory {
             step: session.step,
@@ -87,6 +94,29 @@ impl Probe {
         self.system.refresh_processes_specifics(ProcessesToUpdate::Some(&[pid]), false, what);
         self.system.process(pid).map_or(0, sysinfo::Process::memory)
     }
+}
+
+/// Bytes of deltas, indices, moments and head.
+fn state_bytes(session: &Session) -> u64 {
+    let [deltas, moments, ..] = session.accounted();
+    deltas + moments
+}
+
+fn weight_bytes(session: &Session) -> u64 {
+    let tensors = session.model.parameters.iter();
+    tensors.map(|(_, tensor)| (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64).sum()
+}
+
+/// Bytes of weights that were converted and so lie in memory of their own.
+fn copied_weights(session: &Session) -> u64 {
+    if session.model.is_mapped() || session.model.device != tch::Device::Cpu { 0 } else { weight_bytes(session) }
+}
+
+/// Largest resident size of this process so far; 0 where the system does not tell.
+fn high_water_mark() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).map_or(0, |kib| kib * 1024)
 }
 
 /// Reads what Linux tells of each mapping; none on other systems.

@@ -35,14 +35,13 @@ impl Record {
         let log = File::options().create(true).append(true).open(folder.log_path()).map_err(|error| {
             crate::error::Error::failed(format!("{}: {error}; check the disk", folder.log_path().display()))
         })?;
-        let left_out = [&session.data.train, &session.data.validation].into_iter().filter_map(|data| data.left_out.sentence());
-        let notes = left_out.map(|message| Event::Note { level: Level::Warning, message }).collect();
-        let mut record = Self { folder, journal, metrics, log, notes, steps: 0, best_accuracy: None };
-        let lines: Vec<String> = record.notes.iter().filter_map(|note| match note {
-            Event::Note { message, .. } => Some(message.clone()),
-            _ => None,
-        }).collect();
-        lines.iter().for_each(|line| record.log(line));
+        let mut record = Self { folder, journal, metrics, log, notes: Vec::new(), steps: 0, best_accuracy: None };
+        for message in
+            [&session.data.train, &session.data.validation].into_iter().filter_map(|data| data.left_out.sentence())
+        {
+            record.log(&message);
+            record.notes.push(Event::Note { level: Level::Warning, message });
+        }
         Ok(record)
     }
 

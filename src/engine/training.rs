@@ -14,7 +14,7 @@ use crate::recipe::{EVEN, FIELDS, Kind, MethodKind, Value};
 use crate::train::Session;
 
 /// Time between two reports of memory and sparsity; they cost a few milliseconds each.
-const REPORT_EVERY: Duration = Duration::from_millis(1000);
+const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// A run that is loaded.
 pub struct Training {
@@ -40,10 +40,11 @@ impl Training {
     /// # Errors
     /// Refuses input that will not do; nothing is left behind then.
     pub fn prepare(launch: Launch, commands: Receiver<Command>, outbox: &mut Outbox) -> Result<Self> {
-        let probe = Probe::new();
+        let mut probe = Probe::new();
         let session = Session::load(launch.recipe, &mut |what, fraction| {
             outbox.send(Event::Loading { what: what.to_owned(), fraction });
         })?;
+        probe.loaded(&session);
         let record = Record::create(&launch.runs, launch.name.as_deref(), &session)?;
         let mut training = Self {
             session,

@@ -1,4 +1,4 @@
-//! SpaRTA (arXiv 2502.15975): a random set of single scalars trains, the rest is frozen.
+//! `SpaRTA` (arXiv 2502.15975): a random set of single scalars trains, the rest is frozen.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::recipe::{self, OnShrink, Rounding};
 use crate::sparse::budget::{Budget, Share};
 use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection, gradient};
 
-/// SpaRTA on one model.
+/// `SpaRTA` on one model.
 #[derive(Debug)]
 pub struct Sparta {
     settings: recipe::Method,
@@ -27,7 +27,7 @@ pub struct Sparta {
     active: Vec<bool>,
 }
 
-/// One site of the model and what SpaRTA did to it.
+/// One site of the model and what `SpaRTA` did to it.
 #[derive(Debug)]
 struct Adapted {
     name: String,
@@ -74,7 +74,11 @@ impl Sparta {
         let own = |name: &String| {
             self.names.get(name).cloned().ok_or_else(|| {
                 let known: Vec<String> = all().collect();
-                format!("the model has no group \"{}\"; it has {}, or all-linear", name.escape_debug(), known.join(", "))
+                format!(
+                    "method.targets or method.density: the model has no group \"{}\"; it has {}, or all-linear",
+                    name.escape_debug(),
+                    known.join(", ")
+                )
             })
         };
         let mut resolved = settings.clone();
@@ -92,7 +96,8 @@ impl Sparta {
     }
 
     fn budget(&self, settings: &recipe::Method) -> Budget {
-        let share = |site: &Adapted| Share { scalars: site.scalars, density: settings.density.get(site.group).copied() };
+        let share =
+            |site: &Adapted| Share { scalars: site.scalars, density: settings.density.get(site.group).copied() };
         let weights = self.sites.iter().filter(|site| is_target(settings, site.group)).map(share).collect();
         Budget { parameters: self.parameters, always: self.head, weights }
     }
@@ -132,8 +137,10 @@ impl Method for Sparta {
     fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
         for site in &mut self.sites {
             let Some(mut gradients) = site.gradients.take() else { continue };
-            if scale != 1.0 {
-                gradients.iter_mut().for_each(|gradient| *gradient *= scale);
+            if scale < 1.0 {
+                for gradient in &mut gradients {
+                    *gradient *= scale;
+                }
             }
             let key = derive_key(self.settings.seed, "rounding", &site.name) ^ step.rotate_left(32);
             let cast = |cohort: usize| match self.settings.rounding {

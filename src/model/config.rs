@@ -49,8 +49,26 @@ pub enum Activation {
 }
 
 /// Switches of config.json that change the numbers and must have the value given here, if they are there.
-const SWITCHES: &[(&str, &str)] =
-    &[("position_embedding_type", "\"absolute\""), ("is_decoder", "false"), ("add_cross_attention", "false")];
+const SWITCHES: &[(&str, Switch)] = &[
+    ("position_embedding_type", Switch::Word("absolute")),
+    ("is_decoder", Switch::Off),
+    ("add_cross_attention", Switch::Off),
+];
+
+#[derive(Clone, Copy)]
+enum Switch {
+    Off,
+    Word(&'static str),
+}
+
+impl Switch {
+    fn allows(self, value: &Value) -> bool {
+        match self {
+            Self::Off => value == &Value::Bool(false),
+            Self::Word(word) => value.as_str() == Some(word),
+        }
+    }
+}
 
 impl Config {
     /// Reads config.json of a model folder.
@@ -74,8 +92,8 @@ impl Config {
             return Err(format!("model_type \"{}\" is not supported; this version runs: bert", family.escape_debug()));
         }
         for (name, expected) in SWITCHES {
-            if let Some(value) = json.get(*name).filter(|value| !value.is_null() && value.to_string() != *expected) {
-                return Err(format!("{name} = {value} is not implemented; this version runs models with {expected}"));
+            if let Some(value) = json.get(*name).filter(|value| !value.is_null() && !expected.allows(value)) {
+                return Err(format!("{name} = {value} is not implemented in this version; take another model"));
             }
         }
         let size = |name: &str| {
@@ -114,7 +132,10 @@ fn activation(name: &str) -> std::result::Result<Activation, String> {
         "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
         "relu" => Ok(Activation::Relu),
         "silu" | "swish" => Ok(Activation::Silu),
-        other => Err(format!("hidden_act \"{}\" is not implemented; known: gelu, gelu_new, relu, silu", other.escape_debug())),
+        other => Err(format!(
+            "hidden_act \"{}\" is not implemented; known: gelu, gelu_new, relu, silu",
+            other.escape_debug()
+        )),
     }
 }
 

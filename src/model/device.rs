@@ -24,7 +24,8 @@ pub fn parse_device(name: &str) -> Result<Device> {
         other => other,
     };
     if !available.iter().any(|device| device == wanted) {
-        let known = matches!(wanted, "mps" | "cpu") || wanted.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
+        let known =
+            matches!(wanted, "mps" | "cpu") || wanted.strip_prefix("cuda:").is_some_and(|n| n.parse::<usize>().is_ok());
         let why = if known { "is not on this machine" } else { "is no device that spartui knows" };
         return Err(Error::refused(format!(
             "model.device \"{}\" {why}; take one of: auto, {} (`spartui doctor` says more)",

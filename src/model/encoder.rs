@@ -143,6 +143,7 @@ impl Head {
     pub fn random(labels: usize, hidden: i64, seed: u64, device: Device) -> Self {
         let key = derive_key(seed, "head", "");
         let labels = labels.cast_signed() as i64;
+        #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
         let uniform = |position: u64| (mix(key ^ mix(position)) >> 11) as f64 * 2_f64.powi(-53) + 2_f64.powi(-54);
         #[expect(clippy::cast_precision_loss, reason = "a width is far below 2^53")]
         let deviation = 0.02 * 3.0 / (hidden as f64).sqrt();
@@ -212,8 +213,10 @@ impl Encoder {
         let hidden = config.hidden_size;
         let norm = config.layer_norm_eps;
         let word_embeddings = loader.tensor("embeddings.word_embeddings.weight", &[config.vocab_size, hidden])?;
-        let position_embeddings = loader.tensor("embeddings.position_embeddings.weight", &[config.max_positions, hidden])?;
-        let token_type_embeddings = loader.tensor("embeddings.token_type_embeddings.weight", &[config.token_types, hidden])?;
+        let position_embeddings =
+            loader.tensor("embeddings.position_embeddings.weight", &[config.max_positions, hidden])?;
+        let token_type_embeddings =
+            loader.tensor("embeddings.token_type_embeddings.weight", &[config.token_types, hidden])?;
         let embedding_norm = loader.norm("embeddings.LayerNorm", hidden, norm)?;
         let blocks = (0..config.layers).map(|layer| loader.block(layer, &config)).collect::<Result<Vec<_>>>()?;
         let pooler = Linear {
@@ -284,7 +287,6 @@ impl Encoder {
     }
 
     /// Input of the first block, `[rows, width, hidden]`.
-    #[must_use]
     pub fn embed(&self, batch: &Batch) -> Tensor {
         let width = batch.ids.size()[1];
         let words = Tensor::embedding(&self.word_embeddings, &batch.ids, -1, false, false);
@@ -297,24 +299,22 @@ impl Encoder {
     }
 
     /// One block: `[rows, width, hidden]` to the same shape.
-    #[must_use]
     pub fn block(&self, layer: usize, x: &Tensor, batch: &Batch, tape: &mut Tape) -> Tensor {
         self.blocks[layer].forward(x, batch.mask.as_ref(), tape)
     }
 
     /// Logits, `[rows, labels]`, in the head's type, from the last block's output: the pooler on position 0, then the
     /// head.
-    #[must_use]
     pub fn classify(&self, x: &Tensor, head: &Head) -> Tensor {
         let pooled = self.pooler.forward(&x.select(1, 0), &mut Tape::idle()).tanh();
         pooled.to_kind(head.weight.kind()).linear(&head.weight, Some(&head.bias))
     }
 
     /// The whole forward pass without gradients: logits, `[rows, labels]`, `f32`.
-    #[must_use]
     pub fn logits(&self, batch: &Batch, head: &Head) -> Tensor {
         tch::no_grad(|| {
-            let x = (0..self.layers()).fold(self.embed(batch), |x, layer| self.block(layer, &x, batch, &mut Tape::idle()));
+            let x =
+                (0..self.layers()).fold(self.embed(batch), |x, layer| self.block(layer, &x, batch, &mut Tape::idle()));
             self.classify(&x, head)
         })
     }
@@ -386,7 +386,9 @@ impl Loader<'_> {
     }
 
     fn head(&self, config: &Config) -> Result<Option<Head>> {
-        let (Some(labels), true) = (&config.labels, self.weights.contains("classifier.weight")) else { return Ok(None) };
+        let (Some(labels), true) = (&config.labels, self.weights.contains("classifier.weight")) else {
+            return Ok(None);
+        };
         let labels = labels.len().cast_signed() as i64;
         let tensor = |name: &str, shape: &[i64]| self.weights.get(name, shape, Some(Kind::Float), self.device);
         Ok(Some(Head {

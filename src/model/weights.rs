@@ -79,7 +79,8 @@ impl Weights {
         // ends this process, as it does for every program that maps its weights.
         let mut map = unsafe { MmapOptions::new().map_copy(&file) }.map_err(|error| refuse(&error))?;
         let base = map.as_mut_ptr();
-        let contents = SafeTensors::deserialize(&map).map_err(|error| refuse(&format!("broken safetensors file ({error})")))?;
+        let contents =
+            SafeTensors::deserialize(&map).map_err(|error| refuse(&format!("broken safetensors file ({error})")))?;
         for (name, view) in contents.tensors() {
             let Some(kind) = kind_of(view.dtype()) else { continue };
             let shape: Vec<i64> = view.shape().iter().map(|&size| size.cast_signed() as i64).collect();

@@ -167,7 +167,9 @@ impl Field {
                 });
                 Ok(Value::Table(checked.collect::<Result<_, String>>()?))
             }
-            (Kind::NumberByName(..), Value::String(word)) if name != self.name && word == EVEN => Ok(Value::String(word)),
+            (Kind::NumberByName(..), Value::String(word)) if name != self.name && word == EVEN => {
+                Ok(Value::String(word))
+            }
             (Kind::NumberByName(low, high), value) if name != self.name => match number(&value) {
                 Some(number) if number > low && number <= high => Ok(Value::Float(number)),
                 _ => wrong(&value),
@@ -192,7 +194,9 @@ impl Kind {
             Self::Number(low, high) => format!("a number from {low} to {high}"),
             Self::Pair(low, high) => format!("two numbers from {low} to below {high}, such as [0.9, 0.99]"),
             Self::Words => "a list of texts, such as [\"a\", \"b\"]".into(),
-            Self::NumberByName(low, high) => format!("a number above {low}, to {high}, or \"{EVEN}\", for a group's name"),
+            Self::NumberByName(low, high) => {
+                format!("a number above {low}, to {high}, or \"{EVEN}\", for a group's name")
+            }
         }
     }
 }

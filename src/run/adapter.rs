@@ -204,7 +204,8 @@ fn refuse_to_replace_others(folder: &Path) -> Result<()> {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if ![DELTAS, HEAD, CONFIG].contains(&&*name) && !TOKENIZER.contains(&&*name) {
+        // The last is what macOS leaves in every folder that was looked at.
+        if ![DELTAS, HEAD, CONFIG, ".DS_Store"].contains(&&*name) && !TOKENIZER.contains(&&*name) {
             return refuse(&format!("holds {}, which is no part of an adapter", quoted(&name)));
         }
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::RunFolder;
 use super::metrics::{Reading, scan};
 use super::status::{State, Status};
-use crate::data::place;
+use crate::data::{one_line, place};
 use crate::error::{Error, Result};
 
 /// A run, or a folder that cannot be understood.
@@ -114,6 +114,7 @@ fn listed(path: &Path) -> ListedRun {
             run.problem.get_or_insert_with(|| error.message().to_owned());
         }
     }
+    run.problem = run.problem.map(|problem| one_line(&problem));
     run
 }
 

@@ -1,5 +1,7 @@
 //! How many scalars of each weight train.
 
+use std::cmp::Ordering;
+
 /// One weight that a method adapts, as the budget sees it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Share {
@@ -70,7 +72,12 @@ impl Budget {
         }
         let adapted: u64 = self.weights.iter().map(|weight| weight.scalars).sum();
         let spread = spread(&self.weights, self.trainable_at(sparsity).saturating_sub(self.always).clamp(1, adapted));
-        Ok(self.weights.iter().zip(spread).map(|(weight, even)| weight.density.map_or(even, |d| part(weight.scalars, d))).collect())
+        Ok(self
+            .weights
+            .iter()
+            .zip(spread)
+            .map(|(weight, even)| weight.density.map_or(even, |d| part(weight.scalars, d)))
+            .collect())
     }
 
     #[expect(
@@ -113,18 +120,24 @@ fn spread(weights: &[Share], seats: u64) -> Vec<u64> {
     loop {
         let given: u64 = counts.iter().sum();
         let candidates = 0..weights.len();
-        if given < seats {
-            let next = candidates.reduce(|best, i| {
-                if ranks_before((i, counts[i] + 1), (best, counts[best] + 1)) { i } else { best }
-            });
-            next.into_iter().for_each(|i| counts[i] += 1);
-        } else if given > seats {
-            let last = candidates.filter(|&i| counts[i] > 0).reduce(|worst, i| {
-                if ranks_before((worst, counts[worst]), (i, counts[i])) { i } else { worst }
-            });
-            last.into_iter().for_each(|i| counts[i] -= 1);
-        } else {
-            return counts;
+        match given.cmp(&seats) {
+            Ordering::Less => {
+                let next = candidates.reduce(|best, i| {
+                    if ranks_before((i, counts[i] + 1), (best, counts[best] + 1)) { i } else { best }
+                });
+                if let Some(i) = next {
+                    counts[i] += 1;
+                }
+            }
+            Ordering::Greater => {
+                let last = candidates
+                    .filter(|&i| counts[i] > 0)
+                    .reduce(|worst, i| if ranks_before((worst, counts[worst]), (i, counts[i])) { i } else { worst });
+                if let Some(i) = last {
+                    counts[i] -= 1;
+                }
+            }
+            Ordering::Equal => return counts,
         }
     }
 }

@@ -83,7 +83,6 @@ impl Cohort {
     }
 
     /// The values that belong into the weight: `cast(original + delta)`, in the weight's type.
-    #[must_use]
     pub fn values(&self, cast: Cast) -> Tensor {
         sum(&self.original, &self.delta, cast)
     }

@@ -79,6 +79,7 @@ impl Delta {
     }
 
     /// The trainable scalars, cohort by cohort, in the order in which [`Delta::update`] takes gradients.
+    #[must_use]
     pub fn indices(&self) -> impl ExactSizeIterator<Item = &Tensor> {
         self.cohorts.iter().map(|cohort| &cohort.indices)
     }
@@ -172,10 +173,8 @@ impl Delta {
 
     fn shrink(&mut self, count: u64, revert: bool) {
         for cohort in std::mem::take(&mut self.cohorts) {
-            let stays: Vec<bool> = to_vec::<i64>(&cohort.indices)
-                .into_iter()
-                .map(|index| self.selection.contains(index, count))
-                .collect();
+            let stays: Vec<bool> =
+                to_vec::<i64>(&cohort.indices).into_iter().map(|index| self.selection.contains(index, count)).collect();
             let stays = Tensor::from_slice(&stays).to_device(cohort.indices.device());
             let leaves = stays.logical_not();
             let gone = Resting {

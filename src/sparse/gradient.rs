@@ -20,7 +20,6 @@ const TASK: usize = 1024;
 /// one tensor for each cohort.
 ///
 /// `input` is `[.., in]` and `output_gradient` `[.., out]`, with the same leading dimensions.
-#[must_use]
 pub fn sampled<'a>(
     input: &Tensor,
     output_gradient: &Tensor,

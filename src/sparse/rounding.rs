@@ -19,7 +19,6 @@ pub enum Cast {
 impl Cast {
     /// Casts `values` (`f32`, one dimension) to `kind`. Only `bfloat16` knows a stochastic cast; others are cast to
     /// the nearest.
-    #[must_use]
     pub fn apply(self, values: &Tensor, kind: Kind) -> Tensor {
         match self {
             Self::Stochastic { key } if kind == Kind::BFloat16 => stochastic_bfloat16(values, key),
@@ -31,9 +30,8 @@ impl Cast {
 /// `bfloat16` is the upper half of `f32`: adding 16 random bits and cutting the lower half off rounds up with the
 /// probability that the cut-off part stands for.
 fn stochastic_bfloat16(values: &Tensor, key: u64) -> Tensor {
-    let noise: Vec<i32> = (0..values.numel() as u64)
-        .map(|position| i32::from((mix(key ^ mix(position)) & 0xffff) as u16))
-        .collect();
+    let noise: Vec<i32> =
+        (0..values.numel() as u64).map(|position| i32::from((mix(key ^ mix(position)) & 0xffff) as u16)).collect();
     let noise = Tensor::from_slice(&noise).to_device(values.device());
     let bits = (values.view_dtype(Kind::Int) + noise).bitwise_and(-0x1_0000_i64);
     bits.view_dtype(Kind::Float).to_kind(Kind::BFloat16)
@@ -63,7 +61,7 @@ mod tests {
 
     #[test]
     fn what_fits_is_left_alone() {
-        let values = Tensor::from_slice(&[0.0_f32, -1.5, 2.0, 0.0078125]);
+        let values = Tensor::from_slice(&[0.0_f32, -1.5, 2.0, 0.007_812_5]);
         let cast = Cast::Stochastic { key: 9 }.apply(&values, Kind::BFloat16);
         assert_eq!(cast.to_kind(Kind::Float), values);
     }

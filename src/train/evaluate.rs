@@ -71,7 +71,9 @@ pub fn predict_logits(
     let mut done = 0;
     for rows in order.chunks(batch_size.max(1)) {
         let batch = data::collate(rows.iter().map(|&row| &examples[row]));
-        parts.push(model.logits(&Batch::new(&batch.ids, &batch.lengths, model.device), head).to_device(tch::Device::Cpu));
+        parts.push(
+            model.logits(&Batch::new(&batch.ids, &batch.lengths, model.device), head).to_device(tch::Device::Cpu),
+        );
         done += rows.len();
         if progress(done).is_break() {
             return None;

@@ -13,7 +13,8 @@ use crate::sparse::Saved;
 #[must_use]
 pub fn adapter(session: &Session) -> Adapter {
     let model = &session.model;
-    let deltas = session.method.save().into_iter().map(|(site, parts)| merged(&model.sites[site].name, parts)).collect();
+    let deltas =
+        session.method.save().into_iter().map(|(site, parts)| merged(&model.sites[site].name, parts)).collect();
     let head = &session.head;
     let parameters = model.parameters.iter().map(|(name, tensor)| (name.clone(), shape(tensor))).collect();
     Adapter {
@@ -44,15 +45,20 @@ pub fn adapter(session: &Session) -> Adapter {
 /// All that a later session needs to go on beside recipe and journal.
 #[must_use]
 pub fn checkpoint(session: &Session) -> Checkpoint {
-    let mut tensors: Vec<NamedTensor> =
-        session.head.named_tensors().iter().map(|(name, tensor)| NamedTensor::float32(*name, shape(tensor), &floats(tensor))).collect();
+    let mut tensors: Vec<NamedTensor> = session
+        .head
+        .named_tensors()
+        .iter()
+        .map(|(name, tensor)| NamedTensor::float32(*name, shape(tensor), &floats(tensor)))
+        .collect();
     let mut parts = Vec::new();
     for (site, saved) in session.method.save() {
         let name = &session.model.sites[site].name;
         for (at, part) in saved.into_iter().enumerate() {
             let key = |what: &str| format!("{name}.{at}.{what}");
             let len = vec![part.indices.len()];
-            let indices: Vec<i32> = part.indices.iter().map(|&index| i32::try_from(index).unwrap_or(i32::MAX)).collect();
+            let indices: Vec<i32> =
+                part.indices.iter().map(|&index| i32::try_from(index).unwrap_or(i32::MAX)).collect();
             tensors.push(NamedTensor::int32(key("indices"), len.clone(), &indices));
             tensors.push(NamedTensor::float32(key("delta"), len.clone(), &part.delta));
             if part.born.is_some() {
@@ -73,7 +79,8 @@ pub fn checkpoint(session: &Session) -> Checkpoint {
 
 /// The parts of one site as one list, sorted by index.
 fn merged(name: &str, parts: Vec<Saved>) -> ParameterDelta {
-    let mut scalars: Vec<(i64, f32)> = parts.into_iter().flat_map(|part| part.indices.into_iter().zip(part.delta)).collect();
+    let mut scalars: Vec<(i64, f32)> =
+        parts.into_iter().flat_map(|part| part.indices.into_iter().zip(part.delta)).collect();
     scalars.sort_unstable_by_key(|(index, _)| *index);
     ParameterDelta {
         name: name.to_owned(),

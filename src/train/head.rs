@@ -38,10 +38,13 @@ impl TrainedHead {
     /// Starts to train this head.
     #[must_use]
     pub fn new(head: Head) -> Self {
-        let start = Head { weight: head.weight.copy(), bias: head.bias.copy() };
-        let (weight, bias) = (Trained::of(&head.weight), Trained::of(&head.bias));
-        let head = Head { weight: head.weight.set_requires_grad(true), bias: head.bias.set_requires_grad(true) };
-        Self { head, start, weight, bias }
+        let Head { weight, bias } = head;
+        Self {
+            start: Head { weight: weight.copy(), bias: bias.copy() },
+            weight: Trained::of(&weight),
+            bias: Trained::of(&bias),
+            head: Head { weight: weight.set_requires_grad(true), bias: bias.set_requires_grad(true) },
+        }
     }
 
     /// Adds to the gradient.
@@ -72,7 +75,6 @@ impl TrainedHead {
     }
 
     /// Every tensor of the head's state with its name in a checkpoint.
-    #[must_use]
     pub fn named_tensors(&self) -> [(&'static str, &Tensor); 8] {
         [
             ("head.weight", &self.head.weight),

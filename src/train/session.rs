@@ -150,7 +150,12 @@ impl Session {
         for rows in rows.chunks(micro) {
             let batch = data::collate(rows.iter().map(|&row| &self.data.train.examples[row]));
             tokens += batch.lengths.iter().sum::<usize>();
-            kept = kept.max(kept_bytes(&self.model, self.method.adapted(), batch.ids.len() as u64, self.recipe.train.recompute));
+            kept = kept.max(kept_bytes(
+                &self.model,
+                self.method.adapted(),
+                batch.ids.len() as u64,
+                self.recipe.train.recompute,
+            ));
             loss += forward_backward(
                 &self.model,
                 &mut self.head,
@@ -227,7 +232,8 @@ impl Session {
     pub fn evaluate(&self, progress: impl FnMut(usize) -> ControlFlow<()>) -> Option<Evaluation> {
         let started = Instant::now();
         let examples = &self.data.validation.examples;
-        let logits = predict_logits(&self.model, &self.head.head, examples, self.recipe.train.batch_size.max(32), progress)?;
+        let logits =
+            predict_logits(&self.model, &self.head.head, examples, self.recipe.train.batch_size.max(32), progress)?;
         let labels: Vec<usize> = examples.iter().map(|example| example.label).collect();
         let Scores { loss, accuracy, mcc } = Scores::of(&logits.to_kind(Kind::Float), &labels);
         Some(Evaluation {

@@ -60,3 +60,31 @@ pub fn batch(value: &Value) -> Batch {
 pub fn worst(a: &Tensor, b: &Tensor) -> f64 {
     (a.to_kind(Kind::Double) - b.to_kind(Kind::Double)).abs().max().double_value(&[])
 }
+
+/// A copy of the smallest model in `folder`.
+pub fn small_model(folder: &Path) -> PathBuf {
+    let model = folder.join("model");
+    std::fs::create_dir_all(&model).unwrap();
+    for file in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        std::fs::copy(golden("bert-a").join(file), model.join(file)).unwrap();
+    }
+    model
+}
+
+/// A recipe and its rows in `folder`; `more` is added to the recipe.
+pub fn small_recipe(folder: &Path, model: &Path, more: &str) {
+    let rows: String = (0..24)
+        .map(|row| format!("{{\"text\": \"the parcel is late {row}\", \"label\": \"{}\"}}\n", ["a", "b", "c"][row % 3]))
+        .collect();
+    std::fs::write(folder.join("train.jsonl"), &rows).unwrap();
+    std::fs::write(
+        folder.join("validation.jsonl"),
+        &rows[..rows.len() / 2 + rows[rows.len() / 2..].find('\n').unwrap() + 1],
+    )
+    .unwrap();
+    let recipe = format!(
+        "[model]\npath = {model:?}\n[data]\ntrain = \"train.jsonl\"\nvalidation = \"validation.jsonl\"\nmax_length = 32\n\
+         [method]\nsparsity = 0.9\n[optimizer]\nlearning_rate = 1e-3\n{more}"
+    );
+    std::fs::write(folder.join("recipe.toml"), recipe).unwrap();
+}

@@ -1,6 +1,12 @@
 //! A user at a keyboard and an engine that only pretends, for tests of the interface.
 
 #![allow(dead_code, reason = "each test uses its part")]
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the numbers are made up, and small"
+)]
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -95,7 +101,7 @@ impl Desk {
         let frame = self.frame();
         let width = usize::from(frame.area.width.max(1));
         let lines = frame.content().chunks(width).map(|row| {
-            let line: String = row.iter().map(|cell| cell.symbol()).collect();
+            let line: String = row.iter().map(ratatui::buffer::Cell::symbol).collect();
             line.trim_end().to_owned()
         });
         lines.collect::<Vec<_>>().join("\n")
@@ -128,7 +134,8 @@ impl Desk {
                 self.tell(Event::Memory(memory(number)));
             }
             if number % 50 == 0 {
-                self.tell(Event::Sparsity(sparsity(number, 0.99)));
+                let share = self.state.sparsity.as_ref().map_or(0.99, |sparsity| sparsity.sparsity);
+                self.tell(Event::Sparsity(sparsity(number, share)));
             }
             if number % 100 == 0 {
                 self.tell(Event::Evaluating { done: 150, of: 300 });
@@ -278,7 +285,7 @@ pub fn sparsity(number: u64, share: f64) -> Sparsity {
     let trainable = ((1.0 - share) * parameters as f64).round() as u64;
     let (head, site) = (4620, 884_736);
     let group = |name: &str, parameters: u64, targeted: bool| {
-        let trainable = if targeted { (trainable - head) / 2 } else { 0 };
+        let trainable = if targeted { trainable.saturating_sub(head) / 2 } else { 0 };
         Group {
             name: name.into(),
             parameters,

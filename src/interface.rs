@@ -1,0 +1,52 @@
+//! The terminal interface: what it shows, how it answers keys, and the loop that joins both.
+//!
+//! [`update()`] is a pure function from an [`Input`] to [`Effect`]s on a [`State`]; [`draw()`] reads the state and
+//! changes nothing; [`run()`] is the only loop. None of them knows a model or a tensor: what they know of the run
+//! comes through [`crate::protocol`].
+
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "cells, dots and steps are far below 2^52, and every float is clamped before it becomes an index"
+)]
+
+pub mod input;
+pub mod keys;
+pub mod ladder;
+pub mod layout;
+mod main_loop;
+mod pen;
+mod receive;
+mod screens;
+pub mod state;
+mod steer;
+pub mod svg;
+pub mod terminal;
+pub mod text;
+pub mod theme;
+mod update;
+mod widgets;
+
+pub use main_loop::{Sources, is_remote, run};
+pub use screens::{draw, draw_into};
+pub use state::State;
+pub use update::{Effect, Input, update};
+
+use crate::protocol::Summary;
+
+/// How the interface ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The run ended as asked, and the user has left.
+    Finished(Box<Summary>),
+    /// The run failed, and the user has left.
+    Faulted {
+        /// One sentence.
+        message: String,
+        /// Whether the input was refused.
+        refused: bool,
+    },
+    /// The terminal is gone; the engine goes on without an interface.
+    Detached,
+}

@@ -1,0 +1,79 @@
+//! Threads that turn what the system tells into messages.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, bounded, unbounded};
+use crossterm::event::{self, Event};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+/// How long the end of the thread that reads may take.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// Reads the terminal as long as it lives. The thread is never waited for, since it may be in the middle of a read;
+/// it takes no more input than what it has begun to read.
+#[derive(Debug)]
+pub struct InputThread {
+    ended: Arc<AtomicBool>,
+    events: Receiver<Event>,
+}
+
+impl InputThread {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// Where there is no thread to be had.
+    pub fn start() -> io::Result<Self> {
+        let ended = Arc::new(AtomicBool::new(false));
+        let (sender, events) = unbounded();
+        let flag = Arc::clone(&ended);
+        thread::Builder::new().name("input".into()).spawn(move || {
+            while !flag.load(Ordering::Relaxed) {
+                let event = match event::poll(PATIENCE) {
+                    Ok(false) => continue,
+                    Ok(true) => event::read(),
+                    Err(error) => Err(error),
+                };
+                // A terminal that cannot be read is gone: dropping the sender says so.
+                let Ok(event) = event else { return };
+                if sender.send(event).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { ended, events })
+    }
+
+    /// What was read; disconnected once the terminal is gone.
+    #[must_use]
+    pub fn events(&self) -> Receiver<Event> {
+        self.events.clone()
+    }
+}
+
+impl Drop for InputThread {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+    }
+}
+
+/// From now on SIGINT, SIGTERM and SIGHUP come through this channel instead of ending the program.
+///
+/// # Errors
+/// Where the handlers cannot be set.
+pub fn watch_signals() -> io::Result<Receiver<i32>> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let (sender, receiver) = bounded(16);
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        for signal in signals.forever() {
+            if sender.send(signal).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(receiver)
+}

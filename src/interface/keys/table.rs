@@ -1,0 +1,82 @@
+//! The table itself.
+
+use crossterm::event::{KeyCode, KeyModifiers};
+
+use super::{Action, Binding, Context, Press};
+use crate::interface::state::Panel;
+
+const fn char(c: char) -> Press {
+    Press(KeyCode::Char(c), KeyModifiers::NONE)
+}
+
+const fn code(code: KeyCode) -> Press {
+    Press(code, KeyModifiers::NONE)
+}
+
+const fn control(c: char) -> Press {
+    Press(KeyCode::Char(c), KeyModifiers::CONTROL)
+}
+
+const fn bind(context: Context, keys: &'static [(Press, Action)], footer: &'static str, help: &'static str) -> Binding {
+    let footer = if footer.is_empty() { None } else { Some(footer) };
+    Binding { context, keys, help, footer, repeats: false }
+}
+
+/// A binding whose keys may be held down.
+const fn step(context: Context, keys: &'static [(Press, Action)], footer: &'static str, help: &'static str) -> Binding {
+    Binding { repeats: true, ..bind(context, keys, footer, help) }
+}
+
+/// Every key, in the order of the help and the footer.
+#[rustfmt::skip]
+pub const TABLE: &[Binding] = &[
+    bind(Context::Pending, &[(code(KeyCode::Enter), Action::Apply)], "apply", "apply the pending value"),
+    bind(Context::Pending, &[(code(KeyCode::Esc), Action::Discard)], "discard", "discard the pending value"),
+    step(Context::Pending, &[(code(KeyCode::Left), Action::Turn(-1)), (code(KeyCode::Right), Action::Turn(1))], "change", "the next value down and up"),
+
+    bind(Context::Typing, &[(code(KeyCode::Enter), Action::Apply)], "apply", "apply what was typed"),
+    bind(Context::Typing, &[(code(KeyCode::Esc), Action::Discard)], "discard", "discard what was typed"),
+    step(Context::Typing, &[(code(KeyCode::Left), Action::Cursor(-1)), (code(KeyCode::Right), Action::Cursor(1)), (code(KeyCode::Home), Action::Cursor(isize::MIN / 2)), (code(KeyCode::End), Action::Cursor(isize::MAX / 2))], "move", "move in what was typed"),
+    step(Context::Typing, &[(code(KeyCode::Backspace), Action::Backspace), (code(KeyCode::Delete), Action::Delete)], "", "take a character away"),
+
+    bind(Context::Cockpit, &[(char('?'), Action::Help)], "help", "this help"),
+    bind(Context::Cockpit, &[(char('q'), Action::Quit)], "quit", "leave: stop cleanly, abort or stay"),
+    bind(Context::Cockpit, &[(char(' '), Action::Pause)], "pause", "pause and resume"),
+    step(Context::Cockpit, &[(char('['), Action::Sparser(false)), (char(']'), Action::Sparser(true))], "sparsity", "sparsity down and up; of the selected group, where the sparsity panel has the focus"),
+    step(Context::Cockpit, &[(char('-'), Action::Faster(false)), (char('='), Action::Faster(true)), (char('+'), Action::Faster(true))], "rate", "learning rate down and up"),
+    bind(Context::Rows, &[(code(KeyCode::Enter), Action::Edit)], "edit", "edit the selected value in place"),
+    bind(Context::Cockpit, &[(char('u'), Action::Undo)], "undo", "take the last change of a value back"),
+    bind(Context::Cockpit, &[(char('e'), Action::Evaluate)], "evaluate", "evaluate on the validation rows now"),
+    bind(Context::Cockpit, &[(char('x'), Action::Export)], "export", "write the adapter now"),
+    bind(Context::Cockpit, &[(char('s'), Action::Stop)], "stop", "finish the step, write checkpoint and adapter, end"),
+    bind(Context::Cockpit, &[(code(KeyCode::Tab), Action::Focus(1)), (code(KeyCode::BackTab), Action::Focus(-1))], "panel", "the next panel and the one before"),
+    bind(Context::Rows, &[(code(KeyCode::Right), Action::Focus(1)), (code(KeyCode::Left), Action::Focus(-1)), (char('l'), Action::Focus(1)), (char('h'), Action::Focus(-1))], "", "the next panel and the one before"),
+    bind(Context::Cockpit, &[
+        (char('1'), Action::FocusOn(Panel::Loss)), (char('2'), Action::FocusOn(Panel::Sparsity)), (char('3'), Action::FocusOn(Panel::Settings)),
+        (char('4'), Action::FocusOn(Panel::Memory)), (char('5'), Action::FocusOn(Panel::Validation)), (char('6'), Action::FocusOn(Panel::Log)),
+    ], "", "the panel of this number"),
+    bind(Context::Cockpit, &[(char('m'), Action::Maximise)], "maximise", "give the panel the whole screen, and back"),
+    step(Context::Rows, &[(code(KeyCode::Down), Action::Row(1)), (code(KeyCode::Up), Action::Row(-1)), (char('j'), Action::Row(1)), (char('k'), Action::Row(-1))], "", "the next row and the one before; scroll"),
+    step(Context::Rows, &[(code(KeyCode::PageDown), Action::Row(10)), (code(KeyCode::PageUp), Action::Row(-10))], "", "ten rows further and back"),
+
+    step(Context::Chart, &[(char('z'), Action::Zoom(true)), (char('Z'), Action::Zoom(false)), (code(KeyCode::Up), Action::Zoom(true)), (code(KeyCode::Down), Action::Zoom(false)), (char('k'), Action::Zoom(true)), (char('j'), Action::Zoom(false))], "zoom", "zoom in and out; the mouse wheel does so under the pointer"),
+    step(Context::Chart, &[(code(KeyCode::Left), Action::Pan(-1)), (code(KeyCode::Right), Action::Pan(1)), (char('h'), Action::Pan(-1)), (char('l'), Action::Pan(1))], "pan", "move to earlier and later steps"),
+    bind(Context::Chart, &[(char('f'), Action::Follow)], "follow", "follow the newest steps, or fit all"),
+    bind(Context::Cockpit, &[(char('y'), Action::LogAxis)], "log y", "logarithmic and linear loss axis"),
+    step(Context::Cockpit, &[(char(','), Action::Smooth(-1)), (char('.'), Action::Smooth(1))], "smooth", "smooth the loss less and more"),
+    bind(Context::Cockpit, &[(char('t'), Action::NextTheme)], "theme", "the next theme"),
+    bind(Context::Cockpit, &[(code(KeyCode::Esc), Action::Leave)], "", "leave the maximised panel; never the program"),
+
+    bind(Context::Help, &[(code(KeyCode::Esc), Action::Leave), (char('?'), Action::Leave), (char('q'), Action::Leave)], "close", "close the help"),
+    step(Context::Help, &[(code(KeyCode::Down), Action::ScrollHelp(1)), (code(KeyCode::Up), Action::ScrollHelp(-1)), (char('j'), Action::ScrollHelp(1)), (char('k'), Action::ScrollHelp(-1)), (code(KeyCode::PageDown), Action::ScrollHelp(10)), (code(KeyCode::PageUp), Action::ScrollHelp(-10))], "scroll", "scroll the help"),
+
+    bind(Context::Quit, &[(char('s'), Action::StopNow)], "stop and leave", "stop cleanly: finish the step, write checkpoint and adapter, leave"),
+    bind(Context::Quit, &[(char('a'), Action::AbortNow)], "abort", "abort: write nothing more, leave"),
+    bind(Context::Quit, &[(code(KeyCode::Esc), Action::Leave), (char('n'), Action::Leave), (char('q'), Action::Leave)], "stay", "stay"),
+
+    bind(Context::Stop, &[(code(KeyCode::Enter), Action::StopNow), (char('y'), Action::StopNow)], "stop", "stop cleanly; the screen stays"),
+    bind(Context::Stop, &[(code(KeyCode::Esc), Action::Leave), (char('n'), Action::Leave)], "go on", "go on training"),
+
+    bind(Context::Always, &[(control('c'), Action::Interrupt)], "", "as q; a second one stops cleanly, a third one aborts"),
+    bind(Context::Always, &[(control('l'), Action::Redraw)], "", "draw the screen anew"),
+];

@@ -1,0 +1,171 @@
+//! Where everything stands. Drawing and the mouse both ask here, so that they never disagree.
+
+use ratatui::layout::Rect;
+
+use super::screens;
+use super::state::{Panel, Stage, State};
+
+/// The smallest terminal that is drawn on.
+pub const SMALLEST: (u16, u16) = (60, 20);
+
+/// Where everything stands.
+#[derive(Debug, Clone, Default)]
+pub struct Layout {
+    /// The run and how it goes.
+    pub header: Rect,
+    /// How far it is.
+    pub progress: Rect,
+    /// How it ended, once it has.
+    pub banner: Rect,
+    /// All panels together.
+    pub body: Rect,
+    /// Places, each with the panels that share it; the first one is shown.
+    pub places: Vec<(Rect, Vec<Panel>)>,
+    /// What was last said.
+    pub strip: Rect,
+    /// Keys.
+    pub footer: Rect,
+}
+
+/// Where everything stands on a terminal of this size; nowhere, if it is too small.
+#[must_use]
+pub fn arrange(state: &State) -> Option<Layout> {
+    let (width, height) = state.size;
+    if width < SMALLEST.0 || height < SMALLEST.1 {
+        return None;
+    }
+    let screen = Rect::new(0, 0, width, height);
+    let (header, rest) = split_top(screen, 1);
+    let (rest, footer) = split_bottom(rest, 1);
+    let (rest, strip) = split_bottom(rest, 1);
+    let progress_height = if state.ready.is_some() { 2 } else { 0 };
+    let (progress, rest) = split_top(rest, progress_height);
+    let (banner, body) = split_top(rest, screens::banner_height(state, width).min(rest.height / 2));
+    let mut layout = Layout { header, progress, banner, body, strip, footer, places: Vec::new() };
+    if state.ready.is_some() || (matches!(state.stage, Stage::Faulted { .. }) && state.loading.is_empty()) {
+        layout.places = places(state, body);
+        for (_, panels) in &mut layout.places {
+            panels.sort_by_key(|panel| state.recent.iter().position(|recent| recent == panel));
+        }
+    }
+    Some(layout)
+}
+
+/// The panel under a cell of the screen, and its place.
+#[must_use]
+pub fn panel_at(state: &State, (x, y): (u16, u16)) -> Option<(Panel, Rect)> {
+    let layout = arrange(state)?;
+    layout
+        .places
+        .into_iter()
+        .find(|(area, _)| area.contains((x, y).into()))
+        .and_then(|(area, panels)| Some((*panels.first()?, area)))
+}
+
+fn places(state: &State, body: Rect) -> Vec<(Rect, Vec<Panel>)> {
+    if state.maximised || body.height < 12 {
+        let mut panels = Panel::ALL.to_vec();
+        if state.maximised {
+            panels.retain(|panel| *panel == state.focus);
+        }
+        return vec![(body, panels)];
+    }
+    let groups = state.sparsity.as_ref().map_or(6, |sparsity| u16::try_from(sparsity.groups.len()).unwrap_or(40));
+    let settings = u16::try_from(State::live_fields().count()).unwrap_or(20) + 2;
+    match (body.width, body.height) {
+        (110.., 29..) => wide(body, groups, settings),
+        (80.., 29..) => tall(body, groups, settings),
+        (80.., 18..) => medium(body, groups, settings),
+        _ => small(body),
+    }
+}
+
+/// Loss above settings and log; beside them a column of the rest.
+fn wide(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
+    let (left, right) = split_right(body, (body.width * 38 / 100).clamp(46, 76));
+    let (loss, below) = split_bottom(left, settings.max(body.height / 4));
+    let (settings, log) = split_left(below, (below.width * 42 / 100).clamp(32, 46));
+    let remarks = if body.height >= 45 { 8 } else { 5 };
+    let (sparsity, rest) = split_top(right, (groups + remarks).min(body.height * 2 / 5));
+    let (memory, validation) = split_top(rest, (rest.height / 2).clamp(11, 20));
+    vec![
+        (loss, vec![Panel::Loss]),
+        (sparsity, vec![Panel::Sparsity]),
+        (settings, vec![Panel::Settings]),
+        (memory, vec![Panel::Memory]),
+        (validation, vec![Panel::Validation]),
+        (log, vec![Panel::Log]),
+    ]
+}
+
+/// Two columns, every panel in sight.
+fn tall(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
+    let (left, right) = split_right(body, 33);
+    let (loss, below) = split_top(left, body.height * 2 / 5);
+    let (sparsity, log) = split_top(below, (groups + 5).min(below.height * 2 / 3));
+    let (settings, rest) = split_top(right, settings);
+    let (memory, validation) = split_top(rest, rest.height / 2);
+    vec![
+        (loss, vec![Panel::Loss]),
+        (sparsity, vec![Panel::Sparsity]),
+        (settings, vec![Panel::Settings]),
+        (memory, vec![Panel::Memory]),
+        (validation, vec![Panel::Validation]),
+        (log, vec![Panel::Log]),
+    ]
+}
+
+/// Two columns; the panels that share a place are those that one looks at in turn.
+fn medium(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
+    let (left, right) = split_right(body, if body.width >= 110 { 44 } else { 32 });
+    let (loss, lower) = split_bottom(left, (groups + 4).min(body.height * 53 / 100));
+    let (settings, rest) = split_top(right, settings.min(body.height * 3 / 5));
+    vec![
+        (loss, vec![Panel::Loss]),
+        (lower, vec![Panel::Sparsity, Panel::Log]),
+        (settings, vec![Panel::Settings]),
+        (rest, vec![Panel::Validation, Panel::Memory]),
+    ]
+}
+
+/// The loss, and everything else in turn.
+fn small(body: Rect) -> Vec<(Rect, Vec<Panel>)> {
+    let (loss, rest) = split_top(body, body.height / 2);
+    let others = Panel::ALL.into_iter().filter(|panel| *panel != Panel::Loss).collect();
+    vec![(loss, vec![Panel::Loss]), (rest, others)]
+}
+
+/// The upper `height` rows of a place, and the others.
+#[must_use]
+pub fn split_top(area: Rect, height: u16) -> (Rect, Rect) {
+    let height = height.min(area.height);
+    let rest = Rect { y: area.y + height, height: area.height - height, ..area };
+    (Rect { height, ..area }, rest)
+}
+
+/// All rows of a place but the lower `height`, and those.
+#[must_use]
+pub fn split_bottom(area: Rect, height: u16) -> (Rect, Rect) {
+    split_top(area, area.height.saturating_sub(height))
+}
+
+/// The left `width` columns of a place, and the others.
+#[must_use]
+pub fn split_left(area: Rect, width: u16) -> (Rect, Rect) {
+    let width = width.min(area.width);
+    let rest = Rect { x: area.x + width, width: area.width - width, ..area };
+    (Rect { width, ..area }, rest)
+}
+
+/// All columns of a place but the right `width`, and those.
+#[must_use]
+pub fn split_right(area: Rect, width: u16) -> (Rect, Rect) {
+    split_left(area, area.width.saturating_sub(width))
+}
+
+/// A place of this size in the middle of another, never larger than it.
+#[must_use]
+pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}

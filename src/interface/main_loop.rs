@@ -1,0 +1,184 @@
+//! The one loop: what comes in, what is drawn, what goes out.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, at, never, select};
+use crossterm::event::Event as TerminalEvent;
+use ratatui::Terminal;
+use ratatui::backend::Backend;
+
+use super::Outcome;
+use super::screens;
+use super::state::State;
+use super::update::{Effect, Input, update};
+use crate::protocol::{Command, Event};
+
+/// The least time between two frames after input.
+const AFTER_INPUT: Duration = Duration::from_millis(16);
+
+/// The least time between two frames when only data came.
+const AFTER_DATA: Duration = Duration::from_millis(33);
+
+/// As [`AFTER_DATA`], over SSH.
+const AFTER_DATA_REMOTE: Duration = Duration::from_millis(100);
+
+/// How often the time on the screen moves.
+const TICK: Duration = Duration::from_secs(1);
+
+/// The most events that are taken in before the screen gets its turn.
+const BATCH: usize = 10_000;
+
+/// Where input comes from and commands go to. What there is none of is [`crossbeam_channel::never`].
+#[derive(Debug)]
+pub struct Sources {
+    /// Keys, mouse, new sizes. Disconnected means that the terminal is gone.
+    pub input: Receiver<TerminalEvent>,
+    /// What the engine tells.
+    pub events: Receiver<Event>,
+    /// What the engine is asked. Sending must never block, so the channel is unbounded.
+    pub commands: Sender<Command>,
+    /// SIGINT, SIGTERM, SIGHUP.
+    pub signals: Receiver<i32>,
+    /// Whether the terminal is at the end of a network connection.
+    pub remote: bool,
+}
+
+/// Whether this process runs at the end of an SSH connection.
+#[must_use]
+pub fn is_remote() -> bool {
+    ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| std::env::var_os(name).is_some())
+}
+
+/// Shows the run until the user leaves, or the terminal goes. A terminal that cannot be written to is gone: the run
+/// goes on without an interface then, so there is no way to fail.
+pub fn run<B: Backend>(terminal: &mut Terminal<B>, state: &mut State, mut sources: Sources) -> Outcome {
+    let began = Instant::now();
+    let mut pacer = Pacer::new(began, sources.remote);
+    if let Ok(size) = terminal.size() {
+        state.size = (size.width, size.height);
+    }
+    loop {
+        if pacer.due(Instant::now()) {
+            pacer.drawn(Instant::now());
+            if terminal.draw(|frame| screens::draw(frame, state)).is_err() {
+                return Outcome::Detached;
+            }
+        }
+        let alarm = pacer.next(state.animated()).map_or_else(never, at);
+        let mut inputs = Vec::new();
+        select! {
+            recv(sources.input) -> event => inputs.push(event.map_or(Some(Input::Hangup), Input::from_terminal)),
+            recv(sources.events) -> event => inputs.push(Some(event.map_or(Input::EngineGone, engine))),
+            recv(sources.signals) -> signal => match signal {
+                Ok(signal) => inputs.push(Some(Input::Signal(signal))),
+                Err(_) => sources.signals = never(),
+            },
+            recv(alarm) -> _ => pacer.tick(Instant::now()),
+        }
+        drain(&mut sources, &mut inputs);
+        for effect in take_in(terminal, state, &mut pacer, inputs.into_iter().flatten(), began.elapsed()) {
+            match effect {
+                Effect::Quit(outcome) => return outcome,
+                // The engine may have ended a moment ago; its last event tells then.
+                Effect::Send(command) => drop(sources.commands.send(command)),
+                Effect::Redraw => {}
+            }
+        }
+    }
+}
+
+fn engine(event: Event) -> Input {
+    Input::Engine(Box::new(event))
+}
+
+/// Takes all that waits, so that a burst of steps costs one frame.
+fn drain(sources: &mut Sources, inputs: &mut Vec<Option<Input>>) {
+    while let Ok(event) = sources.input.try_recv() {
+        inputs.push(Input::from_terminal(event));
+    }
+    for _ in 0..BATCH {
+        match sources.events.try_recv() {
+            Ok(event) => inputs.push(Some(engine(event))),
+            Err(TryRecvError::Empty) => return,
+            Err(TryRecvError::Disconnected) => {
+                inputs.push(Some(Input::EngineGone));
+                sources.events = never();
+                return;
+            }
+        }
+    }
+}
+
+/// Brings the state up to date; the effects that are the loop's business.
+fn take_in<B: Backend>(
+    terminal: &mut Terminal<B>,
+    state: &mut State,
+    pacer: &mut Pacer,
+    inputs: impl Iterator<Item = Input>,
+    now: Duration,
+) -> Vec<Effect> {
+    let mut effects = update(state, Input::Tick(now));
+    for input in inputs {
+        match input {
+            Input::Engine(_) | Input::EngineGone => pacer.data(),
+            _ => pacer.input(),
+        }
+        effects.extend(update(state, input));
+    }
+    if effects.contains(&Effect::Redraw) {
+        // A terminal that cannot be cleared fails at the next frame too, and that ends the loop.
+        let _ = terminal.clear();
+    }
+    effects
+}
+
+/// Says when the next frame is due: never while nothing changes.
+#[derive(Debug)]
+struct Pacer {
+    last_frame: Instant,
+    last_tick: Instant,
+    after_data: Duration,
+    /// How long after the last frame the next one is due; none while the screen shows the state.
+    wait: Option<Duration>,
+}
+
+impl Pacer {
+    fn new(now: Instant, remote: bool) -> Self {
+        let after_data = if remote { AFTER_DATA_REMOTE } else { AFTER_DATA };
+        Self { last_frame: now, last_tick: now, after_data, wait: Some(Duration::ZERO) }
+    }
+
+    fn input(&mut self) {
+        self.wait = Some(self.wait.map_or(AFTER_INPUT, |wait| wait.min(AFTER_INPUT)));
+    }
+
+    fn data(&mut self) {
+        self.wait = Some(self.wait.map_or(self.after_data, |wait| wait.min(self.after_data)));
+    }
+
+    fn tick(&mut self, now: Instant) {
+        if now.duration_since(self.last_tick) >= TICK {
+            self.last_tick = now;
+            self.data();
+        }
+    }
+
+    fn due(&self, now: Instant) -> bool {
+        self.wait.is_some_and(|wait| now >= self.last_frame + wait)
+    }
+
+    fn drawn(&mut self, now: Instant) {
+        self.last_frame = now;
+        self.wait = None;
+    }
+
+    /// When the loop must wake up even if nothing comes in.
+    fn next(&self, animated: bool) -> Option<Instant> {
+        let frame = self.wait.map(|wait| self.last_frame + wait);
+        let tick = animated.then_some(self.last_tick + TICK);
+        frame.into_iter().chain(tick).min()
+    }
+}
+
+#[cfg(test)]
+mod tests;

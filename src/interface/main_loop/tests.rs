@@ -1,0 +1,111 @@
+use crossbeam_channel::unbounded;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::backend::TestBackend;
+
+use super::*;
+use crate::interface::theme::{Depth, Themes};
+
+struct Stage {
+    keys: Sender<TerminalEvent>,
+    events: Sender<Event>,
+    commands: Receiver<Command>,
+    signals: Sender<i32>,
+    sources: Sources,
+}
+
+fn stage() -> Stage {
+    let (keys, input) = unbounded();
+    let (events, engine) = unbounded();
+    let (command, commands) = unbounded();
+    let (signals, signal) = unbounded();
+    let sources = Sources { input, events: engine, commands: command, signals: signal, remote: false };
+    Stage { keys, events, commands, signals, sources }
+}
+
+fn play(sources: Sources) -> (Outcome, Terminal<TestBackend>) {
+    let mut state = State::new(Themes::load(None, Depth::True), None, (80, 24));
+    let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a terminal");
+    (run(&mut terminal, &mut state, sources), terminal)
+}
+
+fn press(c: char) -> TerminalEvent {
+    TerminalEvent::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE))
+}
+
+#[test]
+fn quitting_asks_and_waits_for_the_engine() {
+    let stage = stage();
+    let (keys, events, commands) = (stage.keys, stage.events, stage.commands);
+    let engine = std::thread::spawn(move || {
+        let command = commands.recv_timeout(Duration::from_secs(10)).expect("a command");
+        events.send(Event::Fault { message: "told to abort".into(), refused: false }).expect("listening");
+        command
+    });
+    keys.send(press('q')).expect("listening");
+    keys.send(press('a')).expect("listening");
+    let (outcome, _) = play(stage.sources);
+    assert_eq!(outcome, Outcome::Faulted { message: "told to abort".into(), refused: false });
+    assert_eq!(engine.join().expect("no panic"), Command::Abort);
+}
+
+#[test]
+fn a_hangup_detaches_at_once_and_asks_nothing_of_the_engine() {
+    let stage = stage();
+    stage.signals.send(signal_hook::consts::SIGHUP).expect("listening");
+    assert_eq!(play(stage.sources).0, Outcome::Detached);
+    assert!(stage.commands.try_recv().is_err());
+}
+
+#[test]
+fn a_terminal_that_is_gone_detaches() {
+    let stage = stage();
+    drop(stage.keys);
+    assert_eq!(play(stage.sources).0, Outcome::Detached);
+}
+
+#[test]
+fn an_engine_that_vanishes_is_a_failure_that_stays_on_the_screen() {
+    let stage = stage();
+    drop(stage.events);
+    let keys = stage.keys;
+    let user = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(120));
+        keys.send(press('q')).expect("listening");
+        // The keyboard outlives the program.
+        std::thread::sleep(Duration::from_millis(500));
+        drop(keys);
+    });
+    let (outcome, terminal) = play(stage.sources);
+    assert!(matches!(outcome, Outcome::Faulted { refused: false, .. }));
+    let shown: String = terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
+    assert!(shown.contains("ended without a word"));
+    user.join().expect("no panic");
+}
+
+#[test]
+fn a_termination_signal_asks_the_engine_for_a_checkpoint() {
+    let stage = stage();
+    stage.signals.send(signal_hook::consts::SIGTERM).expect("listening");
+    let (commands, events) = (stage.commands, stage.events);
+    let engine = std::thread::spawn(move || {
+        let command = commands.recv_timeout(Duration::from_secs(10)).expect("a command");
+        drop(events);
+        command
+    });
+    assert!(matches!(play(stage.sources).0, Outcome::Faulted { .. }));
+    assert_eq!(engine.join().expect("no panic"), Command::Terminate);
+}
+
+#[test]
+fn nothing_is_drawn_while_nothing_changes() {
+    let now = Instant::now();
+    let mut pacer = Pacer::new(now, false);
+    assert!(pacer.due(now));
+    pacer.drawn(now);
+    assert!(!pacer.due(now + Duration::from_mins(1)));
+    assert_eq!(pacer.next(false), None);
+    pacer.data();
+    assert!(!pacer.due(now + AFTER_INPUT));
+    pacer.input();
+    assert!(pacer.due(now + AFTER_INPUT));
+}

@@ -1,0 +1,92 @@
+//! Writing into a frame: clipped to it, in the theme's styles.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::widgets::{Block, BorderType, Clear, Widget};
+
+use super::text;
+use super::theme::{Meaning, Theme};
+
+/// Writes into a buffer in a theme's styles. Whatever lies outside the buffer is not written.
+#[derive(Debug)]
+pub struct Pen<'a> {
+    /// What is written into.
+    pub buffer: &'a mut Buffer,
+    /// Where the styles come from.
+    pub theme: &'a Theme,
+}
+
+impl Pen<'_> {
+    /// The style of a meaning.
+    #[must_use]
+    pub fn style(&self, meaning: Meaning) -> Style {
+        self.theme.style(meaning)
+    }
+
+    /// Writes a text of at most `room` cells, cut with an ellipsis; the cell after it.
+    pub fn write(&mut self, x: u16, y: u16, room: u16, text: &str, style: impl Into<Style>) -> u16 {
+        let area = self.buffer.area;
+        if y < area.top() || y >= area.bottom() || x < area.left() || x >= area.right() {
+            return x;
+        }
+        let room = room.min(area.right() - x);
+        let text = text::truncate(text, room);
+        self.buffer.set_stringn(x, y, text, usize::from(room), style).0
+    }
+
+    /// As [`Pen::write`], in the style of a meaning.
+    pub fn put(&mut self, x: u16, y: u16, room: u16, text: &str, meaning: Meaning) -> u16 {
+        self.write(x, y, room, text, self.style(meaning))
+    }
+
+    /// Writes pieces one after another into a row; the cell after the last one.
+    pub fn pieces<'t>(&mut self, row: Rect, pieces: impl IntoIterator<Item = (&'t str, Meaning)>) -> u16 {
+        pieces
+            .into_iter()
+            .fold(row.x, |x, (piece, meaning)| self.put(x, row.y, row.right().saturating_sub(x), piece, meaning))
+    }
+
+    /// Writes a text that ends where the row ends; the cell where it begins.
+    pub fn put_right(&mut self, row: Rect, text: &str, meaning: Meaning) -> u16 {
+        let x = row.right().saturating_sub(text::width(text)).max(row.x);
+        self.put(x, row.y, row.right() - x, text, meaning);
+        x
+    }
+
+    /// Fills a place with a symbol.
+    pub fn fill(&mut self, area: Rect, symbol: char, meaning: Meaning) {
+        let style = self.style(meaning);
+        for position in area.intersection(self.buffer.area).positions() {
+            self.buffer[position].set_char(symbol).set_style(style);
+        }
+    }
+
+    /// Lays a style over what stands in a place.
+    pub fn restyle(&mut self, area: Rect, meaning: Meaning) {
+        let style = self.style(meaning);
+        self.buffer.set_style(area.intersection(self.buffer.area), style);
+    }
+
+    /// Clears a place.
+    pub fn clear(&mut self, area: Rect) {
+        let area = area.intersection(self.buffer.area);
+        Clear.render(area, self.buffer);
+        self.buffer.set_style(area, self.theme.ground());
+    }
+
+    /// Clears a place and draws a box around it; the place inside.
+    pub fn frame(&mut self, area: Rect, border: Meaning) -> Rect {
+        let area = area.intersection(self.buffer.area);
+        self.clear(area);
+        let block = Block::bordered().border_type(BorderType::Rounded).border_style(self.style(border));
+        let inner = block.inner(area);
+        block.render(area, self.buffer);
+        inner
+    }
+
+    /// The rows of a place.
+    pub fn rows(area: Rect) -> impl DoubleEndedIterator<Item = Rect> {
+        (area.top()..area.bottom()).map(move |y| Rect { y, height: 1, ..area })
+    }
+}

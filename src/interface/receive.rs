@@ -1,0 +1,199 @@
+//! What the engine tells, taken into the state.
+
+use std::path::Path;
+
+use super::state::{Edit, Preview, Stage, State, Weight};
+use super::text;
+use super::update::{Effect, outcome};
+use crate::protocol::{
+    CommandId, CommandStatus, Consequences, Ending, Evaluation, Event, Intervention, Level, Ready, Step, Summary,
+};
+
+/// Takes one event into the state.
+pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
+    match event {
+        Event::Loading { what, fraction } => loading(state, &what, fraction),
+        Event::Ready(ready) => became_ready(state, ready),
+        Event::Step(step) => stepped(state, step),
+        Event::Evaluating { done, of } => state.evaluating = Some((done, of)),
+        Event::Evaluated(evaluation) => evaluated(state, evaluation),
+        Event::Memory(memory) => {
+            state.history.remembered(&memory);
+            state.memory = Some(memory);
+        }
+        Event::Sparsity(sparsity) => {
+            state.group_row = state.group_row.min(sparsity.groups.len());
+            state.sparsity = Some(sparsity);
+        }
+        Event::Setting { field, value } => {
+            state.settings.insert(field, value);
+        }
+        Event::Intervention(intervention) => intervened(state, intervention),
+        Event::CommandStatus { id, status } => answered(state, id, status),
+        Event::Previewed { id, outcome } => previewed(state, id, outcome),
+        Event::Paused { step } => {
+            state.paused = true;
+            state.note(Weight::Info, format!("paused after step {step}"));
+        }
+        Event::Resumed { step } => {
+            state.paused = false;
+            state.note(Weight::Info, format!("goes on after step {step}"));
+        }
+        Event::Checkpointed { step, path, bytes } => {
+            let size = text::bytes(bytes);
+            let path = within_run(state, &path);
+            state.note(Weight::Done, format!("checkpoint of step {step}, {size}: {path}"));
+        }
+        Event::Exported { step, path, bytes } => {
+            let size = text::bytes(bytes);
+            let path = within_run(state, &path);
+            state.say(Weight::Done, format!("adapter of step {step}, {size}: {path}"));
+        }
+        Event::Note { level, message } => match level {
+            Level::Info => state.note(Weight::Info, message),
+            Level::Warning => state.say(Weight::Warning, message),
+        },
+        Event::Fault { message, refused } => {
+            state.note(Weight::Error, &message);
+            state.stage = Stage::Faulted { message, refused };
+            return ended(state);
+        }
+        Event::Finished(summary) => {
+            finished(state, &summary);
+            state.stage = Stage::Finished(summary);
+            return ended(state);
+        }
+    }
+    Vec::new()
+}
+
+/// A path as it is known inside the run's folder.
+fn within_run(state: &State, path: &Path) -> String {
+    let folder = state.ready.as_ref().map(|ready| ready.folder.as_path());
+    folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(path).display().to_string()
+}
+
+/// The engine is gone; if it has not said why, that is a failure.
+pub fn engine_gone(state: &mut State) -> Vec<Effect> {
+    if !state.running() {
+        return Vec::new();
+    }
+    let message = match &state.ready {
+        Some(ready) => {
+            let log = ready.folder.join("log.txt");
+            format!("the engine ended without a word; see {}", log.display())
+        }
+        None => "the engine ended without a word before the run was loaded".into(),
+    };
+    receive(state, Event::Fault { message, refused: false })
+}
+
+/// Clears away what only a running engine could settle, and leaves if that was asked for.
+fn ended(state: &mut State) -> Vec<Effect> {
+    state.edit = None;
+    state.evaluating = None;
+    state.paused = false;
+    state.requests.clear();
+    state.layers.clear();
+    state.notice = None;
+    match outcome(state) {
+        Some(outcome) if state.leaving.is_some() => vec![Effect::Quit(outcome)],
+        _ => Vec::new(),
+    }
+}
+
+fn loading(state: &mut State, what: &str, fraction: Option<f32>) {
+    match state.loading.last_mut() {
+        Some((last, known)) if last == what => *known = fraction,
+        _ => {
+            let what = text::safe_text(what);
+            state.note(Weight::Info, &what);
+            state.loading.push((what, fraction));
+        }
+    }
+}
+
+fn became_ready(state: &mut State, ready: Box<Ready>) {
+    state.stage = Stage::Training;
+    state.started = Some(state.now);
+    let (train, validation) = (ready.train_examples as u64, ready.validation_examples as u64);
+    let (train, validation) = (text::grouped(train), text::grouped(validation));
+    let facts = format!(
+        "{} on {}: {train} training rows, {validation} validation rows, {} labels, {} steps",
+        ready.method,
+        ready.model.name,
+        ready.labels.len(),
+        ready.total_steps
+    );
+    state.note(Weight::Info, facts);
+    state.ready = Some(ready);
+}
+
+fn stepped(state: &mut State, step: Step) {
+    state.history.loss.push(step.step, step.loss);
+    if !step.loss.is_finite() && state.history.loss.raw().gap_count() == 1 {
+        state
+            .say(Weight::Error, format!("the loss of step {} is no number; a lower learning rate may help", step.step));
+    }
+    state.pace.push(step);
+}
+
+fn evaluated(state: &mut State, evaluation: Evaluation) {
+    state.evaluating = None;
+    state.history.evaluated(evaluation);
+    let Evaluation { eval_loss, accuracy, mcc, .. } = evaluation;
+    let (loss, accuracy) = (text::number(eval_loss), text::percent(accuracy));
+    state.note(Weight::Done, format!("validation loss {loss}, accuracy {accuracy}, mcc {mcc:.3}"));
+}
+
+fn intervened(state: &mut State, intervention: Intervention) {
+    let Intervention { step, field, from, to, id, .. } = &intervention;
+    let field = field.split_once('.').map_or(field.as_str(), |(_, name)| name);
+    let change = format!("{field} {} → {} after step {step}", text::value(from), text::value(to));
+    if let Some(at) = state.undoing.iter().position(|undoing| undoing == id) {
+        state.undoing.remove(at);
+        state.say(Weight::Done, format!("{change} (taken back)"));
+    } else {
+        state.undo.push(intervention.clone());
+        state.say(Weight::Done, format!("{change} (u takes it back)"));
+    }
+    state.history.interventions.push(intervention);
+}
+
+fn answered(state: &mut State, id: CommandId, status: CommandStatus) {
+    let Some(at) = state.requests.iter().position(|request| request.id == id) else { return };
+    match status {
+        CommandStatus::Queued => state.requests[at].queued = true,
+        CommandStatus::Applied { .. } => {
+            state.requests.remove(at);
+        }
+        CommandStatus::Rejected { why } => {
+            let request = state.requests.remove(at);
+            state.undoing.retain(|undoing| *undoing != id);
+            state.note(Weight::Info, format!("not done: {}", request.kind.describe()));
+            state.say(Weight::Error, format!("refused: {why}"));
+        }
+    }
+}
+
+fn previewed(state: &mut State, id: CommandId, outcome: Result<Consequences, String>) {
+    if let Some(Edit { preview, .. }) = &mut state.edit
+        && *preview == Preview::Asked(id)
+    {
+        *preview = match outcome {
+            Ok(consequences) => Preview::Answered(consequences),
+            Err(why) => Preview::Refused(text::safe_text(&why)),
+        };
+    }
+}
+
+fn finished(state: &mut State, summary: &Summary) {
+    let ending = match summary.ending {
+        Ending::Completed => "all steps taken",
+        Ending::Stopped => "stopped as asked",
+        Ending::Aborted => "aborted",
+        Ending::Terminated => "ended by a signal",
+        Ending::StoppedEarly => "stopped early, since validation got no better",
+    };
+    state.note(Weight::Done, format!("{ending} after {} steps", summary.steps));
+}

@@ -1,0 +1,97 @@
+//! How the run ended, above the curves.
+
+use std::time::Duration;
+
+use ratatui::layout::Rect;
+
+use crate::interface::pen::Pen;
+use crate::interface::state::{Stage, State};
+use crate::interface::text;
+use crate::interface::theme::Meaning;
+use crate::protocol::{Ending, Summary};
+
+/// The rows that the banner takes on a terminal of this width.
+#[must_use]
+pub fn height(state: &State, width: u16) -> u16 {
+    let lines = lines(state, width.saturating_sub(4)).len() as u16;
+    if lines == 0 { 0 } else { lines + 2 }
+}
+
+/// Draws it, where the run has ended.
+pub fn draw(pen: &mut Pen, area: Rect, state: &State) {
+    if area.height < 3 {
+        return;
+    }
+    let (title, meaning) = match &state.stage {
+        Stage::Loading | Stage::Training => return,
+        Stage::Faulted { refused: true, .. } => (" refused ", Meaning::Error),
+        Stage::Faulted { .. } => (" failed ", Meaning::Error),
+        Stage::Finished(_) => (" finished ", Meaning::Ok),
+    };
+    let inner = pen.frame(area, meaning);
+    pen.put(area.x + 2, area.y, area.width.saturating_sub(4), title, meaning);
+    let leave = " q leaves ";
+    pen.put_right(Rect { width: area.width.saturating_sub(2), height: 1, ..area }, leave, Meaning::Key);
+    let room = inner.width.saturating_sub(2);
+    for (row, (line, meaning)) in Pen::rows(inner).zip(lines(state, room)) {
+        pen.put(row.x + 1, row.y, room, &line, meaning);
+    }
+}
+
+fn lines(state: &State, width: u16) -> Vec<(String, Meaning)> {
+    match &state.stage {
+        Stage::Loading | Stage::Training => Vec::new(),
+        Stage::Faulted { message, .. } => {
+            let lines = message.lines().flat_map(|line| text::wrap(&text::safe_text(line), width));
+            lines.map(|line| (line, Meaning::Error)).collect()
+        }
+        Stage::Finished(summary) => summary_lines(summary, width),
+    }
+}
+
+fn summary_lines(summary: &Summary, width: u16) -> Vec<(String, Meaning)> {
+    let ending = match summary.ending {
+        Ending::Completed => "all steps taken",
+        Ending::Stopped => "stopped as asked",
+        Ending::Aborted => "aborted",
+        Ending::Terminated => "ended by a signal",
+        Ending::StoppedEarly => "stopped early",
+    };
+    let time = Duration::try_from_secs_f64(summary.seconds).map(text::duration).unwrap_or_default();
+    let mut facts = vec![format!("{ending}: {} steps in {time}", summary.steps)];
+    if let Some(best) = &summary.best {
+        facts.push(format!("best accuracy {} at step {}", text::percent(best.accuracy), best.step));
+    }
+    if let Some(loss) = summary.loss {
+        facts.push(format!("last loss {}", text::number(loss)));
+    }
+    facts.push(format!(
+        "{} scalars trained, sparsity {}",
+        text::count(summary.trainable),
+        text::percent(summary.sparsity)
+    ));
+    if let Some(median) = summary.median_step_seconds {
+        facts.push(format!("median step {}", text::milliseconds(median * 1000.0)));
+    }
+    facts.push(format!("peak memory {}", text::bytes(summary.peak_memory)));
+    let mut lines: Vec<(String, Meaning)> = Vec::new();
+    for fact in facts {
+        match lines.last_mut() {
+            Some((line, _)) if text::width(line) + 3 + text::width(&fact) <= width => {
+                line.push_str(" · ");
+                line.push_str(&fact);
+            }
+            _ => lines.push((fact, Meaning::Text)),
+        }
+    }
+    let mut place = |name: &str, path: &std::path::Path| {
+        let path = text::safe_text(&path.display().to_string());
+        let room = width.saturating_sub(text::width(name));
+        lines.push((format!("{name}{}", text::truncate_front(&path, room)), Meaning::Title));
+    };
+    match &summary.adapter {
+        Some(adapter) => place("adapter ", adapter),
+        None => place("no adapter was written; run ", &summary.folder),
+    }
+    lines
+}

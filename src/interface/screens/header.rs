@@ -1,0 +1,129 @@
+//! The two or three lines on top: the run, and how far it is.
+
+use std::time::Duration;
+
+use ratatui::layout::Rect;
+
+use crate::interface::pen::Pen;
+use crate::interface::state::{Stage, State};
+use crate::interface::text;
+use crate::interface::theme::Meaning;
+use crate::interface::widgets;
+
+/// Names the run, the model and how the run is doing.
+pub fn draw(pen: &mut Pen, row: Rect, state: &State) {
+    let (status, meaning) = status(state);
+    let right = Rect { width: row.width.saturating_sub(1), ..row };
+    let end = pen.put_right(right, &format!("● {status}"), meaning);
+    let left = Rect { x: row.x + 1, width: end.saturating_sub(row.x + 2), ..row };
+    let Some(ready) = &state.ready else {
+        pen.pieces(left, [("spartui", Meaning::Focus)]);
+        return;
+    };
+    let model = &ready.model;
+    let run = text::safe_text(&ready.run);
+    let facts = [
+        text::safe_text(&model.name),
+        text::safe_text(&model.family),
+        text::count(model.parameters),
+        format!("{} layers", model.layers),
+        text::safe_text(&model.dtype),
+        text::safe_text(&model.device),
+        text::safe_text(&ready.method),
+    ];
+    let x = pen.pieces(
+        left,
+        [("spartui", Meaning::Focus), ("  ", Meaning::Text), (&run, Meaning::Title), ("  ", Meaning::Text)],
+    );
+    let mut rest = Rect { x, width: left.right().saturating_sub(x), ..left };
+    for (index, fact) in facts.iter().enumerate() {
+        let piece = if index == 0 { fact.clone() } else { format!(" · {fact}") };
+        if text::width(&piece) > rest.width {
+            break;
+        }
+        let x = pen.put(rest.x, rest.y, rest.width, &piece, Meaning::Muted);
+        rest = Rect { x, width: left.right().saturating_sub(x), ..rest };
+    }
+}
+
+fn status(state: &State) -> (String, Meaning) {
+    match (&state.stage, state.evaluating) {
+        (Stage::Faulted { .. }, _) => ("failed".into(), Meaning::Error),
+        (Stage::Finished(_), _) => ("finished".into(), Meaning::Ok),
+        _ if state.leaving.is_some() => ("ending".into(), Meaning::Warn),
+        (Stage::Loading, _) => ("loading".into(), Meaning::Pending),
+        (Stage::Training, Some((done, of))) => (format!("evaluating {done}/{of}"), Meaning::Pending),
+        (Stage::Training, None) if state.paused => ("paused".into(), Meaning::Warn),
+        (Stage::Training, None) => ("training".into(), Meaning::Ok),
+    }
+}
+
+/// How far the run is, and how fast it goes.
+pub fn progress(pen: &mut Pen, area: Rect, state: &State) {
+    let Some(ready) = &state.ready else { return };
+    let mut rows = Pen::rows(area).map(|row| Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row });
+    let (step, total) = (state.step(), ready.total_steps);
+    let share = step as f64 / total.max(1) as f64;
+    if let Some(row) = rows.next() {
+        let mut label = format!(" {:>3.0} %  step {step}/{total}", (share * 100.0).min(100.0).floor());
+        if let Some(latest) = state.pace.latest() {
+            let epochs = total as f64 / ready.steps_per_epoch.max(1) as f64;
+            label += &format!("  epoch {:.2}/{}", latest.epoch, text::number_short(epochs));
+        }
+        if let Some(left) = time_left(state, total).filter(|_| state.running()) {
+            label += &format!("  {} left", text::duration(left));
+        }
+        let width = row.width.saturating_sub(text::width(&label));
+        let meaning = match state.stage {
+            Stage::Faulted { .. } => Meaning::Error,
+            _ if state.paused => Meaning::Warn,
+            _ => Meaning::Series1,
+        };
+        widgets::gauge(pen, Rect { width, ..row }, share, meaning);
+        pen.put(row.x + width, row.y, row.width - width, &label, Meaning::Text);
+    }
+    if let Some(row) = rows.next() {
+        numbers(pen, row, state);
+    }
+}
+
+fn time_left(state: &State, total: u64) -> Option<Duration> {
+    state.pace.time_for(total.saturating_sub(state.step()))
+}
+
+fn numbers(pen: &mut Pen, row: Rect, state: &State) {
+    let mut facts: Vec<(&str, String)> = Vec::new();
+    if let Some((examples, tokens)) = state.pace.rates() {
+        facts.push(("", format!("{} examples/s", text::rate(examples))));
+        facts.push(("", format!("{} tokens/s", text::rate(tokens))));
+    }
+    if let Some(median) = state.pace.median_seconds() {
+        facts.push(("step ", text::milliseconds(median * 1000.0)));
+    }
+    if let Some(elapsed) = elapsed(state) {
+        facts.push(("elapsed ", text::clock(elapsed)));
+    }
+    if let Some(latest) = state.pace.latest() {
+        facts.push(("rate ", text::number(latest.learning_rate)));
+        facts.push(("gradient ", text::three_digits(latest.grad_norm)));
+    }
+    if let Some(memory) = &state.memory {
+        facts.push(("memory ", text::bytes(memory.total)));
+    }
+    let mut x = row.x;
+    for (index, (name, value)) in facts.iter().enumerate() {
+        let gap = if index == 0 { "" } else { "  " };
+        if x + text::width(gap) + text::width(name) + text::width(value) > row.right() {
+            continue;
+        }
+        let rest = Rect { x, width: row.right() - x, ..row };
+        x = pen.pieces(rest, [(gap, Meaning::Muted), (*name, Meaning::Muted), (value, Meaning::Text)]);
+    }
+}
+
+fn elapsed(state: &State) -> Option<Duration> {
+    match &state.stage {
+        Stage::Finished(summary) => Duration::try_from_secs_f64(summary.seconds).ok(),
+        _ => Some(state.now.saturating_sub(state.started?)),
+    }
+}

@@ -1,0 +1,272 @@
+//! Everything that the interface shows. Only [`super::update`] changes it, and drawing only reads it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::protocol::{Command, CommandId, Intervention, Memory, Ready, Sparsity, Summary};
+use crate::recipe::{FIELDS, Field, Value};
+
+mod edit;
+mod history;
+mod log;
+mod panel;
+mod view;
+
+pub use edit::{Edit, Preview};
+pub use history::{History, Pace};
+pub use log::{Entry, Log, Weight};
+pub use panel::Panel;
+pub use view::{Range, View};
+
+use super::theme::{Theme, Themes};
+
+/// Everything that the interface shows.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// How far the run is.
+    pub stage: Stage,
+    /// What is done before the first step, in order, with the share of it that is done.
+    pub loading: Vec<(String, Option<f32>)>,
+    /// The run, once it is loaded.
+    pub ready: Option<Box<Ready>>,
+    /// Curves and evaluations.
+    pub history: History,
+    /// Recent steps.
+    pub pace: Pace,
+    /// Where the memory is.
+    pub memory: Option<Memory>,
+    /// What trains.
+    pub sparsity: Option<Sparsity>,
+    /// Values in force of the live-editable fields.
+    pub settings: BTreeMap<String, Value>,
+    /// Whether training stands still.
+    pub paused: bool,
+    /// Rows done and rows in all of an evaluation that goes on.
+    pub evaluating: Option<(usize, usize)>,
+    /// Commands that the engine has not answered for good.
+    pub requests: Vec<Request>,
+    /// A value that is being thought about and was not sent.
+    pub edit: Option<Edit>,
+    /// Changes that `u` takes back, newest last.
+    pub undo: Vec<Intervention>,
+    /// The commands that take a change back and have not done so yet.
+    pub undoing: Vec<CommandId>,
+    /// What was last said to the user, and when.
+    pub notice: Option<(Entry, Duration)>,
+    /// All that was said.
+    pub log: Log,
+    /// The panel that has the keys.
+    pub focus: Panel,
+    /// The panels, the one that had the keys last first: of those that share a place on a small screen, the first
+    /// one is shown.
+    pub recent: Vec<Panel>,
+    /// Whether the focused panel has the screen for itself.
+    pub maximised: bool,
+    /// The selected row of the sparsity panel; 0 is all groups together.
+    pub group_row: usize,
+    /// The selected row of the settings.
+    pub setting_row: usize,
+    /// How the loss is shown.
+    pub view: View,
+    /// Dialogs over the screen, topmost last.
+    pub layers: Vec<Layer>,
+    /// First line of the help that is shown.
+    pub help_scroll: usize,
+    /// The themes to choose from.
+    pub themes: Themes,
+    /// The chosen one.
+    pub theme: usize,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// Time since the interface came up.
+    pub now: Duration,
+    /// When the first step could be taken, by [`State::now`].
+    pub started: Option<Duration>,
+    /// Whether to leave as soon as the engine has ended.
+    pub leaving: Option<Command>,
+    next_id: CommandId,
+}
+
+/// How far the run is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stage {
+    /// Before the first step.
+    Loading,
+    /// Steps are taken.
+    Training,
+    /// It ended as asked.
+    Finished(Box<Summary>),
+    /// It failed.
+    Faulted {
+        /// One sentence.
+        message: String,
+        /// Whether the input was refused.
+        refused: bool,
+    },
+}
+
+/// A command on its way.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// Its name.
+    pub id: CommandId,
+    /// What was asked for.
+    pub kind: RequestKind,
+    /// Whether the engine has said that it will see to it later.
+    pub queued: bool,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RequestKind {
+    /// Another value for a field.
+    Set {
+        /// Dotted name.
+        field: String,
+        /// The value.
+        value: Value,
+    },
+    /// An evaluation.
+    Evaluate,
+    /// An adapter on the disk.
+    Export,
+}
+
+/// A dialog over the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// All keys.
+    Help,
+    /// How to leave.
+    Quit,
+    /// Whether to stop.
+    Stop,
+}
+
+impl State {
+    /// The state before the engine has said anything.
+    #[must_use]
+    pub fn new(themes: Themes, theme: Option<&str>, size: (u16, u16)) -> Self {
+        let mut state = Self {
+            stage: Stage::Loading,
+            loading: Vec::new(),
+            ready: None,
+            view: View::default(),
+            history: History::new(View::default().smoothing()),
+            pace: Pace::default(),
+            memory: None,
+            sparsity: None,
+            settings: BTreeMap::new(),
+            paused: false,
+            evaluating: None,
+            requests: Vec::new(),
+            edit: None,
+            undo: Vec::new(),
+            undoing: Vec::new(),
+            notice: None,
+            log: Log::default(),
+            focus: Panel::Loss,
+            recent: Panel::ALL.to_vec(),
+            maximised: false,
+            group_row: 0,
+            setting_row: 0,
+            layers: Vec::new(),
+            help_scroll: 0,
+            theme: theme.and_then(|name| themes.position(name)).unwrap_or(0),
+            themes,
+            size,
+            now: Duration::ZERO,
+            started: None,
+            leaving: None,
+            next_id: 1,
+        };
+        for warning in state.themes.warnings.clone() {
+            state.say(Weight::Warning, warning);
+        }
+        if let Some(name) = theme.filter(|name| state.themes.position(name).is_none()) {
+            let known = state.themes.list.iter().map(|theme| theme.name.as_str()).collect::<Vec<_>>().join(", ");
+            state.say(Weight::Warning, format!("there is no theme \"{name}\"; there are {known}"));
+        }
+        state
+    }
+
+    /// The theme in use.
+    #[must_use]
+    pub fn theme(&self) -> &Theme {
+        &self.themes.list[self.theme.min(self.themes.list.len() - 1)]
+    }
+
+    /// Optimizer steps taken.
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.pace.latest().map_or(0, |step| step.step)
+    }
+
+    /// Whether the engine still listens.
+    #[must_use]
+    pub fn running(&self) -> bool {
+        matches!(self.stage, Stage::Loading | Stage::Training)
+    }
+
+    /// The fields that can be changed while the run trains.
+    pub fn live_fields() -> impl Iterator<Item = &'static Field> {
+        FIELDS.iter().filter(|field| field.live)
+    }
+
+    /// The value of a field that was asked for last and is not yet in force.
+    #[must_use]
+    pub fn awaited(&self, name: &str) -> Option<&Value> {
+        self.requests.iter().rev().find_map(|request| match &request.kind {
+            RequestKind::Set { field, value, .. } if field == name => Some(value),
+            _ => None,
+        })
+    }
+
+    /// Name of the group that is selected in the sparsity panel; none where all are.
+    #[must_use]
+    pub fn selected_group(&self) -> Option<&crate::protocol::Group> {
+        self.sparsity.as_ref()?.groups.get(self.group_row.checked_sub(1)?)
+    }
+
+    /// Whether something on the screen moves by itself, so that a tick is worth its while.
+    #[must_use]
+    pub fn animated(&self) -> bool {
+        self.running() || self.notice.is_some()
+    }
+
+    /// Tells the user something, on the screen and in the log.
+    pub(super) fn say(&mut self, weight: Weight, text: impl AsRef<str>) {
+        let entry = Entry::new(self.now, self.step(), weight, text.as_ref());
+        self.notice = Some((entry.clone(), self.now));
+        self.log.push(entry);
+    }
+
+    /// Tells the user something that is over as soon as it is read.
+    pub(super) fn hint(&mut self, text: impl AsRef<str>) {
+        self.notice = Some((Entry::new(self.now, self.step(), Weight::Warning, text.as_ref()), self.now));
+    }
+
+    /// Puts something into the log alone.
+    pub(super) fn note(&mut self, weight: Weight, text: impl AsRef<str>) {
+        self.log.push(Entry::new(self.now, self.step(), weight, text.as_ref()));
+    }
+
+    /// Gives a panel the keys.
+    pub(super) fn focus_on(&mut self, panel: Panel) {
+        self.focus = panel;
+        self.recent.retain(|known| *known != panel);
+        self.recent.insert(0, panel);
+    }
+
+    pub(super) fn fresh_id(&mut self) -> CommandId {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+
+    pub(super) fn request(&mut self, kind: RequestKind) -> CommandId {
+        let id = self.fresh_id();
+        self.requests.push(Request { id, kind, queued: false });
+        id
+    }
+}

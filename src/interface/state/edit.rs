@@ -1,0 +1,157 @@
+//! A value that is being thought about.
+
+use crate::protocol::{CommandId, Consequences};
+use crate::recipe::{self, Field, Kind, Value};
+
+use super::State;
+use crate::interface::text;
+
+/// A value that is being thought about: nothing of it is in force, and nothing was sent but the question what it
+/// would do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Edit {
+    /// Dotted name of the field.
+    pub field: String,
+    /// The value in force.
+    pub from: Option<Value>,
+    /// The value under consideration, or why what was typed is none.
+    pub value: Result<Value, String>,
+    /// The text, where it is typed.
+    pub typed: Option<Typed>,
+    /// What the engine says that the value would do.
+    pub preview: Preview,
+}
+
+/// A text that is being typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typed {
+    /// The text.
+    pub text: String,
+    /// Characters before the cursor.
+    pub cursor: usize,
+    /// Whether the first character that is typed replaces all.
+    pub fresh: bool,
+}
+
+/// What the engine says that a value would do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Preview {
+    /// There is nothing to ask.
+    None,
+    /// It was asked.
+    Asked(CommandId),
+    /// It would do this.
+    Answered(Consequences),
+    /// It cannot be done.
+    Refused(String),
+}
+
+impl Edit {
+    /// A thought about the field of this name, at first with the value in force, or on its way into force.
+    #[must_use]
+    pub fn new(state: &State, field: &str) -> Self {
+        let from = value_of(state, field);
+        let value = state.awaited(field).cloned().or_else(|| from.clone());
+        Self {
+            field: field.to_owned(),
+            from,
+            value: value.ok_or_else(String::new),
+            typed: None,
+            preview: Preview::None,
+        }
+    }
+
+    /// Begins to take what is typed.
+    pub fn type_in(&mut self) {
+        let text = self.value.as_ref().map(text::value).unwrap_or_default();
+        self.typed = Some(Typed { cursor: text.chars().count(), text, fresh: true });
+    }
+
+    /// Reads what was typed.
+    pub fn read_typed(&mut self) {
+        if let Some(typed) = &self.typed {
+            let parsed = recipe::parse_value(&typed.text);
+            self.value = if typed.text.trim().is_empty() {
+                Err("type a value".into())
+            } else {
+                Field::find(&self.field).and_then(|field| field.check(&self.field, parsed))
+            };
+        }
+    }
+
+    /// The words that the field takes, if it takes words.
+    #[must_use]
+    pub fn choices(&self) -> Option<&'static [&'static str]> {
+        match Field::find(&self.field).ok()?.kind {
+            Kind::Choice(words) => Some(words),
+            Kind::Flag => Some(&["false", "true"]),
+            _ => None,
+        }
+    }
+}
+
+impl Typed {
+    /// Types a character.
+    pub fn insert(&mut self, c: char) {
+        if std::mem::take(&mut self.fresh) {
+            self.text.clear();
+            self.cursor = 0;
+        }
+        let at = self.byte(self.cursor);
+        self.text.insert(at, c);
+        self.cursor += 1;
+    }
+
+    /// Takes away the character before the cursor.
+    pub fn backspace(&mut self) {
+        self.fresh = false;
+        if self.cursor > 0 {
+            self.cursor -= 1;
+            self.text.remove(self.byte(self.cursor));
+        }
+    }
+
+    /// Takes away the character at the cursor.
+    pub fn delete(&mut self) {
+        self.fresh = false;
+        let at = self.byte(self.cursor);
+        if at < self.text.len() {
+            self.text.remove(at);
+        }
+    }
+
+    /// Moves the cursor.
+    pub fn walk(&mut self, by: isize) {
+        self.fresh = false;
+        self.cursor = self.cursor.saturating_add_signed(by).min(self.text.chars().count());
+    }
+
+    /// The text before the cursor and after it.
+    #[must_use]
+    pub fn halves(&self) -> (&str, &str) {
+        self.text.split_at(self.byte(self.cursor))
+    }
+
+    fn byte(&self, character: usize) -> usize {
+        self.text.char_indices().nth(character).map_or(self.text.len(), |(index, _)| index)
+    }
+}
+
+/// The value in force of a field, that of a group's density too.
+pub fn value_of(state: &State, field: &str) -> Option<Value> {
+    if let Some(name) = field.strip_prefix("method.density.") {
+        let group = state.sparsity.as_ref()?.groups.iter().find(|group| group.name == name)?;
+        return Some(Value::Float(group.density.unwrap_or_else(|| rounded(density(group)))));
+    }
+    state.settings.get(field).cloned()
+}
+
+/// Share of a group's scalars that train.
+pub fn density(group: &crate::protocol::Group) -> f64 {
+    if group.parameters == 0 { 0.0 } else { group.trainable as f64 / group.parameters as f64 }
+}
+
+/// Four significant digits: what is derived from counts is not typed with more.
+fn rounded(value: f64) -> f64 {
+    format!("{value:.3e}").parse().unwrap_or(value)
+}

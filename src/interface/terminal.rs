@@ -1,0 +1,137 @@
+//! Taking the terminal, and giving it back however the program ends.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::{cursor, execute, style};
+use ratatui::Terminal;
+use ratatui::backend::CrosstermBackend;
+
+mod redirection;
+mod synchronized;
+
+pub use redirection::Redirection;
+pub use synchronized::Synchronized;
+
+/// A terminal that draws each frame in one piece.
+pub type Screen = Terminal<CrosstermBackend<Synchronized<File>>>;
+
+/// Holds the terminal: raw, on the alternate screen, with the mouse, the cursor hidden. All of it is taken back once,
+/// by [`TerminalGuard::restore`], on drop, or before a panic of the thread that took it is reported.
+#[derive(Debug)]
+pub struct TerminalGuard {
+    held: Arc<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    screen: File,
+    redirection: Option<Redirection>,
+    restored: AtomicBool,
+}
+
+impl TerminalGuard {
+    /// Takes the terminal that `screen` writes to; what is printed meanwhile goes where `redirection` sends it.
+    ///
+    /// # Errors
+    /// Where the terminal cannot be put into raw mode or written to; it is as before then.
+    pub fn enter(screen: File, redirection: Option<Redirection>) -> io::Result<Self> {
+        enable_raw_mode()?;
+        let held = Arc::new(Held { screen, redirection, restored: AtomicBool::new(false) });
+        let guard = Self { held: Arc::clone(&held) };
+        // Else crossterm answers NO_COLOR with a reset that takes bold and reversed text with it; the monochrome
+        // theme has no colour to print.
+        style::force_color_output(true);
+        enter_screen(&held.screen)?;
+        restore_before_panic_report(held);
+        Ok(guard)
+    }
+
+    /// A terminal to draw on.
+    ///
+    /// # Errors
+    /// Where the terminal's size cannot be read.
+    pub fn terminal(&self) -> io::Result<Screen> {
+        Terminal::new(CrosstermBackend::new(Synchronized::new(self.held.screen.try_clone()?)))
+    }
+
+    /// Gives the terminal back; the second time nothing happens.
+    pub fn restore(&self) {
+        self.held.restore();
+    }
+}
+
+impl Drop for TerminalGuard {
+    fn drop(&mut self) {
+        self.restore();
+    }
+}
+
+impl Held {
+    fn restore(&self) {
+        if self.restored.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        // A terminal that is gone cannot be restored, and there is nobody left to tell.
+        let _ = leave_screen(&self.screen);
+        let _ = disable_raw_mode();
+        if let Some(redirection) = &self.redirection {
+            redirection.restore();
+        }
+    }
+}
+
+/// What is written to take the screen.
+fn enter_screen(mut screen: impl Write) -> io::Result<()> {
+    execute!(screen, EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste, cursor::Hide)
+}
+
+/// What is written to give the screen back.
+fn leave_screen(mut screen: impl Write) -> io::Result<()> {
+    execute!(screen, DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, cursor::Show)
+}
+
+/// A panic of this thread is reported on a terminal that shows it. A panic of another thread, such as the engine's,
+/// leaves the screen alone: it comes as a fault, and the curves stay.
+fn restore_before_panic_report(held: Arc<Held>) {
+    let owner = std::thread::current().id();
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().id() == owner {
+            held.restore();
+        }
+        before(panic);
+    }));
+}
+
+/// Whether the user has asked for no colour, in `NO_COLOR`.
+#[must_use]
+pub fn no_color() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_taken_is_given_back() {
+        let (mut taken, mut given) = (Vec::new(), Vec::new());
+        enter_screen(&mut taken).expect("written");
+        leave_screen(&mut given).expect("written");
+        let modes = |bytes: &[u8], end: char| -> Vec<String> {
+            let text = String::from_utf8_lossy(bytes).into_owned();
+            let mut modes: Vec<String> =
+                text.split("\x1b[?").filter_map(|mode| mode.strip_suffix(end)).map(ToOwned::to_owned).collect();
+            modes.sort();
+            modes
+        };
+        let (set, reset) = (modes(&taken, 'h'), modes(&given, 'l'));
+        assert!(set.iter().all(|mode| reset.contains(mode)), "{set:?} {reset:?}");
+        assert_eq!((modes(&taken, 'l'), modes(&given, 'h')), (vec!["25".to_owned()], vec!["25".to_owned()]));
+    }
+}

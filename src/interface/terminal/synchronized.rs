@@ -1,0 +1,84 @@
+//! Frames in one piece.
+
+use std::io::{self, Write};
+
+use crossterm::queue;
+use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+
+/// Collects what is written and hands it on when flushed, in one piece, as one synchronized update: a terminal never
+/// shows half a frame, and a slow connection sees one write.
+#[derive(Debug)]
+pub struct Synchronized<W: Write> {
+    inner: W,
+    frame: Vec<u8>,
+}
+
+impl<W: Write> Synchronized<W> {
+    /// Hands on to this writer.
+    pub fn new(inner: W) -> Self {
+        Self { inner, frame: Vec::new() }
+    }
+}
+
+impl<W: Write> Write for Synchronized<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.frame.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.frame.is_empty() {
+            return Ok(());
+        }
+        let mut whole = Vec::with_capacity(self.frame.len() + 16);
+        queue!(whole, BeginSynchronizedUpdate)?;
+        whole.append(&mut self.frame);
+        queue!(whole, EndSynchronizedUpdate)?;
+        self.inner.write_all(&whole)?;
+        self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::backend::CrosstermBackend;
+    use ratatui::layout::Rect;
+    use ratatui::style::Modifier;
+    use ratatui::{TerminalOptions, Viewport};
+
+    use super::*;
+
+    #[test]
+    fn a_frame_is_one_write_between_two_marks() {
+        let mut written = Vec::new();
+        let mut synchronized = Synchronized::new(&mut written);
+        synchronized.write_all(b"half").expect("written");
+        synchronized.write_all(b" and half").expect("written");
+        synchronized.flush().expect("flushed");
+        synchronized.flush().expect("flushed");
+        drop(synchronized);
+        assert_eq!(written, b"\x1b[?2026hhalf and half\x1b[?2026l");
+    }
+
+    /// crossterm's answer to `NO_COLOR` is a reset of all attributes after bold or reversed were set.
+    #[test]
+    fn bold_and_reverse_reach_a_terminal_without_colour() {
+        crossterm::style::force_color_output(true);
+        let mut written = Vec::new();
+        let backend = CrosstermBackend::new(Synchronized::new(&mut written));
+        let options = TerminalOptions { viewport: Viewport::Fixed(Rect::new(0, 0, 4, 1)) };
+        let mut terminal = Terminal::with_options(backend, options).expect("a terminal");
+        terminal
+            .draw(|frame| {
+                let style = ratatui::style::Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED);
+                frame.buffer_mut().set_string(0, 0, "bold", style);
+            })
+            .expect("drawn");
+        drop(terminal);
+        let text = String::from_utf8_lossy(&written);
+        let (before, _) = text.split_once("bold").expect("the text");
+        assert!(before.contains("\x1b[1m") && before.contains("\x1b[7m"), "{text:?}");
+        assert!(!before.rsplit("\x1b[7m").next().unwrap_or("").contains("\x1b[0m"), "{text:?}");
+    }
+}

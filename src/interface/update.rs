@@ -1,0 +1,297 @@
+//! How the state answers: a pure function from an input to effects.
+
+use std::time::Duration;
+
+use crossterm::event::{
+    Event as TerminalEvent, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
+};
+
+use super::keys::{self, Action};
+use super::layout;
+use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
+use super::{Outcome, receive, steer};
+use crate::protocol::{Command, Event};
+
+/// How long something that was said stays on the screen.
+const NOTICE: Duration = Duration::from_secs(15);
+
+/// What the interface reacts to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// A key was pressed, held or released.
+    Key(KeyEvent),
+    /// The mouse was used.
+    Mouse(MouseEvent),
+    /// Text came in one piece.
+    Paste(String),
+    /// The terminal has this many columns and rows now.
+    Resize(u16, u16),
+    /// The engine has told something.
+    Engine(Box<Event>),
+    /// The engine is gone without a last word.
+    EngineGone,
+    /// A signal came.
+    Signal(i32),
+    /// The terminal is gone.
+    Hangup,
+    /// Time since the interface came up.
+    Tick(Duration),
+}
+
+/// What the loop is to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Ask the engine.
+    Send(Command),
+    /// Draw everything anew, whatever the terminal shows.
+    Redraw,
+    /// End the interface.
+    Quit(Outcome),
+}
+
+impl Input {
+    /// The input that an event of the terminal is; none where nothing on the screen could change.
+    #[must_use]
+    pub fn from_terminal(event: TerminalEvent) -> Option<Self> {
+        match event {
+            TerminalEvent::Key(key) if key.kind != KeyEventKind::Release => Some(Self::Key(key)),
+            TerminalEvent::Mouse(mouse) if mouse.kind != MouseEventKind::Moved => Some(Self::Mouse(mouse)),
+            TerminalEvent::Resize(columns, rows) => Some(Self::Resize(columns, rows)),
+            TerminalEvent::Paste(text) => Some(Self::Paste(text)),
+            _ => None,
+        }
+    }
+}
+
+/// Brings the state up to date with an input.
+pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
+    match input {
+        Input::Key(event) => key(state, event),
+        Input::Mouse(event) => mouse(state, event),
+        Input::Paste(text) => {
+            text.chars().filter(|c| !c.is_control()).flat_map(|c| steer::type_character(state, c)).collect()
+        }
+        Input::Resize(columns, rows) => {
+            state.size = (columns, rows);
+            Vec::new()
+        }
+        Input::Engine(event) => receive::receive(state, *event),
+        Input::EngineGone => receive::engine_gone(state),
+        Input::Signal(signal_hook::consts::SIGINT) => act(state, Action::Interrupt),
+        Input::Signal(signal_hook::consts::SIGTERM) => end(state, Command::Terminate),
+        Input::Signal(_) | Input::Hangup => vec![Effect::Quit(outcome(state).unwrap_or(Outcome::Detached))],
+        Input::Tick(now) => {
+            state.now = now;
+            if state.notice.as_ref().is_some_and(|(_, since)| now.saturating_sub(*since) > NOTICE) {
+                state.notice = None;
+            }
+            Vec::new()
+        }
+    }
+}
+
+fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
+    if let Some(action) = keys::dispatch(state, event) {
+        return act(state, action);
+    }
+    let typing = state.layers.is_empty() && event.kind != KeyEventKind::Release;
+    match event.code {
+        KeyCode::Char(c) if typing && (event.modifiers - KeyModifiers::SHIFT).is_empty() => {
+            steer::type_character(state, c)
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Does what a key stands for.
+fn act(state: &mut State, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Help => state.layers.push(Layer::Help),
+        Action::Quit => return ask_to_quit(state),
+        Action::Interrupt => return interrupt(state),
+        Action::Redraw => return vec![Effect::Redraw],
+        Action::Leave => leave_layer(state),
+        Action::Stop if state.running() => state.layers.push(Layer::Stop),
+        Action::Stop => state.hint("the run has ended already"),
+        Action::StopNow => return stop(state),
+        Action::AbortNow => return end(state, Command::Abort),
+        Action::NextTheme => next_theme(state),
+        Action::Focus(by) => state.focus_on(state.focus.moved(by)),
+        Action::FocusOn(panel) => state.focus_on(panel),
+        Action::Maximise => state.maximised = !state.maximised,
+        Action::Row(by) => move_row(state, by),
+        Action::ScrollHelp(by) => {
+            let last = super::screens::help_lines(state).saturating_sub(1);
+            state.help_scroll = state.help_scroll.saturating_add_signed(by).min(last);
+        }
+        Action::LogAxis => state.view.log = !state.view.log,
+        Action::Smooth(by) => {
+            if state.view.smooth(by) {
+                state.history.loss.set_weight(state.view.smoothing());
+            }
+        }
+        Action::Zoom(closer) => zoom(state, if closer { 0.5 } else { 2.0 }, None),
+        Action::Pan(by) => {
+            if let Some(span) = state.history.loss.raw().span() {
+                state.view.pan(by as f64 * 0.25, span);
+            }
+        }
+        Action::Follow => {
+            if let Some(span) = state.history.loss.raw().span() {
+                state.view.toggle_follow(span);
+            }
+        }
+        Action::Pause
+        | Action::Sparser(_)
+        | Action::Faster(_)
+        | Action::Evaluate
+        | Action::Export
+        | Action::Undo
+        | Action::Edit
+        | Action::Apply
+        | Action::Discard
+        | Action::Turn(_)
+        | Action::Cursor(_)
+        | Action::Backspace
+        | Action::Delete => return steer::steer(state, action),
+    }
+    Vec::new()
+}
+
+fn move_row(state: &mut State, by: isize) {
+    match state.focus {
+        Panel::Sparsity => {
+            let rows = state.sparsity.as_ref().map_or(1, |sparsity| sparsity.groups.len() + 1);
+            state.group_row = state.group_row.saturating_add_signed(by).min(rows - 1);
+        }
+        Panel::Settings => {
+            let rows = State::live_fields().count();
+            state.setting_row = state.setting_row.saturating_add_signed(by).min(rows.saturating_sub(1));
+        }
+        Panel::Log => state.log.scroll(-by),
+        Panel::Loss | Panel::Memory | Panel::Validation => {}
+    }
+}
+
+fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {
+    if let Some(span) = state.history.loss.raw().span() {
+        state.view.zoom(factor, anchor, span);
+    }
+}
+
+fn next_theme(state: &mut State) {
+    state.theme = (state.theme + 1) % state.themes.list.len();
+    let name = state.theme().name.clone();
+    state.hint(format!("theme: {name}"));
+}
+
+fn leave_layer(state: &mut State) {
+    if state.layers.pop().is_some() {
+        state.help_scroll = 0;
+    } else {
+        state.maximised = false;
+        state.notice = None;
+    }
+}
+
+fn ask_to_quit(state: &mut State) -> Vec<Effect> {
+    match outcome(state) {
+        Some(outcome) => vec![Effect::Quit(outcome)],
+        None => {
+            state.layers.push(Layer::Quit);
+            Vec::new()
+        }
+    }
+}
+
+/// The first one asks, the second one stops cleanly, the third one aborts, and the fourth leaves an engine that does
+/// not answer.
+fn interrupt(state: &mut State) -> Vec<Effect> {
+    if let Some(outcome) = outcome(state) {
+        return vec![Effect::Quit(outcome)];
+    }
+    match state.leaving {
+        Some(Command::Abort) => {
+            let message = "the engine did not answer and was left behind; the run folder holds its last checkpoint";
+            vec![Effect::Quit(Outcome::Faulted { message: message.into(), refused: false })]
+        }
+        Some(_) => end(state, Command::Abort),
+        None if state.layers.last() == Some(&Layer::Quit) => end(state, Command::Stop),
+        None => {
+            state.layers.push(Layer::Quit);
+            Vec::new()
+        }
+    }
+}
+
+/// Asks the engine to stop: from the question how to leave also to leave then.
+fn stop(state: &mut State) -> Vec<Effect> {
+    if state.layers.last() == Some(&Layer::Quit) {
+        return end(state, Command::Stop);
+    }
+    state.layers.clear();
+    state.say(Weight::Info, "stopping after this step; checkpoint and adapter are written");
+    vec![Effect::Send(Command::Stop)]
+}
+
+/// Asks the engine to end in this way, and leaves when it has.
+fn end(state: &mut State, command: Command) -> Vec<Effect> {
+    if let Some(outcome) = outcome(state) {
+        return vec![Effect::Quit(outcome)];
+    }
+    state.layers.clear();
+    state.edit = None;
+    let saying = match command {
+        Command::Abort => "aborting; nothing more is written",
+        Command::Terminate => "ending; a checkpoint is written",
+        _ => "stopping after this step; checkpoint and adapter are written",
+    };
+    state.say(Weight::Info, saying);
+    state.leaving = Some(command.clone());
+    vec![Effect::Send(command)]
+}
+
+/// How the run ended, if it has.
+pub(super) fn outcome(state: &State) -> Option<Outcome> {
+    match &state.stage {
+        Stage::Loading | Stage::Training => None,
+        Stage::Finished(summary) => Some(Outcome::Finished(summary.clone())),
+        Stage::Faulted { message, refused } => Some(Outcome::Faulted { message: message.clone(), refused: *refused }),
+    }
+}
+
+fn mouse(state: &mut State, event: MouseEvent) -> Vec<Effect> {
+    let by = match event.kind {
+        MouseEventKind::ScrollDown => 1,
+        MouseEventKind::ScrollUp => -1,
+        _ => 0,
+    };
+    if let Some(layer) = state.layers.last() {
+        return if *layer == Layer::Help && by != 0 { act(state, Action::ScrollHelp(by * 3)) } else { Vec::new() };
+    }
+    let Some((panel, area)) = layout::panel_at(state, (event.column, event.row)) else {
+        return Vec::new();
+    };
+    if event.kind == MouseEventKind::Down(MouseButton::Left) {
+        state.focus_on(panel);
+    } else if by != 0 && panel == Panel::Loss {
+        let share = f64::from(event.column.saturating_sub(area.x)) / f64::from(area.width.max(1));
+        zoom(state, if by < 0 { 0.5 } else { 2.0 }, Some(share));
+    } else if by != 0 && state.edit.is_none() {
+        state.focus_on(panel);
+        move_row(state, if panel == Panel::Log { by * 3 } else { by });
+    }
+    Vec::new()
+}
+
+impl RequestKind {
+    /// What was asked for, for people.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Set { field, value, .. } => format!("{field} → {}", super::text::value(value)),
+            Self::Evaluate => "evaluation".into(),
+            Self::Export => "export".into(),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! A thinned series on a grid of dots.
+
+use super::axis::Axis;
+use super::braille::Grid;
+use super::window::Window;
+use crate::series::{Column, Series};
+
+/// Draws columns: upright from the smallest to the largest value, joined from last to first, but never over a gap.
+/// What lies wholly above the axis is a gap too, not a line along the edge.
+pub fn trace(grid: &mut Grid, series: &Series, columns: &[Option<Column>], window: &Window, axis: &Axis) {
+    let rows = grid.size().1;
+    let mut gaps = series.gaps().filter_map(|step| window.dot(step)).peekable();
+    let mut before: Option<(usize, usize)> = None;
+    for (x, column) in columns.iter().enumerate() {
+        let mut gap = false;
+        while gaps.next_if(|dot| *dot <= x).is_some() {
+            gap = true;
+        }
+        if gap {
+            before = None;
+        }
+        let Some(column) = column else { continue };
+        if axis.is_above(column.min) {
+            before = None;
+            continue;
+        }
+        let row = |value: f64| axis.row(value, rows);
+        if let Some(before) = before {
+            grid.line(before, (x, row(column.first)));
+        }
+        grid.vertical(x, row(column.max), row(column.min));
+        before = if column.broken { None } else { Some((x, row(column.last))) };
+    }
+}

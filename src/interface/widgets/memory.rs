@@ -1,0 +1,127 @@
+//! Where the memory is, and over time.
+
+use ratatui::layout::Rect;
+
+use super::axis::Axis;
+use super::braille::Grid;
+use super::window::Window;
+use super::{Facts, bar, nothing};
+use crate::interface::layout::{split_bottom, split_left, split_top};
+use crate::interface::pen::Pen;
+use crate::interface::state::{State, View};
+use crate::interface::text;
+use crate::interface::theme::Meaning;
+use crate::protocol::Memory;
+
+/// The fewest rows that a curve is worth.
+const CURVE: u16 = 4;
+
+/// Draws bar, table and curve; what the title says.
+pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
+    let Some(memory) = &state.memory else {
+        nothing(pen, area, "not measured yet");
+        return Facts::new();
+    };
+    let owners = owners(memory);
+    let share = memory.total as f64 / memory.limit.max(1) as f64;
+    let (bar_row, rest) = split_top(area, 1);
+    let parts: Vec<(u64, Meaning)> = owners.iter().map(|owner| (owner.bytes, owner.meaning)).collect();
+    bar::stacked(pen, bar_row, &parts, memory.total);
+    let columns: u16 = if area.width >= 52 { 2 } else { 1 };
+    let table_rows = (owners.len() as u16).div_ceil(columns);
+    let with_curve = rest.height >= table_rows + 2 + CURVE;
+    // The limit matters more than the smallest owners.
+    let (table, rest) = split_top(rest, table_rows.min(rest.height.saturating_sub(1)));
+    write_owners(pen, table, columns, &owners, memory.total);
+    let (limit, rest) = split_top(rest, if rest.height > 1 { 2 } else { 1 });
+    if let Some(row) = Pen::rows(limit).next_back() {
+        let label = format!("{} of {} ", text::bytes(memory.total), text::bytes(memory.limit));
+        let x = pen.put(row.x, row.y, row.width, &label, Meaning::Muted);
+        bar::gauge(pen, Rect { x, width: row.right() - x, ..row }, share, bar::gauge_meaning(share));
+    }
+    if with_curve {
+        over_time(pen, split_top(rest, 1).1, state);
+    }
+    vec![
+        (text::bytes(memory.total), bar::gauge_meaning(share)),
+        (format!("peak {}", text::bytes(state.history.peak_memory.max(memory.total))), Meaning::Muted),
+    ]
+}
+
+struct Owner {
+    name: &'static str,
+    bytes: u64,
+    meaning: Meaning,
+}
+
+fn owners(memory: &Memory) -> Vec<Owner> {
+    [
+        ("weights", memory.weights),
+        ("deltas", memory.deltas),
+        ("moments", memory.moments),
+        ("activations", memory.activations),
+        ("data", memory.data),
+        ("program", memory.program),
+        ("other", memory.other),
+    ]
+    .into_iter()
+    .zip(Meaning::SERIES)
+    .map(|((name, bytes), meaning)| Owner { name, bytes, meaning })
+    .collect()
+}
+
+fn write_owners(pen: &mut Pen, area: Rect, columns: u16, owners: &[Owner], total: u64) {
+    if area.height == 0 {
+        return;
+    }
+    // Where there is no room for all, the small ones go.
+    let mut owners: Vec<&Owner> = owners.iter().collect();
+    let room = usize::from(area.height * columns);
+    if owners.len() > room {
+        owners.sort_by_key(|owner| std::cmp::Reverse(owner.bytes));
+        owners.truncate(room);
+    }
+    let width = area.width / columns;
+    for (index, owner) in owners.into_iter().enumerate() {
+        let index = index as u16;
+        let (column, line) = (index / area.height, index % area.height);
+        let place = Rect { x: area.x + column * width, y: area.y + line, width: width - (columns - 1), height: 1 };
+        let x = pen.put(place.x, place.y, 2, "■ ", owner.meaning);
+        pen.put(x, place.y, place.right().saturating_sub(x), owner.name, Meaning::Text);
+        let share = owner.bytes as f64 / total.max(1) as f64 * 100.0;
+        let share = if owner.bytes > 0 && share < 0.5 { " <1 %".into() } else { format!("{share:>3.0} %") };
+        let x = pen.put_right(place, &share, Meaning::Muted);
+        let size = Rect { x: place.x + 14, width: x.saturating_sub(place.x + 15), ..place };
+        pen.put_right(size, &text::bytes(owner.bytes), Meaning::Text);
+    }
+}
+
+/// Resident bytes over the steps, from nothing up, so that a small wobble does not look like a leak.
+fn over_time(pen: &mut Pen, area: Rect, state: &State) {
+    let series = &state.history.memory;
+    let Some(span) = series.span().filter(|(first, last)| last > first) else { return };
+    let highest = text::bytes(state.history.peak_memory);
+    let (upper, scale) = split_bottom(area, 1);
+    let (labels, plot) = split_left(upper, text::width(&highest) + 1);
+    if plot.width < 4 || plot.height < 2 {
+        return;
+    }
+    let axis = Axis::between(0.0, state.history.peak_memory as f64);
+    let label = |y: u16| Rect { y, width: labels.width - 1, height: 1, ..labels };
+    pen.put_right(label(plot.y), &highest, Meaning::Axis);
+    pen.put_right(label(plot.bottom() - 1), "0", Meaning::Axis);
+    let window = Window::new(&View::default(), span, usize::from(plot.width) * 2);
+    let mut grid = Grid::new(plot);
+    let rows = grid.size().1;
+    let mut height = None;
+    for (x, column) in series.columns(window.start, window.per_dot, window.dots).into_iter().enumerate() {
+        height = column.map_or(height, |column| Some(axis.row(column.max, rows)));
+        if let Some(height) = height.filter(|_| window.start + x as f64 * window.per_dot <= span.1 as f64) {
+            grid.vertical(x, height, rows - 1);
+        }
+    }
+    grid.paint(pen, plot, pen.style(Meaning::Envelope));
+    let scale = Rect { x: plot.x, width: plot.width, ..scale };
+    pen.put(scale.x, scale.y, scale.width, &format!("step {}", span.0), Meaning::Axis);
+    pen.put_right(scale, &span.1.to_string(), Meaning::Axis);
+}

@@ -1,0 +1,92 @@
+//! Evaluations: the latest, the best, and the accuracy over the steps.
+
+use ratatui::layout::Rect;
+
+use super::axis::Axis;
+use super::braille::Grid;
+use super::window::Window;
+use super::{Facts, bar, curve, nothing};
+use crate::interface::layout::{split_bottom, split_left, split_top};
+use crate::interface::pen::Pen;
+use crate::interface::state::{State, View};
+use crate::interface::text;
+use crate::interface::theme::Meaning;
+use crate::protocol::Evaluation;
+
+/// Draws table and curve; what the title says.
+pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
+    let (mut area, mut facts) = (area, Facts::new());
+    if let Some((done, of)) = state.evaluating {
+        let (top, row) = split_bottom(area, 1);
+        area = top;
+        let x = pen.put(row.x, row.y, row.width, &format!("evaluating {done} of {of} "), Meaning::Pending);
+        bar::gauge(pen, Rect { x, width: row.right() - x, ..row }, done as f64 / of.max(1) as f64, Meaning::Pending);
+        facts.push(("running".into(), Meaning::Pending));
+    }
+    let (Some(latest), Some(best)) =
+        (state.history.evaluations.last(), state.history.best().or(state.history.evaluations.last()))
+    else {
+        if state.evaluating.is_none() {
+            nothing(pen, area, "no evaluation yet; e evaluates");
+        }
+        return facts;
+    };
+    let (table, rest) = split_top(area, 5);
+    write_table(pen, table, latest, best);
+    let rest = split_top(rest, 1).1;
+    if rest.height >= 4 && state.history.accuracy.len() > 1 {
+        accuracy_curve(pen, rest, state);
+    }
+    facts.insert(0, (text::percent(latest.accuracy), Meaning::Series2));
+    facts.push((format!("{} rows", text::grouped(latest.examples as u64)), Meaning::Muted));
+    facts
+}
+
+fn write_table(pen: &mut Pen, area: Rect, latest: &Evaluation, best: &Evaluation) {
+    let column = (area.width.saturating_sub(10) / 2).min(14);
+    let line = |name: &'static str, show: &dyn Fn(&Evaluation) -> String| (name, show(latest), show(best));
+    let lines = [
+        ("", "latest".to_owned(), "best".to_owned()),
+        line("accuracy", &|evaluation| text::percent(evaluation.accuracy)),
+        line("loss", &|evaluation| text::number(evaluation.eval_loss)),
+        line("mcc", &|evaluation| format!("{:.4}", evaluation.mcc)),
+        line("at step", &|evaluation| evaluation.step.to_string()),
+    ];
+    for (index, (row, (name, latest, best))) in Pen::rows(area).zip(lines).enumerate() {
+        let meaning = if index == 0 { Meaning::Muted } else { Meaning::Text };
+        pen.put(row.x, row.y, 10, name, Meaning::Muted);
+        pen.put_right(Rect { x: row.x + 9, width: column, ..row }, &latest, meaning);
+        pen.put_right(Rect { x: row.x + 9 + column, width: column, ..row }, &best, meaning);
+    }
+}
+
+fn accuracy_curve(pen: &mut Pen, area: Rect, state: &State) {
+    let series = &state.history.accuracy;
+    let Some(span) = series.span() else { return };
+    let (low, high) = series
+        .points()
+        .filter(|(_, value)| value.is_finite())
+        .fold((1.0f64, 0.0f64), |(low, high), (_, value)| (low.min(value), high.max(value)));
+    if low > high {
+        return;
+    }
+    let axis = Axis::around(low, high, false);
+    let (upper, scale) = split_bottom(area, 1);
+    let (labels, plot) = split_left(upper, 7);
+    if plot.width < 4 || plot.height < 2 {
+        return;
+    }
+    for (value, _) in axis.ticks(usize::from(plot.height / 2).clamp(2, 6)) {
+        let y = plot.y + (axis.row(value, usize::from(plot.height) * 4) / 4) as u16;
+        pen.put_right(Rect { y, width: 6, height: 1, ..labels }, &format!("{:.0} %", value * 100.0), Meaning::Axis);
+        pen.fill(Rect { y, height: 1, ..plot }, '┈', Meaning::Border);
+    }
+    let window = Window::new(&View::default(), span, usize::from(plot.width) * 2);
+    let columns = series.columns(window.start, window.per_dot, window.dots);
+    let mut grid = Grid::new(plot);
+    curve::trace(&mut grid, series, &columns, &window, &axis);
+    grid.paint(pen, plot, pen.style(Meaning::Series2));
+    let scale = Rect { x: plot.x, width: plot.width, ..scale };
+    pen.put(scale.x, scale.y, scale.width, &format!("accuracy, step {}", span.0), Meaning::Axis);
+    pen.put_right(scale, &span.1.to_string(), Meaning::Axis);
+}

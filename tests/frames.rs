@@ -1,0 +1,384 @@
+//! What the user sees, frame by frame: real keys and a pretended engine in, the screen's text out.
+
+#[path = "support/synthetic.rs"]
+mod synthetic;
+
+use ratatui::style::{Color, Modifier};
+use spartui::interface::{Effect, Input, Outcome};
+use spartui::protocol::{Command, CommandStatus, Ending, Event, Step};
+use spartui::recipe::Value;
+
+use synthetic::{Desk, consequences, step, summary};
+
+const SMALL: (u16, u16) = (60, 20);
+const COMMON: (u16, u16) = (80, 24);
+const LARGE: (u16, u16) = (120, 40);
+const HUGE: (u16, u16) = (200, 60);
+
+macro_rules! assert_frame {
+    ($desk:expr) => {
+        insta::assert_snapshot!($desk.text())
+    };
+}
+
+fn steered(size: (u16, u16), theme: &str) -> Desk {
+    let mut desk = Desk::training(size, theme, 210);
+    desk.press("] Enter");
+    desk.obey("method.sparsity", 0.99, 0.995);
+    desk.train(190);
+    desk.press("- Enter");
+    desk.obey("optimizer.learning_rate", 5e-4, 2e-4);
+    desk.train(137);
+    desk
+}
+
+#[test]
+fn training_small() {
+    assert_frame!(steered(SMALL, "dark"));
+}
+
+#[test]
+fn training_common() {
+    assert_frame!(steered(COMMON, "dark"));
+}
+
+#[test]
+fn training_large() {
+    assert_frame!(steered(LARGE, "light"));
+}
+
+#[test]
+fn training_huge() {
+    assert_frame!(steered(HUGE, "colour-blind"));
+}
+
+#[test]
+fn training_narrow_and_tall() {
+    assert_frame!(steered((80, 50), "dark"));
+}
+
+#[test]
+fn training_wide_and_low() {
+    assert_frame!(steered((160, 24), "dark"));
+}
+
+#[test]
+fn too_small() {
+    assert_frame!(Desk::training((59, 20), "dark", 3));
+}
+
+#[test]
+fn loading() {
+    let mut desk = Desk::new(COMMON, "dark");
+    desk.tell(Event::Loading { what: "reading the training rows".into(), fraction: Some(0.2) });
+    desk.tell(Event::Loading { what: "reading the training rows".into(), fraction: Some(1.0) });
+    desk.tell(Event::Loading { what: "reading model.safetensors\x1b[2J".into(), fraction: Some(0.62) });
+    desk.pass(3.0);
+    assert_frame!(desk);
+}
+
+#[test]
+fn before_the_first_step() {
+    let mut desk = Desk::new(COMMON, "dark");
+    desk.load();
+    assert_frame!(desk);
+}
+
+#[test]
+fn the_first_steps() {
+    assert_frame!(Desk::training(COMMON, "dark", 7));
+}
+
+#[test]
+fn help_common() {
+    let mut desk = Desk::training(COMMON, "dark", 20);
+    desk.press("?");
+    assert_frame!(desk);
+}
+
+#[test]
+fn help_huge() {
+    let mut desk = Desk::training(HUGE, "dark", 20);
+    desk.press("?");
+    assert_frame!(desk);
+}
+
+#[test]
+fn quit_asks() {
+    let mut desk = Desk::training(COMMON, "dark", 120);
+    desk.press("q");
+    assert_frame!(desk);
+    desk.press("Esc");
+    assert!(desk.state.layers.is_empty() && desk.sent().is_empty());
+}
+
+#[test]
+fn a_pending_sparsity_shows_what_it_would_do() {
+    let mut desk = Desk::training(COMMON, "dark", 150);
+    desk.press("]");
+    assert_eq!(
+        desk.effects,
+        [Effect::Send(Command::Preview { id: 1, field: "method.sparsity".into(), value: Value::Float(0.995) })]
+    );
+    desk.foresee(Ok(consequences()));
+    assert_frame!(desk);
+}
+
+#[test]
+fn a_pending_sparsity_on_a_small_screen() {
+    let mut desk = Desk::training(SMALL, "dark", 150);
+    desk.press("2 ]");
+    desk.foresee(Ok(consequences()));
+    assert_frame!(desk);
+}
+
+#[test]
+fn a_groups_density_is_typed_in_place() {
+    let mut desk = Desk::training(LARGE, "dark", 150);
+    desk.press("2 Down Down Down Enter 0.02");
+    desk.foresee(Ok(consequences()));
+    assert_frame!(desk);
+    desk.press("Enter");
+    let set = Command::Set { id: 5, field: "method.density.value".into(), value: Value::Float(0.02) };
+    assert_eq!(desk.sent().last(), Some(&set));
+}
+
+#[test]
+fn a_setting_that_is_no_value_is_refused_before_it_is_sent() {
+    let mut desk = Desk::training(COMMON, "dark", 150);
+    desk.press("3 Down Down Down Enter fast");
+    desk.effects.clear();
+    desk.press("Enter");
+    assert!(desk.sent().is_empty());
+    assert_frame!(desk);
+    desk.press("Esc");
+    assert!(desk.state.edit.is_none());
+}
+
+#[test]
+fn nothing_is_applied_before_the_engine_says_so() {
+    let mut desk = Desk::training(COMMON, "dark", 150);
+    desk.press("]");
+    desk.foresee(Ok(consequences()));
+    desk.press("Enter");
+    desk.tell(Event::CommandStatus { id: desk.last_id(), status: CommandStatus::Queued });
+    assert_eq!(desk.state.settings["method.sparsity"], Value::Float(0.99));
+    assert_frame!(desk);
+    desk.obey("method.sparsity", 0.99, 0.995);
+    assert_eq!(desk.state.settings["method.sparsity"], Value::Float(0.995));
+    assert!(desk.state.requests.is_empty());
+    insta::assert_snapshot!("applied", desk.text());
+}
+
+#[test]
+fn a_refusal_says_why() {
+    let mut desk = Desk::training(COMMON, "dark", 150);
+    desk.press("= Enter");
+    let why = "optimizer.learning_rate takes a number from 0 to 10".into();
+    desk.tell(Event::CommandStatus { id: desk.last_id(), status: CommandStatus::Rejected { why } });
+    assert_eq!(desk.state.settings["optimizer.learning_rate"], Value::Float(5e-4));
+    assert_frame!(desk);
+}
+
+#[test]
+fn undo_takes_changes_back_one_by_one() {
+    let mut desk = Desk::training(COMMON, "dark", 150);
+    desk.press("] Enter");
+    desk.obey("method.sparsity", 0.99, 0.995);
+    desk.press("] Enter");
+    desk.obey("method.sparsity", 0.995, 0.998);
+    for (from, to) in [(0.998, 0.995), (0.995, 0.99)] {
+        desk.sent();
+        desk.press("u");
+        let sent = desk.sent();
+        assert!(
+            matches!(&sent[..], [Command::Set { field, value, .. }] if field == "method.sparsity" && *value == Value::Float(to)),
+            "{sent:?}"
+        );
+        desk.obey("method.sparsity", from, to);
+    }
+    desk.press("u");
+    assert!(desk.sent().is_empty());
+}
+
+#[test]
+fn the_ladder_ends_at_the_bounds() {
+    let mut desk = Desk::training(COMMON, "dark", 10);
+    desk.press("]]]]]]]]]]]]");
+    let last = desk.sent().pop();
+    assert!(
+        matches!(last, Some(Command::Preview { value: Value::Float(highest), .. }) if (0.9997..0.999_796_6).contains(&highest))
+    );
+}
+
+#[test]
+fn a_choice_is_turned_and_applied() {
+    let mut desk = Desk::training(COMMON, "dark", 10);
+    desk.press("3 Down Down Enter Enter");
+    let set = desk.sent().pop();
+    assert!(
+        matches!(set, Some(Command::Set { field, value: Value::String(word), .. }) if field == "method.on_shrink" && word == "revert")
+    );
+}
+
+#[test]
+fn loss_that_is_no_number_is_a_gap() {
+    let mut desk = Desk::training(COMMON, "dark", 80);
+    for number in 81..=95 {
+        desk.tell(Event::Step(Step { loss: f64::NAN, ..step(number) }));
+    }
+    desk.train(40);
+    assert_frame!(desk);
+}
+
+#[test]
+fn one_spike_does_not_flatten_the_curve() {
+    let mut desk = Desk::training(COMMON, "dark", 200);
+    desk.tell(Event::Step(Step { loss: 4000.0, ..step(201) }));
+    desk.train(60);
+    assert_frame!(desk);
+}
+
+#[test]
+fn zoomed_panned_and_logarithmic() {
+    let mut desk = Desk::training(COMMON, "dark", 400);
+    desk.press("zz Left y");
+    let before = desk.text();
+    insta::assert_snapshot!(before.clone());
+    let title = |text: &str| text.lines().find(|line| line.contains("fixed")).map(str::len);
+    desk.train(5);
+    assert_eq!(title(&desk.text()), title(&before));
+}
+
+#[test]
+fn paused() {
+    let mut desk = Desk::training(COMMON, "dark", 120);
+    desk.press("Space");
+    assert_eq!(desk.sent().last(), Some(&Command::Pause));
+    desk.tell(Event::Paused { step: 120 });
+    desk.pass(20.0);
+    assert_frame!(desk);
+    desk.press("Space");
+    assert_eq!(desk.sent().last(), Some(&Command::Resume));
+}
+
+#[test]
+fn evaluating() {
+    let mut desk = Desk::training(LARGE, "dark", 230);
+    desk.press("e");
+    assert!(matches!(desk.sent().last(), Some(Command::Evaluate { .. })));
+    desk.tell(Event::Evaluating { done: 120, of: 300 });
+    assert_frame!(desk);
+}
+
+#[test]
+fn finished_common() {
+    let mut desk = Desk::training(COMMON, "dark", 1000);
+    desk.tell(Event::Finished(Box::new(summary(Ending::Completed))));
+    desk.pass(30.0);
+    assert_frame!(desk);
+    desk.press("q");
+    assert!(matches!(desk.effects.last(), Some(Effect::Quit(Outcome::Finished(_)))));
+}
+
+#[test]
+fn finished_small() {
+    let mut desk = Desk::training(SMALL, "monochrome", 1000);
+    desk.tell(Event::Finished(Box::new(summary(Ending::Stopped))));
+    assert_frame!(desk);
+}
+
+#[test]
+fn a_fault_stays_on_the_screen_with_the_curves() {
+    let mut desk = Desk::training(COMMON, "dark", 300);
+    let message =
+        "the engine's thread panicked at step 300: index out of bounds\nsee /home/ada/runs/support-tickets/log.txt";
+    desk.tell(Event::Fault { message: message.into(), refused: false });
+    assert_frame!(desk);
+    desk.press("q");
+    assert!(matches!(desk.effects.last(), Some(Effect::Quit(Outcome::Faulted { refused: false, .. }))));
+}
+
+#[test]
+fn refused_while_loading() {
+    let mut desk = Desk::new(COMMON, "dark");
+    desk.tell(Event::Loading { what: "reading the training rows".into(), fraction: None });
+    let message = "train.jsonl, line 17: the label \"biling\" is not in task.labels; add it there or mend the row";
+    desk.tell(Event::Fault { message: message.into(), refused: true });
+    assert_frame!(desk);
+}
+
+#[test]
+fn the_panels_of_a_small_screen_take_turns() {
+    let mut desk = steered(SMALL, "dark");
+    for (panel, name) in [("3", "settings"), ("4", "memory"), ("5", "validation"), ("6", "log")] {
+        desk.press(panel);
+        insta::assert_snapshot!(format!("small_{name}"), desk.text());
+    }
+}
+
+#[test]
+fn a_maximised_panel() {
+    let mut desk = steered(COMMON, "dark");
+    desk.press("6 m");
+    assert_frame!(desk);
+    desk.press("Esc");
+    assert!(!desk.state.maximised);
+}
+
+#[test]
+fn interrupts_ask_then_stop_then_abort() {
+    let mut desk = Desk::training(COMMON, "dark", 10);
+    desk.press("Ctrl-C");
+    assert!(desk.sent().is_empty());
+    desk.press("Ctrl-C");
+    assert_eq!(desk.sent(), [Command::Stop]);
+    desk.press("Ctrl-C");
+    assert_eq!(desk.sent(), [Command::Abort]);
+    desk.tell(Event::Finished(Box::new(summary(Ending::Aborted))));
+    assert!(matches!(desk.effects.last(), Some(Effect::Quit(Outcome::Finished(_)))));
+}
+
+#[test]
+fn stopping_from_the_cockpit_leaves_the_summary_on_the_screen() {
+    let mut desk = Desk::training(COMMON, "dark", 10);
+    desk.press("s Enter");
+    assert_eq!(desk.sent(), [Command::Stop]);
+    desk.tell(Event::Finished(Box::new(summary(Ending::Stopped))));
+    assert!(desk.effects.is_empty());
+}
+
+#[test]
+fn themes_change_live_and_monochrome_has_no_colour() {
+    let mut desk = Desk::training(COMMON, "dark", 60);
+    desk.press("t t");
+    assert_eq!(desk.state.theme().name, "monochrome");
+    let frame = desk.frame();
+    assert!(frame.content().iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
+    assert!(frame.content().iter().any(|cell| cell.modifier.contains(Modifier::BOLD)));
+}
+
+#[test]
+fn styles_of_the_common_screen() {
+    let mut desk = Desk::training(SMALL, "dark", 60);
+    desk.press("]");
+    desk.foresee(Ok(consequences()));
+    insta::assert_debug_snapshot!(desk.frame());
+}
+
+#[test]
+fn ctrl_l_draws_anew() {
+    let mut desk = Desk::training(COMMON, "dark", 2);
+    desk.press("Ctrl-L");
+    assert_eq!(desk.effects, [Effect::Redraw]);
+    desk.input(Input::Resize(0, 0));
+    assert_eq!(desk.text(), "");
+}
+
+#[test]
+fn the_table_of_keys() {
+    use spartui::interface::keys::TABLE;
+    let table: Vec<String> =
+        TABLE.iter().map(|binding| format!("{:?}: {} = {}", binding.context, binding.label(), binding.help)).collect();
+    insta::assert_snapshot!(table.join("\n"));
+}
