@@ -36,8 +36,6 @@ pub struct Column {
     pub max: f64,
     /// Last finite value.
     pub last: f64,
-    /// Whether a gap lies before the first or after the last finite value, or between them.
-    pub broken: bool,
 }
 
 impl Series {
@@ -74,11 +72,6 @@ impl Series {
         self.gaps.len()
     }
 
-    /// Steps at which the value was no number.
-    pub fn gaps(&self) -> impl Iterator<Item = u64> + '_ {
-        self.gaps.iter().map(|&step| u64::from(step))
-    }
-
     /// First and last step.
     #[must_use]
     pub fn span(&self) -> Option<(u64, u64)> {
@@ -103,37 +96,40 @@ impl Series {
     /// live curve does not shimmer.
     #[must_use]
     pub fn columns(&self, start: f64, steps_per_column: f64, count: usize) -> Vec<Option<Column>> {
-        let edge = |column: usize| {
-            let step = (start + column as f64 * steps_per_column).ceil().max(0.0) as u64;
-            self.steps.partition_point(|&known| u64::from(known) < step)
-        };
-        let mut from = edge(0);
-        (0..count)
-            .map(|column| {
-                let to = edge(column + 1).max(from);
-                let summary = self.summarise(from, to);
-                from = to;
-                summary
+        edges(&self.steps, start, steps_per_column, count)
+            .map(|(from, to)| {
+                let (min, max) = self.pyramid.extremes(&self.values, from, to)?;
+                let mut finite = self.values[from..to].iter().filter(|value| value.is_finite());
+                let first = *finite.next()?;
+                let last = finite.next_back().copied().unwrap_or(first);
+                Some(Column { first: first.into(), min: min.into(), max: max.into(), last: last.into() })
             })
             .collect()
     }
 
-    fn summarise(&self, from: usize, to: usize) -> Option<Column> {
-        let (min, max) = self.pyramid.extremes(&self.values, from, to)?;
-        let window = &self.values[from..to];
-        let finite = |value: &&f32| value.is_finite();
-        let first = *window.iter().find(finite)?;
-        let last = *window.iter().rev().find(finite)?;
-        let (begin, end) = (self.steps[from], self.steps[to - 1]);
-        let gap = self.gaps.partition_point(|&gap| gap < begin);
-        let broken = self.gaps.get(gap).is_some_and(|&gap| gap <= end);
-        Some(Column { first: first.into(), min: min.into(), max: max.into(), last: last.into(), broken })
+    /// The gaps in each of the columns of [`Series::columns`].
+    #[must_use]
+    pub fn gaps_in_columns(&self, start: f64, steps_per_column: f64, count: usize) -> Vec<usize> {
+        edges(&self.gaps, start, steps_per_column, count).map(|(from, to)| to - from).collect()
     }
 
     #[cfg(test)]
     fn bytes(&self) -> usize {
         4 * (self.steps.len() + self.values.len() + self.gaps.len()) + self.pyramid.bytes()
     }
+}
+
+/// The places in `steps` where each column begins and ends.
+fn edges(steps: &[u32], start: f64, width: f64, count: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let edge = move |column: usize| {
+        let step = (start + column as f64 * width).ceil().max(0.0) as u64;
+        steps.partition_point(|&known| u64::from(known) < step)
+    };
+    let mut from = edge(0);
+    (0..count).map(move |column| {
+        let to = edge(column + 1).max(from);
+        (std::mem::replace(&mut from, to), to)
+    })
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ fn a_good_run_is_not_refused() {
 #[test]
 fn models() {
     refused(&["model.safetensors"], &[], |folder| {
-        std::fs::remove_file(folder.join("model/model.safetensors")).unwrap()
+        std::fs::remove_file(folder.join("model/model.safetensors")).unwrap();
     });
     refused(&["model.safetensors", "broken"], &[], |folder| {
         let path = folder.join("model/model.safetensors");

@@ -13,7 +13,7 @@ use crate::interface::input::InputThread;
 use crate::interface::terminal::{Redirection, TerminalGuard, no_color};
 use crate::interface::theme::{Depth, Themes};
 use crate::interface::{self, Outcome, Sources, State, is_remote};
-use crate::protocol::{Ending, Event, Summary};
+use crate::protocol::{Command, Ending, Event, Summary};
 
 /// Whether there is a terminal to draw on and to read from.
 #[must_use]
@@ -43,6 +43,7 @@ pub fn run(engine: &Engine, signals: &Receiver<i32>, theme: Option<&str>) -> Res
     };
     let outcome = interface::run(&mut terminal, &mut state, sources);
     guard.restore();
+    drop(input);
     let summary = match outcome {
         Outcome::Finished(summary) => {
             Printer::new(false).print(&Event::Finished(summary.clone()))?;
@@ -50,7 +51,11 @@ pub fn run(engine: &Engine, signals: &Receiver<i32>, theme: Option<&str>) -> Res
         }
         Outcome::Faulted { message, refused: true } => Err(Error::refused(message)),
         Outcome::Faulted { message, refused: false } => Err(Error::failed(message)),
-        Outcome::Detached => headless(engine, signals, Printer::silent()),
+        Outcome::Detached => {
+            // Nobody is left to resume it. An engine that has ended needs no command any more.
+            let _ = engine.commands.send(Command::Resume);
+            headless(engine, signals, Printer::silent())
+        }
     };
     if let Ok(summary) = &summary {
         append_to_log(summary, &mut printed);

@@ -148,14 +148,13 @@ fn evaluated(state: &mut State, evaluation: Evaluation) {
 
 fn intervened(state: &mut State, intervention: Intervention) {
     let Intervention { step, field, from, to, id, .. } = &intervention;
-    let field = field.split_once('.').map_or(field.as_str(), |(_, name)| name);
-    let change = format!("{field} {} → {} after step {step}", text::value(from), text::value(to));
+    let change = format!("{field} {} → {}, step {step}", text::value(from), text::value(to));
     if let Some(at) = state.undoing.iter().position(|undoing| undoing == id) {
         state.undoing.remove(at);
-        state.say(Weight::Done, format!("{change} (taken back)"));
+        state.say(Weight::Done, format!("{change} · taken back"));
     } else {
         state.undo.push(intervention.clone());
-        state.say(Weight::Done, format!("{change} (u takes it back)"));
+        state.say(Weight::Done, format!("{change} · u undoes"));
     }
     state.history.interventions.push(intervention);
 }

@@ -197,16 +197,12 @@ fn choose(state: &mut State, field: &str, word: &str) -> Vec<Effect> {
 fn ask(state: &mut State) -> Vec<Effect> {
     let id = state.fresh_id();
     let Some(edit) = &mut state.edit else { return Vec::new() };
-    match &edit.value {
-        Ok(value) => {
-            edit.preview = Preview::Asked(id);
-            vec![Effect::Send(Command::Preview { id, field: edit.field.clone(), value: value.clone() })]
-        }
-        Err(_) => {
-            edit.preview = Preview::None;
-            Vec::new()
-        }
-    }
+    let Ok(value) = edit.value.clone() else {
+        edit.preview = Preview::None;
+        return Vec::new();
+    };
+    edit.preview = Preview::Asked(id);
+    vec![Effect::Send(Command::Preview { id, field: edit.field.clone(), value })]
 }
 
 /// Sends the pending value, unless it is none, was refused already, or is the one in force.

@@ -195,13 +195,11 @@ fn leave_layer(state: &mut State) {
 }
 
 fn ask_to_quit(state: &mut State) -> Vec<Effect> {
-    match outcome(state) {
-        Some(outcome) => vec![Effect::Quit(outcome)],
-        None => {
-            state.layers.push(Layer::Quit);
-            Vec::new()
-        }
+    if let Some(outcome) = outcome(state) {
+        return vec![Effect::Quit(outcome)];
     }
+    state.layers.push(Layer::Quit);
+    Vec::new()
 }
 
 /// The first one asks, the second one stops cleanly, the third one aborts, and the fourth leaves an engine that does

@@ -73,17 +73,14 @@ pub fn small_model(folder: &Path) -> PathBuf {
 
 /// A recipe and its rows in `folder`; `more` is added to the recipe.
 pub fn small_recipe(folder: &Path, model: &Path, more: &str) {
-    let rows: String = (0..24)
+    let rows: Vec<String> = (0..24)
         .map(|row| format!("{{\"text\": \"the parcel is late {row}\", \"label\": \"{}\"}}\n", ["a", "b", "c"][row % 3]))
         .collect();
-    std::fs::write(folder.join("train.jsonl"), &rows).unwrap();
-    std::fs::write(
-        folder.join("validation.jsonl"),
-        &rows[..rows.len() / 2 + rows[rows.len() / 2..].find('\n').unwrap() + 1],
-    )
-    .unwrap();
+    std::fs::write(folder.join("train.jsonl"), rows.concat()).unwrap();
+    std::fs::write(folder.join("validation.jsonl"), rows[..12].concat()).unwrap();
+    let model = model.display();
     let recipe = format!(
-        "[model]\npath = {model:?}\n[data]\ntrain = \"train.jsonl\"\nvalidation = \"validation.jsonl\"\nmax_length = 32\n\
+        "[model]\npath = \"{model}\"\n[data]\ntrain = \"train.jsonl\"\nvalidation = \"validation.jsonl\"\nmax_length = 32\n\
          [method]\nsparsity = 0.9\n[optimizer]\nlearning_rate = 1e-3\n{more}"
     );
     std::fs::write(folder.join("recipe.toml"), recipe).unwrap();

@@ -9,6 +9,7 @@ use crate::interface::state::{Stage, State};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets;
+use crate::protocol::Ready;
 
 /// Names the run, the model and how the run is doing.
 pub fn draw(pen: &mut Pen, row: Rect, state: &State) {
@@ -62,17 +63,9 @@ fn status(state: &State) -> (String, Meaning) {
 pub fn progress(pen: &mut Pen, area: Rect, state: &State) {
     let Some(ready) = &state.ready else { return };
     let mut rows = Pen::rows(area).map(|row| Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row });
-    let (step, total) = (state.step(), ready.total_steps);
-    let share = step as f64 / total.max(1) as f64;
+    let share = state.step() as f64 / ready.total_steps.max(1) as f64;
     if let Some(row) = rows.next() {
-        let mut label = format!(" {:>3.0} %  step {step}/{total}", (share * 100.0).min(100.0).floor());
-        if let Some(latest) = state.pace.latest() {
-            let epochs = total as f64 / ready.steps_per_epoch.max(1) as f64;
-            label += &format!("  epoch {:.2}/{}", latest.epoch, text::number_short(epochs));
-        }
-        if let Some(left) = time_left(state, total).filter(|_| state.running()) {
-            label += &format!("  {} left", text::duration(left));
-        }
+        let label = label(state, ready, share);
         let width = row.width.saturating_sub(text::width(&label));
         let meaning = match state.stage {
             Stage::Faulted { .. } => Meaning::Error,
@@ -87,8 +80,18 @@ pub fn progress(pen: &mut Pen, area: Rect, state: &State) {
     }
 }
 
-fn time_left(state: &State, total: u64) -> Option<Duration> {
-    state.pace.time_for(total.saturating_sub(state.step()))
+/// What stands behind the gauge.
+fn label(state: &State, ready: &Ready, share: f64) -> String {
+    let (step, total) = (state.step(), ready.total_steps);
+    let mut facts = vec![format!(" {:>3.0} %", (share * 100.0).min(100.0).floor()), format!("step {step}/{total}")];
+    if let Some(latest) = state.pace.latest() {
+        let epochs = total as f64 / ready.steps_per_epoch.max(1) as f64;
+        facts.push(format!("epoch {:.2}/{}", latest.epoch, text::number_short(epochs)));
+    }
+    if let Some(left) = state.pace.time_for(total.saturating_sub(step)).filter(|_| state.running()) {
+        facts.push(format!("{} left", text::duration(left)));
+    }
+    facts.join("  ")
 }
 
 fn numbers(pen: &mut Pen, row: Rect, state: &State) {

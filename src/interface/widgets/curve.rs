@@ -9,14 +9,10 @@ use crate::series::{Column, Series};
 /// What lies wholly above the axis is a gap too, not a line along the edge.
 pub fn trace(grid: &mut Grid, series: &Series, columns: &[Option<Column>], window: &Window, axis: &Axis) {
     let rows = grid.size().1;
-    let mut gaps = series.gaps().filter_map(|step| window.dot(step)).peekable();
+    let gaps = series.gaps_in_columns(window.start, window.per_dot, window.dots);
     let mut before: Option<(usize, usize)> = None;
-    for (x, column) in columns.iter().enumerate() {
-        let mut gap = false;
-        while gaps.next_if(|dot| *dot <= x).is_some() {
-            gap = true;
-        }
-        if gap {
+    for (x, (column, gaps)) in columns.iter().zip(gaps).enumerate() {
+        if gaps > 0 {
             before = None;
         }
         let Some(column) = column else { continue };
@@ -29,6 +25,6 @@ pub fn trace(grid: &mut Grid, series: &Series, columns: &[Option<Column>], windo
             grid.line(before, (x, row(column.first)));
         }
         grid.vertical(x, row(column.max), row(column.min));
-        before = if column.broken { None } else { Some((x, row(column.last))) };
+        before = (gaps == 0).then(|| (x, row(column.last)));
     }
 }

@@ -64,7 +64,7 @@ pub fn draw(pen: &mut Pen, area: Rect, title_room: u16, state: &State) -> Facts 
 
 /// A column of a smoothed line without its height, which would thicken the line.
 fn flat(column: Column) -> Column {
-    Column { first: column.last, min: column.last, max: column.last, ..column }
+    Column { first: column.last, min: column.last, max: column.last, last: column.last }
 }
 
 fn axis(state: &State, window: &Window) -> Axis {
@@ -122,7 +122,8 @@ fn outside(pen: &mut Pen, plot: Rect, state: &State, raw: &[Option<Column>], axi
         count += 1;
         pen.put(plot.x + (dot / 2) as u16, plot.y, 1, "▲", Meaning::Warn);
     }
-    for dot in state.history.loss.raw().gaps().filter_map(|step| window.dot(step)) {
+    let gaps = state.history.loss.raw().gaps_in_columns(window.start, window.per_dot, window.dots);
+    for (dot, _) in gaps.into_iter().enumerate().filter(|(_, gaps)| *gaps > 0) {
         pen.put(plot.x + (dot / 2) as u16, plot.bottom() - 1, 1, "×", Meaning::Error);
     }
     count
