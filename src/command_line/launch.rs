@@ -17,7 +17,7 @@ pub struct Output {
     /// Every event as a line of JSON; implies --headless.
     #[arg(long)]
     json: bool,
-    /// Theme of the interface: dark, light, monochrome, or a file.
+    /// Theme of the interface: dark, light, monochrome, colour-blind, or one of your own
     #[arg(long, env = "SPARTUI_THEME", value_name = "NAME")]
     theme: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Color, Modifier, Style};
 use ratatui::widgets::{Block, BorderType, Clear, Widget};
 
 use super::text;
@@ -24,6 +24,14 @@ impl Pen<'_> {
         self.theme.style(meaning)
     }
 
+    /// The style of a meaning that leaves nothing of another one but the background.
+    #[must_use]
+    pub fn whole_style(&self, meaning: Meaning) -> Style {
+        let style = self.style(meaning);
+        let color = style.fg.or(self.theme.ground().fg).unwrap_or(Color::Reset);
+        style.fg(color).remove_modifier(Modifier::all() - style.add_modifier)
+    }
+
     /// Writes a text of at most `room` cells, cut with an ellipsis; the cell after it.
     pub fn write(&mut self, x: u16, y: u16, room: u16, text: &str, style: impl Into<Style>) -> u16 {
         let area = self.buffer.area;
@@ -35,9 +43,9 @@ impl Pen<'_> {
         self.buffer.set_stringn(x, y, text, usize::from(room), style).0
     }
 
-    /// As [`Pen::write`], in the style of a meaning.
+    /// As [`Pen::write`], in the style of a meaning, whatever stood there before.
     pub fn put(&mut self, x: u16, y: u16, room: u16, text: &str, meaning: Meaning) -> u16 {
-        self.write(x, y, room, text, self.style(meaning))
+        self.write(x, y, room, text, self.whole_style(meaning))
     }
 
     /// Writes pieces one after another into a row; the cell after the last one.
@@ -56,7 +64,7 @@ impl Pen<'_> {
 
     /// Fills a place with a symbol.
     pub fn fill(&mut self, area: Rect, symbol: char, meaning: Meaning) {
-        let style = self.style(meaning);
+        let style = self.whole_style(meaning);
         for position in area.intersection(self.buffer.area).positions() {
             self.buffer[position].set_char(symbol).set_style(style);
         }

@@ -39,15 +39,15 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
             state.paused = false;
             state.note(Weight::Info, format!("goes on after step {step}"));
         }
-        Event::Checkpointed { step, path, bytes } => {
+        Event::Checkpointed { path, bytes, .. } => {
             let size = text::bytes(bytes);
             let path = within_run(state, &path);
-            state.note(Weight::Done, format!("checkpoint of step {step}, {size}: {path}"));
+            state.note(Weight::Done, format!("wrote {path} ({size})"));
         }
         Event::Exported { step, path, bytes } => {
             let size = text::bytes(bytes);
             let path = within_run(state, &path);
-            state.say(Weight::Done, format!("adapter of step {step}, {size}: {path}"));
+            state.say(Weight::Done, format!("wrote {path} ({size}) after step {step}"));
         }
         Event::Note { level, message } => match level {
             Level::Info => state.note(Weight::Info, message),
@@ -154,7 +154,8 @@ fn intervened(state: &mut State, intervention: Intervention) {
         state.say(Weight::Done, format!("{change} · taken back"));
     } else {
         state.undo.push(intervention.clone());
-        state.say(Weight::Done, format!("{change} · u undoes"));
+        state.note(Weight::Done, &change);
+        state.flash(Weight::Done, format!("{change} · u undoes"));
     }
     state.history.interventions.push(intervention);
 }

@@ -241,9 +241,14 @@ impl State {
         self.log.push(entry);
     }
 
-    /// Tells the user something that is over as soon as it is read.
+    /// Tells the user why a key does nothing.
     pub(super) fn hint(&mut self, text: impl AsRef<str>) {
-        self.notice = Some((Entry::new(self.now, self.step(), Weight::Warning, text.as_ref()), self.now));
+        self.flash(Weight::Warning, text);
+    }
+
+    /// Tells the user something that is over as soon as it is read.
+    pub(super) fn flash(&mut self, weight: Weight, text: impl AsRef<str>) {
+        self.notice = Some((Entry::new(self.now, self.step(), weight, text.as_ref()), self.now));
     }
 
     /// Puts something into the log alone.

@@ -42,7 +42,7 @@ pub fn svg(buffer: &Buffer, ground: Ground) -> String {
         svg,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
          height=\"{height}\" font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace\" \
-         font-size=\"13\" xml:space=\"preserve\">\n<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{}\"/>",
+         font-size=\"13\">\n<rect width=\"100%\" height=\"100%\" rx=\"8\" fill=\"{}\"/>",
         hex(ground.background)
     );
     for row in 0..buffer.area.height {
@@ -78,8 +78,8 @@ fn backgrounds(svg: &mut String, cells: &[&Cell], row: u16, ground: Ground) {
 fn symbols(svg: &mut String, cells: &[&Cell], row: u16, ground: Ground) {
     for (start, run) in runs(cells, |cell| (colors(cell, ground).0, look(cell), glyph::is_drawn(cell.symbol()))) {
         let (color, look) = (hex(colors(run[0], ground).0), look(run[0]));
-        let (x, y) = place(start, row);
         if glyph::is_drawn(run[0].symbol()) {
+            let (x, y) = place(start, row);
             let shapes: String = run
                 .iter()
                 .enumerate()
@@ -88,9 +88,9 @@ fn symbols(svg: &mut String, cells: &[&Cell], row: u16, ground: Ground) {
             let _ = writeln!(svg, "<path d=\"{shapes}\" fill=\"{color}\"{look}/>");
             continue;
         }
-        let text: String = run.iter().map(|cell| cell.symbol()).collect();
-        if !text.trim().is_empty() {
-            let width = run.len() as f64 * CELL.0;
+        for (at, word) in words(run) {
+            let ((x, y), width) = (place(start + at, row), word.len() as f64 * CELL.0);
+            let text: String = word.iter().map(|cell| cell.symbol()).collect();
             let _ = writeln!(
                 svg,
                 "<text x=\"{x}\" y=\"{}\" textLength=\"{width}\" lengthAdjust=\"spacingAndGlyphs\" fill=\"{color}\"{look}>{}</text>",
@@ -99,6 +99,12 @@ fn symbols(svg: &mut String, cells: &[&Cell], row: u16, ground: Ground) {
             );
         }
     }
+}
+
+/// The words of a run with the columns where they begin: each is put where it belongs, however wide a font's spaces
+/// are.
+fn words<'a, 'c>(run: &'a [&'c Cell]) -> impl Iterator<Item = (usize, &'a [&'c Cell])> {
+    runs(run, |cell| cell.symbol() == " ").filter(|(_, word)| word[0].symbol() != " ")
 }
 
 /// Neighbours that are alike, each run with the column where it begins.

@@ -182,7 +182,7 @@ fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {
 fn next_theme(state: &mut State) {
     state.theme = (state.theme + 1) % state.themes.list.len();
     let name = state.theme().name.clone();
-    state.hint(format!("theme: {name}"));
+    state.flash(Weight::Info, format!("theme: {name}"));
 }
 
 fn leave_layer(state: &mut State) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use spartui::model::{Batch, Head};
+use spartui::recipe::Recipe;
 use tch::{Device, Kind, Tensor};
 
 pub fn golden(name: &str) -> PathBuf {
@@ -84,4 +85,18 @@ pub fn small_recipe(folder: &Path, model: &Path, more: &str) {
          [method]\nsparsity = 0.9\n[optimizer]\nlearning_rate = 1e-3\n{more}"
     );
     std::fs::write(folder.join("recipe.toml"), recipe).unwrap();
+}
+
+/// The demo's recipe with its model, and `field=value` overrides.
+pub fn demo(overrides: &[&str]) -> Recipe {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let model = root.join("models/all-MiniLM-L6-v2");
+    assert!(model.join("config.json").exists(), "the demo's model is missing: run `make setup`");
+    let mut recipe = Recipe::load(&root.join("examples/support/recipe.toml"), &[]).unwrap();
+    recipe.model.path = model;
+    for assignment in overrides {
+        let (name, value) = spartui::recipe::parse_assignment(assignment).unwrap();
+        recipe.set(&name, value).unwrap();
+    }
+    recipe
 }

@@ -1,9 +1,9 @@
 //! A grid of dots, two columns and four rows of them in a cell.
 
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 
 use crate::interface::pen::Pen;
+use crate::interface::theme::Meaning;
 
 /// A grid of dots. Row 0 is at the top.
 #[derive(Debug, Clone)]
@@ -54,7 +54,8 @@ impl Grid {
     }
 
     /// Draws the cells that have a dot; they replace what stands there.
-    pub fn paint(&self, pen: &mut Pen, area: Rect, style: Style) {
+    pub fn paint(&self, pen: &mut Pen, area: Rect, meaning: Meaning) {
+        let style = pen.whole_style(meaning);
         for (index, &bits) in self.bits.iter().enumerate().filter(|(_, bits)| **bits != 0) {
             let (x, y) = (index % self.cells.0, index / self.cells.0);
             let position = (area.x + x as u16, area.y + y as u16);

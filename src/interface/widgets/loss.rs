@@ -48,13 +48,13 @@ pub fn draw(pen: &mut Pen, area: Rect, title_room: u16, state: &State) -> Facts 
     let smoothed = state.view.smoothing() > 0.0;
     let mut envelope = Grid::new(plot);
     curve::trace(&mut envelope, curve.raw(), &raw, &window, &axis);
-    envelope.paint(pen, plot, pen.style(if smoothed { Meaning::Envelope } else { Meaning::Series1 }));
+    envelope.paint(pen, plot, if smoothed { Meaning::Envelope } else { Meaning::Series1 });
     interventions(pen, plot, state, &window);
     if smoothed {
         let mut line = Grid::new(plot);
         let middle: Vec<Option<Column>> = smooth.iter().map(|column| column.map(flat)).collect();
         curve::trace(&mut line, curve.smoothed(), &middle, &window, &axis);
-        line.paint(pen, plot, pen.style(Meaning::Series1));
+        line.paint(pen, plot, Meaning::Series1);
     }
     validation(pen, plot, state, &window, &axis);
     let outside = outside(pen, plot, state, &raw, &axis, &window);

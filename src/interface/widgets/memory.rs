@@ -120,7 +120,7 @@ fn over_time(pen: &mut Pen, area: Rect, state: &State) {
             grid.vertical(x, height, rows - 1);
         }
     }
-    grid.paint(pen, plot, pen.style(Meaning::Envelope));
+    grid.paint(pen, plot, Meaning::Envelope);
     let scale = Rect { x: plot.x, width: plot.width, ..scale };
     pen.put(scale.x, scale.y, scale.width, &format!("step {}", span.0), Meaning::Axis);
     pen.put_right(scale, &span.1.to_string(), Meaning::Axis);

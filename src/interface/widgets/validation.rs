@@ -85,7 +85,7 @@ fn accuracy_curve(pen: &mut Pen, area: Rect, state: &State) {
     let columns = series.columns(window.start, window.per_dot, window.dots);
     let mut grid = Grid::new(plot);
     curve::trace(&mut grid, series, &columns, &window, &axis);
-    grid.paint(pen, plot, pen.style(Meaning::Series2));
+    grid.paint(pen, plot, Meaning::Series2);
     let scale = Rect { x: plot.x, width: plot.width, ..scale };
     pen.put(scale.x, scale.y, scale.width, &format!("accuracy, step {}", span.0), Meaning::Axis);
     pen.put_right(scale, &span.1.to_string(), Meaning::Axis);
