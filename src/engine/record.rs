@@ -50,6 +50,11 @@ impl Record {
         std::mem::take(&mut self.notes)
     }
 
+    /// Brings what was recorded so far to the disk, for a reader of the files.
+    pub fn flush(&mut self) -> Result<()> {
+        self.metrics.flush()
+    }
+
     /// Name of the run.
     pub fn name(&self) -> String {
         self.folder.name()

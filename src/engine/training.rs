@@ -187,6 +187,7 @@ impl Training {
         match command {
             Command::Pause if !self.paused => {
                 self.paused = true;
+                self.record.flush()?;
                 outbox.send(Event::Paused { step });
             }
             Command::Resume if self.paused => {

@@ -6,8 +6,8 @@
 use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
 
-/// Density above which the dense product and a gather beat the sampled product on the CPU. Measured, see
-/// `benches/RESULTS.md`.
+/// Density above which the dense product and a gather are taken on the CPU in place of the sampled product. A first
+/// estimate; `benches/gradient.rs` measures where the two ways really cross.
 pub const DENSE_ABOVE: f64 = 0.04;
 
 /// Rows of the dense gradient that exist at a time, at the most: this many scalars.
@@ -40,8 +40,9 @@ pub fn sampled<'a>(
     }
 }
 
-/// The dense gradient in blocks of rows, and a gather from each.
-fn dense_then_gather(x: &Tensor, dy: &Tensor, indices: &[&Tensor]) -> Vec<Tensor> {
+/// The dense gradient in blocks of rows, and a gather from each. `x` is `[tokens, in]`, `dy` `[tokens, out]`.
+#[must_use]
+pub fn dense_then_gather(x: &Tensor, dy: &Tensor, indices: &[&Tensor]) -> Vec<Tensor> {
     let (x, dy) = (x.to_kind(Kind::Float), dy.to_kind(Kind::Float));
     let (width, height) = (x.size()[1], dy.size()[1]);
     let block = (BLOCK_SCALARS / width).clamp(1, height);
@@ -63,8 +64,10 @@ fn dense_then_gather(x: &Tensor, dy: &Tensor, indices: &[&Tensor]) -> Vec<Tensor
     parts.into_iter().map(|parts| Tensor::cat(&parts, 0)).collect()
 }
 
-/// Each scalar as the dot product of two rows of length `tokens`.
-fn sampled_product(x: &Tensor, dy: &Tensor, indices: &[&Tensor]) -> Vec<Tensor> {
+/// Each scalar as the dot product of two rows of length `tokens`. `x` is `[tokens, in]`, `dy` `[tokens, out]`, both on
+/// the CPU.
+#[must_use]
+pub fn sampled_product(x: &Tensor, dy: &Tensor, indices: &[&Tensor]) -> Vec<Tensor> {
     let columns = |tensor: &Tensor| Columns::of(tensor);
     let (x, dy) = (columns(x), columns(dy));
     indices
