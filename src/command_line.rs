@@ -1,8 +1,11 @@
 //! The command line: one file for each subcommand.
 
+mod columns;
 mod demo;
 mod doctor;
 mod evaluate;
+mod export;
+mod generate;
 mod inspect;
 mod launch;
 mod live;
@@ -41,9 +44,13 @@ enum Sub {
     Train(train::Arguments),
     /// Write a prediction for each row of a file, as JSON lines.
     Predict(predict::Arguments),
-    /// Loss, accuracy and Matthews correlation on the rows of a file.
+    /// Loss and accuracy on the rows of a file, with Matthews correlation or perplexity.
     Evaluate(evaluate::Arguments),
-    /// What a model, an adapter or a run holds.
+    /// Continue a text, or answer a user.
+    Generate(generate::Arguments),
+    /// Write what a run learned in another format, or merged into its model.
+    Export(export::Arguments),
+    /// What a model, an adapter, a run or a recipe's data holds.
     Inspect(inspect::Arguments),
     /// List the runs.
     Runs(runs::Arguments),
@@ -63,6 +70,8 @@ pub fn main() -> ExitCode {
         Sub::Train(train) => train::run(&train, arguments.runs_dir),
         Sub::Predict(predict) => predict::run(&predict),
         Sub::Evaluate(evaluate) => evaluate::run(&evaluate),
+        Sub::Generate(generate) => generate::run(&generate),
+        Sub::Export(export) => export::run(&export, &arguments.runs_dir),
         Sub::Inspect(inspect) => inspect::run(&inspect, &arguments.runs_dir),
         Sub::Runs(runs) => runs::run(&runs, &arguments.runs_dir),
         Sub::Doctor => doctor::run(&cuda),
@@ -88,6 +97,23 @@ fn print_line(line: &str) -> Result<()> {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
         Err(error) => Err(Error::failed(format!("standard output cannot be written: {error}"))),
+    }
+}
+
+/// A line of progress that overwrites itself, where standard error is a terminal.
+fn show_progress(what: &str, fraction: Option<f32>) {
+    use std::io::IsTerminal;
+    if std::io::stderr().is_terminal() {
+        let share = fraction.map_or_else(String::new, |fraction| format!(" {:.0} %", fraction * 100.0));
+        eprint!("\r\x1b[K{what}{share}");
+    }
+}
+
+/// Takes the line of progress away.
+fn end_progress() {
+    use std::io::IsTerminal;
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K");
     }
 }
 

@@ -3,11 +3,17 @@
 //! Plain vectors and numbers go out; nothing here knows of tensors.
 
 mod batching;
+mod caught;
+mod chat;
 mod columns;
+mod encode;
+mod example;
 mod json;
 mod labels;
 mod left_out;
+mod parquet;
 mod prepare;
+mod preview;
 mod quote;
 mod rows;
 mod table;
@@ -15,8 +21,11 @@ mod tokenizer;
 mod whole;
 
 pub use batching::{Batch, Order, collate, epoch_batches};
+pub use chat::ChatTemplate;
+pub use example::{Example, Target};
 pub use left_out::{BadRow, LeftOut};
-pub use prepare::{Dataset, Example, Prepared, prepare};
+pub use prepare::{Dataset, Prepared, prepare};
+pub use preview::{Piece, Preview, preview};
 pub use quote::{one_line, place, quoted};
-pub use tokenizer::Tokenizer;
-pub use whole::{LabelledRow, TextRow, read_for_evaluation, read_for_prediction, tokenize};
+pub use tokenizer::{OffsetTokens, Tokenizer};
+pub use whole::{read_for_evaluation, read_for_prediction};

@@ -7,13 +7,14 @@
 //! | what the user types | [`command_line`] |
 //! | the training thread | [`engine`] |
 //! | a training session; the run folder; the screen | [`train`], [`run`], [`interface`] |
-//! | adapting a model; reading data; the language between engine and interface | [`method`], [`data`], [`protocol`] |
+//! | adapting a model; reading data; the language between engine and interface | [`method`], [`data`], [`hub`], [`protocol`] |
 //! | what the project exists for, and plain facts | [`sparse`], [`model`], [`series`], [`recipe`], [`permutation`], [`error`] |
 
 pub mod command_line;
 pub mod data;
 pub mod engine;
 pub mod error;
+pub mod hub;
 pub mod interface;
 pub mod libtorch;
 pub mod method;

@@ -1,15 +1,17 @@
 //! Ways to adapt a model.
 
+mod full;
 mod head;
 mod sparta;
 
 use tch::Tensor;
 
+pub use full::Full;
 pub use head::HeadOnly;
 pub use sparta::Sparta;
 
 use crate::error::{Error, Result};
-use crate::model::{Encoder, Head, Tap};
+use crate::model::{Head, Model, Tap};
 use crate::protocol::Group;
 use crate::recipe::{self, MethodKind};
 use crate::sparse::{AdamW, Footprint, Resized, Saved};
@@ -30,6 +32,15 @@ pub trait Method: std::fmt::Debug {
 
     /// Adds to the gradient what one tap and the gradient of its output (`[.., out]`) contribute.
     fn collect(&mut self, tap: &Tap, output_gradient: &Tensor);
+
+    /// Whether every parameter of the model trains, so that each needs its gradient, and the model's own tensors require
+    /// one.
+    fn trains_everything(&self) -> bool {
+        false
+    }
+
+    /// Adds to the gradient of one of the model's parameters, by its place; asked for only where everything trains.
+    fn collect_parameter(&mut self, _parameter: usize, _gradient: &Tensor) {}
 
     /// Squared Euclidean norm of the gradient that was collected.
     fn squared_gradient_norm(&self) -> f64;
@@ -70,21 +81,30 @@ pub trait Method: std::fmt::Debug {
 
     /// The state of every site that was touched: its position among the model's sites, and its parts.
     fn save(&self) -> Vec<(usize, Vec<Saved>)>;
+
+    /// State that is not sparse, with its names in a checkpoint.
+    fn tensors(&self) -> Vec<(String, Tensor)> {
+        Vec::new()
+    }
 }
 
 /// The method that a recipe asks for, on this model, with nothing trained yet.
 ///
 /// # Errors
 /// Refuses targets that the model does not have and a sparsity outside its bounds.
-pub fn build(recipe: &recipe::Method, model: &Encoder, head: &Head, betas: [f64; 2]) -> Result<Box<dyn Method>> {
+pub fn build(recipe: &recipe::Method, model: &Model, head: &Head, betas: [f64; 2]) -> Result<Box<dyn Method>> {
     match recipe.kind {
+        MethodKind::Full => Ok(Box::new(Full::new(model))),
+        MethodKind::Head if head.tensors.is_empty() => Err(Error::refused(
+            "method.kind \"head\" has nothing to train in causal-lm: there is no classification head; take \"sparta\"",
+        )),
         MethodKind::Sparta => Ok(Box::new(Sparta::new(recipe, model, head, betas).map_err(Error::refused)?)),
         MethodKind::Head => Ok(Box::new(HeadOnly::new(model, head))),
     }
 }
 
 /// The groups of a model with nothing in them that trains.
-fn untouched_groups(model: &Encoder) -> Vec<Group> {
+fn untouched_groups(model: &Model) -> Vec<Group> {
     let group = |name: &&str| Group {
         name: (*name).to_owned(),
         parameters: model.sites.iter().filter(|site| site.group == *name).map(|site| site.weight.numel() as u64).sum(),

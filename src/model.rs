@@ -1,21 +1,35 @@
-//! Models in Hugging Face layout: configuration, weights, forward pass.
+//! Models in Hugging Face layout: configuration, weights, forward pass, generation.
 //!
 //! The forward pass calls libtorch through tch's infallible methods, so that it reads like its paper; what libtorch
 //! throws (out of memory, a lost device) becomes a panic there and an [`Error`] in [`guarded`].
 
+mod batch;
 mod config;
+mod decoder;
 mod device;
 mod encoder;
+mod generate;
+mod groups;
+mod head;
+mod layers;
+mod loader;
+mod random;
+mod rope;
 mod tape;
 mod weights;
+mod whole;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use config::{Activation, Config};
+pub use batch::Batch;
+pub use config::{Activation, Config, Family};
+pub use decoder::Cache;
 pub use device::{available_devices, parse_device, parse_dtype};
-pub use encoder::{Batch, Encoder, Head, Site};
+pub use generate::{Sampling, generate};
+pub use head::{Head, HeadKind};
 pub use tape::{Tap, Tape};
 pub use weights::{Weights, dtype_name};
+pub use whole::{Model, Open, Parameter, Pass, Site, Stage};
 
 use crate::error::{Error, Result};
 

@@ -87,6 +87,8 @@ pub enum Event {
     },
     /// Everything is loaded; steps follow.
     Ready(Box<Ready>),
+    /// The first training example as the model sees it.
+    Example(Example),
     /// One optimizer step was taken.
     Step(Step),
     /// An evaluation goes on.
@@ -225,6 +227,30 @@ pub struct ModelSummary {
     pub device: String,
 }
 
+/// An example, token by token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Example {
+    /// The tokens' own texts, control characters escaped, each with whether the model learns to predict it.
+    pub pieces: Vec<(String, bool)>,
+    /// Its label, where a label is learned.
+    pub label: Option<String>,
+}
+
+impl Example {
+    /// The text in runs of tokens that are learned and not learned.
+    #[must_use]
+    pub fn runs(&self) -> Vec<(String, bool)> {
+        let mut runs: Vec<(String, bool)> = Vec::new();
+        for (text, trained) in &self.pieces {
+            match runs.last_mut() {
+                Some((run, same)) if same == trained => run.push_str(text),
+                _ => runs.push((text.clone(), *trained)),
+            }
+        }
+        runs
+    }
+}
+
 /// One optimizer step; a line of `metrics.jsonl`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Step {
@@ -259,16 +285,34 @@ pub struct Evaluation {
     pub step: u64,
     /// Mean loss, in nats.
     pub eval_loss: f64,
-    /// Share of rows with the right label.
+    /// Share of rows with the right label; of a language model, share of target tokens that it finds the likeliest.
     pub accuracy: f64,
-    /// Matthews correlation coefficient over all labels.
-    pub mcc: f64,
+    /// Matthews correlation coefficient over all labels; none for a language model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mcc: Option<f64>,
     /// Rows.
     pub examples: usize,
     /// Wall time.
     pub seconds: f64,
     /// Branch that the evaluation belongs to.
     pub branch: u32,
+}
+
+impl Evaluation {
+    /// Whether it is better than another of the same run: a classifier's by accuracy, a language model's by loss.
+    #[must_use]
+    pub fn is_better_than(&self, other: &Self) -> bool {
+        match self.mcc {
+            Some(_) => self.accuracy > other.accuracy,
+            None => self.eval_loss < other.eval_loss,
+        }
+    }
+
+    /// Perplexity: e to the power of the loss.
+    #[must_use]
+    pub fn perplexity(&self) -> f64 {
+        self.eval_loss.exp()
+    }
 }
 
 /// Bytes by owner. On Linux all but deltas and moments, which are counted, are measured by what backs a page and by
@@ -403,7 +447,7 @@ pub struct Summary {
     pub seconds: f64,
     /// Loss of the last step.
     pub loss: Option<f64>,
-    /// The best evaluation by accuracy.
+    /// The best evaluation: a classifier's by accuracy, a language model's by loss.
     pub best: Option<Evaluation>,
     /// The last evaluation.
     pub last: Option<Evaluation>,

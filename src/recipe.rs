@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 mod fields;
+mod hub_name;
 
 pub use fields::{EVEN, FIELDS, Field, Kind};
+pub use hub_name::{HubName, is_hub_name};
 pub use toml::Value;
 
 use crate::error::{Error, Result};
@@ -34,6 +36,17 @@ pub struct Model {
     pub path: PathBuf,
     pub dtype: String,
     pub device: String,
+    pub init: Init,
+}
+
+/// Where the weights come from before training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Init {
+    /// From the model's files.
+    Pretrained,
+    /// Fresh: drawn as config.json says.
+    Random,
 }
 
 /// The table `[task]`.
@@ -41,9 +54,31 @@ pub struct Model {
 #[serde(default)]
 #[expect(missing_docs, reason = "each field is documented in the table of fields")]
 pub struct Task {
-    pub kind: String,
+    pub kind: TaskKind,
     pub labels: Vec<String>,
-    pub head_init: String,
+    pub head_init: HeadInit,
+    pub response_classes: Vec<String>,
+}
+
+/// What a model learns to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskKind {
+    /// One of several labels for a text or a pair of texts.
+    SequenceClassification,
+    /// The next token.
+    CausalLm,
+}
+
+/// How a classification head starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadInit {
+    /// From small random weights.
+    Random,
+    /// A decoder's from the rows of its language-model head that belong to `task.response_classes`; an encoder's from the
+    /// head that its files hold.
+    FromPretrained,
 }
 
 /// The table `[data]`.
@@ -53,14 +88,34 @@ pub struct Task {
 pub struct Data {
     pub train: PathBuf,
     pub validation: Validation,
+    pub format: DataFormat,
     pub text: String,
+    pub text_pair: String,
     pub label: String,
+    pub prompt: String,
+    pub completion: String,
+    pub messages: String,
     pub template: String,
+    pub append_end: bool,
     pub max_length: usize,
     pub too_long: TooLong,
     pub shuffle: bool,
     pub group_by_length: bool,
     pub bad_rows: BadRows,
+}
+
+/// What a language model learns from in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataFormat {
+    /// What the first row's columns allow: messages, else prompt and completion, else text.
+    Auto,
+    /// All of a text.
+    Text,
+    /// A completion behind a prompt.
+    Completion,
+    /// The assistant's turns of a conversation.
+    Messages,
 }
 
 /// Where the validation rows come from.
@@ -113,6 +168,8 @@ pub struct Method {
 pub enum MethodKind {
     /// A random set of single scalars, and the head.
     Sparta,
+    /// Every parameter.
+    Full,
     /// The head alone.
     Head,
 }
@@ -201,13 +258,18 @@ pub enum Recompute {
 
 impl Default for Model {
     fn default() -> Self {
-        Self { path: PathBuf::new(), dtype: "auto".into(), device: "auto".into() }
+        Self { path: PathBuf::new(), dtype: "auto".into(), device: "auto".into(), init: Init::Pretrained }
     }
 }
 
 impl Default for Task {
     fn default() -> Self {
-        Self { kind: "sequence-classification".into(), labels: Vec::new(), head_init: "random".into() }
+        Self {
+            kind: TaskKind::SequenceClassification,
+            labels: Vec::new(),
+            head_init: HeadInit::Random,
+            response_classes: Vec::new(),
+        }
     }
 }
 
@@ -216,9 +278,15 @@ impl Default for Data {
         Self {
             train: PathBuf::new(),
             validation: Validation::Share(0.1),
+            format: DataFormat::Auto,
             text: "text".into(),
+            text_pair: String::new(),
             label: "label".into(),
+            prompt: "prompt".into(),
+            completion: "completion".into(),
+            messages: "messages".into(),
             template: String::new(),
+            append_end: true,
             max_length: 256,
             too_long: TooLong::Drop,
             shuffle: true,
@@ -415,9 +483,11 @@ fn remove(table: &mut toml::Table, name: &str) {
 }
 
 fn from_folder(name: &str, value: Value, folder: &Path) -> Value {
-    let is_path = Field::find(name).is_ok_and(|field| matches!(field.kind, Kind::Path | Kind::PathOrShare));
+    let kind = Field::find(name).map(|field| field.kind);
+    let is_path = matches!(kind, Ok(Kind::Path | Kind::PathOrShare | Kind::PathOrName));
+    let is_name = |text: &str| kind == Ok(Kind::PathOrName) && is_hub_name(text) && !folder.join(text).exists();
     match value {
-        Value::String(text) if is_path && !text.is_empty() => {
+        Value::String(text) if is_path && !text.is_empty() && !is_name(&text) => {
             let path = folder.join(text);
             let path = std::path::absolute(&path).unwrap_or(path);
             Value::String(path.to_string_lossy().into_owned())

@@ -7,21 +7,25 @@ mod checkpoint;
 mod files;
 mod folder;
 mod journal;
+mod keyed;
 mod lines;
 mod list;
 mod manifest;
+mod merged;
 mod metrics;
 mod status;
 mod tensors;
 
-pub use adapter::{Adapter, HeadDelta, ParameterDelta};
+pub use adapter::{Adapter, HeadDelta, HeadPart, ParameterDelta, head_parts};
 pub use adapter_reading::{Contents, adapter_contents};
 pub use checkpoint::{
     Checkpoint, Found, Newest, Written, checkpoints, read_checkpoint, read_newest_valid, write_checkpoint,
 };
 pub use folder::RunFolder;
 pub use journal::Journal;
+pub use keyed::Keyed;
 pub use list::{ListedRun, list_runs};
+pub use merged::{trained_config, write_merged, write_model};
 pub use metrics::{Metrics, Readings};
 pub use status::{State, Status, now};
 pub use tensors::{Dtype, NamedTensor};

@@ -75,7 +75,7 @@ fn event() -> impl Strategy<Value = Event> {
         })),
         Just(Event::Step(Step { step: u64::MAX, ..step(1) })),
         (0u64..400, number(), number()).prop_map(|(at, eval_loss, accuracy)| {
-            Event::Evaluated(Evaluation { eval_loss, accuracy, mcc: eval_loss, ..evaluation(at) })
+            Event::Evaluated(Evaluation { eval_loss, accuracy, mcc: Some(eval_loss), ..evaluation(at) })
         }),
         (0usize..9, 0usize..9).prop_map(|(done, of)| Event::Evaluating { done, of }),
         (0u64..400, 0..=u64::MAX / 16).prop_map(|(at, limit)| Event::Memory(Memory {

@@ -5,7 +5,8 @@ mod common;
 use std::path::Path;
 
 use common::{batch, floats, golden, head, integers, json, worst};
-use spartui::model::{Batch, Encoder};
+use spartui::model::{Batch, Model};
+use spartui::recipe::TaskKind;
 use tch::{Device, Kind};
 
 #[test]
@@ -14,7 +15,7 @@ fn logits_of_small_random_models_are_transformers() {
         let facts = json(&golden(name).join("golden.json"));
         let head = head(&facts["head"], Kind::Float);
         for (dtype, bound) in [("float32", 1e-4), ("bfloat16", 0.0)] {
-            let model = Encoder::load(&golden(name), dtype, "cpu").unwrap();
+            let model = Model::load(&golden(name), dtype, "cpu", TaskKind::SequenceClassification).unwrap();
             for case in facts["batches"].as_array().unwrap() {
                 let logits = model.logits(&batch(case), &head);
                 let exact = floats(&case["logits_float64"]);
@@ -32,7 +33,7 @@ fn logits_of_small_random_models_are_transformers() {
 fn a_padded_batch_gives_what_its_rows_give_alone() {
     let facts = json(&golden("bert-a").join("golden.json"));
     let head = head(&facts["head"], Kind::Float);
-    let model = Encoder::load(&golden("bert-a"), "float32", "cpu").unwrap();
+    let model = Model::load(&golden("bert-a"), "float32", "cpu", TaskKind::SequenceClassification).unwrap();
     let case = &facts["batches"][0];
     let together = model.logits(&batch(case), &head);
     for (row, (ids, length)) in case["input_ids"].as_array().unwrap().iter().zip(integers(&case["lengths"])).enumerate()
@@ -49,7 +50,7 @@ fn minilm_reads_and_judges_texts_as_transformers_does() {
     assert!(folder.join("config.json").exists(), "the demo's model is missing: run `make setup`");
     let facts = json(&golden("minilm.json"));
     let head = head(&facts["head"], Kind::Float);
-    let model = Encoder::load(&folder, "float32", "cpu").unwrap();
+    let model = Model::load(&folder, "float32", "cpu", TaskKind::SequenceClassification).unwrap();
     let tokenizer = spartui::data::Tokenizer::load(&folder, 30522).unwrap();
     for case in facts["texts"].as_array().unwrap() {
         let ids = integers(&case["input_ids"]);

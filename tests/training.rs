@@ -2,108 +2,30 @@
 
 mod common;
 
+use common::methods::Given;
 use common::{batch, golden, head, integers, json, rows, worst};
 use serde_json::Value;
-use spartui::method::{Method, Plan};
-use spartui::model::{Encoder, Head, Tap};
-use spartui::protocol::Group;
-use spartui::recipe::{self, Recompute, Schedule, ScheduleKind};
-use spartui::sparse::{AdamW, Cast, Cohort, Footprint, Resized, Saved, gradient};
-use spartui::train::{TrainedHead, forward_backward, rate_at};
-use tch::{Device, Kind, Tensor};
+use spartui::method::Method;
+use spartui::model::{Batch, Model};
+use spartui::recipe::{Recompute, Schedule, ScheduleKind, TaskKind};
+use spartui::sparse::AdamW;
+use spartui::train::{Targets, Trained, TrainedHead, forward_backward, rate_at};
+use tch::{Kind, Tensor};
 
-/// Trains scalars that are given, as far as a training step goes.
-#[derive(Debug)]
-struct Given {
-    adapted: Vec<bool>,
-    sites: Vec<Option<(Cohort, Tensor, Option<Tensor>)>>,
+fn classifier(name: &str) -> spartui::error::Result<Model> {
+    Model::load(&golden(name), "float32", "cpu", TaskKind::SequenceClassification)
 }
 
-impl Given {
-    fn new(model: &Encoder, indices: impl Fn(&str) -> Option<Tensor>) -> Self {
-        let sites: Vec<_> = model
-            .sites
-            .iter()
-            .map(|site| {
-                indices(&site.name).map(|indices| {
-                    let flat = site.weight.view(-1);
-                    let delta = Tensor::zeros([indices.numel().cast_signed() as i64], (Kind::Float, Device::Cpu));
-                    let original = flat.index_select(0, &indices);
-                    (Cohort::newborn(0, indices, original, delta), flat, None)
-                })
-            })
-            .collect();
-        Self { adapted: sites.iter().map(Option::is_some).collect(), sites }
-    }
-
-    fn everything(model: &Encoder) -> Self {
-        Self::new(model, |name| {
-            let site = model.sites.iter().find(|site| site.name == name)?;
-            Some(Tensor::arange(site.weight.numel().cast_signed() as i64, (Kind::Int64, Device::Cpu)))
-        })
-    }
-
-    fn gradient(&self, site: usize) -> &Tensor {
-        self.sites[site].as_ref().unwrap().2.as_ref().unwrap()
-    }
-}
-
-impl Method for Given {
-    fn adapted(&self) -> &[bool] {
-        &self.adapted
-    }
-
-    fn collect(&mut self, tap: &Tap, output_gradient: &Tensor) {
-        let (cohort, _, sum) = self.sites[tap.site].as_mut().unwrap();
-        let gradient = gradient::sampled(&tap.input, output_gradient, std::iter::once(&cohort.indices)).remove(0);
-        *sum = Some(sum.take().map_or_else(|| gradient.copy(), |sum| sum + &gradient));
-    }
-
-    fn squared_gradient_norm(&self) -> f64 {
-        let gradients = self.sites.iter().flatten().filter_map(|(_, _, gradient)| gradient.as_ref());
-        gradients.map(|gradient| gradient.square().sum(Kind::Double).double_value(&[])).sum()
-    }
-
-    fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
-        for (cohort, flat, gradient) in self.sites.iter_mut().flatten() {
-            cohort.update(adamw, &(gradient.take().unwrap() * scale), rate, step);
-            let _ = flat.index_copy_(0, &cohort.indices, &cohort.values(Cast::Nearest));
-        }
-    }
-
-    fn plan(&self, _: &recipe::Method) -> Result<Plan, String> {
-        unimplemented!()
-    }
-
-    fn apply(&mut self, _: &recipe::Method, _: u64, _: [f64; 2]) -> Result<Resized, String> {
-        unimplemented!()
-    }
-
-    fn configure(&mut self, _: &recipe::Method) {}
-
-    fn sparsity_bounds(&self) -> (f64, f64) {
-        (0.0, 1.0)
-    }
-
-    fn trainable(&self) -> u64 {
-        0
-    }
-
-    fn retired(&self) -> u64 {
-        0
-    }
-
-    fn footprint(&self) -> Footprint {
-        Footprint::default()
-    }
-
-    fn groups(&self) -> Vec<Group> {
-        Vec::new()
-    }
-
-    fn save(&self) -> Vec<(usize, Vec<Saved>)> {
-        Vec::new()
-    }
+fn pass(
+    model: &Model,
+    head: &mut TrainedHead,
+    method: &mut Given,
+    batch: &Batch,
+    labels: Tensor,
+    weight: f64,
+    recompute: Recompute,
+) -> f64 {
+    forward_backward(model, &mut Trained { head, method }, batch, &Targets::Labels(labels), weight, recompute)
 }
 
 fn tensors(path: &std::path::Path) -> impl Fn(&str) -> Option<Tensor> + use<> {
@@ -117,12 +39,12 @@ fn gradients_on_every_site_are_those_of_a_dense_backward_pass_in_float64() {
     let dense = tensors(&golden("bert-a").join("gradients.safetensors"));
     let case = &facts["gradients"];
     for recompute in [Recompute::None, Recompute::Blocks] {
-        let model = Encoder::load(&golden("bert-a"), "float32", "cpu").unwrap();
+        let model = classifier("bert-a").unwrap();
         let mut head = TrainedHead::new(head(&facts["head"], Kind::Float));
         let mut method = Given::everything(&model);
         let targets = Tensor::from_slice(&integers(&case["targets"]));
         let weight = 1.0 / f64::from(i32::try_from(targets.numel()).unwrap());
-        let loss = forward_backward(&model, &mut head, &mut method, &batch(case), &targets, weight, recompute);
+        let loss = pass(&model, &mut head, &mut method, &batch(case), targets, weight, recompute);
         assert!((loss - case["loss"].as_f64().unwrap()).abs() < 1e-5);
         for (at, site) in model.sites.iter().enumerate() {
             let expected = dense(site.name.trim_start_matches("bert.")).unwrap().view(-1);
@@ -142,7 +64,7 @@ fn gradients_are_finite_differences_of_the_loss_in_float64() {
         .map(|(name, tensor)| (name, tensor.to_kind(Kind::Double)))
         .collect();
     Tensor::write_safetensors(&doubled, folder.path().join("model.safetensors")).unwrap();
-    let model = Encoder::load(folder.path(), "auto", "cpu").unwrap();
+    let model = Model::load(folder.path(), "auto", "cpu", TaskKind::SequenceClassification).unwrap();
     assert_eq!(model.kind, Kind::Double);
 
     let facts = json(&golden("bert-a").join("golden.json"));
@@ -155,9 +77,9 @@ fn gradients_are_finite_differences_of_the_loss_in_float64() {
         logits.cross_entropy_loss::<Tensor>(&targets, None, tch::Reduction::Mean, -100, 0.0).double_value(&[])
     };
     let mut method = Given::everything(&model);
-    let mut trained = TrainedHead::new(Head { weight: head.weight.copy(), bias: head.bias.copy() });
+    let mut trained = TrainedHead::new(head.copy());
     let weight = 1.0 / f64::from(i32::try_from(targets.numel()).unwrap());
-    forward_backward(&model, &mut trained, &mut method, &batch, &targets, weight, Recompute::None);
+    pass(&model, &mut trained, &mut method, &batch, targets.copy(), weight, Recompute::None);
     for (at, site) in model.sites.iter().enumerate() {
         let mut flat = site.weight.view(-1);
         let largest = method.gradient(at).abs().max().double_value(&[]);
@@ -190,7 +112,7 @@ fn twenty_steps_are_those_of_a_plain_pytorch_loop() {
             warmup_steps: count("warmup_steps"),
             min_learning_rate: number("min_learning_rate"),
         };
-        let model = Encoder::load(&golden("bert-b"), "float32", "cpu").unwrap();
+        let model = classifier("bert-b").unwrap();
         let mut head = TrainedHead::new(head(&facts["head"], Kind::Float));
         let mut method = Given::new(&model, |name| {
             tensors(&format!("indices.{}", name.trim_start_matches("bert.").trim_end_matches(".weight")))
@@ -206,15 +128,7 @@ fn twenty_steps_are_those_of_a_plain_pytorch_loop() {
             let weight = 1.0 / f64::from(i32::try_from(all).unwrap());
             let losses = parts.into_iter().map(|(from, to)| {
                 let targets = Tensor::from_slice(&targets[from..to]);
-                forward_backward(
-                    &model,
-                    &mut head,
-                    &mut method,
-                    &rows(case, from, to),
-                    &targets,
-                    weight,
-                    Recompute::None,
-                )
+                pass(&model, &mut head, &mut method, &rows(case, from, to), targets, weight, Recompute::None)
             });
             let loss: f64 = losses.sum();
             let near = |name: &str, value: f64, bound: f64| {
@@ -242,7 +156,7 @@ fn twenty_steps_are_those_of_a_plain_pytorch_loop() {
             let error = worst(&cohort.delta, &expected);
             assert!(error < 1e-5, "{run} {short}: {error}");
         }
-        let learned = (&head.head.weight - &head.start.weight).view(-1);
+        let learned = (&head.head.tensors[0] - &head.start.tensors[0]).view(-1);
         assert!(worst(&learned, &tensors(&format!("{run}.deltas.head.weight")).unwrap()) < 1e-5);
     }
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::launch;
+use super::loading::Kind;
 use crate::engine::Launch;
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
@@ -15,37 +16,67 @@ pub struct Arguments {
     /// Name of the run.
     #[arg(long = "run", value_name = "NAME")]
     name: Option<String>,
-    /// The model, all-MiniLM-L6-v2; where it is not given, the one that `make setup` downloaded.
+    /// What is trained: a classifier of customers' requests, or a small language model that learns another manner.
+    #[arg(long, value_name = "KIND", default_value = "sequence-classification")]
+    task: Kind,
+    /// The model; where it is not given, all-MiniLM-L6-v2 as `make setup` downloaded it, or examples/tiny-llama.
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
     #[command(flatten)]
     output: launch::Output,
 }
 
-/// The example, carried in the program so that it runs from any folder.
-const FILES: [(&str, &str); 4] = [
-    ("demo.toml", include_str!("../../examples/support/recipe.toml")),
-    ("train.jsonl", include_str!("../../examples/support/train.jsonl")),
-    ("validation.jsonl", include_str!("../../examples/support/validation.jsonl")),
-    ("test.jsonl", include_str!("../../examples/support/test.jsonl")),
-];
+/// An example, carried in the program so that it runs from any folder.
+struct Example {
+    name: &'static str,
+    /// Recipe and rows.
+    files: &'static [(&'static str, &'static str)],
+    /// The model in a checkout.
+    model: &'static str,
+}
 
-const MODEL: &str = "models/all-MiniLM-L6-v2";
+const SUPPORT: Example = Example {
+    name: "support",
+    files: &[
+        (RECIPE, include_str!("../../examples/support/recipe.toml")),
+        ("train.jsonl", include_str!("../../examples/support/train.jsonl")),
+        ("validation.jsonl", include_str!("../../examples/support/validation.jsonl")),
+        ("test.jsonl", include_str!("../../examples/support/test.jsonl")),
+    ],
+    model: "models/all-MiniLM-L6-v2",
+};
+
+const PIRATE: Example = Example {
+    name: "pirate",
+    files: &[
+        (RECIPE, include_str!("../../examples/pirate/recipe.toml")),
+        ("train.jsonl", include_str!("../../examples/pirate/train.jsonl")),
+        ("validation.jsonl", include_str!("../../examples/pirate/validation.jsonl")),
+    ],
+    model: "examples/tiny-llama/model",
+};
+
+const RECIPE: &str = "demo.toml";
 
 pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
-    let model = find_model(arguments.model.as_deref())?;
-    let folder = runs.join(".demo-data");
-    write_example(&folder)?;
-    let mut recipe = Recipe::load(&folder.join("demo.toml"), &arguments.set)?;
+    let example = match arguments.task {
+        Kind::SequenceClassification => &SUPPORT,
+        Kind::CausalLm => &PIRATE,
+    };
+    let model = find_model(example, arguments.model.as_deref())?;
+    let folder = runs.join(".demo-data").join(example.name);
+    write_example(&folder, example.files)?;
+    let mut recipe = Recipe::load(&folder.join(RECIPE), &arguments.set)?;
     if !arguments.set.iter().any(|field| field.starts_with("model.path")) {
         recipe.model.path = std::path::absolute(&model).unwrap_or(model);
     }
     launch::run(Launch { recipe, runs, name: arguments.name.clone() }, &arguments.output)
 }
 
-fn find_model(given: Option<&Path>) -> Result<PathBuf> {
-    let beside_sources = Path::new(env!("CARGO_MANIFEST_DIR")).join(MODEL);
-    let places = given.map_or_else(|| vec![PathBuf::from(MODEL), beside_sources], |given| vec![given.to_owned()]);
+fn find_model(example: &Example, given: Option<&Path>) -> Result<PathBuf> {
+    let beside_sources = Path::new(env!("CARGO_MANIFEST_DIR")).join(example.model);
+    let places =
+        given.map_or_else(|| vec![PathBuf::from(example.model), beside_sources], |given| vec![given.to_owned()]);
     places.iter().find(|place| place.join("config.json").exists()).cloned().ok_or_else(|| {
         Error::refused(format!(
             "the demo's model is not at {}; run `make setup` in the checkout, or give --model DIR",
@@ -54,12 +85,12 @@ fn find_model(given: Option<&Path>) -> Result<PathBuf> {
     })
 }
 
-fn write_example(folder: &Path) -> Result<()> {
+fn write_example(folder: &Path, files: &[(&str, &str)]) -> Result<()> {
     let refuse = |error: std::io::Error| {
         Error::refused(format!("{}: {error}; give a folder that can be written with --runs-dir", folder.display()))
     };
     std::fs::create_dir_all(folder).map_err(refuse)?;
-    for (name, contents) in FILES {
+    for (name, contents) in files {
         let path = folder.join(name);
         if std::fs::read(&path).is_ok_and(|present| present == contents.as_bytes()) {
             continue;

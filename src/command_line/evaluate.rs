@@ -2,51 +2,63 @@
 
 use std::path::PathBuf;
 
+use super::columns::{Answers, Columns};
 use super::loading::Source;
-use super::predict::Columns;
+use super::predict::{BATCH, broken_off, end_progress, progress};
 use super::print_line;
-use crate::data;
+use crate::data::{self, Target};
 use crate::error::Result;
-use crate::train::Scores;
+use crate::recipe::TaskKind;
+use crate::train::{Scores, language_scores};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
     source: Source,
-    /// Rows with labels: jsonl, json, csv or tsv.
+    /// Rows with labels, or with what a language model is to say: jsonl, json, csv, tsv or parquet.
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
-    /// Column of the label.
-    #[arg(long, default_value = "label", value_name = "NAME")]
-    label: String,
     /// One JSON object instead of lines.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     columns: Columns,
+    #[command(flatten)]
+    answers: Answers,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let classifier = arguments.source.load()?;
-    let columns = &arguments.columns;
-    let rows = data::read_for_evaluation(
-        &arguments.data,
-        &columns.text,
-        &arguments.label,
-        &columns.template,
-        &classifier.labels,
-    )?;
-    let texts = rows.iter().map(|row| (row.line, row.text.as_str()));
-    let examples = classifier.examples(&arguments.data, texts, columns)?;
-    let labels: Vec<usize> = rows.iter().map(|row| row.label).collect();
-    let Scores { loss, accuracy, mcc } = Scores::of(&classifier.logits(&examples)?, &labels);
+    let loaded = arguments.source.load()?;
+    let data = arguments.answers.add_to(arguments.columns.data(&loaded.model)?);
+    let task = loaded.model.task;
+    let examples = data::read_for_evaluation(&arguments.data, &data, task, &loaded.labels, &loaded.tokenizer)?;
+    let scores = match task {
+        TaskKind::CausalLm => language_scores(&loaded.model, &examples, BATCH, progress(examples.len())),
+        TaskKind::SequenceClassification => {
+            let label = |example: &data::Example| match example.target {
+                Target::Label(label) => Some(label),
+                Target::Tokens(_) => None,
+            };
+            let labels: Vec<usize> = examples.iter().filter_map(label).collect();
+            Some(Scores::of(&loaded.logits(&examples)?, &labels))
+        }
+    };
+    end_progress();
+    let Scores { loss, accuracy, mcc } = scores.ok_or_else(broken_off)?;
     if arguments.json {
-        let scores =
-            serde_json::json!({ "eval_loss": loss, "accuracy": accuracy, "mcc": mcc, "examples": labels.len() });
-        return print_line(&scores.to_string());
+        let mut json = serde_json::json!({ "eval_loss": loss, "accuracy": accuracy });
+        match mcc {
+            Some(mcc) => json["mcc"] = mcc.into(),
+            None => json["perplexity"] = loss.exp().into(),
+        }
+        json["examples"] = examples.len().into();
+        return print_line(&json.to_string());
     }
-    print_line(&format!("examples {}", labels.len()))?;
-    print_line(&format!("loss     {loss:.4}"))?;
-    print_line(&format!("accuracy {:.2} %", accuracy * 100.0))?;
-    print_line(&format!("mcc      {mcc:.4}"))
+    print_line(&format!("examples   {}", examples.len()))?;
+    print_line(&format!("loss       {loss:.4}"))?;
+    print_line(&format!("accuracy   {:.2} %{}", accuracy * 100.0, if mcc.is_some() { "" } else { " of tokens" }))?;
+    match mcc {
+        Some(mcc) => print_line(&format!("mcc        {mcc:.4}")),
+        None => print_line(&format!("perplexity {:.4}", loss.exp())),
+    }
 }

@@ -2,20 +2,36 @@
 
 use std::path::{Path, PathBuf};
 
-use super::print_line;
+use super::printer::{scored, shown};
+use super::{end_progress, print_line, show_progress};
+use crate::data::{self, Example, Prepared, Target, Tokenizer, one_line};
 use crate::error::{Error, Result};
-use crate::model::{Encoder, dtype_name};
-use crate::protocol::{Evaluation, Step};
+use crate::hub;
+use crate::model::{Config, Model, dtype_name};
+use crate::protocol::{self, Evaluation, Step};
+use crate::recipe::{Recipe, TaskKind};
 use crate::run::{Journal, Metrics, RunFolder, adapter_contents, checkpoints};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Folder of a model, an adapter or a run.
+    /// Folder of a model, an adapter or a run; with --data a recipe.
     path: PathBuf,
+    /// Read the data of a recipe and show some examples, token by token, with what is learned between guillemets.
+    #[arg(long)]
+    data: bool,
+    /// With --data: how many examples.
+    #[arg(long, default_value_t = 1, value_name = "N", requires = "data")]
+    examples: usize,
+    /// With --data: give a field of the recipe another value; may be repeated.
+    #[arg(long = "set", value_name = "FIELD=VALUE", requires = "data")]
+    set: Vec<String>,
 }
 
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let path = &arguments.path;
+    if arguments.data {
+        return inspect_data(&Recipe::load(path, &arguments.set)?, arguments.examples);
+    }
     if path.join("recipe.toml").is_file() || runs.join(path).join("recipe.toml").is_file() {
         return inspect_run(&RunFolder::find(runs, path)?);
     }
@@ -31,11 +47,61 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     )))
 }
 
+/// What a run with this recipe would learn from, without its model's weights.
+fn inspect_data(recipe: &Recipe, examples: usize) -> Result<()> {
+    let folder = hub::resolve(&recipe.model.path, &mut |what, fraction| show_progress(what, fraction))?;
+    let config = Config::load(&folder)?;
+    let tokenizer = Tokenizer::load(&folder, usize::try_from(config.vocab_size).unwrap_or(0))?;
+    let prepared = data::prepare(recipe, &tokenizer, &mut |what, fraction| show_progress(what, fraction))?;
+    end_progress();
+    for (name, part) in [("training", &prepared.train), ("validation", &prepared.validation)] {
+        print_line(&described(name, &part.examples))?;
+        part.left_out.sentence().map_or(Ok(()), |sentence| print_line(&format!("            {sentence}")))?;
+    }
+    if !prepared.labels.is_empty() {
+        print_line("")?;
+        counted(&prepared).into_iter().try_for_each(|line| print_line(&line))?;
+    }
+    for example in prepared.train.examples.iter().take(examples) {
+        let preview = data::preview(&tokenizer, example, &prepared.labels);
+        let pieces = preview.pieces.into_iter().map(|piece| (piece.text, piece.trained)).collect();
+        print_line("")?;
+        print_line(&shown(&protocol::Example { pieces, label: preview.label }))?;
+    }
+    Ok(())
+}
+
+/// How many rows and tokens, and how long they are.
+fn described(name: &str, examples: &[Example]) -> String {
+    let mut lengths: Vec<usize> = examples.iter().map(|example| example.tokens.len()).collect();
+    lengths.sort_unstable();
+    let tokens: usize = lengths.iter().sum();
+    let learned: usize = examples.iter().map(Example::target_tokens).sum();
+    let (half, longest) = (lengths.get(lengths.len() / 2).unwrap_or(&0), lengths.last().unwrap_or(&0));
+    let learned = if learned > 0 { format!(", {learned} of them learned") } else { String::new() };
+    format!("{name:<11} {} rows, {tokens} tokens{learned}; median {half}, longest {longest}", lengths.len())
+}
+
+/// A line for each label, with its rows.
+fn counted(prepared: &Prepared) -> Vec<String> {
+    let of = |examples: &[Example], place: usize| {
+        examples.iter().filter(|example| example.target == Target::Label(place)).count()
+    };
+    let labels = prepared.labels.iter().enumerate();
+    let lines = labels.map(|(place, label)| {
+        let (train, validation) = (of(&prepared.train.examples, place), of(&prepared.validation.examples, place));
+        format!("{train:>8} {validation:>8}  {}", one_line(label))
+    });
+    std::iter::once(format!("{:>8} {:>8}  label", "training", "valid.")).chain(lines).collect()
+}
+
 fn inspect_model(path: &Path) -> Result<()> {
-    let mut model = Encoder::load(path, "auto", "cpu")?;
+    let config = Config::load(path)?;
+    let task = if config.family.is_decoder() { TaskKind::CausalLm } else { TaskKind::SequenceClassification };
+    let mut model = Model::load(path, "auto", "cpu", task)?;
     let head = model.take_head().map_or_else(|| "none".into(), |head| format!("{} parameters", head.parameters()));
     print_line(&format!("model       {}", path.display()))?;
-    print_line(&format!("family      {}", model.config.family))?;
+    print_line(&format!("family      {}", model.config.family.name()))?;
     print_line(&format!("parameters  {} in {}", model.base_parameters(), dtype_name(model.kind)))?;
     print_line(&format!("head        {head}"))?;
     print_line(&format!("layers      {} of width {}", model.layers(), model.config.hidden_size))?;
@@ -74,16 +140,8 @@ fn inspect_run(run: &RunFolder) -> Result<()> {
             |step| format!("{}, loss {:.4}, {} trainable", step.step, step.loss, step.trainable),
         )
     };
-    let scores = |scores: &Evaluation| {
-        format!(
-            "{:.2} % at step {}, loss {:.4}, mcc {:.4}",
-            scores.accuracy * 100.0,
-            scores.step,
-            scores.eval_loss,
-            scores.mcc
-        )
-    };
-    let best = readings.evaluations.iter().max_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
+    let scores = |scores: &Evaluation| format!("step {}, {}", scores.step, scored(scores));
+    let best = readings.evaluations.iter().reduce(|best, next| if next.is_better_than(best) { next } else { best });
     print_line(&format!("run         {} ({})", run.name(), status.state))?;
     print_line(&format!("model       {}", recipe.model.path.display()))?;
     print_line(&format!("data        {}", recipe.data.train.display()))?;

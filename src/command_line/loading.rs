@@ -1,19 +1,21 @@
-//! A model with an adapter in it, ready to answer.
+//! Loading a model, with or without an adapter, to use it.
 
 use std::path::{Path, PathBuf};
 
-use tch::{Kind, Tensor};
+use clap::ValueEnum;
+use tch::Tensor;
 
 use crate::data::Tokenizer;
 use crate::error::{Error, Result};
-use crate::model::{Encoder, Head};
-use crate::run::Adapter;
+use crate::hub;
+use crate::model::{Config, Family, Head, Model, Open};
+use crate::recipe::TaskKind;
+use crate::run::{Adapter, adapter_contents};
 use crate::sparse::merge;
 
-/// Which model answers, and where.
 #[derive(Debug, clap::Args)]
 pub struct Source {
-    /// Folder of the model in Hugging Face layout.
+    /// Folder of the model in Hugging Face layout, or its name on the hub such as owner/name.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
     /// Folder of an adapter for it.
@@ -22,66 +24,137 @@ pub struct Source {
     /// auto, cpu, cuda, cuda:N or mps.
     #[arg(long, default_value = "auto")]
     device: String,
-    /// auto (as stored), float32 or bfloat16.
+    /// auto (as stored), float32, bfloat16 or float16.
     #[arg(long, default_value = "auto")]
     dtype: String,
+    /// What the model is used for; where it is not given, what adapter and model were made for.
+    #[arg(long, value_name = "KIND")]
+    task: Option<Kind>,
 }
 
-/// A model that can classify.
-pub struct Classifier {
-    pub model: Encoder,
+/// What a model is used for.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Kind {
+    SequenceClassification,
+    CausalLm,
+}
+
+impl From<Kind> for TaskKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::SequenceClassification => Self::SequenceClassification,
+            Kind::CausalLm => Self::CausalLm,
+        }
+    }
+}
+
+/// A model that is ready for use.
+pub struct Loaded {
+    pub model: Model,
+    /// None for a language model.
     pub head: Head,
+    /// In the order of the logits; empty for a language model.
     pub labels: Vec<String>,
     pub tokenizer: Tokenizer,
+    pub folder: PathBuf,
 }
 
 impl Source {
     /// Loads model and adapter.
     ///
     /// # Errors
-    /// Refuses what will not do, a model without a head among it.
-    pub fn load(&self) -> Result<Classifier> {
-        let mut model = Encoder::load(&self.model, &self.dtype, &self.device)?;
-        let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
-        let tokenizer = Tokenizer::load(&self.model, vocabulary)?;
-        let (head, labels) = if let Some(adapter) = &self.adapter {
-            apply(adapter, &model)?
-        } else {
-            let missing = || {
-                Error::refused(format!(
-                    "{}: the model has no classification head; give the adapter of a run with --adapter DIR",
-                    self.model.display()
-                ))
-            };
-            (model.take_head().ok_or_else(missing)?, model.config.labels.clone().ok_or_else(missing)?)
+    /// Refuses what will not do, a classifier without a head among it.
+    pub fn load(&self) -> Result<Loaded> {
+        self.load_for(None)
+    }
+
+    /// As [`Source::load`], for one task and no other.
+    ///
+    /// # Errors
+    /// As [`Source::load`], and refuses an adapter that was made for another task.
+    pub fn load_for(&self, only: Option<TaskKind>) -> Result<Loaded> {
+        let folder = hub::resolve(&self.model, &mut |what, fraction| super::show_progress(what, fraction))?;
+        let task = match only.or(self.task.map(TaskKind::from)) {
+            Some(task) => task,
+            None => self.task_of(&folder)?,
         };
-        Ok(Classifier { model, head, labels, tokenizer })
+        let (dtype, device) = (self.dtype.as_str(), self.device.as_str());
+        let mut model = Model::open(&Open { folder: &folder, dtype, device, task, fresh: None })?;
+        let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
+        let tokenizer = Tokenizer::load(&folder, vocabulary)?;
+        let (head, labels) = match &self.adapter {
+            Some(adapter) => apply(adapter, &model)?,
+            None => self.own_head(&mut model)?,
+        };
+        Ok(Loaded { model, head, labels, tokenizer, folder })
+    }
+
+    fn task_of(&self, folder: &Path) -> Result<TaskKind> {
+        let classifies = match &self.adapter {
+            Some(adapter) => !adapter_contents(adapter)?.labels.is_empty(),
+            None => is_classifier(&Config::load(folder)?),
+        };
+        Ok(if classifies { TaskKind::SequenceClassification } else { TaskKind::CausalLm })
+    }
+
+    fn own_head(&self, model: &mut Model) -> Result<(Head, Vec<String>)> {
+        if model.task == TaskKind::CausalLm {
+            return Ok((Head::none(), Vec::new()));
+        }
+        let missing = || {
+            Error::refused(format!(
+                "{}: the model has no classification head; give the adapter of a run with --adapter DIR",
+                self.model.display()
+            ))
+        };
+        Ok((model.take_head().ok_or_else(missing)?, model.config.labels.clone().ok_or_else(missing)?))
+    }
+}
+
+/// Whether a model without an adapter is one that classifies: an encoder, or a decoder whose config.json says so.
+fn is_classifier(config: &Config) -> bool {
+    let names = config.json.get("architectures").and_then(|names| names.as_array());
+    let says = |name: &serde_json::Value| name.as_str().is_some_and(|name| name.ends_with("ForSequenceClassification"));
+    match config.family {
+        Family::Bert | Family::Roberta | Family::Distilbert => true,
+        _ => names.is_some_and(|names| names.iter().any(says)),
     }
 }
 
 /// Puts an adapter's deltas into the model's weights; its head and labels.
-fn apply(folder: &Path, model: &Encoder) -> Result<(Head, Vec<String>)> {
+fn apply(folder: &Path, model: &Model) -> Result<(Head, Vec<String>)> {
     let parameters: Vec<(String, Vec<usize>)> =
-        model.parameters.iter().map(|(name, tensor)| (name.clone(), shape(tensor))).collect();
+        model.parameters.iter().map(|parameter| (parameter.name.clone(), shape(&parameter.tensor))).collect();
     let adapter = Adapter::read(folder, &parameters)?;
+    let refuse = |why: &str| Error::refused(format!("{}: {why}", folder.display()));
+    match (model.task, adapter.head.is_empty()) {
+        (TaskKind::CausalLm, false) => return Err(refuse("the adapter classifies; leave --task out")),
+        (TaskKind::SequenceClassification, true) => {
+            return Err(refuse("the adapter is a language model's and has no classification head; leave --task out"));
+        }
+        _ => {}
+    }
     for delta in &adapter.deltas {
-        if let Some((_, tensor)) = model.parameters.iter().find(|(name, _)| *name == delta.name) {
+        if let Some(parameter) = model.parameters.iter().find(|parameter| parameter.name == delta.name) {
             let indices: Vec<i64> = delta.indices.iter().map(|&index| i64::from(index)).collect();
-            merge(tensor, &indices, &delta.deltas);
+            merge(&parameter.tensor, &indices, &delta.deltas);
         }
     }
-    let part = |name: &str| {
-        let part = adapter.head.iter().find(|part| part.parameter == name);
-        let part = part.ok_or_else(|| {
-            Error::refused(format!("{}: the adapter has no {name}; export it again", folder.display()))
-        })?;
-        let values: Vec<f32> = part.init.iter().zip(&part.deltas).map(|(init, delta)| init + delta).collect();
+    let kind = model.head_kind();
+    let expected = kind.shapes(adapter.labels.len().cast_signed() as i64, model.config.hidden_size);
+    let tensors = kind.names().iter().zip(expected).map(|(name, expected)| {
+        let part = adapter.head.iter().find(|part| part.parameter == *name);
+        let part = part.ok_or_else(|| refuse(&format!("the adapter has no {name}; it was made for another model")))?;
         let shape: Vec<i64> = part.shape.iter().map(|&size| size.cast_signed() as i64).collect();
-        Ok::<Tensor, Error>(
-            Tensor::from_slice(&values).view(shape.as_slice()).to_kind(Kind::Float).to_device(model.device),
-        )
-    };
-    Ok((Head { weight: part("classifier.weight")?, bias: part("classifier.bias")? }, adapter.labels))
+        if shape != expected {
+            return Err(refuse(&format!(
+                "{name} has the shape {shape:?}, not {expected:?}; it was made for another model"
+            )));
+        }
+        let values: Vec<f32> = part.init.iter().zip(&part.deltas).map(|(init, delta)| init + delta).collect();
+        Ok(Tensor::from_slice(&values).view(shape.as_slice()).to_device(model.device))
+    });
+    Ok((Head { kind, tensors: tensors.collect::<Result<_>>()? }, adapter.labels))
 }
 
 fn shape(tensor: &Tensor) -> Vec<usize> {

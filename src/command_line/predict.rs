@@ -4,13 +4,15 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
-use super::loading::{Classifier, Source};
+use super::columns::Columns;
+use super::loading::{Loaded, Source};
 use crate::data::{self, Example};
 use crate::error::{Error, Result};
-use crate::train::predict_logits;
+use crate::recipe::TaskKind;
+use crate::train::{predict_logits, token_logprobs};
 
 /// Rows that are computed at once.
 pub const BATCH: usize = 32;
@@ -19,7 +21,7 @@ pub const BATCH: usize = 32;
 pub struct Arguments {
     #[command(flatten)]
     source: Source,
-    /// Rows: jsonl, json, csv or tsv.
+    /// Rows: jsonl, json, csv, tsv or parquet.
     #[arg(long, value_name = "FILE")]
     input: PathBuf,
     /// Where the predictions go, one JSON object for each row; - for standard output.
@@ -29,79 +31,68 @@ pub struct Arguments {
     columns: Columns,
 }
 
-/// Where a row's text is.
-#[derive(Debug, clap::Args)]
-pub struct Columns {
-    /// Column of the text.
-    #[arg(long, default_value = "text", value_name = "NAME")]
-    pub text: String,
-    /// minijinja template over the row that makes the text.
-    #[arg(long, default_value = "", value_name = "TEMPLATE")]
-    pub template: String,
-    /// Longest text in tokens; longer ones are cut. 0: what the model can take.
-    #[arg(long, default_value_t = 0, value_name = "N")]
-    max_length: usize,
-}
-
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let classifier = arguments.source.load()?;
-    let rows = data::read_for_prediction(&arguments.input, &arguments.columns.text, &arguments.columns.template)?;
-    let texts = rows.iter().map(|row| (row.line, row.text.as_str()));
-    let examples = classifier.examples(&arguments.input, texts, &arguments.columns)?;
-    let logits = classifier.logits(&examples)?;
-    let probabilities = logits.softmax(-1, Kind::Float);
-    let mut lines = Vec::new();
-    for row in 0..logits.size()[0] {
-        let numbers = |tensor: &Tensor| -> Vec<f32> { Vec::try_from(tensor.get(row)).unwrap_or_default() };
-        let best = usize::try_from(logits.get(row).argmax(0, false).int64_value(&[])).unwrap_or(0);
-        let line = json!({
-            "logits": numbers(&logits),
-            "probabilities": numbers(&probabilities),
-            "label": classifier.labels[best],
-        });
-        lines.extend_from_slice(line.to_string().as_bytes());
-        lines.push(b'\n');
-    }
-    write(&arguments.output, &lines)
+    let loaded = arguments.source.load()?;
+    let data = arguments.columns.data(&loaded.model)?;
+    let examples = data::read_for_prediction(&arguments.input, &data, loaded.model.task, &loaded.tokenizer)?;
+    let predictions = match loaded.model.task {
+        TaskKind::SequenceClassification => loaded.labels_of(&examples)?,
+        TaskKind::CausalLm => loaded.logprobs_of(&examples)?,
+    };
+    let lines: Vec<String> = predictions.iter().map(Value::to_string).collect();
+    write(&arguments.output, (lines.join("\n") + "\n").as_bytes())
 }
 
-impl Classifier {
-    /// Tokenized rows without labels.
-    pub fn examples<'a>(
-        &self,
-        path: &Path,
-        rows: impl Iterator<Item = (usize, &'a str)>,
-        columns: &Columns,
-    ) -> Result<Vec<Example>> {
-        let most = usize::try_from(self.model.config.max_positions).unwrap_or(usize::MAX);
-        let max_length = match columns.max_length {
-            0 => most,
-            length if length <= most => length,
-            length => {
-                return Err(Error::refused(format!(
-                    "--max-length {length} is more than the model's {most} positions; take {most} or less"
-                )));
-            }
-        };
-        let tokens = data::tokenize(&self.tokenizer, path, rows, max_length)?;
-        Ok(tokens.into_iter().map(|tokens| Example { tokens, label: 0 }).collect())
+impl Loaded {
+    fn labels_of(&self, examples: &[Example]) -> Result<Vec<Value>> {
+        let logits = self.logits(examples)?;
+        let probabilities = logits.softmax(-1, Kind::Float);
+        let rows = (0..logits.size()[0]).map(|row| {
+            let numbers = |tensor: &Tensor| -> Vec<f32> { Vec::try_from(tensor.get(row)).unwrap_or_default() };
+            let best = usize::try_from(logits.get(row).argmax(0, false).int64_value(&[])).unwrap_or(0);
+            json!({
+                "logits": numbers(&logits),
+                "probabilities": numbers(&probabilities),
+                "label": self.labels[best],
+            })
+        });
+        Ok(rows.collect())
+    }
+
+    fn logprobs_of(&self, examples: &[Example]) -> Result<Vec<Value>> {
+        let rows: Vec<Vec<u32>> = examples.iter().map(|example| example.tokens.clone()).collect();
+        let logprobs = token_logprobs(&self.model, &rows, BATCH, progress(rows.len())).ok_or_else(broken_off)?;
+        end_progress();
+        Ok(rows
+            .iter()
+            .zip(logprobs)
+            .map(|(tokens, logprobs)| json!({"tokens": tokens, "logprobs": logprobs}))
+            .collect())
     }
 
     /// Logits of all rows, `[rows, labels]`, with a line of progress on a terminal.
     pub fn logits(&self, examples: &[Example]) -> Result<Tensor> {
-        use std::io::IsTerminal;
-        let shown = std::io::stderr().is_terminal();
-        let logits = predict_logits(&self.model, &self.head, examples, BATCH, |done| {
-            if shown {
-                eprint!("\r{done} of {} rows", examples.len());
-            }
-            ControlFlow::Continue(())
-        });
-        if shown {
-            eprintln!();
-        }
-        logits.ok_or_else(|| Error::failed("the prediction was broken off"))
+        let logits = predict_logits(&self.model, &self.head, examples, BATCH, progress(examples.len()));
+        end_progress();
+        logits.ok_or_else(broken_off)
     }
+}
+
+pub fn broken_off() -> Error {
+    Error::failed("the prediction was broken off")
+}
+
+/// Hears the rows done and shows them on a terminal.
+pub fn progress(of: usize) -> impl FnMut(usize) -> ControlFlow<()> {
+    #[expect(clippy::cast_precision_loss, reason = "for a progress line")]
+    move |done| {
+        super::show_progress("predicting", Some(done as f32 / of.max(1) as f32));
+        ControlFlow::Continue(())
+    }
+}
+
+pub fn end_progress() {
+    super::end_progress();
 }
 
 /// Writes a file that is whole or not there.

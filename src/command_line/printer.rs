@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::print_line;
+use crate::data::quoted;
 use crate::error::Result;
-use crate::protocol::{Event, Level, Ready, Step, Summary};
+use crate::protocol::{Evaluation, Event, Example, Level, Ready, Step, Summary};
 
 /// Prints a run as it goes.
 #[derive(Debug)]
@@ -57,6 +58,7 @@ impl Printer {
                 self.total_steps = ready.total_steps;
                 Some(introduction(ready))
             }
+            Event::Example(example) => Some(format!("the first example: {}", shown(example))),
             Event::Sparsity(sparsity) if sparsity.step == 0 => Some(format!(
                 "training {} of {} parameters, sparsity {:.3} %",
                 sparsity.trainable,
@@ -64,13 +66,7 @@ impl Printer {
                 sparsity.sparsity * 100.0
             )),
             Event::Step(step) => self.progress(step),
-            Event::Evaluated(scores) => Some(format!(
-                "step {:>6}  validation loss {:.4}  accuracy {:.2} %  mcc {:.4}",
-                scores.step,
-                scores.eval_loss,
-                scores.accuracy * 100.0,
-                scores.mcc
-            )),
+            Event::Evaluated(scores) => Some(format!("step {:>6}  validation {}", scores.step, scored(scores))),
             Event::Intervention(change) => {
                 Some(format!("step {:>6}  {}: {} -> {}", change.step, change.field, change.from, change.to))
             }
@@ -98,10 +94,24 @@ impl Printer {
     }
 }
 
+/// An example in one line: what is learned stands between guillemets.
+pub fn shown(example: &Example) -> String {
+    let runs = example.runs().into_iter().map(|(text, trained)| if trained { format!("«{text}»") } else { text });
+    let text: String = runs.collect();
+    match &example.label {
+        Some(label) => format!("{text} -> {}", quoted(label)),
+        None => text,
+    }
+}
+
 fn introduction(ready: &Ready) -> String {
     let model = &ready.model;
+    let labels = match ready.labels.len() {
+        0 => String::new(),
+        labels => format!(", {labels} labels"),
+    };
     format!(
-        "{}: {} with {} parameters, {} on {}; {} training and {} validation rows, {} labels; {} steps",
+        "{}: {} with {} parameters, {} on {}; {} training and {} validation rows{labels}; {} steps",
         ready.run,
         model.name,
         model.parameters,
@@ -109,9 +119,17 @@ fn introduction(ready: &Ready) -> String {
         model.device,
         ready.train_examples,
         ready.validation_examples,
-        ready.labels.len(),
         ready.total_steps
     )
+}
+
+/// An evaluation in a few words.
+pub fn scored(scores: &Evaluation) -> String {
+    let (loss, accuracy) = (scores.eval_loss, scores.accuracy * 100.0);
+    match scores.mcc {
+        Some(mcc) => format!("loss {loss:.4}  accuracy {accuracy:.2} %  mcc {mcc:.4}"),
+        None => format!("loss {loss:.4}  perplexity {:.3}  token accuracy {accuracy:.2} %", scores.perplexity()),
+    }
 }
 
 fn conclusion(summary: &Summary) -> String {
@@ -122,7 +140,10 @@ fn conclusion(summary: &Summary) -> String {
     }
     let _ = write!(text, "; peak memory {} MiB", summary.peak_memory >> 20);
     if let Some(best) = summary.best {
-        let _ = write!(text, "; best accuracy {:.2} % at step {}", best.accuracy * 100.0, best.step);
+        let _ = match best.mcc {
+            Some(_) => write!(text, "; best accuracy {:.2} % at step {}", best.accuracy * 100.0, best.step),
+            None => write!(text, "; best perplexity {:.3} at step {}", best.perplexity(), best.step),
+        };
     }
     text
 }

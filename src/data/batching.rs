@@ -1,6 +1,6 @@
 //! Which rows make a batch, and a batch as a rectangle of ids.
 
-use super::prepare::Example;
+use super::example::{Example, Target};
 use crate::permutation::{Permutation, derive_key};
 
 /// Batches whose rows are sorted by length together. More would save little padding, and would make the batches of one
@@ -50,34 +50,54 @@ fn cut(rows: &[usize], size: usize) -> Vec<Vec<usize>> {
     rows.chunks(size).map(<[usize]>::to_vec).collect()
 }
 
-/// Examples side by side.
+/// Examples side by side, each row filled up on its right. What is padding is told by `lengths` alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
-    /// Token ids, `[rows, width]`, each row filled up on its right with 0. What is padding is told by `lengths` alone.
+    /// Token ids, `[rows, width]`, padded with 0.
     pub ids: Vec<i64>,
     /// Tokens of each row.
     pub lengths: Vec<usize>,
-    /// Label of each row.
-    pub labels: Vec<usize>,
     /// Tokens of the longest row.
     pub width: usize,
+    /// Token types, as `ids`; empty where all are 0.
+    pub token_types: Vec<i64>,
+    /// Label of each row; empty where tokens are learned.
+    pub labels: Vec<usize>,
+    /// Whether each token is learned, `[rows, width]`, padded with false; empty where labels are learned.
+    pub trained: Vec<bool>,
 }
 
-/// Puts examples side by side.
+/// Puts examples of one task side by side.
 pub fn collate<'a>(examples: impl IntoIterator<Item = &'a Example>) -> Batch {
     let examples: Vec<&Example> = examples.into_iter().collect();
     let width = examples.iter().map(|example| example.tokens.len()).max().unwrap_or(0);
-    let mut ids = Vec::with_capacity(width * examples.len());
-    for example in &examples {
-        ids.extend(example.tokens.iter().map(|&id| i64::from(id)));
-        ids.extend(std::iter::repeat_n(0, width - example.tokens.len()));
-    }
-    Batch {
-        ids,
+    let mut batch = Batch {
+        ids: Vec::with_capacity(width * examples.len()),
         lengths: examples.iter().map(|example| example.tokens.len()).collect(),
-        labels: examples.iter().map(|example| example.label).collect(),
         width,
+        token_types: Vec::new(),
+        labels: Vec::new(),
+        trained: Vec::new(),
+    };
+    let typed = examples.iter().any(|example| !example.token_types.is_empty());
+    for example in &examples {
+        append(&mut batch.ids, example.tokens.iter().map(|&id| i64::from(id)), width);
+        if typed {
+            append(&mut batch.token_types, example.token_types.iter().map(|&kind| i64::from(kind)), width);
+        }
+        match &example.target {
+            Target::Label(label) => batch.labels.push(*label),
+            Target::Tokens(trained) => append(&mut batch.trained, trained.iter().copied(), width),
+        }
     }
+    batch
+}
+
+/// Appends a row, filled up to `width`.
+fn append<T: Copy + Default>(rows: &mut Vec<T>, row: impl Iterator<Item = T>, width: usize) {
+    let end = rows.len() + width;
+    rows.extend(row);
+    rows.resize(end, T::default());
 }
 
 #[cfg(test)]
@@ -85,6 +105,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn labelled(length: usize, label: usize) -> Example {
+        Example { tokens: vec![7; length], token_types: Vec::new(), target: Target::Label(label) }
+    }
 
     fn an_order() -> impl Strategy<Value = Order> {
         (1_usize..9, any::<bool>(), any::<bool>(), any::<u64>()).prop_map(
@@ -119,7 +143,7 @@ mod tests {
         #[test]
         fn a_batch_is_a_rectangle(lengths in prop::collection::vec(0_usize..9, 0..6)) {
             let examples: Vec<Example> =
-                lengths.iter().enumerate().map(|(label, &length)| Example { tokens: vec![7; length], label }).collect();
+                lengths.iter().enumerate().map(|(label, &length)| labelled(length, label)).collect();
             let batch = collate(&examples);
             prop_assert_eq!(batch.ids.len(), batch.width * examples.len());
             for (row, &length) in lengths.iter().enumerate() {
@@ -129,6 +153,7 @@ mod tests {
             }
             prop_assert_eq!(&batch.lengths, &lengths);
             prop_assert_eq!(batch.labels, (0..lengths.len()).collect::<Vec<_>>());
+            prop_assert!(batch.token_types.is_empty() && batch.trained.is_empty());
         }
     }
 
@@ -147,5 +172,21 @@ mod tests {
         let ((grouped, rising), (plain, _)) = (padding(true), padding(false));
         assert!(grouped * 10 < plain, "{grouped} {plain}");
         assert!((60..190).contains(&rising), "{rising} of 249");
+    }
+
+    #[test]
+    fn types_and_trained_tokens_are_filled_up_like_ids() {
+        let row = |tokens: &[u32], types: &[u8], trained: &[bool]| Example {
+            tokens: tokens.to_vec(),
+            token_types: types.to_vec(),
+            target: Target::Tokens(trained.to_vec()),
+        };
+        let rows = [row(&[5, 6, 7], &[0, 1, 1], &[false, true, true]), row(&[8], &[], &[false])];
+        let batch = collate(&rows);
+        assert_eq!(batch.ids, [5, 6, 7, 8, 0, 0]);
+        assert_eq!(batch.token_types, [0, 1, 1, 0, 0, 0]);
+        assert_eq!(batch.trained, [false, true, true, false, false, false]);
+        assert!(batch.labels.is_empty());
+        assert_eq!(rows[0].target_tokens() + rows[1].target_tokens(), 2);
     }
 }

@@ -1,32 +1,121 @@
-//! From a row's columns to its text and its label.
+//! From a row's columns to what it holds.
 
 use std::path::Path;
 
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Template, UndefinedBehavior};
 use serde_json::{Map, Value};
 
-use super::quote::{one_line, quoted};
+use super::quote::{one_line, place, quoted};
 use super::rows::for_each_row;
 use crate::error::{Error, Result};
+use crate::recipe::{Data, DataFormat, TaskKind};
 
 /// Which columns make a row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
-    /// Column of the text; not looked at where there is a template.
-    pub text: &'a str,
-    /// Column of the label, if one is wanted.
-    pub label: Option<&'a str>,
-    /// Template over the row; empty: none.
-    pub template: &'a str,
+    data: &'a Data,
+    label: bool,
+    /// None: as the first row has it.
+    layout: Option<Layout>,
+}
+
+/// Which of its columns a row's content is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    Text,
+    Pair,
+    Completion,
+    Messages,
 }
 
 /// A row as it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row {
     pub line: usize,
-    pub text: String,
+    pub content: Content,
     /// Empty where no label is wanted.
     pub label: String,
+}
+
+/// What a row holds.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Content {
+    Text(String),
+    Pair(String, String),
+    Completion {
+        prompt: String,
+        completion: String,
+    },
+    /// A list of objects, each with a role.
+    Messages(Value),
+}
+
+impl<'a> Wanted<'a> {
+    /// What a model learns from or is measured on.
+    ///
+    /// # Errors
+    /// Refuses settings that do not go together.
+    pub fn to_learn(data: &'a Data, kind: TaskKind) -> Result<Self> {
+        if kind == TaskKind::SequenceClassification {
+            return Ok(Self { label: true, ..Self::to_classify(data) });
+        }
+        if !data.text_pair.is_empty() {
+            return Err(Error::refused(
+                "data.text_pair is for sequence-classification, the task is causal-lm; remove it, or set data.prompt and \
+                 data.completion",
+            ));
+        }
+        let layout = match data.format {
+            DataFormat::Auto if data.template.is_empty() => None,
+            DataFormat::Auto | DataFormat::Text => Some(Layout::Text),
+            DataFormat::Completion => Some(Layout::Completion),
+            DataFormat::Messages => Some(Layout::Messages),
+        };
+        if !data.template.is_empty() && layout != Some(Layout::Text) {
+            return Err(Error::refused(
+                "data.template makes one text of a row, which data.format contradicts; remove the template, or set \
+                 data.format = \"text\"",
+            ));
+        }
+        Ok(Self { data, label: false, layout })
+    }
+
+    /// What a model answers.
+    pub fn to_answer(data: &'a Data, kind: TaskKind) -> Self {
+        match kind {
+            TaskKind::SequenceClassification => Self::to_classify(data),
+            TaskKind::CausalLm => Self { data, label: false, layout: Some(Layout::Text) },
+        }
+    }
+
+    fn to_classify(data: &'a Data) -> Self {
+        let layout = if data.text_pair.is_empty() { Layout::Text } else { Layout::Pair };
+        Self { data, label: false, layout: Some(layout) }
+    }
+
+    /// The layout of a file, by the columns of its first row.
+    fn layout_of(&self, path: &Path, columns: &Map<String, Value>) -> Result<Layout> {
+        let Data { text, prompt, completion, messages, .. } = self.data;
+        let has = |name: &String| columns.contains_key(name);
+        if has(messages) {
+            Ok(Layout::Messages)
+        } else if has(prompt) && has(completion) {
+            Ok(Layout::Completion)
+        } else if has(text) {
+            Ok(Layout::Text)
+        } else {
+            Err(Error::refused(format!(
+                "{} has neither the column {} (data.messages), nor {} and {} (data.prompt, data.completion), nor {} \
+                 (data.text); its columns are {}: set one of these fields to the column to learn from",
+                place(path),
+                quoted(messages),
+                quoted(prompt),
+                quoted(completion),
+                quoted(text),
+                names(columns)
+            )))
+        }
+    }
 }
 
 /// Reads the wanted columns of every row; `each` hears the line, and the row or what is wrong with it as it stands
@@ -39,39 +128,66 @@ pub(super) fn read(
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    let template = match wanted.template {
+    let template = match wanted.data.template.as_str() {
         "" => None,
         source => Some(environment.template_from_str(source).map_err(|error| {
             let line = error.line().unwrap_or(1);
             Error::refused(format!("data.template, line {line}: {}; mend the template", reason(&error)))
         })?),
     };
+    let mut decided = wanted.layout;
     for_each_row(path, &mut |line, columns| {
-        let row = columns.and_then(|columns| {
-            let text = match &template {
-                None => text(&columns, wanted.text)?,
-                Some(template) => template
-                    .render(&columns)
-                    .map_err(|error| format!("does not fit data.template: {}", reason(&error)))?,
-            };
-            let label = wanted.label.map_or(Ok(String::new()), |column| label(&columns, column))?;
-            Ok(Row { line, text, label })
+        let columns = match columns {
+            Ok(columns) => columns,
+            Err(why) => return each(line, Err(why)),
+        };
+        let layout = match decided {
+            Some(layout) => layout,
+            None => *decided.insert(wanted.layout_of(path, &columns)?),
+        };
+        let row = content(&columns, layout, wanted.data, template.as_ref()).and_then(|content| {
+            let label = if wanted.label { label(&columns, &wanted.data.label)? } else { String::new() };
+            Ok(Row { line, content, label })
         });
         each(line, row)
     })
 }
 
-fn reason(error: &minijinja::Error) -> String {
+fn content(
+    columns: &Map<String, Value>,
+    layout: Layout,
+    data: &Data,
+    template: Option<&Template<'_, '_>>,
+) -> std::result::Result<Content, String> {
+    let first = || match template {
+        None => text(columns, &data.text),
+        Some(template) => {
+            template.render(columns).map_err(|error| format!("does not fit data.template: {}", reason(&error)))
+        }
+    };
+    Ok(match layout {
+        Layout::Text => Content::Text(first()?),
+        Layout::Pair => Content::Pair(first()?, text(columns, &data.text_pair)?),
+        Layout::Completion => {
+            Content::Completion { prompt: text(columns, &data.prompt)?, completion: text(columns, &data.completion)? }
+        }
+        Layout::Messages => Content::Messages(messages(columns, &data.messages)?),
+    })
+}
+
+/// The detail of a template's error, in one line.
+pub(super) fn reason(error: &minijinja::Error) -> String {
     let kind = error.kind().to_string();
     one_line(&error.detail().map_or(kind.clone(), |detail| format!("{kind}, {detail}")))
 }
 
+fn names(columns: &Map<String, Value>) -> String {
+    let known: Vec<String> = columns.keys().take(8).map(|name| quoted(name)).collect();
+    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+}
+
 fn column<'a>(columns: &'a Map<String, Value>, name: &str) -> std::result::Result<&'a Value, String> {
-    columns.get(name).ok_or_else(|| {
-        let known: Vec<String> = columns.keys().take(8).map(|name| quoted(name)).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        format!("has no column {}; its columns are {known}", quoted(name))
-    })
+    columns.get(name).ok_or_else(|| format!("has no column {}; its columns are {}", quoted(name), names(columns)))
 }
 
 fn text(columns: &Map<String, Value>, name: &str) -> std::result::Result<String, String> {
@@ -91,6 +207,27 @@ fn label(columns: &Map<String, Value>, name: &str) -> std::result::Result<String
     }
 }
 
+fn messages(columns: &Map<String, Value>, name: &str) -> std::result::Result<Value, String> {
+    let value = column(columns, name)?;
+    let Value::Array(list) = value else {
+        return Err(format!("has {} in the column {}, not a list of messages", kind(value), quoted(name)));
+    };
+    for (at, message) in list.iter().enumerate() {
+        if !message["role"].is_string() {
+            return Err(format!("has a message without a role in the column {} (number {})", quoted(name), at + 1));
+        }
+    }
+    if !list.iter().any(is_answer) {
+        return Err(format!("has no message of the role \"assistant\" in the column {}", quoted(name)));
+    }
+    Ok(value.clone())
+}
+
+/// Whether the model learns to write this message.
+pub(super) fn is_answer(message: &Value) -> bool {
+    message["role"] == "assistant"
+}
+
 fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
@@ -103,65 +240,4 @@ fn kind(value: &Value) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rows(text: &str, wanted: Wanted<'_>) -> Result<Vec<std::result::Result<Row, String>>> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.jsonl");
-        std::fs::write(&path, text).unwrap();
-        let mut rows = Vec::new();
-        read(&path, wanted, &mut |_, row| {
-            rows.push(row);
-            Ok(())
-        })?;
-        Ok(rows)
-    }
-
-    const PLAIN: Wanted<'static> = Wanted { text: "text", label: Some("label"), template: "" };
-
-    #[test]
-    fn labels_are_texts_numbers_or_flags() {
-        let text = r#"{"text":"a","label":"x"}
-            {"text":"a","label":3}
-            {"text":"a","label":-1.5}
-            {"text":"a","label":true}"#;
-        let labels: Vec<String> = rows(text, PLAIN).unwrap().into_iter().map(|row| row.unwrap().label).collect();
-        assert_eq!(labels, ["x", "3", "-1.5", "true"]);
-    }
-
-    #[test]
-    fn what_is_wrong_is_said() {
-        let text = r#"{"text":"a"}
-            {"text":5,"label":"x"}
-            {"text":null,"label":"x"}
-            {"text":"a","label":["x"]}
-            {"text":"a","label":""}
-            {}"#;
-        let why: Vec<String> = rows(text, PLAIN).unwrap().into_iter().map(|row| row.unwrap_err()).collect();
-        insta::assert_snapshot!(why.join("\n"), @r#"
-        has no column "label"; its columns are "text"
-        has a number in the column "text", not a text
-        has nothing in the column "text", not a text
-        has a list in the column "label", not a label
-        has an empty label in the column "label"
-        has no column "text"; its columns are none
-        "#);
-    }
-
-    #[test]
-    fn a_template_sees_the_whole_row_and_escapes_nothing() {
-        let wanted = Wanted { template: "{{ a }} <{{ b.c }}>{% if d %}!{% endif %}", ..PLAIN };
-        let text = r#"{"a":"x & y","b":{"c":2},"label":"l"}
-            {"b":{"c":2},"label":"l"}"#;
-        let rows = rows(text, wanted).unwrap();
-        assert_eq!(rows[0].as_ref().unwrap().text, "x & y <2>");
-        assert!(rows[1].as_ref().unwrap_err().starts_with("does not fit data.template: undefined"), "{rows:?}");
-    }
-
-    #[test]
-    fn a_broken_template_is_refused_with_its_line() {
-        let error = rows("{}", Wanted { template: "fine\n{{ text", ..PLAIN }).unwrap_err();
-        assert!(error.message().starts_with("data.template, line 2: syntax error"), "{error}");
-    }
-}
+mod tests;

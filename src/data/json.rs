@@ -176,7 +176,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), like in "[\\[\\]{},:\"a1\n ]{0,60}") {
-            for name in ["a.json", "a.jsonl", "a.csv", "a.tsv"] {
+            for name in ["a.json", "a.jsonl", "a.csv", "a.tsv", "a.parquet"] {
                 let _ = rows_of(name, &bytes);
                 let _ = rows_of(name, like.as_bytes());
             }

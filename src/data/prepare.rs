@@ -5,25 +5,19 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::columns::{Row, Wanted, read};
+use super::encode::{Purpose, RowEncoder};
+use super::example::Example;
 use super::labels::Labels;
 use super::left_out::LeftOut;
+use super::preview::{Preview, preview};
 use super::quote::{one_line, place};
 use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
 use crate::permutation::{Permutation, derive_key};
-use crate::recipe::{BadRows, Data, Recipe, TooLong, Validation};
+use crate::recipe::{BadRows, Data, Recipe, TaskKind, TooLong, Validation};
 
 /// Rows that are tokenized between two reports of progress.
 const CHUNK: usize = 512;
-
-/// A tokenized row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Example {
-    /// Token ids, special tokens included.
-    pub tokens: Vec<u32>,
-    /// Place of its label among the logits.
-    pub label: usize,
-}
 
 /// Examples in the order of their file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,8 +35,10 @@ pub struct Prepared {
     pub train: Dataset,
     /// What it is measured on.
     pub validation: Dataset,
-    /// Labels in the order of the logits.
+    /// Labels in the order of the logits; none where tokens are learned.
     pub labels: Vec<String>,
+    /// The first training example.
+    pub preview: Option<Preview>,
 }
 
 /// Reads, labels, splits and tokenizes what the recipe names. `progress` hears what is being done, and how much of it
@@ -56,88 +52,40 @@ pub fn prepare(
     progress: &mut dyn FnMut(&str, Option<f32>),
 ) -> Result<Prepared> {
     let data = &recipe.data;
-    if data.max_length <= tokenizer.special_tokens() {
-        return Err(Error::refused(format!(
-            "data.max_length = {} leaves no room beside the tokenizer's {} special tokens; raise it",
-            data.max_length,
-            tokenizer.special_tokens()
-        )));
-    }
     if data.train.as_os_str().is_empty() {
         return Err(Error::refused("the recipe names no training rows; set data.train to a file"));
     }
-    let given = match recipe.task.labels.as_slice() {
-        [] => None,
-        names => Some(Labels::new(names.to_vec(), "task.labels")?),
+    let mut files = Reader { data, kind: recipe.task.kind, progress };
+    let given = match (recipe.task.kind, recipe.task.labels.as_slice()) {
+        (TaskKind::CausalLm, _) | (_, []) => None,
+        (TaskKind::SequenceClassification, names) => Some(Labels::new(names.to_vec(), "task.labels")?),
     };
-    let mut train = read_rows(&data.train, data, given.as_ref(), progress)?;
-    let labels = match given {
-        Some(labels) => labels,
-        None => Labels::new(Labels::sorted(train.good.iter().map(|row| row.label.as_str())), &place(&data.train))?,
+    let mut train = files.read(&data.train, given.as_ref())?;
+    let labels = match (recipe.task.kind, given) {
+        (TaskKind::CausalLm, _) => None,
+        (_, Some(labels)) => Some(labels),
+        (_, None) => {
+            let names = Labels::sorted(train.good.iter().map(|row| row.label.as_str()));
+            Some(Labels::new(names, &place(&data.train))?)
+        }
     };
     let validation = match &data.validation {
-        Validation::File(path) => read_rows(path, data, Some(&labels), progress)?,
+        Validation::File(path) => files.read(path, labels.as_ref())?,
         Validation::Share(share) => split(&mut train, *share, recipe.train.seed)?,
     };
-    let train = tokenize_rows(train, data, &labels, tokenizer, progress)?;
-    let validation = tokenize_rows(validation, data, &labels, tokenizer, progress)?;
-    Ok(Prepared { train, validation, labels: labels.into_names() })
+    let purpose = labels.as_ref().map_or(Purpose::Tokens, Purpose::Labels);
+    let train = files.tokenize(train, purpose, tokenizer)?;
+    let validation = files.tokenize(validation, purpose, tokenizer)?;
+    let labels = labels.map(Labels::into_names).unwrap_or_default();
+    let preview = train.examples.first().map(|example| preview(tokenizer, example, &labels));
+    Ok(Prepared { train, validation, labels, preview })
 }
 
 /// Good rows of a file.
-struct Rows<'a> {
-    path: &'a Path,
+struct Rows<'p> {
+    path: &'p Path,
     good: Vec<Row>,
     left_out: LeftOut,
-}
-
-fn read_rows<'a>(
-    path: &'a Path,
-    data: &Data,
-    labels: Option<&Labels>,
-    progress: &mut dyn FnMut(&str, Option<f32>),
-) -> Result<Rows<'a>> {
-    let file = one_line(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
-    progress(&format!("reading {file}"), None);
-    let mut left_out = LeftOut { file, max_length: data.max_length, ..LeftOut::default() };
-    let mut rows = Vec::new();
-    let wanted = Wanted { text: &data.text, label: Some(&data.label), template: &data.template };
-    read(path, wanted, &mut |line, row| {
-        left_out.rows += 1;
-        let known = |row: Row| labels.map_or(Ok(0), |labels| labels.place(&row.label)).map(|_| row);
-        match row.and_then(known) {
-            Ok(row) => rows.push(row),
-            Err(why) => refuse_or_note(path, data, &mut left_out, line, why)?,
-        }
-        Ok(())
-    })?;
-    if left_out.rows == 0 {
-        return Err(Error::refused(format!("{} holds no rows; give a file with some", place(path))));
-    }
-    if rows.is_empty() {
-        return Err(no_good_row(path, &left_out));
-    }
-    Ok(Rows { path, good: rows, left_out })
-}
-
-fn refuse_or_note(path: &Path, data: &Data, left_out: &mut LeftOut, line: usize, why: String) -> Result<()> {
-    if data.bad_rows == BadRows::Fail {
-        return Err(Error::refused(format!(
-            "{}, line {line} {why}; mend the row, or leave such rows out with data.bad_rows = \"report\"",
-            place(path)
-        )));
-    }
-    left_out.add_bad(line, why);
-    Ok(())
-}
-
-fn no_good_row(path: &Path, left_out: &LeftOut) -> Error {
-    let first = left_out.first_bad.first().map(|bad| format!(" (line {} {})", bad.line, bad.why)).unwrap_or_default();
-    let all = if left_out.rows == 1 { "the only row".into() } else { format!("each of the {} rows", left_out.rows) };
-    Error::refused(format!(
-        "{all} of {} is bad{first}; mend the file, or set data.text, data.label, data.template and task.labels to fit it",
-        place(path)
-    ))
 }
 
 /// Takes the validation rows out of the training rows.
@@ -172,65 +120,100 @@ fn split<'a>(train: &mut Rows<'a>, share: f64, seed: u64) -> Result<Rows<'a>> {
     Ok(Rows { path: train.path, good: taken, left_out })
 }
 
-fn tokenize_rows(
-    rows: Rows<'_>,
-    data: &Data,
-    labels: &Labels,
-    tokenizer: &Tokenizer,
-    progress: &mut dyn FnMut(&str, Option<f32>),
-) -> Result<Dataset> {
-    let Rows { path, good: rows, mut left_out } = rows;
-    let what = format!("tokenizing {}", left_out.file);
-    let mut examples = Vec::with_capacity(rows.len());
-    let mut shortest = usize::MAX;
-    for (chunk, part) in rows.chunks(CHUNK).enumerate() {
-        #[expect(clippy::cast_precision_loss, reason = "for a progress bar")]
-        progress(&what, Some((chunk * CHUNK) as f32 / rows.len() as f32));
-        let outcomes: Vec<_> = part.par_iter().map(|row| encode(row, data, labels, tokenizer)).collect();
-        for (row, outcome) in part.iter().zip(outcomes) {
-            match outcome {
-                Ok((example, cut)) if example.tokens.len() <= data.max_length => {
-                    left_out.truncated += usize::from(cut);
-                    examples.push(example);
+/// Reads the files of a recipe.
+struct Reader<'a> {
+    data: &'a Data,
+    kind: TaskKind,
+    progress: &'a mut dyn FnMut(&str, Option<f32>),
+}
+
+impl Reader<'_> {
+    fn read<'p>(&mut self, path: &'p Path, labels: Option<&Labels>) -> Result<Rows<'p>> {
+        let file = one_line(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
+        (self.progress)(&format!("reading {file}"), None);
+        let mut left_out = LeftOut { file, max_length: self.data.max_length, ..LeftOut::default() };
+        let mut rows = Vec::new();
+        read(path, Wanted::to_learn(self.data, self.kind)?, &mut |line, row| {
+            left_out.rows += 1;
+            let known = |row: Row| labels.map_or(Ok(0), |labels| labels.place(&row.label)).map(|_| row);
+            match row.and_then(known) {
+                Ok(row) => rows.push(row),
+                Err(why) => self.refuse_or_note(path, &mut left_out, line, why)?,
+            }
+            Ok(())
+        })?;
+        if left_out.rows == 0 {
+            return Err(Error::refused(format!("{} holds no rows; give a file with some", place(path))));
+        }
+        if rows.is_empty() {
+            return Err(self.no_good_row(path, &left_out));
+        }
+        Ok(Rows { path, good: rows, left_out })
+    }
+
+    fn tokenize(&mut self, rows: Rows<'_>, purpose: Purpose<'_>, tokenizer: &Tokenizer) -> Result<Dataset> {
+        let Rows { path, good: rows, mut left_out } = rows;
+        let encoder = RowEncoder::new(tokenizer, purpose, self.data, self.data.too_long == TooLong::Truncate, &rows)?;
+        let what = format!("tokenizing {}", left_out.file);
+        let mut examples = Vec::with_capacity(rows.len());
+        let mut shortest = usize::MAX;
+        for (chunk, part) in rows.chunks(CHUNK).enumerate() {
+            #[expect(clippy::cast_precision_loss, reason = "for a progress bar")]
+            (self.progress)(&what, Some((chunk * CHUNK) as f32 / rows.len() as f32));
+            let outcomes: Vec<_> = part.par_iter().map(|row| encoder.encode(row)).collect();
+            for (row, outcome) in part.iter().zip(outcomes) {
+                match outcome {
+                    Ok((example, cut)) if example.tokens.len() <= self.data.max_length => {
+                        left_out.truncated += usize::from(cut);
+                        examples.push(example);
+                    }
+                    Ok((example, _)) => {
+                        left_out.too_long += 1;
+                        shortest = shortest.min(example.tokens.len());
+                    }
+                    Err(why) => self.refuse_or_note(path, &mut left_out, row.line, why)?,
                 }
-                Ok((example, _)) => {
-                    left_out.too_long += 1;
-                    shortest = shortest.min(example.tokens.len());
-                }
-                Err(why) => refuse_or_note(path, data, &mut left_out, row.line, why)?,
             }
         }
+        if examples.is_empty() && left_out.too_long > 0 {
+            return Err(Error::refused(format!(
+                "every row of {} is longer than data.max_length = {} tokens, the shortest has {shortest}; raise it, or \
+                 set data.too_long = \"truncate\"",
+                place(path),
+                self.data.max_length
+            )));
+        }
+        if examples.is_empty() {
+            return Err(self.no_good_row(path, &left_out));
+        }
+        Ok(Dataset { examples, left_out })
     }
-    if examples.is_empty() && left_out.too_long > 0 {
-        return Err(Error::refused(format!(
-            "every row of {} is longer than data.max_length = {} tokens, the shortest has {shortest}; raise it, or set \
-             data.too_long = \"truncate\"",
-            place(path),
-            data.max_length
-        )));
+
+    fn refuse_or_note(&self, path: &Path, left_out: &mut LeftOut, line: usize, why: String) -> Result<()> {
+        if self.data.bad_rows == BadRows::Fail {
+            return Err(Error::refused(format!(
+                "{}, line {line} {why}; mend the row, or leave such rows out with data.bad_rows = \"report\"",
+                place(path)
+            )));
+        }
+        left_out.add_bad(line, why);
+        Ok(())
     }
-    if examples.is_empty() {
-        return Err(no_good_row(path, &left_out));
+
+    fn no_good_row(&self, path: &Path, left_out: &LeftOut) -> Error {
+        let first =
+            left_out.first_bad.first().map(|bad| format!(" (line {} {})", bad.line, bad.why)).unwrap_or_default();
+        let all =
+            if left_out.rows == 1 { "the only row".into() } else { format!("each of the {} rows", left_out.rows) };
+        let fields = match self.kind {
+            TaskKind::SequenceClassification => "data.text, data.label, data.template and task.labels",
+            TaskKind::CausalLm => "data.format, the columns of data and data.max_length",
+        };
+        Error::refused(format!("{all} of {} is bad{first}; mend the file, or set {fields} to fit it", place(path)))
     }
-    Ok(Dataset { examples, left_out })
 }
 
-fn encode(
-    row: &Row,
-    data: &Data,
-    labels: &Labels,
-    tokenizer: &Tokenizer,
-) -> std::result::Result<(Example, bool), String> {
-    let outcome = match data.too_long {
-        TooLong::Drop => tokenizer.encode(&row.text).map(|tokens| (tokens, false)),
-        TooLong::Truncate => tokenizer.encode_within(&row.text, data.max_length),
-    };
-    let (tokens, cut) = outcome.map_err(|error| format!("cannot be tokenized: {}", error.message()))?;
-    if tokens.is_empty() {
-        return Err("has a text without a single token".into());
-    }
-    Ok((Example { tokens, label: labels.place(&row.label)? }, cut))
-}
-
+#[cfg(test)]
+mod causal_tests;
 #[cfg(test)]
 mod tests;

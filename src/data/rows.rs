@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::quote::{place, quoted};
-use super::{json, table};
+use super::{json, parquet, table};
 use crate::error::{Error, Result};
 
 /// A row's columns, or what is wrong with it as it stands after "line 3".
@@ -20,11 +20,12 @@ pub(super) type Each<'a> = dyn FnMut(usize, Columns) -> Result<()> + 'a;
 /// Refuses a file that cannot be read at all, and what `each` refuses.
 pub(super) fn for_each_row(path: &Path, each: &mut Each<'_>) -> Result<()> {
     let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let format: fn(&Path, &[u8], &mut Each<'_>) -> Result<()> = match extension.as_str() {
-        "jsonl" => |_, bytes, each| json::lines(bytes, each),
-        "json" => json::array,
-        "csv" => |path, bytes, each| table::comma_separated(path, bytes, each),
-        "tsv" => |path, bytes, each| table::tab_separated(path, bytes, each),
+    let format: fn(&Path, Vec<u8>, &mut Each<'_>) -> Result<()> = match extension.as_str() {
+        "jsonl" => |_, bytes, each| json::lines(text(&bytes), each),
+        "json" => |path, bytes, each| json::array(path, text(&bytes), each),
+        "csv" => |path, bytes, each| table::comma_separated(path, text(&bytes), each),
+        "tsv" => |path, bytes, each| table::tab_separated(path, text(&bytes), each),
+        "parquet" => parquet::rows,
         "" => return Err(Error::refused(format!("{} has no extension; {SUPPORTED}", place(path)))),
         other => {
             let other = quoted(other);
@@ -37,10 +38,15 @@ pub(super) fn for_each_row(path: &Path, each: &mut Each<'_>) -> Result<()> {
             place(path)
         ))
     })?;
-    format(path, bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes), each)
+    format(path, bytes, each)
 }
 
-const SUPPORTED: &str = "rows are read from .jsonl, .json, .csv and .tsv files";
+/// The bytes without the mark that some editors put before a text.
+fn text(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+}
+
+const SUPPORTED: &str = "rows are read from .jsonl, .json, .csv, .tsv and .parquet files";
 
 #[cfg(test)]
 pub(super) mod tests {
@@ -62,7 +68,7 @@ pub(super) mod tests {
 
     #[test]
     fn unsupported_files_are_refused_by_name() {
-        for (name, word) in [("a.parquet", "\"parquet\""), ("a.txt", "\"txt\""), ("a", "no extension")] {
+        for (name, word) in [("a.xlsx", "\"xlsx\""), ("a.txt", "\"txt\""), ("a", "no extension")] {
             let error = rows_of(name, b"").unwrap_err();
             assert!(error.message().contains(word) && error.message().contains(".jsonl, .json, .csv"), "{error}");
         }

@@ -1,22 +1,43 @@
 //! The model's own tokenizer.
 
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use tokenizers::{Encoding, PostProcessor, Token};
 
-use super::quote::{one_line, place};
+use super::caught::caught;
+use super::quote::place;
 use crate::error::{Error, Result};
 
-/// Turns a text into token ids, special tokens included.
+mod ends;
+
+pub(super) use ends::{json as read_json, token_name};
+
+use ends::Ends;
+
+/// Turns texts into token ids and back.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    folder: PathBuf,
     vocab_size: usize,
     special_tokens: usize,
+    special_tokens_of_pair: usize,
+    ends: Ends,
+}
+
+/// The tokens of a text, and where each stands in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OffsetTokens {
+    /// Token ids.
+    pub ids: Vec<u32>,
+    /// Bytes of the text that each token stands for; empty for the special tokens that the tokenizer adds.
+    pub spans: Vec<Range<usize>>,
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json` of a model whose embedding has `vocab_size` rows.
+    /// Reads `tokenizer.json` of a model whose embedding has `vocab_size` rows (which may be more than there are
+    /// tokens), and the end tokens from the files beside it.
     ///
     /// # Errors
     /// Refuses a file that is missing or broken, and one with ids that the model does not have.
@@ -28,18 +49,18 @@ impl Tokenizer {
                 place(&path)
             ))
         })?;
-        let broken = |error: &dyn std::fmt::Display| {
-            let why = one_line(&error.to_string());
+        let broken = |why: String| {
             Error::refused(format!("{} is not a tokenizer ({why}); copy it from the model again", place(&path)))
         };
-        let mut inner = tokenizers::Tokenizer::from_bytes(&bytes).map_err(|error| broken(&error))?;
-        inner.with_padding(None);
-        inner.with_truncation(None).map_err(|error| broken(&error))?;
+        let inner = caught(|| read(&bytes)).map_err(broken)?;
         // The special tokens of a template need not be in the vocabulary that the same file lists.
-        let empty = inner.encode_fast("", true).map_err(|error| broken(&error))?;
-        let largest = inner.get_vocab(true).into_values().chain(empty.get_ids().iter().copied()).max();
-        let Some(largest) = largest else {
-            return Err(broken(&"it has no tokens"));
+        let empty = caught(|| inner.encode_fast("", true)).map_err(broken)?;
+        let empty_pair = caught(|| inner.encode_fast(("", ""), true)).map_err(broken)?;
+        // Added tokens beyond the model's vocabulary are no fault of the file: Gemma 3's smaller models have one for
+        // images that they do not read. A text that holds such a token is refused on its own.
+        let added = empty.get_ids().iter().chain(empty_pair.get_ids()).copied();
+        let Some(largest) = inner.get_vocab(false).into_values().chain(added).max() else {
+            return Err(broken("it has no tokens".into()));
         };
         if largest as usize >= vocab_size {
             return Err(Error::refused(format!(
@@ -49,7 +70,15 @@ impl Tokenizer {
                 vocab_size.saturating_sub(1),
             )));
         }
-        Ok(Self { inner, vocab_size, special_tokens: empty.len() })
+        let ends = Ends::read(model_folder, |token| inner.token_to_id(token), vocab_size)?;
+        let (special_tokens, special_tokens_of_pair) = (empty.len(), empty_pair.len());
+        Ok(Self { inner, folder: model_folder.to_owned(), vocab_size, special_tokens, special_tokens_of_pair, ends })
+    }
+
+    /// Folder that it was read from.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// How many special tokens each text gets.
@@ -58,12 +87,30 @@ impl Tokenizer {
         self.special_tokens
     }
 
-    /// The ids of a text, all of them.
+    /// How many special tokens each pair of texts gets.
+    #[must_use]
+    pub fn special_tokens_of_pair(&self) -> usize {
+        self.special_tokens_of_pair
+    }
+
+    /// The token that ends a text, if the model names one.
+    #[must_use]
+    pub fn end_token(&self) -> Option<u32> {
+        self.ends.of_text
+    }
+
+    /// The tokens at which generation stops; none if the model names none.
+    #[must_use]
+    pub fn end_tokens(&self) -> &[u32] {
+        &self.ends.of_generation
+    }
+
+    /// The ids of a text, all of them, special tokens included.
     ///
     /// # Errors
     /// Says why this text cannot be tokenized.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self.inner.encode_fast(text, true).map_err(|error| fault(&error))?;
+        let encoding = run(|| self.inner.encode_fast(text, true))?;
         self.checked(encoding.get_ids().to_vec())
     }
 
@@ -74,20 +121,92 @@ impl Tokenizer {
     /// Says why this text cannot be tokenized.
     pub fn encode_within(&self, text: &str, max_length: usize) -> Result<(Vec<u32>, bool)> {
         let whole = self.encode(text)?;
-        if whole.len() <= max_length { Ok((whole, false)) } else { Ok((self.cut(text, max_length)?, true)) }
+        if whole.len() <= max_length {
+            return Ok((whole, false));
+        }
+        let room = max_length.saturating_sub(self.special_tokens);
+        let cut = self.finish(first_tokens(&self.bare(text)?, room, 0), None)?;
+        Ok((self.checked(cut.get_ids().to_vec())?, true))
     }
 
-    /// The library's own truncation keeps all that it cuts off, in pieces of `max_length`: too slow for long texts.
-    fn cut(&self, text: &str, max_length: usize) -> Result<Vec<u32>> {
-        let bare = self.inner.encode_fast(text, false).map_err(|error| fault(&error))?;
-        let room = max_length.saturating_sub(self.special_tokens);
-        let kept = bare.get_ids().iter().take(room).map(|&id| Token::new(id, String::new(), (0, 0))).collect();
-        let kept = Encoding::from_tokens(kept, 0);
-        let finished = match self.inner.get_post_processor() {
-            Some(processor) => processor.process(kept, None, true).map_err(|error| fault(&error))?,
-            None => kept,
+    /// The ids of a pair of texts and their token types (empty: all 0), special tokens included.
+    ///
+    /// # Errors
+    /// Says why these texts cannot be tokenized.
+    pub fn encode_pair(&self, first: &str, second: &str) -> Result<(Vec<u32>, Vec<u8>)> {
+        let encoding = run(|| self.inner.encode_fast((first, second), true))?;
+        Ok((self.checked(encoding.get_ids().to_vec())?, types(&encoding)))
+    }
+
+    /// As [`Tokenizer::encode_pair`], the end of the longer text cut off, then of both, where there are more than
+    /// `max_length`. Also whether anything was cut.
+    ///
+    /// # Errors
+    /// Says why these texts cannot be tokenized.
+    pub fn encode_pair_within(
+        &self,
+        first: &str,
+        second: &str,
+        max_length: usize,
+    ) -> Result<(Vec<u32>, Vec<u8>, bool)> {
+        let (ids, types_of_whole) = self.encode_pair(first, second)?;
+        if ids.len() <= max_length {
+            return Ok((ids, types_of_whole, false));
+        }
+        let room = max_length.saturating_sub(self.special_tokens_of_pair());
+        let (first, second) = (self.bare(first)?, self.bare(second)?);
+        let (keep_first, keep_second) = share_room(first.len(), second.len(), room);
+        let cut = self.finish(first_tokens(&first, keep_first, 0), Some(first_tokens(&second, keep_second, 1)))?;
+        Ok((self.checked(cut.get_ids().to_vec())?, types(&cut), true))
+    }
+
+    /// The tokens of a text with their places in it.
+    ///
+    /// # Errors
+    /// Says why this text cannot be tokenized.
+    pub fn encode_with_offsets(&self, text: &str, special_tokens: bool) -> Result<OffsetTokens> {
+        let encoding = run(|| self.inner.encode(text, special_tokens))?;
+        let added = encoding.get_sequence_ids();
+        let span = |(&(start, end), added): (&(usize, usize), &Option<usize>)| match added {
+            Some(_) => start..end,
+            None => 0..0,
         };
-        self.checked(finished.get_ids().to_vec())
+        let spans = encoding.get_offsets().iter().zip(&added).map(span).collect();
+        Ok(OffsetTokens { ids: self.checked(encoding.get_ids().to_vec())?, spans })
+    }
+
+    /// The text of tokens, without the special ones.
+    ///
+    /// # Errors
+    /// Says why these tokens have no text.
+    pub fn decode(&self, tokens: &[u32]) -> Result<String> {
+        run(|| self.inner.decode(tokens, true))
+    }
+
+    /// The text of one token as it stands within a text, special or not; its name in the vocabulary where it is only a
+    /// part of a character.
+    #[must_use]
+    pub fn token_text(&self, token: u32) -> String {
+        let decode = |tokens: &[u32]| run(|| self.inner.decode(tokens, false)).unwrap_or_default();
+        // Decoders treat the first token in their own way (a space before it is lost), so the second is looked at.
+        let (one, two) = (decode(&[token]), decode(&[token, token]));
+        match two.strip_prefix(&one) {
+            Some(text) if !text.is_empty() && !two.contains(char::REPLACEMENT_CHARACTER) => text.to_owned(),
+            _ => self.inner.id_to_token(token).unwrap_or_else(|| format!("<{token}>")),
+        }
+    }
+
+    /// The tokens of a text without special ones.
+    fn bare(&self, text: &str) -> Result<Encoding> {
+        run(|| self.inner.encode_fast(text, false))
+    }
+
+    /// Adds the special tokens.
+    fn finish(&self, first: Encoding, second: Option<Encoding>) -> Result<Encoding> {
+        match self.inner.get_post_processor() {
+            Some(processor) => run(|| processor.process(first, second, true)),
+            None => Ok(Encoding::merge(std::iter::once(first).chain(second), false)),
+        }
     }
 
     fn checked(&self, ids: Vec<u32>) -> Result<Vec<u32>> {
@@ -98,82 +217,42 @@ impl Tokenizer {
     }
 }
 
-fn fault(error: &dyn std::fmt::Display) -> Error {
-    Error::refused(one_line(&error.to_string()))
+/// The first tokens of a text. The library's own truncation keeps all that it cuts off, in pieces of the length that is
+/// kept: too slow for long texts.
+fn first_tokens(encoding: &Encoding, most: usize, type_id: u32) -> Encoding {
+    let kept = encoding.get_ids().iter().take(most).map(|&id| Token::new(id, String::new(), (0, 0))).collect();
+    Encoding::from_tokens(kept, type_id)
+}
+
+/// How many tokens of each text stay where both have `room` together: the longer one gives first.
+fn share_room(first: usize, second: usize, room: usize) -> (usize, usize) {
+    if first > second {
+        let (second, first) = share_room(second, first, room);
+        return (first, second);
+    }
+    let first = first.min(room / 2);
+    (first, second.min(room - first))
+}
+
+fn types(encoding: &Encoding) -> Vec<u8> {
+    let types = encoding.get_type_ids();
+    if types.iter().all(|&kind| kind == 0) {
+        return Vec::new();
+    }
+    types.iter().map(|&kind| u8::try_from(kind).unwrap_or(u8::MAX)).collect()
+}
+
+/// A tokenizer from the bytes of its file, without the padding and the truncation that the file may ask for.
+fn read(bytes: &[u8]) -> tokenizers::Result<tokenizers::Tokenizer> {
+    let mut inner = tokenizers::Tokenizer::from_bytes(bytes)?;
+    inner.with_padding(None);
+    inner.with_truncation(None)?;
+    Ok(inner)
+}
+
+fn run<T>(step: impl FnOnce() -> tokenizers::Result<T>) -> Result<T> {
+    caught(step).map_err(Error::refused)
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    /// Words `w0` to `w9` with [CLS] and [SEP] around; the file pads to 128 and cuts at 4, which is to be ignored.
-    pub fn small_tokenizer_json() -> serde_json::Value {
-        let mut vocab = serde_json::Map::new();
-        for (id, token) in ["[PAD]", "[UNK]", "[CLS]", "[SEP]"].into_iter().enumerate() {
-            vocab.insert(token.into(), id.into());
-        }
-        for word in 0..10 {
-            vocab.insert(format!("w{word}"), (4 + word).into());
-        }
-        let special = |id: u32, content: &str| {
-            json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
-                "normalized": false, "special": true})
-        };
-        json!({
-            "version": "1.0",
-            "truncation": {"max_length": 4, "strategy": "LongestFirst", "stride": 0, "direction": "Right"},
-            "padding": {"strategy": {"Fixed": 128}, "direction": "Right", "pad_to_multiple_of": null, "pad_id": 0,
-                "pad_type_id": 0, "pad_token": "[PAD]"},
-            "added_tokens": [special(0, "[PAD]"), special(1, "[UNK]"), special(2, "[CLS]"), special(3, "[SEP]")],
-            "normalizer": null,
-            "pre_tokenizer": {"type": "Whitespace"},
-            "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
-            "decoder": null,
-            "model": {"type": "WordLevel", "vocab": vocab, "unk_token": "[UNK]"},
-        })
-    }
-
-    pub fn small_tokenizer() -> Tokenizer {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("tokenizer.json"), small_tokenizer_json().to_string()).unwrap();
-        Tokenizer::load(folder.path(), 14).unwrap()
-    }
-
-    #[test]
-    fn padding_and_truncation_of_the_file_are_off() {
-        assert_eq!(small_tokenizer().encode("w0 w1 w2 w3 w4").unwrap(), [2, 4, 5, 6, 7, 8, 3]);
-    }
-
-    #[test]
-    fn a_cut_text_keeps_its_special_tokens() {
-        let tokenizer = small_tokenizer();
-        assert_eq!(tokenizer.encode_within("w0 w1 w2 w3 w4", 4).unwrap(), (vec![2, 4, 5, 3], true));
-        assert_eq!(tokenizer.encode_within("w0 w1", 4).unwrap(), (vec![2, 4, 5, 3], false));
-        assert_eq!(tokenizer.encode_within("", 4).unwrap(), (vec![2, 3], false));
-    }
-
-    #[test]
-    fn a_tokenizer_of_another_model_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("tokenizer.json"), small_tokenizer_json().to_string()).unwrap();
-        let error = Tokenizer::load(folder.path(), 13).unwrap_err();
-        assert!(error.message().contains("token id 13") && error.message().contains("ends at 12"), "{error}");
-    }
-
-    #[test]
-    fn missing_and_broken_files_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(Tokenizer::load(folder.path(), 14).unwrap_err().message().contains("cannot read the tokenizer"));
-        for broken in ["", "{", "[]", "{\"version\": \"1.0\"}", "\u{0}\u{1}"] {
-            std::fs::write(folder.path().join("tokenizer.json"), broken).unwrap();
-            let error = Tokenizer::load(folder.path(), 14).unwrap_err();
-            assert!(error.message().contains("is not a tokenizer"), "{error}");
-        }
-        let mut template = small_tokenizer_json();
-        template["post_processor"]["sep"][1] = 99.into();
-        std::fs::write(folder.path().join("tokenizer.json"), template.to_string()).unwrap();
-        assert!(Tokenizer::load(folder.path(), 14).unwrap_err().message().contains("token id 99"));
-    }
-}
+pub(super) mod tests;

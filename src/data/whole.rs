@@ -5,69 +5,56 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::columns::{Row, Wanted, read};
+use super::encode::{Purpose, RowEncoder};
+use super::example::Example;
 use super::labels::Labels;
 use super::quote::place;
 use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
+use crate::recipe::{Data, TaskKind};
 
-/// A text and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TextRow {
-    /// Line in its file.
-    pub line: usize,
-    /// The text, after the template if there is one.
-    pub text: String,
-}
-
-/// A text with its label and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LabelledRow {
-    /// Line in its file.
-    pub line: usize,
-    /// The text, after the template if there is one.
-    pub text: String,
-    /// Place of its label among the given ones.
-    pub label: usize,
-}
-
-/// Reads the rows to predict on, in order. An empty template is the text column.
+/// Reads the rows to predict on, in order, each cut to `data.max_length`: for classification texts or pairs (every label
+/// is 0), for a causal model texts as they are, without an end token, all tokens but the first marked. Of `data` the
+/// columns, the template and the length count.
 ///
 /// # Errors
 /// Refuses the file for any bad row, since each row of the input gets a row of the output.
-pub fn read_for_prediction(path: &Path, text: &str, template: &str) -> Result<Vec<TextRow>> {
-    let rows = read_all(path, Wanted { text, label: None, template }, Ok)?;
-    Ok(rows.into_iter().map(|row| TextRow { line: row.line, text: row.text }).collect())
+pub fn read_for_prediction(path: &Path, data: &Data, kind: TaskKind, tokenizer: &Tokenizer) -> Result<Vec<Example>> {
+    let rows = read_all(path, Wanted::to_answer(data, kind), None)?;
+    let purpose = match kind {
+        TaskKind::SequenceClassification => Purpose::NoLabels,
+        TaskKind::CausalLm => Purpose::AllTokens,
+    };
+    encode_all(path, &rows, &RowEncoder::new(tokenizer, purpose, data, true, &rows)?)
 }
 
-/// Reads the rows to evaluate on, in order, with labels among `labels`. An empty template is the text column.
+/// Reads the rows to evaluate on, in order, each cut to `data.max_length`: for classification with labels among `labels`,
+/// for a causal model in any format, as [`super::prepare`] would make them. Of `data` the columns, the format, the
+/// template, `append_end` and the length count.
 ///
 /// # Errors
 /// Refuses the file for any bad row: a score over some of the rows would be another score.
 pub fn read_for_evaluation(
     path: &Path,
-    text: &str,
-    label: &str,
-    template: &str,
+    data: &Data,
+    kind: TaskKind,
     labels: &[String],
-) -> Result<Vec<LabelledRow>> {
-    let labels = Labels::new(labels.to_vec(), "the adapter")?;
-    read_all(path, Wanted { text, label: Some(label), template }, |row| {
-        let label = labels.place(&row.label)?;
-        Ok(LabelledRow { line: row.line, text: row.text, label })
-    })
+    tokenizer: &Tokenizer,
+) -> Result<Vec<Example>> {
+    let labels = match kind {
+        TaskKind::SequenceClassification => Some(Labels::new(labels.to_vec(), "the model")?),
+        TaskKind::CausalLm => None,
+    };
+    let rows = read_all(path, Wanted::to_learn(data, kind)?, labels.as_ref())?;
+    let purpose = labels.as_ref().map_or(Purpose::Tokens, Purpose::Labels);
+    encode_all(path, &rows, &RowEncoder::new(tokenizer, purpose, data, true, &rows)?)
 }
 
-fn read_all<T>(
-    path: &Path,
-    wanted: Wanted<'_>,
-    finish: impl Fn(Row) -> std::result::Result<T, String>,
-) -> Result<Vec<T>> {
+fn read_all(path: &Path, wanted: Wanted<'_>, labels: Option<&Labels>) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     read(path, wanted, &mut |line, row| {
-        let row = row
-            .and_then(&finish)
-            .map_err(|why| Error::refused(format!("{}, line {line} {why}; mend or remove the row", place(path))))?;
-        rows.push(row);
+        let known = |row: Row| labels.map_or(Ok(0), |labels| labels.place(&row.label)).map(|_| row);
+        rows.push(row.and_then(known).map_err(|why| bad(path, line, &why))?);
         Ok(())
     })?;
     if rows.is_empty() {
@@ -76,25 +63,11 @@ fn read_all<T>(
     Ok(rows)
 }
 
-/// Token ids of texts, each cut to `max_length`, in order.
-///
-/// # Errors
-/// Refuses a text that cannot be tokenized, by its line.
-pub fn tokenize<'a>(
-    tokenizer: &Tokenizer,
-    path: &Path,
-    rows: impl IntoIterator<Item = (usize, &'a str)>,
-    max_length: usize,
-) -> Result<Vec<Vec<u32>>> {
-    let rows: Vec<(usize, &str)> = rows.into_iter().collect();
-    rows.into_par_iter()
-        .map(|(line, text)| {
-            let refuse =
-                |why: &str| Error::refused(format!("{}, line {line} {why}; mend or remove the row", place(path)));
-            let (tokens, _) = tokenizer
-                .encode_within(text, max_length)
-                .map_err(|error| refuse(&format!("cannot be tokenized: {}", error.message())))?;
-            if tokens.is_empty() { Err(refuse("has a text without a single token")) } else { Ok(tokens) }
-        })
-        .collect()
+fn encode_all(path: &Path, rows: &[Row], encoder: &RowEncoder<'_>) -> Result<Vec<Example>> {
+    let encode = |row: &Row| encoder.encode(row).map(|(example, _)| example).map_err(|why| bad(path, row.line, &why));
+    rows.par_iter().map(encode).collect()
+}
+
+fn bad(path: &Path, line: usize, why: &str) -> Error {
+    Error::refused(format!("{}, line {line} {why}; mend or remove the row", place(path)))
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
+use crate::model::Parameter;
 use crate::protocol::Memory;
 use crate::train::Session;
 
@@ -104,7 +105,7 @@ fn state_bytes(session: &Session) -> u64 {
 
 fn weight_bytes(session: &Session) -> u64 {
     let tensors = session.model.parameters.iter();
-    tensors.map(|(_, tensor)| (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64).sum()
+    tensors.map(|Parameter { tensor, .. }| (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64).sum()
 }
 
 /// Bytes of weights that were converted and so lie in memory of their own.

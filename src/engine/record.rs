@@ -96,11 +96,18 @@ impl Record {
         Ok((written.path, written.bytes))
     }
 
-    /// Writes the adapter; its folder and its size.
+    /// Writes the adapter, or the model where every parameter trains; its folder and its size.
     pub fn export(&mut self, session: &Session) -> Result<(PathBuf, u64)> {
-        let path = self.folder.adapter_path();
-        let bytes = train::adapter(session).write(&path, Some(&session.recipe.model.path))?;
-        self.log(&format!("step {}: adapter written", session.step));
+        let (path, bytes) = if session.method.trains_everything() {
+            let path = self.folder.model_path();
+            let bytes = train::whole_model(session, &path)?;
+            (path, bytes)
+        } else {
+            let path = self.folder.adapter_path();
+            let bytes = train::adapter(session).write(&path, Some(&session.folder))?;
+            (path, bytes)
+        };
+        self.log(&format!("step {}: {} written", session.step, path.display()));
         Ok((path, bytes))
     }
 

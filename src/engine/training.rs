@@ -9,7 +9,9 @@ use super::memory::Probe;
 use super::record::Record;
 use super::{Launch, Outbox};
 use crate::error::Result;
-use crate::protocol::{Command, CommandId, CommandStatus, Ending, Evaluation, Event, Intervention, Ready, Summary};
+use crate::protocol::{
+    Command, CommandId, CommandStatus, Ending, Evaluation, Event, Example, Intervention, Ready, Summary,
+};
 use crate::recipe::{EVEN, FIELDS, Kind, MethodKind, Value};
 use crate::train::Session;
 
@@ -73,6 +75,7 @@ impl Training {
             model: session.summary(),
             method: match session.recipe.method.kind {
                 MethodKind::Sparta => "sparta".into(),
+                MethodKind::Full => "full".into(),
                 MethodKind::Head => "head".into(),
             },
             sparsity_bounds: session.method.sparsity_bounds(),
@@ -82,6 +85,10 @@ impl Training {
             validation_examples: session.data.validation.examples.len(),
             labels: session.data.labels.clone(),
         })));
+        if let Some(preview) = &session.data.preview {
+            let pieces = preview.pieces.iter().map(|piece| (piece.text.clone(), piece.trained)).collect();
+            outbox.send(Event::Example(Example { pieces, label: preview.label.clone() }));
+        }
         for field in FIELDS.iter().filter(|field| field.live && !matches!(field.kind, Kind::NumberByName(..))) {
             if let Some(value) = session.recipe.get(field.name) {
                 outbox.send(Event::Setting { field: field.name.into(), value });
@@ -275,7 +282,7 @@ impl Training {
 
     fn judge(&mut self, evaluation: Evaluation) {
         self.last = Some(evaluation);
-        if self.best.is_none_or(|best| evaluation.accuracy > best.accuracy) {
+        if self.best.is_none_or(|best| evaluation.is_better_than(&best)) {
             self.best = Some(evaluation);
             self.evaluations_without_gain = 0;
         } else {

@@ -13,6 +13,7 @@ use super::state::{Layer, Panel, State};
 #[expect(missing_docs, reason = "each action is described in the table of keys")]
 pub enum Action {
     Help,
+    Example,
     Quit,
     Interrupt,
     Redraw,
@@ -81,6 +82,8 @@ pub enum Context {
     Typing,
     /// The help is open.
     Help,
+    /// The example is open.
+    Example,
     /// The question how to leave is open.
     Quit,
     /// The question whether to stop is open.
@@ -152,6 +155,7 @@ impl Binding {
 pub fn active(state: &State) -> Vec<Context> {
     let mut contexts = match (state.layers.last(), &state.edit) {
         (Some(Layer::Help), _) => vec![Context::Help],
+        (Some(Layer::Example), _) => vec![Context::Example],
         (Some(Layer::Quit), _) => vec![Context::Quit],
         (Some(Layer::Stop), _) => vec![Context::Stop],
         (None, Some(edit)) if edit.typed.is_some() => vec![Context::Typing],
@@ -191,12 +195,13 @@ mod tests {
     #[test]
     fn no_key_has_two_meanings() {
         // Contexts that are active together; what is pending may take keys from the panel below it.
-        let together: [&[Context]; 8] = [
+        let together: [&[Context]; 9] = [
             &[Context::Always, Context::Cockpit, Context::Chart],
             &[Context::Always, Context::Cockpit, Context::Rows],
             &[Context::Always, Context::Pending],
             &[Context::Always, Context::Typing],
             &[Context::Always, Context::Help],
+            &[Context::Always, Context::Example],
             &[Context::Always, Context::Quit],
             &[Context::Always, Context::Stop],
             &[Context::Pending],

@@ -14,6 +14,7 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
     match event {
         Event::Loading { what, fraction } => loading(state, &what, fraction),
         Event::Ready(ready) => became_ready(state, ready),
+        Event::Example(example) => state.example = Some(example),
         Event::Step(step) => stepped(state, step),
         Event::Evaluating { done, of } => state.evaluating = Some((done, of)),
         Event::Evaluated(evaluation) => evaluated(state, evaluation),
@@ -141,9 +142,17 @@ fn stepped(state: &mut State, step: Step) {
 fn evaluated(state: &mut State, evaluation: Evaluation) {
     state.evaluating = None;
     state.history.evaluated(evaluation);
-    let Evaluation { eval_loss, accuracy, mcc, .. } = evaluation;
-    let (loss, accuracy) = (text::number(eval_loss), text::percent(accuracy));
-    state.note(Weight::Done, format!("validation loss {loss}, accuracy {accuracy}, mcc {mcc:.3}"));
+    let (loss, accuracy) = (text::number(evaluation.eval_loss), text::percent(evaluation.accuracy));
+    state.note(
+        Weight::Done,
+        match evaluation.mcc {
+            Some(mcc) => format!("validation loss {loss}, accuracy {accuracy}, mcc {mcc:.3}"),
+            None => {
+                let perplexity = text::number(evaluation.perplexity());
+                format!("validation loss {loss}, perplexity {perplexity}, token accuracy {accuracy}")
+            }
+        },
+    );
 }
 
 fn intervened(state: &mut State, intervention: Intervention) {

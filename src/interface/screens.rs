@@ -15,6 +15,7 @@ mod banner;
 mod bottom;
 mod card;
 mod dialogs;
+mod example;
 mod header;
 mod loading;
 
@@ -51,6 +52,7 @@ pub fn draw_into(buffer: &mut Buffer, state: &State) {
         Some(Layer::Help) => dialogs::help(&mut pen, screen, state),
         Some(Layer::Quit) => dialogs::quit(&mut pen, screen, state),
         Some(Layer::Stop) => dialogs::stop(&mut pen, screen),
+        Some(Layer::Example) => example::draw(&mut pen, screen, state),
         None => {}
     }
 }

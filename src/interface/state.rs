@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::protocol::{Command, CommandId, Intervention, Memory, Ready, Sparsity, Summary};
+use crate::protocol::{Command, CommandId, Example, Intervention, Memory, Ready, Sparsity, Summary};
 use crate::recipe::{FIELDS, Field, Value};
 
 mod edit;
@@ -33,6 +33,8 @@ pub struct State {
     pub history: History,
     /// Recent steps.
     pub pace: Pace,
+    /// The first training example, once it is known.
+    pub example: Option<Example>,
     /// Where the memory is.
     pub memory: Option<Memory>,
     /// What trains.
@@ -141,6 +143,8 @@ pub enum Layer {
     Quit,
     /// Whether to stop.
     Stop,
+    /// The first training example.
+    Example,
 }
 
 impl State {
@@ -154,6 +158,7 @@ impl State {
             view: View::default(),
             history: History::new(View::default().smoothing()),
             pace: Pace::default(),
+            example: None,
             memory: None,
             sparsity: None,
             settings: BTreeMap::new(),

@@ -107,6 +107,7 @@ fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
 fn act(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::Help => state.layers.push(Layer::Help),
+        Action::Example => state.layers.push(Layer::Example),
         Action::Quit => return ask_to_quit(state),
         Action::Interrupt => return interrupt(state),
         Action::Redraw => return vec![Effect::Redraw],

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::{Method, Plan, untouched_groups};
-use crate::model::{Encoder, Head, Tap};
+use crate::model::{Head, Model, Tap};
 use crate::protocol::Group;
 use crate::recipe;
 use crate::sparse::{AdamW, Footprint, Resized, Saved};
@@ -19,7 +19,7 @@ impl HeadOnly {
     /// For this model and head.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]
-    pub fn new(model: &Encoder, head: &Head) -> Self {
+    pub fn new(model: &Model, head: &Head) -> Self {
         let (base, head) = (model.base_parameters() as f64, head.parameters() as f64);
         Self { groups: untouched_groups(model), sparsity: base / (base + head) }
     }

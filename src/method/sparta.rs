@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
 use super::{Method, Plan, untouched_groups};
-use crate::model::{Encoder, Head, Tap};
+use crate::model::{Head, Model, Tap};
 use crate::permutation::derive_key;
 use crate::protocol::Group;
 use crate::recipe::{self, OnShrink, Rounding};
@@ -33,6 +33,7 @@ struct Adapted {
     name: String,
     group: &'static str,
     layer: usize,
+    transposed: bool,
     delta: Delta,
     scalars: u64,
     gradients: Option<Vec<Tensor>>,
@@ -43,13 +44,14 @@ impl Sparta {
     ///
     /// # Errors
     /// One sentence: a target that the model does not have, a sparsity outside its bounds.
-    pub fn new(settings: &recipe::Method, model: &Encoder, head: &Head, betas: [f64; 2]) -> Result<Self, String> {
+    pub fn new(settings: &recipe::Method, model: &Model, head: &Head, betas: [f64; 2]) -> Result<Self, String> {
         let sites = model.sites.iter().map(|site| {
             let scalars = site.weight.numel() as u64;
             Adapted {
                 name: site.name.clone(),
                 group: site.group,
                 layer: site.layer,
+                transposed: site.transposed,
                 delta: Delta::new(&site.weight, Selection::new(settings.seed, &site.name, scalars)),
                 scalars,
                 gradients: None,
@@ -122,7 +124,10 @@ impl Method for Sparta {
 
     fn collect(&mut self, tap: &Tap, output_gradient: &Tensor) {
         let site = &mut self.sites[tap.site];
-        let gradients = gradient::sampled(&tap.input, output_gradient, site.delta.indices());
+        // A transposed weight is that of the product with inputs and outputs in each other's place.
+        let [rows, columns] =
+            if site.transposed { [&tap.input, output_gradient] } else { [output_gradient, &tap.input] };
+        let gradients = gradient::sampled(columns, rows, site.delta.indices());
         site.gradients = Some(match site.gradients.take() {
             None => gradients,
             Some(sum) => sum.into_iter().zip(gradients).map(|(sum, gradient)| sum + gradient).collect(),

@@ -1,18 +1,30 @@
-//! config.json of a BERT-family encoder.
+//! config.json of a model folder: what the file says, as data that the forward pass reads.
+
+mod decoder;
+mod encoder;
+mod keys;
+mod rope;
+mod switches;
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::error::{Error, Result};
+pub use decoder::{Attention, Decoder, Feed, Layer, Positions};
+pub use encoder::{Encoder, Start};
+pub use keys::Activation;
+pub use rope::{Rope, Scaling};
 
-/// What config.json says about an encoder.
+use crate::error::{Error, Result};
+use keys::Keys;
+
+/// What config.json says about a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The whole file, for exports.
     pub json: Map<String, Value>,
-    /// `model_type`.
-    pub family: String,
+    /// Which family it is.
+    pub family: Family,
     /// Rows of the word embeddings.
     pub vocab_size: i64,
     /// Width.
@@ -21,52 +33,70 @@ pub struct Config {
     pub layers: usize,
     /// Attention heads.
     pub heads: i64,
-    /// Width inside the feed-forward layer.
-    pub intermediate_size: i64,
     /// Longest input in tokens.
     pub max_positions: i64,
-    /// Rows of the token-type embeddings.
-    pub token_types: i64,
-    /// Epsilon of the layer norms.
-    pub layer_norm_eps: f64,
-    /// Activation of the feed-forward layer.
-    pub activation: Activation,
+    /// Standard deviation of fresh weights.
+    pub initializer_range: f64,
     /// Labels in the order of the logits, if the file names any.
     pub labels: Option<Vec<String>>,
+    /// What the blocks are made of.
+    pub architecture: Architecture,
 }
 
-/// Activation of the feed-forward layer.
+/// What the blocks of a model are made of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Architecture {
+    /// Every token sees every other.
+    Encoder(Encoder),
+    /// Every token sees the ones before it.
+    Decoder(Decoder),
+}
+
+/// `model_type` of config.json.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// With the error function.
-    Gelu,
-    /// With the hyperbolic tangent.
-    GeluTanh,
-    /// max(x, 0).
-    Relu,
-    /// x times its sigmoid.
-    Silu,
+#[expect(missing_docs, reason = "these are names")]
+pub enum Family {
+    Llama,
+    Mistral,
+    Qwen2,
+    Qwen3,
+    Gemma,
+    Gemma2,
+    Gemma3,
+    Phi3,
+    Gpt2,
+    Bert,
+    Roberta,
+    Distilbert,
 }
 
-/// Switches of config.json that change the numbers and must have the value given here, if they are there.
-const SWITCHES: &[(&str, Switch)] = &[
-    ("position_embedding_type", Switch::Word("absolute")),
-    ("is_decoder", Switch::Off),
-    ("add_cross_attention", Switch::Off),
-];
+impl Family {
+    /// Every family by its `model_type`.
+    pub const ALL: [(&'static str, Self); 12] = [
+        ("llama", Self::Llama),
+        ("mistral", Self::Mistral),
+        ("qwen2", Self::Qwen2),
+        ("qwen3", Self::Qwen3),
+        ("gemma", Self::Gemma),
+        ("gemma2", Self::Gemma2),
+        ("gemma3_text", Self::Gemma3),
+        ("phi3", Self::Phi3),
+        ("gpt2", Self::Gpt2),
+        ("bert", Self::Bert),
+        ("roberta", Self::Roberta),
+        ("distilbert", Self::Distilbert),
+    ];
 
-#[derive(Clone, Copy)]
-enum Switch {
-    Off,
-    Word(&'static str),
-}
+    /// The `model_type`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, family)| *family == self).map_or("", |(name, _)| name)
+    }
 
-impl Switch {
-    fn allows(self, value: &Value) -> bool {
-        match self {
-            Self::Off => value == &Value::Bool(false),
-            Self::Word(word) => value.as_str() == Some(word),
-        }
+    /// Whether it is a decoder.
+    #[must_use]
+    pub fn is_decoder(self) -> bool {
+        !matches!(self, Self::Bert | Self::Roberta | Self::Distilbert)
     }
 }
 
@@ -74,10 +104,14 @@ impl Config {
     /// Reads config.json of a model folder.
     ///
     /// # Errors
-    /// Refuses what cannot be read, an architecture that is not implemented, a value out of range.
+    /// Refuses what cannot be read, a family or a switch that is not implemented, a value out of range.
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join("config.json");
         let refuse = |why: String| Error::refused(format!("{}: {why}", path.display()));
+        // To open a pipe would wait for ever.
+        if path.exists() && !path.is_file() {
+            return Err(refuse("is no file; get the model's files again".into()));
+        }
         let text = std::fs::read_to_string(&path).map_err(|error| {
             refuse(format!("{error}; model.path must be a folder in Hugging Face layout, with config.json in it"))
         })?;
@@ -86,60 +120,71 @@ impl Config {
         Self::parse(json).map_err(refuse)
     }
 
-    fn parse(json: Map<String, Value>) -> std::result::Result<Self, String> {
-        let family = json.get("model_type").and_then(Value::as_str).unwrap_or("(none)").to_owned();
-        if family != "bert" {
-            return Err(format!("model_type \"{}\" is not supported; this version runs: bert", family.escape_debug()));
+    /// Reads the contents of config.json.
+    ///
+    /// # Errors
+    /// One sentence without the file's name; see [`Config::load`].
+    pub fn parse(json: Map<String, Value>) -> std::result::Result<Self, String> {
+        let family = family(&json)?;
+        switches::check(&json, family)?;
+        let keys = Keys { json: &json, family };
+        let (hidden_size, heads) = (keys.size("hidden_size")?, keys.size("num_attention_heads")?);
+        let layers = usize::try_from(keys.size("num_hidden_layers")?).unwrap_or(0);
+        if layers > MOST_LAYERS {
+            return Err(format!("num_hidden_layers {layers} is above {MOST_LAYERS}; get the model's files again"));
         }
-        for (name, expected) in SWITCHES {
-            if let Some(value) = json.get(*name).filter(|value| !value.is_null() && !expected.allows(value)) {
-                return Err(format!("{name} = {value} is not implemented in this version; take another model"));
-            }
-        }
-        let size = |name: &str| {
-            json.get(name)
-                .and_then(Value::as_i64)
-                .filter(|size| (1..1 << 31).contains(size))
-                .ok_or_else(|| format!("{name} is missing or no whole number above 0; get the model's files again"))
+        let architecture = if family.is_decoder() {
+            Architecture::Decoder(Decoder::parse(&keys, layers)?)
+        } else {
+            Architecture::Encoder(Encoder::parse(&keys)?)
         };
-        let config = Self {
+        let max_positions = match &architecture {
+            Architecture::Decoder(decoder) => decoder.max_positions(keys.size("max_position_embeddings")?),
+            Architecture::Encoder(encoder) => keys.size("max_position_embeddings")? - encoder.first_position,
+        };
+        if max_positions < 1 {
+            return Err("max_position_embeddings leaves no position; get the model's files again".into());
+        }
+        Ok(Self {
             family,
-            vocab_size: size("vocab_size")?,
-            hidden_size: size("hidden_size")?,
-            layers: usize::try_from(size("num_hidden_layers")?).unwrap_or(0),
-            heads: size("num_attention_heads")?,
-            intermediate_size: size("intermediate_size")?,
-            max_positions: size("max_position_embeddings")?,
-            token_types: size("type_vocab_size").unwrap_or(2),
-            layer_norm_eps: json.get("layer_norm_eps").and_then(Value::as_f64).unwrap_or(1e-12),
-            activation: activation(json.get("hidden_act").and_then(Value::as_str).unwrap_or("gelu"))?,
+            vocab_size: keys.size("vocab_size")?,
+            hidden_size,
+            layers,
+            heads,
+            max_positions,
+            initializer_range: keys.amount_or("initializer_range", 0.02)?,
             labels: labels(&json),
+            architecture,
             json,
-        };
-        if config.hidden_size % config.heads != 0 {
-            return Err(format!(
-                "hidden_size {} is no multiple of num_attention_heads {}; get the model's files again",
-                config.hidden_size, config.heads
-            ));
+        })
+    }
+
+    /// Width inside the feed-forward layers.
+    #[must_use]
+    pub fn feed_width(&self) -> i64 {
+        match &self.architecture {
+            Architecture::Encoder(encoder) => encoder.intermediate_size,
+            Architecture::Decoder(decoder) => decoder.feed.width,
         }
-        Ok(config)
     }
 }
 
-fn activation(name: &str) -> std::result::Result<Activation, String> {
-    match name {
-        "gelu" => Ok(Activation::Gelu),
-        "gelu_new" | "gelu_pytorch_tanh" => Ok(Activation::GeluTanh),
-        "relu" => Ok(Activation::Relu),
-        "silu" | "swish" => Ok(Activation::Silu),
-        other => Err(format!(
-            "hidden_act \"{}\" is not implemented; known: gelu, gelu_new, relu, silu",
-            other.escape_debug()
-        )),
-    }
+/// No model has more; a damaged file may say so.
+const MOST_LAYERS: usize = 4096;
+
+fn family(json: &Map<String, Value>) -> std::result::Result<Family, String> {
+    let name = json.get("model_type").and_then(Value::as_str).unwrap_or("(none)");
+    Family::ALL.iter().find(|(known, _)| *known == name).map(|(_, family)| *family).ok_or_else(|| {
+        let known = Family::ALL.map(|(name, _)| name).join(", ");
+        let name: String = name.chars().take(64).collect();
+        format!("model_type \"{}\" is not supported; this version runs: {known}", name.escape_debug())
+    })
 }
 
 fn labels(json: &Map<String, Value>) -> Option<Vec<String>> {
     let by_id = json.get("id2label")?.as_object()?;
     (0..by_id.len()).map(|id| by_id.get(&id.to_string())?.as_str().map(str::to_owned)).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,8 +49,9 @@ pub fn parse_dtype(name: &str) -> Result<Option<Kind>> {
         "auto" => Ok(None),
         "float32" => Ok(Some(Kind::Float)),
         "bfloat16" => Ok(Some(Kind::BFloat16)),
+        "float16" => Ok(Some(Kind::Half)),
         other => Err(Error::refused(format!(
-            "model.dtype \"{}\" is not known; take auto, float32 or bfloat16",
+            "model.dtype \"{}\" is not known; take auto, float32, bfloat16 or float16",
             other.escape_debug()
         ))),
     }

@@ -1,6 +1,6 @@
 //! Weights from safetensors files, memory-mapped.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::path::{Component, Path, PathBuf};
 
@@ -10,6 +10,11 @@ use tch::{Device, Kind, Tensor};
 
 use crate::error::{Error, Result};
 
+/// Bytes of a file's name, and characters of what another library says about a file.
+const LONGEST: usize = 255;
+/// libtorch's own bound.
+const MOST_EXTENTS: usize = 64;
+
 /// The tensors of a model by their checkpoint names.
 ///
 /// On the CPU, in the stored type, a tensor *is* the mapped file: private pages, copied by the system when they are
@@ -17,6 +22,8 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct Weights {
     tensors: HashMap<String, Tensor>,
+    /// Tensors of types that no weight has.
+    others: HashMap<String, Dtype>,
     files: Vec<PathBuf>,
     /// After `tensors`, so that it is dropped last.
     maps: Vec<MmapMut>,
@@ -28,7 +35,8 @@ impl Weights {
     /// # Errors
     /// Refuses missing, truncated or foreign files, and names in an index that lead out of the folder.
     pub fn load(folder: &Path) -> Result<Self> {
-        let mut weights = Self { tensors: HashMap::new(), files: files(folder)?, maps: Vec::new() };
+        let mut weights =
+            Self { tensors: HashMap::new(), others: HashMap::new(), files: files(folder)?, maps: Vec::new() };
         for path in weights.files.clone() {
             weights.map(&path)?;
         }
@@ -53,10 +61,15 @@ impl Weights {
     /// Refuses a missing tensor and another shape.
     pub fn get(&self, name: &str, shape: &[i64], kind: Option<Kind>, device: Device) -> Result<Tensor> {
         let refuse = |why: String| {
-            let file = self.files.first().map_or_else(String::new, |file| file.display().to_string());
+            let file = self.files.first().map_or_else(String::new, |file| place(file));
             Error::refused(format!("{file}: {why}; the weights do not fit config.json, get the model's files again"))
         };
-        let tensor = self.tensors.get(name).ok_or_else(|| refuse(format!("there is no tensor {name}")))?;
+        let tensor = self.tensors.get(name).ok_or_else(|| {
+            refuse(match self.others.get(name) {
+                None => format!("there is no tensor {name}"),
+                Some(dtype) => format!("{name} is of the type {dtype}, which no weight here has"),
+            })
+        })?;
         if tensor.size() != shape {
             return Err(refuse(format!("{name} has the shape {:?}, not {shape:?}", tensor.size())));
         }
@@ -72,8 +85,13 @@ impl Weights {
     #[allow(unsafe_code)]
     fn map(&mut self, path: &Path) -> Result<()> {
         let refuse = |why: &dyn std::fmt::Display| {
-            Error::refused(format!("{}: {why}; get the model's files again", path.display()))
+            let why: String = one_line(&why.to_string()).chars().take(LONGEST).collect();
+            Error::refused(format!("{}: {why}; get the model's files again", place(path)))
         };
+        // To open a pipe would wait for ever.
+        if path.exists() && !path.is_file() {
+            return Err(refuse(&"it is no file"));
+        }
         let file = File::open(path).map_err(|error| refuse(&error))?;
         // SAFETY: the mapping is private (copy on write). If another program truncates the file meanwhile, reading it
         // ends this process, as it does for every program that maps its weights.
@@ -82,8 +100,15 @@ impl Weights {
         let contents =
             SafeTensors::deserialize(&map).map_err(|error| refuse(&format!("broken safetensors file ({error})")))?;
         for (name, view) in contents.tensors() {
-            let Some(kind) = kind_of(view.dtype()) else { continue };
+            let Some(kind) = kind_of(view.dtype()) else {
+                self.others.insert(name, view.dtype());
+                continue;
+            };
             let shape: Vec<i64> = view.shape().iter().map(|&size| size.cast_signed() as i64).collect();
+            // An empty tensor passes with any extents, but libtorch takes no negative one.
+            if shape.len() > MOST_EXTENTS || shape.iter().any(|size| *size < 0) {
+                return Err(refuse(&format!("the shape of {name} is no tensor's")));
+            }
             let offset = view.data().as_ptr() as usize - base as usize;
             let tensor = if (base as usize + offset).is_multiple_of(kind.elt_size_in_bytes()) {
                 // SAFETY: safetensors checked that shape and type fit the bytes; the map outlives the tensor, since
@@ -117,7 +142,6 @@ fn kind_of(dtype: Dtype) -> Option<Kind> {
         Dtype::BF16 => Some(Kind::BFloat16),
         Dtype::F16 => Some(Kind::Half),
         Dtype::F64 => Some(Kind::Double),
-        Dtype::I64 => Some(Kind::Int64),
         _ => None,
     }
 }
@@ -134,15 +158,32 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
             folder.display()
         ))
     })?;
-    let refuse = |why: &str| Error::refused(format!("{}: {why}; get the model's files again", index.display()));
+    let refuse = |why: &str| {
+        let why: String = one_line(why).chars().take(LONGEST).collect();
+        Error::refused(format!("{}: {why}; get the model's files again", place(&index)))
+    };
     let json: serde_json::Value = serde_json::from_str(&text).map_err(|error| refuse(&error.to_string()))?;
     let map = json.get("weight_map").and_then(|map| map.as_object()).ok_or_else(|| refuse("there is no weight_map"))?;
-    let mut names: Vec<&str> = map.values().filter_map(|name| name.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    let plain = |name: &str| Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    let name_of = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let names: Option<BTreeSet<String>> = map.values().map(name_of).collect();
+    let names = names.filter(|names| !names.is_empty()).ok_or_else(|| refuse("weight_map names no files"))?;
+    let plain = |name: &str| {
+        (1..=LONGEST).contains(&name.len())
+            && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
+    };
     if let Some(name) = names.iter().find(|name| !plain(name)) {
-        return Err(refuse(&format!("the file name \"{}\" leads out of the folder", name.escape_debug())));
+        let name: String = name.chars().take(80).collect();
+        return Err(refuse(&format!("the file name \"{name}\" leads out of the folder, or is none")));
     }
     Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+/// A text from outside for a message: on one line.
+fn one_line(text: &str) -> String {
+    let safe = |c: char| if matches!(c, '"' | '\'' | '\\') { c.to_string() } else { c.escape_debug().to_string() };
+    text.chars().map(safe).collect()
+}
+
+fn place(path: &Path) -> String {
+    one_line(&path.to_string_lossy())
 }

@@ -23,6 +23,8 @@ pub struct Field {
 pub enum Kind {
     /// Path of a file or folder, relative to the recipe's own folder.
     Path,
+    /// A path, or a model's name on the hub.
+    PathOrName,
     /// A path, or a share of another file between 0 and 1.
     PathOrShare,
     /// Any text.
@@ -59,26 +61,34 @@ const fn live(name: &'static str, kind: Kind, help: &'static str) -> Field {
 /// Every field, in the order of the documents.
 #[rustfmt::skip]
 pub const FIELDS: &[Field] = &[
-    field("model.path", Kind::Path, "folder of the model in Hugging Face layout"),
-    field("model.dtype", Kind::Choice(&["auto", "float32", "bfloat16"]), "type of the weights in memory; auto: as stored"),
+    field("model.path", Kind::PathOrName, "folder of the model in Hugging Face layout, or its name on the hub such as owner/name"),
+    field("model.dtype", Kind::Choice(&["auto", "float32", "bfloat16", "float16"]), "type of the weights in memory; auto: as stored"),
     field("model.device", Kind::Text, "auto, cpu, cuda, cuda:N or mps; one that is named and missing is an error"),
+    field("model.init", Kind::Choice(&["pretrained", "random"]), "random: fresh weights, drawn as config.json says with method.seed"),
 
-    field("task.kind", Kind::Choice(&["sequence-classification"]), "what the model learns to do"),
+    field("task.kind", Kind::Choice(&["sequence-classification", "causal-lm"]), "what the model learns to do"),
     field("task.labels", Kind::Words, "labels in the order of the logits; empty: those of the training rows, sorted"),
-    field("task.head_init", Kind::Choice(&["random"]), "how the classification head starts"),
+    field("task.head_init", Kind::Choice(&["random", "from_pretrained"]), "how the classification head starts; from_pretrained: rows of the language-model head, or an encoder's stored head"),
+    field("task.response_classes", Kind::Words, "for from_pretrained: the word for each label whose first token's row is taken; empty: the labels"),
 
-    field("data.train", Kind::Path, "training rows: jsonl, json, csv or tsv, by extension"),
+    field("data.train", Kind::Path, "training rows: jsonl, json, csv, tsv or parquet, by extension"),
     field("data.validation", Kind::PathOrShare, "validation rows: a file, or a share of the training rows such as 0.1"),
+    field("data.format", Kind::Choice(&["auto", "text", "completion", "messages"]), "what causal-lm learns from; auto: by the columns of the first row"),
     field("data.text", Kind::Text, "column of the text"),
+    field("data.text_pair", Kind::Text, "column of the second text of a pair; empty: no pairs"),
     field("data.label", Kind::Text, "column of the label"),
+    field("data.prompt", Kind::Text, "column of the prompt; nothing of it is learned"),
+    field("data.completion", Kind::Text, "column of the completion, which is learned"),
+    field("data.messages", Kind::Text, "column of a conversation, of which the assistant's turns are learned"),
     field("data.template", Kind::Text, "minijinja template over the row that makes the text; empty: the text column"),
+    field("data.append_end", Kind::Flag, "put the model's end token behind a text or a completion, so that it learns to stop"),
     field("data.max_length", Kind::Integer(1, 1 << 20), "longest example in tokens"),
     field("data.too_long", Kind::Choice(&["drop", "truncate"]), "what happens to longer ones"),
     field("data.shuffle", Kind::Flag, "false: file order, no grouping by length"),
     field("data.group_by_length", Kind::Flag, "make batches of like lengths, so that padding is rare"),
     field("data.bad_rows", Kind::Choice(&["report", "fail"]), "report: leave bad rows out and say which; fail: refuse the file"),
 
-    field("method.kind", Kind::Choice(&["sparta", "head"]), "how the model is adapted; head: the classification head alone"),
+    field("method.kind", Kind::Choice(&["sparta", "full", "head"]), "how the model is adapted; full: every parameter; head: the classification head alone"),
     live("method.sparsity", Kind::Number(0.0, 1.0), "share of all parameters that stay frozen"),
     field("method.targets", Kind::Words, "groups to adapt; all-linear: every one"),
     live("method.density", Kind::NumberByName(0.0, 1.0), "share of a group's scalars that train, for groups that shall not share the rest evenly"),
@@ -90,7 +100,7 @@ pub const FIELDS: &[Field] = &[
     live("optimizer.learning_rate", Kind::Number(0.0, 10.0), "rate at the schedule's peak"),
     field("optimizer.betas", Kind::Pair(0.0, 1.0), "decay of AdamW's first and second moment"),
     field("optimizer.epsilon", Kind::Number(0.0, 1.0), "keeps AdamW from dividing by zero"),
-    live("optimizer.weight_decay", Kind::Number(0.0, 1.0), "decoupled decay of the deltas; the head is exempt"),
+    live("optimizer.weight_decay", Kind::Number(0.0, 1.0), "decoupled decay of the deltas, with full of the weights; the head is exempt"),
     live("optimizer.max_grad_norm", Kind::Number(0.0, 1e9), "clip the gradient to this norm; 0: off"),
 
     field("schedule.kind", Kind::Choice(&["constant", "linear", "cosine"]), "how the rate falls after the warm-up"),
@@ -105,7 +115,7 @@ pub const FIELDS: &[Field] = &[
     live("train.checkpoint_every", Kind::Integer(0, ANY), "steps between checkpoints; 0: at the end only"),
     live("train.keep_checkpoints", Kind::Integer(1, 1_000_000), "newest checkpoints that are kept"),
     field("train.recompute", Kind::Choice(&["none", "blocks"]), "blocks: compute each block again in the backward pass instead of keeping it"),
-    field("train.early_stopping_patience", Kind::Integer(0, 1_000_000), "stop after this many evaluations without a better accuracy; 0: never"),
+    field("train.early_stopping_patience", Kind::Integer(0, 1_000_000), "stop after this many evaluations without a better accuracy (causal-lm: a lower loss); 0: never"),
     field("train.seed", Kind::Integer(0, ANY), "seed of the order of the rows"),
 ];
 
@@ -137,7 +147,9 @@ impl Field {
     pub fn check(&self, name: &str, value: Value) -> Result<Value, String> {
         let wrong = |value: &Value| Err(format!("{name} takes {}, not {value}", self.kind.describe()));
         match (self.kind, value) {
-            (Kind::Path | Kind::Text | Kind::PathOrShare, Value::String(text)) => Ok(Value::String(text)),
+            (Kind::Path | Kind::PathOrName | Kind::Text | Kind::PathOrShare, Value::String(text)) => {
+                Ok(Value::String(text))
+            }
             (Kind::PathOrShare, value) => match number(&value) {
                 Some(share) if share > 0.0 && share < 1.0 => Ok(Value::Float(share)),
                 _ => wrong(&value),
@@ -186,6 +198,7 @@ impl Kind {
         let bound = |high: i64| if high == ANY { String::from("up") } else { format!("to {high}") };
         match self {
             Self::Path => "a path in quotes".into(),
+            Self::PathOrName => "a path or a name such as \"owner/name\" in quotes".into(),
             Self::PathOrShare => "a path in quotes or a share between 0 and 1".into(),
             Self::Text => "a text in quotes".into(),
             Self::Choice(words) => format!("one of \"{}\"", words.join("\", \"")),

@@ -1,36 +1,30 @@
 //! Adapters in the format of the Python package peft-sparta: written here, read in `adapter_reading`.
 
+mod families;
+mod folder;
+
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, View};
 
-use super::adapter_config::{DECODER_HEAD, ENCODER_HEAD, HeadNames, edited};
-use super::files::{failed, need_space, parent, settle, sibling, size_of_folder, swap_in, sync_folder, write_synced};
+pub(super) use families::{Family, HeadKind, LM_HEAD, NO_HEAD, family, head_kind, head_of_extension};
+pub use families::{HeadPart, head_parts};
+pub(super) use folder::{TOKENIZER, copy_files, only_known_entries, put_folder, refuse_folder};
+
+use super::adapter_config::edited;
+use super::files::{failed, write_synced};
 use super::tensors::{NamedTensor, write_tensors};
-use crate::data::{one_line, place, quoted};
+use crate::data::one_line;
 use crate::error::{Error, Result};
 
 pub(super) const DELTAS: &str = "sparse_deltas.safetensors";
 pub(super) const HEAD: &str = "head_init.safetensors";
 pub(super) const CONFIG: &str = "config.json";
-/// Copied from the model, byte for byte, where they are there.
-const TOKENIZER: [&str; 11] = [
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "chat_template.jinja",
-];
+/// The index-free form of the deltas.
+pub(super) const KEYED: &str = "sparta_keyed.safetensors";
+const AN_ADAPTER: &str = "an adapter";
 
 /// What a run learned.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,8 +39,7 @@ pub struct Adapter {
     pub parameters: Vec<(String, Vec<usize>)>,
     /// What was added to scalars of the base model; at most one for each parameter.
     pub deltas: Vec<ParameterDelta>,
-    /// The parameters of the head: `score.weight` of a decoder, `classifier.weight` and `classifier.bias` of an
-    /// encoder.
+    /// The parameters of the head, as [`head_parts`] lists them for the family; none for a causal language model.
     pub head: Vec<HeadDelta>,
 }
 
@@ -84,47 +77,46 @@ impl Adapter {
     /// Fails for a value that is not finite, and where the folder cannot be written; refuses to replace a folder that
     /// holds anything else. An earlier adapter is still there then.
     pub fn write(&self, folder: &Path, tokenizer_folder: Option<&Path>) -> Result<u64> {
-        let failed = failed("write the adapter to", folder);
-        let head = self.check()?;
-        let config = edited(&self.base_config, &self.base, &self.labels, head).map_err(Error::refused)?;
-        refuse_to_replace_others(folder)?;
-        fs::create_dir_all(parent(folder)).map_err(&failed)?;
-        need_space(parent(folder), self.bytes())?;
-        let (new, old) = (sibling(folder, "new"), sibling(folder, "old"));
-        settle(&new, folder, &old).map_err(&failed)?;
-        let write = || -> io::Result<u64> {
-            fs::create_dir(&new)?;
-            write_tensors(&new.join(DELTAS), self.entries())?;
-            if !self.head.is_empty() {
-                let init = |part: &HeadDelta| NamedTensor::float32(&part.init_key, part.shape.clone(), &part.init);
-                let init: Vec<NamedTensor> = self.head.iter().map(init).collect();
-                write_tensors(&new.join(HEAD), init.iter().map(|tensor| (tensor.name.as_str(), tensor)))?;
-            }
-            write_synced(&new.join(CONFIG), &serde_json::to_vec_pretty(&config)?)?;
-            if let Some(source) = tokenizer_folder {
-                for name in TOKENIZER.into_iter().filter(|name| source.join(name).is_file()) {
-                    write_synced(&new.join(name), &fs::read(source.join(name))?)?;
-                }
-            }
-            sync_folder(&new)?;
-            swap_in(&new, folder, &old)?;
-            size_of_folder(folder)
-        };
-        write().map_err(|error| {
-            // The error that led here is the one to tell.
-            let _ = super::files::remove(&new);
-            failed(error)
+        self.write_with(folder, tokenizer_folder, self.bytes(3), |new| {
+            write_tensors(&new.join(DELTAS), self.entries()).map_err(failed("write the adapter to", folder))
         })
     }
 
-    fn bytes(&self) -> u64 {
+    /// Writes all but the deltas, and `write_deltas` those.
+    pub(super) fn write_with(
+        &self,
+        folder: &Path,
+        tokenizer_folder: Option<&Path>,
+        bytes: u64,
+        write_deltas: impl FnOnce(&Path) -> Result<()>,
+    ) -> Result<u64> {
+        let head = self.check()?;
+        let config = edited(&self.base_config, &self.base, &self.labels, head).map_err(Error::refused)?;
+        refuse_to_replace_others(folder)?;
+        put_folder(folder, AN_ADAPTER, bytes, |new| {
+            write_deltas(new)?;
+            let write_rest = || {
+                if !self.head.is_empty() {
+                    let init = |part: &HeadDelta| NamedTensor::float32(&part.init_key, part.shape.clone(), &part.init);
+                    let init: Vec<NamedTensor> = self.head.iter().map(init).collect();
+                    write_tensors(&new.join(HEAD), init.iter().map(|tensor| (tensor.name.as_str(), tensor)))?;
+                }
+                write_synced(&new.join(CONFIG), &serde_json::to_vec_pretty(&config)?)?;
+                tokenizer_folder.map_or(Ok(()), |source| copy_files(source, TOKENIZER, new))
+            };
+            write_rest().map_err(failed("write the adapter to", folder))
+        })
+    }
+
+    /// About how much is written, with this many numbers for each scalar.
+    pub(super) fn bytes(&self, numbers: usize) -> u64 {
         let scalars = self.deltas.iter().map(|delta| delta.indices.len());
         let head = self.head.iter().map(|part| 2 * part.deltas.len());
-        (scalars.chain(head).sum::<usize>() * 12) as u64
+        (scalars.chain(head).sum::<usize>() * 4 * numbers) as u64
     }
 
     /// Whether all parts fit each other; which head it is.
-    fn check(&self) -> Result<HeadNames> {
+    pub(super) fn check(&self) -> Result<&'static HeadKind> {
         let shapes: HashMap<&str, &[usize]> =
             self.parameters.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
         for ParameterDelta { name, indices, deltas } in &self.deltas {
@@ -137,15 +129,18 @@ impl Adapter {
             }
             finite(name, deltas)?;
         }
+        self.check_head()
+    }
+
+    fn check_head(&self) -> Result<&'static HeadKind> {
         let names: Vec<(&str, &str)> =
             self.head.iter().map(|part| (part.parameter.as_str(), part.init_key.as_str())).collect();
-        let kinds: [HeadNames; 3] = [&[], DECODER_HEAD, ENCODER_HEAD];
-        let kind = kinds.into_iter().find(|kind| *kind == names);
-        let kind =
-            kind.ok_or_else(|| Error::failed(format!("a head of {names:?} cannot be exported; please report this")))?;
-        for part in &self.head {
+        let kind = head_kind(&names)
+            .ok_or_else(|| Error::failed(format!("a head of {names:?} cannot be exported; please report this")))?;
+        for (part, expected) in self.head.iter().zip(kind.parts) {
             let size: usize = part.shape.iter().product();
-            if part.init.len() != size || part.deltas.len() != size || part.shape.first() != Some(&self.labels.len()) {
+            let fits_labels = !expected.of_labels || part.shape.first() == Some(&self.labels.len());
+            if part.init.len() != size || part.deltas.len() != size || !fits_labels {
                 return Err(Error::failed(format!(
                     "{} does not fit its shape or the labels; please report this",
                     part.parameter
@@ -157,15 +152,24 @@ impl Adapter {
         Ok(kind)
     }
 
-    /// What goes into the file of deltas: for every parameter, where and what.
-    fn entries(&self) -> Vec<(String, Entry<'_>)> {
+    /// Every parameter below the head, each with its shape and what was added to it, if anything was. A classifier
+    /// has no language-model head.
+    pub(super) fn below_head(&self) -> impl Iterator<Item = (&str, &[usize], Option<&ParameterDelta>)> {
         let given: HashMap<&str, &ParameterDelta> =
             self.deltas.iter().map(|delta| (delta.name.as_str(), delta)).collect();
         let of_head = |name: &str| self.head.iter().any(|part| part.parameter == name);
-        let base = self.parameters.iter().filter(|(name, _)| !of_head(name)).map(|(name, shape)| {
-            let delta = given.get(name.as_str());
+        let below = move |name: &str| !of_head(name) && (self.head.is_empty() || name != LM_HEAD);
+        self.parameters
+            .iter()
+            .filter(move |(name, _)| below(name))
+            .map(move |(name, shape)| (name.as_str(), shape.as_slice(), given.get(name.as_str()).copied()))
+    }
+
+    /// What goes into the file of deltas: for every parameter, where and what.
+    fn entries(&self) -> Vec<(String, Entry<'_>)> {
+        let base = self.below_head().map(|(name, shape, delta)| {
             let (indices, deltas) = delta.map_or((&[][..], &[][..]), |delta| (&delta.indices, &delta.deltas));
-            (name.as_str(), shape.as_slice(), Positions::Listed(indices), deltas)
+            (name, shape, Positions::Listed(indices), deltas)
         });
         let head = self.head.iter().map(|part| {
             (part.parameter.as_str(), part.shape.as_slice(), Positions::All(part.deltas.len()), part.deltas.as_slice())
@@ -193,24 +197,14 @@ fn finite(name: &str, values: &[f32]) -> Result<()> {
     }
 }
 
-/// A user may have named any folder.
 fn refuse_to_replace_others(folder: &Path) -> Result<()> {
-    let refuse = |why: &str| Err(Error::refused(format!("{} {why}; name a new folder for the adapter", place(folder))));
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return refuse(&format!("cannot be read: {error}")),
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        // The last is what macOS leaves in every folder that was looked at.
-        if ![DELTAS, HEAD, CONFIG, ".DS_Store"].contains(&&*name) && !TOKENIZER.contains(&&*name) {
-            return refuse(&format!("holds {}, which is no part of an adapter", quoted(&name)));
-        }
+    let known = [DELTAS, KEYED, HEAD, CONFIG];
+    let names = only_known_entries(folder, AN_ADAPTER, |name| known.contains(&name))?;
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    if has(CONFIG) && !has(DELTAS) && !has(KEYED) {
+        return Err(refuse_folder(folder, AN_ADAPTER, "holds a config.json, but no adapter"));
     }
-    let is_model = folder.join(CONFIG).exists() && !folder.join(DELTAS).exists();
-    if is_model { refuse("holds a config.json, but no adapter") } else { Ok(()) }
+    Ok(())
 }
 
 /// One tensor of the file of deltas, made only while it is written.

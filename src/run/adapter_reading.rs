@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::adapter::{Adapter, CONFIG, DELTAS, HEAD, HeadDelta, ParameterDelta};
-use super::adapter_config::{self, AdapterConfig, HeadNames};
+use super::adapter::{Adapter, CONFIG, DELTAS, HEAD, HeadDelta, HeadPart, KEYED, LM_HEAD, ParameterDelta};
+use super::adapter_config::{self, AdapterConfig};
 use super::files::read_bounded;
+use super::keyed::{KeyedFile, read_keyed};
 use super::tensors::NamedTensor;
 use super::tensors::{Dtype, parse_tensors};
 use crate::data::{one_line, place, quoted};
@@ -32,34 +33,36 @@ pub struct Contents {
 /// Refuses a folder that is no adapter.
 pub fn adapter_contents(folder: &Path) -> Result<Contents> {
     let config = read_config(folder)?;
-    let tensors = read_tensors(folder, DELTAS)?;
-    let mut scalars: Vec<(String, usize)> = tensors
-        .into_iter()
-        .filter_map(|(name, tensor)| Some((name.strip_prefix("deltas.")?.to_owned(), *tensor.shape.first()?)))
-        .collect();
+    let mut scalars = Deltas::open(folder)?.scalars();
     scalars.sort();
     Ok(Contents { base: config.base.into(), labels: config.labels, scalars })
 }
 
 impl Adapter {
-    /// Reads an adapter for a model with these parameters (the head's may be among them). Parameters without a delta
-    /// are not among the deltas that are given back.
+    /// Reads an adapter, of either form, for a model with these parameters (the head's may be among them). Parameters
+    /// without a delta are not among the deltas that are given back.
     ///
     /// # Errors
     /// Refuses a folder that is no adapter, is damaged, or was made for another model.
     pub fn read(folder: &Path, parameters: &[(String, Vec<usize>)]) -> Result<Self> {
         let config = read_config(folder)?;
-        let tensors = read_tensors(folder, DELTAS)?;
-        let damaged = |why: String| refuse(folder, DELTAS, &why);
-        let of_head = |name: &str| config.head.iter().any(|(parameter, _)| *parameter == name);
+        refuse_new_tokens(folder)?;
+        let file = Deltas::open(folder)?;
+        let is_classifier = !config.head.parts.is_empty();
+        let of_head = |name: &str| {
+            config.head.parts.iter().any(|part| part.parameter == name) || (is_classifier && name == LM_HEAD)
+        };
         let mut deltas = Vec::new();
         for (name, shape) in parameters.iter().filter(|(name, _)| !of_head(name)) {
-            let delta = parameter_delta(&tensors, name, shape).map_err(damaged)?;
+            let delta = file.delta(name, shape).map_err(|why| refuse(folder, file.name(), &why))?;
             if !delta.indices.is_empty() {
                 deltas.push(delta);
             }
         }
-        let head = if config.head.is_empty() { Vec::new() } else { read_head(folder, &config, &tensors)? };
+        let head = if is_classifier { read_head(folder, &config, &file)? } else { Vec::new() };
+        if let Deltas::Keyed(keyed) = &file {
+            keyed.check(&deltas, &head).map_err(|why| refuse(folder, KEYED, &why))?;
+        }
         Ok(Self {
             base: config.base.into(),
             base_config: config.json,
@@ -68,6 +71,69 @@ impl Adapter {
             deltas,
             head,
         })
+    }
+}
+
+/// The file of deltas, in either form.
+enum Deltas {
+    Listed(Tensors),
+    Keyed(KeyedFile),
+}
+
+impl Deltas {
+    fn open(folder: &Path) -> Result<Self> {
+        if folder.join(DELTAS).exists() || !folder.join(KEYED).exists() {
+            return Ok(Self::Listed(read_tensors(folder, DELTAS)?));
+        }
+        read_keyed(&folder.join(KEYED)).map(Self::Keyed).map_err(|why| refuse(folder, KEYED, &why))
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Listed(_) => DELTAS,
+            Self::Keyed(_) => KEYED,
+        }
+    }
+
+    fn delta(&self, name: &str, shape: &[usize]) -> std::result::Result<ParameterDelta, String> {
+        match self {
+            Self::Listed(tensors) => parameter_delta(tensors, name, shape),
+            Self::Keyed(file) => file.delta(name, shape),
+        }
+    }
+
+    /// What was added to a parameter that trains whole.
+    fn whole(&self, name: &str, shape: &[usize], scalars: usize) -> std::result::Result<Vec<f32>, String> {
+        let deltas = match self {
+            Self::Listed(tensors) => parameter_delta(tensors, name, shape)?.deltas,
+            Self::Keyed(file) => file.values(name, scalars)?,
+        };
+        if deltas.len() == scalars {
+            return Ok(deltas);
+        }
+        Err(format!("{name} has {} deltas, not one for each of its {scalars} scalars", deltas.len()))
+    }
+
+    fn scalars(&self) -> Vec<(String, usize)> {
+        match self {
+            Self::Listed(tensors) => tensors
+                .iter()
+                .filter_map(|(name, tensor)| Some((name.strip_prefix("deltas.")?.to_owned(), *tensor.shape.first()?)))
+                .collect(),
+            Self::Keyed(file) => file.scalars(),
+        }
+    }
+}
+
+/// Such an adapter's model has more embeddings than its base.
+fn refuse_new_tokens(folder: &Path) -> Result<()> {
+    let files = ["new_embeddings_init.safetensors", "new_embeddings_init.pt"];
+    match files.into_iter().find(|file| folder.join(file).exists()) {
+        None => Ok(()),
+        Some(file) => Err(Error::refused(format!(
+            "{}: adapters that add tokens to the vocabulary are not read by this version; train one without new tokens",
+            place(&folder.join(file))
+        ))),
     }
 }
 
@@ -161,35 +227,19 @@ fn finite(tensor: &NamedTensor, shown: &str) -> std::result::Result<Vec<f32>, St
     }
 }
 
-fn read_head(folder: &Path, config: &AdapterConfig, tensors: &Tensors) -> Result<Vec<HeadDelta>> {
+fn read_head(folder: &Path, config: &AdapterConfig, file: &Deltas) -> Result<Vec<HeadDelta>> {
     let init = read_tensors(folder, HEAD)?;
-    let names: HeadNames = config.head;
-    names
-        .iter()
-        .map(|&(parameter, key)| {
-            let start = init.get(key).ok_or_else(|| refuse(folder, HEAD, &format!("there is no {key}")))?;
-            let shape = start.shape.clone();
-            if shape.first() != Some(&config.labels.len()) {
-                let why = format!("{key} has the shape {shape:?}, but there are {} labels", config.labels.len());
-                return Err(refuse(folder, HEAD, &why));
-            }
-            let values = finite(start, key).map_err(|why| refuse(folder, HEAD, &why))?;
-            let delta = parameter_delta(tensors, parameter, &shape).map_err(|why| refuse(folder, DELTAS, &why))?;
-            if delta.deltas.len() != values.len() {
-                let why = format!(
-                    "{parameter} has {} deltas, not one for each of its {} scalars",
-                    delta.deltas.len(),
-                    values.len()
-                );
-                return Err(refuse(folder, DELTAS, &why));
-            }
-            Ok(HeadDelta {
-                parameter: parameter.into(),
-                init_key: key.into(),
-                shape,
-                init: values,
-                deltas: delta.deltas,
-            })
-        })
-        .collect()
+    let part = |part: &HeadPart| {
+        let HeadPart { parameter, init_key: key, of_labels } = *part;
+        let start = init.get(key).ok_or_else(|| refuse(folder, HEAD, &format!("there is no {key}")))?;
+        let shape = start.shape.clone();
+        if of_labels && shape.first() != Some(&config.labels.len()) {
+            let why = format!("{key} has the shape {shape:?}, but there are {} labels", config.labels.len());
+            return Err(refuse(folder, HEAD, &why));
+        }
+        let init = finite(start, key).map_err(|why| refuse(folder, HEAD, &why))?;
+        let deltas = file.whole(parameter, &shape, init.len()).map_err(|why| refuse(folder, file.name(), &why))?;
+        Ok(HeadDelta { parameter: parameter.into(), init_key: key.into(), shape, init, deltas })
+    };
+    config.head.parts.iter().map(part).collect()
 }

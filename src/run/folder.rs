@@ -152,6 +152,12 @@ impl RunFolder {
         self.path.join("adapter")
     }
 
+    /// Where the complete model goes, if every parameter was trained.
+    #[must_use]
+    pub fn model_path(&self) -> PathBuf {
+        self.path.join("model")
+    }
+
     /// Where the checkpoints go.
     #[must_use]
     pub fn checkpoints_path(&self) -> PathBuf {

@@ -138,7 +138,7 @@ mod tests {
         let running = create("running");
         let mut metrics = Metrics::open(&running.metrics_path()).unwrap();
         let evaluation =
-            Evaluation { step: 3, eval_loss: 1.0, accuracy: 0.5, mcc: 0.0, examples: 2, seconds: 0.1, branch: 0 };
+            Evaluation { step: 3, eval_loss: 1.0, accuracy: 0.5, mcc: Some(0.0), examples: 2, seconds: 0.1, branch: 0 };
         metrics.evaluation(&evaluation).unwrap();
         metrics.flush().unwrap();
         drop(create("interrupted"));

@@ -153,7 +153,15 @@ mod tests {
     }
 
     fn evaluation() -> Evaluation {
-        Evaluation { step: 100, eval_loss: 0.25, accuracy: 0.9, mcc: 0.88, examples: 200, seconds: 1.5, branch: 0 }
+        Evaluation {
+            step: 100,
+            eval_loss: 0.25,
+            accuracy: 0.9,
+            mcc: Some(0.88),
+            examples: 200,
+            seconds: 1.5,
+            branch: 0,
+        }
     }
 
     #[test]

@@ -8,8 +8,9 @@
 use tch::{Kind, Reduction, Tensor};
 
 use super::TrainedHead;
+use super::targets::{Targets, chunks, pick};
 use crate::method::Method;
-use crate::model::{Batch, Encoder, Tap, Tape};
+use crate::model::{Batch, Model, Parameter, Stage, Tap, Tape};
 use crate::recipe::Recompute;
 
 /// A block that was run for the backward pass.
@@ -25,76 +26,197 @@ struct Graph {
     taps: Vec<Tap>,
 }
 
-/// Sum of the losses of a batch's rows, times `weight`; the gradients of that are added to what `method` and `head`
-/// collected before. `labels` is `[rows]`, `i64`.
+/// What is trained.
+pub struct Trained<'a> {
+    /// The classification head, which may be none.
+    pub head: &'a mut TrainedHead,
+    /// The model itself.
+    pub method: &'a mut dyn Method,
+}
+
+/// Sum of the losses of a batch's targets, times `weight`; the gradients of that are added to what method and head
+/// collected before.
 pub fn forward_backward(
-    model: &Encoder,
-    head: &mut TrainedHead,
-    method: &mut dyn Method,
+    model: &Model,
+    trained: &mut Trained<'_>,
     batch: &Batch,
-    labels: &Tensor,
+    targets: &Targets,
     weight: f64,
     recompute: Recompute,
 ) -> f64 {
-    let lowest = lowest_adapted_layer(model, method.adapted());
+    let everything = trained.method.trains_everything();
+    let lowest = if everything { 0 } else { lowest_adapted_layer(model, trained.method.adapted()) };
+    let pass = model.prepare(batch);
+    let embedded = if everything { model.embed(batch) } else { tch::no_grad(|| model.embed(batch)) };
     let mut x = tch::no_grad(|| {
-        (0..lowest).fold(model.embed(batch), |x, layer| model.block(layer, &x, batch, &mut Tape::idle()))
+        (0..lowest).fold(embedded.detach(), |x, layer| model.block(layer, &x, &pass, &mut Tape::idle()))
     });
+    let run = |layer: usize, input: &Tensor, adapted: &[bool]| {
+        let mut tape = Tape::recording(adapted);
+        let output = tch::with_grad(|| model.block(layer, input, &pass, &mut tape));
+        Graph { output, taps: tape.into_taps() }
+    };
     let mut segments = Vec::new();
     for layer in lowest..model.layers() {
-        let input = x.detach().set_requires_grad(layer > lowest);
+        let input = x.detach().set_requires_grad(layer > lowest || everything);
         let graph = match recompute {
-            Recompute::None => Some(run(model, method.adapted(), layer, &input, batch)),
+            Recompute::None => Some(run(layer, &input, trained.method.adapted())),
             Recompute::Blocks => None,
         };
         x = match &graph {
             Some(graph) => graph.output.detach(),
-            None => tch::no_grad(|| model.block(layer, &input, batch, &mut Tape::idle())),
+            None => tch::no_grad(|| model.block(layer, &input, &pass, &mut Tape::idle())),
         };
         segments.push(Segment { layer, input, graph });
     }
 
     let x = x.detach().set_requires_grad(!segments.is_empty());
-    let logits = model.classify(&x, &head.head);
-    let loss = logits.cross_entropy_loss::<Tensor>(labels, None, Reduction::Sum, -100, 0.0) * weight;
-    let mut inputs = vec![&head.head.weight, &head.head.bias];
-    inputs.extend((!segments.is_empty()).then_some(&x));
-    let mut gradients = Tensor::run_backward(&[&loss], &inputs, false, false);
-    let mut upstream = gradients.drain(2..).next();
-    head.collect(&gradients[0], &gradients[1]);
-
+    let (loss, mut upstream) = match targets {
+        Targets::Labels(labels) => classify(model, trained, &x, batch, labels, weight),
+        Targets::Tokens { at, ids } => predict(model, trained.method, &x, at, ids, weight),
+    };
     while let Some(Segment { layer, input, graph }) = segments.pop() {
         let Some(arriving) = upstream.take() else { break };
-        let graph = graph.unwrap_or_else(|| run(model, method.adapted(), layer, &input, batch));
-        upstream = backward(graph, &input, &arriving, method);
+        let graph = graph.unwrap_or_else(|| run(layer, &input, trained.method.adapted()));
+        let stage = Staged::of(model, trained.method, Stage::Block(layer));
+        upstream = backward(graph, &input, &arriving, trained.method, &stage);
     }
-    loss.to_kind(Kind::Double).double_value(&[])
+    if let (true, Some(arriving)) = (everything, upstream) {
+        let stage = Staged::of(model, trained.method, Stage::Embedding);
+        let graph = Graph { output: embedded, taps: Vec::new() };
+        backward(graph, &Tensor::new(), &arriving, trained.method, &stage);
+    }
+    loss
+}
+
+/// The parameters of one stage that need their gradients: none, unless everything trains.
+struct Staged<'a> {
+    places: Vec<usize>,
+    tensors: Vec<&'a Tensor>,
+}
+
+impl<'a> Staged<'a> {
+    fn of(model: &'a Model, method: &dyn Method, stage: Stage) -> Self {
+        if !method.trains_everything() {
+            return Self { places: Vec::new(), tensors: Vec::new() };
+        }
+        let of_stage = |(_, parameter): &(usize, &Parameter)| parameter.stage == stage;
+        let (places, tensors) = model
+            .parameters
+            .iter()
+            .enumerate()
+            .filter(of_stage)
+            .map(|(place, parameter)| (place, &parameter.tensor))
+            .unzip();
+        Self { places, tensors }
+    }
+
+    /// The one parameter that language-model logits are made with.
+    fn language_head(model: &'a Model, method: &dyn Method) -> Self {
+        let place = model.language_parameter().filter(|_| method.trains_everything());
+        let tensors = place.iter().map(|&place| &model.parameters[place].tensor).collect();
+        Self { places: place.into_iter().collect(), tensors }
+    }
+
+    fn without(mut self, other: &Self) -> Self {
+        let keep: Vec<bool> = self.places.iter().map(|place| !other.places.contains(place)).collect();
+        let mut kept = keep.iter();
+        self.places.retain(|_| kept.next().copied().unwrap_or(true));
+        let mut kept = keep.iter();
+        self.tensors.retain(|_| kept.next().copied().unwrap_or(true));
+        self
+    }
+
+    fn collect(&self, method: &mut dyn Method, gradients: &[Tensor]) {
+        for (&place, gradient) in self.places.iter().zip(gradients) {
+            method.collect_parameter(place, gradient);
+        }
+    }
+}
+
+/// Loss of a classifier from the last block's output; the gradient of that, where it is needed.
+fn classify(
+    model: &Model,
+    trained: &mut Trained<'_>,
+    x: &Tensor,
+    batch: &Batch,
+    labels: &Tensor,
+    weight: f64,
+) -> (f64, Option<Tensor>) {
+    let head = &trained.head.head;
+    let logits = head.forward(&model.pool(x, batch));
+    let loss = logits.cross_entropy_loss::<Tensor>(labels, None, Reduction::Sum, -100, 0.0) * weight;
+    let stage = Staged::of(model, trained.method, Stage::Output);
+    let mut inputs: Vec<&Tensor> = head.tensors.iter().chain(stage.tensors.iter().copied()).collect();
+    inputs.extend(x.requires_grad().then_some(x));
+    let mut gradients = Tensor::run_backward(&[&loss], &inputs, false, false);
+    let downstream = x.requires_grad().then(|| gradients.pop()).flatten();
+    let of_head = head.tensors.len();
+    trained.head.collect(&gradients[..of_head]);
+    stage.collect(trained.method, &gradients[of_head..]);
+    (loss.to_kind(Kind::Double).double_value(&[]), downstream)
+}
+
+/// Loss of a language model from the last block's output, with the logits of a bounded number of positions at a time; the
+/// gradient of that output, where it is needed.
+fn predict(
+    model: &Model,
+    method: &mut dyn Method,
+    x: &Tensor,
+    at: &Tensor,
+    ids: &Tensor,
+    weight: f64,
+) -> (f64, Option<Tensor>) {
+    let finished = model.finish(&pick(x, at));
+    let head = Staged::language_head(model, method);
+    let mut loss = 0.0;
+    let mut parts = Vec::new();
+    for (from, size) in chunks(model, finished.size()[0]) {
+        let start = finished.narrow(0, from, size).detach().set_requires_grad(true);
+        let targets = ids.narrow(0, from, size);
+        let logits = model.vocabulary(&start);
+        let part = logits.cross_entropy_loss::<Tensor>(&targets, None, Reduction::Sum, -100, 0.0) * weight;
+        let inputs: Vec<&Tensor> = std::iter::once(&start).chain(head.tensors.iter().copied()).collect();
+        let mut gradients = Tensor::run_backward(&[&part], &inputs, false, false);
+        head.collect(method, &gradients[1..]);
+        parts.push(gradients.swap_remove(0));
+        loss += part.to_kind(Kind::Double).double_value(&[]);
+    }
+    if !finished.requires_grad() || parts.is_empty() {
+        return (loss, None);
+    }
+    let stage = Staged::of(model, method, Stage::Output).without(&head);
+    let graph = Graph { output: finished, taps: Vec::new() };
+    (loss, backward(graph, x, &Tensor::cat(&parts, 0), method, &stage))
 }
 
 /// The first block with an adapted site; all blocks lie below it if there is none.
-fn lowest_adapted_layer(model: &Encoder, adapted: &[bool]) -> usize {
+fn lowest_adapted_layer(model: &Model, adapted: &[bool]) -> usize {
     let layers = model.sites.iter().zip(adapted).filter(|(_, adapted)| **adapted).map(|(site, _)| site.layer);
     layers.min().unwrap_or(model.layers())
 }
 
-fn run(model: &Encoder, adapted: &[bool], layer: usize, input: &Tensor, batch: &Batch) -> Graph {
-    let mut tape = Tape::recording(adapted);
-    let output = tch::with_grad(|| model.block(layer, input, batch, &mut tape));
-    Graph { output, taps: tape.into_taps() }
-}
-
-/// Gives the method the gradients of one block's taps; the gradient of the block's input, where it is needed.
-fn backward(graph: Graph, input: &Tensor, upstream: &Tensor, method: &mut dyn Method) -> Option<Tensor> {
+/// Gives the method the gradients of a stage's taps and parameters; the gradient of its input, where it is needed.
+fn backward(
+    graph: Graph,
+    input: &Tensor,
+    upstream: &Tensor,
+    method: &mut dyn Method,
+    stage: &Staged<'_>,
+) -> Option<Tensor> {
     let Graph { output, taps } = graph;
     // The gradient of this scalar by the output is the upstream gradient itself.
     let scalar = (output * upstream).sum(Kind::Float);
+    let wanted = input.defined() && input.requires_grad();
     let mut inputs: Vec<&Tensor> = taps.iter().map(|tap| &tap.output).collect();
-    inputs.extend(input.requires_grad().then_some(input));
+    inputs.extend(&stage.tensors);
+    inputs.extend(wanted.then_some(input));
     let mut gradients = Tensor::run_backward(&[&scalar], &inputs, false, false);
-    let downstream = input.requires_grad().then(|| gradients.pop()).flatten();
+    let downstream = wanted.then(|| gradients.pop()).flatten();
     for (tap, gradient) in taps.iter().zip(&gradients) {
         method.collect(tap, gradient);
     }
+    stage.collect(method, &gradients[taps.len()..]);
     downstream
 }
 
@@ -102,10 +224,10 @@ fn backward(graph: Graph, input: &Tensor, upstream: &Tensor, method: &mut dyn Me
 /// libtorch's operators save when no weight needs a gradient (queries, keys, values and their mix, the inputs of both
 /// norms and of the activation), the block's input, and the taps.
 #[must_use]
-pub fn kept_bytes(model: &Encoder, adapted: &[bool], tokens: u64, recompute: Recompute) -> u64 {
+pub fn kept_bytes(model: &Model, adapted: &[bool], tokens: u64, recompute: Recompute) -> u64 {
     let lowest = lowest_adapted_layer(model, adapted);
     let hidden = model.config.hidden_size.cast_unsigned();
-    let inner = model.config.intermediate_size.cast_unsigned();
+    let inner = model.config.feed_width().cast_unsigned();
     let block = 9 * hidden + inner;
     let blocks = (model.layers() - lowest) as u64;
     let scalars = match recompute {

@@ -4,18 +4,20 @@ use std::ops::ControlFlow;
 
 use tch::{Kind, Reduction, Tensor};
 
+use super::targets::{labels as label_tensor, to_tensors};
 use crate::data::{self, Example};
-use crate::model::{Batch, Encoder, Head};
+use crate::model::{Head, Model};
 
 /// How well a model does on some rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scores {
     /// Mean loss, in nats.
     pub loss: f64,
-    /// Share of rows with the right label.
+    /// Share of rows with the right label; of a language model, share of target tokens that it finds the likeliest.
     pub accuracy: f64,
-    /// Matthews correlation coefficient over all labels (Gorodkin, 2004); 0 where it is not defined.
-    pub mcc: f64,
+    /// Matthews correlation coefficient over all labels (Gorodkin, 2004); 0 where it is not defined, none for a language
+    /// model.
+    pub mcc: Option<f64>,
 }
 
 impl Scores {
@@ -24,7 +26,7 @@ impl Scores {
     #[expect(clippy::cast_precision_loss, reason = "rows are below 2^53")]
     pub fn of(logits: &Tensor, labels: &[usize]) -> Self {
         let (rows, classes) = (labels.len(), usize::try_from(logits.size()[1]).unwrap_or(0));
-        let targets = targets(labels);
+        let targets = label_tensor(labels);
         let loss = logits.cross_entropy_loss::<Tensor>(&targets, None, Reduction::Mean, -100, 0.0);
         let predicted: Vec<i64> = Vec::try_from(logits.argmax(1, false)).unwrap_or_default();
         let mut confusion = vec![0_f64; classes * classes];
@@ -35,7 +37,7 @@ impl Scores {
         Self {
             loss: loss.to_kind(Kind::Double).double_value(&[]),
             accuracy: right / rows as f64,
-            mcc: matthews(&confusion, classes, right, rows as f64),
+            mcc: Some(matthews(&confusion, classes, right, rows as f64)),
         }
     }
 }
@@ -49,39 +51,44 @@ fn matthews(confusion: &[f64], classes: usize, right: f64, rows: f64) -> f64 {
     if norm > 0.0 { (right * rows - product(&actual, &predicted)) / norm } else { 0.0 }
 }
 
-/// Labels as a tensor, `[rows]`, `i64`.
-pub(super) fn targets(labels: &[usize]) -> Tensor {
-    let labels: Vec<i64> = labels.iter().map(|&label| label.cast_signed() as i64).collect();
-    Tensor::from_slice(&labels)
-}
-
 /// Logits of every row, in order, `[rows, labels]`, `f32`, on the CPU. `progress` hears the rows done after each batch
 /// and may break off, which gives none.
 pub fn predict_logits(
-    model: &Encoder,
+    model: &Model,
     head: &Head,
     examples: &[Example],
     batch_size: usize,
-    mut progress: impl FnMut(usize) -> ControlFlow<()>,
+    progress: impl FnMut(usize) -> ControlFlow<()>,
 ) -> Option<Tensor> {
-    // Longest first: batches of like lengths, and the largest memory comes at once or never.
+    let mut parts = Vec::new();
+    let order = in_batches(examples, batch_size, progress, |rows| {
+        let batch = data::collate(rows.iter().map(|&row| &examples[row]));
+        parts.push(model.logits(&to_tensors(model, &batch).0, head).to_device(tch::Device::Cpu));
+    })?;
+    let order: Vec<i64> = order.into_iter().map(|row| row.cast_signed() as i64).collect();
+    let back = Tensor::from_slice(&order).argsort(0, false);
+    Some(Tensor::cat(&parts, 0).index_select(0, &back))
+}
+
+/// Hands all rows out in batches, longest first: batches of like lengths, and the largest memory comes at once or never.
+/// `progress` hears the rows done after each batch and may break off. The rows in the order in which they were handed out.
+pub(super) fn in_batches(
+    examples: &[Example],
+    batch_size: usize,
+    mut progress: impl FnMut(usize) -> ControlFlow<()>,
+    mut each: impl FnMut(&[usize]),
+) -> Option<Vec<usize>> {
     let mut order: Vec<usize> = (0..examples.len()).collect();
     order.sort_by_key(|&row| std::cmp::Reverse(examples[row].tokens.len()));
-    let mut parts = Vec::new();
     let mut done = 0;
     for rows in order.chunks(batch_size.max(1)) {
-        let batch = data::collate(rows.iter().map(|&row| &examples[row]));
-        parts.push(
-            model.logits(&Batch::new(&batch.ids, &batch.lengths, model.device), head).to_device(tch::Device::Cpu),
-        );
+        each(rows);
         done += rows.len();
         if progress(done).is_break() {
             return None;
         }
     }
-    let order: Vec<i64> = order.into_iter().map(|row| row.cast_signed() as i64).collect();
-    let back = Tensor::from_slice(&order).argsort(0, false);
-    Some(Tensor::cat(&parts, 0).index_select(0, &back))
+    Some(order)
 }
 
 #[cfg(test)]
@@ -94,7 +101,7 @@ mod tests {
         let logits = Tensor::from_slice(&[2.0_f32, 0.0, 2.0, 0.0, 2.0, 0.0, 0.0, 2.0]).view([4, 2]);
         let scores = Scores::of(&logits, &[0, 0, 1, 1]);
         assert!((scores.accuracy - 0.75).abs() < 1e-12);
-        assert!((scores.mcc - 2.0 / 12_f64.sqrt()).abs() < 1e-12);
+        assert!((scores.mcc.unwrap() - 2.0 / 12_f64.sqrt()).abs() < 1e-12);
         let (hit, miss) = ((1.0 + (-2.0_f64).exp()).ln(), (1.0 + 2.0_f64.exp()).ln());
         assert!((scores.loss - (3.0 * hit + miss) / 4.0).abs() < 1e-6);
     }
@@ -102,6 +109,6 @@ mod tests {
     #[test]
     fn one_class_alone_has_no_correlation() {
         let logits = Tensor::from_slice(&[2.0_f32, 0.0, 2.0, 0.0]).view([2, 2]);
-        assert!(Scores::of(&logits, &[0, 0]).mcc.abs() < 1e-12);
+        assert!(Scores::of(&logits, &[0, 0]).mcc.unwrap().abs() < 1e-12);
     }
 }

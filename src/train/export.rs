@@ -1,12 +1,17 @@
 //! A session as adapter and as checkpoint: plain numbers for the run folder to write.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tch::{Kind, Tensor};
 
 use super::Session;
-use crate::run::{Adapter, Checkpoint, HeadDelta, NamedTensor, ParameterDelta};
+use crate::error::{Error, Result};
+use crate::model::dtype_name;
+use crate::run::{
+    Adapter, Checkpoint, Dtype, HeadDelta, NamedTensor, ParameterDelta, head_parts, trained_config, write_model,
+};
 use crate::sparse::Saved;
 
 /// What the session learned, as an adapter.
@@ -15,31 +20,77 @@ pub fn adapter(session: &Session) -> Adapter {
     let model = &session.model;
     let deltas =
         session.method.save().into_iter().map(|(site, parts)| merged(&model.sites[site].name, parts)).collect();
-    let head = &session.head;
-    let parameters = model.parameters.iter().map(|(name, tensor)| (name.clone(), shape(tensor))).collect();
+    let parameters = model.parameters.iter().map(|parameter| (parameter.name.clone(), shape(&parameter.tensor)));
     Adapter {
         base: session.recipe.model.path.clone(),
         base_config: serde_json::Value::Object(model.config.json.clone()),
         labels: session.data.labels.clone(),
-        parameters,
+        parameters: parameters.collect(),
         deltas,
-        head: vec![
-            HeadDelta {
-                parameter: "classifier.weight".into(),
-                init_key: "head".into(),
-                shape: shape(&head.head.weight),
-                init: floats(&head.start.weight),
-                deltas: floats(&(&head.head.weight - &head.start.weight)),
-            },
-            HeadDelta {
-                parameter: "classifier.bias".into(),
-                init_key: "head_bias".into(),
-                shape: shape(&head.head.bias),
-                init: floats(&head.start.bias),
-                deltas: floats(&(&head.head.bias - &head.start.bias)),
-            },
-        ],
+        head: head(session),
     }
+}
+
+fn head(session: &Session) -> Vec<HeadDelta> {
+    let (head, start) = (&session.head.head, &session.head.start);
+    let parts = head_parts(session.model.config.family.name()).unwrap_or_default().iter();
+    let tensors = head.kind.names().iter().zip(&head.tensors).zip(&start.tensors);
+    let deltas = tensors.filter_map(|((name, value), start)| {
+        let part = parts.clone().find(|part| part.parameter == *name)?;
+        Some(HeadDelta {
+            parameter: part.parameter.into(),
+            init_key: part.init_key.into(),
+            shape: shape(value),
+            init: floats(start),
+            deltas: floats(&(value - start)),
+        })
+    });
+    deltas.collect()
+}
+
+/// Writes the model as it stands as a complete folder, the base model's tokenizer among its files; its size in bytes.
+///
+/// # Errors
+/// Fails for a value that is not finite, and where the folder cannot be written.
+pub fn whole_model(session: &Session, folder: &Path) -> Result<u64> {
+    let model = &session.model;
+    let head = session.head.head.kind.names().iter().zip(&session.head.head.tensors);
+    let head = head.map(|(name, tensor)| ((*name).to_owned(), tensor.detach().to_kind(model.kind)));
+    let base = model.parameters.iter().map(|parameter| (parameter.name.clone(), parameter.tensor.detach()));
+    let tensors: Vec<(String, Tensor)> = base.chain(head).collect();
+    if let Some((name, _)) = tensors.iter().find(|(_, tensor)| tensor.isfinite().all().int64_value(&[]) == 0) {
+        return Err(Error::failed(format!(
+            "{name} holds a value that is not finite and cannot be exported; train with a lower optimizer.learning_rate"
+        )));
+    }
+    let outlines: Vec<(String, Dtype, Vec<usize>)> =
+        tensors.iter().map(|(name, tensor)| (name.clone(), dtype(tensor.kind()), shape(tensor))).collect();
+    let config = config_of_whole(&model.config.json, &session.data.labels, model.kind);
+    write_model(folder, Some(&session.folder), &config, &outlines, &mut |at| Ok(bytes(&tensors[at].1)))
+}
+
+/// The base model's config.json with the type of the weights, and a classifier's labels.
+fn config_of_whole(base: &Map<String, Value>, labels: &[String], kind: Kind) -> Value {
+    let mut config = base.clone();
+    let old = config.contains_key("torch_dtype") && !config.contains_key("dtype");
+    config.insert(if old { "torch_dtype" } else { "dtype" }.into(), dtype_name(kind).into());
+    trained_config(&config, labels)
+}
+
+fn dtype(kind: Kind) -> Dtype {
+    match kind {
+        Kind::BFloat16 => Dtype::Bfloat16,
+        Kind::Half => Dtype::Float16,
+        _ => Dtype::Float32,
+    }
+}
+
+/// A tensor's numbers, row-major and little-endian.
+fn bytes(tensor: &Tensor) -> Vec<u8> {
+    let tensor = tensor.to_device(tch::Device::Cpu).contiguous();
+    let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
+    tensor.copy_data_u8(&mut bytes, tensor.numel());
+    bytes
 }
 
 /// All that a later session needs to go on beside recipe and journal.
@@ -49,7 +100,14 @@ pub fn checkpoint(session: &Session) -> Checkpoint {
         .head
         .named_tensors()
         .iter()
-        .map(|(name, tensor)| NamedTensor::float32(*name, shape(tensor), &floats(tensor)))
+        .map(|(name, tensor)| NamedTensor::float32(name.as_str(), shape(tensor), &floats(tensor)))
+        .chain(
+            session
+                .method
+                .tensors()
+                .iter()
+                .map(|(name, tensor)| NamedTensor::float32(format!("full.{name}"), shape(tensor), &floats(tensor))),
+        )
         .collect();
     let mut parts = Vec::new();
     for (site, saved) in session.method.save() {

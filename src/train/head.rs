@@ -5,15 +5,15 @@ use tch::{Kind, Tensor};
 use crate::model::Head;
 use crate::sparse::AdamW;
 
-/// The head, its moments, and the values that it started from.
+/// The head, its moments, and the values that it started from. A language model has none.
 #[derive(Debug)]
 pub struct TrainedHead {
     /// The head in use.
     pub head: Head,
     /// Where it started; adapters store the difference to it.
     pub start: Head,
-    weight: Trained,
-    bias: Trained,
+    /// One for each parameter of the head.
+    trained: Vec<Trained>,
 }
 
 #[derive(Debug)]
@@ -23,48 +23,47 @@ struct Trained {
     second: Tensor,
 }
 
-impl Trained {
-    fn of(value: &Tensor) -> Self {
-        Self { gradient: value.zeros_like(), first: value.zeros_like(), second: value.zeros_like() }
-    }
-
-    fn update(&mut self, value: &mut Tensor, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
-        let gradient = std::mem::replace(&mut self.gradient, value.zeros_like()) * scale;
-        tch::no_grad(|| adamw.update(value, [&mut self.first, &mut self.second], &gradient, rate, step));
-    }
-}
-
 impl TrainedHead {
     /// Starts to train this head.
     #[must_use]
     pub fn new(head: Head) -> Self {
-        let Head { weight, bias } = head;
+        let zeros = |value: &Tensor| Trained {
+            gradient: value.zeros_like(),
+            first: value.zeros_like(),
+            second: value.zeros_like(),
+        };
         Self {
-            start: Head { weight: weight.copy(), bias: bias.copy() },
-            weight: Trained::of(&weight),
-            bias: Trained::of(&bias),
-            head: Head { weight: weight.set_requires_grad(true), bias: bias.set_requires_grad(true) },
+            start: head.copy(),
+            trained: head.tensors.iter().map(zeros).collect(),
+            head: Head {
+                kind: head.kind,
+                tensors: head.tensors.into_iter().map(|value| value.set_requires_grad(true)).collect(),
+            },
         }
     }
 
-    /// Adds to the gradient.
-    pub fn collect(&mut self, weight: &Tensor, bias: &Tensor) {
-        self.weight.gradient += weight;
-        self.bias.gradient += bias;
+    /// Adds to the gradients, one for each parameter of the head.
+    pub fn collect(&mut self, gradients: &[Tensor]) {
+        for (trained, gradient) in self.trained.iter_mut().zip(gradients) {
+            trained.gradient += gradient;
+        }
     }
 
     /// Squared Euclidean norm of the gradient that was collected.
     #[must_use]
     pub fn squared_gradient_norm(&self) -> f64 {
-        let squares = |gradient: &Tensor| gradient.square().sum(Kind::Double).double_value(&[]);
-        squares(&self.weight.gradient) + squares(&self.bias.gradient)
+        self.trained.iter().map(|trained| trained.gradient.square().sum(Kind::Double).double_value(&[])).sum()
     }
 
     /// One optimizer step, without decay; see [`crate::method::Method::update`].
     pub fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
         let adamw = AdamW { weight_decay: 0.0, ..*adamw };
-        self.weight.update(&mut self.head.weight, &adamw, rate, scale, step);
-        self.bias.update(&mut self.head.bias, &adamw, rate, scale, step);
+        for (value, trained) in self.head.tensors.iter_mut().zip(&mut self.trained) {
+            let gradient = std::mem::replace(&mut trained.gradient, value.zeros_like()) * scale;
+            tch::no_grad(|| {
+                adamw.update(value, [&mut trained.first, &mut trained.second], &gradient, rate, step);
+            });
+        }
     }
 
     /// Bytes of the head and its start, and of its moments.
@@ -74,17 +73,14 @@ impl TrainedHead {
         (3 * bytes, 2 * bytes)
     }
 
-    /// Every tensor of the head's state with its name in a checkpoint.
-    pub fn named_tensors(&self) -> [(&'static str, &Tensor); 8] {
-        [
-            ("head.weight", &self.head.weight),
-            ("head.bias", &self.head.bias),
-            ("head.start.weight", &self.start.weight),
-            ("head.start.bias", &self.start.bias),
-            ("head.weight.first", &self.weight.first),
-            ("head.weight.second", &self.weight.second),
-            ("head.bias.first", &self.bias.first),
-            ("head.bias.second", &self.bias.second),
-        ]
+    /// Every tensor of the head's state with its name in a checkpoint, such as `head.classifier.weight.first`.
+    #[must_use]
+    pub fn named_tensors(&self) -> Vec<(String, &Tensor)> {
+        let names = self.head.kind.names().iter().zip(&self.head.tensors).zip(&self.start.tensors).zip(&self.trained);
+        let tensors = names.flat_map(|(((name, value), start), trained)| {
+            [("value", value), ("start", start), ("first", &trained.first), ("second", &trained.second)]
+                .map(|(what, tensor)| (format!("head.{name}.{what}"), tensor))
+        });
+        tensors.collect()
     }
 }

@@ -1,19 +1,21 @@
 //! Model, method, optimizer and data, and the step that they take together.
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use tch::Kind;
 
-use super::backward::{forward_backward, kept_bytes};
-use super::evaluate::{Scores, predict_logits, targets};
-use super::{TrainedHead, rate_at};
-use crate::data::{self, Order, Prepared, Tokenizer};
+use super::backward::{Trained, forward_backward, kept_bytes};
+use super::evaluate::{Scores, predict_logits};
+use super::{TrainedHead, language_scores, rate_at, starting_head, to_tensors};
+use crate::data::{self, Example, Order, Prepared, Target, Tokenizer};
 use crate::error::{Error, Result};
+use crate::hub;
 use crate::method::{self, Method};
-use crate::model::{Batch, Encoder, Head, dtype_name};
+use crate::model::{Head, Model, Open, dtype_name};
 use crate::protocol::{Consequences, Evaluation, ModelSummary, Sparsity, Step};
-use crate::recipe::{EVEN, Field, OnShrink, Recipe, Value};
+use crate::recipe::{EVEN, Field, Init, OnShrink, Recipe, TaskKind, Value};
 use crate::sparse::AdamW;
 
 /// A run in memory. It knows no folder, no channel and no clock but the stopwatch of its steps.
@@ -21,8 +23,10 @@ use crate::sparse::AdamW;
 pub struct Session {
     /// The recipe, with every live change that was made.
     pub recipe: Recipe,
+    /// The folder that the model was read from.
+    pub folder: PathBuf,
     /// The model.
-    pub model: Encoder,
+    pub model: Model,
     /// Its head.
     pub head: TrainedHead,
     /// How it is adapted.
@@ -66,8 +70,15 @@ impl Session {
     /// # Errors
     /// Refuses a model, data or settings that will not do.
     pub fn load(recipe: Recipe, progress: &mut dyn FnMut(&str, Option<f32>)) -> Result<Self> {
+        let folder = hub::resolve(&recipe.model.path, progress)?;
         progress("reading the model", None);
-        let model = Encoder::load(&recipe.model.path, &recipe.model.dtype, &recipe.model.device)?;
+        let model = Model::open(&Open {
+            folder: &folder,
+            dtype: &recipe.model.dtype,
+            device: &recipe.model.device,
+            task: recipe.task.kind,
+            fresh: (recipe.model.init == Init::Random).then_some(recipe.method.seed),
+        })?;
         let positions = usize::try_from(model.config.max_positions).unwrap_or(0);
         if recipe.data.max_length > positions {
             return Err(Error::refused(format!(
@@ -76,21 +87,36 @@ impl Session {
             )));
         }
         let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
-        let tokenizer = Tokenizer::load(&recipe.model.path, vocabulary)?;
+        let tokenizer = Tokenizer::load(&folder, vocabulary)?;
         let data = data::prepare(&recipe, &tokenizer, progress)?;
         progress("choosing the trainable parameters", None);
-        let head = Head::random(data.labels.len(), model.config.hidden_size, recipe.method.seed, model.device);
-        Self::new(recipe, model, head, data)
+        let mut session = Self::new(recipe, model, data, &tokenizer)?;
+        session.folder = folder;
+        Ok(session)
     }
 
     /// From parts that are loaded already.
     ///
     /// # Errors
-    /// Refuses settings of the method that this model cannot have.
-    pub fn new(recipe: Recipe, model: Encoder, head: Head, data: Prepared) -> Result<Self> {
+    /// Refuses settings of the method that this model cannot have, and a head that cannot start as asked.
+    pub fn new(recipe: Recipe, mut model: Model, data: Prepared, tokenizer: &Tokenizer) -> Result<Self> {
+        let head = match recipe.task.kind {
+            TaskKind::CausalLm => Head::none(),
+            TaskKind::SequenceClassification => starting_head(&recipe, &mut model, &data.labels, tokenizer)?,
+        };
         let method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
-        let head = TrainedHead::new(head);
-        Ok(Self { recipe, model, head, method, data, step: 0, epoch: None, kept: 0, timing: Timing::default() })
+        Ok(Self {
+            folder: recipe.model.path.clone(),
+            head: TrainedHead::new(head),
+            recipe,
+            model,
+            method,
+            data,
+            step: 0,
+            epoch: None,
+            kept: 0,
+            timing: Timing::default(),
+        })
     }
 
     /// Optimizer steps in one epoch.
@@ -144,27 +170,18 @@ impl Session {
             0 => rows.len(),
             size => size,
         };
-        #[expect(clippy::cast_precision_loss, reason = "rows are below 2^53")]
-        let weight = 1.0 / rows.len() as f64;
+        let targets: usize = rows.iter().map(|&row| targets_of(&self.data.train.examples[row])).sum();
+        #[expect(clippy::cast_precision_loss, reason = "targets are below 2^53")]
+        let weight = 1.0 / targets.max(1) as f64;
         let (mut loss, mut tokens, mut kept) = (0.0, 0, 0);
         for rows in rows.chunks(micro) {
             let batch = data::collate(rows.iter().map(|&row| &self.data.train.examples[row]));
             tokens += batch.lengths.iter().sum::<usize>();
-            kept = kept.max(kept_bytes(
-                &self.model,
-                self.method.adapted(),
-                batch.ids.len() as u64,
-                self.recipe.train.recompute,
-            ));
-            loss += forward_backward(
-                &self.model,
-                &mut self.head,
-                self.method.as_mut(),
-                &Batch::new(&batch.ids, &batch.lengths, self.model.device),
-                &targets(&batch.labels).to_device(self.model.device),
-                weight,
-                self.recipe.train.recompute,
-            );
+            let recompute = self.recipe.train.recompute;
+            kept = kept.max(kept_bytes(&self.model, self.method.adapted(), batch.ids.len() as u64, recompute));
+            let (inputs, targets) = to_tensors(&self.model, &batch);
+            let mut trained = Trained { head: &mut self.head, method: self.method.as_mut() };
+            loss += forward_backward(&self.model, &mut trained, &inputs, &targets, weight, recompute);
         }
         let updating = Instant::now();
         let grad_norm = (self.method.squared_gradient_norm() + self.head.squared_gradient_norm()).sqrt();
@@ -232,10 +249,15 @@ impl Session {
     pub fn evaluate(&self, progress: impl FnMut(usize) -> ControlFlow<()>) -> Option<Evaluation> {
         let started = Instant::now();
         let examples = &self.data.validation.examples;
-        let logits =
-            predict_logits(&self.model, &self.head.head, examples, self.recipe.train.batch_size.max(32), progress)?;
-        let labels: Vec<usize> = examples.iter().map(|example| example.label).collect();
-        let Scores { loss, accuracy, mcc } = Scores::of(&logits.to_kind(Kind::Float), &labels);
+        let rows = self.recipe.train.batch_size.max(32);
+        let Scores { loss, accuracy, mcc } = match self.model.task {
+            TaskKind::CausalLm => language_scores(&self.model, examples, rows, progress)?,
+            TaskKind::SequenceClassification => {
+                let logits = predict_logits(&self.model, &self.head.head, examples, rows, progress)?;
+                let labels: Vec<usize> = examples.iter().filter_map(label_of).collect();
+                Scores::of(&logits.to_kind(Kind::Float), &labels)
+            }
+        };
         Some(Evaluation {
             step: self.step,
             eval_loss: loss,
@@ -332,7 +354,7 @@ impl Session {
         let path = &self.recipe.model.path;
         ModelSummary {
             name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-            family: self.model.config.family.clone(),
+            family: self.model.config.family.name().to_owned(),
             parameters: self.parameters(),
             layers: self.model.layers(),
             hidden: usize::try_from(self.model.config.hidden_size).unwrap_or(0),
@@ -349,6 +371,21 @@ impl Session {
         let rows = self.data.train.examples.iter().chain(&self.data.validation.examples);
         let data = rows.map(|example| (size_of_val(example) + 4 * example.tokens.capacity()) as u64).sum();
         [method.deltas + head, method.moments + head_moments, self.kept, data]
+    }
+}
+
+/// What the loss of an example counts: one label, or its target tokens.
+fn targets_of(example: &Example) -> usize {
+    match example.target {
+        Target::Label(_) => 1,
+        Target::Tokens(_) => example.target_tokens(),
+    }
+}
+
+fn label_of(example: &Example) -> Option<usize> {
+    match example.target {
+        Target::Label(label) => Some(label),
+        Target::Tokens(_) => None,
     }
 }
 

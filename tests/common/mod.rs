@@ -4,9 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use spartui::model::{Batch, Head};
+use spartui::model::{Batch, Head, HeadKind};
 use spartui::recipe::Recipe;
 use tch::{Device, Kind, Tensor};
+
+pub mod methods;
 
 pub fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
@@ -35,7 +37,7 @@ pub fn integers(value: &Value) -> Vec<i64> {
 
 pub fn head(value: &Value, kind: Kind) -> Head {
     let tensor = |name: &str| floats(&value[name]).to_kind(kind);
-    Head { weight: tensor("weight"), bias: tensor("bias") }
+    Head { kind: HeadKind::Classifier, tensors: vec![tensor("weight"), tensor("bias")] }
 }
 
 /// Rows `from..to` of a golden batch, padded to the longest of them.
@@ -46,12 +48,7 @@ pub fn rows(value: &Value, from: usize, to: usize) -> Batch {
     let cut = |name: &str| -> Vec<i64> {
         value[name].as_array().unwrap()[from..to].iter().flat_map(|row| integers(row)[..width].to_vec()).collect()
     };
-    let mut batch = Batch::new(&cut("input_ids"), lengths, Device::Cpu);
-    let types = cut("token_type_ids");
-    if types.iter().any(|&kind| kind != 0) {
-        batch.token_types = Some(Tensor::from_slice(&types).view_as(&batch.ids));
-    }
-    batch
+    Batch::new(&cut("input_ids"), lengths, Device::Cpu).with_token_types(&cut("token_type_ids"))
 }
 
 pub fn batch(value: &Value) -> Batch {

@@ -2,8 +2,9 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
+use super::super::example::Target;
 use super::super::tokenizer::tests::small_tokenizer;
-use super::super::{read_for_evaluation, read_for_prediction, tokenize};
+use super::super::{read_for_evaluation, read_for_prediction};
 use super::*;
 
 struct Files {
@@ -46,6 +47,10 @@ impl Files {
     }
 }
 
+fn example(tokens: &[u32], label: usize) -> Example {
+    Example { tokens: tokens.to_vec(), token_types: Vec::new(), target: Target::Label(label) }
+}
+
 fn line(text: &str, label: &str) -> String {
     format!("{}\n", serde_json::json!({"text": text, "label": label}))
 }
@@ -59,8 +64,8 @@ fn rows_become_examples_with_sorted_labels() {
     let valid = line("w3", "a");
     let prepared = Files::with_validation(&(line("w1 w2", "b") + &line("w0", "a")), &valid).prepare().unwrap();
     assert_eq!(prepared.labels, ["a", "b"]);
-    assert_eq!(prepared.train.examples[0], Example { tokens: vec![2, 5, 6, 3], label: 1 });
-    assert_eq!(prepared.validation.examples, [Example { tokens: vec![2, 7, 3], label: 0 }]);
+    assert_eq!(prepared.train.examples[0], example(&[2, 5, 6, 3], 1));
+    assert_eq!(prepared.validation.examples, [example(&[2, 7, 3], 0)]);
     assert_eq!(prepared.train.left_out.sentence(), None);
 }
 
@@ -124,7 +129,7 @@ fn a_label_outside_the_list_is_a_bad_row() {
     assert_eq!(left_out.first_bad[0].why, r#"has the unknown label "aa\u{7}" (the nearest known is "a")"#);
     files.recipe.task.labels = vec!["b".into(), "a".into(), "c".into()];
     let prepared = files.prepare().unwrap();
-    assert_eq!((prepared.labels.len(), prepared.train.examples[0].label), (3, 0));
+    assert_eq!((prepared.labels.len(), prepared.train.examples[0].target.clone()), (3, Target::Label(0)));
     files.recipe.task.labels = vec!["x".into(), "y".into()];
     insta::assert_snapshot!(files.refusal(), @r#"each of the 4 rows of …/train.jsonl is bad (line 1 has the unknown label "b" (known are "x", "y")); mend the file, or set data.text, data.label, data.template and task.labels to fit it"#);
 }
@@ -161,20 +166,21 @@ fn progress_rises_over_both_files() {
 #[test]
 fn where_every_row_counts_one_bad_row_is_an_error() {
     let files = Files::new("");
+    let (tokenizer, kind) = (small_tokenizer(), TaskKind::SequenceClassification);
+    let data = Data { max_length: 4, ..Data::default() };
+    let predict = |path: &Path| read_for_prediction(path, &data, kind, &tokenizer);
     let good = files.write("good.csv", "text,label\nw1 w2 w3,a\n,b\n");
-    let rows = read_for_prediction(&good, "text", "").unwrap();
-    let tokens = tokenize(&small_tokenizer(), &good, rows.iter().map(|row| (row.line, row.text.as_str())), 4).unwrap();
-    assert_eq!(tokens, [vec![2, 5, 6, 3], vec![2, 3]]);
+    assert_eq!(predict(&good).unwrap(), [example(&[2, 5, 6, 3], 0), example(&[2, 3], 0)]);
     let labels = ["b".to_owned(), "a".to_owned()];
-    let rows = read_for_evaluation(&good, "text", "label", "", &labels).unwrap();
-    assert_eq!(rows.iter().map(|row| row.label).collect::<Vec<_>>(), [1, 0]);
+    let evaluate = |path: &Path| read_for_evaluation(path, &data, kind, &labels, &tokenizer);
+    assert_eq!(evaluate(&good).unwrap(), [example(&[2, 5, 6, 3], 1), example(&[2, 3], 0)]);
     let bad = files.write("bad.jsonl", "{\"text\":\"w1\",\"label\":\"c\"}\nnull\n");
-    let error = read_for_prediction(&bad, "text", "").unwrap_err();
+    let error = predict(&bad).unwrap_err();
     assert!(
         error.message().ends_with("bad.jsonl, line 2 is null, not an object with columns; mend or remove the row"),
         "{error}"
     );
-    let error = read_for_evaluation(&bad, "text", "label", "", &labels).unwrap_err();
+    let error = evaluate(&bad).unwrap_err();
     assert!(error.message().contains("line 1 has the unknown label \"c\" (known are \"b\", \"a\")"), "{error}");
-    assert!(read_for_prediction(&files.write("none.tsv", "text\n"), "text", "").is_err());
+    assert!(predict(&files.write("none.tsv", "text\n")).is_err());
 }

@@ -63,12 +63,15 @@ pub const TABLE: &[Binding] = &[
     step(Context::Chart, &[(code(KeyCode::Left), Action::Pan(-1)), (code(KeyCode::Right), Action::Pan(1)), (char('h'), Action::Pan(-1)), (char('l'), Action::Pan(1))], "pan", "move to earlier and later steps"),
     bind(Context::Chart, &[(char('f'), Action::Follow)], "follow", "follow the newest steps, or fit all"),
     bind(Context::Cockpit, &[(char('y'), Action::LogAxis)], "log y", "logarithmic and linear loss axis"),
+    bind(Context::Cockpit, &[(char('v'), Action::Example)], "example", "view the first training example, with what is learned marked"),
     step(Context::Cockpit, &[(char(','), Action::Smooth(-1)), (char('.'), Action::Smooth(1))], "smooth", "smooth the loss less and more"),
     bind(Context::Cockpit, &[(char('t'), Action::NextTheme)], "theme", "the next theme"),
     bind(Context::Cockpit, &[(code(KeyCode::Esc), Action::Leave)], "", "leave the maximised panel; never the program"),
 
     bind(Context::Help, &[(code(KeyCode::Esc), Action::Leave), (char('?'), Action::Leave), (char('q'), Action::Leave)], "close", "close the help"),
     step(Context::Help, &[(code(KeyCode::Down), Action::ScrollHelp(1)), (code(KeyCode::Up), Action::ScrollHelp(-1)), (char('j'), Action::ScrollHelp(1)), (char('k'), Action::ScrollHelp(-1)), (code(KeyCode::PageDown), Action::ScrollHelp(10)), (code(KeyCode::PageUp), Action::ScrollHelp(-10))], "scroll", "scroll the help"),
+
+    bind(Context::Example, &[(code(KeyCode::Esc), Action::Leave), (char('v'), Action::Leave), (char('q'), Action::Leave)], "close", "close the example"),
 
     bind(Context::Quit, &[(char('s'), Action::StopNow)], "stop and leave", "stop cleanly: finish the step, write checkpoint and adapter, leave"),
     bind(Context::Quit, &[(char('a'), Action::AbortNow)], "abort", "abort: write nothing more, leave"),

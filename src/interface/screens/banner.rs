@@ -60,7 +60,10 @@ fn summary_lines(summary: &Summary, width: u16) -> Vec<(String, Meaning)> {
     let time = Duration::try_from_secs_f64(summary.seconds).map(text::duration).unwrap_or_default();
     let mut facts = vec![format!("{ending}: {} steps in {time}", summary.steps)];
     if let Some(best) = &summary.best {
-        facts.push(format!("best accuracy {} at step {}", text::percent(best.accuracy), best.step));
+        facts.push(match best.mcc {
+            Some(_) => format!("best accuracy {} at step {}", text::percent(best.accuracy), best.step),
+            None => format!("best perplexity {} at step {}", text::number(best.perplexity()), best.step),
+        });
     }
     if let Some(loss) = summary.loss {
         facts.push(format!("last loss {}", text::number(loss)));

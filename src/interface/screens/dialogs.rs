@@ -10,13 +10,14 @@ use crate::interface::text;
 use crate::interface::theme::Meaning;
 
 /// The contexts of the help, in its order, each with its heading.
-const SECTIONS: [(Context, &str); 9] = [
+const SECTIONS: [(Context, &str); 10] = [
     (Context::Cockpit, "anywhere"),
     (Context::Rows, "in a panel with rows"),
     (Context::Chart, "in the loss"),
     (Context::Pending, "while a value is pending"),
     (Context::Typing, "while a value is typed"),
     (Context::Help, "in this help"),
+    (Context::Example, "in the example"),
     (Context::Quit, "asked how to leave"),
     (Context::Stop, "asked whether to stop"),
     (Context::Always, "always"),

@@ -57,11 +57,11 @@ impl History {
         self.peak_memory = self.peak_memory.max(memory.total);
     }
 
-    /// The best evaluation by accuracy, the earliest of equals.
+    /// The best evaluation, the earliest of equals.
     #[must_use]
     pub fn best(&self) -> Option<&Evaluation> {
-        let finite = self.evaluations.iter().filter(|evaluation| evaluation.accuracy.is_finite());
-        finite.reduce(|best, next| if next.accuracy > best.accuracy { next } else { best })
+        let finite = |evaluation: &&Evaluation| evaluation.accuracy.is_finite() && evaluation.eval_loss.is_finite();
+        self.evaluations.iter().filter(finite).reduce(|best, next| if next.is_better_than(best) { next } else { best })
     }
 }
 

@@ -37,26 +37,33 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     if rest.height >= 4 && state.history.accuracy.len() > 1 {
         accuracy_curve(pen, rest, state);
     }
-    facts.insert(0, (text::percent(latest.accuracy), Meaning::Series2));
+    let first = match latest.mcc {
+        Some(_) => text::percent(latest.accuracy),
+        None => format!("perplexity {}", text::number(latest.perplexity())),
+    };
+    facts.insert(0, (first, Meaning::Series2));
     facts.push((format!("{} rows", text::grouped(latest.examples as u64)), Meaning::Muted));
     facts
 }
 
 fn write_table(pen: &mut Pen, area: Rect, latest: &Evaluation, best: &Evaluation) {
-    let column = (area.width.saturating_sub(10) / 2).min(14);
+    let column = (area.width.saturating_sub(11) / 2).min(14);
     let line = |name: &'static str, show: &dyn Fn(&Evaluation) -> String| (name, show(latest), show(best));
     let lines = [
         ("", "latest".to_owned(), "best".to_owned()),
         line("accuracy", &|evaluation| text::percent(evaluation.accuracy)),
         line("loss", &|evaluation| text::number(evaluation.eval_loss)),
-        line("mcc", &|evaluation| format!("{:.4}", evaluation.mcc)),
+        match latest.mcc {
+            Some(_) => line("mcc", &|evaluation| format!("{:.4}", evaluation.mcc.unwrap_or(f64::NAN))),
+            None => line("perplexity", &|evaluation| text::number(evaluation.perplexity())),
+        },
         line("at step", &|evaluation| evaluation.step.to_string()),
     ];
     for (index, (row, (name, latest, best))) in Pen::rows(area).zip(lines).enumerate() {
         let meaning = if index == 0 { Meaning::Muted } else { Meaning::Text };
         pen.put(row.x, row.y, 10, name, Meaning::Muted);
-        pen.put_right(Rect { x: row.x + 9, width: column, ..row }, &latest, meaning);
-        pen.put_right(Rect { x: row.x + 9 + column, width: column, ..row }, &best, meaning);
+        pen.put_right(Rect { x: row.x + 10, width: column, ..row }, &latest, meaning);
+        pen.put_right(Rect { x: row.x + 10 + column, width: column, ..row }, &best, meaning);
     }
 }
 

@@ -54,6 +54,43 @@ fn decoder() -> Adapter {
     adapter
 }
 
+fn part(parameter: &str, init_key: &str, shape: &[usize]) -> HeadDelta {
+    let scalars = shape.iter().product();
+    let (parameter, init_key) = (parameter.into(), init_key.into());
+    HeadDelta { parameter, init_key, shape: shape.into(), init: vec![0.25; scalars], deltas: vec![-1.5; scalars] }
+}
+
+/// With an inner layer in the head, whose extents have nothing to do with the labels.
+fn roberta() -> Adapter {
+    let mut adapter = encoder();
+    adapter.head = vec![
+        part("classifier.dense.weight", "head_inner", &[2, 2]),
+        part("classifier.dense.bias", "head_inner_bias", &[2]),
+        part("classifier.out_proj.weight", "head", &[3, 2]),
+        part("classifier.out_proj.bias", "head_bias", &[3]),
+    ];
+    adapter
+}
+
+fn distilbert() -> Adapter {
+    let mut adapter = encoder();
+    adapter.head = vec![
+        part("pre_classifier.weight", "head_inner", &[2, 2]),
+        part("pre_classifier.bias", "head_inner_bias", &[2]),
+        part("classifier.weight", "head", &[3, 2]),
+        part("classifier.bias", "head_bias", &[3]),
+    ];
+    adapter
+}
+
+/// Of a language model that does not tie its head.
+fn causal() -> Adapter {
+    let mut adapter = Adapter { head: vec![], labels: vec![], ..encoder() };
+    adapter.parameters.push((LM_HEAD.into(), vec![3, 2]));
+    adapter.deltas.push(ParameterDelta { name: LM_HEAD.into(), indices: vec![1], deltas: vec![0.5] });
+    adapter
+}
+
 fn listing(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> =
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -69,15 +106,14 @@ fn refusal(folder: &Path) -> String {
 
 #[test]
 fn what_is_written_is_read() {
-    for adapter in [encoder(), decoder()] {
+    for adapter in [encoder(), decoder(), roberta(), distilbert(), causal()] {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("adapter");
         fs::write(root.path().join("tokenizer.json"), "{}").unwrap();
         let bytes = adapter.write(&folder, Some(root.path())).unwrap();
-        assert_eq!(
-            listing(&folder),
-            ["config.json", "head_init.safetensors", "sparse_deltas.safetensors", "tokenizer.json"]
-        );
+        let mut files = vec!["config.json", "head_init.safetensors", "sparse_deltas.safetensors", "tokenizer.json"];
+        files.retain(|file| *file != "head_init.safetensors" || !adapter.head.is_empty());
+        assert_eq!(listing(&folder), files);
         assert_eq!(
             bytes,
             listing(&folder).iter().map(|name| fs::metadata(folder.join(name)).unwrap().len()).sum::<u64>()
@@ -130,6 +166,104 @@ fn the_files_are_those_of_the_reference() {
     let contents = adapter_contents(&folder).unwrap();
     assert_eq!((contents.labels, contents.base), (encoder().labels, encoder().base));
     assert!(contents.scalars.contains(&("bert.query.weight".into(), 3)));
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let tensors = parse_tensors(&fs::read(folder.join(DELTAS)).unwrap()).unwrap();
+    tensors.into_iter().filter_map(|tensor| Some(tensor.name.strip_prefix("deltas.")?.to_owned())).collect()
+}
+
+#[test]
+fn a_language_model_has_its_head_among_its_parameters_and_a_classifier_has_none() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("adapter");
+    let mut was_a_classifier = causal();
+    was_a_classifier.base_config["problem_type"] = json!("single_label_classification");
+    was_a_classifier.write(&folder, None).unwrap();
+    assert!(names(&folder).contains(&LM_HEAD.to_owned()));
+    assert_eq!(Adapter::read(&folder, &causal().parameters).unwrap().deltas, causal().deltas);
+    let mut classifier = decoder();
+    classifier.parameters.push((LM_HEAD.into(), vec![3, 2]));
+    classifier.write(&folder, None).unwrap();
+    assert!(!names(&folder).contains(&LM_HEAD.to_owned()));
+    assert_eq!(Adapter::read(&folder, &classifier.parameters).unwrap().deltas, classifier.deltas);
+}
+
+#[test]
+fn a_head_of_no_family_is_not_written() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("adapter");
+    let mut inner_only = roberta();
+    inner_only.head.truncate(2);
+    let mut other_labels = roberta();
+    other_labels.head[3] = part("classifier.out_proj.bias", "head_bias", &[2]);
+    let mut other_key = decoder();
+    other_key.head[0].init_key = "head_inner".into();
+    for adapter in [inner_only, other_labels, other_key] {
+        assert!(adapter.write(&folder, None).unwrap_err().message().ends_with("please report this"));
+    }
+    assert!(!folder.exists());
+}
+
+#[test]
+fn adapters_of_the_reference_are_read() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/sparta_adapter");
+    let expected: serde_json::Value = serde_json::from_slice(&fs::read(golden.join("golden.json")).unwrap()).unwrap();
+    let model = parse_tensors(&fs::read(golden.join("model/model.safetensors")).unwrap()).unwrap();
+    let parameters: Vec<(String, Vec<usize>)> = model.into_iter().map(|tensor| (tensor.name, tensor.shape)).collect();
+    for task in ["classification", "causal"] {
+        let read = Adapter::read(&golden.join(task), &parameters).unwrap();
+        assert_eq!(read.base, Path::new("tests/golden/sparta_adapter/model"));
+        let mut found = read.deltas;
+        if task == "classification" {
+            assert_eq!(json!(read.labels), expected["labels"]);
+            let [head] = &read.head[..] else { panic!("{:?}", read.head) };
+            assert_eq!(
+                (head.parameter.as_str(), head.shape.as_slice(), head.init.len()),
+                ("score.weight", &[3, 32][..], 96)
+            );
+            found.push(ParameterDelta {
+                name: "score.weight".into(),
+                indices: (0..96).collect(),
+                deltas: head.deltas.clone(),
+            });
+        } else {
+            assert!(read.head.is_empty() && read.labels.is_empty());
+        }
+        let expected = expected["deltas"][task].as_object().unwrap();
+        assert_eq!(found.len(), expected.len());
+        for delta in found {
+            compare(&delta, &expected[&delta.name]);
+        }
+    }
+}
+
+fn compare(found: &ParameterDelta, expected: &serde_json::Value) {
+    let close = |field: &str, found: f64| {
+        let expected = expected[field].as_f64().unwrap();
+        assert!((found - expected).abs() <= 1e-9 * expected.abs().max(1.0), "{field}: {found}, not {expected}");
+    };
+    let scalars =
+        || found.indices.iter().zip(&found.deltas).map(|(&index, &delta)| (f64::from(index), f64::from(delta)));
+    assert_eq!(json!(found.indices.len()), expected["count"]);
+    assert_eq!(json!(found.indices[..6]), expected["indices"]);
+    for (at, value) in found.deltas[..6].iter().enumerate() {
+        assert!((f64::from(*value) - expected["values"][at].as_f64().unwrap()).abs() < 1e-9);
+    }
+    close("sum_of_indices", scalars().map(|(index, _)| index).sum());
+    close("sum_of_values", scalars().map(|(_, delta)| delta).sum());
+    close("sum_of_products", scalars().map(|(index, delta)| index * delta).sum());
+}
+
+#[test]
+fn adapters_with_new_tokens_are_refused() {
+    for file in ["new_embeddings_init.safetensors", "new_embeddings_init.pt"] {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("adapter");
+        encoder().write(&folder, None).unwrap();
+        fs::write(folder.join(file), "").unwrap();
+        assert!(refusal(&folder).contains("add tokens to the vocabulary"));
+    }
 }
 
 #[test]

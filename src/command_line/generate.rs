@@ -1,0 +1,125 @@
+//! `spartui generate`
+
+use std::io::{IsTerminal, Write};
+use std::ops::ControlFlow;
+
+use serde_json::json;
+
+use super::loading::{Loaded, Source};
+use super::print_line;
+use crate::data::ChatTemplate;
+use crate::error::{Error, Result};
+use crate::model::{Sampling, generate};
+use crate::recipe::TaskKind;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    source: Source,
+    /// What the text begins with, or with --chat what the user says.
+    #[arg(long, value_name = "TEXT")]
+    prompt: String,
+    /// Put the prompt into the model's chat template and write the assistant's answer.
+    #[arg(long)]
+    chat: bool,
+    /// With --chat: what the system says before the user.
+    #[arg(long, value_name = "TEXT", requires = "chat")]
+    system: Option<String>,
+    /// Most tokens to write.
+    #[arg(long, default_value_t = 128, value_name = "N")]
+    max_new_tokens: usize,
+    /// 0: always the likeliest token; higher: more varied.
+    #[arg(long, default_value_t = 0.0, value_name = "T", value_parser = temperature)]
+    temperature: f64,
+    /// Draw from the likeliest tokens that together have this probability.
+    #[arg(long, default_value_t = 1.0, value_name = "P", value_parser = share)]
+    top_p: f64,
+    /// Seed of the draws.
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    seed: u64,
+    /// One JSON object with prompt, text and tokens instead of the text.
+    #[arg(long)]
+    json: bool,
+}
+
+fn temperature(text: &str) -> std::result::Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|number| (0.0..=100.0).contains(number))
+        .ok_or_else(|| "give a number from 0 to 100".into())
+}
+
+fn share(text: &str) -> std::result::Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|number| *number > 0.0 && *number <= 1.0)
+        .ok_or_else(|| "give a number above 0, to 1".into())
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let loaded = arguments.source.load_for(Some(TaskKind::CausalLm))?;
+    let prompt = arguments.prompt_tokens(&loaded)?;
+    let Arguments { temperature, top_p, seed, .. } = *arguments;
+    let sampling = Sampling { temperature, top_p, seed };
+    let mut shown = Shown { live: !arguments.json && std::io::stdout().is_terminal(), tokens: Vec::new(), bytes: 0 };
+    let ends = loaded.tokenizer.end_tokens();
+    let written =
+        generate(&loaded.model, &prompt, arguments.max_new_tokens, ends, sampling, |token| shown.add(&loaded, token))?;
+    let text = loaded.tokenizer.decode(&written)?;
+    if arguments.json {
+        return print_line(&json!({"prompt": arguments.prompt, "text": text, "tokens": written}).to_string());
+    }
+    if shown.live {
+        return print_line(&printable(text.get(shown.bytes..).unwrap_or_default()));
+    }
+    print_line(&printable(&text))
+}
+
+impl Arguments {
+    fn prompt_tokens(&self, loaded: &Loaded) -> Result<Vec<u32>> {
+        if !self.chat {
+            return loaded.tokenizer.encode(&self.prompt);
+        }
+        let template = ChatTemplate::load(&loaded.folder)?.ok_or_else(|| {
+            Error::refused(format!("{}: the model has no chat template; leave --chat out", loaded.folder.display()))
+        })?;
+        let system = self.system.iter().map(|system| json!({"role": "system", "content": system}));
+        let messages: Vec<_> = system.chain([json!({"role": "user", "content": self.prompt})]).collect();
+        let text = template.render(&messages.into(), true).map_err(Error::refused)?;
+        Ok(loaded.tokenizer.encode_with_offsets(&text, false)?.ids)
+    }
+}
+
+/// What a terminal has seen of the text so far.
+struct Shown {
+    live: bool,
+    tokens: Vec<u32>,
+    bytes: usize,
+}
+
+impl Shown {
+    fn add(&mut self, loaded: &Loaded, token: u32) -> ControlFlow<()> {
+        if !self.live {
+            return ControlFlow::Continue(());
+        }
+        self.tokens.push(token);
+        let text = loaded.tokenizer.decode(&self.tokens).unwrap_or_default();
+        // A character of several tokens is whole only with its last one.
+        if text.ends_with('\u{fffd}') {
+            return ControlFlow::Continue(());
+        }
+        let new = printable(text.get(self.bytes..).unwrap_or_default());
+        self.bytes = text.len();
+        let mut out = std::io::stdout().lock();
+        match out.write_all(new.as_bytes()).and_then(|()| out.flush()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        }
+    }
+}
+
+/// What a model writes may hold control characters, which no terminal shall obey.
+fn printable(text: &str) -> String {
+    let safe = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
+    text.chars().map(|c| if safe(c) { c } else { '\u{fffd}' }).collect()
+}

@@ -1,0 +1,120 @@
+//! Models by name: `owner/name` in the cache that all Hugging Face tools share, or downloaded into it.
+//!
+//! The cache has the layout of the Python package `huggingface_hub`, so that a model that either has downloaded serves
+//! both: `models--owner--name/` with `refs/<revision>` (a commit), `snapshots/<commit>/<file>` (relative links) and
+//! `blobs/<etag>`. Locks and the names of partial downloads are shared as well.
+//!
+//! The crate `hf-hub` 0.5 is not used: it knows neither `HF_HUB_CACHE` nor `HF_TOKEN` nor offline use, sets no time
+//! limit, appends to a partial file without looking whether the server honoured the range, checks no checksum, and
+//! points the reference to a commit before all of its files are there. What remains is a small HTTP client, for which
+//! `ureq` is enough. Certificates are verified as the system does it, so that a company's own authority works.
+
+mod cache;
+mod client;
+mod download;
+mod endpoint;
+mod environment;
+mod listing;
+mod meter;
+mod snapshot;
+mod trouble;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::data::{place, quoted};
+use crate::error::{Error, Result};
+use crate::recipe::HubName;
+use cache::Repository;
+use client::Client;
+use snapshot::Holding;
+
+pub use crate::recipe::is_hub_name;
+
+/// Told what is being done, in words that stay the same while it lasts, and how much of it is done, 0 to 1.
+type Progress<'a> = &'a mut dyn FnMut(&str, Option<f32>);
+
+/// Where models come from and where they are kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hub {
+    /// The folder that holds `models--owner--name`.
+    pub cache: PathBuf,
+    /// The hub's address, without a slash at its end.
+    pub endpoint: String,
+    /// Shown to the endpoint's host and to no other.
+    pub token: Option<String>,
+    /// Whether only the cache may be used.
+    pub offline: bool,
+    /// How long the hub may be silent.
+    pub timeout: Duration,
+    /// How long to wait before the second attempt; doubled with each further one.
+    pub pause: Duration,
+}
+
+/// The folder of a model: `path` itself where that is a folder, otherwise the snapshot of the model that it names
+/// (`owner/name` or `owner/name@revision`, a branch, tag or commit) in the Hugging Face cache, downloaded if need be.
+///
+/// A complete snapshot in the cache is used without asking the hub whether the branch has moved on since, so that
+/// training starts quickly and with what it had last time. To get a newer one, name its commit or tag.
+///
+/// `progress` is told what is being done, and how much of it, 0 to 1.
+///
+/// # Errors
+/// Refuses what is neither a folder nor a model that the hub shows, a model without safetensors files, and, with
+/// `HF_HUB_OFFLINE`, what the cache lacks. Fails where the network, the hub or the disk does; what was downloaded until
+/// then is kept, and the next attempt goes on from there.
+pub fn resolve(path: &Path, progress: &mut dyn FnMut(&str, Option<f32>)) -> Result<PathBuf> {
+    if path.is_dir() {
+        return Ok(path.to_path_buf());
+    }
+    Hub::from_environment()?.resolve(path, progress)
+}
+
+impl Hub {
+    /// [`resolve`] with these settings.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn resolve(&self, path: &Path, progress: &mut dyn FnMut(&str, Option<f32>)) -> Result<PathBuf> {
+        if path.is_dir() { Ok(path.to_path_buf()) } else { self.find(&named(path)?, progress) }
+    }
+
+    fn find(&self, name: &HubName, progress: Progress) -> Result<PathBuf> {
+        let repository = Repository::new(&self.cache, name);
+        let (holding, folder) = snapshot::held(&repository, &name.revision)?;
+        match holding {
+            Holding::Complete => return Ok(folder),
+            Holding::Usable if self.offline => return Ok(folder),
+            _ if self.offline => return Err(self.not_cached(name)),
+            _ => {}
+        }
+        let client = Client::new(self, name)?;
+        progress(&format!("asking {} for {name}", client.server()), None);
+        match listing::ask(&client) {
+            Ok(listing) => download::snapshot(&client, &repository, &listing, progress),
+            Err(_) if holding == Holding::Usable => Ok(folder),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn not_cached(&self, name: &HubName) -> Error {
+        Error::refused(format!(
+            "there is no folder {name}, the cache {} does not hold the whole model, and HF_HUB_OFFLINE is set; unset it to \
+             download the model, or give a folder",
+            place(&self.cache)
+        ))
+    }
+}
+
+fn named(path: &Path) -> Result<HubName> {
+    let shown = path.to_string_lossy();
+    if path.exists() {
+        return Err(Error::refused(format!("the model {} is a file; give the folder that holds it", quoted(&shown))));
+    }
+    path.to_str().and_then(HubName::parse).ok_or_else(|| {
+        Error::refused(format!(
+            "the model {} is neither a folder nor a name on the hub; give a folder in Hugging Face layout, or owner/name",
+            quoted(&shown)
+        ))
+    })
+}

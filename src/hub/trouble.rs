@@ -1,0 +1,188 @@
+//! What goes wrong on the way, whether trying again helps, and the sentence that says what to do.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::client::Client;
+use crate::data::one_line;
+use crate::error::{Error, Result};
+
+/// In a row, without a byte between them.
+const ATTEMPTS: u32 = 5;
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Why a request brought less than it should.
+pub(super) struct Trouble {
+    error: Error,
+    again: Again,
+}
+
+enum Again {
+    Never,
+    /// After so long, where the server says how long.
+    Later(Option<Duration>),
+    /// Some of it came: what follows is a first attempt again.
+    Gained,
+}
+
+impl Trouble {
+    /// Trying again may help.
+    pub fn passing(error: Error) -> Self {
+        Self { error, again: Again::Later(None) }
+    }
+
+    /// The same, when some of what was asked for did come.
+    pub fn after_gain(self) -> Self {
+        match self.again {
+            Again::Later(_) => Self { again: Again::Gained, ..self },
+            _ => self,
+        }
+    }
+}
+
+/// Trying again would be no use.
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self { error, again: Again::Never }
+    }
+}
+
+/// Tries until it succeeds, trying again is no use, or patience ends; `pause` doubles with each attempt.
+pub(super) fn patiently<T>(pause: Duration, mut attempt: impl FnMut() -> std::result::Result<T, Trouble>) -> Result<T> {
+    let mut failures = 0;
+    loop {
+        let Trouble { error, again } = match attempt() {
+            Ok(value) => return Ok(value),
+            Err(trouble) => trouble,
+        };
+        let (count, asked) = match again {
+            Again::Never => return Err(error),
+            Again::Later(asked) => (failures + 1, asked),
+            Again::Gained => (1, None),
+        };
+        failures = count;
+        if failures == ATTEMPTS {
+            return Err(error);
+        }
+        sleep(asked.unwrap_or(pause * 2_u32.pow(failures - 1)).min(LONGEST_PAUSE));
+    }
+}
+
+/// What the status of an answer from the hub itself means. `code` is the hub's own word for it.
+pub(super) fn of_status(client: &Client, status: u16, code: &str, wait: Option<Duration>) -> Trouble {
+    let (name, server, token) = (client.name(), client.server(), client.has_token());
+    let (page, tokens) = (client.endpoint().page(name), client.endpoint().tokens());
+    let id = name.id();
+    let refused = |sentence: String| Trouble::from(Error::refused(sentence));
+    let passing = |sentence: String| Trouble { error: Error::failed(sentence), again: Again::Later(wait) };
+    match (status, code) {
+        (401 | 403, "GatedRepo") if token => refused(format!(
+            "{id} is gated; accept its conditions at {page} with the account of your token, and start again"
+        )),
+        (401 | 403, "GatedRepo") => refused(format!(
+            "{id} is gated; accept its conditions at {page}, set HF_TOKEN to a token from {tokens}, and start again"
+        )),
+        (404, "RevisionNotFound") => {
+            refused(format!("{id} has no revision {}; choose one of those at {page}", name.revision))
+        }
+        (401 | 404, _) if !token => refused(format!(
+            "there is no folder {id}, and {server} shows no model of that name without a token; check the spelling, or set \
+             HF_TOKEN if the model is private"
+        )),
+        (401, _) => refused(format!("{server} does not accept your token; set HF_TOKEN to a valid one from {tokens}")),
+        (404, _) => refused(format!(
+            "there is no folder {id}, and {server} has no model of that name that your token may see; check the spelling, \
+             and the token at {tokens}"
+        )),
+        (403, _) if token => refused(format!("your token may not read {id}; give it the right to at {tokens}")),
+        (403, _) => refused(format!("{server} does not let everyone read {id}; set HF_TOKEN to a token that may")),
+        (429, _) => {
+            passing(format!("{server} is asked too often; wait some minutes, or set HF_TOKEN, and start again"))
+        }
+        (408 | 500.., _) => passing(format!("{server} is in trouble (status {status}); start again later")),
+        _ => Error::failed(format!(
+            "{server} gives an answer that is not understood (status {status}); check HF_ENDPOINT"
+        ))
+        .into(),
+    }
+}
+
+/// The status of an answer from where the hub keeps large files. Its addresses expire; the hub gives new ones.
+pub(super) fn of_store(server: &str, status: u16) -> Trouble {
+    Trouble::passing(Error::failed(format!("{server} does not give the file (status {status}); start again later")))
+}
+
+/// Why there was no answer, or only part of one.
+pub(super) fn of_network(server: &str, timeout: Duration, error: &ureq::Error) -> Trouble {
+    let reason = one_line(&error.to_string());
+    if matches!(error, ureq::Error::Timeout(_)) {
+        return Trouble::passing(Error::failed(format!(
+            "{server} was silent for {:.0} s; check the network and start again: what was downloaded is kept",
+            timeout.as_secs_f64().max(1.0)
+        )));
+    }
+    if is_of_certificates(error) {
+        let sentence = format!(
+            "there is no secure connection to {server} ({reason}); check the clock and the system's certificates, or name \
+             your own in SSL_CERT_FILE"
+        );
+        return Error::failed(sentence).into();
+    }
+    Trouble::passing(Error::failed(format!(
+        "the connection to {server} failed ({reason}); check the network and HF_ENDPOINT, and start again: what was \
+         downloaded is kept"
+    )))
+}
+
+/// A handshake that fails comes as an error of input and output.
+fn is_of_certificates(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) => true,
+        ureq::Error::Io(error) => matches!(error.get_ref(), Some(inner) if inner.is::<rustls::Error>()),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn trouble(error: io::Error) -> Trouble {
+        of_network("hub.example", Duration::from_secs(1), &ureq::Error::from(error))
+    }
+
+    #[test]
+    fn a_certificate_that_nobody_knows_stays_unknown() {
+        let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let Trouble { error, again } = trouble(io::Error::new(io::ErrorKind::InvalidData, unknown));
+        assert!(matches!(again, Again::Never));
+        assert!(error.message().contains("SSL_CERT_FILE"), "{error}");
+        let Trouble { error, again } = trouble(io::ErrorKind::ConnectionReset.into());
+        assert!(matches!(again, Again::Later(None)));
+        assert!(error.message().contains("hub.example") && error.message().contains("check the network"), "{error}");
+    }
+
+    #[test]
+    fn patience_ends_unless_something_comes() {
+        let failing = |gains: usize| {
+            let mut attempts = 0;
+            let result = patiently(Duration::ZERO, || -> std::result::Result<(), Trouble> {
+                attempts += 1;
+                let trouble = Trouble::passing(Error::failed("x"));
+                Err(if attempts <= gains { trouble.after_gain() } else { trouble })
+            });
+            assert!(result.is_err());
+            attempts
+        };
+        assert_eq!(failing(0), 5);
+        assert_eq!(failing(3), 7);
+        let mut attempts = 0;
+        let lasting = patiently(Duration::ZERO, || {
+            attempts += 1;
+            Err::<(), _>(Trouble::from(Error::refused("x")).after_gain())
+        });
+        assert!(lasting.is_err() && attempts == 1);
+    }
+}

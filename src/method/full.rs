@@ -1,0 +1,145 @@
+//! Full fine-tuning: every parameter trains. The measure that the sparse methods are held against.
+
+use tch::{Kind, Tensor};
+
+use super::{Method, Plan, untouched_groups};
+use crate::model::{Model, Tap};
+use crate::protocol::Group;
+use crate::recipe;
+use crate::sparse::{AdamW, Footprint, Resized, Saved};
+
+/// Every parameter of the model, with `AdamW`. Decay applies to the weights.
+#[derive(Debug)]
+pub struct Full {
+    parameters: Vec<Trained>,
+    groups: Vec<Group>,
+}
+
+#[derive(Debug)]
+struct Trained {
+    name: String,
+    /// The model's own tensor.
+    weight: Tensor,
+    /// Its value in `f32`, where the model's type is a narrower one: small updates would vanish in that.
+    master: Option<Tensor>,
+    gradient: Option<Tensor>,
+    first: Tensor,
+    second: Tensor,
+}
+
+impl Full {
+    /// Makes every parameter of the model trainable.
+    #[must_use]
+    pub fn new(model: &Model) -> Self {
+        let parameters = model.parameters.iter().map(|parameter| {
+            let weight = parameter.tensor.shallow_clone().set_requires_grad(true);
+            let value = weight.detach();
+            let narrow = !matches!(value.kind(), Kind::Float | Kind::Double);
+            let wide = if narrow { value.to_kind(Kind::Float) } else { value };
+            Trained {
+                name: parameter.name.clone(),
+                weight,
+                gradient: None,
+                first: wide.zeros_like(),
+                second: wide.zeros_like(),
+                master: narrow.then_some(wide),
+            }
+        });
+        let mut groups = untouched_groups(model);
+        for group in &mut groups {
+            group.trainable = group.parameters;
+            group.targeted = true;
+            for site in model.sites.iter().filter(|site| site.group == group.name) {
+                group.by_layer[site.layer] += site.weight.numel() as u64;
+            }
+        }
+        Self { parameters: parameters.collect(), groups }
+    }
+}
+
+impl Trained {
+    fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
+        let Some(gradient) = self.gradient.take() else { return };
+        let gradient = if scale < 1.0 { gradient * scale } else { gradient };
+        let value = self.master.as_mut().unwrap_or(&mut self.weight);
+        adamw.update(value, [&mut self.first, &mut self.second], &gradient, rate, step);
+        if let Some(master) = &self.master {
+            self.weight.copy_(master);
+        }
+    }
+}
+
+impl Method for Full {
+    fn adapted(&self) -> &[bool] {
+        &[]
+    }
+
+    fn collect(&mut self, _: &Tap, _: &Tensor) {}
+
+    fn trains_everything(&self) -> bool {
+        true
+    }
+
+    fn collect_parameter(&mut self, parameter: usize, gradient: &Tensor) {
+        let trained = &mut self.parameters[parameter];
+        let gradient = gradient.to_kind(trained.first.kind());
+        trained.gradient = Some(match trained.gradient.take() {
+            None => gradient,
+            Some(sum) => sum + gradient,
+        });
+    }
+
+    fn squared_gradient_norm(&self) -> f64 {
+        let gradients = self.parameters.iter().filter_map(|trained| trained.gradient.as_ref());
+        gradients.map(|gradient| gradient.square().sum(Kind::Double).double_value(&[])).sum()
+    }
+
+    fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
+        tch::no_grad(|| self.parameters.iter_mut().for_each(|trained| trained.update(adamw, rate, scale, step)));
+    }
+
+    fn plan(&self, _: &recipe::Method) -> Result<Plan, String> {
+        Err("method.kind \"full\" trains every parameter and has no sparsity to set; start a run with \"sparta\""
+            .into())
+    }
+
+    fn apply(&mut self, settings: &recipe::Method, _: u64, _: [f64; 2]) -> Result<Resized, String> {
+        self.plan(settings).map(|plan| plan.change)
+    }
+
+    fn configure(&mut self, _: &recipe::Method) {}
+
+    fn sparsity_bounds(&self) -> (f64, f64) {
+        (0.0, 0.0)
+    }
+
+    fn trainable(&self) -> u64 {
+        self.parameters.iter().map(|trained| trained.weight.numel() as u64).sum()
+    }
+
+    fn retired(&self) -> u64 {
+        0
+    }
+
+    fn footprint(&self) -> Footprint {
+        let masters = self.parameters.iter().filter_map(|trained| trained.master.as_ref());
+        Footprint { deltas: masters.map(|master| 4 * master.numel() as u64).sum(), moments: 8 * self.trainable() }
+    }
+
+    fn groups(&self) -> Vec<Group> {
+        self.groups.clone()
+    }
+
+    fn save(&self) -> Vec<(usize, Vec<Saved>)> {
+        Vec::new()
+    }
+
+    fn tensors(&self) -> Vec<(String, Tensor)> {
+        let tensors = self.parameters.iter().flat_map(|trained| {
+            let value = trained.master.as_ref().unwrap_or(&trained.weight);
+            [("value", value), ("first", &trained.first), ("second", &trained.second)]
+                .map(|(what, tensor)| (format!("{}.{what}", trained.name), tensor.detach()))
+        });
+        tensors.collect()
+    }
+}

@@ -1,0 +1,62 @@
+//! The encoders: BERT, `RoBERTa`, `DistilBERT`.
+
+use super::Family;
+use super::keys::{Activation, Keys, shown};
+
+/// What distinguishes one encoder from another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoder {
+    /// Width inside the feed-forward layer.
+    pub intermediate_size: i64,
+    /// Activation of the feed-forward layer.
+    pub activation: Activation,
+    /// Epsilon of the layer norms.
+    pub layer_norm_eps: f64,
+    /// Rows of the token-type embeddings; 0: there are none.
+    pub token_types: i64,
+    /// Rows of the position embeddings.
+    pub positions: i64,
+    /// Position of the first token.
+    pub first_position: i64,
+    /// How a classifier starts from the first token's output.
+    pub start: Start,
+}
+
+/// What comes between the last block and a classification head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// BERT's pooler, which is part of the model.
+    Pooler,
+    /// Nothing: the head has a layer of its own.
+    Bare,
+}
+
+impl Encoder {
+    pub(super) fn parse(keys: &Keys<'_>) -> Result<Self, String> {
+        let (hidden, heads) = (keys.size("hidden_size")?, keys.size("num_attention_heads")?);
+        if hidden % heads != 0 {
+            return Err(format!(
+                "hidden_size {hidden} is no multiple of num_attention_heads {heads}; get the model's files again"
+            ));
+        }
+        let first_position = if keys.family == Family::Roberta { padding(keys)? + 1 } else { 0 };
+        Ok(Self {
+            intermediate_size: keys.size("intermediate_size")?,
+            activation: keys.activation("hidden_act", Activation::Gelu)?,
+            layer_norm_eps: keys.amount_or("layer_norm_eps", 1e-12)?,
+            token_types: if keys.family == Family::Distilbert { 0 } else { keys.size_or("type_vocab_size", 2)? },
+            positions: keys.size("max_position_embeddings")?,
+            first_position,
+            start: if keys.family == Family::Bert { Start::Pooler } else { Start::Bare },
+        })
+    }
+}
+
+/// Id of the padding token, behind which `RoBERTa` begins to count positions.
+fn padding(keys: &Keys<'_>) -> Result<i64, String> {
+    let Some(value) = keys.get("pad_token_id") else { return Ok(1) };
+    value
+        .as_i64()
+        .filter(|pad| (0..1 << 31).contains(pad))
+        .ok_or_else(|| format!("pad_token_id is {}, no token id; get the model's files again", shown(value)))
+}

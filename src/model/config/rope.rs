@@ -1,0 +1,276 @@
+//! Rotary position embeddings as config.json describes them, in its older and its newer form.
+
+use std::ops::RangeInclusive;
+
+use serde_json::{Map, Value};
+
+use super::Family;
+use super::keys::{Keys, number, shown, whole};
+
+/// One rotary position embedding.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rope {
+    /// Base of the frequencies.
+    pub theta: f64,
+    /// Width of the part of a head that is rotated.
+    pub width: i64,
+    /// How the frequencies are stretched beyond the length that the model was pretrained on.
+    pub scaling: Scaling,
+}
+
+/// How frequencies are stretched. The names of the fields are those of config.json.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Scaling {
+    /// Not at all.
+    None,
+    /// All by one factor.
+    Linear { factor: f64 },
+    /// By a larger base, once a text is longer than `original` (Dynamic NTK).
+    Dynamic { factor: f64, original: i64 },
+    /// By wavelength: some not, some by the factor, those between by a ramp (`YaRN`, arXiv 2309.00071). `low` and `high`
+    /// are the ramp's ends; cos and sin are multiplied by `attention_factor`.
+    Yarn { factor: f64, low: f64, high: f64, attention_factor: f64 },
+    /// In three bands of wavelengths (Llama 3.1).
+    Llama3 { factor: f64, low_freq_factor: f64, high_freq_factor: f64, original: i64 },
+    /// Each by a factor of its own, other ones once a text is longer than `original` (`LongRoPE`, arXiv 2402.13753).
+    Long { short_factor: Vec<f64>, long_factor: Vec<f64>, original: i64, attention_factor: f64 },
+}
+
+/// What scaling may multiply or divide by: far beyond what models have, and far from where an `f32` ends.
+const FACTORS: RangeInclusive<f64> = 1e-6..=1e6;
+const NO_FACTOR: &str = "not between 0.000001 and 1000000";
+const MOST_THETA: f64 = 1e15;
+
+impl Rope {
+    /// By how much a text may be longer than `max_position_embeddings`.
+    pub(super) fn growth(&self) -> f64 {
+        match self.scaling {
+            Scaling::Dynamic { factor, .. } => factor.max(1.0),
+            _ => 1.0,
+        }
+    }
+
+    /// Every rotation of a model: one, or for Gemma 3 that of full and that of sliding blocks.
+    pub(super) fn all(keys: &Keys<'_>, head_dim: i64) -> Result<Vec<Self>, String> {
+        if keys.family != Family::Gemma3 {
+            return Ok(vec![Self::parse(keys, &parameters(keys)?, head_dim, 10_000.0)?]);
+        }
+        let nested = |kind: &str| match keys.get("rope_parameters").and_then(|all| all.get(kind)) {
+            None | Some(Value::Null) => Ok(Map::new()),
+            Some(Value::Object(own)) => Ok(own.clone()),
+            Some(other) => Err(format!("rope_parameters.{kind} is {}; get the model's files again", shown(other))),
+        };
+        if let Some(flat) = keys.get("rope_parameters").filter(|all| all.get("rope_theta").is_some()) {
+            return Err(format!("rope_parameters = {} is not implemented for gemma3_text", shown(flat)));
+        }
+        let (mut full, mut sliding) = (nested("full_attention")?, nested("sliding_attention")?);
+        full.extend(object(keys, "rope_scaling")?);
+        for (parameters, name) in [(&mut full, "rope_theta"), (&mut sliding, "rope_local_base_freq")] {
+            if let (false, Some(theta)) = (parameters.contains_key("rope_theta"), keys.get(name)) {
+                parameters.insert("rope_theta".into(), theta.clone());
+            }
+        }
+        Ok(vec![Self::parse(keys, &full, head_dim, 1_000_000.0)?, Self::parse(keys, &sliding, head_dim, 10_000.0)?])
+    }
+
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a head's width is small")]
+    fn parse(keys: &Keys<'_>, parameters: &Map<String, Value>, head_dim: i64, theta: f64) -> Result<Self, String> {
+        let own = Own { keys, parameters };
+        let theta = match own.number_if("rope_theta")? {
+            Some(theta) => theta,
+            None => theta,
+        };
+        let share = match own.number_if("partial_rotary_factor")? {
+            Some(share) => share,
+            None => keys.number_or("partial_rotary_factor", 1.0)?,
+        };
+        if share != 1.0 && keys.family != Family::Phi3 {
+            return Err(format!("partial_rotary_factor = {share} is not implemented for {}", keys.family.name()));
+        }
+        let width = (head_dim as f64 * share) as i64;
+        if !(theta > 1.0 && theta < MOST_THETA) || width < 2 || width > head_dim || width % 2 != 0 {
+            return Err(format!(
+                "rope_theta {theta} and partial_rotary_factor {share} make no rotation of heads of width {head_dim}; get the \
+                 model's files again"
+            ));
+        }
+        Ok(Self { theta, width, scaling: scaling(&own, theta, width)? })
+    }
+}
+
+/// `rope_parameters`, or the older `rope_scaling` and `rope_theta`.
+fn parameters(keys: &Keys<'_>) -> Result<Map<String, Value>, String> {
+    let mut parameters = object(keys, "rope_scaling")?;
+    if parameters.is_empty() {
+        parameters = object(keys, "rope_parameters")?;
+    }
+    // A model whose blocks all rotate alike may still list its one kind by name.
+    if let Some(Value::Object(inner)) = parameters.get("full_attention") {
+        let inner = inner.clone();
+        match parameters.get("sliding_attention") {
+            None | Some(Value::Null) => parameters = inner,
+            Some(other) if *other == Value::Object(inner.clone()) => parameters = inner,
+            Some(other) => {
+                return Err(format!(
+                    "rope_parameters.sliding_attention = {} is not implemented for {}",
+                    shown(other),
+                    keys.family.name()
+                ));
+            }
+        }
+    }
+    if let (false, Some(theta)) = (parameters.contains_key("rope_theta"), keys.get("rope_theta")) {
+        parameters.insert("rope_theta".into(), theta.clone());
+    }
+    Ok(parameters)
+}
+
+fn object(keys: &Keys<'_>, name: &str) -> Result<Map<String, Value>, String> {
+    match keys.get(name) {
+        None => Ok(Map::new()),
+        Some(Value::Object(map)) => Ok(map.clone()),
+        Some(other) => Err(format!("{name} is {}; get the model's files again", shown(other))),
+    }
+}
+
+/// The keys of one rotation.
+struct Own<'a> {
+    keys: &'a Keys<'a>,
+    parameters: &'a Map<String, Value>,
+}
+
+impl Own<'_> {
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.parameters.get(name).filter(|value| !value.is_null())
+    }
+
+    fn number_if(&self, name: &str) -> Result<Option<f64>, String> {
+        self.get(name).map(|value| number(&format!("rope_parameters.{name}"), value)).transpose()
+    }
+
+    /// A number that may multiply or divide frequencies without making nothing or infinity of them.
+    fn factor_if(&self, name: &str) -> Result<Option<f64>, String> {
+        match self.number_if(name)? {
+            Some(factor) if !FACTORS.contains(&factor) => {
+                Err(format!("rope_parameters.{name} {factor} is {NO_FACTOR}; get the model's files again"))
+            }
+            factor => Ok(factor),
+        }
+    }
+
+    fn factor(&self, name: &str) -> Result<f64, String> {
+        self.factor_if(name)?.ok_or_else(|| format!("rope_parameters.{name} is missing; get the model's files again"))
+    }
+
+    /// The length that the model was pretrained on: the key beside the rotation wins, as in the reference.
+    fn original(&self) -> Result<i64, String> {
+        let name = "original_max_position_embeddings";
+        let beside = match (self.keys.size_if(name)?, self.keys.family) {
+            (None, Family::Phi3) => Some(4096),
+            (beside, _) => beside,
+        };
+        let inside = self.get(name).map(|value| whole(name, value)).transpose()?;
+        match beside.or(inside) {
+            Some(original) => Ok(original),
+            None => self.keys.size("max_position_embeddings"),
+        }
+    }
+
+    fn factors(&self, name: &str, count: i64) -> Result<Vec<f64>, String> {
+        let list = self.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let factors: Vec<f64> =
+            list.iter().filter_map(Value::as_f64).filter(|factor| FACTORS.contains(factor)).collect();
+        if factors.len() != list.len() || factors.len().cast_signed() as i64 != count {
+            return Err(format!(
+                "rope_parameters.{name} is not {count} numbers, or one of them is {NO_FACTOR}; get the model's files again"
+            ));
+        }
+        Ok(factors)
+    }
+}
+
+fn scaling(own: &Own<'_>, theta: f64, width: i64) -> Result<Scaling, String> {
+    let kind = own.get("rope_type").or_else(|| own.get("type"));
+    let kind = kind.map_or(Some("default"), Value::as_str).unwrap_or_default();
+    match (kind, own.keys.family) {
+        ("default", _) => Ok(Scaling::None),
+        ("linear", _) => Ok(Scaling::Linear { factor: own.factor("factor")? }),
+        ("dynamic", _) => {
+            Ok(Scaling::Dynamic { factor: own.factor("factor")?, original: own.keys.size("max_position_embeddings")? })
+        }
+        ("longrope", _) | ("su" | "yarn", Family::Phi3) => long(own, width),
+        ("yarn", _) => yarn(own, theta, width),
+        ("llama3", _) => llama3(own),
+        (other, _) => Err(format!(
+            "rope_type \"{}\" is not implemented; known: default, linear, dynamic, yarn, longrope, llama3",
+            other.chars().take(64).collect::<String>().escape_debug()
+        )),
+    }
+}
+
+fn llama3(own: &Own<'_>) -> Result<Scaling, String> {
+    let (low_freq_factor, high_freq_factor) = (own.factor("low_freq_factor")?, own.factor("high_freq_factor")?);
+    if low_freq_factor >= high_freq_factor {
+        return Err(format!(
+            "rope_parameters.low_freq_factor {low_freq_factor} is not below high_freq_factor {high_freq_factor}; get the \
+             model's files again"
+        ));
+    }
+    Ok(Scaling::Llama3 { factor: own.factor("factor")?, low_freq_factor, high_freq_factor, original: own.original()? })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
+fn stretch(own: &Own<'_>, original: i64) -> Result<f64, String> {
+    match own.factor_if("factor")? {
+        Some(factor) => Ok(factor),
+        None => Ok(own.keys.size("max_position_embeddings")? as f64 / original as f64),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
+fn long(own: &Own<'_>, width: i64) -> Result<Scaling, String> {
+    let original = own.original()?;
+    let factor = stretch(own, original)?;
+    let attention_factor = match own.factor_if("attention_factor")? {
+        Some(given) => given,
+        None if factor <= 1.0 => 1.0,
+        None if original < 2 => {
+            return Err(format!("original_max_position_embeddings {original} is below 2; get the model's files again"));
+        }
+        None => (1.0 + factor.ln() / (original as f64).ln()).sqrt(),
+    };
+    Ok(Scaling::Long {
+        short_factor: own.factors("short_factor", width / 2)?,
+        long_factor: own.factors("long_factor", width / 2)?,
+        original,
+        attention_factor,
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
+fn yarn(own: &Own<'_>, theta: f64, width: i64) -> Result<Scaling, String> {
+    let original = own.original()?;
+    let factor = stretch(own, original)?;
+    let scale = |weight: f64| if factor <= 1.0 { 1.0 } else { 0.1 * weight * factor.ln() + 1.0 };
+    // In these, 0 is none.
+    let given = |name: &str| if own.number_if(name)? == Some(0.0) { Ok(None) } else { own.factor_if(name) };
+    let attention_factor = match (own.factor_if("attention_factor")?, given("mscale")?, given("mscale_all_dim")?) {
+        (Some(given), ..) => given,
+        (None, Some(mscale), Some(all)) => scale(mscale) / scale(all),
+        _ => scale(1.0),
+    };
+    // The dimension that turns so many times over the original length.
+    let dimension = |rotations: f64| {
+        width as f64 * (original as f64 / (rotations * std::f64::consts::TAU)).ln() / (2.0 * theta.ln())
+    };
+    let (mut low, mut high) =
+        (dimension(given("beta_fast")?.unwrap_or(32.0)), dimension(given("beta_slow")?.unwrap_or(1.0)));
+    match own.get("truncate") {
+        None | Some(Value::Bool(true)) => (low, high) = (low.floor(), high.ceil()),
+        Some(Value::Bool(false)) => {}
+        Some(other) => {
+            return Err(format!("rope_parameters.truncate is {}; get the model's files again", shown(other)));
+        }
+    }
+    Ok(Scaling::Yarn { factor, low: low.max(0.0), high: high.min((width - 1) as f64), attention_factor })
+}

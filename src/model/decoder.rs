@@ -1,0 +1,444 @@
+//! The decoder: Llama and its relatives, and GPT-2, in one forward pass without dropout.
+//!
+//! What distinguishes the families is data in [`config::Decoder`]: norms, biases, activations, rotations, windows, caps.
+
+use tch::{Device, Kind, Tensor};
+
+use super::config::{self, Activation, Config, Family, Positions};
+use super::layers::{Linear, Norm, Visible, attend, attend_capped, split};
+use super::loader::{Loader, Shape};
+use super::rope::Rotation;
+use super::{Batch, Stage, Tape};
+use crate::error::Result;
+use crate::recipe::TaskKind;
+
+/// A decoder.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    config: config::Decoder,
+    word_embeddings: Tensor,
+    position_embeddings: Option<Tensor>,
+    blocks: Vec<Block>,
+    norm: Norm,
+    /// `[vocab_size, hidden]`; the word embeddings themselves where they are tied, none for a classifier.
+    language_head: Option<Tensor>,
+}
+
+/// One block: attention and feed-forward layer, each behind its norm (pre-norm) and, in Gemma 2 and 3, before another.
+#[derive(Debug)]
+struct Block {
+    layer: config::Layer,
+    attention_norm: Norm,
+    attention: Attention,
+    attention_after: Option<Norm>,
+    feed_norm: Norm,
+    feed: Feed,
+    feed_after: Option<Norm>,
+}
+
+#[derive(Debug)]
+struct Attention {
+    project: Project,
+    /// Norms of queries and keys, head by head.
+    norms: Option<[Norm; 2]>,
+    output: Linear,
+    head_dim: i64,
+    heads: i64,
+    kv_heads: i64,
+    cap: Option<f64>,
+}
+
+/// Queries, keys and values.
+#[derive(Debug)]
+enum Project {
+    Apart([Linear; 3]),
+    /// One layer, whose outputs are queries, keys and values in this order.
+    Together(Linear),
+}
+
+#[derive(Debug)]
+struct Feed {
+    inner: Inner,
+    output: Linear,
+    activation: Activation,
+}
+
+#[derive(Debug)]
+enum Inner {
+    /// `activation(x W)`
+    Plain(Linear),
+    /// `activation(gate) * up`
+    Gated([Linear; 2]),
+    /// One layer, whose outputs are gate and up in this order.
+    GatedTogether(Linear),
+}
+
+/// What the blocks need to know of a batch beside their input.
+#[derive(Debug)]
+pub(super) struct Pass {
+    rotations: Vec<Rotation>,
+    /// Which keys a query sees, `[width, width]`, for each window that is in use; no window is `None`.
+    masks: Vec<(Option<i64>, Tensor)>,
+}
+
+impl Pass {
+    fn mask(&self, window: Option<i64>) -> Option<&Tensor> {
+        self.masks.iter().find(|(of, _)| *of == window).map(|(_, mask)| mask)
+    }
+}
+
+/// Keys and values of the tokens so far, by block, `[1, kv_heads, tokens, head_dim]`.
+#[derive(Debug, Default)]
+pub struct Cache {
+    blocks: Vec<[Tensor; 2]>,
+}
+
+impl Decoder {
+    pub fn load(loader: &mut Loader<'_>, decoder: &config::Decoder, task: TaskKind) -> Result<Self> {
+        let config = loader.config;
+        let names = Names::of(config.family);
+        let (vocabulary, hidden) = (config.vocab_size, config.hidden_size);
+        loader.stage = Stage::Embedding;
+        let word_embeddings = loader.weight(names.words, &[vocabulary, hidden])?;
+        let position_embeddings = match decoder.positions {
+            Positions::Learned(rows) => Some(loader.weight("wpe.weight", &[rows, hidden])?),
+            Positions::Rotary(_) => None,
+        };
+        let blocks = decoder.layers.iter().enumerate().map(|(at, layer)| {
+            loader.stage = Stage::Block(at);
+            names.block(loader, config, decoder, *layer)
+        });
+        let blocks = blocks.collect::<Result<_>>()?;
+        loader.stage = Stage::Output;
+        let norm = names.norm(loader, config, decoder, names.final_norm)?;
+        let language_head = match (task, decoder.tied) {
+            (TaskKind::SequenceClassification, _) => None,
+            (TaskKind::CausalLm, true) => Some(word_embeddings.shallow_clone()),
+            (TaskKind::CausalLm, false) => Some(loader.language_head(&[vocabulary, hidden])?),
+        };
+        Ok(Self { config: decoder.clone(), word_embeddings, position_embeddings, blocks, norm, language_head })
+    }
+
+    /// What the blocks need to know of these rows, whose first position is `from`.
+    pub fn prepare(&self, batch: &Batch, from: i64, kind: Kind) -> Pass {
+        let (width, device) = (batch.width(), batch.ids.device());
+        let rotations = match &self.config.positions {
+            Positions::Learned(_) => Vec::new(),
+            Positions::Rotary(ropes) => {
+                let length = |&length: &usize| length + usize::try_from(from).unwrap_or(0);
+                let lengths: Vec<usize> = batch.lengths.iter().map(length).collect();
+                ropes.iter().map(|rope| Rotation::new(rope, from, width, &lengths, kind, device)).collect()
+            }
+        };
+        let mut masks: Vec<(Option<i64>, Tensor)> = Vec::new();
+        for layer in &self.config.layers {
+            let window = layer.window.filter(|&window| window < width);
+            let wanted = window.is_some() || self.config.attention.cap.is_some();
+            if wanted && !masks.iter().any(|(of, _)| *of == window) {
+                masks.push((window, causal_mask(width, window, device)));
+            }
+        }
+        Pass { rotations, masks }
+    }
+
+    /// Input of the first block, `[rows, width, hidden]`.
+    pub fn embed(&self, batch: &Batch, from: i64) -> Tensor {
+        let x = Tensor::embedding(&self.word_embeddings, &batch.ids, -1, false, false);
+        let x = match self.config.embedding_scale {
+            Some(scale) => &x * Tensor::from(scale).to_kind(x.kind()).to_device(x.device()),
+            None => x,
+        };
+        match &self.position_embeddings {
+            Some(positions) => x + positions.narrow(0, from, batch.width()),
+            None => x,
+        }
+    }
+
+    pub fn block(&self, layer: usize, x: &Tensor, pass: &Pass, tape: &mut Tape) -> Tensor {
+        self.blocks[layer].forward(x, pass, tape, None)
+    }
+
+    /// All blocks, with keys and values kept: the first call takes the prompt, each further one a single token.
+    pub fn continued(&self, x: Tensor, pass: &Pass, cache: &mut Cache) -> Tensor {
+        let blocks = self.blocks.iter().enumerate();
+        blocks.fold(x, |x, (at, block)| block.forward(&x, pass, &mut Tape::idle(), Some((at, cache))))
+    }
+
+    /// The last block's outputs of each row's last token, behind the final norm, `[rows, hidden]`.
+    pub fn pool(&self, x: &Tensor, batch: &Batch) -> Tensor {
+        let hidden = x.size()[2];
+        self.norm.forward(&x.reshape([-1, hidden]).index_select(0, &batch.last_tokens()))
+    }
+
+    /// The final norm.
+    pub fn finish(&self, x: &Tensor) -> Tensor {
+        self.norm.forward(x)
+    }
+
+    /// Logits of the vocabulary, `f32` (or `f64`), from what [`Decoder::finish`] gave.
+    pub fn vocabulary(&self, x: &Tensor) -> Tensor {
+        let head = self.language_head.as_ref().unwrap_or(&self.word_embeddings);
+        let logits = x.linear(head, None::<&Tensor>);
+        let wide = if logits.kind() == Kind::Double { Kind::Double } else { Kind::Float };
+        match self.config.logit_cap {
+            Some(cap) => ((logits / cap).tanh() * cap).to_kind(wide),
+            None => logits.to_kind(wide),
+        }
+    }
+
+    /// The rows of the language-model head, `[vocab_size, hidden]`, where the model has one in use.
+    pub fn language_head(&self) -> Option<&Tensor> {
+        self.language_head.as_ref()
+    }
+
+    /// The word embeddings, `[vocab_size, hidden]`.
+    pub fn word_embeddings(&self) -> &Tensor {
+        &self.word_embeddings
+    }
+}
+
+/// Whether the query of a row sees the key of a column.
+fn causal_mask(width: i64, window: Option<i64>, device: Device) -> Tensor {
+    let mask = Tensor::ones([width, width], (Kind::Bool, device)).tril(0);
+    match window {
+        Some(window) => mask.logical_and(&Tensor::ones([width, width], (Kind::Bool, device)).triu(1 - window)),
+        None => mask,
+    }
+}
+
+impl Block {
+    fn forward(&self, x: &Tensor, pass: &Pass, tape: &mut Tape, cache: Option<(usize, &mut Cache)>) -> Tensor {
+        let attended = self.attention.forward(&self.attention_norm.forward(x), self.layer, pass, tape, cache);
+        let x = x + after(self.attention_after.as_ref(), attended);
+        let fed = self.feed.forward(&self.feed_norm.forward(&x), tape);
+        x + after(self.feed_after.as_ref(), fed)
+    }
+}
+
+fn after(norm: Option<&Norm>, x: Tensor) -> Tensor {
+    match norm {
+        Some(norm) => norm.forward(&x),
+        None => x,
+    }
+}
+
+impl Attention {
+    fn forward(
+        &self,
+        x: &Tensor,
+        layer: config::Layer,
+        pass: &Pass,
+        tape: &mut Tape,
+        cache: Option<(usize, &mut Cache)>,
+    ) -> Tensor {
+        let [query, key, mut value] = self.project(x, tape);
+        let [mut query, mut key] = match &self.norms {
+            Some([of_query, of_key]) => [of_query.forward(&query), of_key.forward(&key)],
+            None => [query, key],
+        };
+        if let Some(rotation) = pass.rotations.get(layer.rope) {
+            (query, key) = (rotation.apply(&query), rotation.apply(&key));
+        }
+        let alone = if let Some((block, cache)) = cache { cache.extend(block, &mut key, &mut value) } else { false };
+        let context = if alone {
+            self.attend_to_all(&query, &key, &value, layer)
+        } else {
+            self.attend_causally(&query, &key, &value, layer, pass)
+        };
+        self.output.forward(&context, tape)
+    }
+
+    /// `[rows, heads, width, head_dim]` each.
+    fn project(&self, x: &Tensor, tape: &mut Tape) -> [Tensor; 3] {
+        let apart = match &self.project {
+            Project::Apart([query, key, value]) => {
+                [query.forward(x, tape), key.forward(x, tape), value.forward(x, tape)]
+            }
+            Project::Together(all) => {
+                let all = all.forward(x, tape);
+                let (queries, keys) = (self.heads * self.head_dim, self.kv_heads * self.head_dim);
+                [(0, queries), (queries, keys), (queries + keys, keys)].map(|(from, size)| all.narrow(-1, from, size))
+            }
+        };
+        apart.map(|x| split(&x.contiguous(), self.head_dim))
+    }
+
+    fn attend_causally(
+        &self,
+        query: &Tensor,
+        key: &Tensor,
+        value: &Tensor,
+        layer: config::Layer,
+        pass: &Pass,
+    ) -> Tensor {
+        let mask = pass.mask(layer.window.filter(|&window| window < key.size()[2]));
+        match (self.cap, mask) {
+            (Some(cap), Some(mask)) => attend_capped([query, key, value], layer.scale, cap, mask),
+            (_, Some(mask)) => attend([query, key, value], layer.scale, Visible::Where(mask)),
+            (_, None) => attend([query, key, value], layer.scale, Visible::Causal),
+        }
+    }
+
+    /// For a single query behind all keys.
+    fn attend_to_all(&self, query: &Tensor, key: &Tensor, value: &Tensor, layer: config::Layer) -> Tensor {
+        let keys = key.size()[2];
+        let seen = layer.window.map_or(keys, |window| window.min(keys));
+        let (key, value) = (key.narrow(2, keys - seen, seen), value.narrow(2, keys - seen, seen));
+        match self.cap {
+            Some(cap) => {
+                let mask = Tensor::ones([1, seen], (Kind::Bool, query.device()));
+                attend_capped([query, &key, &value], layer.scale, cap, &mask)
+            }
+            None => attend([query, &key, &value], layer.scale, Visible::All),
+        }
+    }
+}
+
+impl Cache {
+    /// Takes a block's new keys and values and gives all of them back; whether there were any before.
+    fn extend(&mut self, block: usize, key: &mut Tensor, value: &mut Tensor) -> bool {
+        let Some(before) = self.blocks.get_mut(block) else {
+            self.blocks.push([key.shallow_clone(), value.shallow_clone()]);
+            return false;
+        };
+        *key = Tensor::cat(&[&before[0], &*key], 2);
+        *value = Tensor::cat(&[&before[1], &*value], 2);
+        *before = [key.shallow_clone(), value.shallow_clone()];
+        true
+    }
+}
+
+impl Feed {
+    fn forward(&self, x: &Tensor, tape: &mut Tape) -> Tensor {
+        let inner = match &self.inner {
+            Inner::Plain(layer) => self.activation.apply(&layer.forward(x, tape)),
+            Inner::Gated([gate, up]) => self.activation.apply(&gate.forward(x, tape)) * up.forward(x, tape),
+            Inner::GatedTogether(both) => {
+                let halves = both.forward(x, tape).chunk(2, -1);
+                self.activation.apply(&halves[0]) * &halves[1]
+            }
+        };
+        self.output.forward(&inner, tape)
+    }
+}
+
+/// What a family calls its parameters.
+struct Names {
+    family: Family,
+    words: &'static str,
+    blocks: &'static str,
+    final_norm: &'static str,
+}
+
+impl Names {
+    fn of(family: Family) -> Self {
+        match family {
+            Family::Gpt2 => Self { family, words: "wte.weight", blocks: "h", final_norm: "ln_f" },
+            _ => Self { family, words: "embed_tokens.weight", blocks: "layers", final_norm: "norm" },
+        }
+    }
+
+    fn norm(&self, loader: &mut Loader<'_>, config: &Config, decoder: &config::Decoder, name: &str) -> Result<Norm> {
+        let (size, epsilon) = (config.hidden_size, decoder.norm_eps);
+        match self.family {
+            Family::Gpt2 => loader.layer_norm(name, size, epsilon),
+            _ => loader.rms_norm(name, size, epsilon, self.is_gemma()),
+        }
+    }
+
+    fn is_gemma(&self) -> bool {
+        matches!(self.family, Family::Gemma | Family::Gemma2 | Family::Gemma3)
+    }
+
+    fn block(
+        &self,
+        loader: &mut Loader<'_>,
+        config: &Config,
+        decoder: &config::Decoder,
+        layer: config::Layer,
+    ) -> Result<Block> {
+        let place = format!("{}.{}.", self.blocks, loader.stage.layer());
+        let norm = |loader: &mut Loader<'_>, name: &str| self.norm(loader, config, decoder, &(place.clone() + name));
+        let (attention_norm, attention_after, feed_norm, feed_after) = match self.family {
+            Family::Gpt2 => (norm(loader, "ln_1")?, None, norm(loader, "ln_2")?, None),
+            Family::Gemma2 | Family::Gemma3 => (
+                norm(loader, "input_layernorm")?,
+                Some(norm(loader, "post_attention_layernorm")?),
+                norm(loader, "pre_feedforward_layernorm")?,
+                Some(norm(loader, "post_feedforward_layernorm")?),
+            ),
+            _ => (norm(loader, "input_layernorm")?, None, norm(loader, "post_attention_layernorm")?, None),
+        };
+        Ok(Block {
+            layer,
+            attention_norm,
+            attention: self.attention(loader, config, decoder, &place)?,
+            attention_after,
+            feed_norm,
+            feed: self.feed(loader, config, decoder, &place)?,
+            feed_after,
+        })
+    }
+
+    fn attention(
+        &self,
+        loader: &mut Loader<'_>,
+        config: &Config,
+        decoder: &config::Decoder,
+        place: &str,
+    ) -> Result<Attention> {
+        let config::Attention { kv_heads, head_dim, bias, output_bias, query_key_norm, cap } = decoder.attention;
+        let (hidden, queries, keys) = (config.hidden_size, config.heads * head_dim, kv_heads * head_dim);
+        let transposed = self.family == Family::Gpt2;
+        let mut site = |name: &str, group, out, input, bias| {
+            loader.site(&format!("{place}{name}"), group, Shape { out, input, bias, transposed })
+        };
+        let project = match self.family {
+            Family::Gpt2 => Project::Together(site("attn.c_attn", "c_attn", queries + 2 * keys, hidden, bias)?),
+            Family::Phi3 => {
+                Project::Together(site("self_attn.qkv_proj", "qkv_proj", queries + 2 * keys, hidden, bias)?)
+            }
+            _ => Project::Apart([
+                site("self_attn.q_proj", "q_proj", queries, hidden, bias)?,
+                site("self_attn.k_proj", "k_proj", keys, hidden, bias)?,
+                site("self_attn.v_proj", "v_proj", keys, hidden, bias)?,
+            ]),
+        };
+        let output = match self.family {
+            Family::Gpt2 => site("attn.c_proj", "attn.c_proj", hidden, queries, output_bias)?,
+            _ => site("self_attn.o_proj", "o_proj", hidden, queries, output_bias)?,
+        };
+        let norms = if query_key_norm {
+            let mut norm = |name: &str| {
+                let name = format!("{place}self_attn.{name}");
+                loader.rms_norm(&name, head_dim, decoder.norm_eps, self.is_gemma())
+            };
+            Some([norm("q_norm")?, norm("k_norm")?])
+        } else {
+            None
+        };
+        Ok(Attention { project, norms, output, head_dim, heads: config.heads, kv_heads, cap })
+    }
+
+    fn feed(&self, loader: &mut Loader<'_>, config: &Config, decoder: &config::Decoder, place: &str) -> Result<Feed> {
+        let config::Feed { width, activation, bias } = decoder.feed;
+        let hidden = config.hidden_size;
+        let transposed = self.family == Family::Gpt2;
+        let mut site = |name: &str, group, out, input| {
+            loader.site(&format!("{place}mlp.{name}"), group, Shape { out, input, bias, transposed })
+        };
+        let inner = match self.family {
+            Family::Gpt2 => Inner::Plain(site("c_fc", "c_fc", width, hidden)?),
+            Family::Phi3 => Inner::GatedTogether(site("gate_up_proj", "gate_up_proj", 2 * width, hidden)?),
+            _ => Inner::Gated([
+                site("gate_proj", "gate_proj", width, hidden)?,
+                site("up_proj", "up_proj", width, hidden)?,
+            ]),
+        };
+        let output = match self.family {
+            Family::Gpt2 => site("c_proj", "mlp.c_proj", hidden, width)?,
+            _ => site("down_proj", "down_proj", hidden, width)?,
+        };
+        Ok(Feed { inner, output, activation })
+    }
+}

@@ -1,0 +1,89 @@
+//! Writing text: one token after another, with keys and values kept.
+
+use std::ops::ControlFlow;
+
+use tch::{Kind, Tensor};
+
+use super::{Cache, Model};
+use crate::error::{Error, Result};
+use crate::permutation::{derive_key, mix};
+
+/// How the next token is chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sampling {
+    /// Logits are divided by this; 0: the most likely token is taken.
+    pub temperature: f64,
+    /// Only the likeliest tokens that together have this probability are drawn from (Holtzman et al., 2020); 1: all.
+    pub top_p: f64,
+    /// Seed of the draws.
+    pub seed: u64,
+}
+
+/// Continues `prompt` by up to `most` tokens, up to and without one of `ends`. `each` hears every token and may break off.
+///
+/// # Errors
+/// Refuses a prompt without tokens, and one that leaves no room in the model's positions.
+pub fn generate(
+    model: &Model,
+    prompt: &[u32],
+    most: usize,
+    ends: &[u32],
+    sampling: Sampling,
+    mut each: impl FnMut(u32) -> ControlFlow<()>,
+) -> Result<Vec<u32>> {
+    let room = usize::try_from(model.config.max_positions).unwrap_or(usize::MAX);
+    if prompt.is_empty() {
+        return Err(Error::refused("the prompt has no tokens; give some text"));
+    }
+    if prompt.len() >= room {
+        return Err(Error::refused(format!(
+            "the prompt has {} tokens, and the model has {room} positions; shorten it",
+            prompt.len()
+        )));
+    }
+    let mut cache = Cache::default();
+    let mut written = Vec::new();
+    let mut tokens: Vec<i64> = prompt.iter().map(|&token| i64::from(token)).collect();
+    let mut from = 0;
+    while written.len() < most && prompt.len() + written.len() < room {
+        let Some(logits) = model.next_logits(&tokens, from, &mut cache) else {
+            return Err(Error::refused("the model is an encoder and writes no text; take a decoder"));
+        };
+        from += tokens.len().cast_signed() as i64;
+        let next = choose(&logits, sampling, written.len() as u64);
+        if ends.contains(&next) {
+            break;
+        }
+        written.push(next);
+        tokens = vec![i64::from(next)];
+        if each(next).is_break() {
+            break;
+        }
+    }
+    Ok(written)
+}
+
+/// The next token from logits `[vocab_size]`, at the given place of the text.
+fn choose(logits: &Tensor, sampling: Sampling, place: u64) -> u32 {
+    let token = |id: i64| u32::try_from(id).unwrap_or(0);
+    if sampling.temperature <= 0.0 {
+        return token(logits.argmax(-1, false).int64_value(&[]));
+    }
+    let probabilities = (logits.to_kind(Kind::Double) / sampling.temperature).softmax(-1, Kind::Double);
+    let (sorted, ids) = probabilities.sort(-1, true);
+    let sorted: Vec<f64> = Vec::try_from(sorted).unwrap_or_default();
+    let mut kept = 0;
+    let mut mass = 0.0;
+    while kept < sorted.len() && (kept == 0 || mass < sampling.top_p) {
+        mass += sorted[kept];
+        kept += 1;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
+    let uniform = (mix(derive_key(sampling.seed, "generate", "") ^ mix(place)) >> 11) as f64 * 2_f64.powi(-53);
+    let mut left = uniform * mass;
+    let drawn = sorted[..kept].iter().position(|probability| {
+        left -= probability;
+        left < 0.0
+    });
+    token(ids.int64_value(&[drawn.unwrap_or(kept.saturating_sub(1)).cast_signed() as i64]))
+}

@@ -1,0 +1,129 @@
+//! Classification heads: what is trained from scratch on top of a model.
+
+use tch::{Device, Kind, Tensor};
+
+use super::random::normal;
+use crate::permutation::derive_key;
+
+/// The parameters of a head, always in `f32`.
+#[derive(Debug)]
+pub struct Head {
+    /// What it is made of.
+    pub kind: HeadKind,
+    /// Its parameters, in the order of [`HeadKind::names`].
+    pub tensors: Vec<Tensor>,
+}
+
+/// What a head is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadKind {
+    /// There is none: a language model's own head is part of the model.
+    None,
+    /// Of decoders: one weight.
+    Score,
+    /// Of BERT: weight and bias, behind the model's pooler.
+    Classifier,
+    /// Of `RoBERTa`: a layer with tanh before the classifier.
+    DenseTanh,
+    /// Of `DistilBERT`: a layer with relu before the classifier.
+    DenseRelu,
+}
+
+impl HeadKind {
+    /// Names of the parameters, as transformers gives them.
+    #[must_use]
+    pub fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::None => &[],
+            Self::Score => &["score.weight"],
+            Self::Classifier => &["classifier.weight", "classifier.bias"],
+            Self::DenseTanh => &[
+                "classifier.dense.weight",
+                "classifier.dense.bias",
+                "classifier.out_proj.weight",
+                "classifier.out_proj.bias",
+            ],
+            Self::DenseRelu => {
+                &["pre_classifier.weight", "pre_classifier.bias", "classifier.weight", "classifier.bias"]
+            }
+        }
+    }
+
+    /// Shapes of the parameters.
+    #[must_use]
+    pub fn shapes(self, labels: i64, hidden: i64) -> Vec<Vec<i64>> {
+        let classifier = [vec![labels, hidden], vec![labels]];
+        let dense = [vec![hidden, hidden], vec![hidden]];
+        match self {
+            Self::None => Vec::new(),
+            Self::Score => vec![vec![labels, hidden]],
+            Self::Classifier => classifier.into(),
+            Self::DenseTanh | Self::DenseRelu => dense.into_iter().chain(classifier).collect(),
+        }
+    }
+}
+
+impl Head {
+    /// No head.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { kind: HeadKind::None, tensors: Vec::new() }
+    }
+
+    /// A head that has learned nothing: the last weight normal with standard deviation `0.02 * 3 / sqrt(hidden)`, as the
+    /// reference draws it, an inner one with 0.02, biases zero. The same seed gives the same head on every device.
+    #[must_use]
+    pub fn random(kind: HeadKind, labels: usize, hidden: i64, seed: u64, device: Device) -> Self {
+        let labels = labels.cast_signed() as i64;
+        #[expect(clippy::cast_precision_loss, reason = "a width is far below 2^53")]
+        let deviation = 0.02 * 3.0 / (hidden as f64).sqrt();
+        let tensor = |(name, shape): (&&str, Vec<i64>)| {
+            let count = shape.iter().product::<i64>().cast_unsigned();
+            let values = match (shape.len(), shape[0] == labels) {
+                (1, _) => Tensor::zeros(shape.as_slice(), (Kind::Float, Device::Cpu)),
+                (_, true) => Tensor::from_slice(&normal(derive_key(seed, "head", ""), count, deviation)),
+                (_, false) => Tensor::from_slice(&normal(derive_key(seed, "head", name), count, 0.02)),
+            };
+            values.view(shape.as_slice()).to_device(device)
+        };
+        Self { kind, tensors: kind.names().iter().zip(kind.shapes(labels, hidden)).map(tensor).collect() }
+    }
+
+    /// Logits, `[rows, labels]`, from what the model makes of each row, `[rows, hidden]`.
+    pub fn forward(&self, pooled: &Tensor) -> Tensor {
+        match &self.tensors[..] {
+            [weight] => pooled.to_kind(weight.kind()).linear(weight, None::<&Tensor>),
+            [weight, bias] => pooled.to_kind(weight.kind()).linear(weight, Some(bias)),
+            [dense, dense_bias, weight, bias] => {
+                let inner = pooled.to_kind(weight.kind()).linear(dense, Some(dense_bias));
+                let inner = if self.kind == HeadKind::DenseTanh { inner.tanh() } else { inner.relu() };
+                inner.linear(weight, Some(bias))
+            }
+            _ => pooled.shallow_clone(),
+        }
+    }
+
+    /// Scalars.
+    #[must_use]
+    pub fn parameters(&self) -> u64 {
+        self.tensors.iter().map(|tensor| tensor.numel() as u64).sum()
+    }
+
+    /// Number of labels.
+    #[must_use]
+    pub fn labels(&self) -> usize {
+        self.tensors.last().map_or(0, |last| usize::try_from(last.size()[0]).unwrap_or(0))
+    }
+
+    /// A head with copies of these parameters.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        Self { kind: self.kind, tensors: self.tensors.iter().map(Tensor::copy).collect() }
+    }
+
+    /// The same parameters in `kind`.
+    #[must_use]
+    pub fn to_kind(&self, kind: Kind) -> Self {
+        Self { kind: self.kind, tensors: self.tensors.iter().map(|tensor| tensor.to_kind(kind)).collect() }
+    }
+}

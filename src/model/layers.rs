@@ -1,0 +1,126 @@
+//! The layers that encoders and decoders share.
+
+use tch::{Kind, Tensor};
+
+use super::config::Activation;
+use super::tape::Tape;
+
+/// `y = x W' + b`
+#[derive(Debug)]
+pub(super) struct Linear {
+    /// `[out, in]`, or `[in, out]` where transposed.
+    pub weight: Tensor,
+    pub bias: Option<Tensor>,
+    /// Whether the weight is stored as GPT-2's `Conv1D` does.
+    pub transposed: bool,
+    /// Position among the model's sites; none where no method may adapt it.
+    pub site: Option<usize>,
+}
+
+impl Linear {
+    pub fn forward(&self, x: &Tensor, tape: &mut Tape) -> Tensor {
+        let y = if self.transposed {
+            x.linear(&self.weight.transpose(0, 1), self.bias.as_ref())
+        } else {
+            x.linear(&self.weight, self.bias.as_ref())
+        };
+        match self.site {
+            Some(site) => tape.note(site, x, y),
+            None => y,
+        }
+    }
+}
+
+/// A norm over the last dimension.
+#[derive(Debug)]
+pub(super) enum Norm {
+    /// Ba et al., 2016.
+    Layer { weight: Tensor, bias: Tensor, epsilon: f64 },
+    /// Zhang and Sennrich, 2019; Gemma's weight is what is added to 1, and multiplies before the cast.
+    Rms { weight: Tensor, epsilon: f64, from_one: bool },
+}
+
+impl Norm {
+    pub fn forward(&self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Layer { weight, bias, epsilon } => {
+                x.layer_norm(weight.size(), Some(weight), Some(bias), *epsilon, false)
+            }
+            Self::Rms { weight, epsilon, from_one } => {
+                let kind = x.kind();
+                let wide = if kind == Kind::Double { Kind::Double } else { Kind::Float };
+                let x = x.to_kind(wide);
+                let scaled = &x * (x.square().mean_dim(-1, true, wide) + *epsilon).rsqrt();
+                if *from_one {
+                    (scaled * (weight.to_kind(wide) + 1.0)).to_kind(kind)
+                } else {
+                    scaled.to_kind(kind) * weight
+                }
+            }
+        }
+    }
+}
+
+impl Activation {
+    pub(super) fn apply(self, x: &Tensor) -> Tensor {
+        match self {
+            Self::Gelu => x.gelu("none"),
+            Self::GeluTanh => x.gelu("tanh"),
+            Self::Relu => x.relu(),
+            Self::Silu => x.silu(),
+        }
+    }
+}
+
+/// Which keys a query sees.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Visible<'a> {
+    /// All.
+    All,
+    /// Those up to its own position.
+    Causal,
+    /// Those where this is true; broadcast to `[rows, heads, queries, keys]`.
+    Where(&'a Tensor),
+}
+
+/// Attention (Vaswani et al., 2017). `query` is `[rows, heads, queries, head_dim]`; key and value are
+/// `[rows, kv_heads, keys, head_dim]`, each serving as many query heads. The result is `[rows, queries, heads * head_dim]`.
+pub(super) fn attend([query, key, value]: [&Tensor; 3], scale: f64, visible: Visible<'_>) -> Tensor {
+    let heads = query.size()[1];
+    let (key, value) = (repeat(key, heads), repeat(value, heads));
+    let (mask, causal) = match visible {
+        Visible::All => (None, false),
+        Visible::Causal => (None, true),
+        Visible::Where(mask) => (Some(mask), false),
+    };
+    join(&Tensor::scaled_dot_product_attention(query, &key, &value, mask, 0.0, causal, Some(scale), false))
+}
+
+/// As [`attend`], with the scores s bounded to `cap * tanh(s / cap)` before the mask (Gemma 2).
+pub(super) fn attend_capped([query, key, value]: [&Tensor; 3], scale: f64, cap: f64, mask: &Tensor) -> Tensor {
+    let heads = query.size()[1];
+    let (key, value) = (repeat(key, heads), repeat(value, heads));
+    let scores = (query.matmul(&key.transpose(2, 3)) * scale / cap).tanh() * cap;
+    let scores = scores.masked_fill(&mask.logical_not(), f64::NEG_INFINITY);
+    let wide = if query.kind() == Kind::Double { Kind::Double } else { Kind::Float };
+    join(&scores.softmax(-1, wide).to_kind(query.kind()).matmul(&value))
+}
+
+fn repeat(x: &Tensor, heads: i64) -> Tensor {
+    let [rows, own, width, head_dim] = x.size()[..] else { return x.shallow_clone() };
+    if own == heads {
+        return x.shallow_clone();
+    }
+    x.unsqueeze(2).expand([rows, own, heads / own, width, head_dim], false).reshape([rows, heads, width, head_dim])
+}
+
+fn join(x: &Tensor) -> Tensor {
+    let [rows, heads, width, head_dim] = x.size()[..] else { return x.shallow_clone() };
+    x.transpose(1, 2).reshape([rows, width, heads * head_dim])
+}
+
+/// `[rows, width, heads * head_dim]` to `[rows, heads, width, head_dim]`.
+pub(super) fn split(x: &Tensor, head_dim: i64) -> Tensor {
+    let [rows, width, all] = x.size()[..] else { return x.shallow_clone() };
+    x.view([rows, width, all / head_dim, head_dim]).transpose(1, 2)
+}

@@ -1,0 +1,136 @@
+//! Takes a model's parameters from its files, or draws them, and notes each by name.
+
+use tch::{Device, Kind, Tensor};
+
+use super::config::Config;
+use super::layers::{Linear, Norm};
+use super::random::normal;
+use super::{Parameter, Site, Stage, Weights};
+use crate::error::Result;
+use crate::permutation::derive_key;
+
+/// Where parameters come from.
+pub(super) enum Source<'a> {
+    /// The model's files.
+    Files(&'a Weights),
+    /// Fresh: weights normal with config.json's `initializer_range`, norms neutral, biases zero.
+    Random { seed: u64 },
+}
+
+/// Collects what it loads.
+pub(super) struct Loader<'a> {
+    pub config: &'a Config,
+    pub source: Source<'a>,
+    /// What every name begins with, but for the language-model head.
+    pub prefix: &'static str,
+    pub kind: Kind,
+    pub device: Device,
+    pub parameters: Vec<Parameter>,
+    pub sites: Vec<Site>,
+    /// The stage that what is loaded next belongs to.
+    pub stage: Stage,
+}
+
+#[derive(Clone, Copy)]
+enum Fresh {
+    Normal,
+    Zeros,
+    Ones,
+}
+
+impl Loader<'_> {
+    /// A weight, by its name behind the prefix.
+    pub fn weight(&mut self, name: &str, shape: &[i64]) -> Result<Tensor> {
+        self.take(&format!("{}{name}", self.prefix), shape, Fresh::Normal)
+    }
+
+    /// The language-model head of a model that has its own.
+    pub fn language_head(&mut self, shape: &[i64]) -> Result<Tensor> {
+        self.take("lm_head.weight", shape, Fresh::Normal)
+    }
+
+    fn bias(&mut self, name: &str, size: i64) -> Result<Tensor> {
+        self.take(&format!("{}{name}.bias", self.prefix), &[size], Fresh::Zeros)
+    }
+
+    pub fn layer_norm(&mut self, name: &str, size: i64, epsilon: f64) -> Result<Norm> {
+        let weight = self.take(&format!("{}{name}.weight", self.prefix), &[size], Fresh::Ones)?;
+        Ok(Norm::Layer { weight, bias: self.bias(name, size)?, epsilon })
+    }
+
+    pub fn rms_norm(&mut self, name: &str, size: i64, epsilon: f64, from_one: bool) -> Result<Norm> {
+        let fresh = if from_one { Fresh::Zeros } else { Fresh::Ones };
+        let weight = self.take(&format!("{}{name}.weight", self.prefix), &[size], fresh)?;
+        Ok(Norm::Rms { weight, epsilon, from_one })
+    }
+
+    /// A layer that no method adapts.
+    pub fn frozen_linear(&mut self, name: &str, [out, input]: [i64; 2]) -> Result<Linear> {
+        let weight = self.weight(&format!("{name}.weight"), &[out, input])?;
+        Ok(Linear { weight, bias: Some(self.bias(name, out)?), transposed: false, site: None })
+    }
+
+    /// A layer that methods may adapt.
+    pub fn site(&mut self, name: &str, group: &'static str, shape: Shape) -> Result<Linear> {
+        let Shape { out, input, bias, transposed } = shape;
+        let size = if transposed { [input, out] } else { [out, input] };
+        let weight = self.weight(&format!("{name}.weight"), &size)?;
+        let bias = if bias { Some(self.bias(name, out)?) } else { None };
+        let place = self.sites.len();
+        self.sites.push(Site {
+            name: format!("{}{name}.weight", self.prefix),
+            group,
+            layer: self.stage.layer(),
+            weight: weight.shallow_clone(),
+            transposed,
+        });
+        Ok(Linear { weight, bias, transposed, site: Some(place) })
+    }
+
+    fn take(&mut self, name: &str, shape: &[i64], fresh: Fresh) -> Result<Tensor> {
+        let (stored, tensor) = match &self.source {
+            Source::Files(weights) => {
+                let stored = stored_name(weights, self.prefix, name);
+                let tensor = weights.get(&stored, shape, Some(self.kind), self.device)?;
+                (stored, tensor)
+            }
+            Source::Random { seed } => (name.to_owned(), self.draw(*seed, name, shape, fresh)),
+        };
+        let stage = self.stage;
+        self.parameters.push(Parameter { name: name.to_owned(), stored, tensor: tensor.shallow_clone(), stage });
+        Ok(tensor)
+    }
+
+    fn draw(&self, seed: u64, name: &str, shape: &[i64], fresh: Fresh) -> Tensor {
+        let options = (self.kind, self.device);
+        match fresh {
+            Fresh::Zeros => Tensor::zeros(shape, options),
+            Fresh::Ones => Tensor::ones(shape, options),
+            Fresh::Normal => {
+                let count = shape.iter().product::<i64>().cast_unsigned();
+                let key = derive_key(seed, "weights", name);
+                let values = normal(key, count, self.config.initializer_range);
+                Tensor::from_slice(&values).view(shape).to_kind(self.kind).to_device(self.device)
+            }
+        }
+    }
+}
+
+/// `[out, in]` and what comes with it.
+#[derive(Clone, Copy)]
+pub(super) struct Shape {
+    pub out: i64,
+    pub input: i64,
+    pub bias: bool,
+    pub transposed: bool,
+}
+
+/// The name in the checkpoint. Files of a bare model lack the prefix; the oldest ones call a norm's weight and bias gamma
+/// and beta.
+fn stored_name(weights: &Weights, prefix: &str, name: &str) -> String {
+    let bare = name.strip_prefix(prefix).unwrap_or(name);
+    let older =
+        |name: &str| name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
+    let candidates = [name.to_owned(), bare.to_owned(), older(name), older(bare)];
+    candidates.into_iter().find(|candidate| weights.contains(candidate)).unwrap_or_else(|| name.to_owned())
+}

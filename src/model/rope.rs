@@ -1,0 +1,104 @@
+//! Rotary position embeddings (Su et al., 2021): the tables of cos and sin.
+
+use tch::{Device, Kind, Tensor};
+
+use super::config::{Rope, Scaling};
+
+/// cos and sin for some positions.
+#[derive(Debug)]
+pub struct Rotation {
+    /// `[width, rotated]` or `[rows, 1, width, rotated]`.
+    cos: Tensor,
+    sin: Tensor,
+    rotated: i64,
+}
+
+impl Rotation {
+    /// For the positions `from..from + width` of rows of these lengths, in `kind`. Where the rotation depends on a text's
+    /// length, each row has its own, so that a row's outputs do not depend on its neighbours.
+    pub fn new(rope: &Rope, from: i64, width: i64, lengths: &[usize], kind: Kind, device: Device) -> Self {
+        let regime = |length: usize| regime(rope, length.cast_signed() as i64);
+        let first = lengths.first().copied().map_or(0, regime);
+        let tables = if lengths.iter().all(|&length| regime(length) == first) {
+            table(rope, first, from, width)
+        } else {
+            let rows: Vec<Tensor> =
+                lengths.iter().map(|&length| table(rope, regime(length), from, width).unsqueeze(1)).collect();
+            Tensor::stack(&rows, 1)
+        };
+        let tables = tables.to_kind(kind).to_device(device);
+        Self { cos: tables.get(0), sin: tables.get(1), rotated: rope.width }
+    }
+
+    /// `x` is `[rows, heads, width, head_dim]`.
+    pub fn apply(&self, x: &Tensor) -> Tensor {
+        let head = x.size()[3];
+        if self.rotated == head {
+            return self.rotate(x);
+        }
+        let rotated = self.rotate(&x.narrow(3, 0, self.rotated));
+        Tensor::cat(&[rotated, x.narrow(3, self.rotated, head - self.rotated)], 3)
+    }
+
+    fn rotate(&self, x: &Tensor) -> Tensor {
+        let half = self.rotated / 2;
+        let turned = Tensor::cat(&[-x.narrow(3, half, half), x.narrow(3, 0, half)], 3);
+        x * &self.cos + turned * &self.sin
+    }
+}
+
+/// The length that decides about the frequencies of a text of this length.
+fn regime(rope: &Rope, length: i64) -> i64 {
+    match rope.scaling {
+        Scaling::Dynamic { original, .. } => length.max(original),
+        Scaling::Long { original, .. } => i64::from(length > original),
+        _ => 0,
+    }
+}
+
+/// cos and sin, `[2, width, rotated]`, `f32`.
+fn table(rope: &Rope, regime: i64, from: i64, width: i64) -> Tensor {
+    let cpu = (Kind::Float, Device::Cpu);
+    let positions = Tensor::arange_start(from, from + width, cpu);
+    let angles = positions.unsqueeze(1) * frequencies(rope, regime).unsqueeze(0);
+    let angles = Tensor::cat(&[&angles, &angles], 1);
+    let factor = match rope.scaling {
+        Scaling::Yarn { attention_factor, .. } | Scaling::Long { attention_factor, .. } => attention_factor,
+        _ => 1.0,
+    };
+    Tensor::stack(&[angles.cos() * factor, angles.sin() * factor], 0)
+}
+
+/// Radians a position, `[rotated / 2]`, `f32`.
+#[expect(clippy::cast_precision_loss, reason = "lengths and widths are far below 2^53")]
+fn frequencies(rope: &Rope, regime: i64) -> Tensor {
+    let cpu = (Kind::Float, Device::Cpu);
+    let exponents = Tensor::arange_start_step(0, rope.width, 2, cpu) / rope.width as f64;
+    let plain = |theta: f64| Tensor::pow_scalar(theta, &exponents).reciprocal();
+    match &rope.scaling {
+        Scaling::None => plain(rope.theta),
+        Scaling::Linear { factor } => plain(rope.theta) / *factor,
+        Scaling::Dynamic { factor, original } => {
+            let growth = factor * regime as f64 / *original as f64 - (factor - 1.0);
+            plain(rope.theta * growth.powf(rope.width as f64 / (rope.width - 2).max(1) as f64))
+        }
+        Scaling::Yarn { factor, low, high, .. } => {
+            let high = if low == high { high + 0.001 } else { *high };
+            let ramp = ((Tensor::arange(rope.width / 2, cpu) - *low) / (high - low)).clamp(0.0, 1.0);
+            let plain = plain(rope.theta);
+            &plain / *factor * &ramp + &plain * (1.0 - &ramp)
+        }
+        Scaling::Llama3 { factor, low_freq_factor, high_freq_factor, original } => {
+            let plain = plain(rope.theta);
+            let turns = &plain * (*original as f64 / std::f64::consts::TAU);
+            let smooth = ((turns - *low_freq_factor) / (high_freq_factor - low_freq_factor)).clamp(0.0, 1.0);
+            (1.0 - &smooth) * &plain / *factor + &smooth * &plain
+        }
+        Scaling::Long { short_factor, long_factor, .. } => {
+            let factors = if regime == 1 { long_factor } else { short_factor };
+            #[expect(clippy::cast_possible_truncation, reason = "to f32")]
+            let factors: Vec<f32> = factors.iter().map(|&factor| factor as f32).collect();
+            plain(rope.theta) / Tensor::from_slice(&factors)
+        }
+    }
+}

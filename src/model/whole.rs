@@ -1,0 +1,378 @@
+//! A model as the rest of the program sees it, whatever its family.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use tch::{Device, Kind, Tensor};
+
+use super::config::Architecture;
+use super::decoder::{self, Decoder};
+use super::encoder::Encoder;
+use super::loader::{Loader, Source};
+use super::{Batch, Cache, Config, Family, Head, HeadKind, Tape, Weights, groups, parse_device, parse_dtype};
+use crate::error::{Error, Result};
+use crate::recipe::TaskKind;
+
+/// One weight that a method may adapt.
+#[derive(Debug)]
+pub struct Site {
+    /// Name in the model, such as `model.layers.0.self_attn.v_proj.weight`.
+    pub name: String,
+    /// Its group, such as `v_proj`.
+    pub group: &'static str,
+    /// Its block.
+    pub layer: usize,
+    /// `[out, in]`, or `[in, out]` where transposed; shares its memory with the layer that uses it.
+    pub weight: Tensor,
+    /// Whether the weight is stored as GPT-2's `Conv1D` does.
+    pub transposed: bool,
+}
+
+/// One parameter of the model, sites among them.
+#[derive(Debug)]
+pub struct Parameter {
+    /// Name in the model as transformers builds it for the task.
+    pub name: String,
+    /// Name in the checkpoint.
+    pub stored: String,
+    /// Shares its memory with the layer that uses it.
+    pub tensor: Tensor,
+    /// Where in the forward pass it is used; a tied word embedding in the last stage too.
+    pub stage: Stage,
+}
+
+/// Parts of the forward pass, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Before the first block.
+    Embedding,
+    /// A block.
+    Block(usize),
+    /// Behind the last block.
+    Output,
+}
+
+impl Stage {
+    pub(super) fn layer(self) -> usize {
+        if let Self::Block(layer) = self { layer } else { 0 }
+    }
+}
+
+/// How to open a model's folder.
+#[derive(Debug, Clone, Copy)]
+pub struct Open<'a> {
+    /// The folder, in Hugging Face layout.
+    pub folder: &'a Path,
+    /// Type of the weights, as in a recipe.
+    pub dtype: &'a str,
+    /// Device, as in a recipe.
+    pub device: &'a str,
+    /// What it is to do.
+    pub task: TaskKind,
+    /// Draw fresh weights with this seed instead of reading files.
+    pub fresh: Option<u64>,
+}
+
+#[derive(Debug)]
+enum Body {
+    Encoder(Encoder),
+    Decoder(Decoder),
+}
+
+/// What the blocks need to know of a batch beside their input; from [`Model::prepare`].
+#[derive(Debug)]
+pub struct Pass(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Encoder(Option<Tensor>),
+    Decoder(decoder::Pass),
+}
+
+/// A model.
+#[derive(Debug)]
+pub struct Model {
+    /// What config.json says.
+    pub config: Config,
+    /// What it does.
+    pub task: TaskKind,
+    /// The weights that a method may adapt, block by block.
+    pub sites: Vec<Site>,
+    /// Every parameter without the classification head.
+    pub parameters: Vec<Parameter>,
+    /// Type of the weights.
+    pub kind: Kind,
+    /// Where it runs.
+    pub device: Device,
+    /// Type of the weights in the files.
+    stored: Option<Kind>,
+    body: Body,
+    head: Option<Head>,
+    /// Keeps the mapped files alive; last, so that it is dropped after the tensors.
+    weights: Option<Weights>,
+}
+
+impl Model {
+    /// Opens the model of a folder.
+    ///
+    /// # Errors
+    /// Refuses a folder, a configuration, a file, a type or a device that will not do.
+    pub fn open(open: &Open<'_>) -> Result<Self> {
+        let device = parse_device(open.device)?;
+        let config = Config::load(open.folder)?;
+        if open.task == TaskKind::CausalLm && !config.family.is_decoder() {
+            return Err(Error::refused(format!(
+                "{}: {} is an encoder and writes no text; take task.kind = \"sequence-classification\", or a decoder",
+                open.folder.display(),
+                config.family.name()
+            )));
+        }
+        let weights = if open.fresh.is_some() { None } else { Some(Weights::load(open.folder)?) };
+        let prefix = prefix(config.family);
+        let stored = weights.as_ref().and_then(|weights| stored_kind(weights, prefix, config.family));
+        let kind = kind(parse_dtype(open.dtype)?, stored, device)?;
+        let source = match (&weights, open.fresh) {
+            (Some(weights), _) => Source::Files(weights),
+            (None, seed) => Source::Random { seed: seed.unwrap_or(0) },
+        };
+        let mut loader = Loader {
+            config: &config,
+            source,
+            prefix,
+            kind,
+            device,
+            parameters: Vec::new(),
+            sites: Vec::new(),
+            stage: Stage::Embedding,
+        };
+        let body = match &config.architecture {
+            Architecture::Encoder(encoder) => Body::Encoder(Encoder::load(&mut loader, encoder)?),
+            Architecture::Decoder(decoder) => Body::Decoder(Decoder::load(&mut loader, decoder, open.task)?),
+        };
+        let Loader { parameters, sites, .. } = loader;
+        let head = weights.as_ref().map_or(Ok(None), |weights| stored_head(weights, &config, open.task, device))?;
+        Ok(Self { task: open.task, sites, parameters, kind, device, stored, body, head, weights, config })
+    }
+
+    /// Opens the model of a folder in these types, for a task; for tests and tools.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn load(folder: &Path, dtype: &str, device: &str, task: TaskKind) -> Result<Self> {
+        Self::open(&Open { folder, dtype, device, task, fresh: None })
+    }
+
+    /// Names of the groups, in the order of a block.
+    #[must_use]
+    pub fn groups(&self) -> Vec<&'static str> {
+        groups::of(self.config.family).iter().map(|(own, _)| *own).collect()
+    }
+
+    /// The own name of each group by every name that a recipe may use for it: its own, and that of the same role in
+    /// other families.
+    #[must_use]
+    pub fn group_names(&self) -> BTreeMap<String, String> {
+        let names = groups::of(self.config.family).iter().flat_map(|(own, others)| {
+            std::iter::once(own).chain(*others).map(|name| ((*name).to_owned(), (*own).to_owned()))
+        });
+        names.collect()
+    }
+
+    /// Blocks.
+    #[must_use]
+    pub fn layers(&self) -> usize {
+        self.config.layers
+    }
+
+    /// Scalars without the classification head.
+    #[must_use]
+    pub fn base_parameters(&self) -> u64 {
+        self.parameters.iter().map(|parameter| parameter.tensor.numel() as u64).sum()
+    }
+
+    /// Files that the weights lie in.
+    #[must_use]
+    pub fn files(&self) -> &[std::path::PathBuf] {
+        self.weights.as_ref().map_or(&[], Weights::files)
+    }
+
+    /// Whether the weights in use are the mapped files themselves.
+    #[must_use]
+    pub fn is_mapped(&self) -> bool {
+        self.device == Device::Cpu && self.stored == Some(self.kind)
+    }
+
+    /// The kind of classification head that this model takes.
+    #[must_use]
+    pub fn head_kind(&self) -> HeadKind {
+        head_kind(self.config.family, self.task)
+    }
+
+    /// The classification head that is stored with the model, if there is one.
+    pub fn take_head(&mut self) -> Option<Head> {
+        self.head.take()
+    }
+
+    /// Rows of the token-type embeddings; 0 where there are none.
+    #[must_use]
+    pub fn token_types(&self) -> i64 {
+        match &self.body {
+            Body::Encoder(encoder) => encoder.token_types(),
+            Body::Decoder(_) => 0,
+        }
+    }
+
+    /// The rows, `[vocab_size, hidden]`, with which a language model tells tokens apart: those of its own head, or the word
+    /// embeddings; none for an encoder. A classifier has no language-model head in memory: it is read from the files.
+    ///
+    /// # Errors
+    /// Refuses files that do not hold it.
+    pub fn language_rows(&self) -> Result<Option<Tensor>> {
+        let Body::Decoder(decoder) = &self.body else { return Ok(None) };
+        let Architecture::Decoder(config) = &self.config.architecture else { return Ok(None) };
+        match (decoder.language_head(), &self.weights) {
+            (Some(head), _) => Ok(Some(head.shallow_clone())),
+            (None, Some(weights)) if !config.tied => {
+                let shape = [self.config.vocab_size, self.config.hidden_size];
+                weights.get("lm_head.weight", &shape, Some(self.kind), self.device).map(Some)
+            }
+            _ => Ok(Some(decoder.word_embeddings().shallow_clone())),
+        }
+    }
+
+    /// Place among the parameters of the one that language-model logits are made with: a tied word embedding, or a head of
+    /// its own.
+    #[must_use]
+    pub fn language_parameter(&self) -> Option<usize> {
+        let Body::Decoder(decoder) = &self.body else { return None };
+        let head = decoder.language_head()?;
+        self.parameters.iter().position(|parameter| parameter.tensor.data_ptr() == head.data_ptr())
+    }
+
+    /// What the blocks need to know of a batch.
+    #[must_use]
+    pub fn prepare(&self, batch: &Batch) -> Pass {
+        Pass(match &self.body {
+            Body::Encoder(_) => Inner::Encoder(batch.mask()),
+            Body::Decoder(decoder) => Inner::Decoder(decoder.prepare(batch, 0, self.kind)),
+        })
+    }
+
+    /// Input of the first block, `[rows, width, hidden]`.
+    pub fn embed(&self, batch: &Batch) -> Tensor {
+        match &self.body {
+            Body::Encoder(encoder) => encoder.embed(batch),
+            Body::Decoder(decoder) => decoder.embed(batch, 0),
+        }
+    }
+
+    /// One block: `[rows, width, hidden]` to the same shape.
+    pub fn block(&self, layer: usize, x: &Tensor, pass: &Pass, tape: &mut Tape) -> Tensor {
+        match (&self.body, &pass.0) {
+            (Body::Encoder(encoder), Inner::Encoder(mask)) => encoder.block(layer, x, mask.as_ref(), tape),
+            (Body::Decoder(decoder), Inner::Decoder(pass)) => decoder.block(layer, x, pass, tape),
+            _ => unreachable!("a pass is used with the model that prepared it"),
+        }
+    }
+
+    /// What a classification head starts from, `[rows, hidden]`, from the last block's output.
+    pub fn pool(&self, x: &Tensor, batch: &Batch) -> Tensor {
+        match &self.body {
+            Body::Encoder(encoder) => encoder.pool(x),
+            Body::Decoder(decoder) => decoder.pool(x, batch),
+        }
+    }
+
+    /// What a language-model head starts from, of the same shape as `x`, the last block's output or some positions of it.
+    pub fn finish(&self, x: &Tensor) -> Tensor {
+        match &self.body {
+            Body::Encoder(_) => x.shallow_clone(),
+            Body::Decoder(decoder) => decoder.finish(x),
+        }
+    }
+
+    /// Logits, `[.., vocab_size]`, `f32`, of the tokens that follow, from what [`Model::finish`] gave.
+    pub fn vocabulary(&self, x: &Tensor) -> Tensor {
+        match &self.body {
+            Body::Encoder(_) => x.shallow_clone(),
+            Body::Decoder(decoder) => decoder.vocabulary(x),
+        }
+    }
+
+    /// The last block's output without gradients, `[rows, width, hidden]`.
+    pub fn hidden(&self, batch: &Batch) -> Tensor {
+        let pass = self.prepare(batch);
+        tch::no_grad(|| {
+            (0..self.layers()).fold(self.embed(batch), |x, layer| self.block(layer, &x, &pass, &mut Tape::idle()))
+        })
+    }
+
+    /// A classifier's whole forward pass without gradients: logits, `[rows, labels]`, `f32`.
+    pub fn logits(&self, batch: &Batch, head: &Head) -> Tensor {
+        tch::no_grad(|| head.forward(&self.pool(&self.hidden(batch), batch)))
+    }
+
+    /// Logits of the vocabulary, `[vocab_size]`, behind the last of these tokens, which follow those in the cache: all of
+    /// the prompt at first, then one by one.
+    pub(super) fn next_logits(&self, tokens: &[i64], from: i64, cache: &mut Cache) -> Option<Tensor> {
+        let Body::Decoder(decoder) = &self.body else { return None };
+        let batch = Batch::new(tokens, &[tokens.len()], self.device);
+        tch::no_grad(|| {
+            let pass = decoder.prepare(&batch, from, self.kind);
+            let x = decoder.continued(decoder.embed(&batch, from), &pass, cache);
+            Some(decoder.vocabulary(&decoder.pool(&x, &batch)).get(0))
+        })
+    }
+}
+
+fn prefix(family: Family) -> &'static str {
+    match family {
+        Family::Gpt2 => "transformer.",
+        Family::Bert => "bert.",
+        Family::Roberta => "roberta.",
+        Family::Distilbert => "distilbert.",
+        _ => "model.",
+    }
+}
+
+/// The type that the word embeddings are stored in stands for all.
+fn stored_kind(weights: &Weights, prefix: &str, family: Family) -> Option<Kind> {
+    let words = match family {
+        Family::Gpt2 => "wte.weight",
+        Family::Bert | Family::Roberta | Family::Distilbert => "embeddings.word_embeddings.weight",
+        _ => "embed_tokens.weight",
+    };
+    weights.stored_kind(&format!("{prefix}{words}")).or_else(|| weights.stored_kind(words))
+}
+
+/// The type to compute in. The CPU has no fast arithmetic in half precision: as stored there means in `f32`.
+fn kind(asked: Option<Kind>, stored: Option<Kind>, device: Device) -> Result<Kind> {
+    match asked.or(stored) {
+        Some(kind @ (Kind::BFloat16 | Kind::Double)) => Ok(kind),
+        Some(Kind::Half) if device.is_cuda() => Ok(Kind::Half),
+        Some(Kind::Half) if asked.is_some() => Err(Error::refused(
+            "model.dtype \"float16\" needs a CUDA device; take float32 or bfloat16, or model.device = \"cuda\"",
+        )),
+        _ => Ok(Kind::Float),
+    }
+}
+
+fn head_kind(family: Family, task: TaskKind) -> HeadKind {
+    match (task, family) {
+        (TaskKind::CausalLm, _) => HeadKind::None,
+        (_, Family::Bert) => HeadKind::Classifier,
+        (_, Family::Roberta) => HeadKind::DenseTanh,
+        (_, Family::Distilbert) => HeadKind::DenseRelu,
+        _ => HeadKind::Score,
+    }
+}
+
+fn stored_head(weights: &Weights, config: &Config, task: TaskKind, device: Device) -> Result<Option<Head>> {
+    let kind = head_kind(config.family, task);
+    let complete = !kind.names().is_empty() && kind.names().iter().all(|name| weights.contains(name));
+    let (Some(labels), true) = (&config.labels, complete) else { return Ok(None) };
+    let shapes = kind.shapes(labels.len().cast_signed() as i64, config.hidden_size);
+    let tensors = kind.names().iter().zip(shapes);
+    let tensors = tensors.map(|(name, shape)| weights.get(name, &shape, Some(Kind::Float), device));
+    Ok(Some(Head { kind, tensors: tensors.collect::<Result<_>>()? }))
+}

@@ -1,0 +1,71 @@
+//! What a batch of examples becomes for a model: its inputs, and what is to be predicted from them.
+
+use tch::Tensor;
+
+use crate::data;
+use crate::model::{Batch, Model};
+
+/// What is to be predicted.
+#[derive(Debug)]
+pub enum Targets {
+    /// The label of each row, `[rows]`, `i64`.
+    Labels(Tensor),
+    /// The tokens that follow some positions.
+    Tokens {
+        /// The positions, counted over all rows of the padded batch, `[targets]`, `i64`.
+        at: Tensor,
+        /// The token behind each, `[targets]`, `i64`.
+        ids: Tensor,
+    },
+}
+
+impl Targets {
+    /// What the loss is divided by: rows, or tokens.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Labels(labels) => labels.numel(),
+            Self::Tokens { ids, .. } => ids.numel(),
+        }
+    }
+}
+
+/// Examples that were put side by side, on the model's device.
+#[must_use]
+pub fn to_tensors(model: &Model, batch: &data::Batch) -> (Batch, Targets) {
+    let inputs = Batch::new(&batch.ids, &batch.lengths, model.device);
+    // A tokenizer may tell types apart for a model that does not.
+    let inputs = if model.token_types() > 1 { inputs.with_token_types(&batch.token_types) } else { inputs };
+    let targets = if batch.trained.is_empty() {
+        Targets::Labels(labels(&batch.labels).to_device(model.device))
+    } else {
+        let positions = || batch.trained.iter().enumerate().filter(|(at, trained)| **trained && at % batch.width != 0);
+        let at: Vec<i64> = positions().map(|(at, _)| at.cast_signed() as i64 - 1).collect();
+        let ids: Vec<i64> = positions().map(|(at, _)| batch.ids[at]).collect();
+        Targets::Tokens {
+            at: Tensor::from_slice(&at).to_device(model.device),
+            ids: Tensor::from_slice(&ids).to_device(model.device),
+        }
+    };
+    (inputs, targets)
+}
+
+/// Labels as a tensor, `[rows]`, `i64`.
+pub(super) fn labels(labels: &[usize]) -> Tensor {
+    let labels: Vec<i64> = labels.iter().map(|&label| label.cast_signed() as i64).collect();
+    Tensor::from_slice(&labels)
+}
+
+/// Logits of the vocabulary that exist at a time, at the most: this many scalars.
+const MOST_LOGITS: i64 = 1 << 24;
+
+/// The ranges of positions whose logits fit the bound: first position and number.
+pub(super) fn chunks(model: &Model, positions: i64) -> impl Iterator<Item = (i64, i64)> + use<> {
+    let size = (MOST_LOGITS / model.config.vocab_size.max(1)).max(1);
+    (0..positions).step_by(usize::try_from(size).unwrap_or(1)).map(move |from| (from, size.min(positions - from)))
+}
+
+/// The rows of `x`, `[rows, width, hidden]`, at these positions, `[targets, hidden]`.
+pub(super) fn pick(x: &Tensor, at: &Tensor) -> Tensor {
+    x.reshape([-1, x.size()[2]]).index_select(0, at)
+}

@@ -1,0 +1,199 @@
+//! Methods for tests: what they collect can be looked at.
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use spartui::method::{Method, Plan};
+use spartui::model::{Model, Tap};
+use spartui::protocol::Group;
+use spartui::recipe;
+use spartui::sparse::{AdamW, Cast, Cohort, Footprint, Resized, Saved, gradient};
+use tch::{Device, Kind, Tensor};
+
+/// Trains scalars that are given, as far as a training step goes.
+#[derive(Debug)]
+pub struct Given {
+    pub adapted: Vec<bool>,
+    transposed: Vec<bool>,
+    pub sites: Vec<Option<(Cohort, Tensor, Option<Tensor>)>>,
+}
+
+impl Given {
+    pub fn new(model: &Model, indices: impl Fn(&str) -> Option<Tensor>) -> Self {
+        let sites: Vec<_> = model
+            .sites
+            .iter()
+            .map(|site| {
+                indices(&site.name).map(|indices| {
+                    let flat = site.weight.view(-1);
+                    let delta = Tensor::zeros([indices.numel().cast_signed() as i64], (Kind::Float, Device::Cpu));
+                    let original = flat.index_select(0, &indices);
+                    (Cohort::newborn(0, indices, original, delta), flat, None)
+                })
+            })
+            .collect();
+        Self {
+            adapted: sites.iter().map(Option::is_some).collect(),
+            transposed: model.sites.iter().map(|site| site.transposed).collect(),
+            sites,
+        }
+    }
+
+    pub fn everything(model: &Model) -> Self {
+        Self::new(model, |name| {
+            let site = model.sites.iter().find(|site| site.name == name)?;
+            Some(Tensor::arange(site.weight.numel().cast_signed() as i64, (Kind::Int64, Device::Cpu)))
+        })
+    }
+
+    pub fn gradient(&self, site: usize) -> &Tensor {
+        self.sites[site].as_ref().unwrap().2.as_ref().unwrap()
+    }
+}
+
+impl Method for Given {
+    fn adapted(&self) -> &[bool] {
+        &self.adapted
+    }
+
+    fn collect(&mut self, tap: &Tap, output_gradient: &Tensor) {
+        let (cohort, _, sum) = self.sites[tap.site].as_mut().unwrap();
+        let [columns, rows] =
+            if self.transposed[tap.site] { [output_gradient, &tap.input] } else { [&tap.input, output_gradient] };
+        let gradient = gradient::sampled(columns, rows, std::iter::once(&cohort.indices)).remove(0);
+        *sum = Some(sum.take().map_or_else(|| gradient.copy(), |sum| sum + &gradient));
+    }
+
+    fn squared_gradient_norm(&self) -> f64 {
+        let gradients = self.sites.iter().flatten().filter_map(|(_, _, gradient)| gradient.as_ref());
+        gradients.map(|gradient| gradient.square().sum(Kind::Double).double_value(&[])).sum()
+    }
+
+    fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
+        for (cohort, flat, gradient) in self.sites.iter_mut().flatten() {
+            cohort.update(adamw, &(gradient.take().unwrap() * scale), rate, step);
+            let _ = flat.index_copy_(0, &cohort.indices, &cohort.values(Cast::Nearest));
+        }
+    }
+
+    fn plan(&self, _: &recipe::Method) -> Result<Plan, String> {
+        unimplemented!()
+    }
+
+    fn apply(&mut self, _: &recipe::Method, _: u64, _: [f64; 2]) -> Result<Resized, String> {
+        unimplemented!()
+    }
+
+    fn configure(&mut self, _: &recipe::Method) {}
+
+    fn sparsity_bounds(&self) -> (f64, f64) {
+        (0.0, 1.0)
+    }
+
+    fn trainable(&self) -> u64 {
+        0
+    }
+
+    fn retired(&self) -> u64 {
+        0
+    }
+
+    fn footprint(&self) -> Footprint {
+        Footprint::default()
+    }
+
+    fn groups(&self) -> Vec<Group> {
+        Vec::new()
+    }
+
+    fn save(&self) -> Vec<(usize, Vec<Saved>)> {
+        Vec::new()
+    }
+}
+
+/// Every parameter trains, and every site is tapped as well: both ways to a gradient, side by side.
+#[derive(Debug)]
+pub struct Watched {
+    adapted: Vec<bool>,
+    transposed: Vec<bool>,
+    pub sites: Vec<Option<Tensor>>,
+    pub parameters: Vec<Option<Tensor>>,
+}
+
+impl Watched {
+    pub fn new(model: &Model) -> Self {
+        for parameter in &model.parameters {
+            let _ = parameter.tensor.shallow_clone().set_requires_grad(true);
+        }
+        Self {
+            adapted: vec![true; model.sites.len()],
+            transposed: model.sites.iter().map(|site| site.transposed).collect(),
+            sites: model.sites.iter().map(|_| None).collect(),
+            parameters: model.parameters.iter().map(|_| None).collect(),
+        }
+    }
+}
+
+fn add(sum: &mut Option<Tensor>, gradient: &Tensor) {
+    *sum = Some(sum.take().map_or_else(|| gradient.copy(), |sum| sum + gradient));
+}
+
+impl Method for Watched {
+    fn adapted(&self) -> &[bool] {
+        &self.adapted
+    }
+
+    fn collect(&mut self, tap: &Tap, output_gradient: &Tensor) {
+        let [columns, rows] =
+            if self.transposed[tap.site] { [output_gradient, &tap.input] } else { [&tap.input, output_gradient] };
+        let size = columns.size().last().unwrap() * rows.size().last().unwrap();
+        let all = Tensor::arange(size, (Kind::Int64, Device::Cpu));
+        add(&mut self.sites[tap.site], &gradient::sampled(columns, rows, std::iter::once(&all)).remove(0));
+    }
+
+    fn trains_everything(&self) -> bool {
+        true
+    }
+
+    fn collect_parameter(&mut self, parameter: usize, gradient: &Tensor) {
+        add(&mut self.parameters[parameter], gradient);
+    }
+
+    fn squared_gradient_norm(&self) -> f64 {
+        0.0
+    }
+
+    fn update(&mut self, _: &AdamW, _: f64, _: f64, _: u64) {}
+
+    fn plan(&self, _: &recipe::Method) -> Result<Plan, String> {
+        unimplemented!()
+    }
+
+    fn apply(&mut self, _: &recipe::Method, _: u64, _: [f64; 2]) -> Result<Resized, String> {
+        unimplemented!()
+    }
+
+    fn configure(&mut self, _: &recipe::Method) {}
+
+    fn sparsity_bounds(&self) -> (f64, f64) {
+        (0.0, 1.0)
+    }
+
+    fn trainable(&self) -> u64 {
+        0
+    }
+
+    fn retired(&self) -> u64 {
+        0
+    }
+
+    fn footprint(&self) -> Footprint {
+        Footprint::default()
+    }
+
+    fn groups(&self) -> Vec<Group> {
+        Vec::new()
+    }
+
+    fn save(&self) -> Vec<(usize, Vec<Saved>)> {
+        Vec::new()
+    }
+}
