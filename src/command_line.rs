@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand.
 
+mod bench;
 mod columns;
 mod demo;
 mod doctor;
@@ -54,6 +55,8 @@ enum Sub {
     Inspect(inspect::Arguments),
     /// List the runs.
     Runs(runs::Arguments),
+    /// Time of a step, and the floor under it, on random tokens.
+    Bench(bench::Arguments),
     /// What works on this machine, what does not, how to mend it.
     Doctor,
 }
@@ -74,6 +77,7 @@ pub fn main() -> ExitCode {
         Sub::Export(export) => export::run(&export, &arguments.runs_dir),
         Sub::Inspect(inspect) => inspect::run(&inspect, &arguments.runs_dir),
         Sub::Runs(runs) => runs::run(&runs, &arguments.runs_dir),
+        Sub::Bench(bench) => bench::run(&bench),
         Sub::Doctor => doctor::run(&cuda),
     });
     match done {

@@ -30,8 +30,8 @@ pub trait Method: std::fmt::Debug {
     /// Which of the model's sites leave a tap in the forward pass.
     fn adapted(&self) -> &[bool];
 
-    /// Adds to the gradient what one tap and the gradient of its output (`[.., out]`) contribute.
-    fn collect(&mut self, tap: &Tap, output_gradient: &Tensor);
+    /// Adds to the gradient what the taps of a block and the gradients of their outputs (`[.., out]`) contribute.
+    fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]);
 
     /// Whether every parameter of the model trains, so that each needs its gradient, and the model's own tensors require
     /// one.

@@ -10,6 +10,7 @@
 pub mod budget;
 mod cohort;
 mod delta;
+mod fused;
 pub mod gradient;
 mod rounding;
 mod selection;

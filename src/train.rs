@@ -8,6 +8,7 @@ mod language;
 mod schedule;
 mod session;
 mod start;
+mod stopwatch;
 mod targets;
 
 pub use backward::{Trained, forward_backward};
@@ -18,4 +19,5 @@ pub use language::{language_scores, token_logprobs};
 pub use schedule::rate_at;
 pub use session::Session;
 pub use start::starting_head;
+pub use stopwatch::Stopwatch;
 pub use targets::{Targets, to_tensors};

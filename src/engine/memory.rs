@@ -114,7 +114,8 @@ fn copied_weights(session: &Session) -> u64 {
 }
 
 /// Largest resident size of this process so far; 0 where the system does not tell.
-fn high_water_mark() -> u64 {
+#[must_use]
+pub fn high_water_mark() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).map_or(0, |kib| kib * 1024)

@@ -119,12 +119,13 @@ fn became_ready(state: &mut State, ready: Box<Ready>) {
     state.started = Some(state.now);
     let (train, validation) = (ready.train_examples as u64, ready.validation_examples as u64);
     let (train, validation) = (text::grouped(train), text::grouped(validation));
+    let labels = match ready.labels.len() {
+        0 => String::new(),
+        labels => format!(" {labels} labels,"),
+    };
     let facts = format!(
-        "{} on {}: {train} training rows, {validation} validation rows, {} labels, {} steps",
-        ready.method,
-        ready.model.name,
-        ready.labels.len(),
-        ready.total_steps
+        "{} on {}: {train} training rows, {validation} validation rows,{labels} {} steps",
+        ready.method, ready.model.name, ready.total_steps
     );
     state.note(Weight::Info, facts);
     state.ready = Some(ready);

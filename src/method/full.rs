@@ -74,7 +74,7 @@ impl Method for Full {
         &[]
     }
 
-    fn collect(&mut self, _: &Tap, _: &Tensor) {}
+    fn collect(&mut self, _: &[Tap], _: &[Tensor]) {}
 
     fn trains_everything(&self) -> bool {
         true

@@ -30,7 +30,7 @@ impl Method for HeadOnly {
         &[]
     }
 
-    fn collect(&mut self, _: &Tap, _: &Tensor) {}
+    fn collect(&mut self, _: &[Tap], _: &[Tensor]) {}
 
     fn squared_gradient_norm(&self) -> f64 {
         0.0

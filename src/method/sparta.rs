@@ -10,7 +10,8 @@ use crate::permutation::derive_key;
 use crate::protocol::Group;
 use crate::recipe::{self, OnShrink, Rounding};
 use crate::sparse::budget::{Budget, Share};
-use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection, gradient};
+use crate::sparse::gradient::{self, Product};
+use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection};
 
 /// `SpaRTA` on one model.
 #[derive(Debug)]
@@ -122,16 +123,22 @@ impl Method for Sparta {
         &self.active
     }
 
-    fn collect(&mut self, tap: &Tap, output_gradient: &Tensor) {
-        let site = &mut self.sites[tap.site];
-        // A transposed weight is that of the product with inputs and outputs in each other's place.
-        let [rows, columns] =
-            if site.transposed { [&tap.input, output_gradient] } else { [output_gradient, &tap.input] };
-        let gradients = gradient::sampled(columns, rows, site.delta.indices());
-        site.gradients = Some(match site.gradients.take() {
-            None => gradients,
-            Some(sum) => sum.into_iter().zip(gradients).map(|(sum, gradient)| sum + gradient).collect(),
+    fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]) {
+        let products = taps.iter().zip(output_gradients).map(|(tap, output_gradient)| {
+            let site = &self.sites[tap.site];
+            // A transposed weight is that of the product with inputs and outputs in each other's place.
+            let (input, output_gradient) =
+                if site.transposed { (output_gradient, &tap.input) } else { (&tap.input, output_gradient) };
+            Product { input, output_gradient, indices: site.delta.indices().collect() }
         });
+        let gradients = gradient::sampled_together(&products.collect::<Vec<_>>());
+        for (tap, gradients) in taps.iter().zip(gradients) {
+            let sum = &mut self.sites[tap.site].gradients;
+            *sum = Some(match sum.take() {
+                None => gradients,
+                Some(sum) => sum.into_iter().zip(gradients).map(|(sum, gradient)| sum + gradient).collect(),
+            });
+        }
     }
 
     fn squared_gradient_norm(&self) -> f64 {
@@ -141,18 +148,13 @@ impl Method for Sparta {
 
     fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
         for site in &mut self.sites {
-            let Some(mut gradients) = site.gradients.take() else { continue };
-            if scale < 1.0 {
-                for gradient in &mut gradients {
-                    *gradient *= scale;
-                }
-            }
+            let Some(gradients) = site.gradients.take() else { continue };
             let key = derive_key(self.settings.seed, "rounding", &site.name) ^ step.rotate_left(32);
             let cast = |cohort: usize| match self.settings.rounding {
                 Rounding::Nearest => Cast::Nearest,
                 Rounding::Stochastic => Cast::Stochastic { key: key.wrapping_add(cohort as u64) },
             };
-            site.delta.update(adamw, &gradients, rate, step, cast);
+            site.delta.update(adamw, &gradients, (rate, scale), step, cast);
         }
     }
 

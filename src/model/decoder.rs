@@ -79,12 +79,25 @@ pub(super) struct Pass {
     rotations: Vec<Rotation>,
     /// Which keys a query sees, `[width, width]`, for each window that is in use; no window is `None`.
     masks: Vec<(Option<i64>, Tensor)>,
+    /// Of a classifier, which reads nothing of the last block but one token of each row.
+    pooled: Option<Pooled>,
 }
 
 impl Pass {
     fn mask(&self, window: Option<i64>) -> Option<&Tensor> {
         self.masks.iter().find(|(of, _)| *of == window).map(|(_, mask)| mask)
     }
+}
+
+/// Each row's last token as the last block's only query.
+#[derive(Debug)]
+struct Pooled {
+    /// Its place among all positions of the padded batch, `[rows]`.
+    places: Tensor,
+    /// Rotation of the queries in the last block.
+    rotation: Option<Rotation>,
+    /// Which keys it sees, `[rows, 1, 1, width]`.
+    mask: Tensor,
 }
 
 /// Keys and values of the tokens so far, by block, `[1, kv_heads, tokens, head_dim]`.
@@ -138,7 +151,29 @@ impl Decoder {
                 masks.push((window, causal_mask(width, window, device)));
             }
         }
-        Pass { rotations, masks }
+        let pooled = self.language_head.is_none().then(|| self.pooled(batch, &rotations));
+        Pass { rotations, masks, pooled }
+    }
+
+    fn pooled(&self, batch: &Batch, rotations: &[Rotation]) -> Pooled {
+        let last = self.config.layers.last();
+        let device = batch.ids.device();
+        let column = |number: fn(i64) -> i64| {
+            let positions = batch.lengths.iter().map(|&length| number(length.cast_signed() as i64));
+            Tensor::from_slice(&positions.collect::<Vec<_>>()).view([-1, 1, 1, 1]).to_device(device)
+        };
+        let (positions, lengths) = (column(|length| length - 1), column(|length| length));
+        let keys = Tensor::arange(batch.width(), (Kind::Int64, device));
+        let seen = keys.less_tensor(&lengths);
+        let mask = match last.and_then(|layer| layer.window) {
+            Some(window) => seen.logical_and(&keys.greater_tensor(&(&positions - window))),
+            None => seen,
+        };
+        Pooled {
+            places: batch.last_tokens(),
+            rotation: last.and_then(|layer| rotations.get(layer.rope)).map(|rotation| rotation.at(&positions)),
+            mask,
+        }
     }
 
     /// Input of the first block, `[rows, width, hidden]`.
@@ -155,19 +190,21 @@ impl Decoder {
     }
 
     pub fn block(&self, layer: usize, x: &Tensor, pass: &Pass, tape: &mut Tape) -> Tensor {
-        self.blocks[layer].forward(x, pass, tape, None)
+        let pooled = pass.pooled.as_ref().filter(|_| layer + 1 == self.blocks.len());
+        self.blocks[layer].forward(x, pass, pooled, tape, None)
     }
 
     /// All blocks, with keys and values kept: the first call takes the prompt, each further one a single token.
     pub fn continued(&self, x: Tensor, pass: &Pass, cache: &mut Cache) -> Tensor {
         let blocks = self.blocks.iter().enumerate();
-        blocks.fold(x, |x, (at, block)| block.forward(&x, pass, &mut Tape::idle(), Some((at, cache))))
+        blocks.fold(x, |x, (at, block)| block.forward(&x, pass, None, &mut Tape::idle(), Some((at, cache))))
     }
 
-    /// The last block's outputs of each row's last token, behind the final norm, `[rows, hidden]`.
+    /// The last block's outputs of each row's last token, behind the final norm, `[rows, hidden]`. Of a classifier's last
+    /// block there are no others.
     pub fn pool(&self, x: &Tensor, batch: &Batch) -> Tensor {
-        let hidden = x.size()[2];
-        self.norm.forward(&x.reshape([-1, hidden]).index_select(0, &batch.last_tokens()))
+        let last = if self.language_head.is_none() { x.select(1, 0) } else { pick(x, &batch.last_tokens()) };
+        self.norm.forward(&last)
     }
 
     /// The final norm.
@@ -206,10 +243,31 @@ fn causal_mask(width: i64, window: Option<i64>, device: Device) -> Tensor {
     }
 }
 
+/// Some positions of `[rows, width, hidden]`, counted over all rows, `[places, hidden]`.
+fn pick(x: &Tensor, places: &Tensor) -> Tensor {
+    x.reshape([-1, x.size()[2]]).index_select(0, places)
+}
+
 impl Block {
-    fn forward(&self, x: &Tensor, pass: &Pass, tape: &mut Tape, cache: Option<(usize, &mut Cache)>) -> Tensor {
-        let attended = self.attention.forward(&self.attention_norm.forward(x), self.layer, pass, tape, cache);
-        let x = x + after(self.attention_after.as_ref(), attended);
+    /// With `pooled`, the output is that of one token of each row, `[rows, 1, hidden]`.
+    fn forward(
+        &self,
+        x: &Tensor,
+        pass: &Pass,
+        pooled: Option<&Pooled>,
+        tape: &mut Tape,
+        cache: Option<(usize, &mut Cache)>,
+    ) -> Tensor {
+        let normed = self.attention_norm.forward(x);
+        let attended = match pooled {
+            Some(pooled) => self.attention.forward_pooled(&normed, self.layer, pass, pooled, tape),
+            None => self.attention.forward(&normed, self.layer, pass, tape, cache),
+        };
+        let attended = after(self.attention_after.as_ref(), attended);
+        let x = match pooled {
+            Some(pooled) => pick(x, &pooled.places).unsqueeze(1) + attended,
+            None => x + attended,
+        };
         let fed = self.feed.forward(&self.feed_norm.forward(&x), tape);
         x + after(self.feed_after.as_ref(), fed)
     }
@@ -232,10 +290,7 @@ impl Attention {
         cache: Option<(usize, &mut Cache)>,
     ) -> Tensor {
         let [query, key, mut value] = self.project(x, tape);
-        let [mut query, mut key] = match &self.norms {
-            Some([of_query, of_key]) => [of_query.forward(&query), of_key.forward(&key)],
-            None => [query, key],
-        };
+        let [mut query, mut key] = self.normed(query, key);
         if let Some(rotation) = pass.rotations.get(layer.rope) {
             (query, key) = (rotation.apply(&query), rotation.apply(&key));
         }
@@ -248,17 +303,57 @@ impl Attention {
         self.output.forward(&context, tape)
     }
 
+    /// As [`Attention::forward`], with one query for each row.
+    fn forward_pooled(
+        &self,
+        x: &Tensor,
+        layer: config::Layer,
+        pass: &Pass,
+        pooled: &Pooled,
+        tape: &mut Tape,
+    ) -> Tensor {
+        let [query, key, value] = match &self.project {
+            Project::Apart([query, key, value]) => {
+                let one = pick(x, &pooled.places).unsqueeze(1);
+                [query.forward(&one, tape), key.forward(x, tape), value.forward(x, tape)]
+            }
+            Project::Together(all) => {
+                let [query, key, value] = self.cut(&all.forward(x, tape));
+                [pick(&query, &pooled.places).unsqueeze(1), key, value]
+            }
+        };
+        let [query, key, value] = [query, key, value].map(|x| split(&x.contiguous(), self.head_dim));
+        let [mut query, mut key] = self.normed(query, key);
+        if let (Some(of_query), Some(of_keys)) = (&pooled.rotation, pass.rotations.get(layer.rope)) {
+            (query, key) = (of_query.apply(&query), of_keys.apply(&key));
+        }
+        let context = match self.cap {
+            Some(cap) => attend_capped([&query, &key, &value], layer.scale, cap, &pooled.mask),
+            None => attend([&query, &key, &value], layer.scale, Visible::Where(&pooled.mask)),
+        };
+        self.output.forward(&context, tape)
+    }
+
+    fn normed(&self, query: Tensor, key: Tensor) -> [Tensor; 2] {
+        match &self.norms {
+            Some([of_query, of_key]) => [of_query.forward(&query), of_key.forward(&key)],
+            None => [query, key],
+        }
+    }
+
+    /// Queries, keys and values, `[.., width, heads * head_dim]` each, from the outputs of one layer.
+    fn cut(&self, all: &Tensor) -> [Tensor; 3] {
+        let (queries, keys) = (self.heads * self.head_dim, self.kv_heads * self.head_dim);
+        [(0, queries), (queries, keys), (queries + keys, keys)].map(|(from, size)| all.narrow(-1, from, size))
+    }
+
     /// `[rows, heads, width, head_dim]` each.
     fn project(&self, x: &Tensor, tape: &mut Tape) -> [Tensor; 3] {
         let apart = match &self.project {
             Project::Apart([query, key, value]) => {
                 [query.forward(x, tape), key.forward(x, tape), value.forward(x, tape)]
             }
-            Project::Together(all) => {
-                let all = all.forward(x, tape);
-                let (queries, keys) = (self.heads * self.head_dim, self.kv_heads * self.head_dim);
-                [(0, queries), (queries, keys), (queries + keys, keys)].map(|(from, size)| all.narrow(-1, from, size))
-            }
+            Project::Together(all) => self.cut(&all.forward(x, tape)),
         };
         apart.map(|x| split(&x.contiguous(), self.head_dim))
     }

@@ -36,14 +36,16 @@ struct Block {
 }
 
 impl Block {
-    fn forward(&self, x: &Tensor, mask: Option<&Tensor>, tape: &mut Tape) -> Tensor {
-        let query = split(&self.query.forward(x, tape), self.head_dim);
+    /// With `first_only`, the output is that of each row's first token, `[rows, 1, hidden]`.
+    fn forward(&self, x: &Tensor, mask: Option<&Tensor>, first_only: bool, tape: &mut Tape) -> Tensor {
+        let queries = if first_only { x.narrow(1, 0, 1) } else { x.shallow_clone() };
+        let query = split(&self.query.forward(&queries, tape), self.head_dim);
         let key = split(&self.key.forward(x, tape), self.head_dim);
         let value = split(&self.value.forward(x, tape), self.head_dim);
         #[expect(clippy::cast_precision_loss, reason = "a head's width is small")]
         let scale = (self.head_dim as f64).powf(-0.5);
         let context = attend([&query, &key, &value], scale, mask.map_or(Visible::All, Visible::Where));
-        let attended = self.attention_norm.forward(&(self.attention_output.forward(&context, tape) + x));
+        let attended = self.attention_norm.forward(&(self.attention_output.forward(&context, tape) + queries));
         let inner = self.activation.apply(&self.intermediate.forward(&attended, tape));
         self.output_norm.forward(&(self.output.forward(&inner, tape) + attended))
     }
@@ -97,7 +99,8 @@ impl Encoder {
     }
 
     pub fn block(&self, layer: usize, x: &Tensor, mask: Option<&Tensor>, tape: &mut Tape) -> Tensor {
-        self.blocks[layer].forward(x, mask, tape)
+        // A head reads nothing of the last block but the first token.
+        self.blocks[layer].forward(x, mask, layer + 1 == self.blocks.len(), tape)
     }
 
     /// What a head starts from, `[rows, hidden]`: the first token, through BERT's pooler where there is one.

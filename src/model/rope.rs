@@ -30,6 +30,21 @@ impl Rotation {
         Self { cos: tables.get(0), sin: tables.get(1), rotated: rope.width }
     }
 
+    /// The same rotation for one position of each row, `[rows, 1, 1, 1]`.
+    pub fn at(&self, positions: &Tensor) -> Self {
+        let [rows, ..] = positions.size()[..] else { return self.shallow_clone() };
+        let one = |table: &Tensor| {
+            let table = if table.dim() == 2 { table.unsqueeze(0).unsqueeze(0) } else { table.shallow_clone() };
+            let all = table.expand([rows, 1, table.size()[2], self.rotated], false);
+            all.gather(2, &positions.expand([rows, 1, 1, self.rotated], false), false)
+        };
+        Self { cos: one(&self.cos), sin: one(&self.sin), rotated: self.rotated }
+    }
+
+    fn shallow_clone(&self) -> Self {
+        Self { cos: self.cos.shallow_clone(), sin: self.sin.shallow_clone(), rotated: self.rotated }
+    }
+
     /// `x` is `[rows, heads, width, head_dim]`.
     pub fn apply(&self, x: &Tensor) -> Tensor {
         let head = x.size()[3];

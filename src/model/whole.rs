@@ -266,7 +266,8 @@ impl Model {
         }
     }
 
-    /// One block: `[rows, width, hidden]` to the same shape.
+    /// One block: `[rows, width, hidden]` to the same shape; a classifier's last block to `[rows, 1, hidden]`, since no more
+    /// of it is read.
     pub fn block(&self, layer: usize, x: &Tensor, pass: &Pass, tape: &mut Tape) -> Tensor {
         match (&self.body, &pass.0) {
             (Body::Encoder(encoder), Inner::Encoder(mask)) => encoder.block(layer, x, mask.as_ref(), tape),
@@ -299,7 +300,7 @@ impl Model {
         }
     }
 
-    /// The last block's output without gradients, `[rows, width, hidden]`.
+    /// The last block's output without gradients; see [`Model::block`].
     pub fn hidden(&self, batch: &Batch) -> Tensor {
         let pass = self.prepare(batch);
         tch::no_grad(|| {

@@ -50,6 +50,9 @@ pub const EVEN: &str = "even";
 
 const ANY: i64 = i64::MAX;
 
+/// Characters of a name or a value that a message shows.
+const SHOWN: usize = 200;
+
 const fn field(name: &'static str, kind: Kind, help: &'static str) -> Field {
     Field { name, help, kind, live: false }
 }
@@ -145,7 +148,9 @@ impl Field {
     /// # Errors
     /// One sentence that names the field, what it takes and what it got.
     pub fn check(&self, name: &str, value: Value) -> Result<Value, String> {
-        let wrong = |value: &Value| Err(format!("{name} takes {}, not {value}", self.kind.describe()));
+        let wrong = |value: &Value| {
+            Err(format!("{} takes {}, not {}", shown(name), self.kind.describe(), shown(&value.to_string())))
+        };
         match (self.kind, value) {
             (Kind::Path | Kind::PathOrName | Kind::Text | Kind::PathOrShare, Value::String(text)) => {
                 Ok(Value::String(text))
@@ -189,6 +194,13 @@ impl Field {
             (_, value) => wrong(&value),
         }
     }
+}
+
+/// A text from a recipe for a message: on one line, and cut where it is long.
+fn shown(text: &str) -> String {
+    let printable = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
+    let more = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
+    text.chars().take(SHOWN).map(printable).chain([more.to_owned()]).collect()
 }
 
 impl Kind {

@@ -23,12 +23,16 @@ impl AdamW {
         let [beta1, beta2] = self.betas;
         let _ = first.lerp_(gradient, 1.0 - beta1);
         let _ = second.lerp_(&gradient.square(), 1.0 - beta2);
-        let correction = |beta: f64| 1.0 - beta.powf(exponent(age));
-        let denominator = second.sqrt() / correction(beta2).sqrt() + self.epsilon;
+        let denominator = second.sqrt() / Self::correction(beta2, age).sqrt() + self.epsilon;
         if self.weight_decay > 0.0 {
             let _ = value.g_mul_scalar_(1.0 - rate * self.weight_decay);
         }
-        *value -= &*first / denominator * (rate / correction(beta1));
+        *value -= &*first / denominator * (rate / Self::correction(beta1, age));
+    }
+
+    /// What a moment of this age is divided by, since it started from zero.
+    pub(super) fn correction(beta: f64, age: u64) -> f64 {
+        1.0 - beta.powf(exponent(age))
     }
 }
 

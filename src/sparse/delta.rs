@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::cohort::{AdamW, Cohort, sum};
-use super::{Cast, Selection};
+use super::{Cast, Selection, fused};
 
 /// The trained scalars of one weight, and the weight itself, which always holds `cast(original + delta)`.
 #[derive(Debug)]
@@ -100,12 +100,22 @@ impl Delta {
         Resized { joined: count.saturating_sub(before), left: before.saturating_sub(count) }
     }
 
-    /// One optimizer step. `gradients` holds one `f32` tensor for each cohort; `step` counts this step too.
-    pub fn update(&mut self, adamw: &AdamW, gradients: &[Tensor], rate: f64, step: u64, cast: impl Fn(usize) -> Cast) {
+    /// One optimizer step with `scale` times the gradients, one `f32` tensor for each cohort; `step` counts this step too.
+    pub fn update(
+        &mut self,
+        adamw: &AdamW,
+        gradients: &[Tensor],
+        (rate, scale): (f64, f64),
+        step: u64,
+        cast: impl Fn(usize) -> Cast,
+    ) {
         debug_assert_eq!(gradients.len(), self.cohorts.len());
         for (position, (cohort, gradient)) in self.cohorts.iter_mut().zip(gradients).enumerate() {
-            cohort.update(adamw, gradient, rate, step);
-            let _ = self.weight.index_copy_(0, &cohort.indices, &cohort.values(cast(position)));
+            let age = step - cohort.born;
+            if !fused::update(cohort, &self.weight, gradient, (adamw, rate, scale), age, cast(position)) {
+                cohort.update(adamw, &(gradient * scale), rate, step);
+                let _ = self.weight.index_copy_(0, &cohort.indices, &cohort.values(cast(position)));
+            }
         }
     }
 
@@ -294,7 +304,7 @@ mod tests {
         for step in steps {
             let gradients: Vec<Tensor> =
                 delta.indices().map(|indices| (indices.to_kind(Kind::Float) * 0.37).sin() + 0.1).collect();
-            delta.update(&ADAMW, &gradients, 1e-2, step + 1, |_| Cast::Nearest);
+            delta.update(&ADAMW, &gradients, (1e-2, 1.0), step + 1, |_| Cast::Nearest);
         }
     }
 

@@ -16,6 +16,24 @@ const BLOCK_SCALARS: i64 = 1 << 22;
 /// Scalars that one task of the sampled product computes.
 const TASK: usize = 1024;
 
+/// One weight's part of a backward pass.
+#[derive(Debug)]
+pub struct Product<'a> {
+    /// `[.., in]`
+    pub input: &'a Tensor,
+    /// `[.., out]`
+    pub output_gradient: &'a Tensor,
+    /// Flat, sorted indices into a weight of shape `[out, in]`, `i64`, one tensor for each cohort.
+    pub indices: Vec<&'a Tensor>,
+}
+
+/// The gradients of several weights, `f32`, for each product one tensor for each cohort.
+#[must_use]
+pub fn sampled_together(products: &[Product<'_>]) -> Vec<Vec<Tensor>> {
+    let one = |product: &Product<'_>| sampled(product.input, product.output_gradient, product.indices.iter().copied());
+    products.iter().map(one).collect()
+}
+
 /// The gradient at flat, sorted `indices` (`i64`, one tensor for each cohort) of a weight of shape `[out, in]`; `f32`,
 /// one tensor for each cohort.
 ///

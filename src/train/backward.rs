@@ -213,9 +213,7 @@ fn backward(
     inputs.extend(wanted.then_some(input));
     let mut gradients = Tensor::run_backward(&[&scalar], &inputs, false, false);
     let downstream = wanted.then(|| gradients.pop()).flatten();
-    for (tap, gradient) in taps.iter().zip(&gradients) {
-        method.collect(tap, gradient);
-    }
+    method.collect(&taps, &gradients[..taps.len()]);
     stage.collect(method, &gradients[taps.len()..]);
     downstream
 }

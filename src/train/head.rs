@@ -49,6 +49,13 @@ impl TrainedHead {
         }
     }
 
+    /// Forgets the gradients that were collected.
+    pub fn forget(&mut self) {
+        for trained in &mut self.trained {
+            trained.gradient = trained.gradient.zeros_like();
+        }
+    }
+
     /// Squared Euclidean norm of the gradient that was collected.
     #[must_use]
     pub fn squared_gradient_norm(&self) -> f64 {

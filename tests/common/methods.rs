@@ -44,6 +44,14 @@ impl Given {
         })
     }
 
+    fn collect_one(&mut self, tap: &Tap, output_gradient: &Tensor) {
+        let (cohort, _, sum) = self.sites[tap.site].as_mut().unwrap();
+        let [columns, rows] =
+            if self.transposed[tap.site] { [output_gradient, &tap.input] } else { [&tap.input, output_gradient] };
+        let gradient = gradient::sampled(columns, rows, std::iter::once(&cohort.indices)).remove(0);
+        *sum = Some(sum.take().map_or_else(|| gradient.copy(), |sum| sum + &gradient));
+    }
+
     pub fn gradient(&self, site: usize) -> &Tensor {
         self.sites[site].as_ref().unwrap().2.as_ref().unwrap()
     }
@@ -54,12 +62,8 @@ impl Method for Given {
         &self.adapted
     }
 
-    fn collect(&mut self, tap: &Tap, output_gradient: &Tensor) {
-        let (cohort, _, sum) = self.sites[tap.site].as_mut().unwrap();
-        let [columns, rows] =
-            if self.transposed[tap.site] { [output_gradient, &tap.input] } else { [&tap.input, output_gradient] };
-        let gradient = gradient::sampled(columns, rows, std::iter::once(&cohort.indices)).remove(0);
-        *sum = Some(sum.take().map_or_else(|| gradient.copy(), |sum| sum + &gradient));
+    fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]) {
+        taps.iter().zip(output_gradients).for_each(|(tap, gradient)| self.collect_one(tap, gradient));
     }
 
     fn squared_gradient_norm(&self) -> f64 {
@@ -130,6 +134,14 @@ impl Watched {
             parameters: model.parameters.iter().map(|_| None).collect(),
         }
     }
+
+    fn collect_one(&mut self, tap: &Tap, output_gradient: &Tensor) {
+        let [columns, rows] =
+            if self.transposed[tap.site] { [output_gradient, &tap.input] } else { [&tap.input, output_gradient] };
+        let size = columns.size().last().unwrap() * rows.size().last().unwrap();
+        let all = Tensor::arange(size, (Kind::Int64, Device::Cpu));
+        add(&mut self.sites[tap.site], &gradient::sampled(columns, rows, std::iter::once(&all)).remove(0));
+    }
 }
 
 fn add(sum: &mut Option<Tensor>, gradient: &Tensor) {
@@ -141,12 +153,8 @@ impl Method for Watched {
         &self.adapted
     }
 
-    fn collect(&mut self, tap: &Tap, output_gradient: &Tensor) {
-        let [columns, rows] =
-            if self.transposed[tap.site] { [output_gradient, &tap.input] } else { [&tap.input, output_gradient] };
-        let size = columns.size().last().unwrap() * rows.size().last().unwrap();
-        let all = Tensor::arange(size, (Kind::Int64, Device::Cpu));
-        add(&mut self.sites[tap.site], &gradient::sampled(columns, rows, std::iter::once(&all)).remove(0));
+    fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]) {
+        taps.iter().zip(output_gradients).for_each(|(tap, gradient)| self.collect_one(tap, gradient));
     }
 
     fn trains_everything(&self) -> bool {

@@ -11,7 +11,10 @@ use crate::protocol::Example;
 
 /// Draws the example.
 pub fn draw(pen: &mut Pen, screen: Rect, state: &State) {
-    let place = centred(screen, screen.width.saturating_sub(4).min(120), screen.height.saturating_sub(2));
+    let width = screen.width.saturating_sub(4).min(120);
+    let needed = state.example.as_ref().map_or(1, |example| lines(example, width.saturating_sub(4)).len() + 2);
+    let height = u16::try_from(needed).unwrap_or(u16::MAX).saturating_add(2).min(screen.height.saturating_sub(2));
+    let place = centred(screen, width, height);
     let inner = pen.frame(place, Meaning::Focus);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     pen.put(place.x + 2, place.y, place.width.saturating_sub(4), " the first training example ", Meaning::Focus);

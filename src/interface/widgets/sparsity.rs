@@ -103,7 +103,12 @@ fn remarks(state: &State, sparsity: &Sparsity) -> Vec<String> {
     let mut remarks = vec![String::new()];
     let retired =
         if sparsity.retired > 0 { format!(", {} retired", text::count(sparsity.retired)) } else { String::new() };
-    remarks.push(format!("head {}, always trains{retired}", text::count(sparsity.head)));
+    let head = if sparsity.head > 0 {
+        format!("head {}, always trains", text::count(sparsity.head))
+    } else {
+        "no head".into()
+    };
+    remarks.push(format!("{head}{retired}"));
     if sparsity.groups.iter().any(|group| group.density.is_some()) {
         remarks.push("* density given by hand".into());
     }

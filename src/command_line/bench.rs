@@ -1,0 +1,197 @@
+//! `spartui bench`
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::loading::Kind;
+use super::{end_progress, print_line, show_progress};
+use crate::engine::high_water_mark;
+use crate::error::{Error, Result};
+use crate::hub;
+use crate::method;
+use crate::model::{Config, Head, Model, Open, dtype_name};
+use crate::recipe::{Method, MethodKind, Recompute, TaskKind};
+use crate::train::{Stopwatch, TrainedHead};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Folder of the model in Hugging Face layout, or its name on the hub.
+    #[arg(long, value_name = "DIR")]
+    model: PathBuf,
+    /// sparta, full or head.
+    #[arg(long, default_value = "sparta", value_name = "KIND", value_parser = method_kind)]
+    method: MethodKind,
+    /// Share of all parameters that stay frozen.
+    #[arg(long, default_value_t = 0.99, value_name = "S")]
+    sparsity: f64,
+    /// Groups to adapt, with commas between; all-linear: every one.
+    #[arg(long, default_value = "all-linear", value_name = "GROUPS", value_delimiter = ',')]
+    targets: Vec<String>,
+    /// Rows of a batch.
+    #[arg(long, default_value_t = 8, value_name = "B", value_parser = clap::value_parser!(u16).range(1..))]
+    batch: u16,
+    /// Tokens of a row.
+    #[arg(long, default_value_t = 128, value_name = "T", value_parser = clap::value_parser!(u32).range(2..))]
+    length: u32,
+    /// Steps that are timed.
+    #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    steps: u16,
+    /// Steps before them that are not.
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    warmup: u16,
+    /// auto (as stored), float32, bfloat16 or float16.
+    #[arg(long, default_value = "auto")]
+    dtype: String,
+    /// auto, cpu, cuda, cuda:N or mps.
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// What is trained; where it is not given: the next token of a decoder, a label of an encoder.
+    #[arg(long, value_name = "KIND")]
+    task: Option<Kind>,
+    /// Compute blocks again in the backward pass instead of keeping them.
+    #[arg(long)]
+    recompute: bool,
+    /// One JSON object instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+fn method_kind(text: &str) -> std::result::Result<MethodKind, String> {
+    serde_json::from_value(text.into()).map_err(|_| "give sparta, full or head".into())
+}
+
+/// Labels of a classifier that is timed; their number does not matter.
+const LABELS: usize = 2;
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let model = arguments.open()?;
+    let (rows, width) = (usize::from(arguments.batch), arguments.length as usize);
+    let most = usize::try_from(model.config.max_positions).unwrap_or(usize::MAX);
+    if width > most {
+        return Err(Error::refused(format!(
+            "--length {width} is more than the model's {most} positions; take {most} or less"
+        )));
+    }
+    let head = match model.task {
+        TaskKind::CausalLm => Head::none(),
+        TaskKind::SequenceClassification => {
+            Head::random(model.head_kind(), LABELS, model.config.hidden_size, 0, model.device)
+        }
+    };
+    let recipe = Method {
+        kind: arguments.method,
+        sparsity: arguments.sparsity,
+        targets: arguments.targets.clone(),
+        ..Method::default()
+    };
+    let mut method = method::build(&recipe, &model, &head, [0.9, 0.99])?;
+    let mut head = TrainedHead::new(head);
+    let trainable = method.trainable() + head.head.parameters();
+    let mut stopwatch = Stopwatch {
+        model: &model,
+        head: &mut head,
+        method: method.as_mut(),
+        rows,
+        width,
+        recompute: if arguments.recompute { Recompute::Blocks } else { Recompute::None },
+        step: 0,
+    };
+    let all = arguments.warmup + arguments.steps;
+    let (mut steps, mut floors) = (Vec::new(), Vec::new());
+    for at in 0..all {
+        show_progress("timing", Some(f32::from(at) / f32::from(all)));
+        let step = stopwatch.step();
+        // The peak is that of real steps: the floor comes after the first of them and needs no more.
+        let floor = stopwatch.floor();
+        if at >= arguments.warmup {
+            steps.push(step);
+            floors.push(floor);
+        }
+    }
+    end_progress();
+    arguments.print(&model, &Times::of(steps), &Times::of(floors), trainable, (rows, width))
+}
+
+/// Of several times the median and the tenth and ninetieth percentile.
+struct Times {
+    median: f64,
+    low: f64,
+    high: f64,
+}
+
+impl Times {
+    fn of(mut times: Vec<f64>) -> Self {
+        times.sort_by(f64::total_cmp);
+        let at = |tenths: usize| times.get((times.len() - 1) * tenths / 10).copied().unwrap_or(f64::NAN);
+        Self { median: at(5), low: at(1), high: at(9) }
+    }
+}
+
+impl Arguments {
+    fn open(&self) -> Result<Model> {
+        let folder = hub::resolve(&self.model, &mut |what, fraction| show_progress(what, fraction))?;
+        let task = match self.task {
+            Some(task) => task.into(),
+            None if Config::load(&folder)?.family.is_decoder() => TaskKind::CausalLm,
+            None => TaskKind::SequenceClassification,
+        };
+        Model::open(&Open { folder: &folder, dtype: &self.dtype, device: &self.device, task, fresh: None })
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "sizes are below 2^53")]
+    fn print(
+        &self,
+        model: &Model,
+        step: &Times,
+        floor: &Times,
+        trainable: u64,
+        (rows, width): (usize, usize),
+    ) -> Result<()> {
+        let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let weights = mib(model.base_parameters() * model.kind.elt_size_in_bytes() as u64);
+        let peak = mib(high_water_mark());
+        let (examples, tokens) = (rows as f64 / step.median * 1e3, (rows * width) as f64 / step.median * 1e3);
+        let sparsity = 1.0 - trainable as f64 / (model.base_parameters() as f64);
+        if self.json {
+            let json = json!({
+                "median_step_ms": step.median,
+                "step_ms_10_90": [step.low, step.high],
+                "floor_ms": floor.median,
+                "floor_ms_10_90": [floor.low, floor.high],
+                "step_to_floor": step.median / floor.median,
+                "tokens_per_second": tokens,
+                "examples_per_second": examples,
+                "peak_rss_mib": peak,
+                "weights_mib": weights,
+                "peak_above_weights_mib": peak - weights,
+                "trainable": trainable,
+                "parameters": model.base_parameters(),
+                "sparsity": sparsity,
+                "batch": rows,
+                "length": width,
+                "steps": self.steps,
+                "dtype": dtype_name(model.kind),
+                "device": format!("{:?}", model.device).to_lowercase(),
+                "threads": tch::get_num_threads(),
+            });
+            return print_line(&json.to_string());
+        }
+        print_line(&format!(
+            "model       {} with {} parameters, {} on {:?}",
+            self.model.display(),
+            model.base_parameters(),
+            dtype_name(model.kind),
+            model.device
+        ))?;
+        print_line(&format!("trainable   {trainable}, sparsity {:.4} %", sparsity * 100.0))?;
+        print_line(&format!("step        {:.1} ms (10 to 90 %: {:.1} to {:.1})", step.median, step.low, step.high))?;
+        print_line(&format!("floor       {:.1} ms (10 to 90 %: {:.1} to {:.1})", floor.median, floor.low, floor.high))?;
+        print_line(&format!("ratio       {:.3}", step.median / floor.median))?;
+        print_line(&format!("throughput  {tokens:.0} tokens/s, {examples:.1} examples/s ({rows} x {width})"))?;
+        print_line(&format!(
+            "memory      peak {peak:.0} MiB, {:.0} MiB above the weights' {weights:.0}",
+            peak - weights
+        ))
+    }
+}
