@@ -3,6 +3,7 @@
 //! Plain vectors and numbers go out; nothing here knows of tensors.
 
 mod batching;
+mod bounds;
 mod caught;
 mod chat;
 mod columns;

@@ -20,4 +20,4 @@ pub use schedule::rate_at;
 pub use session::Session;
 pub use start::starting_head;
 pub use stopwatch::Stopwatch;
-pub use targets::{Targets, to_tensors};
+pub use targets::{Targets, check_token_types, to_tensors};

@@ -45,6 +45,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     end_progress();
     let Scores { loss, accuracy, mcc } = scores.ok_or_else(broken_off)?;
+    if !loss.is_finite() {
+        return Err(loaded.no_numbers());
+    }
     if arguments.json {
         let mut json = serde_json::json!({ "eval_loss": loss, "accuracy": accuracy });
         match mcc {

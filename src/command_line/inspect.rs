@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::printer::{scored, shown};
 use super::{end_progress, print_line, show_progress};
-use crate::data::{self, Example, Prepared, Target, Tokenizer, one_line};
+use crate::data::{self, Example, Prepared, Target, Tokenizer, one_line, place};
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::model::{Config, Model, dtype_name};
@@ -35,7 +35,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     if path.join("recipe.toml").is_file() || runs.join(path).join("recipe.toml").is_file() {
         return inspect_run(&RunFolder::find(runs, path)?);
     }
-    if path.join("sparse_deltas.safetensors").is_file() {
+    if ["sparse_deltas.safetensors", "sparta_keyed.safetensors"].iter().any(|file| path.join(file).is_file()) {
         return inspect_adapter(path);
     }
     if path.join("config.json").is_file() {
@@ -49,6 +49,9 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
 
 /// What a run with this recipe would learn from, without its model's weights.
 fn inspect_data(recipe: &Recipe, examples: usize) -> Result<()> {
+    if recipe.model.path.as_os_str().is_empty() {
+        return Err(Error::refused("model.path is not given, and tokens are the model's; add --set model.path=DIR"));
+    }
     let folder = hub::resolve(&recipe.model.path, &mut |what, fraction| show_progress(what, fraction))?;
     let config = Config::load(&folder)?;
     let tokenizer = Tokenizer::load(&folder, usize::try_from(config.vocab_size).unwrap_or(0))?;
@@ -124,11 +127,11 @@ fn inspect_adapter(path: &Path) -> Result<()> {
     let touched: Vec<_> = contents.scalars.iter().filter(|(_, scalars)| *scalars > 0).collect();
     let total: usize = touched.iter().map(|(_, scalars)| scalars).sum();
     print_line(&format!("adapter     {}", path.display()))?;
-    print_line(&format!("base model  {}", contents.base.display()))?;
+    print_line(&format!("base model  {}", place(&contents.base)))?;
     let labels: Vec<String> = contents.labels.iter().map(|label| label.escape_debug().to_string()).collect();
     print_line(&format!("labels      {}", labels.join(", ")))?;
     print_line(&format!("deltas      {total} in {} of {} parameters", touched.len(), contents.scalars.len()))?;
-    touched.iter().try_for_each(|(name, scalars)| print_line(&format!("{scalars:>12}  {name}")))
+    touched.iter().try_for_each(|(name, scalars)| print_line(&format!("{scalars:>12}  {}", one_line(name))))
 }
 
 fn inspect_run(run: &RunFolder) -> Result<()> {

@@ -9,10 +9,10 @@ use tch::{Kind, Tensor};
 
 use super::columns::Columns;
 use super::loading::{Loaded, Source};
-use crate::data::{self, Example};
+use crate::data::{self, Example, place};
 use crate::error::{Error, Result};
 use crate::recipe::TaskKind;
-use crate::train::{predict_logits, token_logprobs};
+use crate::train::{check_token_types, predict_logits, token_logprobs};
 
 /// Rows that are computed at once.
 pub const BATCH: usize = 32;
@@ -63,6 +63,9 @@ impl Loaded {
         let rows: Vec<Vec<u32>> = examples.iter().map(|example| example.tokens.clone()).collect();
         let logprobs = token_logprobs(&self.model, &rows, BATCH, progress(rows.len())).ok_or_else(broken_off)?;
         end_progress();
+        if logprobs.iter().flatten().any(|logprob| logprob.is_nan()) {
+            return Err(self.no_numbers());
+        }
         Ok(rows
             .iter()
             .zip(logprobs)
@@ -70,11 +73,21 @@ impl Loaded {
             .collect())
     }
 
+    /// What to say where weights are damaged, or too large for their type.
+    pub fn no_numbers(&self) -> Error {
+        Error::refused(format!(
+            "{}: the model computes what is no number; get its files again, or take --dtype float32",
+            place(&self.folder)
+        ))
+    }
+
     /// Logits of all rows, `[rows, labels]`, with a line of progress on a terminal.
     pub fn logits(&self, examples: &[Example]) -> Result<Tensor> {
+        check_token_types(&self.model, examples)?;
         let logits = predict_logits(&self.model, &self.head, examples, BATCH, progress(examples.len()));
         end_progress();
-        logits.ok_or_else(broken_off)
+        let logits = logits.ok_or_else(broken_off)?;
+        if logits.isfinite().all().int64_value(&[]) == 0 { Err(self.no_numbers()) } else { Ok(logits) }
     }
 }
 

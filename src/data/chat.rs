@@ -7,6 +7,7 @@ use chrono::NaiveDateTime;
 use minijinja::{Environment, Value, context};
 use serde_json::Value as Json;
 
+use super::bounds;
 use super::columns::reason;
 use super::quote::place;
 use super::tokenizer::{read_json, token_name};
@@ -60,7 +61,7 @@ impl ChatTemplate {
         let environment = python::environment(clock);
         let mut template = Self { environment, marks_turns, mark, special_tokens };
         template.environment.add_filter(generation::FILTER, move |turn: String| mark.around(&turn));
-        template.environment.add_template_owned(NAME, source).map_err(|error| {
+        bounds::add(&mut template.environment, NAME, source).map_err(|error| {
             let line = error.line().unwrap_or(1);
             format!("is broken in line {line} ({})", reason(&error))
         })?;

@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
-use minijinja::{AutoEscape, Environment, Template, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, ErrorKind, Template, UndefinedBehavior};
 use serde_json::{Map, Value};
 
+use super::bounds;
 use super::quote::{one_line, place, quoted};
 use super::rows::for_each_row;
 use crate::error::{Error, Result};
 use crate::recipe::{Data, DataFormat, TaskKind};
+
+/// Name of the recipe's template within its environment.
+const TEMPLATE: &str = "data.template";
 
 /// Which columns make a row.
 #[derive(Debug, Clone, Copy)]
@@ -128,12 +132,16 @@ pub(super) fn read(
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
+    let refuse = |error: minijinja::Error| {
+        let line = error.line().unwrap_or(1);
+        Error::refused(format!("data.template, line {line}: {}; mend the template", reason(&error)))
+    };
     let template = match wanted.data.template.as_str() {
         "" => None,
-        source => Some(environment.template_from_str(source).map_err(|error| {
-            let line = error.line().unwrap_or(1);
-            Error::refused(format!("data.template, line {line}: {}; mend the template", reason(&error)))
-        })?),
+        source => {
+            bounds::add(&mut environment, TEMPLATE, source.to_owned()).map_err(refuse)?;
+            Some(environment.get_template(TEMPLATE).map_err(refuse)?)
+        }
     };
     let mut decided = wanted.layout;
     for_each_row(path, &mut |line, columns| {
@@ -177,7 +185,10 @@ fn content(
 
 /// The detail of a template's error, in one line.
 pub(super) fn reason(error: &minijinja::Error) -> String {
-    let kind = error.kind().to_string();
+    let kind = match error.kind() {
+        ErrorKind::OutOfFuel => "it takes too long".into(),
+        kind => kind.to_string(),
+    };
     one_line(&error.detail().map_or(kind.clone(), |detail| format!("{kind}, {detail}")))
 }
 

@@ -49,6 +49,11 @@ pub fn generate(
         let Some(logits) = model.next_logits(&tokens, from, &mut cache) else {
             return Err(Error::refused("the model is an encoder and writes no text; take a decoder"));
         };
+        if !logits.max().double_value(&[]).is_finite() {
+            return Err(Error::refused(
+                "the model computes what is no number; get its files again, or take --dtype float32",
+            ));
+        }
         from += tokens.len().cast_signed() as i64;
         let next = choose(&logits, sampling, written.len() as u64);
         if ends.contains(&next) {

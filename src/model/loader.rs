@@ -6,7 +6,7 @@ use super::config::Config;
 use super::layers::{Linear, Norm};
 use super::random::normal;
 use super::{Parameter, Site, Stage, Weights};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::permutation::derive_key;
 
 /// Where parameters come from.
@@ -94,26 +94,37 @@ impl Loader<'_> {
                 let tensor = weights.get(&stored, shape, Some(self.kind), self.device)?;
                 (stored, tensor)
             }
-            Source::Random { seed } => (name.to_owned(), self.draw(*seed, name, shape, fresh)),
+            Source::Random { seed } => (name.to_owned(), self.draw(*seed, name, shape, fresh)?),
         };
         let stage = self.stage;
         self.parameters.push(Parameter { name: name.to_owned(), stored, tensor: tensor.shallow_clone(), stage });
         Ok(tensor)
     }
 
-    fn draw(&self, seed: u64, name: &str, shape: &[i64], fresh: Fresh) -> Tensor {
+    fn draw(&self, seed: u64, name: &str, shape: &[i64], fresh: Fresh) -> Result<Tensor> {
+        let count = room(shape).ok_or_else(|| {
+            Error::refused(format!(
+                "{name} of the shape {shape:?} does not fit into the memory; make config.json's sizes smaller"
+            ))
+        })?;
         let options = (self.kind, self.device);
-        match fresh {
+        Ok(match fresh {
             Fresh::Zeros => Tensor::zeros(shape, options),
             Fresh::Ones => Tensor::ones(shape, options),
             Fresh::Normal => {
-                let count = shape.iter().product::<i64>().cast_unsigned();
                 let key = derive_key(seed, "weights", name);
                 let values = normal(key, count, self.config.initializer_range);
                 Tensor::from_slice(&values).view(shape).to_kind(self.kind).to_device(self.device)
             }
-        }
+        })
     }
+}
+
+/// How many scalars a tensor has, if the memory has room for them. A size that only a damaged file gives would end the
+/// program when it is asked for.
+fn room(shape: &[i64]) -> Option<u64> {
+    let count = shape.iter().try_fold(1_usize, |count, &size| count.checked_mul(usize::try_from(size).ok()?))?;
+    Vec::<f32>::new().try_reserve_exact(count).ok().map(|()| count as u64)
 }
 
 /// `[out, in]` and what comes with it.

@@ -8,7 +8,7 @@ use tch::Kind;
 
 use super::backward::{Trained, forward_backward, kept_bytes};
 use super::evaluate::{Scores, predict_logits};
-use super::{TrainedHead, language_scores, rate_at, starting_head, to_tensors};
+use super::{TrainedHead, check_token_types, language_scores, rate_at, starting_head, to_tensors};
 use crate::data::{self, Example, Order, Prepared, Target, Tokenizer};
 use crate::error::{Error, Result};
 use crate::hub;
@@ -89,6 +89,8 @@ impl Session {
         let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
         let tokenizer = Tokenizer::load(&folder, vocabulary)?;
         let data = data::prepare(&recipe, &tokenizer, progress)?;
+        check_token_types(&model, &data.train.examples)?;
+        check_token_types(&model, &data.validation.examples)?;
         progress("choosing the trainable parameters", None);
         let mut session = Self::new(recipe, model, data, &tokenizer)?;
         session.folder = folder;

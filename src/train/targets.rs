@@ -2,7 +2,8 @@
 
 use tch::Tensor;
 
-use crate::data;
+use crate::data::{self, Example};
+use crate::error::{Error, Result};
 use crate::model::{Batch, Model};
 
 /// What is to be predicted.
@@ -27,6 +28,22 @@ impl Targets {
             Self::Labels(labels) => labels.numel(),
             Self::Tokens { ids, .. } => ids.numel(),
         }
+    }
+}
+
+/// Looks whether the model has embeddings for the token types of all examples.
+///
+/// # Errors
+/// Refuses a type that it lacks.
+pub fn check_token_types(model: &Model, examples: &[Example]) -> Result<()> {
+    let types = model.token_types();
+    let largest = examples.iter().flat_map(|example| &example.token_types).max();
+    match largest {
+        Some(&largest) if types > 1 && i64::from(largest) >= types => Err(Error::refused(format!(
+            "tokenizer.json gives the token type {largest}, but the model (type_vocab_size in config.json) has {types}; use \
+             the tokenizer that belongs to the model"
+        ))),
+        _ => Ok(()),
     }
 }
 
@@ -57,7 +74,7 @@ pub(super) fn labels(labels: &[usize]) -> Tensor {
 }
 
 /// Logits of the vocabulary that exist at a time, at the most: this many scalars.
-const MOST_LOGITS: i64 = 1 << 24;
+const MOST_LOGITS: i64 = 1 << 22;
 
 /// The ranges of positions whose logits fit the bound: first position and number.
 pub(super) fn chunks(model: &Model, positions: i64) -> impl Iterator<Item = (i64, i64)> + use<> {
