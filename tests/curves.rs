@@ -52,6 +52,8 @@ impl Curve {
     }
 
     fn model(&self) -> Model {
+        // The models are tiny: a second thread would only be waited for.
+        tch::set_num_threads(1);
         let folder = golden("curves").join("models").join(self.facts["model"].as_str().unwrap());
         Model::load(&folder, "float32", "cpu", self.task()).unwrap()
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::loading::Kind;
 use super::{end_progress, print_line, show_progress};
-use crate::engine::high_water_mark;
+use crate::engine::{high_water_mark, resident_size};
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::method;
@@ -66,6 +66,7 @@ const LABELS: usize = 2;
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let model = arguments.open()?;
+    let loaded = read_all(&model);
     let (rows, width) = (usize::from(arguments.batch), arguments.length as usize);
     let most = usize::try_from(model.config.max_positions).unwrap_or(usize::MAX);
     if width > most {
@@ -110,7 +111,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     end_progress();
-    arguments.print(&model, &Times::of(steps), &Times::of(floors), trainable, (rows, width))
+    arguments.print(&model, &Times::of(steps), &Times::of(floors), (trainable, loaded), (rows, width))
+}
+
+/// Reads every weight, since mapped ones are in memory only then; the resident size afterwards.
+fn read_all(model: &Model) -> u64 {
+    for parameter in &model.parameters {
+        let _ = std::hint::black_box(parameter.tensor.max());
+    }
+    resident_size()
 }
 
 /// Of several times the median and the tenth and ninetieth percentile.
@@ -145,7 +154,7 @@ impl Arguments {
         model: &Model,
         step: &Times,
         floor: &Times,
-        trainable: u64,
+        (trainable, loaded): (u64, u64),
         (rows, width): (usize, usize),
     ) -> Result<()> {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
@@ -164,7 +173,8 @@ impl Arguments {
                 "examples_per_second": examples,
                 "peak_rss_mib": peak,
                 "weights_mib": weights,
-                "peak_above_weights_mib": peak - weights,
+                "loaded_rss_mib": mib(loaded),
+                "peak_above_loaded_mib": peak - mib(loaded),
                 "trainable": trainable,
                 "parameters": model.base_parameters(),
                 "sparsity": sparsity,
@@ -189,9 +199,6 @@ impl Arguments {
         print_line(&format!("floor       {:.1} ms (10 to 90 %: {:.1} to {:.1})", floor.median, floor.low, floor.high))?;
         print_line(&format!("ratio       {:.3}", step.median / floor.median))?;
         print_line(&format!("throughput  {tokens:.0} tokens/s, {examples:.1} examples/s ({rows} x {width})"))?;
-        print_line(&format!(
-            "memory      peak {peak:.0} MiB, {:.0} MiB above the weights' {weights:.0}",
-            peak - weights
-        ))
+        print_line(&format!("memory      peak {peak:.0} MiB, {:.0} MiB above program and weights", peak - mib(loaded)))
     }
 }

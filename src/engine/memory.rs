@@ -116,8 +116,18 @@ fn copied_weights(session: &Session) -> u64 {
 /// Largest resident size of this process so far; 0 where the system does not tell.
 #[must_use]
 pub fn high_water_mark() -> u64 {
+    of_status("VmHWM:")
+}
+
+/// Resident size of this process now; 0 where the system does not tell.
+#[must_use]
+pub fn resident_size() -> u64 {
+    of_status("VmRSS:")
+}
+
+fn of_status(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).map_or(0, |kib| kib * 1024)
 }
 

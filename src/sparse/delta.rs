@@ -168,6 +168,36 @@ impl Delta {
         cohorts.chain(retired).collect()
     }
 
+    /// Goes back to a state that [`Delta::save`] gave: the same scalars train, with the same deltas, moments and ages, and
+    /// the weight is `cast(original + delta)` again. `cast` is that of the cohort at a position; for the weight to be the
+    /// same to the bit it has to be the one that wrote it.
+    pub fn restore(&mut self, saved: &[Saved], cast: impl Fn(usize) -> Cast) {
+        self.remove();
+        let device = self.weight.device();
+        let mut weight = self.weight.shallow_clone();
+        self.cohorts.clear();
+        self.retired = None;
+        for (position, part) in saved.iter().enumerate() {
+            let indices = Tensor::from_slice(&part.indices).to_device(device);
+            let delta = Tensor::from_slice(&part.delta).to_device(device);
+            let original = weight.index_select(0, &indices);
+            let _ = weight.index_copy_(0, &indices, &sum(&original, &delta, cast(position)));
+            let moments = |values: &[f32]| Tensor::from_slice(values).to_device(device);
+            match part.born {
+                Some(born) => self.cohorts.push(Cohort {
+                    born,
+                    indices,
+                    original,
+                    delta,
+                    first: moments(&part.first),
+                    second: moments(&part.second),
+                }),
+                None => self.retired = Some(Resting { indices, original, delta }),
+            }
+        }
+        self.count = self.cohorts.iter().map(Cohort::len).sum();
+    }
+
     /// Writes the original values back wherever training touched the weight.
     pub fn remove(&mut self) {
         let mut weight = self.weight.shallow_clone();
@@ -183,8 +213,7 @@ impl Delta {
 
     fn shrink(&mut self, count: u64, revert: bool) {
         for cohort in std::mem::take(&mut self.cohorts) {
-            let stays: Vec<bool> =
-                to_vec::<i64>(&cohort.indices).into_iter().map(|index| self.selection.contains(index, count)).collect();
+            let stays = self.selection.contain(&to_vec::<i64>(&cohort.indices), count);
             let stays = Tensor::from_slice(&stays).to_device(cohort.indices.device());
             let leaves = stays.logical_not();
             let gone = Resting {
@@ -329,6 +358,35 @@ mod tests {
         let mut back: Vec<i64> = delta.save().into_iter().flat_map(|saved| saved.indices).collect();
         back.sort_unstable();
         assert_eq!(back, all);
+    }
+
+    #[test]
+    fn a_saved_state_comes_back_to_the_bit() {
+        let start = Tensor::randn([40, 30], (Kind::BFloat16, tch::Device::Cpu));
+        let weight = start.copy();
+        let mut delta = delta_on(&weight);
+        resize(&mut delta, 300, 0, false);
+        train(&mut delta, 0..4);
+        resize(&mut delta, 200, 4, false);
+        train(&mut delta, 4..6);
+        resize(&mut delta, 260, 6, false);
+        train(&mut delta, 6..7);
+        let (saved, then) = (delta.save(), weight.copy());
+        let go_on = |delta: &mut Delta| {
+            train(delta, 7..9);
+            resize(delta, 100, 9, true);
+            train(delta, 9..11);
+        };
+        go_on(&mut delta);
+        let end = weight.copy();
+        assert_ne!(end, then);
+        delta.restore(&saved, |_| Cast::Nearest);
+        assert_eq!((&weight, delta.save()), (&then, saved));
+        assert_eq!(delta.count(), 260);
+        go_on(&mut delta);
+        assert_eq!(weight, end);
+        delta.remove();
+        assert_eq!(weight, start);
     }
 
     #[test]

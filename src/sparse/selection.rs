@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 use crate::permutation::{Permutation, derive_key};
 
 /// A fixed order of all scalars of one weight, of which the first so many train.
@@ -23,9 +25,15 @@ impl Selection {
     /// Flat indices of the scalars at these ranks, sorted.
     #[must_use]
     pub fn indices(&self, ranks: Range<u64>) -> Vec<i64> {
-        let mut indices: Vec<i64> = ranks.map(|rank| self.order.at(rank).cast_signed()).collect();
-        indices.sort_unstable();
+        let mut indices: Vec<i64> = ranks.into_par_iter().map(|rank| self.order.at(rank).cast_signed()).collect();
+        indices.par_sort_unstable();
         indices
+    }
+
+    /// For each of these flat indices, whether it is among the first `count`.
+    #[must_use]
+    pub fn contain(&self, indices: &[i64], count: u64) -> Vec<bool> {
+        indices.par_iter().map(|&index| self.contains(index, count)).collect()
     }
 
     /// Whether the scalar at this flat index is among the first `count`.
