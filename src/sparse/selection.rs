@@ -6,6 +6,9 @@ use rayon::prelude::*;
 
 use crate::permutation::{Permutation, derive_key};
 
+/// Scalars that one task looks up.
+const TASK: usize = 2048;
+
 /// A fixed order of all scalars of one weight, of which the first so many train.
 ///
 /// The sets are nested: those of a smaller count are among those of a larger one. Nothing needs storing but the seed
@@ -25,15 +28,18 @@ impl Selection {
     /// Flat indices of the scalars at these ranks, sorted.
     #[must_use]
     pub fn indices(&self, ranks: Range<u64>) -> Vec<i64> {
-        let mut indices: Vec<i64> = ranks.into_par_iter().map(|rank| self.order.at(rank).cast_signed()).collect();
-        indices.par_sort_unstable();
-        indices
+        let mut elements: Vec<u64> = ranks.collect();
+        elements.par_chunks_mut(TASK).for_each(|ranks| self.order.at_all(ranks));
+        elements.par_sort_unstable();
+        elements.into_iter().map(u64::cast_signed).collect()
     }
 
     /// For each of these flat indices, whether it is among the first `count`.
     #[must_use]
     pub fn contain(&self, indices: &[i64], count: u64) -> Vec<bool> {
-        indices.par_iter().map(|&index| self.contains(index, count)).collect()
+        let mut ranks: Vec<u64> = indices.iter().map(|index| index.cast_unsigned()).collect();
+        ranks.par_chunks_mut(TASK).for_each(|elements| self.order.ranks_of_all(elements));
+        ranks.into_iter().map(|rank| rank < count).collect()
     }
 
     /// Whether the scalar at this flat index is among the first `count`.

@@ -1,0 +1,133 @@
+//! From tensors to kernels.
+
+use half::bf16;
+use tch::{Device, Kind, Tensor};
+
+#[cfg(target_arch = "x86_64")]
+use super::kernel::{Avx2, Avx512, Avx512Bf16};
+use super::kernel::{Kernel, Portable, Stored};
+use super::line::Rows;
+use super::part::Cohort;
+use super::plan::{Site, share_out};
+use super::{Product, threads};
+
+/// For each product one tensor for each cohort. All on the CPU.
+pub fn sampled(products: &[&Product<'_>]) -> Vec<Vec<Tensor>> {
+    let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1).max(1);
+    let is_half = |product: &&Product<'_>| {
+        product.input.kind() == Kind::BFloat16 && product.output_gradient.kind() == Kind::BFloat16
+    };
+    // Of mixed dtypes, all are widened.
+    if products.iter().all(is_half) { in_bf16(products, threads) } else { in_f32(products, threads) }
+}
+
+fn in_bf16(products: &[&Product<'_>], threads: usize) -> Vec<Vec<Tensor>> {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(kernel) = Avx512Bf16::detect() {
+        return compute(kernel, products, threads);
+    } else if let Some(kernel) = Avx2::<bf16>::detect() {
+        return compute(kernel, products, threads);
+    }
+    compute(Portable::<bf16>::new(), products, threads)
+}
+
+fn in_f32(products: &[&Product<'_>], threads: usize) -> Vec<Vec<Tensor>> {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(kernel) = Avx512::detect() {
+        return compute(kernel, products, threads);
+    } else if let Some(kernel) = Avx2::<f32>::detect() {
+        return compute(kernel, products, threads);
+    }
+    compute(Portable::<f32>::new(), products, threads)
+}
+
+/// By this kernel, in whose dtype the operands are taken.
+pub(super) fn compute<K: Kernel>(kernel: K, products: &[&Product<'_>], threads: usize) -> Vec<Vec<Tensor>> {
+    let mut operands = Operands::of(products, K::Scalar::KIND);
+    let sites = operands.iter_mut().map(Operands::site::<K::Scalar>).collect();
+    let mut tasks = share_out(sites, threads);
+    threads::each(&mut tasks, threads, |parts| parts.iter_mut().for_each(|part| part.compute(kernel)));
+    drop(tasks);
+    operands.into_iter().map(|operands| operands.gradients).collect()
+}
+
+/// Contiguous matrices of one dtype, and room for the result.
+struct Operands {
+    input: Tensor,
+    output_gradient: Tensor,
+    indices: Vec<Tensor>,
+    gradients: Vec<Tensor>,
+}
+
+impl Operands {
+    fn of(products: &[&Product<'_>], kind: Kind) -> Vec<Self> {
+        let mut operands: Vec<Self> = Vec::with_capacity(products.len());
+        for (at, product) in products.iter().enumerate() {
+            // Where the dtype or the layout has to be changed, that is done once for neighbours that share an input.
+            let shared = at.checked_sub(1).filter(|before| is_same(products[*before].input, product.input));
+            operands.push(Self {
+                input: shared.map_or_else(|| matrix(product.input, kind), |at| operands[at].input.shallow_clone()),
+                output_gradient: matrix(product.output_gradient, kind),
+                indices: product.indices.iter().map(|indices| indices.contiguous()).collect(),
+                gradients: product
+                    .indices
+                    .iter()
+                    .map(|indices| Tensor::zeros(indices.size(), (Kind::Float, Device::Cpu)))
+                    .collect(),
+            });
+        }
+        operands
+    }
+
+    fn site<T: Stored>(&mut self) -> Site<'_, T> {
+        let cohort = |(indices, gradient)| Cohort { indices: values(indices), gradient: values_mut(gradient) };
+        Site {
+            input: rows(&self.input),
+            output_gradient: rows(&self.output_gradient),
+            cohorts: self.indices.iter().zip(&mut self.gradients).map(cohort).collect(),
+        }
+    }
+}
+
+/// `[.., width]` as `[tokens, width]`, one row after the other.
+fn matrix(tensor: &Tensor, kind: Kind) -> Tensor {
+    let width = tensor.size().last().copied().unwrap_or(1);
+    tensor.reshape([-1, width]).to_kind(kind).contiguous()
+}
+
+/// Whether they are the same scalars in memory.
+fn is_same(one: &Tensor, other: &Tensor) -> bool {
+    let layout = |tensor: &Tensor| (tensor.data_ptr(), tensor.kind(), tensor.size(), tensor.stride());
+    layout(one) == layout(other)
+}
+
+fn rows<T: Stored>(tensor: &Tensor) -> Rows<'_, T> {
+    let size = |at: usize| usize::try_from(tensor.size()[at]).unwrap_or_default();
+    Rows { values: values(tensor), width: size(1), columns: size(1), tokens: size(0) }
+}
+
+fn values<T: Stored>(tensor: &Tensor) -> &[T] {
+    let length = readable::<T>(tensor);
+    // SAFETY: the tensor owns so many scalars of this type, initialized, and nobody writes to them while it is borrowed:
+    // operands and indices are only read during a backward pass.
+    #[allow(unsafe_code)]
+    unsafe {
+        std::slice::from_raw_parts(if length == 0 { std::ptr::dangling() } else { tensor.data_ptr().cast() }, length)
+    }
+}
+
+fn values_mut<T: Stored>(tensor: &mut Tensor) -> &mut [T] {
+    let length = readable::<T>(tensor);
+    let first = if length == 0 { std::ptr::dangling_mut() } else { tensor.data_ptr().cast() };
+    // SAFETY: as above; and the tensor was made here, so that nobody else refers to its memory.
+    #[allow(unsafe_code)]
+    unsafe {
+        std::slice::from_raw_parts_mut(first, length)
+    }
+}
+
+/// How many scalars of this type lie side by side at the tensor's address.
+fn readable<T: Stored>(tensor: &Tensor) -> usize {
+    assert!(tensor.device() == Device::Cpu && tensor.kind() == T::KIND && tensor.is_contiguous(), "{tensor:?}");
+    tensor.numel()
+}
