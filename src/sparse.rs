@@ -15,7 +15,36 @@ pub mod gradient;
 mod rounding;
 mod selection;
 
+use tch::{Device, Kind, Tensor};
+
 pub use cohort::{AdamW, Cohort};
 pub use delta::{Delta, Footprint, Resized, Saved, merge};
 pub use rounding::Cast;
 pub use selection::Selection;
+
+/// Squared Euclidean norm of all of these together, summed in `f64`. A device is waited for once.
+#[must_use]
+pub fn squared_norm<'a>(tensors: impl Iterator<Item = &'a Tensor>) -> f64 {
+    let squares: Vec<Tensor> = tensors.map(|tensor| tensor.square().sum(Kind::Double)).collect();
+    sum_of(&squares)
+}
+
+/// Sum of numbers (`f64`, no dimensions), one after the other. A device is waited for once.
+#[must_use]
+pub fn sum_of(numbers: &[Tensor]) -> f64 {
+    if numbers.is_empty() {
+        return 0.0;
+    }
+    let numbers: Vec<f64> = Vec::try_from(Tensor::stack(numbers, 0).to_device(Device::Cpu)).unwrap_or_default();
+    numbers.into_iter().sum()
+}
+
+/// Compiles what this module has of kernels for an NVIDIA device: a second or two, once. Without it everything works, more
+/// slowly.
+///
+/// # Errors
+/// One sentence why it cannot be.
+pub fn prepare_device(device: usize) -> Result<(), String> {
+    gradient::prepare(device)?;
+    fused::prepare(device)
+}

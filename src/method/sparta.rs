@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::{Method, Plan, untouched_groups};
 use crate::model::{Head, Model, Tap};
@@ -11,7 +11,7 @@ use crate::protocol::Group;
 use crate::recipe::{self, OnShrink, Rounding};
 use crate::sparse::budget::{Budget, Share};
 use crate::sparse::gradient::{self, Product};
-use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection};
+use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection, squared_norm};
 
 /// `SpaRTA` on one model.
 #[derive(Debug)]
@@ -142,8 +142,7 @@ impl Method for Sparta {
     }
 
     fn squared_gradient_norm(&self) -> f64 {
-        let gradients = self.sites.iter().filter_map(|site| site.gradients.as_ref()).flatten();
-        gradients.map(|gradient| gradient.square().sum(Kind::Double).double_value(&[])).sum()
+        squared_norm(self.sites.iter().filter_map(|site| site.gradients.as_ref()).flatten())
     }
 
     fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {

@@ -49,6 +49,16 @@ impl Norm {
             Self::Rms { weight, epsilon, from_one } => {
                 let kind = x.kind();
                 let wide = if kind == Kind::Double { Kind::Double } else { Kind::Float };
+                if x.device().is_cuda() {
+                    // One kernel, which computes in `f32` and casts at its end.
+                    let fused =
+                        |weight: Option<&Tensor>, x: &Tensor| x.rms_norm([x.size()[x.dim() - 1]], weight, *epsilon);
+                    return if *from_one {
+                        fused(Some(&(weight.to_kind(wide) + 1.0)), &x.to_kind(wide)).to_kind(kind)
+                    } else {
+                        fused(None, x) * weight
+                    };
+                }
                 let x = x.to_kind(wide);
                 let scaled = &x * (x.square().mean_dim(-1, true, wide) + *epsilon).rsqrt();
                 if *from_one {

@@ -1,6 +1,8 @@
-//! An optimizer's update on the CPU in one pass: moments, delta, cast, and the write into the weight.
+//! An optimizer's update in one pass: moments, delta, cast, and the write into the weight.
 //!
 //! Done one by one by libtorch, the ten operations read and write a million scalars some thirty times.
+
+mod device;
 
 use half::bf16;
 use rayon::prelude::*;
@@ -26,8 +28,10 @@ struct Factors {
     rate: f32,
 }
 
-/// Updates a cohort and writes its new values into `weight` (flat); whether that was possible: on the CPU, for weights in
-/// `float32` or `bfloat16`. The results are those of the same operations one by one.
+pub use device::prepare;
+
+/// Updates a cohort and writes its new values into `weight` (flat); whether that was possible: on the CPU for weights in
+/// `float32` or `bfloat16`, on an NVIDIA device in `float16` too. The results are those of the same operations one by one.
 pub(super) fn update(
     cohort: &mut Cohort,
     weight: &Tensor,
@@ -36,18 +40,21 @@ pub(super) fn update(
     age: u64,
     cast: Cast,
 ) -> bool {
+    let (kind, device) = (weight.kind(), weight.device());
     let plain =
-        |tensor: &Tensor, kind: Kind| tensor.device() == Device::Cpu && tensor.kind() == kind && tensor.is_contiguous();
-    let kind = weight.kind();
+        |tensor: &Tensor, kind: Kind| tensor.device() == device && tensor.kind() == kind && tensor.is_contiguous();
     let floats = [&cohort.delta, &cohort.first, &cohort.second, gradient];
     let possible = floats.iter().all(|tensor| plain(tensor, Kind::Float))
         && plain(weight, kind)
         && plain(&cohort.original, kind)
         && plain(&cohort.indices, Kind::Int64);
     let factors = Factors::new(adamw, rate, scale, age);
-    match kind {
-        Kind::Float if possible => run::<f32>(cohort, weight, gradient, factors, cast),
-        Kind::BFloat16 if possible => run::<bf16>(cohort, weight, gradient, factors, cast),
+    match (device, kind) {
+        (Device::Cuda(device), _) if possible => {
+            return device::update(device, cohort, weight, gradient, factors, cast);
+        }
+        (Device::Cpu, Kind::Float) if possible => run::<f32>(cohort, weight, gradient, factors, cast),
+        (Device::Cpu, Kind::BFloat16) if possible => run::<bf16>(cohort, weight, gradient, factors, cast),
         _ => return false,
     }
     true

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use tch::Kind;
+use tch::{Device, Kind};
 
 use super::backward::{Trained, forward_backward, kept_bytes};
 use super::evaluate::{Scores, predict_logits};
@@ -16,7 +16,7 @@ use crate::method::{self, Method};
 use crate::model::{Head, Model, Open, dtype_name};
 use crate::protocol::{Consequences, Evaluation, ModelSummary, Sparsity, Step};
 use crate::recipe::{EVEN, Field, Init, OnShrink, Recipe, TaskKind, Value};
-use crate::sparse::AdamW;
+use crate::sparse::{AdamW, prepare_device};
 
 /// A run in memory. It knows no folder, no channel and no clock but the stopwatch of its steps.
 #[derive(Debug)]
@@ -91,6 +91,11 @@ impl Session {
         let data = data::prepare(&recipe, &tokenizer, progress)?;
         check_token_types(&model, &data.train.examples)?;
         check_token_types(&model, &data.validation.examples)?;
+        if let Device::Cuda(device) = model.device {
+            progress("compiling kernels for the device", None);
+            // Without them the plain way is taken; `spartui doctor` says why.
+            let _ = prepare_device(device);
+        }
         progress("choosing the trainable parameters", None);
         let mut session = Self::new(recipe, model, data, &tokenizer)?;
         session.folder = folder;
