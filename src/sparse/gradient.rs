@@ -3,9 +3,9 @@
 //! For `y = x W'`, with `x` of shape `[tokens, in]` and the gradient `dy` of shape `[tokens, out]`,
 //! `g[i, j] = sum_t dy[t, i] * x[t, j]`: a sampled dense-dense product. Accumulated in `f32`.
 //!
-//! Sampled, each scalar costs the product of two columns, and the columns have to be brought together first: see
-//! [`part`](self::part). Dense, all scalars are computed by libtorch's matrix product and most are thrown away. Where the two
-//! ways cross was measured: see [`dense_above`].
+//! Sampled, each scalar costs the product of two columns, and the columns have to be brought together first (see `part`).
+//! Dense, all scalars are computed by libtorch's matrix product and most are thrown away. Where the two ways cross was
+//! measured (see `sampled::dense_above`).
 
 mod dense;
 mod kernel;
@@ -68,17 +68,16 @@ pub fn sampled_product(products: &[Product<'_>]) -> Vec<Vec<Tensor>> {
     sampled::sampled(&products.iter().collect::<Vec<_>>())
 }
 
-/// Density above which the dense product and a gather are taken in place of the sampled product, on the CPU. A first
-/// setting: at 14 % the sampled product won; `benches/gradient.rs` prints where the two ways cross.
-#[must_use]
-pub fn dense_above(_kind: Kind) -> f64 {
-    0.5
-}
-
 impl Product<'_> {
+    /// Whether the dense product is the faster way, or the only one.
     fn is_dense(&self) -> bool {
-        let kind = self.input.kind();
-        self.input.device() != Device::Cpu || kind == Kind::Double || self.density() > dense_above(kind)
+        self.input.device() != Device::Cpu
+            || self.input.kind() == Kind::Double
+            || self.density() > sampled::dense_above(self.is_half())
+    }
+
+    fn is_half(&self) -> bool {
+        [self.input, self.output_gradient].iter().all(|tensor| tensor.kind() == Kind::BFloat16)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a weight has fewer than 2^53 scalars")]
