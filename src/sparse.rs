@@ -22,11 +22,21 @@ pub use delta::{Delta, Footprint, Resized, Saved, merge};
 pub use rounding::Cast;
 pub use selection::Selection;
 
+/// Scalars of tensors on a device that are brought together, to look at all of them at once.
+const MOST_TOGETHER: usize = 1 << 26;
+
 /// Squared Euclidean norm of all of these together, summed in `f64`. A device is waited for once.
 #[must_use]
 pub fn squared_norm<'a>(tensors: impl Iterator<Item = &'a Tensor>) -> f64 {
-    let squares: Vec<Tensor> = tensors.map(|tensor| tensor.square().sum(Kind::Double)).collect();
-    sum_of(&squares)
+    let tensors: Vec<&Tensor> = tensors.collect();
+    let of_one = |tensor: &Tensor| tensor.square().sum(Kind::Double);
+    let on_device = tensors.first().is_some_and(|tensor| tensor.device() != Device::Cpu);
+    if on_device && tensors.iter().map(|tensor| tensor.numel()).sum::<usize>() <= MOST_TOGETHER {
+        // Two launches for each of a hundred weights would take longer than the copy.
+        let flat: Vec<Tensor> = tensors.iter().map(|tensor| tensor.reshape(-1)).collect();
+        return sum_of(&[of_one(&Tensor::cat(&flat, 0))]);
+    }
+    sum_of(&tensors.into_iter().map(of_one).collect::<Vec<_>>())
 }
 
 /// Sum of numbers (`f64`, no dimensions), one after the other. A device is waited for once.

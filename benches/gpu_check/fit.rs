@@ -17,7 +17,7 @@ pub fn largest(checks: &mut Checks) {
     let number =
         |name: &str, default: u64| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let room = number("SPARTUI_FIT_GIB", 24) * GIB;
-    let layers = std::env::var("SPARTUI_FIT_LAYERS").unwrap_or_else(|_| "32 36 40".into());
+    let layers = std::env::var("SPARTUI_FIT_LAYERS").unwrap_or_else(|_| "40 42 43 44".into());
     let memory = match cuda::memory(0) {
         Ok(memory) => memory,
         Err(why) => return checks.check("the device's memory", &why, false),
