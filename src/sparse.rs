@@ -12,8 +12,13 @@ mod cohort;
 mod delta;
 mod fused;
 pub mod gradient;
+pub(crate) mod memory;
 mod rounding;
+pub(crate) mod scalar;
 mod selection;
+mod sorted;
+pub(crate) mod threads;
+pub(crate) mod wide;
 
 use tch::{Device, Kind, Tensor};
 

@@ -146,15 +146,18 @@ impl Method for Sparta {
     }
 
     fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
-        for site in &mut self.sites {
-            let Some(gradients) = site.gradients.take() else { continue };
-            let key = derive_key(self.settings.seed, "rounding", &site.name) ^ step.rotate_left(32);
-            let cast = |cohort: usize| match self.settings.rounding {
-                Rounding::Nearest => Cast::Nearest,
-                Rounding::Stochastic => Cast::Stochastic { key: key.wrapping_add(cohort as u64) },
-            };
-            site.delta.update(adamw, &gradients, (rate, scale), step, cast);
-        }
+        let collected: Vec<_> = self.sites.iter_mut().map(|site| site.gradients.take()).collect();
+        let due = || self.sites.iter().zip(&collected).filter(|(_, gradients)| gradients.is_some());
+        let keys: Vec<u64> = due().map(|(site, _)| derive_key(self.settings.seed, "rounding", &site.name)).collect();
+        let cast = |site: usize, cohort: usize| match self.settings.rounding {
+            Rounding::Nearest => Cast::Nearest,
+            Rounding::Stochastic => {
+                Cast::Stochastic { key: (keys[site] ^ step.rotate_left(32)).wrapping_add(cohort as u64) }
+            }
+        };
+        let deltas = self.sites.iter_mut().zip(&collected);
+        let deltas = deltas.filter_map(|(site, gradients)| Some((&mut site.delta, gradients.as_deref()?)));
+        Delta::update_together(deltas, adamw, (rate, scale), step, cast);
     }
 
     fn plan(&self, settings: &recipe::Method) -> Result<Plan, String> {
@@ -169,15 +172,17 @@ impl Method for Sparta {
 
     fn apply(&mut self, settings: &recipe::Method, step: u64, betas: [f64; 2]) -> Result<Resized, String> {
         let settings = self.resolve(settings)?;
-        let mut total = Resized::default();
-        let revert = settings.on_shrink == OnShrink::Revert;
-        for (at, count) in self.counts(&settings)?.into_iter().enumerate() {
-            let resized = self.sites[at].delta.resize(count, step, revert, betas);
-            self.sites[at].gradients = None;
-            self.active[at] = count > 0;
-            total.joined += resized.joined;
-            total.left += resized.left;
+        let counts = self.counts(&settings)?;
+        for ((site, active), count) in self.sites.iter_mut().zip(&mut self.active).zip(&counts) {
+            site.gradients = None;
+            *active = *count > 0;
         }
+        let deltas = self.sites.iter_mut().map(|site| &mut site.delta).zip(counts);
+        let resized = Delta::resize_together(deltas, step, settings.on_shrink == OnShrink::Revert, betas);
+        let total = resized.iter().fold(Resized::default(), |sum, site| Resized {
+            joined: sum.joined + site.joined,
+            left: sum.left + site.left,
+        });
         self.settings = settings;
         Ok(total)
     }

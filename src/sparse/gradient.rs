@@ -17,7 +17,6 @@ mod plan;
 mod sampled;
 #[cfg(test)]
 mod tests;
-mod threads;
 
 use tch::{Device, Kind, Tensor};
 

@@ -2,9 +2,9 @@
 
 use std::ffi::CStr;
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::{Cast, Cohort, Factors};
+use super::{Cast, Due, Factors};
 use crate::cuda::{Argument, Launch, Program};
 
 static PROGRAM: Program = Program::new(include_str!("update.cu"));
@@ -19,26 +19,20 @@ pub fn prepare(device: usize) -> Result<(), String> {
     PROGRAM.prepare(device)
 }
 
-/// Whether the device did it. All tensors are contiguous on it, the cohort's of one length, `original` of the weight's type
-/// and the rest of `f32`.
-pub fn update(
-    device: usize,
-    cohort: &mut Cohort,
-    weight: &Tensor,
-    gradient: &Tensor,
-    factors: Factors,
-    cast: Cast,
-) -> bool {
-    let Some(kernel) = kernel(weight.kind()) else { return false };
+/// Whether a device did it.
+pub fn update(due: &Due<'_>, factors: Factors) -> bool {
+    let (Device::Cuda(device), Some(kernel)) = (due.weight.device(), kernel(due.weight.kind())) else { return false };
+    let cohort = &due.cohort;
     let count = cohort.len();
-    if count == 0 {
-        return true;
+    if !is_plain(due) || count == 0 {
+        return count == 0;
     }
     let Ok(blocks) = u32::try_from(count.div_ceil(THREADS.into())) else { return false };
-    let tensors = [weight, &cohort.original, &cohort.indices, &cohort.delta, &cohort.first, &cohort.second, gradient];
+    let tensors =
+        [due.weight, &cohort.original, &cohort.indices, &cohort.delta, &cohort.first, &cohort.second, due.gradient];
     let Factors { scale, keep: [keep_first, keep_second], decay, correction, epsilon, rate } = factors;
     let numbers = [scale, keep_first, keep_second, decay, correction, epsilon, rate];
-    let (stochastic, key) = match cast {
+    let (stochastic, key) = match due.cast {
         Cast::Nearest => (0_u32, 0),
         Cast::Stochastic { key } => (1, key),
     };
@@ -54,6 +48,18 @@ pub fn update(
     // two of them are the same.
     #[allow(unsafe_code)]
     unsafe { PROGRAM.launch(kernel, device, launch, &arguments) }.is_ok()
+}
+
+/// Whether all tensors are as the kernel reads them.
+fn is_plain(due: &Due<'_>) -> bool {
+    let cohort = &due.cohort;
+    let plain = |tensor: &Tensor, kind: Kind| {
+        tensor.device() == due.weight.device() && tensor.kind() == kind && tensor.is_contiguous()
+    };
+    let floats = [&cohort.delta, &cohort.first, &cohort.second, due.gradient];
+    floats.iter().all(|tensor| plain(tensor, Kind::Float) && tensor.numel() as u64 == cohort.len())
+        && [due.weight, &cohort.original].iter().all(|tensor| plain(tensor, due.weight.kind()))
+        && plain(&cohort.indices, Kind::Int64)
 }
 
 fn kernel(kind: Kind) -> Option<&'static CStr> {

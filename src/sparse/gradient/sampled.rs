@@ -3,17 +3,19 @@
 use half::bf16;
 use tch::{Device, Kind, Tensor};
 
+use super::Product;
 #[cfg(target_arch = "x86_64")]
 use super::kernel::{Avx2, Avx512, Avx512Bf16};
-use super::kernel::{Kernel, Portable, Stored};
+use super::kernel::{Kernel, Portable};
 use super::line::Rows;
 use super::part::Cohort;
 use super::plan::{Site, share_out};
-use super::{Product, threads};
+use crate::sparse::memory::{Stored, values, values_mut};
+use crate::sparse::threads;
 
 /// For each product one tensor for each cohort. All on the CPU. Of mixed dtypes, all are widened.
 pub fn sampled(products: &[&Product<'_>]) -> Vec<Vec<Tensor>> {
-    let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1).max(1);
+    let threads = threads::count();
     if products.iter().all(|product| product.is_half()) {
         in_bf16(products, threads)
     } else {
@@ -123,30 +125,4 @@ fn is_same(one: &Tensor, other: &Tensor) -> bool {
 fn rows<T: Stored>(tensor: &Tensor) -> Rows<'_, T> {
     let size = |at: usize| usize::try_from(tensor.size()[at]).unwrap_or_default();
     Rows { values: values(tensor), width: size(1), columns: size(1), tokens: size(0) }
-}
-
-fn values<T: Stored>(tensor: &Tensor) -> &[T] {
-    let length = readable::<T>(tensor);
-    // SAFETY: the tensor owns so many scalars of this type, initialized, and nobody writes to them while it is borrowed:
-    // operands and indices are only read during a backward pass.
-    #[allow(unsafe_code)]
-    unsafe {
-        std::slice::from_raw_parts(if length == 0 { std::ptr::dangling() } else { tensor.data_ptr().cast() }, length)
-    }
-}
-
-fn values_mut<T: Stored>(tensor: &mut Tensor) -> &mut [T] {
-    let length = readable::<T>(tensor);
-    let first = if length == 0 { std::ptr::dangling_mut() } else { tensor.data_ptr().cast() };
-    // SAFETY: as above; and the tensor was made here, so that nobody else refers to its memory.
-    #[allow(unsafe_code)]
-    unsafe {
-        std::slice::from_raw_parts_mut(first, length)
-    }
-}
-
-/// How many scalars of this type lie side by side at the tensor's address.
-fn readable<T: Stored>(tensor: &Tensor) -> usize {
-    assert!(tensor.device() == Device::Cpu && tensor.kind() == T::KIND && tensor.is_contiguous(), "{tensor:?}");
-    tensor.numel()
 }

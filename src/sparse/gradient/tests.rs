@@ -6,6 +6,7 @@ use super::kernel::{Avx2, Avx512, Avx512Bf16};
 use super::kernel::{Kernel, Portable};
 use super::sampled::compute;
 use super::*;
+use crate::sparse::threads;
 
 type Way = fn(&[&Product<'_>], usize) -> Vec<Vec<Tensor>>;
 
