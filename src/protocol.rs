@@ -54,6 +54,44 @@ pub enum Command {
         /// Names this command in its [`Event::CommandStatus`].
         id: CommandId,
     },
+    /// Keep the state of this step: in memory at once, and as a checkpoint.
+    Snapshot {
+        /// Names this command in its [`Event::CommandStatus`].
+        id: CommandId,
+    },
+    /// Go back to an earlier step of this branch or of those that it came from: to the moment when that step had just
+    /// been taken, before any change that was made there. The steps that follow are a new branch.
+    Rewind {
+        /// Names this command in its [`Event::CommandStatus`].
+        id: CommandId,
+        /// Optimizer steps that have been taken at that moment; 0 is the start.
+        step: u64,
+    },
+    /// Go to the tip of another branch and go on there.
+    SwitchBranch {
+        /// Names this command in its [`Event::CommandStatus`].
+        id: CommandId,
+        /// The branch.
+        branch: u32,
+    },
+    /// Keep a state for good, or no longer. One that is only in memory is written as a checkpoint.
+    Pin {
+        /// Names this command in its [`Event::CommandStatus`].
+        id: CommandId,
+        /// Branch of the state.
+        branch: u32,
+        /// Its step: one of those that [`Event::Snapshots`] lists, or the tip of the branch.
+        step: u64,
+        /// Whether it is kept for good.
+        pinned: bool,
+    },
+    /// Make the last change of a setting by hand as if it had never been: go back to the state before it, on a new
+    /// branch. The steps taken since are left behind, on the branch that they are on; to set the old value again and keep
+    /// them is a [`Command::Set`].
+    Undo {
+        /// Names this command in its [`Event::CommandStatus`].
+        id: CommandId,
+    },
 }
 
 /// What became of a command.
@@ -146,6 +184,35 @@ pub enum Event {
         /// Its size on the disk.
         bytes: u64,
     },
+    /// Steps between a kept state and the one that was asked for are computed again.
+    Recomputing {
+        /// Steps done.
+        done: u64,
+        /// Steps in all.
+        of: u64,
+    },
+    /// The run stands at another step or on another branch now, after [`Command::Rewind`], [`Command::Undo`],
+    /// [`Command::SwitchBranch`] or a fault. [`Event::Branches`] follows, and each live-editable field as
+    /// [`Event::Setting`].
+    Rewound {
+        /// Optimizer steps that have been taken where it stands now.
+        step: u64,
+        /// The branch that goes on from here.
+        branch: u32,
+        /// Branch and step where it stood before.
+        left: (u32, u64),
+    },
+    /// All branches of the run, in the order in which they began; sent where one came, went or was pinned.
+    Branches {
+        /// The branches.
+        branches: Vec<Branch>,
+    },
+    /// The states that can be gone back to without computing a step again, by branch and step; sent where they changed,
+    /// at most once a second.
+    Snapshots {
+        /// The states.
+        snapshots: Vec<KeptState>,
+    },
     /// An adapter is on the disk.
     Exported {
         /// Optimizer steps taken.
@@ -206,6 +273,59 @@ pub struct Ready {
     pub validation_examples: usize,
     /// Labels, in the order of the logits.
     pub labels: Vec<String>,
+    /// Optimizer steps that were taken before; 0 for a new run. Where it is more, the run was resumed: the lines of
+    /// `metrics.jsonl` in its folder are those of the steps before, and the events that follow go on from there.
+    #[serde(default)]
+    pub step: u64,
+    /// The branch that goes on.
+    #[serde(default)]
+    pub branch: u32,
+}
+
+/// The steps after a rewind; the first branch began at the start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Branch {
+    /// Its number; 0 is the first.
+    pub id: u32,
+    /// The branch that it came from; none for the first.
+    pub parent: Option<u32>,
+    /// The step of the parent after which it began.
+    pub from: u64,
+    /// Its last step so far.
+    pub tip: u64,
+    /// The best evaluation of its own steps and of those that it came from.
+    pub best: Option<Evaluation>,
+    /// Whether its tip is kept for good.
+    pub pinned: bool,
+    /// Whether it is the one that trains.
+    pub current: bool,
+}
+
+/// A state that was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptState {
+    /// Its branch.
+    pub branch: u32,
+    /// Optimizer steps taken.
+    pub step: u64,
+    /// Its size, in memory or on the disk.
+    pub bytes: u64,
+    /// Whether it is kept for good.
+    pub pinned: bool,
+    /// Where it is.
+    pub place: Place,
+}
+
+/// Where a state is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// In memory: gone with the process.
+    Memory,
+    /// As a checkpoint.
+    Disk,
+    /// Both.
+    Both,
 }
 
 /// What a model is.

@@ -84,6 +84,8 @@ impl Training {
             train_examples: session.data.train.examples.len(),
             validation_examples: session.data.validation.examples.len(),
             labels: session.data.labels.clone(),
+            step: session.step,
+            branch: 0,
         })));
         if let Some(preview) = &session.data.preview {
             let pieces = preview.pieces.iter().map(|piece| (piece.text.clone(), piece.trained)).collect();
@@ -222,6 +224,14 @@ impl Training {
                     Err(error) => CommandStatus::Rejected { why: error.message().to_owned() },
                 };
                 outbox.send(Event::CommandStatus { id, status });
+            }
+            Command::Snapshot { id }
+            | Command::Rewind { id, .. }
+            | Command::SwitchBranch { id, .. }
+            | Command::Pin { id, .. }
+            | Command::Undo { id } => {
+                let why = "this run keeps no history".to_owned();
+                outbox.send(Event::CommandStatus { id, status: CommandStatus::Rejected { why } });
             }
         }
         Ok(())
