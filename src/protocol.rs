@@ -3,9 +3,17 @@
 //! A [`Command`] asks the engine for something, an [`Event`] tells the world what happened. Both are plain serde
 //! types: the interface, the line printer and `metrics.jsonl` are fed by the same stream.
 
+mod branches;
+mod journal;
+mod ready;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+pub use branches::{Branch, KeptState, Place};
+pub use journal::{Deed, Entry, Intervention, What};
+pub use ready::{Example, ModelSummary, Ready};
 
 use crate::recipe::Value;
 
@@ -250,127 +258,6 @@ pub enum Level {
     Warning,
 }
 
-/// The run as it stands before its first step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Ready {
-    /// Name of the run.
-    pub run: String,
-    /// Folder of the run.
-    pub folder: PathBuf,
-    /// What trains, on what.
-    pub model: ModelSummary,
-    /// Name of the method, such as `sparta`.
-    pub method: String,
-    /// The lowest and the highest sparsity that this model and these targets allow.
-    pub sparsity_bounds: (f64, f64),
-    /// Steps that the run will take.
-    pub total_steps: u64,
-    /// Steps in one epoch.
-    pub steps_per_epoch: u64,
-    /// Rows of the training data.
-    pub train_examples: usize,
-    /// Rows of the validation data.
-    pub validation_examples: usize,
-    /// Labels, in the order of the logits.
-    pub labels: Vec<String>,
-    /// Optimizer steps that were taken before; 0 for a new run. Where it is more, the run was resumed: the lines of
-    /// `metrics.jsonl` in its folder are those of the steps before, and the events that follow go on from there.
-    #[serde(default)]
-    pub step: u64,
-    /// The branch that goes on.
-    #[serde(default)]
-    pub branch: u32,
-}
-
-/// The steps after a rewind; the first branch began at the start.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Branch {
-    /// Its number; 0 is the first.
-    pub id: u32,
-    /// The branch that it came from; none for the first.
-    pub parent: Option<u32>,
-    /// The step of the parent after which it began.
-    pub from: u64,
-    /// Its last step so far.
-    pub tip: u64,
-    /// The best evaluation of its own steps and of those that it came from.
-    pub best: Option<Evaluation>,
-    /// Whether its tip is kept for good.
-    pub pinned: bool,
-    /// Whether it is the one that trains.
-    pub current: bool,
-}
-
-/// A state that was kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeptState {
-    /// Its branch.
-    pub branch: u32,
-    /// Optimizer steps taken.
-    pub step: u64,
-    /// Its size, in memory or on the disk.
-    pub bytes: u64,
-    /// Whether it is kept for good.
-    pub pinned: bool,
-    /// Where it is.
-    pub place: Place,
-}
-
-/// Where a state is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Place {
-    /// In memory: gone with the process.
-    Memory,
-    /// As a checkpoint.
-    Disk,
-    /// Both.
-    Both,
-}
-
-/// What a model is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModelSummary {
-    /// Name for people: the last part of its path.
-    pub name: String,
-    /// `model_type` of its config.json.
-    pub family: String,
-    /// Scalars, head included.
-    pub parameters: u64,
-    /// Blocks.
-    pub layers: usize,
-    /// Width.
-    pub hidden: usize,
-    /// Type of the weights in memory.
-    pub dtype: String,
-    /// Where it runs.
-    pub device: String,
-}
-
-/// An example, token by token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Example {
-    /// The tokens' own texts, control characters escaped, each with whether the model learns to predict it.
-    pub pieces: Vec<(String, bool)>,
-    /// Its label, where a label is learned.
-    pub label: Option<String>,
-}
-
-impl Example {
-    /// The text in runs of tokens that are learned and not learned.
-    #[must_use]
-    pub fn runs(&self) -> Vec<(String, bool)> {
-        let mut runs: Vec<(String, bool)> = Vec::new();
-        for (text, trained) in &self.pieces {
-            match runs.last_mut() {
-                Some((run, same)) if same == trained => run.push_str(text),
-                _ => runs.push((text.clone(), *trained)),
-            }
-        }
-        runs
-    }
-}
-
 /// One optimizer step; a line of `metrics.jsonl`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Step {
@@ -379,10 +266,12 @@ pub struct Step {
     /// Epochs done, with the fraction.
     pub epoch: f64,
     /// Mean loss over the step's examples, in nats.
+    #[serde(deserialize_with = "number_or_none")]
     pub loss: f64,
     /// Rate that this step used.
     pub learning_rate: f64,
     /// Euclidean norm of the gradient of all that trains, before clipping.
+    #[serde(deserialize_with = "number_or_none")]
     pub grad_norm: f64,
     /// Examples in this step.
     pub examples: usize,
@@ -404,6 +293,7 @@ pub struct Evaluation {
     /// Optimizer steps taken.
     pub step: u64,
     /// Mean loss, in nats.
+    #[serde(deserialize_with = "number_or_none")]
     pub eval_loss: f64,
     /// Share of rows with the right label; of a language model, share of target tokens that it finds the likeliest.
     pub accuracy: f64,
@@ -443,7 +333,7 @@ pub struct Memory {
     pub step: u64,
     /// Base weights.
     pub weights: u64,
-    /// Indices, original values and deltas of what trains or was retired, and the head.
+    /// Indices, original values and deltas of what trains or was retired, the head, and the snapshots in memory.
     pub deltas: u64,
     /// Both Adam moments.
     pub moments: u64,
@@ -519,21 +409,9 @@ pub struct Consequences {
     pub joining: u64,
 }
 
-/// A change by hand that took effect; a line of `journal.jsonl`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Intervention {
-    /// Optimizer steps taken before it.
-    pub step: u64,
-    /// Dotted name of the field.
-    pub field: String,
-    /// Value before.
-    pub from: Value,
-    /// Value since.
-    pub to: Value,
-    /// The command that asked for it.
-    pub id: CommandId,
-    /// Seconds since the Unix epoch.
-    pub time: f64,
+/// JSON has no way to write a number that is none but null.
+fn number_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 /// How a run ended.

@@ -59,9 +59,10 @@ impl Probe {
         self.peak
     }
 
-    /// The process now, split by owner.
-    pub fn measure(&mut self, session: &Session) -> Memory {
-        let [deltas, moments, mut activations, mut data] = session.accounted();
+    /// The process now, split by owner; `snapshots` are the bytes of those in memory.
+    pub fn measure(&mut self, session: &Session, snapshots: u64) -> Memory {
+        let [mut deltas, moments, mut activations, mut data] = session.accounted();
+        deltas += snapshots;
         let (weights, program, total) = match (mapped(session.model.files()), &self.at_load) {
             (Some(now), Some((loaded, accounted))) => {
                 let since = |now: u64, before: u64| now.saturating_sub(before);
