@@ -13,6 +13,8 @@ mod live;
 mod loading;
 mod predict;
 mod printer;
+mod replay;
+mod resume;
 mod runs;
 mod train;
 
@@ -43,6 +45,10 @@ enum Sub {
     /// Train as a recipe says.
     #[command(after_long_help = recipe_reference())]
     Train(train::Arguments),
+    /// Go on with a run, from its newest checkpoint, as if it had never been interrupted.
+    Resume(resume::Arguments),
+    /// Repeat a run from its recipe and its journal.
+    Replay(replay::Arguments),
     /// Write a prediction for each row of a file, as JSON lines.
     Predict(predict::Arguments),
     /// Loss and accuracy on the rows of a file, with Matthews correlation or perplexity.
@@ -71,6 +77,8 @@ pub fn main() -> ExitCode {
     let done = crate::model::guarded(|| match arguments.subcommand {
         Sub::Demo(demo) => demo::run(&demo, arguments.runs_dir),
         Sub::Train(train) => train::run(&train, arguments.runs_dir),
+        Sub::Resume(resume) => resume::run(&resume, arguments.runs_dir),
+        Sub::Replay(replay) => replay::run(&replay, arguments.runs_dir),
         Sub::Predict(predict) => predict::run(&predict),
         Sub::Evaluate(evaluate) => evaluate::run(&evaluate),
         Sub::Generate(generate) => generate::run(&generate),

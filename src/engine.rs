@@ -1,9 +1,15 @@
 //! The training thread: commands in, events out.
 
+mod checkpoints;
+mod faults;
+mod loading;
 mod memory;
+mod obey;
 mod outbox;
 mod record;
+mod start;
 mod training;
+mod travel;
 
 use std::path::PathBuf;
 use std::thread::JoinHandle;
@@ -32,6 +38,62 @@ pub struct Launch {
     pub name: Option<String>,
 }
 
+/// Which run goes on, and how.
+#[derive(Debug, Clone, Default)]
+pub struct Resume {
+    /// Folder of all runs.
+    pub runs: PathBuf,
+    /// The run: its name or its folder.
+    pub run: PathBuf,
+    /// Fields that get another value where it goes on, as `field=value`: live-editable ones, and those that ask for more
+    /// steps.
+    pub set: Vec<String>,
+    /// Parts of what the run belongs to that may have changed: `recipe`, `weights`, `tokenizer`, `data`.
+    pub allow_changed: Vec<String>,
+}
+
+/// Which run is repeated, from its recipe and its journal.
+#[derive(Debug, Clone, Default)]
+pub struct Replay {
+    /// Folder of all runs.
+    pub runs: PathBuf,
+    /// The run: its name or its folder.
+    pub run: PathBuf,
+    /// Name of the new run, if the user gave one.
+    pub name: Option<String>,
+    /// As in [`Resume`].
+    pub allow_changed: Vec<String>,
+}
+
+/// What the training thread is started for.
+#[derive(Debug, Clone)]
+pub enum Mission {
+    /// A new run.
+    Train(Box<Launch>),
+    /// An earlier run goes on.
+    Resume(Resume),
+    /// An earlier run is repeated.
+    Replay(Replay),
+}
+
+impl From<Launch> for Mission {
+    fn from(launch: Launch) -> Self {
+        Self::Train(Box::new(launch))
+    }
+}
+
+impl From<Resume> for Mission {
+    fn from(resume: Resume) -> Self {
+        Self::Resume(resume)
+    }
+}
+
+impl From<Replay> for Mission {
+    fn from(replay: Replay) -> Self {
+        Self::Replay(replay)
+    }
+}
+
 /// A training thread.
 #[derive(Debug)]
 pub struct Engine {
@@ -43,14 +105,25 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts to load and then to train. Whatever goes wrong is an [`Event::Fault`], a panic too.
+    /// Starts to load and then to train, with nobody there who could help: what would wait for a user ends the run.
+    /// Whatever goes wrong is an [`Event::Fault`], a panic too.
     #[must_use]
-    pub fn start(launch: Launch) -> Self {
+    pub fn start(mission: impl Into<Mission>) -> Self {
+        Self::launch(mission.into(), false)
+    }
+
+    /// As [`Engine::start`], with a user who watches.
+    #[must_use]
+    pub fn start_attended(mission: impl Into<Mission>) -> Self {
+        Self::launch(mission.into(), true)
+    }
+
+    fn launch(mission: Mission, attended: bool) -> Self {
         let (commands, asked) = unbounded();
         let (told, events) = bounded(CHANNEL);
         let thread = std::thread::spawn(move || {
             let mut outbox = Outbox::new(told);
-            let ended = guarded(|| Training::prepare(launch, asked, &mut outbox)?.run(&mut outbox));
+            let ended = guarded(|| Training::prepare(mission, attended, asked, &mut outbox)?.run(&mut outbox));
             outbox.send(match ended {
                 Ok(summary) => Event::Finished(Box::new(summary)),
                 Err(error) => Event::Fault {
@@ -70,3 +143,6 @@ impl Engine {
         let _ = self.thread.join();
     }
 }
+
+#[cfg(test)]
+mod tests;

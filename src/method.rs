@@ -3,12 +3,14 @@
 mod full;
 mod head;
 mod sparta;
+pub(crate) mod state;
 
 use tch::Tensor;
 
 pub use full::Full;
 pub use head::HeadOnly;
 pub use sparta::Sparta;
+pub use state::{Dense, Part, State};
 
 use crate::error::{Error, Result};
 use crate::model::{Head, Model, Tap};
@@ -26,7 +28,7 @@ pub struct Plan {
 }
 
 /// A way to adapt a model. The classification head trains beside it, whatever the method.
-pub trait Method: std::fmt::Debug {
+pub trait Method: std::fmt::Debug + Send {
     /// Which of the model's sites leave a tap in the forward pass.
     fn adapted(&self) -> &[bool];
 
@@ -82,10 +84,18 @@ pub trait Method: std::fmt::Debug {
     /// The state of every site that was touched: its position among the model's sites, and its parts.
     fn save(&self) -> Vec<(usize, Vec<Saved>)>;
 
-    /// State that is not sparse, with its names in a checkpoint.
-    fn tensors(&self) -> Vec<(String, Tensor)> {
-        Vec::new()
-    }
+    /// All that training has changed: what [`Method::restore`] goes back to.
+    fn state(&self) -> State;
+
+    /// Goes back to a state of the same model under the settings that held then, to the bit; `step` counts the optimizer
+    /// steps that had been taken. A gradient that was collected is gone.
+    ///
+    /// # Errors
+    /// What of the state does not fit the model or the settings; nothing has changed then.
+    fn restore(&mut self, state: &State, settings: &recipe::Method, step: u64) -> std::result::Result<(), String>;
+
+    /// Drops the gradient that was collected.
+    fn forget(&mut self);
 }
 
 /// The method that a recipe asks for, on this model, with nothing trained yet.

@@ -3,9 +3,17 @@
 //! A [`Command`] asks the engine for something, an [`Event`] tells the world what happened. Both are plain serde
 //! types: the interface, the line printer and `metrics.jsonl` are fed by the same stream.
 
+mod branches;
+mod journal;
+mod ready;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+pub use branches::{Branch, KeptState, Place};
+pub use journal::{Deed, Entry, Intervention, What};
+pub use ready::{Example, ModelSummary, Ready};
 
 use crate::recipe::Value;
 
@@ -51,6 +59,44 @@ pub enum Command {
     },
     /// Write the adapter now.
     Export {
+        /// Names this command in its [`Event::CommandStatus`].
+        id: CommandId,
+    },
+    /// Keep the state of this step: in memory at once, and as a checkpoint.
+    Snapshot {
+        /// Names this command in its [`Event::CommandStatus`].
+        id: CommandId,
+    },
+    /// Go back to an earlier step of this branch or of those that it came from: to the moment when that step had just
+    /// been taken, before any change that was made there. The steps that follow are a new branch.
+    Rewind {
+        /// Names this command in its [`Event::CommandStatus`].
+        id: CommandId,
+        /// Optimizer steps that have been taken at that moment; 0 is the start.
+        step: u64,
+    },
+    /// Go to the tip of another branch and go on there.
+    SwitchBranch {
+        /// Names this command in its [`Event::CommandStatus`].
+        id: CommandId,
+        /// The branch.
+        branch: u32,
+    },
+    /// Keep a state for good, or no longer. One that is only in memory is written as a checkpoint.
+    Pin {
+        /// Names this command in its [`Event::CommandStatus`].
+        id: CommandId,
+        /// Branch of the state.
+        branch: u32,
+        /// Its step: one of those that [`Event::Snapshots`] lists, or the tip of the branch.
+        step: u64,
+        /// Whether it is kept for good.
+        pinned: bool,
+    },
+    /// Make the last change of a setting by hand as if it had never been: go back to the state before it, on a new
+    /// branch. The steps taken since are left behind, on the branch that they are on; to set the old value again and keep
+    /// them is a [`Command::Set`].
+    Undo {
         /// Names this command in its [`Event::CommandStatus`].
         id: CommandId,
     },
@@ -146,6 +192,35 @@ pub enum Event {
         /// Its size on the disk.
         bytes: u64,
     },
+    /// Steps between a kept state and the one that was asked for are computed again.
+    Recomputing {
+        /// Steps done.
+        done: u64,
+        /// Steps in all.
+        of: u64,
+    },
+    /// The run stands at another step or on another branch now, after [`Command::Rewind`], [`Command::Undo`],
+    /// [`Command::SwitchBranch`] or a fault. [`Event::Branches`] follows, and each live-editable field as
+    /// [`Event::Setting`].
+    Rewound {
+        /// Optimizer steps that have been taken where it stands now.
+        step: u64,
+        /// The branch that goes on from here.
+        branch: u32,
+        /// Branch and step where it stood before.
+        left: (u32, u64),
+    },
+    /// All branches of the run, in the order in which they began; sent where one came, went or was pinned.
+    Branches {
+        /// The branches.
+        branches: Vec<Branch>,
+    },
+    /// The states that can be gone back to without computing a step again, by branch and step; sent where they changed,
+    /// at most once a second.
+    Snapshots {
+        /// The states.
+        snapshots: Vec<KeptState>,
+    },
     /// An adapter is on the disk.
     Exported {
         /// Optimizer steps taken.
@@ -183,74 +258,6 @@ pub enum Level {
     Warning,
 }
 
-/// The run as it stands before its first step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Ready {
-    /// Name of the run.
-    pub run: String,
-    /// Folder of the run.
-    pub folder: PathBuf,
-    /// What trains, on what.
-    pub model: ModelSummary,
-    /// Name of the method, such as `sparta`.
-    pub method: String,
-    /// The lowest and the highest sparsity that this model and these targets allow.
-    pub sparsity_bounds: (f64, f64),
-    /// Steps that the run will take.
-    pub total_steps: u64,
-    /// Steps in one epoch.
-    pub steps_per_epoch: u64,
-    /// Rows of the training data.
-    pub train_examples: usize,
-    /// Rows of the validation data.
-    pub validation_examples: usize,
-    /// Labels, in the order of the logits.
-    pub labels: Vec<String>,
-}
-
-/// What a model is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModelSummary {
-    /// Name for people: the last part of its path.
-    pub name: String,
-    /// `model_type` of its config.json.
-    pub family: String,
-    /// Scalars, head included.
-    pub parameters: u64,
-    /// Blocks.
-    pub layers: usize,
-    /// Width.
-    pub hidden: usize,
-    /// Type of the weights in memory.
-    pub dtype: String,
-    /// Where it runs.
-    pub device: String,
-}
-
-/// An example, token by token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Example {
-    /// The tokens' own texts, control characters escaped, each with whether the model learns to predict it.
-    pub pieces: Vec<(String, bool)>,
-    /// Its label, where a label is learned.
-    pub label: Option<String>,
-}
-
-impl Example {
-    /// The text in runs of tokens that are learned and not learned.
-    #[must_use]
-    pub fn runs(&self) -> Vec<(String, bool)> {
-        let mut runs: Vec<(String, bool)> = Vec::new();
-        for (text, trained) in &self.pieces {
-            match runs.last_mut() {
-                Some((run, same)) if same == trained => run.push_str(text),
-                _ => runs.push((text.clone(), *trained)),
-            }
-        }
-        runs
-    }
-}
-
 /// One optimizer step; a line of `metrics.jsonl`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Step {
@@ -259,10 +266,12 @@ pub struct Step {
     /// Epochs done, with the fraction.
     pub epoch: f64,
     /// Mean loss over the step's examples, in nats.
+    #[serde(deserialize_with = "number_or_none")]
     pub loss: f64,
     /// Rate that this step used.
     pub learning_rate: f64,
     /// Euclidean norm of the gradient of all that trains, before clipping.
+    #[serde(deserialize_with = "number_or_none")]
     pub grad_norm: f64,
     /// Examples in this step.
     pub examples: usize,
@@ -284,6 +293,7 @@ pub struct Evaluation {
     /// Optimizer steps taken.
     pub step: u64,
     /// Mean loss, in nats.
+    #[serde(deserialize_with = "number_or_none")]
     pub eval_loss: f64,
     /// Share of rows with the right label; of a language model, share of target tokens that it finds the likeliest.
     pub accuracy: f64,
@@ -323,7 +333,7 @@ pub struct Memory {
     pub step: u64,
     /// Base weights.
     pub weights: u64,
-    /// Indices, original values and deltas of what trains or was retired, and the head.
+    /// Indices, original values and deltas of what trains or was retired, the head, and the snapshots in memory.
     pub deltas: u64,
     /// Both Adam moments.
     pub moments: u64,
@@ -399,21 +409,9 @@ pub struct Consequences {
     pub joining: u64,
 }
 
-/// A change by hand that took effect; a line of `journal.jsonl`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Intervention {
-    /// Optimizer steps taken before it.
-    pub step: u64,
-    /// Dotted name of the field.
-    pub field: String,
-    /// Value before.
-    pub from: Value,
-    /// Value since.
-    pub to: Value,
-    /// The command that asked for it.
-    pub id: CommandId,
-    /// Seconds since the Unix epoch.
-    pub time: f64,
+/// JSON has no way to write a number that is none but null.
+fn number_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 /// How a run ended.

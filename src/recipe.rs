@@ -26,6 +26,7 @@ pub struct Recipe {
     pub optimizer: Optimizer,
     pub schedule: Schedule,
     pub train: Train,
+    pub history: History,
 }
 
 /// The table `[model]`.
@@ -243,7 +244,29 @@ pub struct Train {
     pub keep_checkpoints: usize,
     pub recompute: Recompute,
     pub early_stopping_patience: usize,
+    pub on_nonfinite: OnNonfinite,
     pub seed: u64,
+}
+
+/// What happens where loss or gradient are not finite; the update is never applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNonfinite {
+    /// Back to the last good snapshot, and wait for the user; the run ends where there is none to wait for.
+    Pause,
+    /// The batch is left out.
+    Skip,
+    /// Back to the last good snapshot, and on at half the rate.
+    LowerRate,
+}
+
+/// The table `[history]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct History {
+    pub every: u64,
+    pub budget_mb: u64,
 }
 
 /// What the backward pass computes again instead of keeping.
@@ -341,8 +364,15 @@ impl Default for Train {
             keep_checkpoints: 3,
             recompute: Recompute::None,
             early_stopping_patience: 0,
+            on_nonfinite: OnNonfinite::Pause,
             seed: 10605,
         }
+    }
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { every: 10, budget_mb: 256 }
     }
 }
 

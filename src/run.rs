@@ -4,8 +4,10 @@ mod adapter;
 mod adapter_config;
 mod adapter_reading;
 mod checkpoint;
+mod disk;
 mod files;
 mod folder;
+mod identity;
 mod journal;
 mod keyed;
 mod lines;
@@ -15,17 +17,23 @@ mod merged;
 mod metrics;
 mod status;
 mod tensors;
+mod writer;
+
+#[cfg(test)]
+pub(crate) use disk::faults;
 
 pub use adapter::{Adapter, HeadDelta, HeadPart, ParameterDelta, head_parts};
 pub use adapter_reading::{Contents, adapter_contents};
 pub use checkpoint::{
-    Checkpoint, Found, Newest, Written, checkpoints, read_checkpoint, read_newest_valid, write_checkpoint,
+    Checkpoint, Found, Keep, Moment, Newest, Written, checkpoints, read_checkpoint, read_newest_valid, write_checkpoint,
 };
 pub use folder::RunFolder;
+pub use identity::{Identity, Measured, PARTS};
 pub use journal::Journal;
 pub use keyed::Keyed;
 pub use list::{ListedRun, list_runs};
 pub use merged::{trained_config, write_merged, write_model};
-pub use metrics::{Metrics, Readings};
+pub use metrics::{Metrics, Reading, Readings};
 pub use status::{State, Status, now};
 pub use tensors::{Dtype, NamedTensor};
+pub use writer::{Job, Outcome, Writer};

@@ -18,6 +18,8 @@ mod fuzz;
 mod recipes;
 #[path = "hostile/rows.rs"]
 mod rows;
+#[path = "hostile/runs.rs"]
+mod runs;
 #[path = "hostile/templates.rs"]
 mod templates;
 #[path = "hostile/tokenizers.rs"]

@@ -154,8 +154,8 @@ fn inspect_run(run: &RunFolder) -> Result<()> {
     for found in checkpoints(&run.checkpoints_path())? {
         print_line(&format!("checkpoint  {}", found.path.display()))?;
     }
-    for change in Journal::read(&run.journal_path())? {
-        print_line(&format!("step {:>6}  {}: {} -> {}", change.step, change.field, change.from, change.to))?;
+    for entry in Journal::read(&run.journal_path())? {
+        print_line(&format!("step {:>6}  {}", entry.step(), entry.told()))?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::live;
 use super::printer::Printer;
-use crate::engine::{Engine, Launch};
+use crate::engine::{Engine, Mission};
 use crate::error::{Error, Result};
 use crate::interface::input::watch_signals;
 use crate::protocol::{Command, Ending, Event, Summary};
@@ -22,24 +22,40 @@ pub struct Output {
     theme: Option<String>,
 }
 
+impl Output {
+    /// Progress lines, or with `json` events.
+    pub(super) fn headless(json: bool) -> Self {
+        Self { headless: true, json, theme: None }
+    }
+}
+
 /// Trains, and prints the run's folder on the last line.
 ///
 /// # Errors
 /// What the engine refused or failed at.
-pub fn run(launch: Launch, output: &Output) -> Result<()> {
+pub fn run(mission: impl Into<Mission>, output: &Output) -> Result<()> {
+    run_to_end(mission.into(), output).map(|_| ())
+}
+
+/// As [`run`]; how the run ended.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn run_to_end(mission: Mission, output: &Output) -> Result<Summary> {
     let signals = watch_signals().map_err(|error| Error::failed(format!("signals cannot be listened to: {error}")))?;
-    let engine = Engine::start(launch);
-    let summary = if output.headless || output.json || !live::is_possible() {
-        headless(&engine, &signals, Printer::new(output.json))
-    } else {
+    let is_live = !output.headless && !output.json && live::is_possible();
+    let engine = if is_live { Engine::start_attended(mission) } else { Engine::start(mission) };
+    let summary = if is_live {
         live::run(&engine, &signals, output.theme.as_deref())
+    } else {
+        headless(&engine, &signals, Printer::new(output.json))
     };
     engine.join();
     let summary = summary?;
     if !output.json {
         super::print_line(&summary.folder.display().to_string())?;
     }
-    Ok(())
+    Ok(summary)
 }
 
 /// Prints what happens until the run has ended. Ctrl-C stops it cleanly, a second one aborts it; SIGTERM writes a

@@ -70,6 +70,9 @@ impl Printer {
             Event::Intervention(change) => {
                 Some(format!("step {:>6}  {}: {} -> {}", change.step, change.field, change.from, change.to))
             }
+            Event::Rewound { step, branch, left } => {
+                Some(format!("step {:>6}  back to step {step}; what follows is branch {branch}", left.1))
+            }
             Event::Exported { path, bytes, .. } => {
                 Some(format!("adapter of {} KiB in {}", bytes / 1024, path.display()))
             }

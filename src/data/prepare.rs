@@ -24,6 +24,8 @@ const CHUNK: usize = 512;
 pub struct Dataset {
     /// The examples.
     pub examples: Vec<Example>,
+    /// The line of each in its file.
+    pub lines: Vec<usize>,
     /// What of the file is missing here.
     pub left_out: LeftOut,
 }
@@ -156,6 +158,7 @@ impl Reader<'_> {
         let encoder = RowEncoder::new(tokenizer, purpose, self.data, self.data.too_long == TooLong::Truncate, &rows)?;
         let what = format!("tokenizing {}", left_out.file);
         let mut examples = Vec::with_capacity(rows.len());
+        let mut lines = Vec::with_capacity(rows.len());
         let mut shortest = usize::MAX;
         for (chunk, part) in rows.chunks(CHUNK).enumerate() {
             #[expect(clippy::cast_precision_loss, reason = "for a progress bar")]
@@ -166,6 +169,7 @@ impl Reader<'_> {
                     Ok((example, cut)) if example.tokens.len() <= self.data.max_length => {
                         left_out.truncated += usize::from(cut);
                         examples.push(example);
+                        lines.push(row.line);
                     }
                     Ok((example, _)) => {
                         left_out.too_long += 1;
@@ -186,7 +190,7 @@ impl Reader<'_> {
         if examples.is_empty() {
             return Err(self.no_good_row(path, &left_out));
         }
-        Ok(Dataset { examples, left_out })
+        Ok(Dataset { examples, lines, left_out })
     }
 
     fn refuse_or_note(&self, path: &Path, left_out: &mut LeftOut, line: usize, why: String) -> Result<()> {

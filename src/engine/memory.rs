@@ -63,13 +63,15 @@ impl Probe {
         self.peak
     }
 
-    /// The process now, split by owner: on the model's device, if the driver tells of that.
-    pub fn measure(&mut self, session: &Session) -> Memory {
+    /// The process now, split by owner: on the model's device, if the driver tells of that; `snapshots` are the bytes of those in
+    /// the machine's memory.
+    pub fn measure(&mut self, session: &Session, snapshots: u64) -> Memory {
         if let Some(memory) = self.on_devices.measure(session) {
             self.peak = self.peak.max(memory.total);
             return memory;
         }
-        let [deltas, moments, mut activations, mut data] = session.accounted();
+        let [mut deltas, moments, mut activations, mut data] = session.accounted();
+        deltas += snapshots;
         let (weights, program, total) = match (mapped(session.model.files()), &self.at_load) {
             (Some(now), Some((loaded, accounted))) => {
                 let since = |now: u64, before: u64| now.saturating_sub(before);

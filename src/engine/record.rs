@@ -1,12 +1,12 @@
-//! What a run leaves on the disk.
+//! What a run leaves on the disk. A disk that fails is told of, and training goes on.
 
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::error::Result;
-use crate::protocol::{Ending, Evaluation, Event, Intervention, Level, Step};
-use crate::run::{Journal, Metrics, RunFolder, State, write_checkpoint};
+use crate::error::{Error, Result};
+use crate::protocol::{Ending, Entry, Evaluation, Event, Level, Step};
+use crate::run::{Found, Job, Journal, Measured, Metrics, Moment, Outcome, RunFolder, State, Writer};
 use crate::train::{self, Session};
 
 pub use crate::run::now;
@@ -17,9 +17,25 @@ pub struct Record {
     journal: Journal,
     metrics: Metrics,
     log: File,
+    writer: Writer,
+    /// What the run belongs to.
+    pub measured: Measured,
+    /// Checkpoints on the disk, as they were when one was written last.
+    pub present: Vec<Found>,
+    /// The last moment that is on the disk, or that the writer has.
+    newest: Option<Moment>,
     notes: Vec<Event>,
+    /// What the disk would not take, of lines and of checkpoints; told once.
+    trouble: [bool; 2],
     steps: u64,
     best_accuracy: Option<f64>,
+}
+
+/// What a disk can fail to take.
+#[derive(Debug, Clone, Copy)]
+enum What {
+    Lines,
+    Checkpoints,
 }
 
 impl Record {
@@ -28,31 +44,86 @@ impl Record {
     /// # Errors
     /// Refuses a name that is taken and a place that cannot be written; nothing is left behind then.
     pub fn create(runs: &Path, name: Option<&str>, session: &Session) -> Result<Self> {
-        let folder = RunFolder::create(runs, name, &session.recipe, &default_name(session))?;
-        folder.set_total_steps(session.total_steps())?;
+        Self::create_named(runs, name, &default_name(session), session)
+    }
+
+    /// As [`Record::create`], with another name for want of one.
+    ///
+    /// # Errors
+    /// As [`Record::create`].
+    pub fn create_named(runs: &Path, name: Option<&str>, default: &str, session: &Session) -> Result<Self> {
+        let folder = RunFolder::create(runs, name, &session.recipe, default)?;
+        let measured = Measured::start(session.recipe.clone(), session.folder.clone());
+        Self::open(folder, session, measured)
+    }
+
+    /// Opens the files of a run's folder that belongs to this process.
+    ///
+    /// # Errors
+    /// Fails where they cannot be written.
+    pub fn open(folder: RunFolder, session: &Session, measured: Measured) -> Result<Self> {
+        folder.go_on(session.total_steps())?;
         let journal = Journal::open(&folder.journal_path())?;
         let metrics = Metrics::open(&folder.metrics_path())?;
-        let log = File::options().create(true).append(true).open(folder.log_path()).map_err(|error| {
-            crate::error::Error::failed(format!("{}: {error}; check the disk", folder.log_path().display()))
-        })?;
-        let mut record = Self { folder, journal, metrics, log, notes: Vec::new(), steps: 0, best_accuracy: None };
-        for message in
-            [&session.data.train, &session.data.validation].into_iter().filter_map(|data| data.left_out.sentence())
-        {
-            record.log(&message);
-            record.notes.push(Event::Note { level: Level::Warning, message });
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(folder.log_path())
+            .map_err(|error| Error::failed(format!("{}: {error}; check the disk", folder.log_path().display())))?;
+        let writer = Writer::start(folder.checkpoints_path());
+        let present = crate::run::checkpoints(&folder.checkpoints_path())?;
+        let mut record = Self {
+            folder,
+            journal,
+            metrics,
+            log,
+            writer,
+            measured,
+            present,
+            newest: None,
+            notes: Vec::new(),
+            trouble: [false; 2],
+            steps: session.step,
+            best_accuracy: session.progress.best.map(|best| best.accuracy),
+        };
+        for data in [&session.data.train, &session.data.validation] {
+            data.left_out.sentence().into_iter().for_each(|sentence| record.note(Level::Warning, sentence));
         }
         Ok(record)
     }
 
-    /// What the user should read about the data.
+    /// Something that the user should read; it goes into the log too.
+    pub fn note(&mut self, level: Level, message: String) {
+        self.log(&message);
+        self.notes.push(Event::Note { level, message });
+    }
+
+    /// What the user should read.
     pub fn take_notes(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.notes)
     }
 
-    /// Brings what was recorded so far to the disk, for a reader of the files.
-    pub fn flush(&mut self) -> Result<()> {
-        self.metrics.flush()
+    /// Says once that the disk fails, and once that it no longer does.
+    fn heed(&mut self, what: What, written: Result<()>) {
+        let was = std::mem::replace(&mut self.trouble[what as usize], written.is_err());
+        match written {
+            Err(error) if !was => {
+                let message = format!("{}; training goes on, and it is tried again", error.message());
+                self.note(Level::Warning, message);
+            }
+            Ok(()) if was => {
+                self.note(Level::Info, "the run's folder can be written again; nothing is missing in it".into());
+            }
+            _ => {}
+        }
+    }
+
+    /// Brings what was recorded so far to the disk, for a reader of the files; whether that was possible.
+    pub fn flush(&mut self) -> bool {
+        let written = self.metrics.flush().and_then(|()| self.journal.sync());
+        let is_written = written.is_ok();
+        self.heed(What::Lines, written);
+        is_written
     }
 
     /// Name of the run.
@@ -65,35 +136,66 @@ impl Record {
         self.folder.path().to_owned()
     }
 
+    /// Where its checkpoints are.
+    pub fn checkpoints_path(&self) -> PathBuf {
+        self.folder.checkpoints_path()
+    }
+
     /// A line of metrics.
-    pub fn step(&mut self, step: &Step) -> Result<()> {
+    pub fn step(&mut self, step: &Step) {
         self.steps = step.step;
-        self.metrics.step(step)
+        if let Err(error) = self.metrics.step(step) {
+            self.heed(What::Lines, Err(error));
+        }
     }
 
     /// A line of metrics.
-    pub fn evaluation(&mut self, evaluation: &Evaluation) -> Result<()> {
+    pub fn evaluation(&mut self, evaluation: &Evaluation) {
         self.best_accuracy = Some(self.best_accuracy.map_or(evaluation.accuracy, |best| best.max(evaluation.accuracy)));
-        self.metrics.evaluation(evaluation)?;
-        self.metrics.flush()
+        let written = self.metrics.evaluation(evaluation).and_then(|()| self.metrics.flush());
+        self.heed(What::Lines, written);
     }
 
-    /// A line of the journal.
-    pub fn intervention(&mut self, intervention: &Intervention) -> Result<()> {
-        self.log(&format!(
-            "step {}: {} from {} to {}",
-            intervention.step, intervention.field, intervention.from, intervention.to
-        ));
-        self.journal.append(intervention)
+    /// An entry of the journal, on the disk before it is told to anyone, as far as the disk allows.
+    pub fn enter(&mut self, entry: &Entry) {
+        self.log(&format!("step {}: {}", entry.step(), entry.told()));
+        let written = self.journal.append(entry);
+        self.heed(What::Lines, written);
     }
 
-    /// Writes a checkpoint; its folder and its size.
-    pub fn checkpoint(&mut self, session: &Session) -> Result<(PathBuf, u64)> {
-        self.metrics.flush()?;
-        let keep = session.recipe.train.keep_checkpoints;
-        let written =
-            write_checkpoint(&self.folder.checkpoints_path(), session.step, &train::checkpoint(session), keep)?;
-        Ok((written.path, written.bytes))
+    /// Has a checkpoint written. What metrics and journal cannot tell yet must not be in one, so it may have to wait.
+    pub fn checkpoint(&mut self, mut job: Job) {
+        if self.flush() {
+            job.before = self.metrics.handle();
+            self.newest = Some(job.moment);
+            self.writer.offer(job);
+        }
+    }
+
+    /// Whether a checkpoint of this moment is there or under way.
+    pub fn has(&self, moment: Moment) -> bool {
+        self.newest == Some(moment)
+    }
+
+    /// Says what became of checkpoints since this was asked last; `wait`: of all.
+    pub fn written(&mut self, wait: bool) -> Vec<Event> {
+        let outcomes = if wait { self.writer.wait() } else { self.writer.poll() };
+        let mut events = Vec::new();
+        for Outcome { moment, written, present } in outcomes {
+            self.present = present;
+            match written {
+                Ok(written) => {
+                    self.log(&format!("step {}: {} written", moment.step, written.path.display()));
+                    self.heed(What::Checkpoints, Ok(()));
+                    events.push(Event::Checkpointed { step: moment.step, path: written.path, bytes: written.bytes });
+                }
+                Err(error) => {
+                    self.newest = self.newest.filter(|newest| *newest != moment);
+                    self.heed(What::Checkpoints, Err(error));
+                }
+            }
+        }
+        events
     }
 
     /// Writes the adapter, or the model where every parameter trains; its folder and its size.
@@ -112,9 +214,10 @@ impl Record {
     }
 
     /// Notes how the run ended.
-    pub fn ended(&mut self, ending: Ending) -> Result<()> {
-        self.metrics.flush()?;
-        self.folder.end(State::from(ending), self.steps, self.best_accuracy, None)
+    pub fn ended(&mut self, ending: Ending) {
+        self.flush();
+        let said = self.folder.end(State::from(ending), self.steps, self.best_accuracy, None);
+        self.heed(What::Lines, said);
     }
 
     /// Notes that the run failed, as far as the disk allows.
@@ -126,7 +229,7 @@ impl Record {
     }
 
     /// A line of the log. A log that cannot be written stops no training.
-    fn log(&mut self, line: &str) {
+    pub fn log(&mut self, line: &str) {
         let _ = writeln!(self.log, "{line}");
     }
 }

@@ -1,73 +1,64 @@
 //! The loop: serve commands, take a step, evaluate and save when it is time.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, TryRecvError};
+use crossbeam_channel::Receiver;
 
+use super::Outbox;
 use super::memory::Probe;
 use super::record::Record;
-use super::{Launch, Outbox};
-use crate::error::Result;
-use crate::protocol::{
-    Command, CommandId, CommandStatus, Ending, Evaluation, Event, Example, Intervention, Ready, Summary,
-};
-use crate::recipe::{EVEN, FIELDS, Kind, MethodKind, Value};
-use crate::train::Session;
+use crate::error::{Error, Result};
+use crate::protocol::{Command, Ending, Entry, Event, Example, KeptState, Place, Ready, Step, Summary};
+use crate::recipe::{FIELDS, Kind, MethodKind, Value};
+use crate::run::Found;
+use crate::train::{Attempt, History, Session, Tree, Why, out_of_memory};
 
-/// Time between two reports of memory and sparsity; they cost a few milliseconds each.
+/// Time between two reports of memory, sparsity and snapshots; they cost a few milliseconds each.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// A run that is loaded.
 pub struct Training {
-    session: Session,
-    record: Record,
-    commands: Receiver<Command>,
-    probe: Probe,
-    started: Instant,
-    paused: bool,
+    pub(super) session: Session,
+    pub(super) record: Record,
+    pub(super) commands: Receiver<Command>,
+    pub(super) probe: Probe,
+    pub(super) started: Instant,
+    /// Whether there is a user to wait for.
+    pub(super) attended: bool,
+    pub(super) paused: bool,
     /// How the run shall end, once that was asked for.
-    ending: Option<Ending>,
-    reported: Option<Instant>,
-    step_seconds: Vec<f64>,
-    loss: Option<f64>,
-    best: Option<Evaluation>,
-    last: Option<Evaluation>,
-    evaluations_without_gain: usize,
+    pub(super) ending: Option<Ending>,
+    pub(super) reported: Option<Instant>,
+    pub(super) step_seconds: Vec<f64>,
+    pub(super) loss: Option<f64>,
+    pub(super) tree: Tree,
+    pub(super) history: History,
+    pub(super) again: Again,
+    /// Settings that a resumed run was given.
+    pub(super) given: Vec<(String, Value)>,
+    /// Commands that wait until nothing is pending.
+    pub(super) deferred: Vec<Command>,
+    /// How often the rate was lowered because of a fault.
+    pub(super) lowered: u32,
+    /// The step at which the last regular checkpoint has to be on the disk.
+    pub(super) written_by: u64,
+}
+
+/// What is done again.
+#[derive(Debug, Default)]
+pub struct Again {
+    /// Entries of a journal, each for its step.
+    pub entries: VecDeque<Entry>,
+    /// Whether these are in the run's own journal already.
+    pub journaled: bool,
+    /// Whether one of them is being done.
+    pub now: bool,
 }
 
 impl Training {
-    /// Loads all that the launch asks for, and only then makes the run folder.
-    ///
-    /// # Errors
-    /// Refuses input that will not do; nothing is left behind then.
-    pub fn prepare(launch: Launch, commands: Receiver<Command>, outbox: &mut Outbox) -> Result<Self> {
-        let mut probe = Probe::new();
-        let session = Session::load(launch.recipe, &mut |what, fraction| {
-            outbox.send(Event::Loading { what: what.to_owned(), fraction });
-        })?;
-        probe.loaded(&session);
-        let record = Record::create(&launch.runs, launch.name.as_deref(), &session)?;
-        let mut training = Self {
-            session,
-            record,
-            commands,
-            probe,
-            started: Instant::now(),
-            paused: false,
-            ending: None,
-            reported: None,
-            step_seconds: Vec::new(),
-            loss: None,
-            best: None,
-            last: None,
-            evaluations_without_gain: 0,
-        };
-        training.announce(outbox);
-        Ok(training)
-    }
-
-    fn announce(&mut self, outbox: &mut Outbox) {
+    pub(super) fn announce(&mut self, outbox: &mut Outbox) {
         let session = &self.session;
         outbox.send(Event::Ready(Box::new(Ready {
             run: self.record.name(),
@@ -84,77 +75,151 @@ impl Training {
             train_examples: session.data.train.examples.len(),
             validation_examples: session.data.validation.examples.len(),
             labels: session.data.labels.clone(),
+            step: session.step,
+            branch: session.branch,
         })));
         if let Some(preview) = &session.data.preview {
             let pieces = preview.pieces.iter().map(|piece| (piece.text.clone(), piece.trained)).collect();
             outbox.send(Event::Example(Example { pieces, label: preview.label.clone() }));
         }
+        self.announce_settings(outbox);
+        if self.tree.branches().len() > 1 {
+            outbox.send(Event::Branches { branches: self.tree.report() });
+        }
+        self.report(outbox);
+    }
+
+    /// Tells every live-editable setting that is in force.
+    pub(super) fn announce_settings(&self, outbox: &mut Outbox) {
+        let recipe = &self.session.recipe;
         for field in FIELDS.iter().filter(|field| field.live && !matches!(field.kind, Kind::NumberByName(..))) {
-            if let Some(value) = session.recipe.get(field.name) {
+            if let Some(value) = recipe.get(field.name) {
                 outbox.send(Event::Setting { field: field.name.into(), value });
             }
         }
-        for (group, density) in &session.recipe.method.density {
+        for (group, density) in &recipe.method.density {
             outbox.send(Event::Setting { field: format!("method.density.{group}"), value: Value::Float(*density) });
         }
-        for note in self.record.take_notes() {
-            outbox.send(note);
-        }
-        self.report(outbox);
     }
 
     /// Trains to the end.
     ///
     /// # Errors
-    /// Where a step fails or the run folder cannot be written; the folder then says that the run failed.
+    /// Where a step fails or the result cannot be written; the folder then says that the run failed.
     pub fn run(mut self, outbox: &mut Outbox) -> Result<Summary> {
         let ended = self.steps(outbox).and_then(|()| self.finish(outbox));
         if let Err(error) = &ended {
+            for event in self.record.written(true) {
+                outbox.send(event);
+            }
             self.record.failed(error.message());
+            self.tell_notes(outbox);
         }
         ended
     }
 
     fn steps(&mut self, outbox: &mut Outbox) -> Result<()> {
-        while self.ending.is_none() && self.session.step < self.session.total_steps() {
-            self.serve(outbox)?;
-            if self.ending.is_some() {
-                break;
-            }
-            let step = self.session.train_step()?;
-            self.step_seconds.push(step.seconds);
-            self.loss = Some(step.loss);
-            self.record.step(&step)?;
-            outbox.send(Event::Step(step));
-            let last = step.step == self.session.total_steps();
-            if last || is_due(step.step, self.session.recipe.train.evaluate_every) {
+        let mut arrived = false;
+        loop {
+            if self.session.progress.evaluation_due {
                 self.evaluate(outbox)?;
             }
-            if !last && is_due(step.step, self.session.recipe.train.checkpoint_every) {
-                self.checkpoint(outbox)?;
+            if std::mem::take(&mut arrived) && self.ending.is_none() {
+                self.keep_step(outbox);
             }
-            if self.reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
-                self.report(outbox);
+            self.serve(outbox)?;
+            if self.ending.is_none() && self.has_stopped_improving() {
+                self.ending = Some(Ending::StoppedEarly);
+            }
+            if self.ending.is_some() || self.session.step >= self.session.total_steps() {
+                return Ok(());
+            }
+            arrived = self.advance(outbox)?;
+            self.housekeeping(outbox);
+        }
+    }
+
+    /// Tries a step; whether it was taken.
+    fn advance(&mut self, outbox: &mut Outbox) -> Result<bool> {
+        #[cfg(test)]
+        super::tests::hooks::before_step(&self.record.folder(), &mut self.session);
+        match self.session.attempt_step()? {
+            Attempt::Taken(step) => self.took(step, outbox),
+            Attempt::NotFinite(fault) => return self.not_finite(&fault, outbox),
+            Attempt::OutOfMemory(why) => {
+                self.halve_micro_batch(&why)?;
+                return Ok(false);
             }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    pub(super) fn took(&mut self, step: Step, outbox: &mut Outbox) {
+        self.step_seconds.push(step.seconds);
+        self.loss = Some(step.loss);
+        self.tree.reached(step.step, self.session.progress.best);
+        self.record.step(&step);
+        outbox.send(Event::Step(step));
+    }
+
+    /// Keeps the state of the step that was just taken, where that is due. Training goes on while a checkpoint is written,
+    /// but for no longer than a tenth of the steps between two: so no more than that is lost beside those.
+    fn keep_step(&mut self, outbox: &mut Outbox) {
+        let (step, every) = (self.session.step, self.session.recipe.train.checkpoint_every);
+        let is_due = step < self.session.total_steps() && is_due(step, every);
+        if is_due || step == self.written_by {
+            self.record.written(true).into_iter().for_each(|event| outbox.send(event));
+        }
+        if is_due {
+            self.checkpoint(false);
+            self.written_by = step + every.div_ceil(10);
+        } else if self.history.is_due(step) {
+            self.keep(Why::Regular);
+        }
+        self.housekeeping(outbox);
+    }
+
+    /// What does not change training: what was written, what is to be told.
+    pub(super) fn housekeeping(&mut self, outbox: &mut Outbox) {
+        for event in self.record.written(false) {
+            outbox.send(event);
+            self.history.set_changed();
+        }
+        self.tell_notes(outbox);
+        if self.reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
+            self.report(outbox);
+        }
+    }
+
+    fn tell_notes(&mut self, outbox: &mut Outbox) {
+        for note in self.record.take_notes() {
+            outbox.send(note);
+        }
+    }
+
+    fn has_stopped_improving(&self) -> bool {
+        let (progress, patience) = (&self.session.progress, self.session.recipe.train.early_stopping_patience);
+        let is_fresh = progress.last.is_some_and(|last| last.step == self.session.step);
+        patience > 0 && is_fresh && progress.without_gain >= patience
     }
 
     fn finish(&mut self, outbox: &mut Outbox) -> Result<Summary> {
         let ending = self.ending.unwrap_or(Ending::Completed);
-        let stale = self.last.is_none_or(|last| last.step != self.session.step);
-        if ending == Ending::Stopped && stale && self.session.step > 0 {
-            self.evaluate(outbox)?;
-        }
         let mut adapter = None;
         if ending != Ending::Aborted {
-            self.checkpoint(outbox)?;
+            self.final_checkpoint();
         }
+        for event in self.record.written(true) {
+            outbox.send(event);
+        }
+        self.tell_notes(outbox);
         if matches!(ending, Ending::Completed | Ending::Stopped | Ending::StoppedEarly) {
             adapter = Some(self.export(outbox)?);
         }
         self.report(outbox);
-        self.record.ended(ending)?;
+        self.record.ended(ending);
+        self.tell_notes(outbox);
+        let progress = &self.session.progress;
         Ok(Summary {
             ending,
             folder: self.record.folder(),
@@ -162,8 +227,8 @@ impl Training {
             steps: self.session.step,
             seconds: self.started.elapsed().as_secs_f64(),
             loss: self.loss,
-            best: self.best,
-            last: self.last,
+            best: progress.best,
+            last: progress.last,
             trainable: self.session.trainable(),
             sparsity: self.session.sparsity(),
             peak_memory: self.probe.peak(),
@@ -171,93 +236,12 @@ impl Training {
         })
     }
 
-    /// Serves every command that waits; while paused, waits for more. When nobody can ask any more, the run goes on.
-    fn serve(&mut self, outbox: &mut Outbox) -> Result<()> {
-        loop {
-            let command = match self.commands.try_recv() {
-                Ok(command) => command,
-                Err(TryRecvError::Empty) if self.paused => match self.commands.recv() {
-                    Ok(command) => command,
-                    Err(_) => Command::Resume,
-                },
-                Err(_) => return Ok(()),
-            };
-            self.obey(command, outbox)?;
-            if self.ending.is_some() {
-                return Ok(());
-            }
-        }
-    }
-
-    fn obey(&mut self, command: Command, outbox: &mut Outbox) -> Result<()> {
-        let step = self.session.step;
-        match command {
-            Command::Pause if !self.paused => {
-                self.paused = true;
-                self.record.flush()?;
-                outbox.send(Event::Paused { step });
-            }
-            Command::Resume if self.paused => {
-                self.paused = false;
-                outbox.send(Event::Resumed { step });
-            }
-            Command::Pause | Command::Resume => {}
-            Command::Stop => self.ending = Some(Ending::Stopped),
-            Command::Abort => self.ending = Some(Ending::Aborted),
-            Command::Terminate => self.ending = Some(Ending::Terminated),
-            Command::Preview { id, field, value } => {
-                let outcome = self.session.preview(&field, value);
-                outbox.send(Event::Previewed { id, outcome });
-            }
-            Command::Set { id, field, value } => self.set(id, &field, value, outbox)?,
-            Command::Evaluate { id } => {
-                outbox.send(Event::CommandStatus { id, status: CommandStatus::Queued });
-                self.evaluate(outbox)?;
-                outbox.send(Event::CommandStatus { id, status: CommandStatus::Applied { step } });
-            }
-            Command::Export { id } => {
-                outbox.send(Event::CommandStatus { id, status: CommandStatus::Queued });
-                let status = match self.export(outbox) {
-                    Ok(_) => CommandStatus::Applied { step },
-                    Err(error) => CommandStatus::Rejected { why: error.message().to_owned() },
-                };
-                outbox.send(Event::CommandStatus { id, status });
-            }
-        }
-        Ok(())
-    }
-
-    fn set(&mut self, id: CommandId, field: &str, value: Value, outbox: &mut Outbox) -> Result<()> {
-        let step = self.session.step;
-        let before = self.session.setting(field);
-        if let Err(why) = self.session.set(field, value) {
-            outbox.send(Event::CommandStatus { id, status: CommandStatus::Rejected { why } });
-            return Ok(());
-        }
-        let none = || Value::String(EVEN.into());
-        let intervention = Intervention {
-            step,
-            field: field.to_owned(),
-            from: before.unwrap_or_else(none),
-            to: self.session.setting(field).unwrap_or_else(none),
-            id,
-            time: super::record::now(),
-        };
-        self.record.intervention(&intervention)?;
-        outbox.send(Event::Setting { field: field.to_owned(), value: intervention.to.clone() });
-        outbox.send(Event::Intervention(intervention));
-        outbox.send(Event::CommandStatus { id, status: CommandStatus::Applied { step } });
-        self.report(outbox);
-        Ok(())
-    }
-
     /// Evaluates, and meanwhile hears the commands that end the run; the others wait.
-    fn evaluate(&mut self, outbox: &mut Outbox) -> Result<()> {
+    pub(super) fn evaluate(&mut self, outbox: &mut Outbox) -> Result<()> {
         let of = self.session.data.validation.examples.len();
-        let mut later = Vec::new();
-        let mut ending = None;
+        let (mut later, mut ending) = (Vec::new(), None);
         let commands = &self.commands;
-        let evaluation = self.session.evaluate(|done| {
+        let mut heard = |done| {
             outbox.send(Event::Evaluating { done, of });
             for command in commands.try_iter() {
                 match command {
@@ -267,12 +251,24 @@ impl Training {
                 }
             }
             if ending.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
+        };
+        let mut rows = self.session.recipe.train.batch_size.max(32);
+        let evaluation = loop {
+            match out_of_memory(|| self.session.evaluate_in(rows, &mut heard)) {
+                Ok(evaluation) => break evaluation,
+                Err(Ok(_)) if rows > 1 => rows = rows.div_ceil(2),
+                Err(fault) => return Err(fault.map_or_else(|error| error, Error::failed)),
+            }
+        };
         self.ending = ending.or(self.ending);
         if let Some(evaluation) = evaluation {
-            self.record.evaluation(&evaluation)?;
+            self.record.evaluation(&evaluation);
             outbox.send(Event::Evaluated(evaluation));
-            self.judge(evaluation);
+            let is_best = self.session.progress.judge(evaluation);
+            self.tree.reached(self.session.step, self.session.progress.best);
+            if is_best && self.keeps_best() {
+                self.checkpoint(false);
+            }
         }
         for command in later {
             self.obey(command, outbox)?;
@@ -280,36 +276,37 @@ impl Training {
         Ok(())
     }
 
-    fn judge(&mut self, evaluation: Evaluation) {
-        self.last = Some(evaluation);
-        if self.best.is_none_or(|best| evaluation.is_better_than(&best)) {
-            self.best = Some(evaluation);
-            self.evaluations_without_gain = 0;
-        } else {
-            self.evaluations_without_gain += 1;
-        }
-        let patience = self.session.recipe.train.early_stopping_patience;
-        if patience > 0 && self.evaluations_without_gain >= patience {
-            self.ending = self.ending.or(Some(Ending::StoppedEarly));
-        }
-    }
-
-    fn checkpoint(&mut self, outbox: &mut Outbox) -> Result<()> {
-        let (path, bytes) = self.record.checkpoint(&self.session)?;
-        outbox.send(Event::Checkpointed { step: self.session.step, path, bytes });
-        Ok(())
-    }
-
-    fn export(&mut self, outbox: &mut Outbox) -> Result<std::path::PathBuf> {
+    pub(super) fn export(&mut self, outbox: &mut Outbox) -> Result<std::path::PathBuf> {
         let (path, bytes) = self.record.export(&self.session)?;
         outbox.send(Event::Exported { step: self.session.step, path: path.clone(), bytes });
         Ok(path)
     }
 
-    fn report(&mut self, outbox: &mut Outbox) {
+    pub(super) fn report(&mut self, outbox: &mut Outbox) {
         self.reported = Some(Instant::now());
-        outbox.send(Event::Memory(self.probe.measure(&self.session)));
+        outbox.send(Event::Memory(self.probe.measure(&self.session, self.history.bytes())));
         outbox.send(Event::Sparsity(self.session.sparsity_report()));
+        if self.history.take_changed() {
+            outbox.send(Event::Snapshots { snapshots: self.kept_states() });
+        }
+    }
+
+    /// Every state that is kept, in memory or on the disk, by branch and step.
+    fn kept_states(&self) -> Vec<KeptState> {
+        let mut states = std::collections::BTreeMap::new();
+        for (at, bytes, _) in self.history.iter() {
+            states.insert((at.branch, at.step), (bytes, Place::Memory));
+        }
+        for Found { moment, bytes, .. } in &self.record.present {
+            let place = |known: Option<&(u64, Place)>| if known.is_some() { Place::Both } else { Place::Disk };
+            let key = (moment.branch, moment.step);
+            states.insert(key, (*bytes, place(states.get(&key))));
+        }
+        let shown = states.into_iter().map(|((branch, step), (bytes, place))| {
+            let pinned = self.tree.pins().contains(&(branch, step));
+            KeptState { branch, step, bytes, pinned, place }
+        });
+        shown.collect()
     }
 }
 

@@ -54,6 +54,10 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
             Level::Info => state.note(Weight::Info, message),
             Level::Warning => state.say(Weight::Warning, message),
         },
+        Event::Rewound { step, branch, .. } => {
+            state.note(Weight::Info, format!("back at step {step}; what follows is branch {branch}"));
+        }
+        Event::Recomputing { .. } | Event::Branches { .. } | Event::Snapshots { .. } => {}
         Event::Fault { message, refused } => {
             state.note(Weight::Error, &message);
             state.stage = Stage::Faulted { message, refused };

@@ -2,7 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-use super::{Method, Plan, untouched_groups};
+use super::state::copy_named;
+use super::{Dense, Method, Plan, State, untouched_groups};
 use crate::model::{Model, Tap};
 use crate::protocol::Group;
 use crate::recipe;
@@ -58,6 +59,13 @@ impl Full {
 }
 
 impl Trained {
+    /// Value and moments with their names in a checkpoint.
+    fn named(&self) -> [(String, Tensor); 3] {
+        let value = self.master.as_ref().unwrap_or(&self.weight);
+        [("value", value), ("first", &self.first), ("second", &self.second)]
+            .map(|(what, tensor)| (format!("full.{}.{what}", self.name), tensor.detach()))
+    }
+
     fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
         let Some(gradient) = self.gradient.take() else { return };
         let gradient = if scale < 1.0 { gradient * scale } else { gradient };
@@ -133,12 +141,23 @@ impl Method for Full {
         Vec::new()
     }
 
-    fn tensors(&self) -> Vec<(String, Tensor)> {
-        let tensors = self.parameters.iter().flat_map(|trained| {
-            let value = trained.master.as_ref().unwrap_or(&trained.weight);
-            [("value", value), ("first", &trained.first), ("second", &trained.second)]
-                .map(|(what, tensor)| (format!("{}.{what}", trained.name), tensor.detach()))
-        });
-        tensors.collect()
+    fn state(&self) -> State {
+        let named = self.parameters.iter().flat_map(Trained::named);
+        State { sites: Vec::new(), tensors: named.map(|(name, tensor)| Dense::new(name, &tensor)).collect() }
+    }
+
+    fn restore(&mut self, state: &State, _: &recipe::Method, _: u64) -> Result<(), String> {
+        copy_named(self.parameters.iter().flat_map(Trained::named).collect(), &state.tensors)?;
+        for trained in &mut self.parameters {
+            if let Some(master) = &trained.master {
+                tch::no_grad(|| trained.weight.copy_(master));
+            }
+        }
+        self.forget();
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        self.parameters.iter_mut().for_each(|trained| trained.gradient = None);
     }
 }

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::{Method, Plan, untouched_groups};
+use super::{Method, Plan, State, untouched_groups};
 use crate::model::{Head, Model, Tap};
 use crate::protocol::Group;
 use crate::recipe;
@@ -71,4 +71,13 @@ impl Method for HeadOnly {
     fn save(&self) -> Vec<(usize, Vec<Saved>)> {
         Vec::new()
     }
+    fn state(&self) -> State {
+        State::default()
+    }
+
+    fn restore(&mut self, _: &State, _: &recipe::Method, _: u64) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn forget(&mut self) {}
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
-use super::{Method, Plan, untouched_groups};
+use super::state::check;
+use super::{Method, Part, Plan, State, untouched_groups};
 use crate::model::{Head, Model, Tap};
 use crate::permutation::derive_key;
 use crate::protocol::Group;
@@ -35,6 +36,8 @@ struct Adapted {
     group: &'static str,
     layer: usize,
     transposed: bool,
+    /// Flat; shares its memory with the model's.
+    weight: Tensor,
     delta: Delta,
     scalars: u64,
     gradients: Option<Vec<Tensor>>,
@@ -53,6 +56,7 @@ impl Sparta {
                 group: site.group,
                 layer: site.layer,
                 transposed: site.transposed,
+                weight: site.weight.view(-1),
                 delta: Delta::new(&site.weight, Selection::new(settings.seed, &site.name, scalars)),
                 scalars,
                 gradients: None,
@@ -235,5 +239,66 @@ impl Method for Sparta {
     fn save(&self) -> Vec<(usize, Vec<Saved>)> {
         let saved = self.sites.iter().enumerate().map(|(at, site)| (at, site.delta.save()));
         saved.filter(|(_, parts)| !parts.is_empty()).collect()
+    }
+    fn state(&self) -> State {
+        let stochastic = self.settings.rounding == Rounding::Stochastic;
+        let sites = self.sites.iter().map(|site| {
+            let exact = stochastic && site.weight.kind() == Kind::BFloat16;
+            let parts = site.delta.save().into_iter().map(|saved| Part::new(saved, &site.weight, exact)).collect();
+            (site.name.clone(), parts)
+        });
+        State { sites: sites.filter(|(_, parts): &(_, Vec<Part>)| !parts.is_empty()).collect(), tensors: Vec::new() }
+    }
+
+    fn restore(&mut self, state: &State, settings: &recipe::Method, step: u64) -> Result<(), String> {
+        let settings = self.resolve(settings)?;
+        let counts = self.counts(&settings)?;
+        let given: BTreeMap<&str, &Vec<Part>> =
+            state.sites.iter().map(|(name, parts)| (name.as_str(), parts)).collect();
+        if let Some(stranger) = given.keys().find(|name| !self.sites.iter().any(|site| site.name == ***name)) {
+            return Err(format!("the model has no weight {}", stranger.escape_debug()));
+        }
+        let none = Vec::new();
+        let parts = |site: &Adapted| *given.get(site.name.as_str()).unwrap_or(&&none);
+        for (site, &count) in self.sites.iter().zip(&counts) {
+            site.check(parts(site), count, settings.seed, step).map_err(|why| format!("{}: {why}", site.name))?;
+        }
+        for (site, &count) in self.sites.iter_mut().zip(&counts) {
+            let parts = *given.get(site.name.as_str()).unwrap_or(&&none);
+            let saved: Vec<Saved> = parts.iter().map(Part::to_saved).collect();
+            site.delta.restore(&saved, |_| Cast::Nearest);
+            for part in parts {
+                part.write_bits(&site.weight);
+            }
+            site.gradients = None;
+            debug_assert_eq!(site.delta.count(), count);
+        }
+        self.active = counts.iter().map(|&count| count > 0).collect();
+        self.settings = settings;
+        Ok(())
+    }
+
+    fn forget(&mut self) {
+        self.sites.iter_mut().for_each(|site| site.gradients = None);
+    }
+}
+
+impl Adapted {
+    /// Whether a state is one of this site with `count` scalars that train; what is wrong with it, if not.
+    fn check(&self, parts: &[Part], count: u64, seed: u64, step: u64) -> Result<(), String> {
+        check(parts, self.scalars, step)?;
+        if parts.iter().any(|part| !part.written.is_empty()) && self.weight.kind() != Kind::BFloat16 {
+            return Err("it holds weights of another type".into());
+        }
+        let training = parts.iter().filter(|part| part.born.is_some());
+        let mut training: Vec<i64> = training.flat_map(|part| part.indices.iter().copied()).collect();
+        training.sort_unstable();
+        if training.len() as u64 != count {
+            return Err(format!("its scalars are not the {count} that the settings ask for"));
+        }
+        if training != Selection::new(seed, &self.name, self.scalars).indices(0..count) {
+            return Err("its scalars are not those that the seed selects".into());
+        }
+        Ok(())
     }
 }

@@ -119,7 +119,11 @@ pub const FIELDS: &[Field] = &[
     live("train.keep_checkpoints", Kind::Integer(1, 1_000_000), "newest checkpoints that are kept"),
     field("train.recompute", Kind::Choice(&["none", "blocks"]), "blocks: compute each block again in the backward pass instead of keeping it"),
     field("train.early_stopping_patience", Kind::Integer(0, 1_000_000), "stop after this many evaluations without a better accuracy (causal-lm: a lower loss); 0: never"),
+    field("train.on_nonfinite", Kind::Choice(&["pause", "skip", "lower_rate"]), "where loss or gradient are not finite: go back to the last good state and pause (headless: end), leave the batch out, or go back and on at half the rate"),
     field("train.seed", Kind::Integer(0, ANY), "seed of the order of the rows"),
+
+    field("history.every", Kind::Integer(0, ANY), "steps between the snapshots in memory that can be rewound to at once; 0: only what a change by hand or a checkpoint keeps"),
+    field("history.budget_mb", Kind::Integer(0, 1 << 20), "megabytes that all snapshots in memory may take; old ones are thinned"),
 ];
 
 impl Field {

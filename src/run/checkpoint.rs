@@ -1,10 +1,12 @@
 //! Checkpoints: written so that nothing is lost, read so that damage is found.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::disk;
 use super::files::{
     failed, need_space, read_bounded, remove, settle, size_of_folder, swap_in, sync_folder, write_synced,
 };
@@ -26,6 +28,26 @@ pub struct Checkpoint {
     pub state: serde_json::Value,
 }
 
+/// Which moment of a run a checkpoint is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Moment {
+    /// The branch.
+    pub branch: u32,
+    /// Optimizer steps taken.
+    pub step: u64,
+    /// Entries of the journal that it contains.
+    pub journal: usize,
+}
+
+/// Which checkpoints stay when another one was written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Keep {
+    /// So many of the newest.
+    pub newest: usize,
+    /// And those of these branches and steps.
+    pub also: Vec<(u32, u64)>,
+}
+
 /// A checkpoint on the disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
@@ -38,10 +60,12 @@ pub struct Written {
 /// A checkpoint's folder. It may be damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Optimizer steps taken.
-    pub step: u64,
+    /// Its moment; of one whose manifest cannot be read, as far as its name tells.
+    pub moment: Moment,
     /// Its folder.
     pub path: PathBuf,
+    /// Its size; 0 where that cannot be known.
+    pub bytes: u64,
     /// Its place in the order of writing; none where the manifest cannot be read.
     sequence: Option<u64>,
 }
@@ -55,30 +79,46 @@ pub struct Newest {
     pub damaged: Vec<String>,
 }
 
-/// Writes a checkpoint into `folder`, in the place of one of the same step if there is one. Only when it is safe on
-/// the disk, older ones go, so that `keep` are left.
+/// What follows `step-` in the name of a checkpoint's folder.
+fn name_of(moment: Moment) -> String {
+    match moment.branch {
+        0 => format!("{:08}", moment.step),
+        branch => format!("{:08}-branch-{branch}", moment.step),
+    }
+}
+
+/// The moment that such a name tells, but for the journal.
+fn moment_of(name: &str) -> Option<Moment> {
+    let (step, branch) = name.split_once("-branch-").unwrap_or((name, "0"));
+    Some(Moment { step: step.parse().ok()?, branch: branch.parse().ok()?, journal: 0 })
+}
+
+/// Writes a checkpoint into `folder`, in the place of one of the same step and branch if there is one. The folder is made
+/// if it is missing, but not what it lies in. Only when it is safe on the disk, older ones go.
 ///
 /// # Errors
 /// Fails where it cannot be written; the earlier ones are all there then.
-pub fn write_checkpoint(folder: &Path, step: u64, checkpoint: &Checkpoint, keep: usize) -> Result<Written> {
+pub fn write_checkpoint(folder: &Path, moment: Moment, checkpoint: &Checkpoint, keep: &Keep) -> Result<Written> {
     let failed = failed("write a checkpoint to", folder);
     checkpoint.tensors.iter().try_for_each(NamedTensor::check)?;
-    fs::create_dir_all(folder).map_err(&failed)?;
+    make(folder).map_err(&failed)?;
     sweep(folder).map_err(&failed)?;
     let state = serde_json::to_vec(&checkpoint.state).map_err(|error| failed(error.into()))?;
     let bytes: usize = checkpoint.tensors.iter().map(|tensor| tensor.bytes.len()).sum();
     need_space(folder, (bytes + state.len()) as u64)?;
     let earlier = checkpoints(folder)?;
     let sequence = earlier.iter().filter_map(|found| found.sequence).max().unwrap_or(0).saturating_add(1);
-    let new = folder.join(format!("tmp-{step:08}"));
-    let path = folder.join(format!("step-{step:08}"));
+    let Moment { branch, step, journal } = moment;
+    let [new, path, old] = ["tmp", "step", "old"].map(|role| folder.join(format!("{role}-{}", name_of(moment))));
     let write = || -> io::Result<u64> {
-        fs::create_dir(&new)?;
+        disk::create_dir(&new)?;
         write_tensors(&new.join(TENSORS), checkpoint.tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)))?;
         write_synced(&new.join(STATE), &state)?;
-        Manifest::of(&new, step, sequence, &FILES)?.write(&new)?;
+        let mut manifest = Manifest { step, sequence, branch, journal, files: BTreeMap::new() };
+        manifest.add(&new, &FILES)?;
+        manifest.write(&new)?;
         sync_folder(&new)?;
-        swap_in(&new, &path, &folder.join(format!("old-{step:08}")))?;
+        swap_in(&new, &path, &old)?;
         size_of_folder(&path)
     };
     let bytes = write().map_err(|error| {
@@ -86,12 +126,17 @@ pub fn write_checkpoint(folder: &Path, step: u64, checkpoint: &Checkpoint, keep:
         let _ = remove(&new);
         failed(error)
     })?;
-    let (whole, broken): (Vec<Found>, Vec<Found>) =
-        earlier.into_iter().filter(|found| found.path != path).partition(|found| found.sequence.is_some());
-    for old in whole.into_iter().chain(broken).skip(keep.max(1) - 1) {
+    let others = earlier.into_iter().filter(|found| found.path != path);
+    let (whole, broken): (Vec<Found>, Vec<Found>) = others.partition(|found| found.sequence.is_some());
+    let also = |found: &Found| keep.also.contains(&(found.moment.branch, found.moment.step));
+    for old in whole.into_iter().chain(broken).skip(keep.newest.max(1) - 1).filter(|found| !also(found)) {
         remove(&old.path).map_err(&failed)?;
     }
     Ok(Written { path, bytes })
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() { Ok(()) } else { disk::create_dir(folder) }
 }
 
 /// Clears up what a crash left half-done.
@@ -129,34 +174,41 @@ pub fn checkpoints(folder: &Path) -> Result<Vec<Found>> {
         let path = entry.map_err(refuse)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // A crash between two renames leaves the only copy of a step under the other name.
-        let step = name
+        let told = name
             .strip_prefix("step-")
-            .or_else(|| name.strip_prefix("old-").filter(|step| !folder.join(format!("step-{step}")).exists()));
-        if let Some(step) = step.and_then(|step| step.parse().ok()) {
-            let sequence = Manifest::read(&path).ok().map(|manifest| manifest.sequence);
-            found.push(Found { step, path, sequence });
+            .or_else(|| name.strip_prefix("old-").filter(|rest| !folder.join(format!("step-{rest}")).exists()));
+        let is_link = path.is_symlink();
+        if let Some(told) = told.and_then(moment_of).filter(|_| !is_link) {
+            let manifest = Manifest::read(&path).ok();
+            let moment = Moment { journal: manifest.as_ref().map_or(0, |manifest| manifest.journal), ..told };
+            let sequence = manifest.map(|manifest| manifest.sequence);
+            found.push(Found { moment, bytes: size_of_folder(&path).unwrap_or(0), path, sequence });
         }
     }
-    found.sort_by_key(|found| Reverse((found.sequence.unwrap_or(u64::MAX), found.step)));
+    // What follows a longer journal comes later, whatever its step; one that was written late need not be of a late moment.
+    found.sort_by_key(|found| {
+        let Moment { step, journal, .. } = found.moment;
+        Reverse(found.sequence.map_or((usize::MAX, step, 0), |sequence| (journal, step, sequence)))
+    });
     Ok(found)
 }
 
-/// Reads one checkpoint and checks all of it.
+/// Reads one checkpoint and checks all of it; a file of more than `largest` bytes is not read.
 ///
 /// # Errors
 /// Refuses one that is damaged, and says how.
-pub fn read_checkpoint(found: &Found) -> Result<Checkpoint> {
-    read(found).map_err(|why| {
+pub fn read_checkpoint(found: &Found, largest: u64) -> Result<Checkpoint> {
+    read(found, largest).map_err(|why| {
         Error::refused(format!("the checkpoint {} is damaged: {why}; use another one", place(&found.path)))
     })
 }
 
-fn read(found: &Found) -> std::result::Result<Checkpoint, String> {
+fn read(found: &Found, largest: u64) -> std::result::Result<Checkpoint, String> {
     let manifest = Manifest::read(&found.path)?;
-    if manifest.step != found.step {
-        return Err(format!("its manifest is of step {}", manifest.step));
+    if (manifest.step, manifest.branch) != (found.moment.step, found.moment.branch) {
+        return Err(format!("its manifest is of step {} of branch {}", manifest.step, manifest.branch));
     }
-    manifest.check(&found.path, &FILES)?;
+    manifest.check(&found.path, &FILES, largest)?;
     let bytes = |name: &str| {
         let limit = manifest.files.get(name).map_or(0, |entry| entry.size);
         read_bounded(&found.path.join(name), limit).map_err(|error| format!("{name}: {error}"))
@@ -171,10 +223,10 @@ fn read(found: &Found) -> std::result::Result<Checkpoint, String> {
 ///
 /// # Errors
 /// Refuses a folder that cannot be read.
-pub fn read_newest_valid(folder: &Path) -> Result<Newest> {
+pub fn read_newest_valid(folder: &Path, largest: u64) -> Result<Newest> {
     let mut damaged = Vec::new();
     for found in checkpoints(folder)? {
-        match read_checkpoint(&found) {
+        match read_checkpoint(&found, largest) {
             Ok(checkpoint) => return Ok(Newest { checkpoint: Some((found, checkpoint)), damaged }),
             Err(error) => damaged.push(error.message().to_owned()),
         }

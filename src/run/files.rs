@@ -1,9 +1,10 @@
 //! Files that are whole or not there.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 
+use super::disk;
 use crate::data::place;
 use crate::error::{Error, Result};
 
@@ -26,22 +27,22 @@ pub(super) fn failed<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) ->
 
 /// Writes a file and waits until it is on the disk.
 pub(super) fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    let mut file = disk::create_file(path)?;
+    disk::write_all(&mut file, path, bytes)?;
+    disk::sync(&file, path)
 }
 
 /// Writes a file so that a reader sees the old or the new one, whole.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = sibling(path, "new");
     write_synced(&new, bytes)?;
-    fs::rename(&new, path)?;
+    disk::rename(&new, path)?;
     sync_folder(parent(path))
 }
 
 /// Waits until a folder's entries are on the disk.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    disk::sync(&File::open(path)?, path)
 }
 
 pub(super) fn parent(path: &Path) -> &Path {
@@ -58,16 +59,16 @@ pub(super) fn sibling(path: &Path, role: &str) -> std::path::PathBuf {
 /// system cannot exchange names, the old one waits as `old` meanwhile, and [`settle`] brings it back.
 pub(super) fn swap_in(new: &Path, target: &Path, old: &Path) -> io::Result<()> {
     if fs::symlink_metadata(target).is_err() {
-        fs::rename(new, target)?;
+        disk::rename(new, target)?;
         return sync_folder(parent(target));
     }
     if exchange(new, target).is_ok() {
         sync_folder(parent(target))?;
         return remove(new);
     }
-    fs::rename(target, old)?;
-    if let Err(error) = fs::rename(new, target) {
-        fs::rename(old, target)?;
+    disk::rename(target, old)?;
+    if let Err(error) = disk::rename(new, target) {
+        disk::rename(old, target)?;
         return Err(error);
     }
     sync_folder(parent(target))?;
@@ -91,7 +92,7 @@ pub(super) fn settle(new: &Path, target: &Path, old: &Path) -> io::Result<()> {
         if fs::symlink_metadata(target).is_ok() {
             remove(old)?;
         } else {
-            fs::rename(old, target)?;
+            disk::rename(old, target)?;
         }
     }
     remove(new)
@@ -132,6 +133,23 @@ pub(super) fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {limit} bytes")));
     }
     Ok(bytes)
+}
+
+/// Renames a file or folder to a name that must be free.
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "macos"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        disk::struck(to)?;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(io::Error::from) {
+            Err(error) if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput) => {}
+            done => return done,
+        }
+    }
+    if fs::symlink_metadata(to).is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    disk::rename(from, to)
 }
 
 /// Opens a regular file: a pipe by that name would wait for ever.

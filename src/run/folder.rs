@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::files::{failed, parent, remove, sync_folder, write_synced};
+use super::files::{failed, remove, rename_new, sync_folder, write_synced};
 use super::status::{State, Status, claim, now};
 use crate::data::{place, quoted};
 use crate::error::{Error, Result};
@@ -13,6 +14,12 @@ use crate::recipe::Recipe;
 const RECIPE: &str = "recipe.toml";
 /// Longest name of a run in bytes; file systems take 255, and something may be added.
 const LONGEST_NAME: usize = 100;
+/// Bytes of a recipe.
+const LARGEST_RECIPE: u64 = 1 << 20;
+/// How the name of a folder begins that is being made.
+const NEW: &str = ".new-run-";
+/// After this time, a folder that is being made was left behind.
+const LEFT_BEHIND: Duration = Duration::from_secs(3600);
 /// Numbers that are tried behind a default name.
 const LAST_NUMBER: u32 = 100_000;
 
@@ -54,10 +61,14 @@ impl RunFolder {
             Error::refused(format!("cannot write to the runs folder {}: {error}; use another folder", place(runs_dir)))
         };
         fs::create_dir_all(runs_dir).map_err(refuse)?;
+        sweep(runs_dir);
+        // It is made under a hidden name, so that a run is there as a whole or not at all.
+        let new = tempfile::Builder::new().prefix(NEW).tempdir_in(runs_dir).map_err(refuse)?;
+        let lock = Self::furnish(new.path(), recipe).map_err(refuse)?;
         let path = match name {
             Some(name) => {
                 let path = runs_dir.join(name);
-                fs::create_dir(&path).map_err(|error| match error.kind() {
+                rename_new(new.path(), &path).map_err(|error| match error.kind() {
                     io::ErrorKind::AlreadyExists => {
                         Error::refused(format!("there is a run {} already; give another name", place(&path)))
                     }
@@ -65,23 +76,24 @@ impl RunFolder {
                 })?;
                 path
             }
-            None => first_free(runs_dir, &tamed(default_name)).map_err(refuse)?,
+            None => first_free(new.path(), runs_dir, &tamed(default_name)).map_err(refuse)?,
         };
-        match Self::furnish(&path, recipe) {
-            Ok(lock) => Ok(Self { path, recipe: recipe.clone(), lock }),
-            Err(error) => {
-                // The error that led here is the one to tell.
-                let _ = remove(&path);
-                Err(refuse(error))
-            }
-        }
+        let _ = new.keep();
+        sync_folder(runs_dir).map_err(|error| {
+            // The error that led here is the one to tell.
+            let _ = remove(&path);
+            refuse(error)
+        })?;
+        Ok(Self { path, recipe: recipe.clone(), lock })
     }
 
     fn furnish(path: &Path, recipe: &Recipe) -> io::Result<Option<File>> {
+        #[cfg(unix)]
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let lock = claim(path)?;
         write_synced(&path.join(RECIPE), recipe.to_toml().as_bytes())?;
         Status::begun().write(path)?;
-        sync_folder(parent(path))?;
+        sync_folder(path)?;
         Ok(lock)
     }
 
@@ -96,6 +108,9 @@ impl RunFolder {
                 "{} is no run folder: it has no {RECIPE}; `spartui runs` lists the runs",
                 place(path)
             )));
+        }
+        if fs::metadata(&file).is_ok_and(|metadata| metadata.len() > LARGEST_RECIPE) {
+            return Err(Error::refused(format!("{} is too large for a recipe; restore it", place(&file))));
         }
         let recipe = Recipe::load(&file, &[])?;
         Ok(Self { path: path.to_owned(), recipe, lock: None })
@@ -118,6 +133,7 @@ impl RunFolder {
         if self.lock.is_some() {
             return Ok(());
         }
+        self.refuse_links()?;
         self.lock = claim(&self.path).map_err(failed("take over the run", &self.path))?;
         if self.lock.is_none() {
             return Err(Error::refused(format!(
@@ -125,7 +141,36 @@ impl RunFolder {
                 place(&self.path)
             )));
         }
-        self.set_status(&Status::begun())
+        Ok(())
+    }
+
+    /// Says that the run, which [`RunFolder::claim`] took over, goes on.
+    ///
+    /// # Errors
+    /// As [`RunFolder::set_status`].
+    pub fn go_on(&self, total_steps: u64) -> Result<()> {
+        let started = self.status().map_or_else(|_| now(), |status| status.started);
+        self.set_status(&Status { total_steps: Some(total_steps), started, ..Status::begun() })
+    }
+
+    /// A folder that came from elsewhere must not lead this process to write anywhere else.
+    fn refuse_links(&self) -> Result<()> {
+        let refuse = |path: &Path, what: &str| {
+            Err(Error::refused(format!("{} {what}; a run is gone on with only where it lies", place(path))))
+        };
+        for folder in [self.path.clone(), self.checkpoints_path()] {
+            for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+                if entry.file_type().is_ok_and(|kind| kind.is_symlink()) {
+                    return refuse(&entry.path(), "is a link, which may lead out of the run's folder");
+                }
+            }
+        }
+        for file in [self.journal_path(), self.metrics_path(), self.log_path()] {
+            if fs::symlink_metadata(&file).is_ok_and(|metadata| !metadata.is_file()) {
+                return refuse(&file, "is no regular file");
+            }
+        }
+        Ok(())
     }
 
     /// The folder itself.
@@ -257,16 +302,29 @@ fn tamed(name: &str) -> String {
     if name.is_empty() { "run".into() } else { name.into() }
 }
 
-fn first_free(runs_dir: &Path, name: &str) -> io::Result<PathBuf> {
+/// Gives a folder the first name that is free.
+fn first_free(folder: &Path, runs_dir: &Path, name: &str) -> io::Result<PathBuf> {
     for number in 1..LAST_NUMBER {
         let path = runs_dir.join(if number == 1 { name.to_owned() } else { format!("{name}-{number}") });
-        match fs::create_dir(&path) {
+        match rename_new(folder, &path) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
     }
     Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Removes what a process left behind that was killed while it made a run's folder.
+fn sweep(runs_dir: &Path) {
+    for entry in fs::read_dir(runs_dir).into_iter().flatten().flatten() {
+        let old = || entry.metadata().and_then(|metadata| metadata.modified());
+        let is_old = || old().is_ok_and(|time| time.elapsed().is_ok_and(|age| age > LEFT_BEHIND));
+        if entry.file_name().to_string_lossy().starts_with(NEW) && is_old() {
+            // It is in nobody's way.
+            let _ = remove(&entry.path());
+        }
+    }
 }
 
 #[cfg(test)]
@@ -326,6 +384,7 @@ mod tests {
         let status = other.status().unwrap();
         assert_eq!((status.state, status.total_steps), (State::Interrupted, Some(50)));
         other.claim().unwrap();
+        other.go_on(60).unwrap();
         assert_eq!(other.status().unwrap().state, State::Running);
         other.end(State::Failed, 7, Some(0.5), Some("no more")).unwrap();
         drop(other);

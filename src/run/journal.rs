@@ -1,20 +1,19 @@
-//! The changes that were made by hand, each at its step.
+//! What was done by hand, each at its step.
 
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use serde_json::Value;
 
 use super::files::failed;
-use super::lines::{append_to, for_each_line};
+use super::lines::{Lines, for_each_line};
 use crate::data::{one_line, place};
 use crate::error::{Error, Result};
-use crate::protocol::Intervention;
+use crate::protocol::Entry;
 
-/// `journal.jsonl`: a line is on the disk before the change is told to anyone.
+/// `journal.jsonl`: a line is on the disk before the change is told to anyone, unless the disk fails.
 #[derive(Debug)]
 pub struct Journal {
-    file: File,
-    path: PathBuf,
+    lines: Lines,
 }
 
 impl Journal {
@@ -23,40 +22,49 @@ impl Journal {
     /// # Errors
     /// Fails where the file cannot be written.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = append_to(path).map_err(failed("open the journal", path))?;
-        Ok(Self { file, path: path.to_owned() })
+        Ok(Self { lines: Lines::open(path).map_err(failed("open the journal", path))? })
     }
 
-    /// Adds a change and waits until it is on the disk.
+    /// Adds an entry and waits until it is on the disk.
+    ///
+    /// # Errors
+    /// Fails where the file cannot be written; the entry waits then, and comes before the next one.
+    pub fn append(&mut self, entry: &Entry) -> Result<()> {
+        self.lines.add(entry).map_err(|error| Error::failed(format!("an entry cannot be journaled: {error}")))?;
+        self.sync()
+    }
+
+    /// Writes what waits.
     ///
     /// # Errors
     /// Fails where the file cannot be written.
-    pub fn append(&mut self, intervention: &Intervention) -> Result<()> {
-        let mut line = serde_json::to_vec(intervention).map_err(|error| {
-            Error::failed(format!("a change of {} cannot be journaled: {error}", intervention.field))
-        })?;
-        line.push(b'\n');
-        let written = self.file.write_all(&line).and_then(|()| self.file.sync_data());
-        written.map_err(failed("write the journal", &self.path))
+    pub fn sync(&mut self) -> Result<()> {
+        if self.lines.is_written() {
+            return Ok(());
+        }
+        let path = self.lines.path().to_owned();
+        self.lines.sync().map_err(failed("write the journal", &path))
     }
 
-    /// The changes of a journal, in order. A last line that a crash cut off is no change: it was never told.
+    /// The entries of a journal, in order. A last line that a crash cut off is none: it was never told.
     ///
     /// # Errors
-    /// Refuses a file that cannot be read, and a line that is no change, by its number.
-    pub fn read(path: &Path) -> Result<Vec<Intervention>> {
-        let mut changes = Vec::new();
+    /// Refuses a file that cannot be read, and a line that is no entry, by its number.
+    pub fn read(path: &Path) -> Result<Vec<Entry>> {
+        let mut entries = Vec::new();
         let mut broken = None;
-        let read = for_each_line(path, |number, line, ended| match serde_json::from_slice(line) {
-            Ok(change) => changes.push(change),
+        let read = for_each_line(path, |number, line, ended| match parse(line) {
+            Ok(entry) => entries.push(entry),
             Err(_) if !ended => {}
             Err(error) => {
                 broken.get_or_insert_with(|| (number, one_line(&error.to_string())));
             }
         });
-        read.map_err(|error| Error::refused(format!("cannot read the journal {}: {error}", place(path))))?;
+        read.map_err(|error| {
+            Error::refused(format!("cannot read the journal {}: {error}; restore the file", place(path)))
+        })?;
         match broken {
-            None => Ok(changes),
+            None => Ok(entries),
             Some((number, why)) => Err(Error::refused(format!(
                 "{}, line {number} is no change of a run ({why}); restore the file or remove the line",
                 place(path)
@@ -65,13 +73,29 @@ impl Journal {
     }
 }
 
+/// What is no change of a setting says of which kind it is.
+fn parse(line: &[u8]) -> serde_json::Result<Entry> {
+    let value: Value = serde_json::from_slice(line)?;
+    if value.get("kind").is_some() {
+        serde_json::from_value(value).map(Entry::Deed)
+    } else {
+        serde_json::from_value(value).map(Entry::Set)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::{Deed, Intervention, What};
     use crate::recipe::Value;
 
-    fn change(step: u64, to: Value) -> Intervention {
-        Intervention { step, field: "method.sparsity".into(), from: Value::Float(0.99), to, id: step, time: 1.5 }
+    fn change(step: u64, to: Value) -> Entry {
+        let (field, from) = ("method.sparsity".into(), Value::Float(0.99));
+        Entry::Set(Intervention { step, field, from, to, id: step, time: 1.5 })
+    }
+
+    fn deed(step: u64, what: What) -> Entry {
+        Entry::Deed(Deed { step, what, id: 9, time: 2.5 })
     }
 
     #[test]
@@ -79,15 +103,27 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.jsonl");
         assert_eq!(Journal::read(&path).unwrap(), []);
-        let changes =
-            [change(1, Value::Float(0.995)), change(2, Value::String("even".into())), change(3, Value::Integer(7))];
-        for change in &changes {
-            Journal::open(&path).unwrap().append(change).unwrap();
+        let entries = [
+            change(1, Value::Float(0.995)),
+            change(2, Value::String("even".into())),
+            change(3, Value::Integer(7)),
+            deed(3, What::Evaluate),
+            deed(4, What::Rewind { to: 2, branch: 1 }),
+            deed(4, What::Undo { to: 1, branch: 2 }),
+            deed(5, What::SwitchBranch { branch: 0 }),
+            deed(6, What::Pin { branch: 0, at: 4, pinned: true }),
+            deed(7, What::Stop),
+            deed(7, What::Resume),
+        ];
+        for entry in &entries {
+            Journal::open(&path).unwrap().append(entry).unwrap();
         }
-        assert_eq!(Journal::read(&path).unwrap(), changes);
-        let first = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(Journal::read(&path).unwrap(), entries);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
         let contract = r#"{"step":1,"field":"method.sparsity","from":0.99,"to":0.995,"id":1,"time":1.5}"#;
-        assert_eq!(first.lines().next(), Some(contract));
+        assert_eq!(lines[0], contract);
+        assert_eq!(lines[4], r#"{"step":4,"kind":"rewind","to":2,"branch":1,"id":9,"time":2.5}"#);
     }
 
     #[test]

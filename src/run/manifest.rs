@@ -19,6 +19,12 @@ pub(super) struct Manifest {
     pub step: u64,
     /// Counts the checkpoints of a run, so that the newest is known even when a later one has fewer steps.
     pub sequence: u64,
+    /// The branch of that step.
+    #[serde(default)]
+    pub branch: u32,
+    /// Entries of the journal that it contains.
+    #[serde(default)]
+    pub journal: usize,
     /// The files beside this one.
     pub files: BTreeMap<String, Entry>,
 }
@@ -33,10 +39,11 @@ pub(super) struct Entry {
 }
 
 impl Manifest {
-    /// Of these files of a folder, as they are on the disk now.
-    pub fn of(folder: &Path, step: u64, sequence: u64, names: &[&str]) -> io::Result<Self> {
+    /// Names these files of a folder, as they are on the disk now.
+    pub fn add(&mut self, folder: &Path, names: &[&str]) -> io::Result<()> {
         let files = names.iter().map(|&name| Ok((name.to_owned(), entry(&folder.join(name))?)));
-        Ok(Self { step, sequence, files: files.collect::<io::Result<_>>()? })
+        self.files = files.collect::<io::Result<_>>()?;
+        Ok(())
     }
 
     pub fn write(&self, folder: &Path) -> io::Result<()> {
@@ -56,10 +63,13 @@ impl Manifest {
         }
     }
 
-    /// Compares the files with what was written; says what is wrong.
-    pub fn check(&self, folder: &Path, names: &[&str]) -> Result<(), String> {
+    /// Compares the files with what was written, none of which may be larger than `largest` bytes; says what is wrong.
+    pub fn check(&self, folder: &Path, names: &[&str], largest: u64) -> Result<(), String> {
         for &name in names {
             let written = self.files.get(name).ok_or_else(|| format!("{FILE} does not name {name}"))?;
+            if written.size > largest {
+                return Err(format!("{name} has {} bytes, more than a state of this model can have", written.size));
+            }
             let size = open_regular(&folder.join(name)).and_then(|file| file.metadata()).map(|metadata| metadata.len());
             let size = size.map_err(|error| format!("{name}: {error}"))?;
             if size != written.size {

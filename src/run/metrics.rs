@@ -1,15 +1,14 @@
 //! The course of a run, step by step.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::files::failed;
-use super::lines::{append_to, for_each_line};
+use super::lines::{Lines, for_each_line, retain};
 use crate::data::place;
 use crate::error::{Error, Result};
 use crate::protocol::{Evaluation, Step};
@@ -17,11 +16,10 @@ use crate::protocol::{Evaluation, Step};
 /// How long a line may wait in memory while steps are taken.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
-/// `metrics.jsonl`, open for appending. Call [`Metrics::flush`] where steps stop coming: at a pause, at a checkpoint.
+/// `metrics.jsonl`, open for appending. Lines that cannot be written wait and are tried again. Call [`Metrics::flush`] where steps stop coming: at a pause, at a checkpoint.
 #[derive(Debug)]
 pub struct Metrics {
-    file: BufWriter<File>,
-    path: PathBuf,
+    lines: Lines,
     flushed: Instant,
 }
 
@@ -37,8 +35,11 @@ pub struct Readings {
 }
 
 /// A line.
-pub(super) enum Reading {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reading {
+    /// A step was taken.
     Step(Step),
+    /// An evaluation was made.
     Evaluation(Evaluation),
 }
 
@@ -48,8 +49,8 @@ impl Metrics {
     /// # Errors
     /// Fails where the file cannot be written.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = append_to(path).map_err(failed("open the metrics", path))?;
-        Ok(Self { file: BufWriter::new(file), path: path.to_owned(), flushed: Instant::now() })
+        let lines = Lines::open(path).map_err(failed("open the metrics", path))?;
+        Ok(Self { lines, flushed: Instant::now() })
     }
 
     /// Adds a step.
@@ -69,20 +70,33 @@ impl Metrics {
     }
 
     fn append(&mut self, line: &impl Serialize) -> Result<()> {
-        let mut line =
-            serde_json::to_vec(line).map_err(|error| Error::failed(format!("a metric cannot be written: {error}")))?;
-        line.push(b'\n');
-        self.file.write_all(&line).map_err(failed("write the metrics", &self.path))?;
+        self.lines.add(line).map_err(|error| Error::failed(format!("a metric cannot be written: {error}")))?;
         if self.flushed.elapsed() >= FLUSH_EVERY { self.flush() } else { Ok(()) }
     }
 
     /// Hands all lines to the operating system.
     ///
     /// # Errors
-    /// Fails where the file cannot be written.
+    /// Fails where the file cannot be written; what could not be written waits.
     pub fn flush(&mut self) -> Result<()> {
         self.flushed = Instant::now();
-        self.file.flush().map_err(failed("write the metrics", &self.path))
+        let path = self.lines.path().to_owned();
+        self.lines.flush().map_err(failed("write the metrics", &path))
+    }
+
+    /// The open file, so that another thread can wait for the disk; none if the system has no more.
+    #[must_use]
+    pub fn handle(&self) -> Option<File> {
+        self.lines.handle().ok()
+    }
+
+    /// Takes the steps and evaluations for which `keep` says no, and what is damaged, out of a file.
+    ///
+    /// # Errors
+    /// Fails where the file cannot be read or written.
+    pub fn cut(path: &Path, keep: impl Fn(&Reading) -> bool) -> Result<()> {
+        retain(path, |line| parse(line).is_some_and(|reading| keep(&reading)))
+            .map_err(failed("cut the metrics back to the checkpoint in", path))
     }
 
     /// Reads a file; a missing one is empty. Lines that cannot be understood are counted, but for a last one that a

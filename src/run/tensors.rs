@@ -132,13 +132,14 @@ where
     V: View,
 {
     let metadata = [("format".to_owned(), "pt".to_owned())].into();
+    super::disk::struck(path)?;
     safetensors::serialize_to_file(tensors, Some(metadata), path).map_err(|error| match error {
         SafeTensorError::IoError(error) => error,
         other => std::io::Error::other(other.to_string()),
     })?;
     #[cfg(unix)]
     fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    File::open(path)?.sync_all()
+    super::disk::sync(&File::open(path)?, path)
 }
 
 /// The tensors of a safetensors file, or what is wrong with it.

@@ -1,17 +1,14 @@
-//! A session as adapter and as checkpoint: plain numbers for the run folder to write.
+//! What a session learned: plain numbers for the run folder to write.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tch::{Kind, Tensor};
 
 use super::Session;
 use crate::error::{Error, Result};
 use crate::model::dtype_name;
-use crate::run::{
-    Adapter, Checkpoint, Dtype, HeadDelta, NamedTensor, ParameterDelta, head_parts, trained_config, write_model,
-};
+use crate::run::{Adapter, Dtype, HeadDelta, ParameterDelta, head_parts, trained_config, write_model};
 use crate::sparse::Saved;
 
 /// What the session learned, as an adapter.
@@ -91,48 +88,6 @@ fn bytes(tensor: &Tensor) -> Vec<u8> {
     let mut bytes = vec![0; tensor.numel() * tensor.kind().elt_size_in_bytes()];
     tensor.copy_data_u8(&mut bytes, tensor.numel());
     bytes
-}
-
-/// All that a later session needs to go on beside recipe and journal.
-#[must_use]
-pub fn checkpoint(session: &Session) -> Checkpoint {
-    let mut tensors: Vec<NamedTensor> = session
-        .head
-        .named_tensors()
-        .iter()
-        .map(|(name, tensor)| NamedTensor::float32(name.as_str(), shape(tensor), &floats(tensor)))
-        .chain(
-            session
-                .method
-                .tensors()
-                .iter()
-                .map(|(name, tensor)| NamedTensor::float32(format!("full.{name}"), shape(tensor), &floats(tensor))),
-        )
-        .collect();
-    let mut parts = Vec::new();
-    for (site, saved) in session.method.save() {
-        let name = &session.model.sites[site].name;
-        for (at, part) in saved.into_iter().enumerate() {
-            let key = |what: &str| format!("{name}.{at}.{what}");
-            let len = vec![part.indices.len()];
-            let indices: Vec<i32> =
-                part.indices.iter().map(|&index| i32::try_from(index).unwrap_or(i32::MAX)).collect();
-            tensors.push(NamedTensor::int32(key("indices"), len.clone(), &indices));
-            tensors.push(NamedTensor::float32(key("delta"), len.clone(), &part.delta));
-            if part.born.is_some() {
-                tensors.push(NamedTensor::float32(key("first"), len.clone(), &part.first));
-                tensors.push(NamedTensor::float32(key("second"), len, &part.second));
-            }
-            parts.push(json!({ "site": name, "part": at, "born": part.born }));
-        }
-    }
-    let live: BTreeMap<&str, _> = crate::recipe::FIELDS
-        .iter()
-        .filter(|field| field.live)
-        .filter_map(|field| Some((field.name, session.recipe.get(field.name)?)))
-        .collect();
-    let state = json!({ "step": session.step, "settings": live, "labels": session.data.labels, "parts": parts });
-    Checkpoint { tensors, state }
 }
 
 /// The parts of one site as one list, sorted by index.

@@ -2,6 +2,8 @@
 
 use tch::Tensor;
 
+use crate::method::Dense;
+use crate::method::state::copy_named;
 use crate::model::Head;
 use crate::sparse::{AdamW, squared_norm};
 
@@ -80,14 +82,30 @@ impl TrainedHead {
         (3 * bytes, 2 * bytes)
     }
 
-    /// Every tensor of the head's state with its name in a checkpoint, such as `head.classifier.weight.first`.
-    #[must_use]
-    pub fn named_tensors(&self) -> Vec<(String, &Tensor)> {
-        let names = self.head.kind.names().iter().zip(&self.head.tensors).zip(&self.start.tensors).zip(&self.trained);
-        let tensors = names.flat_map(|(((name, value), start), trained)| {
-            [("value", value), ("start", start), ("first", &trained.first), ("second", &trained.second)]
-                .map(|(what, tensor)| (format!("head.{name}.{what}"), tensor))
+    /// Values and moments with their names in a checkpoint, such as `head.classifier.weight.first`. Where it started is
+    /// derived from recipe and model.
+    fn named(&self) -> Vec<(String, Tensor)> {
+        let names = self.head.kind.names().iter().zip(&self.head.tensors).zip(&self.trained);
+        let tensors = names.flat_map(|((name, value), trained)| {
+            [("value", value), ("first", &trained.first), ("second", &trained.second)]
+                .map(|(what, tensor)| (format!("head.{name}.{what}"), tensor.detach()))
         });
         tensors.collect()
+    }
+
+    /// A copy of values and moments on the CPU, by their names in a checkpoint.
+    #[must_use]
+    pub fn state(&self) -> Vec<Dense> {
+        self.named().into_iter().map(|(name, tensor)| Dense::new(name, &tensor)).collect()
+    }
+
+    /// Goes back to a state that [`TrainedHead::state`] gave. A gradient that was collected is gone.
+    ///
+    /// # Errors
+    /// What of the state does not fit; nothing has changed then.
+    pub fn restore(&mut self, state: &[Dense]) -> Result<(), String> {
+        copy_named(self.named(), state)?;
+        self.forget();
+        Ok(())
     }
 }

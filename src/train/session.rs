@@ -6,17 +6,16 @@ use std::time::Instant;
 
 use tch::{Device, Kind};
 
-use super::backward::{Trained, forward_backward, kept_bytes};
 use super::evaluate::{Scores, predict_logits};
-use super::{TrainedHead, check_token_types, language_scores, rate_at, starting_head, to_tensors};
-use crate::data::{self, Example, Order, Prepared, Target, Tokenizer};
+use super::{Progress, Snapshot, TrainedHead, check_token_types, language_scores, starting_head};
+use crate::data::{self, Example, Prepared, Target, Tokenizer};
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::method::{self, Method};
 use crate::model::{Head, Model, Open, dtype_name};
-use crate::protocol::{Consequences, Evaluation, ModelSummary, Sparsity, Step};
+use crate::protocol::{Consequences, Evaluation, ModelSummary, Sparsity};
 use crate::recipe::{EVEN, Field, Init, OnShrink, Recipe, TaskKind, Value};
-use crate::sparse::{AdamW, prepare_device};
+use crate::sparse::prepare_device;
 
 /// A run in memory. It knows no folder, no channel and no clock but the stopwatch of its steps.
 #[derive(Debug)]
@@ -35,17 +34,24 @@ pub struct Session {
     pub data: Prepared,
     /// Optimizer steps taken.
     pub step: u64,
+    /// The branch that these steps belong to.
+    pub branch: u32,
+    /// How the evaluations went so far.
+    pub progress: Progress,
     /// The batches of the current epoch.
-    epoch: Option<(u64, Vec<Vec<usize>>)>,
+    pub(super) epoch: Option<(u64, Vec<Vec<usize>>)>,
     /// Bytes that the last step's forward pass kept.
-    kept: u64,
+    pub(super) kept: u64,
     /// Seconds of the last steps, for estimates: whole, and the part that grows with the trainable scalars.
-    timing: Timing,
+    pub(super) timing: Timing,
+    /// Examples for which memory suffices.
+    #[cfg(test)]
+    pub(crate) memory_for: usize,
 }
 
 /// Moving averages of a step's time.
 #[derive(Debug, Clone, Copy, Default)]
-struct Timing {
+pub(super) struct Timing {
     steps: u64,
     whole: f64,
     sparse: f64,
@@ -56,7 +62,7 @@ impl Timing {
     const NEWEST: f64 = 0.1;
 
     #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 steps")]
-    fn add(&mut self, whole: f64, sparse: f64) {
+    pub(super) fn add(&mut self, whole: f64, sparse: f64) {
         self.steps += 1;
         let weight = Self::NEWEST.max(1.0 / self.steps as f64);
         self.whole += weight * (whole - self.whole);
@@ -120,9 +126,13 @@ impl Session {
             method,
             data,
             step: 0,
+            branch: 0,
+            progress: Progress::default(),
             epoch: None,
             kept: 0,
             timing: Timing::default(),
+            #[cfg(test)]
+            memory_for: usize::MAX,
         })
     }
 
@@ -165,98 +175,49 @@ impl Session {
         1.0 - trainable as f64 / self.parameters() as f64
     }
 
-    /// One optimizer step: batch, forward and backward pass, clipping, update.
+    /// A copy of all that training has changed, and of the settings that are in force. `journal` counts the entries of the
+    /// journal that it contains.
+    #[must_use]
+    pub fn snapshot(&self, journal: usize) -> Snapshot {
+        Snapshot {
+            step: self.step,
+            branch: self.branch,
+            journal,
+            recipe: self.recipe.clone(),
+            progress: self.progress.clone(),
+            method: self.method.state(),
+            head: self.head.state(),
+        }
+    }
+
+    /// Goes back, or forward, to a snapshot of this session or of one with the same recipe, model and data, to the bit.
     ///
     /// # Errors
-    /// Where loss or gradient are not finite; nothing was updated then.
-    pub fn train_step(&mut self) -> Result<Step> {
-        let started = Instant::now();
-        let rows = self.next_batch();
-        let step = self.step + 1;
-        let micro = match self.recipe.train.micro_batch_size {
-            0 => rows.len(),
-            size => size,
-        };
-        let targets: usize = rows.iter().map(|&row| targets_of(&self.data.train.examples[row])).sum();
-        #[expect(clippy::cast_precision_loss, reason = "targets are below 2^53")]
-        let weight = 1.0 / targets.max(1) as f64;
-        let (mut loss, mut tokens, mut kept) = (0.0, 0, 0);
-        for rows in rows.chunks(micro) {
-            let batch = data::collate(rows.iter().map(|&row| &self.data.train.examples[row]));
-            tokens += batch.lengths.iter().sum::<usize>();
-            let recompute = self.recipe.train.recompute;
-            kept = kept.max(kept_bytes(&self.model, self.method.adapted(), batch.ids.len() as u64, recompute));
-            let (inputs, targets) = to_tensors(&self.model, &batch);
-            let mut trained = Trained { head: &mut self.head, method: self.method.as_mut() };
-            loss += forward_backward(&self.model, &mut trained, &inputs, &targets, weight, recompute);
+    /// Refuses a snapshot that does not fit; nothing has changed then.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let refuse = |why: String| Error::refused(format!("the state of step {} does not fit: {why}", snapshot.step));
+        let head = self.head.state();
+        self.head.restore(&snapshot.head).map_err(refuse)?;
+        if let Err(why) = self.method.restore(&snapshot.method, &snapshot.recipe.method, snapshot.step) {
+            self.head.restore(&head).map_err(refuse)?;
+            return Err(refuse(why));
         }
-        let updating = Instant::now();
-        let grad_norm = (self.method.squared_gradient_norm() + self.head.squared_gradient_norm()).sqrt();
-        if !loss.is_finite() || !grad_norm.is_finite() {
-            return Err(Error::failed(format!(
-                "step {step}: the loss is {loss} and the gradient's norm {grad_norm}; the update was not applied; start again with \
-                 a lower optimizer.learning_rate or with optimizer.max_grad_norm = 1.0"
-            )));
-        }
-        let rate = rate_at(&self.recipe.schedule, self.recipe.optimizer.learning_rate, step, self.total_steps());
-        self.update(rate, self.clipping(grad_norm), step);
-        self.step = step;
-        self.kept = kept;
-        let seconds = started.elapsed().as_secs_f64();
-        self.timing.add(seconds, updating.elapsed().as_secs_f64());
-        #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 steps")]
-        Ok(Step {
-            step,
-            epoch: step as f64 / self.steps_per_epoch() as f64,
-            loss,
-            learning_rate: rate,
-            grad_norm,
-            examples: rows.len(),
-            tokens,
-            seconds,
-            trainable: self.trainable(),
-            sparsity: self.sparsity(),
-            branch: 0,
-        })
-    }
-
-    fn update(&mut self, rate: f64, scale: f64, step: u64) {
-        let optimizer = &self.recipe.optimizer;
-        let adamw = AdamW { betas: optimizer.betas, epsilon: optimizer.epsilon, weight_decay: optimizer.weight_decay };
-        self.method.update(&adamw, rate, scale, step);
-        self.head.update(&adamw, rate, scale, step);
-    }
-
-    /// Factor that brings a gradient of this norm down to the bound, as PyTorch's `clip_grad_norm_`.
-    fn clipping(&self, norm: f64) -> f64 {
-        match self.recipe.optimizer.max_grad_norm {
-            0.0 => 1.0,
-            bound => (bound / (norm + 1e-6)).min(1.0),
-        }
-    }
-
-    fn next_batch(&mut self) -> Vec<usize> {
-        let per_epoch = self.steps_per_epoch();
-        let (epoch, at) = (self.step / per_epoch, self.step % per_epoch);
-        if self.epoch.as_ref().is_none_or(|(current, _)| *current != epoch) {
-            let lengths: Vec<usize> = self.data.train.examples.iter().map(|example| example.tokens.len()).collect();
-            let order = Order {
-                batch_size: self.recipe.train.batch_size,
-                shuffle: self.recipe.data.shuffle,
-                group_by_length: self.recipe.data.group_by_length,
-                seed: self.recipe.train.seed,
-            };
-            self.epoch = Some((epoch, data::epoch_batches(&lengths, &order, epoch)));
-        }
-        let batches = self.epoch.as_ref().map(|(_, batches)| batches);
-        batches.and_then(|batches| batches.get(usize::try_from(at).unwrap_or(0))).cloned().unwrap_or_default()
+        self.recipe = snapshot.recipe.clone();
+        self.progress = snapshot.progress.clone();
+        self.step = snapshot.step;
+        self.branch = snapshot.branch;
+        Ok(())
     }
 
     /// Scores on the validation rows; none if `progress`, which hears the rows done, broke off.
     pub fn evaluate(&self, progress: impl FnMut(usize) -> ControlFlow<()>) -> Option<Evaluation> {
+        self.evaluate_in(self.recipe.train.batch_size.max(32), progress)
+    }
+
+    /// As [`Session::evaluate`], with so many rows in memory at once.
+    pub fn evaluate_in(&self, rows: usize, progress: impl FnMut(usize) -> ControlFlow<()>) -> Option<Evaluation> {
         let started = Instant::now();
         let examples = &self.data.validation.examples;
-        let rows = self.recipe.train.batch_size.max(32);
         let Scores { loss, accuracy, mcc } = match self.model.task {
             TaskKind::CausalLm => language_scores(&self.model, examples, rows, progress)?,
             TaskKind::SequenceClassification => {
@@ -272,7 +233,7 @@ impl Session {
             mcc,
             examples: examples.len(),
             seconds: started.elapsed().as_secs_f64(),
-            branch: 0,
+            branch: self.branch,
         })
     }
 
@@ -332,6 +293,14 @@ impl Session {
         Ok(())
     }
 
+    /// As [`Session::set`], for fields too that a fault or a longer run changes.
+    ///
+    /// # Errors
+    /// As [`Session::set`].
+    pub fn set_again(&mut self, field: &str, value: Value) -> std::result::Result<(), String> {
+        if super::snapshot::CARRIED.contains(&field) { self.recipe.set(field, value) } else { self.set(field, value) }
+    }
+
     fn changed(&self, field: &str, value: Value) -> std::result::Result<Recipe, String> {
         if !Field::find(field)?.live {
             return Err(format!("{field} cannot be changed while the run trains; start another run for that"));
@@ -378,14 +347,6 @@ impl Session {
         let rows = self.data.train.examples.iter().chain(&self.data.validation.examples);
         let data = rows.map(|example| (size_of_val(example) + 4 * example.tokens.capacity()) as u64).sum();
         [method.deltas + head, method.moments + head_moments, self.kept, data]
-    }
-}
-
-/// What the loss of an example counts: one label, or its target tokens.
-fn targets_of(example: &Example) -> usize {
-    match example.target {
-        Target::Label(_) => 1,
-        Target::Tokens(_) => example.target_tokens(),
     }
 }
 

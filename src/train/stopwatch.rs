@@ -5,7 +5,7 @@ use std::time::Instant;
 use tch::{Device, Tensor};
 
 use super::{Targets, Trained, TrainedHead, forward_backward};
-use crate::method::{Method, Plan};
+use crate::method::{Method, Plan, State};
 use crate::model::{Batch, Model, Tap};
 use crate::permutation::mix;
 use crate::protocol::Group;
@@ -162,4 +162,14 @@ impl Method for Floor {
     fn save(&self) -> Vec<(usize, Vec<Saved>)> {
         Vec::new()
     }
+
+    fn state(&self) -> State {
+        State::default()
+    }
+
+    fn restore(&mut self, _: &State, _: &recipe::Method, _: u64) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn forget(&mut self) {}
 }

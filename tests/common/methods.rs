@@ -1,7 +1,7 @@
 //! Methods for tests: what they collect can be looked at.
 #![allow(dead_code, reason = "each test program uses a part")]
 
-use spartui::method::{Method, Plan};
+use spartui::method::{Method, Plan, State};
 use spartui::model::{Model, Tap};
 use spartui::protocol::Group;
 use spartui::recipe;
@@ -111,6 +111,16 @@ impl Method for Given {
     fn save(&self) -> Vec<(usize, Vec<Saved>)> {
         Vec::new()
     }
+
+    fn state(&self) -> State {
+        unimplemented!()
+    }
+
+    fn restore(&mut self, _: &State, _: &recipe::Method, _: u64) -> Result<(), String> {
+        unimplemented!()
+    }
+
+    fn forget(&mut self) {}
 }
 
 /// Every parameter trains, and every site is tapped as well: both ways to a gradient, side by side.
@@ -204,4 +214,14 @@ impl Method for Watched {
     fn save(&self) -> Vec<(usize, Vec<Saved>)> {
         Vec::new()
     }
+
+    fn state(&self) -> State {
+        unimplemented!()
+    }
+
+    fn restore(&mut self, _: &State, _: &recipe::Method, _: u64) -> Result<(), String> {
+        unimplemented!()
+    }
+
+    fn forget(&mut self) {}
 }

@@ -9,6 +9,7 @@ use spartui::recipe::Recipe;
 use tch::{Device, Kind, Tensor};
 
 pub mod methods;
+pub mod runs;
 
 pub fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)

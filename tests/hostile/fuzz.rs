@@ -20,21 +20,34 @@ use crate::folder::{Folder, golden, lines, put};
 use crate::rows::FORMATS;
 use crate::tokenizers::VOCABULARY;
 
-/// Runs a property on so many inputs of a strategy.
-fn fuzz<S: Strategy>(cases: u32, strategy: &S, property: impl Fn(S::Value)) {
+/// Runs a property on so many inputs of a strategy; where `SPARTUI_FUZZ_SECONDS` is set, on ever more until that time is
+/// over.
+pub fn fuzz<S: Strategy>(cases: u32, strategy: &S, property: impl Fn(S::Value)) {
     let settings = Settings { cases, failure_persistence: None, max_shrink_iters: 200, ..Settings::default() };
-    let seeded = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
-    let outcome = TestRunner::new_with_rng(settings, seeded).run(strategy, |input| {
-        property(input);
-        Ok(())
-    });
-    if let Err(error) = outcome {
-        panic!("{error}");
+    let seconds = std::env::var("SPARTUI_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let begun = std::time::Instant::now();
+    for round in 0_u64.. {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&round.to_le_bytes());
+        let seeded = match round {
+            0 => TestRng::deterministic_rng(RngAlgorithm::ChaCha),
+            _ => TestRng::from_seed(RngAlgorithm::ChaCha, &seed),
+        };
+        let outcome = TestRunner::new_with_rng(settings.clone(), seeded).run(strategy, |input| {
+            property(input);
+            Ok(())
+        });
+        if let Err(error) = outcome {
+            panic!("round {round}: {error}");
+        }
+        if begun.elapsed().as_secs() >= seconds {
+            break;
+        }
     }
 }
 
 /// A refusal is one line; a failure is none that a damaged input may cause.
-fn in_one_line<T>(outcome: Result<T>) -> Option<T> {
+pub fn in_one_line<T>(outcome: Result<T>) -> Option<T> {
     match outcome {
         Ok(value) => Some(value),
         Err(Error::Refused(why)) => {
@@ -47,7 +60,7 @@ fn in_one_line<T>(outcome: Result<T>) -> Option<T> {
 
 /// Damage to a file of bytes.
 #[derive(Debug, Clone)]
-enum Damage {
+pub enum Damage {
     Flip(Index, u8),
     Cut(Index),
     Insert(Index, Vec<u8>),
@@ -55,7 +68,7 @@ enum Damage {
     Zero(Index, usize),
 }
 
-fn damage() -> impl Strategy<Value = Vec<Damage>> {
+pub fn damage() -> impl Strategy<Value = Vec<Damage>> {
     let one = prop_oneof![
         6 => (any::<Index>(), 1_u8..).prop_map(|(at, bits)| Damage::Flip(at, bits)),
         1 => any::<Index>().prop_map(Damage::Cut),
@@ -67,7 +80,7 @@ fn damage() -> impl Strategy<Value = Vec<Damage>> {
 }
 
 /// Damages the bytes within a range of them.
-fn damaged(bytes: &[u8], within: Range<usize>, damages: &[Damage]) -> Vec<u8> {
+pub fn damaged(bytes: &[u8], within: Range<usize>, damages: &[Damage]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     for damage in damages {
         let end = within.end.min(bytes.len());
@@ -94,7 +107,7 @@ fn damaged(bytes: &[u8], within: Range<usize>, damages: &[Damage]) -> Vec<u8> {
 }
 
 /// Damage to a JSON document: another value at some place of it, or none.
-fn json_damage() -> impl Strategy<Value = Vec<(Index, Option<Value>)>> {
+pub fn json_damage() -> impl Strategy<Value = Vec<(Index, Option<Value>)>> {
     let values = vec![
         None,
         Some(json!(null)),
@@ -131,7 +144,7 @@ fn places(value: &Value, prefix: &str, found: &mut Vec<String>) {
     }
 }
 
-fn damaged_json(json: &Value, damages: &[(Index, Option<Value>)]) -> Value {
+pub fn damaged_json(json: &Value, damages: &[(Index, Option<Value>)]) -> Value {
     let mut json = json.clone();
     for (place, value) in damages {
         let mut all = Vec::new();

@@ -208,6 +208,8 @@ pub fn ready() -> Ready {
         train_examples: 6000,
         validation_examples: 300,
         labels: (0..12).map(|label| format!("label {label}")).collect(),
+        step: 0,
+        branch: 0,
     }
 }
 

@@ -179,7 +179,7 @@ mod tests {
             narrow: bool,
         ) {
             #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small")]
-            let count = ((width * height) as f64 * share).ceil() as i64;
+            let count = f64::ceil((width * height) as f64 * share) as i64;
             let size = Size { count, tokens, width, height };
             let Cut { rows, columns, units, group, groups } = size.cut(&HOPPER, if narrow { Kind::BFloat16 } else { Kind::Float });
             prop_assert!(rows >= 1 && rows <= MOST_ROWS && rows % 2 == 0);

@@ -1,0 +1,54 @@
+//! `spartui replay RUN`
+
+use std::path::{Path, PathBuf};
+
+use super::launch::{Output, run_to_end};
+use super::print_line;
+use crate::engine::Replay;
+use crate::error::Result;
+use crate::run::RunFolder;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The run: its name or its folder.
+    run: PathBuf,
+    /// Name of the new run.
+    #[arg(long = "run", value_name = "NAME")]
+    name: Option<String>,
+    /// Repeat it although these have changed: recipe, weights, tokenizer, data.
+    #[arg(long, value_name = "PARTS", value_delimiter = ',')]
+    allow_changed: Vec<String>,
+    /// Every event as a line of JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
+    let original = RunFolder::find(&runs, &arguments.run)?;
+    let replay = Replay {
+        runs,
+        run: arguments.run.clone(),
+        name: arguments.name.clone(),
+        allow_changed: arguments.allow_changed.clone(),
+    };
+    let summary = run_to_end(replay.into(), &Output::headless(arguments.json))?;
+    match summary.adapter {
+        Some(adapter) if !arguments.json => {
+            let before = adapter.file_name().map(|name| original.path().join(name));
+            before.filter(|before| before.is_dir()).map_or(Ok(()), |before| tell(&original.name(), &before, &adapter))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says whether two results are the same.
+fn tell(name: &str, before: &Path, now: &Path) -> Result<()> {
+    let differs = |file: &String| std::fs::read(before.join(file)).ok() != std::fs::read(now.join(file)).ok();
+    let entries = std::fs::read_dir(now).into_iter().flatten().flatten();
+    let mut files: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    files.sort();
+    match files.iter().find(|file| differs(file)) {
+        None => print_line(&format!("the result is that of {name}, byte for byte")),
+        Some(file) => print_line(&format!("the result is not that of {name}: {file} differs")),
+    }
+}

@@ -1,0 +1,32 @@
+//! `spartui resume RUN`
+
+use std::path::PathBuf;
+
+use super::launch;
+use crate::engine::Resume;
+use crate::error::Result;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The run: its name or its folder.
+    run: PathBuf,
+    /// Give a field another value from here on: one that can be changed while a run trains, or one that asks for more
+    /// steps; may be repeated.
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    set: Vec<String>,
+    /// Go on although these have changed: recipe, weights, tokenizer, data.
+    #[arg(long, value_name = "PARTS", value_delimiter = ',')]
+    allow_changed: Vec<String>,
+    #[command(flatten)]
+    output: launch::Output,
+}
+
+pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
+    let resume = Resume {
+        runs,
+        run: arguments.run.clone(),
+        set: arguments.set.clone(),
+        allow_changed: arguments.allow_changed.clone(),
+    };
+    launch::run(resume, &arguments.output)
+}

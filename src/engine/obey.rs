@@ -1,0 +1,247 @@
+//! Commands, and entries of a journal that are done again.
+
+use crossbeam_channel::TryRecvError;
+
+use super::Outbox;
+use super::record::now;
+use super::training::Training;
+use crate::error::{Error, Result};
+use crate::protocol::{Command, CommandId, CommandStatus, Deed, Ending, Entry, Event, Intervention, What};
+use crate::recipe::{EVEN, Value};
+use crate::train::Why;
+
+/// The first id of the settings that a resumed run is given.
+const FIRST_GIVEN: CommandId = 1 << 40;
+
+impl Training {
+    /// Serves every command that waits; while paused, waits for more. When nobody can ask any more, the run goes on.
+    pub(super) fn serve(&mut self, outbox: &mut Outbox) -> Result<()> {
+        self.catch_up(outbox)?;
+        while self.ending.is_none() {
+            let command = match self.commands.try_recv() {
+                Ok(command) => command,
+                Err(TryRecvError::Empty) if self.paused => {
+                    self.record.flush();
+                    self.housekeeping(outbox);
+                    self.commands.recv().unwrap_or(Command::Resume)
+                }
+                Err(_) => return Ok(()),
+            };
+            self.obey(command, outbox)?;
+        }
+        Ok(())
+    }
+
+    /// Does again what the journal says was done at this step; after the last entry, what had to wait for that.
+    fn catch_up(&mut self, outbox: &mut Outbox) -> Result<()> {
+        while self.ending.is_none()
+            && let Some(entry) = self.again.entries.front()
+        {
+            match entry.step() {
+                step if step > self.session.step => return Ok(()),
+                step if step < self.session.step => return Err(contradiction(entry, "comes after a later step")),
+                _ => {}
+            }
+            let Some(entry) = self.again.entries.pop_front() else { return Ok(()) };
+            self.again.now = true;
+            let done = self.redo(&entry, outbox);
+            self.again.now = false;
+            done?;
+        }
+        if self.ending.is_some() {
+            return Ok(());
+        }
+        for (id, (field, value)) in (FIRST_GIVEN..).zip(std::mem::take(&mut self.given)) {
+            self.change(id, &field, value, true, outbox).map_err(Error::refused)?;
+        }
+        for command in std::mem::take(&mut self.deferred) {
+            self.obey(command, outbox)?;
+        }
+        Ok(())
+    }
+
+    fn redo(&mut self, entry: &Entry, outbox: &mut Outbox) -> Result<()> {
+        let Deed { what, id, .. } = match entry {
+            Entry::Set(change) => {
+                let Intervention { field, to, id, .. } = change.clone();
+                return self.change(id, &field, to, true, outbox).map_err(|why| contradiction(entry, &why));
+            }
+            Entry::Deed(deed) => deed.clone(),
+        };
+        let branch = u32::try_from(self.tree.branches().len()).unwrap_or(u32::MAX);
+        let done = match what {
+            What::Evaluate => {
+                self.enter(self.deed(What::Evaluate, id));
+                self.evaluate(outbox)?;
+                Ok(())
+            }
+            What::Rewind { branch: other, .. } | What::Undo { branch: other, .. } if other != branch => {
+                Err(format!("it begins branch {other}, and the next one is {branch}"))
+            }
+            What::Rewind { to, .. } => self.rewind(to, id, outbox)?,
+            What::Undo { .. } => self.undo(id, outbox)?,
+            What::SwitchBranch { branch } => self.switch(branch, id, outbox)?,
+            What::Pin { branch, at, pinned } => {
+                self.pin((branch, at), pinned, id, outbox);
+                Ok(())
+            }
+            What::Stop => {
+                self.enter(self.deed(What::Stop, id));
+                let goes_on = |entry: &Entry| matches!(entry, Entry::Deed(Deed { what: What::Resume, .. }));
+                if !self.again.entries.front().is_some_and(goes_on) {
+                    self.ending = Some(Ending::Stopped);
+                }
+                Ok(())
+            }
+            What::Resume => {
+                self.enter(self.deed(What::Resume, id));
+                Ok(())
+            }
+        };
+        done.map_err(|why| contradiction(entry, &why))
+    }
+
+    /// Puts an entry into the journal, unless it is there, and among those that made the state what it is.
+    pub(super) fn enter(&mut self, entry: Entry) {
+        if !(self.again.now && self.again.journaled) {
+            self.record.enter(&entry);
+        }
+        self.tree.add(entry);
+    }
+
+    pub(super) fn deed(&self, what: What, id: CommandId) -> Entry {
+        Entry::Deed(Deed { step: self.session.step, what, id, time: now() })
+    }
+
+    pub(super) fn obey(&mut self, command: Command, outbox: &mut Outbox) -> Result<()> {
+        let step = self.session.step;
+        let (id, done) = match command {
+            Command::Pause | Command::Resume | Command::Abort | Command::Terminate => {
+                self.obey_at_once(&command, outbox);
+                return Ok(());
+            }
+            Command::Preview { id, field, value } => {
+                let outcome = self.session.preview(&field, value);
+                outbox.send(Event::Previewed { id, outcome });
+                return Ok(());
+            }
+            Command::Stop => return self.stop(outbox),
+            // What changes training comes after what the journal says was done before.
+            command if !self.again.entries.is_empty() => {
+                self.deferred.push(command);
+                return Ok(());
+            }
+            Command::Set { id, field, value } => (id, self.change(id, &field, value, false, outbox)),
+            Command::Evaluate { id } => {
+                outbox.send(Event::CommandStatus { id, status: CommandStatus::Queued });
+                self.enter(self.deed(What::Evaluate, id));
+                self.evaluate(outbox)?;
+                (id, Ok(()))
+            }
+            Command::Export { id } => {
+                outbox.send(Event::CommandStatus { id, status: CommandStatus::Queued });
+                (id, self.export(outbox).map(|_| ()).map_err(|error| error.message().to_owned()))
+            }
+            Command::Snapshot { id } => {
+                let snapshot = self.keep(Why::Change);
+                self.write(snapshot, true);
+                (id, Ok(()))
+            }
+            Command::Rewind { id, step } => (id, self.rewind(step, id, outbox)?),
+            Command::Undo { id } => (id, self.undo(id, outbox)?),
+            Command::SwitchBranch { id, branch } => (id, self.switch(branch, id, outbox)?),
+            Command::Pin { id, branch, step, pinned } => {
+                let done = self.can_pin((branch, step), pinned);
+                if done.is_ok() {
+                    self.pin((branch, step), pinned, id, outbox);
+                }
+                (id, done)
+            }
+        };
+        let status = match done {
+            Ok(()) => CommandStatus::Applied { step },
+            Err(why) => CommandStatus::Rejected { why },
+        };
+        outbox.send(Event::CommandStatus { id, status });
+        Ok(())
+    }
+
+    fn obey_at_once(&mut self, command: &Command, outbox: &mut Outbox) {
+        let step = self.session.step;
+        match command {
+            Command::Pause if !self.paused => {
+                self.paused = true;
+                outbox.send(Event::Paused { step });
+            }
+            Command::Resume if self.paused => {
+                self.paused = false;
+                outbox.send(Event::Resumed { step });
+            }
+            Command::Abort => self.ending = Some(Ending::Aborted),
+            Command::Terminate => self.ending = Some(Ending::Terminated),
+            _ => {}
+        }
+    }
+
+    /// Ends the run with an evaluation, a checkpoint and an adapter. While the journal is done again, it says nothing new.
+    fn stop(&mut self, outbox: &mut Outbox) -> Result<()> {
+        let is_new = self.again.entries.is_empty();
+        let stale = self.session.progress.last.is_none_or(|last| last.step != self.session.step);
+        if stale && self.session.step > 0 && is_new {
+            self.enter(self.deed(What::Evaluate, 0));
+            self.evaluate(outbox)?;
+        }
+        if is_new && self.ending.is_none() {
+            self.enter(self.deed(What::Stop, 0));
+        }
+        self.ending = self.ending.or(Some(Ending::Stopped));
+        Ok(())
+    }
+
+    /// Gives a setting another value; `again`: as the journal says, which may name fields that no user changes.
+    fn change(
+        &mut self,
+        id: CommandId,
+        field: &str,
+        value: Value,
+        again: bool,
+        outbox: &mut Outbox,
+    ) -> std::result::Result<(), String> {
+        let before = self.session.setting(field);
+        if is_risky(field) {
+            self.keep(Why::Change);
+        }
+        if again {
+            self.session.set_again(field, value)?;
+        } else {
+            self.session.set(field, value)?;
+        }
+        let none = || Value::String(EVEN.into());
+        let intervention = Intervention {
+            step: self.session.step,
+            field: field.to_owned(),
+            from: before.unwrap_or_else(none),
+            to: self.session.setting(field).unwrap_or_else(none),
+            id,
+            time: now(),
+        };
+        self.enter(Entry::Set(intervention.clone()));
+        outbox.send(Event::Setting { field: field.to_owned(), value: intervention.to.clone() });
+        outbox.send(Event::Intervention(intervention));
+        self.report(outbox);
+        Ok(())
+    }
+}
+
+/// Whether a change of this field can harm what was learned, so that it deserves a snapshot before.
+fn is_risky(field: &str) -> bool {
+    ["method.", "optimizer."].iter().any(|table| field.starts_with(table))
+}
+
+fn contradiction(entry: &Entry, why: &str) -> Error {
+    Error::refused(format!(
+        "the journal cannot be followed at step {} ({}): {why}; restore the run's folder",
+        entry.step(),
+        crate::data::one_line(&entry.told())
+    ))
+}

@@ -1,0 +1,250 @@
+//! How a run begins: anew, from its newest checkpoint, or from another run's journal.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crossbeam_channel::Receiver;
+
+use super::loading::load;
+use super::memory::Probe;
+use super::record::{Record, now};
+use super::training::{Again, Training};
+use super::{Launch, Mission, Outbox, Replay, Resume};
+use crate::data::place;
+use crate::error::{Error, Result};
+use crate::protocol::{Command, Deed, Entry, Level, What};
+use crate::recipe::{Field, Value, parse_assignment};
+use crate::run::{
+    Identity, Journal, Measured, Metrics, PARTS, Reading, RunFolder, State, checkpoints, read_checkpoint,
+};
+use crate::train::{CARRIED, Held, History, Session, Tree, Why, from_checkpoint, largest_checkpoint};
+
+/// What a training begins with.
+struct Begun {
+    session: Session,
+    record: Record,
+    tree: Tree,
+    history: History,
+    again: Again,
+    given: Vec<(String, Value)>,
+}
+
+impl Training {
+    /// Loads all that the mission asks for, and only then makes or changes a run's folder.
+    ///
+    /// # Errors
+    /// Refuses input that will not do; nothing is left behind then.
+    pub fn prepare(mission: Mission, attended: bool, commands: Receiver<Command>, outbox: &mut Outbox) -> Result<Self> {
+        let mut probe = Probe::new();
+        let (begun, deferred) = match mission {
+            Mission::Train(launch) => train(*launch, &commands, outbox)?,
+            Mission::Resume(resume) => go_on(&resume, &commands, outbox)?,
+            Mission::Replay(replay) => repeat(&replay, &commands, outbox)?,
+        };
+        let Begun { session, record, tree, history, again, given } = begun;
+        probe.loaded(&session);
+        let mut training = Self {
+            session,
+            record,
+            commands,
+            probe,
+            started: Instant::now(),
+            attended,
+            paused: false,
+            ending: None,
+            reported: None,
+            step_seconds: Vec::new(),
+            loss: None,
+            tree,
+            history,
+            again,
+            given,
+            deferred: Vec::new(),
+            lowered: 0,
+            written_by: 0,
+        };
+        training.announce(outbox);
+        training.housekeeping(outbox);
+        for command in deferred {
+            training.obey(command, outbox)?;
+        }
+        Ok(training)
+    }
+}
+
+fn begin(session: &Session) -> History {
+    let settings = &session.recipe.history;
+    let mut history = History::new(settings.budget_mb.saturating_mul(1_000_000), settings.every);
+    if history.takes() {
+        history.keep(session.snapshot(0), Why::Start);
+    }
+    history
+}
+
+fn train(launch: Launch, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(Begun, Vec<Command>)> {
+    let (session, later) = load(launch.recipe, commands, outbox)?;
+    let record = Record::create(&launch.runs, launch.name.as_deref(), &session)?;
+    let (history, tree) = (begin(&session), Tree::default());
+    let begun = Begun { session, record, tree, history, again: Again::default(), given: Vec::new() };
+    Ok((begun, later))
+}
+
+fn go_on(resume: &Resume, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(Begun, Vec<Command>)> {
+    let given = resume.set.iter().map(|assignment| given(assignment)).collect::<Result<Vec<_>>>()?;
+    check_parts(&resume.allow_changed)?;
+    let mut folder = RunFolder::find(&resume.runs, &resume.run)?;
+    folder.claim()?;
+    let state = folder.status().map_or(State::Interrupted, |status| status.state);
+    let asks_for_more = given.iter().any(|(field, _)| CARRIED.contains(&field.as_str()));
+    refuse_ended(&folder, state, asks_for_more)?;
+    let (mut session, later) = load(folder.recipe().clone(), commands, outbox)?;
+    let history = begin(&session);
+    let measured = Measured::start(session.recipe.clone(), session.folder.clone());
+    let entries = Journal::read(&folder.journal_path())?;
+    let mut notes = Vec::new();
+    let held = newest(&folder, &session, &mut notes)?;
+    if let Some(held) = &held {
+        compare(held.identity.as_ref(), &measured, &resume.allow_changed, &folder, &mut notes)?;
+        session.restore(&held.snapshot)?;
+    } else {
+        notes.push(format!("{} has no checkpoint yet; it begins at its first step", folder.name()));
+    }
+    let done = held.map_or(0, |held| held.snapshot.journal);
+    if done > entries.len() || session.step > session.total_steps() {
+        return Err(damaged(&folder, "its journal is shorter than the checkpoint says, or its steps are too many"));
+    }
+    let tree = Tree::of_journal(&entries[..done], session.step).map_err(|why| damaged(&folder, &why))?;
+    if tree.current() != session.branch {
+        return Err(damaged(&folder, "its journal and its checkpoint are of different branches"));
+    }
+    let tree = cut_metrics(&folder, tree, &session)?;
+    let mut record = Record::open(folder, &session, measured)?;
+    let mut pending: VecDeque<Entry> = entries[done..].iter().cloned().collect();
+    if state == State::Stopped && matches!(entries.last(), Some(Entry::Deed(Deed { what: What::Stop, .. }))) {
+        let step = entries.last().map_or(0, Entry::step);
+        let entry = Entry::Deed(Deed { step, what: What::Resume, id: 0, time: now() });
+        record.enter(&entry);
+        pending.push_back(entry);
+    }
+    for note in notes {
+        record.note(Level::Warning, note);
+    }
+    let again = Again { entries: pending, journaled: true, now: false };
+    Ok((Begun { session, record, tree, history, again, given }, later))
+}
+
+/// A setting that a run is given where it goes on.
+fn given(assignment: &str) -> Result<(String, Value)> {
+    let (name, value) = parse_assignment(assignment).map_err(Error::refused)?;
+    let field = Field::find(&name).map_err(Error::refused)?;
+    if !field.live && !CARRIED.contains(&field.name) {
+        return Err(Error::refused(format!(
+            "{name} cannot be changed where a run goes on; start another run for that"
+        )));
+    }
+    Ok((name.clone(), field.check(&name, value).map_err(Error::refused)?))
+}
+
+fn check_parts(names: &[String]) -> Result<()> {
+    match names.iter().find(|name| !PARTS.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(Error::refused(format!(
+            "--allow-changed takes some of {}, not {}",
+            PARTS.join(", "),
+            crate::data::quoted(name)
+        ))),
+    }
+}
+
+fn refuse_ended(folder: &RunFolder, state: State, asks_for_more: bool) -> Result<()> {
+    let why = match state {
+        _ if asks_for_more => return Ok(()),
+        State::Completed => "is complete: all its steps were taken",
+        State::StoppedEarly => "has ended: its evaluations no longer improved",
+        _ => return Ok(()),
+    };
+    Err(Error::refused(format!(
+        "{} {why}; to go on, ask for more with --set train.epochs=N, train.max_steps=N or train.early_stopping_patience=N",
+        place(folder.path())
+    )))
+}
+
+fn damaged(folder: &RunFolder, why: &str) -> Error {
+    Error::refused(format!("{} is damaged: {}; restore its folder", place(folder.path()), crate::data::one_line(why)))
+}
+
+/// The newest checkpoint that is whole; a note for each newer one that is not.
+fn newest(folder: &RunFolder, session: &Session, notes: &mut Vec<String>) -> Result<Option<Held>> {
+    for found in checkpoints(&folder.checkpoints_path())? {
+        match read_checkpoint(&found, largest_checkpoint(session)) {
+            Ok(checkpoint) => return Ok(Some(from_checkpoint(&checkpoint, session)?)),
+            Err(error) => notes.push(error.message().to_owned()),
+        }
+    }
+    Ok(None)
+}
+
+/// Refuses to go on with other files or another recipe than before, unless that is allowed.
+fn compare(
+    before: Option<&Identity>,
+    measured: &Measured,
+    allowed: &[String],
+    folder: &RunFolder,
+    notes: &mut Vec<String>,
+) -> Result<()> {
+    let (Some(before), Ok(now)) = (before, measured.wait()) else {
+        notes.push("what the run belonged to is not known; recipe, weights and data are taken as they are".into());
+        return Ok(());
+    };
+    let differences = before.differences(now);
+    let (overlooked, others): (Vec<_>, Vec<_>) =
+        differences.into_iter().partition(|(part, _)| allowed.iter().any(|name| name == part));
+    notes.extend(overlooked.into_iter().map(|(part, what)| format!("{part}: {what}; that was allowed")));
+    let Some((part, _)) = others.first() else { return Ok(()) };
+    let shown: Vec<String> = others.iter().take(5).map(|(part, what)| format!("{part}: {what}")).collect();
+    Err(Error::refused(format!(
+        "{} is not what it was ({}); restore it, or go on all the same with --allow-changed {part}",
+        place(folder.path()),
+        shown.join("; ")
+    )))
+}
+
+/// Takes what came after the checkpoint out of the metrics: those steps are taken again.
+fn cut_metrics(folder: &RunFolder, mut tree: Tree, session: &Session) -> Result<Tree> {
+    let (branch, step) = (session.branch, session.step);
+    let was_evaluated = session.progress.last.is_some_and(|last| last.step == step);
+    let path = folder.metrics_path();
+    Metrics::cut(&path, |reading| {
+        let (of, at, stays) = match reading {
+            Reading::Step(reading) => (reading.branch, reading.step, true),
+            Reading::Evaluation(reading) => (reading.branch, reading.step, was_evaluated),
+        };
+        tree.get(of).is_some_and(|grown| at <= grown.tip) && (stays || (of, at) != (branch, step))
+    })?;
+    for evaluation in Metrics::read(&path)?.evaluations {
+        tree.evaluated(evaluation);
+    }
+    tree.reached(step, session.progress.best);
+    Ok(tree)
+}
+
+fn repeat(replay: &Replay, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(Begun, Vec<Command>)> {
+    check_parts(&replay.allow_changed)?;
+    let folder = RunFolder::find(&replay.runs, &replay.run)?;
+    let entries = Journal::read(&folder.journal_path())?;
+    let (session, later) = load(folder.recipe().clone(), commands, outbox)?;
+    let mut notes = Vec::new();
+    if let Some(held) = newest(&folder, &session, &mut notes)? {
+        let measured = Measured::start(session.recipe.clone(), session.folder.clone());
+        compare(held.identity.as_ref(), &measured, &replay.allow_changed, &folder, &mut notes)?;
+    }
+    let name = replay.name.clone();
+    let default = format!("{}-replay", folder.name());
+    let mut record = Record::create_named(&replay.runs, name.as_deref(), &default, &session)?;
+    for note in notes {
+        record.note(Level::Warning, note);
+    }
+    let (history, tree) = (begin(&session), Tree::default());
+    let again = Again { entries: entries.into(), journaled: false, now: false };
+    Ok((Begun { session, record, tree, history, again, given: Vec::new() }, later))
+}

@@ -1,0 +1,225 @@
+//! To another step or branch, and back.
+
+use super::Outbox;
+use super::training::Training;
+use crate::error::{Error, Result};
+use crate::protocol::{Command, CommandId, Ending, Entry, Event, Level, What};
+use crate::recipe::OnNonfinite;
+use crate::run::{Found, read_checkpoint};
+use crate::train::{Attempt, Point, Snapshot, Why, from_checkpoint, largest_checkpoint};
+
+/// That a command was not done, and why.
+type Refusal = std::result::Result<(), String>;
+
+impl Training {
+    /// Back to an earlier step of this branch or of those that it came from; what follows is a new branch.
+    pub(super) fn rewind(&mut self, to: u64, id: CommandId, outbox: &mut Outbox) -> Result<Refusal> {
+        if to > self.session.step {
+            return Ok(Err(format!(
+                "step {to} was not taken yet on this branch; the last one is {}",
+                self.session.step
+            )));
+        }
+        let point = self.tree.just_after(to);
+        self.begin_branch(point, |branch| What::Rewind { to, branch }, id, outbox)
+    }
+
+    /// Back to the moment before the last change of a setting by hand.
+    pub(super) fn undo(&mut self, id: CommandId, outbox: &mut Outbox) -> Result<Refusal> {
+        let Some((point, _)) = self.tree.before_last_change() else {
+            return Ok(Err("no setting was changed by hand on the way to here".into()));
+        };
+        self.begin_branch(point, |branch| What::Undo { to: point.step, branch }, id, outbox)
+    }
+
+    fn begin_branch(
+        &mut self,
+        point: Point,
+        what: impl FnOnce(u32) -> What,
+        id: CommandId,
+        outbox: &mut Outbox,
+    ) -> Result<Refusal> {
+        let left = (self.session.branch, self.session.step);
+        if let Err(why) = self.travel(point, outbox)? {
+            return Ok(Err(why));
+        }
+        let branch = u32::try_from(self.tree.branches().len()).unwrap_or(u32::MAX);
+        self.leave_with(what(branch), left, id);
+        self.tree.fork(point);
+        self.arrive(branch, left, outbox);
+        Ok(Ok(()))
+    }
+
+    /// To the tip of another branch, to go on there.
+    pub(super) fn switch(&mut self, branch: u32, id: CommandId, outbox: &mut Outbox) -> Result<Refusal> {
+        if self.tree.get(branch).is_none() || branch == self.session.branch {
+            let why = if branch == self.session.branch { "is the one that trains" } else { "does not exist" };
+            return Ok(Err(format!("branch {branch} {why}; choose one of those that are listed")));
+        }
+        let left = (self.session.branch, self.session.step);
+        if let Err(why) = self.travel(self.tree.tip(branch), outbox)? {
+            return Ok(Err(why));
+        }
+        self.leave_with(What::SwitchBranch { branch }, left, id);
+        self.tree.go_to(branch);
+        self.arrive(branch, left, outbox);
+        Ok(Ok(()))
+    }
+
+    /// The entry says at which step the other branch was left.
+    fn leave_with(&mut self, what: What, (_, step): (u32, u64), id: CommandId) {
+        let mut entry = self.deed(what, id);
+        if let Entry::Deed(deed) = &mut entry {
+            deed.step = step;
+        }
+        self.enter(entry);
+    }
+
+    fn arrive(&mut self, branch: u32, left: (u32, u64), outbox: &mut Outbox) {
+        self.session.branch = branch;
+        let step = self.session.step;
+        self.tree.reached(step, self.session.progress.best);
+        outbox.send(Event::Rewound { step, branch, left });
+        outbox.send(Event::Branches { branches: self.tree.report() });
+        self.announce_settings(outbox);
+        // Should the process end now, it goes on from here.
+        self.checkpoint(true);
+        self.report(outbox);
+    }
+
+    /// Goes to a point. Where that cannot be, or the run is to end meanwhile, all is as before.
+    fn travel(&mut self, to: Point, outbox: &mut Outbox) -> Result<Refusal> {
+        let tip = self.keep(Why::Tip);
+        self.write(tip.clone(), true);
+        let reached = self.reach(to, outbox);
+        let why = match reached {
+            Ok(()) if self.ending.is_none() => return Ok(Ok(())),
+            Ok(()) => "the run ends".into(),
+            Err(error) => error.message().to_owned(),
+        };
+        self.session.restore(&tip)?;
+        Ok(Err(why))
+    }
+
+    /// The nearest state that is kept, and from there step by step.
+    fn reach(&mut self, to: Point, outbox: &mut Outbox) -> Result<()> {
+        let lineage = self.tree.lineage(to);
+        let start = self.nearest(&lineage, outbox)?;
+        let mut changes = self.tree.changes_after(&lineage, start).into_iter().peekable();
+        let (from, of) = (self.session.step, to.step - self.session.step.min(to.step));
+        while self.ending.is_none() {
+            if self.session.progress.evaluation_due {
+                self.judge_again();
+            }
+            while let Some(change) = changes.next_if(|change| change.step() == self.session.step) {
+                match change {
+                    Entry::Set(change) => {
+                        self.session.set_again(&change.field, change.to).map_err(Error::failed)?;
+                    }
+                    Entry::Deed(_) => self.judge_again(),
+                }
+            }
+            if self.session.step >= to.step {
+                return Ok(());
+            }
+            let owner = lineage.iter().find(|part| self.session.step < part.step);
+            self.session.branch = owner.map_or(to.branch, |part| part.branch);
+            self.step_again()?;
+            outbox.send(Event::Recomputing { done: self.session.step - from, of });
+            self.hear_the_end();
+        }
+        Ok(())
+    }
+
+    fn step_again(&mut self) -> Result<()> {
+        match self.session.attempt_step()? {
+            Attempt::Taken(_) => Ok(()),
+            Attempt::NotFinite(fault) if self.session.recipe.train.on_nonfinite == OnNonfinite::Skip => {
+                self.session.skip_step(&fault);
+                Ok(())
+            }
+            Attempt::NotFinite(fault) => Err(Error::failed(fault.to_string())),
+            Attempt::OutOfMemory(why) => Err(Error::failed(why)),
+        }
+    }
+
+    /// An evaluation that was made when this step was taken first: told then, and not again.
+    fn judge_again(&mut self) {
+        if let Some(evaluation) = self.session.evaluate(|_| std::ops::ControlFlow::Continue(())) {
+            self.session.progress.judge(evaluation);
+        }
+    }
+
+    fn hear_the_end(&mut self) {
+        for command in self.commands.try_iter() {
+            match command {
+                Command::Abort => self.ending = Some(Ending::Aborted),
+                Command::Terminate => self.ending = Some(Ending::Terminated),
+                other => self.deferred.push(other),
+            }
+        }
+    }
+
+    /// Restores the state nearest to the end of a way; where that one lies.
+    fn nearest(&mut self, lineage: &[Point], outbox: &mut Outbox) -> Result<Point> {
+        let mut candidates = Vec::new();
+        for (at, ..) in self.history.iter() {
+            candidates.extend(self.tree.place_of(lineage, at).map(|place| (place, true, at, None)));
+        }
+        for found in crate::run::checkpoints(&self.record.checkpoints_path()).unwrap_or_default() {
+            let at = Point { branch: found.moment.branch, step: found.moment.step, until: found.moment.journal };
+            candidates.extend(self.tree.place_of(lineage, at).map(|place| (place, false, at, Some(found))));
+        }
+        candidates.sort_by_key(|(place, in_memory, ..)| (*place, *in_memory));
+        while let Some((_, _, at, found)) = candidates.pop() {
+            let restored = match found {
+                None => {
+                    self.history.at(at.branch, at.step, at.until, Why::Regular).map(|kept| self.session.restore(&kept))
+                }
+                Some(found) => Some(self.read(&found).and_then(|snapshot| self.session.restore(&snapshot))),
+            };
+            match restored {
+                Some(Ok(())) => return Ok(at),
+                Some(Err(error)) => self.record.note(Level::Warning, error.message().to_owned()),
+                None => {}
+            }
+        }
+        self.housekeeping(outbox);
+        Err(Error::failed("no state is kept from which that step can be reached; keep more with history.budget_mb"))
+    }
+
+    fn read(&self, found: &Found) -> Result<Snapshot> {
+        let checkpoint = read_checkpoint(found, largest_checkpoint(&self.session))?;
+        Ok(from_checkpoint(&checkpoint, &self.session)?.snapshot)
+    }
+
+    /// Whether a state can be pinned.
+    pub(super) fn can_pin(&self, (branch, step): (u32, u64), pinned: bool) -> Refusal {
+        let here = (self.session.branch, self.session.step) == (branch, step);
+        let on_disk =
+            self.record.present.iter().any(|found| (found.moment.branch, found.moment.step) == (branch, step));
+        if !pinned || here || on_disk || self.history.of_step(branch, step).is_some() {
+            return Ok(());
+        }
+        Err(format!("no state of step {step} of branch {branch} is kept; choose one of those that are listed"))
+    }
+
+    /// Keeps a state for good, on the disk too, or no longer.
+    pub(super) fn pin(&mut self, (branch, step): (u32, u64), pinned: bool, id: CommandId, outbox: &mut Outbox) {
+        self.tree.pin(branch, step, pinned);
+        self.history.pin(branch, step, pinned);
+        if pinned {
+            let kept = if (self.session.branch, self.session.step) == (branch, step) {
+                Some(self.keep(Why::Pinned))
+            } else {
+                self.history.of_step(branch, step)
+            };
+            if let Some(snapshot) = kept {
+                self.write(snapshot, true);
+            }
+        }
+        self.enter(self.deed(What::Pin { branch, at: step, pinned }, id));
+        outbox.send(Event::Branches { branches: self.tree.report() });
+        self.report(outbox);
+    }
+}

@@ -1,0 +1,171 @@
+//! A snapshot as a checkpoint's files hold it, and back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::snapshot::CARRIED;
+use super::{Progress, Session, Snapshot};
+use crate::error::{Error, Result};
+use crate::method::{Dense, Part, State};
+use crate::recipe::{FIELDS, Value};
+use crate::run::{Checkpoint, Dtype, Identity, NamedTensor};
+
+/// Of the layout of `state.json`.
+const FORMAT: u32 = 2;
+/// Bytes that a state may take beside what grows with the model.
+const SMALL: u64 = 64 << 20;
+
+/// `state.json`, as far as it tells of the snapshot.
+#[derive(Debug, Serialize, Deserialize)]
+struct Told {
+    format: u32,
+    step: u64,
+    branch: u32,
+    journal: usize,
+    settings: BTreeMap<String, Value>,
+    progress: Progress,
+    parts: Vec<PartTold>,
+    #[serde(default)]
+    identity: Option<Identity>,
+}
+
+/// What a checkpoint holds.
+#[derive(Debug)]
+pub struct Held {
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// What the run belongs to, where that is known.
+    pub identity: Option<Identity>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct PartTold {
+    site: String,
+    part: usize,
+    born: Option<u64>,
+}
+
+/// A snapshot and what its run belongs to, as plain numbers.
+#[must_use]
+pub fn to_checkpoint(snapshot: &Snapshot, identity: Option<&Identity>) -> Checkpoint {
+    let dense = snapshot.head.iter().chain(&snapshot.method.tensors);
+    let mut tensors: Vec<NamedTensor> =
+        dense.map(|dense| NamedTensor::float32(&dense.name, shape(dense), &dense.values)).collect();
+    let mut parts = Vec::new();
+    for (site, of_site) in &snapshot.method.sites {
+        for (at, part) in of_site.iter().enumerate() {
+            tensors.extend(part_tensors(site, at, part));
+            parts.push(PartTold { site: site.clone(), part: at, born: part.born });
+        }
+    }
+    let live = FIELDS.iter().filter(|field| field.live || CARRIED.contains(&field.name));
+    let told = Told {
+        format: FORMAT,
+        step: snapshot.step,
+        branch: snapshot.branch,
+        journal: snapshot.journal,
+        settings: live.filter_map(|field| Some((field.name.to_owned(), snapshot.recipe.get(field.name)?))).collect(),
+        progress: snapshot.progress.clone(),
+        parts,
+        identity: identity.cloned(),
+    };
+    // Numbers and names are JSON.
+    Checkpoint { tensors, state: serde_json::to_value(told).unwrap_or_else(|error| json!(error.to_string())) }
+}
+
+fn key(site: &str, at: usize, what: &str) -> String {
+    format!("{site}.{at}.{what}")
+}
+
+fn part_tensors(site: &str, at: usize, part: &Part) -> Vec<NamedTensor> {
+    let len = vec![part.indices.len()];
+    let indices: Vec<i32> = part.indices.iter().map(|&index| i32::try_from(index).unwrap_or(i32::MAX)).collect();
+    let floats = |what: &str, values: &[f32]| NamedTensor::float32(key(site, at, what), len.clone(), values);
+    let mut tensors =
+        vec![NamedTensor::int32(key(site, at, "indices"), len.clone(), &indices), floats("delta", &part.delta)];
+    if part.born.is_some() {
+        tensors.extend([floats("first", &part.first), floats("second", &part.second)]);
+    }
+    if !part.written.is_empty() {
+        let bytes = part.written.iter().flat_map(|bits| bits.to_le_bytes()).collect();
+        let name = key(site, at, "written");
+        tensors.push(NamedTensor { name, dtype: Dtype::Bfloat16, shape: len, bytes });
+    }
+    tensors
+}
+
+/// Bytes that a checkpoint of this session may have; more is none of its own.
+#[must_use]
+pub fn largest_checkpoint(session: &Session) -> u64 {
+    SMALL + 32 * session.parameters()
+}
+
+/// What a checkpoint holds, for a session whose recipe is the run's.
+///
+/// # Errors
+/// Refuses a checkpoint that does not fit the session; [`Session::restore`] checks its scalars.
+pub fn from_checkpoint(checkpoint: &Checkpoint, session: &Session) -> Result<Held> {
+    let refuse = |why: String| Error::refused(format!("the checkpoint cannot be used: {why}"));
+    let told: Told = serde_json::from_value(checkpoint.state.clone())
+        .map_err(|error| refuse(format!("state.json: {}", crate::data::one_line(&error.to_string()))))?;
+    if told.format != FORMAT {
+        return Err(refuse(format!("it is of format {}, and {FORMAT} is understood", told.format)));
+    }
+    let mut recipe = session.recipe.clone();
+    for (field, value) in told.settings {
+        let may_change = FIELDS.iter().any(|known| known.name == field && known.live) || CARRIED.contains(&&*field);
+        if !may_change {
+            return Err(refuse(format!("it changes {}", crate::data::quoted(&field))));
+        }
+        recipe.set(&field, value).map_err(refuse)?;
+    }
+    let tensors: BTreeMap<&str, &NamedTensor> =
+        checkpoint.tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
+    let mut sites: Vec<(String, Vec<Part>)> = Vec::new();
+    for part in &told.parts {
+        if sites.last().is_none_or(|(site, _)| *site != part.site) {
+            sites.push((part.site.clone(), Vec::new()));
+        }
+        let read = read_part(part, &tensors).ok_or_else(|| {
+            refuse(format!("the part {} of {} is incomplete", part.part, crate::data::quoted(&part.site)))
+        })?;
+        sites.last_mut().into_iter().for_each(|(_, parts)| parts.push(read.clone()));
+    }
+    let dense = |prefix: &str| {
+        let mine = checkpoint.tensors.iter().filter(|tensor| tensor.name.starts_with(prefix));
+        mine.filter_map(to_dense).collect::<Vec<_>>()
+    };
+    let Told { step, branch, journal, progress, identity, .. } = told;
+    let method = State { sites, tensors: dense("full.") };
+    let snapshot = Snapshot { step, branch, journal, recipe, progress, method, head: dense("head.") };
+    Ok(Held { snapshot, identity })
+}
+
+fn read_part(told: &PartTold, tensors: &BTreeMap<&str, &NamedTensor>) -> Option<Part> {
+    let get = |what: &str| tensors.get(key(&told.site, told.part, what).as_str()).copied();
+    let moments = |what: &str| if told.born.is_some() { get(what)?.as_float32() } else { Some(Vec::new()) };
+    let bits = |tensor: &NamedTensor| {
+        (tensor.dtype == Dtype::Bfloat16)
+            .then(|| tensor.bytes.as_chunks().0.iter().map(|&bits| i16::from_le_bytes(bits)).collect())
+    };
+    Some(Part {
+        born: told.born,
+        indices: Arc::new(get("indices")?.as_int32()?.into_iter().map(i64::from).collect()),
+        delta: get("delta")?.as_float32()?,
+        first: moments("first")?,
+        second: moments("second")?,
+        written: get("written").map_or(Some(Vec::new()), bits)?,
+    })
+}
+
+fn shape(dense: &Dense) -> Vec<usize> {
+    dense.shape.iter().map(|&extent| usize::try_from(extent).unwrap_or(0)).collect()
+}
+
+fn to_dense(tensor: &NamedTensor) -> Option<Dense> {
+    let shape = tensor.shape.iter().map(|&extent| i64::try_from(extent).ok()).collect::<Option<_>>()?;
+    Some(Dense { name: tensor.name.clone(), shape, values: tensor.as_float32()? })
+}

@@ -1,0 +1,176 @@
+//! The step of a session, and what becomes of one that cannot be taken.
+
+use std::time::Instant;
+
+use super::backward::kept_bytes;
+use super::faults::{Attempt, NotFinite, out_of_memory};
+use super::session::Session;
+use super::{Trained, forward_backward, rate_at, to_tensors};
+use crate::data::{self, Example, Order, Target};
+use crate::error::{Error, Result};
+use crate::protocol::Step;
+use crate::sparse::AdamW;
+
+/// What the passes over a batch gave.
+#[derive(Default)]
+struct Passed {
+    loss: f64,
+    tokens: usize,
+    kept: u64,
+}
+
+impl Session {
+    /// One optimizer step: batch, forward and backward pass, clipping, update.
+    ///
+    /// # Errors
+    /// Where loss or gradient are not finite, or memory does not suffice; nothing was updated then.
+    pub fn train_step(&mut self) -> Result<Step> {
+        match self.attempt_step()? {
+            Attempt::Taken(step) => Ok(step),
+            Attempt::NotFinite(fault) => Err(Error::failed(fault.to_string())),
+            Attempt::OutOfMemory(why) => Err(Error::failed(why)),
+        }
+    }
+
+    /// As [`Session::train_step`], but tells the faults that training can go on after from those that it cannot. After a
+    /// fault all is as it was before.
+    ///
+    /// # Errors
+    /// Where the computation failed otherwise.
+    pub fn attempt_step(&mut self) -> Result<Attempt> {
+        let started = Instant::now();
+        let rows = self.next_batch();
+        let step = self.step + 1;
+        let Passed { loss, tokens, kept } = match out_of_memory(|| self.passes(&rows)) {
+            Ok(passed) => passed,
+            Err(fault) => {
+                self.forget();
+                return fault.map(Attempt::OutOfMemory);
+            }
+        };
+        let updating = Instant::now();
+        let grad_norm = (self.method.squared_gradient_norm() + self.head.squared_gradient_norm()).sqrt();
+        if !loss.is_finite() || !grad_norm.is_finite() {
+            self.forget();
+            let lines = rows.iter().map(|&row| self.data.train.lines[row]).collect();
+            let file = self.data.train.left_out.file.clone();
+            return Ok(Attempt::NotFinite(NotFinite { step, loss, grad_norm, file, lines }));
+        }
+        let rate = rate_at(&self.recipe.schedule, self.recipe.optimizer.learning_rate, step, self.total_steps());
+        self.update(rate, self.clipping(grad_norm), step);
+        self.kept = kept;
+        let seconds = started.elapsed().as_secs_f64();
+        self.timing.add(seconds, updating.elapsed().as_secs_f64());
+        Ok(Attempt::Taken(self.taken(rate, (loss, grad_norm), (rows.len(), tokens), seconds)))
+    }
+
+    /// Counts a step whose batch gave no finite loss or gradient as taken, without an update.
+    pub fn skip_step(&mut self, fault: &NotFinite) -> Step {
+        let rows = self.next_batch();
+        let tokens = rows.iter().map(|&row| self.data.train.examples[row].tokens.len()).sum();
+        self.taken(0.0, (fault.loss, fault.grad_norm), (rows.len(), tokens), 0.0)
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 steps")]
+    fn taken(
+        &mut self,
+        learning_rate: f64,
+        (loss, grad_norm): (f64, f64),
+        (examples, tokens): (usize, usize),
+        seconds: f64,
+    ) -> Step {
+        self.step += 1;
+        let (last, every) = (self.step == self.total_steps(), self.recipe.train.evaluate_every);
+        self.progress.evaluation_due = last || (every > 0 && self.step.is_multiple_of(every));
+        Step {
+            step: self.step,
+            epoch: self.step as f64 / self.steps_per_epoch() as f64,
+            loss,
+            learning_rate,
+            grad_norm,
+            examples,
+            tokens,
+            seconds,
+            trainable: self.trainable(),
+            sparsity: self.sparsity(),
+            branch: self.branch,
+        }
+    }
+
+    /// Forward and backward pass over these rows, one micro-batch after the other. The loss of each is divided by the
+    /// targets of all, so that it does not matter how many there are.
+    fn passes(&mut self, rows: &[usize]) -> Passed {
+        #[cfg(test)]
+        assert!(self.micro_batch() <= self.memory_for, "DefaultCPUAllocator: not enough memory: you tried to allocate");
+        let targets: usize = rows.iter().map(|&row| targets_of(&self.data.train.examples[row])).sum();
+        #[expect(clippy::cast_precision_loss, reason = "targets are below 2^53")]
+        let weight = 1.0 / targets.max(1) as f64;
+        let mut passed = Passed::default();
+        for rows in rows.chunks(self.micro_batch().clamp(1, rows.len().max(1))) {
+            let batch = data::collate(rows.iter().map(|&row| &self.data.train.examples[row]));
+            passed.tokens += batch.lengths.iter().sum::<usize>();
+            let recompute = self.recipe.train.recompute;
+            let kept = kept_bytes(&self.model, self.method.adapted(), batch.ids.len() as u64, recompute);
+            passed.kept = passed.kept.max(kept);
+            let (inputs, targets) = to_tensors(&self.model, &batch);
+            let mut trained = Trained { head: &mut self.head, method: self.method.as_mut() };
+            passed.loss += forward_backward(&self.model, &mut trained, &inputs, &targets, weight, recompute);
+        }
+        passed
+    }
+
+    /// Examples that are in memory at once.
+    #[must_use]
+    pub fn micro_batch(&self) -> usize {
+        match self.recipe.train.micro_batch_size {
+            0 => self.recipe.train.batch_size,
+            size => size.min(self.recipe.train.batch_size),
+        }
+    }
+
+    /// Drops what was collected of a gradient.
+    fn forget(&mut self) {
+        self.method.forget();
+        self.head.forget();
+    }
+
+    fn update(&mut self, rate: f64, scale: f64, step: u64) {
+        let optimizer = &self.recipe.optimizer;
+        let adamw = AdamW { betas: optimizer.betas, epsilon: optimizer.epsilon, weight_decay: optimizer.weight_decay };
+        self.method.update(&adamw, rate, scale, step);
+        self.head.update(&adamw, rate, scale, step);
+    }
+
+    /// Factor that brings a gradient of this norm down to the bound, as PyTorch's `clip_grad_norm_`.
+    fn clipping(&self, norm: f64) -> f64 {
+        match self.recipe.optimizer.max_grad_norm {
+            0.0 => 1.0,
+            bound => (bound / (norm + 1e-6)).min(1.0),
+        }
+    }
+
+    fn next_batch(&mut self) -> Vec<usize> {
+        let per_epoch = self.steps_per_epoch();
+        let (epoch, at) = (self.step / per_epoch, self.step % per_epoch);
+        if self.epoch.as_ref().is_none_or(|(current, _)| *current != epoch) {
+            let lengths: Vec<usize> = self.data.train.examples.iter().map(|example| example.tokens.len()).collect();
+            let order = Order {
+                batch_size: self.recipe.train.batch_size,
+                shuffle: self.recipe.data.shuffle,
+                group_by_length: self.recipe.data.group_by_length,
+                seed: self.recipe.train.seed,
+            };
+            self.epoch = Some((epoch, data::epoch_batches(&lengths, &order, epoch)));
+        }
+        let batches = self.epoch.as_ref().map(|(_, batches)| batches);
+        batches.and_then(|batches| batches.get(usize::try_from(at).unwrap_or(0))).cloned().unwrap_or_default()
+    }
+}
+
+/// What the loss of an example counts: one label, or its target tokens.
+fn targets_of(example: &Example) -> usize {
+    match example.target {
+        Target::Label(_) => 1,
+        Target::Tokens(_) => example.target_tokens(),
+    }
+}
