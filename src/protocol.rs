@@ -206,6 +206,9 @@ pub struct Ready {
     pub validation_examples: usize,
     /// Labels, in the order of the logits.
     pub labels: Vec<String>,
+    /// The peak of the memory that is expected; its parts are those of [`Event::Memory`].
+    #[serde(default)]
+    pub predicted: Option<Memory>,
 }
 
 /// What a model is.
@@ -341,6 +344,22 @@ pub struct Memory {
     pub limit: u64,
 }
 
+impl Memory {
+    /// The parts, each with its name.
+    #[must_use]
+    pub fn owners(&self) -> [(&'static str, u64); 7] {
+        [
+            ("weights", self.weights),
+            ("deltas", self.deltas),
+            ("moments", self.moments),
+            ("activations", self.activations),
+            ("data", self.data),
+            ("program", self.program),
+            ("other", self.other),
+        ]
+    }
+}
+
 /// What trains.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sparsity {
@@ -457,6 +476,9 @@ pub struct Summary {
     pub sparsity: f64,
     /// Largest resident size seen.
     pub peak_memory: u64,
+    /// The one that was predicted.
+    #[serde(default)]
+    pub predicted_memory: Option<u64>,
     /// Median wall time of a step.
     pub median_step_seconds: Option<f64>,
 }

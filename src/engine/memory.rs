@@ -6,7 +6,7 @@ use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::model::Parameter;
 use crate::protocol::Memory;
-use crate::train::Session;
+use crate::train::{Prediction, Session, Surroundings};
 
 /// Measures the process. Made before the model is loaded, so that it knows what the program takes by itself.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub struct Probe {
     at_start: Mapped,
     /// When all was loaded, and what was accounted for then.
     at_load: Option<(Mapped, u64)>,
+    /// Working memory that was predicted.
+    expected: u64,
     peak: u64,
 }
 
@@ -43,7 +45,7 @@ impl Probe {
         let at_start = mapped(&[]).unwrap_or_default();
         let mut system = System::new();
         system.refresh_memory();
-        Self { system, at_start, at_load: None, peak: 0 }
+        Self { system, at_start, at_load: None, expected: 0, peak: 0 }
     }
 
     /// Takes the measure between loading and the first step: what came before it are tokenizer and rows, what comes
@@ -51,6 +53,18 @@ impl Probe {
     pub fn loaded(&mut self, session: &Session) {
         let own = state_bytes(session) + copied_weights(session);
         self.at_load = mapped(session.model.files()).map(|mapped| (mapped, own));
+    }
+
+    /// What is in memory beside the model and its training, when all is loaded; for a prediction.
+    pub fn surroundings(&mut self, session: &Session) -> Surroundings {
+        let Memory { program, data, limit, .. } = self.measure(session);
+        let before = self.at_start.files + self.at_start.anonymous;
+        Surroundings { program: if session.model.device == tch::Device::Cpu { before } else { program }, data, limit }
+    }
+
+    /// Takes over what working memory is predicted, for systems that do not tell.
+    pub fn expect(&mut self, predicted: &Prediction) {
+        self.expected = predicted.by_owner().activations;
     }
 
     /// Largest resident size that was seen.
@@ -61,7 +75,8 @@ impl Probe {
 
     /// The process now, split by owner.
     pub fn measure(&mut self, session: &Session) -> Memory {
-        let [deltas, moments, mut activations, mut data] = session.accounted();
+        let [deltas, moments, mut data] = session.accounted();
+        let mut activations = if session.step > 0 { self.expected } else { 0 };
         let (weights, program, total) = match (mapped(session.model.files()), &self.at_load) {
             (Some(now), Some((loaded, accounted))) => {
                 let since = |now: u64, before: u64| now.saturating_sub(before);
@@ -123,6 +138,14 @@ pub fn high_water_mark() -> u64 {
 #[must_use]
 pub fn resident_size() -> u64 {
     of_status("VmRSS:")
+}
+
+/// Memory of this machine.
+#[must_use]
+pub fn machine_memory() -> u64 {
+    let mut system = System::new();
+    system.refresh_memory();
+    system.total_memory()
 }
 
 fn of_status(name: &str) -> u64 {

@@ -10,10 +10,10 @@ use super::record::Record;
 use super::{Launch, Outbox};
 use crate::error::Result;
 use crate::protocol::{
-    Command, CommandId, CommandStatus, Ending, Evaluation, Event, Example, Intervention, Ready, Summary,
+    Command, CommandId, CommandStatus, Ending, Evaluation, Event, Example, Intervention, Level, Ready, Summary,
 };
 use crate::recipe::{EVEN, FIELDS, Kind, MethodKind, Value};
-use crate::train::Session;
+use crate::train::{Prediction, Session};
 
 /// Time between two reports of memory and sparsity; they cost a few milliseconds each.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -24,6 +24,7 @@ pub struct Training {
     record: Record,
     commands: Receiver<Command>,
     probe: Probe,
+    predicted: Option<Prediction>,
     started: Instant,
     paused: bool,
     /// How the run shall end, once that was asked for.
@@ -53,6 +54,7 @@ impl Training {
             record,
             commands,
             probe,
+            predicted: None,
             started: Instant::now(),
             paused: false,
             ending: None,
@@ -69,6 +71,14 @@ impl Training {
 
     fn announce(&mut self, outbox: &mut Outbox) {
         let session = &self.session;
+        let around = self.probe.surroundings(session);
+        // What cannot be predicted is trained all the same.
+        let plan = session.memory_plan(around);
+        self.predicted = plan.predict(&session.recipe).ok();
+        if let Some(predicted) = &self.predicted {
+            self.probe.expect(predicted);
+        }
+        let warning = self.predicted.and_then(|predicted| plan.warning(&session.recipe, &predicted));
         outbox.send(Event::Ready(Box::new(Ready {
             run: self.record.name(),
             folder: self.record.folder(),
@@ -84,6 +94,7 @@ impl Training {
             train_examples: session.data.train.examples.len(),
             validation_examples: session.data.validation.examples.len(),
             labels: session.data.labels.clone(),
+            predicted: self.predicted.map(|predicted| predicted.by_owner()),
         })));
         if let Some(preview) = &session.data.preview {
             let pieces = preview.pieces.iter().map(|piece| (piece.text.clone(), piece.trained)).collect();
@@ -99,6 +110,9 @@ impl Training {
         }
         for note in self.record.take_notes() {
             outbox.send(note);
+        }
+        if let Some(message) = warning {
+            outbox.send(Event::Note { level: Level::Warning, message });
         }
         self.report(outbox);
     }
@@ -167,6 +181,7 @@ impl Training {
             trainable: self.session.trainable(),
             sparsity: self.session.sparsity(),
             peak_memory: self.probe.peak(),
+            predicted_memory: self.predicted.map(|predicted| predicted.total()),
             median_step_seconds: median(&self.step_seconds),
         })
     }

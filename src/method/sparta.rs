@@ -1,15 +1,13 @@
 //! `SpaRTA` (arXiv 2502.15975): a random set of single scalars trains, the rest is frozen.
 
-use std::collections::BTreeMap;
-
 use tch::{Kind, Tensor};
 
-use super::{Method, Plan, untouched_groups};
+use super::scope::{Scope, is_target};
+use super::{Method, Plan};
 use crate::model::{Head, Model, Tap};
 use crate::permutation::derive_key;
 use crate::protocol::Group;
 use crate::recipe::{self, OnShrink, Rounding};
-use crate::sparse::budget::{Budget, Share};
 use crate::sparse::gradient::{self, Product};
 use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection};
 
@@ -17,12 +15,7 @@ use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection};
 #[derive(Debug)]
 pub struct Sparta {
     settings: recipe::Method,
-    /// What the model is, with nothing that trains.
-    groups: Vec<Group>,
-    /// Own name of each group by every name that a recipe may use.
-    names: BTreeMap<String, String>,
-    parameters: u64,
-    head: u64,
+    scope: Scope,
     sites: Vec<Adapted>,
     /// Sites with at least one scalar that trains.
     active: Vec<bool>,
@@ -36,7 +29,6 @@ struct Adapted {
     layer: usize,
     transposed: bool,
     delta: Delta,
-    scalars: u64,
     gradients: Option<Vec<Tensor>>,
 }
 
@@ -54,68 +46,18 @@ impl Sparta {
                 layer: site.layer,
                 transposed: site.transposed,
                 delta: Delta::new(&site.weight, Selection::new(settings.seed, &site.name, scalars)),
-                scalars,
                 gradients: None,
             }
         });
         let mut sparta = Self {
             settings: settings.clone(),
-            groups: untouched_groups(model),
-            names: model.group_names(),
-            parameters: model.base_parameters() + head.parameters(),
-            head: head.parameters(),
+            scope: Scope::new(model, head.parameters()),
             active: vec![false; model.sites.len()],
             sites: sites.collect(),
         };
         sparta.apply(settings, 0, betas)?;
         Ok(sparta)
     }
-
-    /// The settings with every group under its own name.
-    fn resolve(&self, settings: &recipe::Method) -> Result<recipe::Method, String> {
-        let all = || self.groups.iter().map(|group| group.name.clone());
-        let own = |name: &String| {
-            self.names.get(name).cloned().ok_or_else(|| {
-                let known: Vec<String> = all().collect();
-                format!(
-                    "method.targets or method.density: the model has no group \"{}\"; it has {}, or all-linear",
-                    name.escape_debug(),
-                    known.join(", ")
-                )
-            })
-        };
-        let mut resolved = settings.clone();
-        resolved.targets = if settings.targets.iter().any(|target| target == "all-linear") {
-            all().collect()
-        } else {
-            settings.targets.iter().map(own).collect::<Result<_, _>>()?
-        };
-        resolved.density =
-            settings.density.iter().map(|(name, density)| Ok((own(name)?, *density))).collect::<Result<_, String>>()?;
-        if resolved.targets.is_empty() && resolved.density.is_empty() {
-            return Err("method.targets names no group; name at least one, or take method.kind = \"head\"".into());
-        }
-        Ok(resolved)
-    }
-
-    fn budget(&self, settings: &recipe::Method) -> Budget {
-        let share =
-            |site: &Adapted| Share { scalars: site.scalars, density: settings.density.get(site.group).copied() };
-        let weights = self.sites.iter().filter(|site| is_target(settings, site.group)).map(share).collect();
-        Budget { parameters: self.parameters, always: self.head, weights }
-    }
-
-    /// Scalars that would train at each site.
-    fn counts(&self, settings: &recipe::Method) -> Result<Vec<u64>, String> {
-        let mut counts = self.budget(settings).counts(settings.sparsity)?.into_iter();
-        let targeted = |site: &Adapted| is_target(settings, site.group);
-        Ok(self.sites.iter().map(|site| if targeted(site) { counts.next().unwrap_or(0) } else { 0 }).collect())
-    }
-}
-
-/// Whether the (resolved) settings adapt this group.
-fn is_target(settings: &recipe::Method, group: &str) -> bool {
-    settings.targets.iter().any(|target| target == group) || settings.density.contains_key(group)
 }
 
 impl Method for Sparta {
@@ -136,7 +78,10 @@ impl Method for Sparta {
             let sum = &mut self.sites[tap.site].gradients;
             *sum = Some(match sum.take() {
                 None => gradients,
-                Some(sum) => sum.into_iter().zip(gradients).map(|(sum, gradient)| sum + gradient).collect(),
+                Some(mut sum) => {
+                    sum.iter_mut().zip(gradients).for_each(|(sum, gradient)| *sum += gradient);
+                    sum
+                }
             });
         }
     }
@@ -160,7 +105,7 @@ impl Method for Sparta {
 
     fn plan(&self, settings: &recipe::Method) -> Result<Plan, String> {
         let mut plan = Plan::default();
-        for (site, count) in self.sites.iter().zip(self.counts(&self.resolve(settings)?)?) {
+        for (site, count) in self.sites.iter().zip(self.scope.counts(&self.scope.resolve(settings)?)?) {
             plan.trainable += count;
             plan.change.joined += count.saturating_sub(site.delta.count());
             plan.change.left += site.delta.count().saturating_sub(count);
@@ -169,10 +114,10 @@ impl Method for Sparta {
     }
 
     fn apply(&mut self, settings: &recipe::Method, step: u64, betas: [f64; 2]) -> Result<Resized, String> {
-        let settings = self.resolve(settings)?;
+        let settings = self.scope.resolve(settings)?;
         let mut total = Resized::default();
         let revert = settings.on_shrink == OnShrink::Revert;
-        for (at, count) in self.counts(&settings)?.into_iter().enumerate() {
+        for (at, count) in self.scope.counts(&settings)?.into_iter().enumerate() {
             let resized = self.sites[at].delta.resize(count, step, revert, betas);
             self.sites[at].gradients = None;
             self.active[at] = count > 0;
@@ -188,7 +133,7 @@ impl Method for Sparta {
     }
 
     fn sparsity_bounds(&self) -> (f64, f64) {
-        self.budget(&self.settings).sparsity_bounds()
+        self.scope.budget(&self.settings).sparsity_bounds()
     }
 
     fn trainable(&self) -> u64 {
@@ -208,7 +153,7 @@ impl Method for Sparta {
 
     #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
     fn groups(&self) -> Vec<Group> {
-        let mut groups = self.groups.clone();
+        let mut groups = self.scope.groups.clone();
         for group in &mut groups {
             let (mut moved, mut shown, mut squares, mut touched) = (0, 0, 0.0, 0);
             for site in self.sites.iter().filter(|site| site.group == group.name) {

@@ -13,6 +13,8 @@ use crate::permutation::derive_key;
 pub(super) enum Source<'a> {
     /// The model's files.
     Files(&'a Weights),
+    /// Nowhere: shapes without memory.
+    Shapes,
     /// Fresh: weights normal with config.json's `initializer_range`, norms neutral, biases zero.
     Random { seed: u64 },
 }
@@ -94,6 +96,10 @@ impl Loader<'_> {
                 let tensor = weights.get(&stored, shape, Some(self.kind), self.device)?;
                 (stored, tensor)
             }
+            Source::Shapes => {
+                let scalar = Tensor::zeros([1], (self.kind, Device::Cpu));
+                (name.to_owned(), scalar.expand(shape, false))
+            }
             Source::Random { seed } => (name.to_owned(), self.draw(*seed, name, shape, fresh)?),
         };
         let stage = self.stage;
@@ -113,8 +119,8 @@ impl Loader<'_> {
             Fresh::Ones => Tensor::ones(shape, options),
             Fresh::Normal => {
                 let key = derive_key(seed, "weights", name);
-                let values = normal(key, count, self.config.initializer_range);
-                Tensor::from_slice(&values).view(shape).to_kind(self.kind).to_device(self.device)
+                let flat = Tensor::from_slice(&normal(key, count, self.config.initializer_range));
+                flat.view(shape).to_kind(self.kind).to_device(self.device)
             }
         })
     }

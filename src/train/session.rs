@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use tch::Kind;
 
-use super::backward::{Trained, forward_backward, kept_bytes};
+use super::backward::{Trained, forward_backward};
 use super::evaluate::{Scores, predict_logits};
-use super::{TrainedHead, check_token_types, language_scores, rate_at, starting_head, to_tensors};
+use super::{Plan, Surroundings, TrainedHead, check_token_types, language_scores, rate_at, starting_head, to_tensors};
 use crate::data::{self, Example, Order, Prepared, Target, Tokenizer};
 use crate::error::{Error, Result};
 use crate::hub;
@@ -37,8 +37,6 @@ pub struct Session {
     pub step: u64,
     /// The batches of the current epoch.
     epoch: Option<(u64, Vec<Vec<usize>>)>,
-    /// Bytes that the last step's forward pass kept.
-    kept: u64,
     /// Seconds of the last steps, for estimates: whole, and the part that grows with the trainable scalars.
     timing: Timing,
 }
@@ -116,7 +114,6 @@ impl Session {
             data,
             step: 0,
             epoch: None,
-            kept: 0,
             timing: Timing::default(),
         })
     }
@@ -175,12 +172,11 @@ impl Session {
         let targets: usize = rows.iter().map(|&row| targets_of(&self.data.train.examples[row])).sum();
         #[expect(clippy::cast_precision_loss, reason = "targets are below 2^53")]
         let weight = 1.0 / targets.max(1) as f64;
-        let (mut loss, mut tokens, mut kept) = (0.0, 0, 0);
+        let (mut loss, mut tokens) = (0.0, 0);
         for rows in rows.chunks(micro) {
             let batch = data::collate(rows.iter().map(|&row| &self.data.train.examples[row]));
             tokens += batch.lengths.iter().sum::<usize>();
             let recompute = self.recipe.train.recompute;
-            kept = kept.max(kept_bytes(&self.model, self.method.adapted(), batch.ids.len() as u64, recompute));
             let (inputs, targets) = to_tensors(&self.model, &batch);
             let mut trained = Trained { head: &mut self.head, method: self.method.as_mut() };
             loss += forward_backward(&self.model, &mut trained, &inputs, &targets, weight, recompute);
@@ -196,7 +192,6 @@ impl Session {
         let rate = rate_at(&self.recipe.schedule, self.recipe.optimizer.learning_rate, step, self.total_steps());
         self.update(rate, self.clipping(grad_norm), step);
         self.step = step;
-        self.kept = kept;
         let seconds = started.elapsed().as_secs_f64();
         self.timing.add(seconds, updating.elapsed().as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 steps")]
@@ -235,13 +230,7 @@ impl Session {
         let (epoch, at) = (self.step / per_epoch, self.step % per_epoch);
         if self.epoch.as_ref().is_none_or(|(current, _)| *current != epoch) {
             let lengths: Vec<usize> = self.data.train.examples.iter().map(|example| example.tokens.len()).collect();
-            let order = Order {
-                batch_size: self.recipe.train.batch_size,
-                shuffle: self.recipe.data.shuffle,
-                group_by_length: self.recipe.data.group_by_length,
-                seed: self.recipe.train.seed,
-            };
-            self.epoch = Some((epoch, data::epoch_batches(&lengths, &order, epoch)));
+            self.epoch = Some((epoch, data::epoch_batches(&lengths, &Order::of(&self.recipe), epoch)));
         }
         let batches = self.epoch.as_ref().map(|(_, batches)| batches);
         batches.and_then(|batches| batches.get(usize::try_from(at).unwrap_or(0))).cloned().unwrap_or_default()
@@ -251,7 +240,7 @@ impl Session {
     pub fn evaluate(&self, progress: impl FnMut(usize) -> ControlFlow<()>) -> Option<Evaluation> {
         let started = Instant::now();
         let examples = &self.data.validation.examples;
-        let rows = self.recipe.train.batch_size.max(32);
+        let rows = evaluation_rows(&self.recipe);
         let Scores { loss, accuracy, mcc } = match self.model.task {
             TaskKind::CausalLm => language_scores(&self.model, examples, rows, progress)?,
             TaskKind::SequenceClassification => {
@@ -365,15 +354,32 @@ impl Session {
         }
     }
 
-    /// Bytes by owner as far as a session knows: deltas and head, moments, activations, data.
+    /// What this run's memory depends on.
     #[must_use]
-    pub fn accounted(&self) -> [u64; 4] {
+    pub fn memory_plan(&self, around: Surroundings) -> Plan<'_> {
+        Plan {
+            model: &self.model,
+            head: self.head.head.parameters(),
+            train: &self.data.train.examples,
+            validation: &self.data.validation.examples,
+            around,
+        }
+    }
+
+    /// Bytes by owner as far as a session knows: deltas and head, moments, data.
+    #[must_use]
+    pub fn accounted(&self) -> [u64; 3] {
         let method = self.method.footprint();
         let (head, head_moments) = self.head.footprint();
         let rows = self.data.train.examples.iter().chain(&self.data.validation.examples);
         let data = rows.map(|example| (size_of_val(example) + 4 * example.tokens.capacity()) as u64).sum();
-        [method.deltas + head, method.moments + head_moments, self.kept, data]
+        [method.deltas + head, method.moments + head_moments, data]
     }
+}
+
+/// Rows that are evaluated at a time.
+pub(super) fn evaluation_rows(recipe: &Recipe) -> usize {
+    recipe.train.batch_size.max(32)
 }
 
 /// What the loss of an example counts: one label, or its target tokens.

@@ -74,7 +74,7 @@ pub(super) fn labels(labels: &[usize]) -> Tensor {
 }
 
 /// Logits of the vocabulary that exist at a time, at the most: this many scalars.
-const MOST_LOGITS: i64 = 1 << 22;
+pub(super) const MOST_LOGITS: i64 = 1 << 22;
 
 /// The ranges of positions whose logits fit the bound: first position and number.
 pub(super) fn chunks(model: &Model, positions: i64) -> impl Iterator<Item = (i64, i64)> + use<> {

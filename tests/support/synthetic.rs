@@ -208,6 +208,7 @@ pub fn ready() -> Ready {
         train_examples: 6000,
         validation_examples: 300,
         labels: (0..12).map(|label| format!("label {label}")).collect(),
+        predicted: Some(Memory { total: 401_604_608, ..memory(0) }),
     }
 }
 
@@ -339,6 +340,7 @@ pub fn summary(ending: Ending) -> Summary {
         trainable: 227_178,
         sparsity: 0.99,
         peak_memory: 412_876_800,
+        predicted_memory: Some(401_604_608),
         median_step_seconds: Some(0.0462),
     }
 }
