@@ -16,7 +16,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-pub use memory::{Probe, high_water_mark, resident_size};
+pub use memory::{Probe, high_water_mark, machine_memory, resident_size};
 
 use crate::model::guarded;
 use crate::protocol::{Command, Event};

@@ -2,6 +2,7 @@
 
 mod full;
 mod head;
+mod scope;
 mod sparta;
 pub(crate) mod state;
 
@@ -9,6 +10,7 @@ use tch::Tensor;
 
 pub use full::Full;
 pub use head::HeadOnly;
+use scope::Scope;
 pub use sparta::Sparta;
 pub use state::{Dense, Part, State};
 
@@ -110,6 +112,22 @@ pub fn build(recipe: &recipe::Method, model: &Model, head: &Head, betas: [f64; 2
         )),
         MethodKind::Sparta => Ok(Box::new(Sparta::new(recipe, model, head, betas).map_err(Error::refused)?)),
         MethodKind::Head => Ok(Box::new(HeadOnly::new(model, head))),
+    }
+}
+
+/// Scalars that train at each site of a model by these settings, with a head of so many scalars; of the model, shapes are
+/// enough.
+///
+/// # Errors
+/// Refuses targets that the model does not have and a sparsity outside its bounds.
+pub fn counts(recipe: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u64>> {
+    match recipe.kind {
+        MethodKind::Full => Ok(model.sites.iter().map(|site| site.weight.numel() as u64).collect()),
+        MethodKind::Head => Ok(vec![0; model.sites.len()]),
+        MethodKind::Sparta => {
+            let scope = Scope::new(model, head);
+            scope.resolve(recipe).and_then(|settings| scope.counts(&settings)).map_err(Error::refused)
+        }
     }
 }
 

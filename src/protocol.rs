@@ -351,6 +351,22 @@ pub struct Memory {
     pub limit: u64,
 }
 
+impl Memory {
+    /// The parts, each with its name.
+    #[must_use]
+    pub fn owners(&self) -> [(&'static str, u64); 7] {
+        [
+            ("weights", self.weights),
+            ("deltas", self.deltas),
+            ("moments", self.moments),
+            ("activations", self.activations),
+            ("data", self.data),
+            ("program", self.program),
+            ("other", self.other),
+        ]
+    }
+}
+
 /// What trains.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sparsity {
@@ -455,6 +471,9 @@ pub struct Summary {
     pub sparsity: f64,
     /// Largest resident size seen.
     pub peak_memory: u64,
+    /// The one that was predicted.
+    #[serde(default)]
+    pub predicted_memory: Option<u64>,
     /// Median wall time of a step.
     pub median_step_seconds: Option<f64>,
 }

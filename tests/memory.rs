@@ -13,8 +13,10 @@ fn memory_by_owner_adds_up_to_what_the_process_uses() {
     let recipe = common::demo(&["train.max_steps=20", "train.evaluate_every=0", "data.validation=0.05"]);
     let engine = Engine::start(Launch { recipe, runs: runs.path().join("runs"), name: Some("memory".into()) });
     let mut seen: Vec<(Memory, u64)> = Vec::new();
+    let mut predicted = None;
     for event in &engine.events {
         match event {
+            Event::Ready(ready) => predicted = ready.predicted,
             Event::Memory(memory) => seen.push((memory, resident())),
             Event::Fault { message, .. } => panic!("{message}"),
             Event::Finished(summary) => assert_eq!(summary.ending, Ending::Completed),
@@ -27,6 +29,12 @@ fn memory_by_owner_adds_up_to_what_the_process_uses() {
     let owned = weights + deltas + moments + activations + data + program;
     assert!(owned.abs_diff(total) * 10 < total, "{owned} of {total}: {last:?}");
     assert!(total.abs_diff(resident) * 10 < resident, "{total}, but the process uses {resident}");
+    let predicted = predicted.expect("a prediction before the first step");
+    assert_eq!((predicted.deltas, predicted.moments), (deltas, moments));
+    assert!(
+        predicted.weights >= weights && predicted.activations > 0 && predicted.total > predicted.weights,
+        "{predicted:?}"
+    );
     assert!([weights, deltas, moments, activations, data, program].into_iter().all(|bytes| bytes > 0), "{last:?}");
 }
 

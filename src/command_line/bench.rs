@@ -1,5 +1,6 @@
 //! `spartui bench`
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::json;
@@ -7,14 +8,14 @@ use serde_json::json;
 use super::loading::Kind;
 use super::{end_progress, print_line, show_progress};
 use crate::cuda;
-use crate::engine::{high_water_mark, resident_size};
+use crate::engine::{high_water_mark, machine_memory, resident_size};
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::method;
 use crate::model::{Config, Head, Model, Open, dtype_name};
-use crate::recipe::{Method, MethodKind, Recompute, TaskKind};
+use crate::recipe::{MethodKind, Recipe, Recompute, TaskKind};
 use crate::sparse::prepare_device;
-use crate::train::{Stopwatch, TrainedHead};
+use crate::train::{Extent, Prediction, Stopwatch, Surroundings, TrainedHead};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -71,6 +72,7 @@ const LABELS: usize = 2;
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let mut used = Used::before();
+    let around = Surroundings { program: resident_size(), data: 0, limit: machine_memory() };
     let model = arguments.open()?;
     read_all(&model);
     used.loaded(&model);
@@ -87,13 +89,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             Head::random(model.head_kind(), LABELS, model.config.hidden_size, 0, model.device)
         }
     };
-    let recipe = Method {
-        kind: arguments.method,
-        sparsity: arguments.sparsity,
-        targets: arguments.targets.clone(),
-        ..Method::default()
-    };
-    let mut method = method::build(&recipe, &model, &head, [0.9, 0.99])?;
+    let recipe = arguments.recipe();
+    let mut method = method::build(&recipe.method, &model, &head, [0.9, 0.99])?;
+    let predicted =
+        Prediction::new(&recipe, &model, head.parameters(), (arguments.extent(&model), Extent::default()), around)?;
     let mut head = TrainedHead::new(head);
     let trainable = method.trainable() + head.head.parameters();
     let mut stopwatch = Stopwatch {
@@ -102,7 +101,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         method: method.as_mut(),
         rows,
         width,
-        recompute: if arguments.recompute { Recompute::Blocks } else { Recompute::None },
+        recompute: recipe.train.recompute,
         step: 0,
     };
     let all = arguments.warmup + arguments.steps;
@@ -119,7 +118,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     end_progress();
-    arguments.print(&model, &Times::of(steps), &Times::of(floors), (trainable, &used), (rows, width))
+    arguments.print(&model, &Times::of(steps), &Times::of(floors), (trainable, &used, predicted), (rows, width))
 }
 
 /// Reads every weight, since mapped ones are in memory only then.
@@ -207,13 +206,28 @@ impl Arguments {
         Ok(model)
     }
 
+    fn recipe(&self) -> Recipe {
+        let mut recipe = Recipe::default();
+        recipe.method.kind = self.method;
+        recipe.method.sparsity = self.sparsity;
+        recipe.method.targets.clone_from(&self.targets);
+        recipe.train.recompute = if self.recompute { Recompute::Blocks } else { Recompute::None };
+        recipe.optimizer.max_grad_norm = 0.0;
+        recipe
+    }
+
+    fn extent(&self, model: &Model) -> Extent {
+        let (rows, width) = (u64::from(self.batch), u64::from(self.length));
+        Extent { rows, width, targets: if model.task == TaskKind::CausalLm { rows * (width - 1) } else { 0 } }
+    }
+
     #[expect(clippy::cast_precision_loss, reason = "sizes are below 2^53")]
     fn print(
         &self,
         model: &Model,
         step: &Times,
         floor: &Times,
-        (trainable, used): (u64, &Used),
+        (trainable, used, predicted): (u64, &Used, Prediction),
         (rows, width): (usize, usize),
     ) -> Result<()> {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
@@ -234,6 +248,8 @@ impl Arguments {
                 "weights_mib": weights,
                 "loaded_rss_mib": loaded,
                 "peak_above_loaded_mib": peak - loaded,
+                "predicted_peak_mib": mib(predicted.total()),
+                "predicted_mib": predicted.parts().map(|(name, bytes)| (name, mib(bytes))).into_iter().collect::<BTreeMap<_, _>>(),
                 "trainable": trainable,
                 "parameters": model.base_parameters(),
                 "sparsity": sparsity,
@@ -266,6 +282,10 @@ impl Arguments {
             let (peak, loaded) = (mib(device.peak), mib(device.loaded));
             print_line(&format!("device      peak {peak:.0} MiB, {:.0} MiB above context and weights", peak - loaded))?;
         }
-        print_line(&format!("memory      peak {peak:.0} MiB, {:.0} MiB above program and weights", peak - loaded))
+        print_line(&format!(
+            "memory      peak {peak:.0} MiB, {:.0} MiB above program and weights; predicted {:.0} MiB",
+            peak - loaded,
+            mib(predicted.total())
+        ))
     }
 }

@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use super::printer::{scored, shown};
 use super::{end_progress, print_line, show_progress};
 use crate::data::{self, Example, Prepared, Target, Tokenizer, one_line, place};
+use crate::engine::{machine_memory, resident_size};
 use crate::error::{Error, Result};
 use crate::hub;
-use crate::model::{Config, Model, dtype_name};
+use crate::model::{Config, Model, Open, dtype_name};
 use crate::protocol::{self, Evaluation, Step};
-use crate::recipe::{Recipe, TaskKind};
+use crate::recipe::{Init, Recipe, TaskKind};
 use crate::run::{Journal, Metrics, RunFolder, adapter_contents, checkpoints};
+use crate::train::{Plan, Prediction, Surroundings};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -52,6 +54,7 @@ fn inspect_data(recipe: &Recipe, examples: usize) -> Result<()> {
     if recipe.model.path.as_os_str().is_empty() {
         return Err(Error::refused("model.path is not given, and tokens are the model's; add --set model.path=DIR"));
     }
+    let program = resident_size();
     let folder = hub::resolve(&recipe.model.path, &mut |what, fraction| show_progress(what, fraction))?;
     let config = Config::load(&folder)?;
     let tokenizer = Tokenizer::load(&folder, usize::try_from(config.vocab_size).unwrap_or(0))?;
@@ -71,7 +74,37 @@ fn inspect_data(recipe: &Recipe, examples: usize) -> Result<()> {
         print_line("")?;
         print_line(&shown(&protocol::Example { pieces, label: preview.label }))?;
     }
-    Ok(())
+    let data = resident_size().saturating_sub(program);
+    let predicted = predict(recipe, &folder, &prepared, Surroundings { program, data, limit: machine_memory() });
+    print_line("")?;
+    match predicted {
+        Ok(predicted) => table(&predicted).into_iter().try_for_each(|line| print_line(&line)),
+        Err(error) => print_line(&format!("the memory of a run cannot be predicted: {}", error.message())),
+    }
+}
+
+/// The peak of a run with this recipe.
+fn predict(recipe: &Recipe, folder: &Path, prepared: &Prepared, around: Surroundings) -> Result<Prediction> {
+    let model = Model::outline(&Open {
+        folder,
+        dtype: &recipe.model.dtype,
+        device: &recipe.model.device,
+        task: recipe.task.kind,
+        fresh: (recipe.model.init == Init::Random).then_some(recipe.method.seed),
+    })?;
+    let labels = prepared.labels.len().cast_signed() as i64;
+    let shapes = model.head_kind().shapes(labels, model.config.hidden_size).into_iter();
+    let head = shapes.map(|shape| shape.iter().product::<i64>().cast_unsigned()).sum();
+    let (train, validation) = (&prepared.train.examples, &prepared.validation.examples);
+    Plan { model: &model, head, train, validation, around }.predict(recipe)
+}
+
+/// A predicted peak, a line for each owner.
+fn table(predicted: &Prediction) -> Vec<String> {
+    let line = |name: &str, bytes: u64| format!("{name:<28} {:>8} MiB", bytes.div_ceil(1 << 20));
+    let parts = predicted.parts().map(|(name, bytes)| line(name, bytes));
+    let all = format!("{}, of {} MiB", line("memory at the peak, predicted", predicted.total()), predicted.limit >> 20);
+    std::iter::once(all).chain(parts.map(|part| format!("  {part}"))).collect()
 }
 
 /// How many rows and tokens, and how long they are.

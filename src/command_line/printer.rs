@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::print_line;
 use crate::data::quoted;
 use crate::error::Result;
-use crate::protocol::{Evaluation, Event, Example, Level, Ready, Step, Summary};
+use crate::protocol::{Evaluation, Event, Example, Level, Memory, Ready, Step, Summary};
 
 /// Prints a run as it goes.
 #[derive(Debug)]
@@ -56,7 +56,8 @@ impl Printer {
             }
             Event::Ready(ready) => {
                 self.total_steps = ready.total_steps;
-                Some(introduction(ready))
+                let predicted = ready.predicted.as_ref().map(|memory| format!("\nmemory      {}", foreseen(memory)));
+                Some(introduction(ready) + &predicted.unwrap_or_default())
             }
             Event::Example(example) => Some(format!("the first example: {}", shown(example))),
             Event::Sparsity(sparsity) if sparsity.step == 0 => Some(format!(
@@ -126,6 +127,16 @@ fn introduction(ready: &Ready) -> String {
     )
 }
 
+/// A predicted peak in a line: all of it, and its parts.
+pub fn foreseen(memory: &Memory) -> String {
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let parts = memory.owners().into_iter().filter(|(_, bytes)| *bytes > 0);
+    let parts: Vec<String> = parts.map(|(name, bytes)| format!("{name} {}", mib(bytes))).collect();
+    #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
+    let limit = memory.limit as f64 / f64::from(1 << 30);
+    format!("about {} MiB predicted at the peak, of {limit:.1} GiB: {}", mib(memory.total), parts.join(", "))
+}
+
 /// An evaluation in a few words.
 pub fn scored(scores: &Evaluation) -> String {
     let (loss, accuracy) = (scores.eval_loss, scores.accuracy * 100.0);
@@ -142,6 +153,9 @@ fn conclusion(summary: &Summary) -> String {
         let _ = write!(text, "; median step {:.1} ms", seconds * 1e3);
     }
     let _ = write!(text, "; peak memory {} MiB", summary.peak_memory >> 20);
+    if let Some(predicted) = summary.predicted_memory {
+        let _ = write!(text, " (predicted {})", predicted >> 20);
+    }
     if let Some(best) = summary.best {
         let _ = match best.mcc {
             Some(_) => write!(text, "; best accuracy {:.2} % at step {}", best.accuracy * 100.0, best.step),

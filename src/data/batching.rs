@@ -2,6 +2,7 @@
 
 use super::example::{Example, Target};
 use crate::permutation::{Permutation, derive_key};
+use crate::recipe::Recipe;
 
 /// Batches whose rows are sorted by length together. More would save little padding, and would make the batches of one
 /// epoch more like those of the next.
@@ -18,6 +19,19 @@ pub struct Order {
     pub group_by_length: bool,
     /// Seed of the order.
     pub seed: u64,
+}
+
+impl Order {
+    /// The order that a recipe asks for.
+    #[must_use]
+    pub fn of(recipe: &Recipe) -> Self {
+        Self {
+            batch_size: recipe.train.batch_size,
+            shuffle: recipe.data.shuffle,
+            group_by_length: recipe.data.group_by_length,
+            seed: recipe.train.seed,
+        }
+    }
 }
 
 /// The batches of an epoch (the first is 0) as row numbers. Every row comes exactly once; one batch may be shorter.

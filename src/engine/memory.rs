@@ -8,7 +8,7 @@ use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
 use crate::model::Parameter;
 use crate::protocol::Memory;
-use crate::train::Session;
+use crate::train::{Prediction, Session, Surroundings};
 
 /// Measures the process. Made before the model is loaded, so that it knows what the program takes by itself.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub struct Probe {
     /// When all was loaded, and what was accounted for then.
     at_load: Option<(Mapped, u64)>,
     on_devices: device::Probe,
+    /// Working memory that was predicted.
+    expected: u64,
     peak: u64,
 }
 
@@ -46,7 +48,7 @@ impl Probe {
         let at_start = mapped(&[]).unwrap_or_default();
         let mut system = System::new();
         system.refresh_memory();
-        Self { system, at_start, at_load: None, on_devices: device::Probe::new(), peak: 0 }
+        Self { system, at_start, at_load: None, on_devices: device::Probe::new(), expected: 0, peak: 0 }
     }
 
     /// Takes the measure between loading and the first step: what came before it are tokenizer and rows, what comes
@@ -55,6 +57,18 @@ impl Probe {
         let own = state_bytes(session) + copied_weights(session);
         self.at_load = mapped(session.model.files()).map(|mapped| (mapped, own));
         self.on_devices.loaded(session);
+    }
+
+    /// What is in memory beside the model and its training, when all is loaded; for a prediction.
+    pub fn surroundings(&mut self, session: &Session) -> Surroundings {
+        let Memory { program, data, limit, .. } = self.measure(session, 0);
+        let before = self.at_start.files + self.at_start.anonymous;
+        Surroundings { program: if session.model.device == tch::Device::Cpu { before } else { program }, data, limit }
+    }
+
+    /// Takes over what working memory is predicted, for systems that do not tell.
+    pub fn expect(&mut self, predicted: &Prediction) {
+        self.expected = predicted.by_owner().activations;
     }
 
     /// Largest resident size that was seen.
@@ -70,7 +84,8 @@ impl Probe {
             self.peak = self.peak.max(memory.total);
             return memory;
         }
-        let [mut deltas, moments, mut activations, mut data] = session.accounted();
+        let [mut deltas, moments, mut data] = session.accounted();
+        let mut activations = if session.step > 0 { self.expected } else { 0 };
         deltas += snapshots;
         let (weights, program, total) = match (mapped(session.model.files()), &self.at_load) {
             (Some(now), Some((loaded, accounted))) => {
@@ -133,6 +148,14 @@ pub fn high_water_mark() -> u64 {
 #[must_use]
 pub fn resident_size() -> u64 {
     of_status("VmRSS:")
+}
+
+/// Memory of this machine.
+#[must_use]
+pub fn machine_memory() -> u64 {
+    let mut system = System::new();
+    system.refresh_memory();
+    system.total_memory()
 }
 
 fn of_status(name: &str) -> u64 {

@@ -48,6 +48,7 @@ impl Training {
             record,
             commands,
             probe,
+            predicted: None,
             started: Instant::now(),
             attended,
             paused: false,

@@ -10,10 +10,10 @@ use super::Outbox;
 use super::memory::Probe;
 use super::record::Record;
 use crate::error::{Error, Result};
-use crate::protocol::{Command, Ending, Entry, Event, Example, KeptState, Place, Ready, Step, Summary};
+use crate::protocol::{Command, Ending, Entry, Event, Example, KeptState, Level, Place, Ready, Step, Summary};
 use crate::recipe::{FIELDS, Kind, MethodKind, Value};
 use crate::run::Found;
-use crate::train::{Attempt, History, Session, Tree, Why, out_of_memory};
+use crate::train::{Attempt, History, Prediction, Session, Tree, Why, out_of_memory};
 
 /// Time between two reports of memory, sparsity and snapshots; they cost a few milliseconds each.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -24,6 +24,7 @@ pub struct Training {
     pub(super) record: Record,
     pub(super) commands: Receiver<Command>,
     pub(super) probe: Probe,
+    pub(super) predicted: Option<Prediction>,
     pub(super) started: Instant,
     /// Whether there is a user to wait for.
     pub(super) attended: bool,
@@ -60,6 +61,14 @@ pub struct Again {
 impl Training {
     pub(super) fn announce(&mut self, outbox: &mut Outbox) {
         let session = &self.session;
+        let around = self.probe.surroundings(session);
+        // What cannot be predicted is trained all the same.
+        let plan = session.memory_plan(around);
+        self.predicted = plan.predict(&session.recipe).ok();
+        if let Some(predicted) = &self.predicted {
+            self.probe.expect(predicted);
+        }
+        let warning = self.predicted.and_then(|predicted| plan.warning(&session.recipe, &predicted));
         outbox.send(Event::Ready(Box::new(Ready {
             run: self.record.name(),
             folder: self.record.folder(),
@@ -77,12 +86,16 @@ impl Training {
             labels: session.data.labels.clone(),
             step: session.step,
             branch: session.branch,
+            predicted: self.predicted.map(|predicted| predicted.by_owner()),
         })));
         if let Some(preview) = &session.data.preview {
             let pieces = preview.pieces.iter().map(|piece| (piece.text.clone(), piece.trained)).collect();
             outbox.send(Event::Example(Example { pieces, label: preview.label.clone() }));
         }
         self.announce_settings(outbox);
+        if let Some(message) = warning {
+            outbox.send(Event::Note { level: Level::Warning, message });
+        }
         if self.tree.branches().len() > 1 {
             outbox.send(Event::Branches { branches: self.tree.report() });
         }
@@ -232,6 +245,7 @@ impl Training {
             trainable: self.session.trainable(),
             sparsity: self.session.sparsity(),
             peak_memory: self.probe.peak(),
+            predicted_memory: self.predicted.map(|predicted| predicted.total()),
             median_step_seconds: median(&self.step_seconds),
         })
     }

@@ -206,6 +206,15 @@ pub fn bytes(number: u64) -> String {
     scaled(number as f64, 1024.0, &[" B", " KiB", " MiB", " GiB", " TiB"])
 }
 
+/// A measured and a predicted peak, with one unit where one serves both: a small panel has 30 cells.
+#[must_use]
+pub fn peaks(measured: u64, predicted: u64) -> String {
+    let (measured, predicted) = (bytes(measured), bytes(predicted));
+    let unit = predicted.rsplit(' ').next().unwrap_or("");
+    let measured = measured.strip_suffix(unit).map_or(measured.as_str(), str::trim_end);
+    format!("peak {measured}, predicted {predicted}")
+}
+
 fn scaled(mut number: f64, base: f64, units: &[&str]) -> String {
     let mut unit = 0;
     while number >= base - 0.5 && unit + 1 < units.len() {

@@ -9,6 +9,9 @@ use crate::protocol::Group;
 use crate::recipe;
 use crate::sparse::{AdamW, Footprint, Resized, Saved, squared_norm};
 
+/// Scalars of a parameter that are updated at a time, since the update has temporaries of their number.
+const AT_A_TIME: u32 = 1 << 20;
+
 /// Every parameter of the model, with `AdamW`. Decay applies to the weights.
 #[derive(Debug)]
 pub struct Full {
@@ -68,11 +71,18 @@ impl Trained {
 
     fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
         let Some(gradient) = self.gradient.take() else { return };
-        let gradient = if scale < 1.0 { gradient * scale } else { gradient };
-        let value = self.master.as_mut().unwrap_or(&mut self.weight);
-        adamw.update(value, [&mut self.first, &mut self.second], &gradient, rate, step);
-        if let Some(master) = &self.master {
-            self.weight.copy_(master);
+        let flat = |tensor: &Tensor| tensor.detach().reshape([-1]);
+        let (weight, value) = (flat(&self.weight), flat(self.master.as_ref().unwrap_or(&self.weight)));
+        let (first, second, gradient) = (flat(&self.first), flat(&self.second), flat(&gradient));
+        let scalars = gradient.size()[0];
+        for from in (0..scalars).step_by(AT_A_TIME as usize) {
+            let part = |tensor: &Tensor| tensor.narrow(0, from, (scalars - from).min(i64::from(AT_A_TIME)));
+            let gradient = if scale < 1.0 { part(&gradient) * scale } else { part(&gradient) };
+            let mut value = part(&value);
+            adamw.update(&mut value, [&mut part(&first), &mut part(&second)], &gradient, rate, step);
+            if self.master.is_some() {
+                part(&weight).copy_(&value);
+            }
         }
     }
 }
@@ -93,7 +103,10 @@ impl Method for Full {
         let gradient = gradient.to_kind(trained.first.kind());
         trained.gradient = Some(match trained.gradient.take() {
             None => gradient,
-            Some(sum) => sum + gradient,
+            Some(mut sum) => {
+                sum += gradient;
+                sum
+            }
         });
     }
 

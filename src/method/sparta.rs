@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use tch::{Kind, Tensor};
 
+use super::scope::{Scope, is_target};
 use super::state::check;
-use super::{Method, Part, Plan, State, untouched_groups};
+use super::{Method, Part, Plan, State};
 use crate::model::{Head, Model, Tap};
 use crate::permutation::derive_key;
 use crate::protocol::Group;
 use crate::recipe::{self, OnShrink, Rounding};
-use crate::sparse::budget::{Budget, Share};
 use crate::sparse::gradient::{self, Product};
 use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection, squared_norm};
 
@@ -18,12 +18,7 @@ use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection, sq
 #[derive(Debug)]
 pub struct Sparta {
     settings: recipe::Method,
-    /// What the model is, with nothing that trains.
-    groups: Vec<Group>,
-    /// Own name of each group by every name that a recipe may use.
-    names: BTreeMap<String, String>,
-    parameters: u64,
-    head: u64,
+    scope: Scope,
     sites: Vec<Adapted>,
     /// Sites with at least one scalar that trains.
     active: Vec<bool>,
@@ -39,7 +34,6 @@ struct Adapted {
     /// Flat; shares its memory with the model's.
     weight: Tensor,
     delta: Delta,
-    scalars: u64,
     gradients: Option<Vec<Tensor>>,
 }
 
@@ -58,68 +52,18 @@ impl Sparta {
                 transposed: site.transposed,
                 weight: site.weight.view(-1),
                 delta: Delta::new(&site.weight, Selection::new(settings.seed, &site.name, scalars)),
-                scalars,
                 gradients: None,
             }
         });
         let mut sparta = Self {
             settings: settings.clone(),
-            groups: untouched_groups(model),
-            names: model.group_names(),
-            parameters: model.base_parameters() + head.parameters(),
-            head: head.parameters(),
+            scope: Scope::new(model, head.parameters()),
             active: vec![false; model.sites.len()],
             sites: sites.collect(),
         };
         sparta.apply(settings, 0, betas)?;
         Ok(sparta)
     }
-
-    /// The settings with every group under its own name.
-    fn resolve(&self, settings: &recipe::Method) -> Result<recipe::Method, String> {
-        let all = || self.groups.iter().map(|group| group.name.clone());
-        let own = |name: &String| {
-            self.names.get(name).cloned().ok_or_else(|| {
-                let known: Vec<String> = all().collect();
-                format!(
-                    "method.targets or method.density: the model has no group \"{}\"; it has {}, or all-linear",
-                    name.escape_debug(),
-                    known.join(", ")
-                )
-            })
-        };
-        let mut resolved = settings.clone();
-        resolved.targets = if settings.targets.iter().any(|target| target == "all-linear") {
-            all().collect()
-        } else {
-            settings.targets.iter().map(own).collect::<Result<_, _>>()?
-        };
-        resolved.density =
-            settings.density.iter().map(|(name, density)| Ok((own(name)?, *density))).collect::<Result<_, String>>()?;
-        if resolved.targets.is_empty() && resolved.density.is_empty() {
-            return Err("method.targets names no group; name at least one, or take method.kind = \"head\"".into());
-        }
-        Ok(resolved)
-    }
-
-    fn budget(&self, settings: &recipe::Method) -> Budget {
-        let share =
-            |site: &Adapted| Share { scalars: site.scalars, density: settings.density.get(site.group).copied() };
-        let weights = self.sites.iter().filter(|site| is_target(settings, site.group)).map(share).collect();
-        Budget { parameters: self.parameters, always: self.head, weights }
-    }
-
-    /// Scalars that would train at each site.
-    fn counts(&self, settings: &recipe::Method) -> Result<Vec<u64>, String> {
-        let mut counts = self.budget(settings).counts(settings.sparsity)?.into_iter();
-        let targeted = |site: &Adapted| is_target(settings, site.group);
-        Ok(self.sites.iter().map(|site| if targeted(site) { counts.next().unwrap_or(0) } else { 0 }).collect())
-    }
-}
-
-/// Whether the (resolved) settings adapt this group.
-fn is_target(settings: &recipe::Method, group: &str) -> bool {
-    settings.targets.iter().any(|target| target == group) || settings.density.contains_key(group)
 }
 
 impl Method for Sparta {
@@ -140,7 +84,10 @@ impl Method for Sparta {
             let sum = &mut self.sites[tap.site].gradients;
             *sum = Some(match sum.take() {
                 None => gradients,
-                Some(sum) => sum.into_iter().zip(gradients).map(|(sum, gradient)| sum + gradient).collect(),
+                Some(mut sum) => {
+                    sum.iter_mut().zip(gradients).for_each(|(sum, gradient)| *sum += gradient);
+                    sum
+                }
             });
         }
     }
@@ -166,7 +113,7 @@ impl Method for Sparta {
 
     fn plan(&self, settings: &recipe::Method) -> Result<Plan, String> {
         let mut plan = Plan::default();
-        for (site, count) in self.sites.iter().zip(self.counts(&self.resolve(settings)?)?) {
+        for (site, count) in self.sites.iter().zip(self.scope.counts(&self.scope.resolve(settings)?)?) {
             plan.trainable += count;
             plan.change.joined += count.saturating_sub(site.delta.count());
             plan.change.left += site.delta.count().saturating_sub(count);
@@ -175,8 +122,8 @@ impl Method for Sparta {
     }
 
     fn apply(&mut self, settings: &recipe::Method, step: u64, betas: [f64; 2]) -> Result<Resized, String> {
-        let settings = self.resolve(settings)?;
-        let counts = self.counts(&settings)?;
+        let settings = self.scope.resolve(settings)?;
+        let counts = self.scope.counts(&settings)?;
         for ((site, active), count) in self.sites.iter_mut().zip(&mut self.active).zip(&counts) {
             site.gradients = None;
             *active = *count > 0;
@@ -196,7 +143,7 @@ impl Method for Sparta {
     }
 
     fn sparsity_bounds(&self) -> (f64, f64) {
-        self.budget(&self.settings).sparsity_bounds()
+        self.scope.budget(&self.settings).sparsity_bounds()
     }
 
     fn trainable(&self) -> u64 {
@@ -216,7 +163,7 @@ impl Method for Sparta {
 
     #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
     fn groups(&self) -> Vec<Group> {
-        let mut groups = self.groups.clone();
+        let mut groups = self.scope.groups.clone();
         for group in &mut groups {
             let (mut moved, mut shown, mut squares, mut touched) = (0, 0, 0.0, 0);
             for site in self.sites.iter().filter(|site| site.group == group.name) {
@@ -251,8 +198,8 @@ impl Method for Sparta {
     }
 
     fn restore(&mut self, state: &State, settings: &recipe::Method, step: u64) -> Result<(), String> {
-        let settings = self.resolve(settings)?;
-        let counts = self.counts(&settings)?;
+        let settings = self.scope.resolve(settings)?;
+        let counts = self.scope.counts(&settings)?;
         let given: BTreeMap<&str, &Vec<Part>> =
             state.sites.iter().map(|(name, parts)| (name.as_str(), parts)).collect();
         if let Some(stranger) = given.keys().find(|name| !self.sites.iter().any(|site| site.name == ***name)) {
@@ -286,7 +233,8 @@ impl Method for Sparta {
 impl Adapted {
     /// Whether a state is one of this site with `count` scalars that train; what is wrong with it, if not.
     fn check(&self, parts: &[Part], count: u64, seed: u64, step: u64) -> Result<(), String> {
-        check(parts, self.scalars, step)?;
+        let scalars = self.weight.numel() as u64;
+        check(parts, scalars, step)?;
         if parts.iter().any(|part| !part.written.is_empty()) && self.weight.kind() != Kind::BFloat16 {
             return Err("it holds weights of another type".into());
         }
@@ -296,7 +244,7 @@ impl Adapted {
         if training.len() as u64 != count {
             return Err(format!("its scalars are not the {count} that the settings ask for"));
         }
-        if training != Selection::new(seed, &self.name, self.scalars).indices(0..count) {
+        if training != Selection::new(seed, &self.name, scalars).indices(0..count) {
             return Err("its scalars are not those that the seed selects".into());
         }
         Ok(())

@@ -13,6 +13,8 @@ use crate::permutation::derive_key;
 pub(super) enum Source<'a> {
     /// The model's files.
     Files(&'a Weights),
+    /// Nowhere: shapes without memory.
+    Shapes,
     /// Fresh: weights normal with config.json's `initializer_range`, norms neutral, biases zero.
     Random { seed: u64 },
 }
@@ -93,6 +95,10 @@ impl Loader<'_> {
                 let stored = stored_name(weights, self.prefix, name);
                 let tensor = weights.get(&stored, shape, Some(self.kind), self.device)?;
                 (stored, tensor)
+            }
+            Source::Shapes => {
+                let scalar = Tensor::zeros([1], (self.kind, Device::Cpu));
+                (name.to_owned(), scalar.expand(shape, false))
             }
             Source::Random { seed } => (name.to_owned(), self.draw(*seed, name, shape, fresh)?),
         };

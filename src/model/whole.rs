@@ -118,6 +118,18 @@ impl Model {
     /// # Errors
     /// Refuses a folder, a configuration, a file, a type or a device that will not do.
     pub fn open(open: &Open<'_>) -> Result<Self> {
+        Self::with_weights(open, true)
+    }
+
+    /// As [`Model::open`], with parameters that have a shape and no memory: to count with, not to compute with.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn outline(open: &Open<'_>) -> Result<Self> {
+        Self::with_weights(open, false)
+    }
+
+    fn with_weights(open: &Open<'_>, wanted: bool) -> Result<Self> {
         let device = parse_device(open.device)?;
         let config = Config::load(open.folder)?;
         if open.task == TaskKind::CausalLm && !config.family.is_decoder() {
@@ -132,6 +144,7 @@ impl Model {
         let stored = weights.as_ref().and_then(|weights| stored_kind(weights, prefix, config.family));
         let kind = kind(parse_dtype(open.dtype)?, stored, device)?;
         let source = match (&weights, open.fresh) {
+            _ if !wanted => Source::Shapes,
             (Some(weights), _) => Source::Files(weights),
             (None, seed) => Source::Random { seed: seed.unwrap_or(0) },
         };

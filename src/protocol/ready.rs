@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::Memory;
+
 /// The run as it stands before its first step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ready {
@@ -27,6 +29,9 @@ pub struct Ready {
     pub validation_examples: usize,
     /// Labels, in the order of the logits.
     pub labels: Vec<String>,
+    /// The peak of the memory that is expected; its parts are those of [`super::Event::Memory`].
+    #[serde(default)]
+    pub predicted: Option<Memory>,
     /// Optimizer steps that were taken before; 0 for a new run. Where it is more, the run was resumed: the lines of
     /// `metrics.jsonl` in its folder are those of the steps before, and the events that follow go on from there.
     #[serde(default)]

@@ -52,6 +52,8 @@ pub fn forward_backward(
     let mut x = tch::no_grad(|| {
         (0..lowest).fold(embedded.detach(), |x, layer| model.block(layer, &x, &pass, &mut Tape::idle()))
     });
+    // Where the embeddings train, their graph is walked back last; else they need not be kept.
+    let embedded = everything.then_some(embedded);
     let run = |layer: usize, input: &Tensor, adapted: &[bool]| {
         let mut tape = Tape::recording(adapted);
         let output = tch::with_grad(|| model.block(layer, input, &pass, &mut tape));
@@ -76,15 +78,16 @@ pub fn forward_backward(
         Targets::Labels(labels) => classify(model, trained, &x, batch, labels, weight),
         Targets::Tokens { at, ids } => predict(model, trained.method, &x, at, ids, weight),
     };
+    drop(x);
     while let Some(Segment { layer, input, graph }) = segments.pop() {
         let Some(arriving) = upstream.take() else { break };
         let graph = graph.unwrap_or_else(|| run(layer, &input, trained.method.adapted()));
         let stage = Staged::of(model, trained.method, Stage::Block(layer));
         upstream = backward(graph, &input, &arriving, trained.method, &stage);
     }
-    if let (true, Some(arriving)) = (everything, upstream) {
+    if let (Some(output), Some(arriving)) = (embedded, upstream) {
         let stage = Staged::of(model, trained.method, Stage::Embedding);
-        let graph = Graph { output: embedded, taps: Vec::new() };
+        let graph = Graph { output, taps: Vec::new() };
         backward(graph, &Tensor::new(), &arriving, trained.method, &stage);
     }
     loss
@@ -175,8 +178,9 @@ fn predict(
     for (from, size) in chunks(model, finished.size()[0]) {
         let start = finished.narrow(0, from, size).detach().set_requires_grad(true);
         let targets = ids.narrow(0, from, size);
-        let logits = model.vocabulary(&start);
-        let part = logits.cross_entropy_loss::<Tensor>(&targets, None, Reduction::Sum, -100, 0.0) * weight;
+        // The logits themselves are not needed any more when their gradient is computed.
+        let part =
+            model.vocabulary(&start).cross_entropy_loss::<Tensor>(&targets, None, Reduction::Sum, -100, 0.0) * weight;
         let inputs: Vec<&Tensor> = std::iter::once(&start).chain(head.tensors.iter().copied()).collect();
         let mut gradients = Tensor::run_backward(&[&part], &inputs, false, false);
         head.collect(method, &gradients[1..]);
@@ -218,23 +222,4 @@ fn backward(
     method.collect(&taps, &gradients[..taps.len()]);
     stage.collect(method, &gradients[taps.len()..]);
     downstream
-}
-
-/// Bytes that a forward pass over this many tokens keeps for the backward pass, with every block in the graph: what
-/// libtorch's operators save when no weight needs a gradient (queries, keys, values and their mix, the inputs of both
-/// norms and of the activation), the block's input, and the taps.
-#[must_use]
-pub fn kept_bytes(model: &Model, adapted: &[bool], tokens: u64, recompute: Recompute) -> u64 {
-    let lowest = lowest_adapted_layer(model, adapted);
-    let hidden = model.config.hidden_size.cast_unsigned();
-    let inner = model.config.feed_width().cast_unsigned();
-    let block = 9 * hidden + inner;
-    let blocks = (model.layers() - lowest) as u64;
-    let scalars = match recompute {
-        Recompute::None => blocks * block,
-        Recompute::Blocks => blocks * hidden + if blocks > 0 { block } else { 0 },
-    };
-    // While the last block is walked back, its output gradients are there too.
-    let transient = 4 * hidden + 2 * inner;
-    (scalars + transient) * tokens * model.kind.elt_size_in_bytes() as u64
 }

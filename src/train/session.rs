@@ -7,7 +7,7 @@ use std::time::Instant;
 use tch::{Device, Kind};
 
 use super::evaluate::{Scores, predict_logits};
-use super::{Progress, Snapshot, TrainedHead, check_token_types, language_scores, starting_head};
+use super::{Plan, Progress, Snapshot, Surroundings, TrainedHead, check_token_types, language_scores, starting_head};
 use crate::data::{self, Example, Prepared, Target, Tokenizer};
 use crate::error::{Error, Result};
 use crate::hub;
@@ -40,8 +40,6 @@ pub struct Session {
     pub progress: Progress,
     /// The batches of the current epoch.
     pub(super) epoch: Option<(u64, Vec<Vec<usize>>)>,
-    /// Bytes that the last step's forward pass kept.
-    pub(super) kept: u64,
     /// Seconds of the last steps, for estimates: whole, and the part that grows with the trainable scalars.
     pub(super) timing: Timing,
     /// Examples for which memory suffices.
@@ -129,7 +127,6 @@ impl Session {
             branch: 0,
             progress: Progress::default(),
             epoch: None,
-            kept: 0,
             timing: Timing::default(),
             #[cfg(test)]
             memory_for: usize::MAX,
@@ -211,7 +208,7 @@ impl Session {
 
     /// Scores on the validation rows; none if `progress`, which hears the rows done, broke off.
     pub fn evaluate(&self, progress: impl FnMut(usize) -> ControlFlow<()>) -> Option<Evaluation> {
-        self.evaluate_in(self.recipe.train.batch_size.max(32), progress)
+        self.evaluate_in(evaluation_rows(&self.recipe), progress)
     }
 
     /// As [`Session::evaluate`], with so many rows in memory at once.
@@ -339,15 +336,32 @@ impl Session {
         }
     }
 
-    /// Bytes by owner as far as a session knows: deltas and head, moments, activations, data.
+    /// What this run's memory depends on.
     #[must_use]
-    pub fn accounted(&self) -> [u64; 4] {
+    pub fn memory_plan(&self, around: Surroundings) -> Plan<'_> {
+        Plan {
+            model: &self.model,
+            head: self.head.head.parameters(),
+            train: &self.data.train.examples,
+            validation: &self.data.validation.examples,
+            around,
+        }
+    }
+
+    /// Bytes by owner as far as a session knows: deltas and head, moments, data.
+    #[must_use]
+    pub fn accounted(&self) -> [u64; 3] {
         let method = self.method.footprint();
         let (head, head_moments) = self.head.footprint();
         let rows = self.data.train.examples.iter().chain(&self.data.validation.examples);
         let data = rows.map(|example| (size_of_val(example) + 4 * example.tokens.capacity()) as u64).sum();
-        [method.deltas + head, method.moments + head_moments, self.kept, data]
+        [method.deltas + head, method.moments + head_moments, data]
     }
+}
+
+/// Rows that are evaluated at a time.
+pub(super) fn evaluation_rows(recipe: &Recipe) -> usize {
+    recipe.train.batch_size.max(32)
 }
 
 fn label_of(example: &Example) -> Option<usize> {

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use super::backward::kept_bytes;
 use super::faults::{Attempt, NotFinite, out_of_memory};
 use super::session::Session;
 use super::{Trained, forward_backward, rate_at, to_tensors};
@@ -16,7 +15,6 @@ use crate::sparse::AdamW;
 struct Passed {
     loss: f64,
     tokens: usize,
-    kept: u64,
 }
 
 impl Session {
@@ -41,7 +39,7 @@ impl Session {
         let started = Instant::now();
         let rows = self.next_batch();
         let step = self.step + 1;
-        let Passed { loss, tokens, kept } = match out_of_memory(|| self.passes(&rows)) {
+        let Passed { loss, tokens } = match out_of_memory(|| self.passes(&rows)) {
             Ok(passed) => passed,
             Err(fault) => {
                 self.forget();
@@ -58,7 +56,6 @@ impl Session {
         }
         let rate = rate_at(&self.recipe.schedule, self.recipe.optimizer.learning_rate, step, self.total_steps());
         self.update(rate, self.clipping(grad_norm), step);
-        self.kept = kept;
         let seconds = started.elapsed().as_secs_f64();
         self.timing.add(seconds, updating.elapsed().as_secs_f64());
         Ok(Attempt::Taken(self.taken(rate, (loss, grad_norm), (rows.len(), tokens), seconds)))
@@ -110,8 +107,6 @@ impl Session {
             let batch = data::collate(rows.iter().map(|&row| &self.data.train.examples[row]));
             passed.tokens += batch.lengths.iter().sum::<usize>();
             let recompute = self.recipe.train.recompute;
-            let kept = kept_bytes(&self.model, self.method.adapted(), batch.ids.len() as u64, recompute);
-            passed.kept = passed.kept.max(kept);
             let (inputs, targets) = to_tensors(&self.model, &batch);
             let mut trained = Trained { head: &mut self.head, method: self.method.as_mut() };
             passed.loss += forward_backward(&self.model, &mut trained, &inputs, &targets, weight, recompute);
@@ -154,13 +149,7 @@ impl Session {
         let (epoch, at) = (self.step / per_epoch, self.step % per_epoch);
         if self.epoch.as_ref().is_none_or(|(current, _)| *current != epoch) {
             let lengths: Vec<usize> = self.data.train.examples.iter().map(|example| example.tokens.len()).collect();
-            let order = Order {
-                batch_size: self.recipe.train.batch_size,
-                shuffle: self.recipe.data.shuffle,
-                group_by_length: self.recipe.data.group_by_length,
-                seed: self.recipe.train.seed,
-            };
-            self.epoch = Some((epoch, data::epoch_batches(&lengths, &order, epoch)));
+            self.epoch = Some((epoch, data::epoch_batches(&lengths, &Order::of(&self.recipe), epoch)));
         }
         let batches = self.epoch.as_ref().map(|(_, batches)| batches);
         batches.and_then(|batches| batches.get(usize::try_from(at).unwrap_or(0))).cloned().unwrap_or_default()

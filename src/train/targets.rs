@@ -73,15 +73,14 @@ pub(super) fn labels(labels: &[usize]) -> Tensor {
     Tensor::from_slice(&labels)
 }
 
-/// Logits of the vocabulary that exist at a time, at the most: this many scalars.
-const MOST_LOGITS: i64 = 1 << 22;
-/// On a device, which small products leave idle.
-const MOST_LOGITS_ON_DEVICE: i64 = 1 << 26;
+/// Logits of the vocabulary that exist at a time, at the most: this many scalars; more on a device, which small products leave idle.
+pub(super) fn most_logits(device: Device) -> i64 {
+    if device == Device::Cpu { 1 << 22 } else { 1 << 26 }
+}
 
 /// The ranges of positions whose logits fit the bound: first position and number.
 pub(super) fn chunks(model: &Model, positions: i64) -> impl Iterator<Item = (i64, i64)> + use<> {
-    let most = if model.device == Device::Cpu { MOST_LOGITS } else { MOST_LOGITS_ON_DEVICE };
-    let size = (most / model.config.vocab_size.max(1)).max(1);
+    let size = (most_logits(model.device) / model.config.vocab_size.max(1)).max(1);
     (0..positions).step_by(usize::try_from(size).unwrap_or(1)).map(move |from| (from, size.min(positions - from)))
 }
 

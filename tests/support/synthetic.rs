@@ -210,6 +210,7 @@ pub fn ready() -> Ready {
         labels: (0..12).map(|label| format!("label {label}")).collect(),
         step: 0,
         branch: 0,
+        predicted: Some(Memory { total: 401_604_608, ..memory(0) }),
     }
 }
 
@@ -341,6 +342,7 @@ pub fn summary(ending: Ending) -> Summary {
         trainable: 227_178,
         sparsity: 0.99,
         peak_memory: 412_876_800,
+        predicted_memory: Some(401_604_608),
         median_step_seconds: Some(0.0462),
     }
 }

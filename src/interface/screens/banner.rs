@@ -76,7 +76,10 @@ fn summary_lines(summary: &Summary, width: u16) -> Vec<(String, Meaning)> {
     if let Some(median) = summary.median_step_seconds {
         facts.push(format!("median step {}", text::milliseconds(median * 1000.0)));
     }
-    facts.push(format!("peak memory {}", text::bytes(summary.peak_memory)));
+    facts.push(match summary.predicted_memory {
+        Some(predicted) => format!("memory {}", text::peaks(summary.peak_memory, predicted)),
+        None => format!("peak memory {}", text::bytes(summary.peak_memory)),
+    });
     let mut lines: Vec<(String, Meaning)> = Vec::new();
     for fact in facts {
         match lines.last_mut() {

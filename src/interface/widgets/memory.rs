@@ -30,10 +30,16 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     let columns: u16 = if area.width >= 52 { 2 } else { 1 };
     let table_rows = (owners.len() as u16).div_ceil(columns);
     let with_curve = rest.height >= table_rows + 2 + CURVE;
-    // The limit matters more than the smallest owners.
-    let (table, rest) = split_top(rest, table_rows.min(rest.height.saturating_sub(1)));
+    let peak = state.history.peak_memory.max(memory.total);
+    let predicted = state.ready.as_ref().and_then(|ready| ready.predicted).map(|memory| memory.total);
+    // The limit and the peak matter more than the smallest owners.
+    let lines = if predicted.is_some() && rest.height > 3 { 2 } else { 1 };
+    let (table, rest) = split_top(rest, table_rows.min(rest.height.saturating_sub(lines)));
     write_owners(pen, table, columns, &owners, memory.total);
     let (limit, rest) = split_top(rest, if rest.height > 1 { 2 } else { 1 });
+    if let (Some(predicted), 2) = (predicted, limit.height) {
+        pen.put(limit.x, limit.y, limit.width, &text::peaks(peak, predicted), Meaning::Muted);
+    }
     if let Some(row) = Pen::rows(limit).next_back() {
         let label = format!("{} of {} ", text::bytes(memory.total), text::bytes(memory.limit));
         let x = pen.put(row.x, row.y, row.width, &label, Meaning::Muted);
@@ -44,7 +50,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     }
     vec![
         (text::bytes(memory.total), bar::gauge_meaning(share)),
-        (format!("peak {}", text::bytes(state.history.peak_memory.max(memory.total))), Meaning::Muted),
+        (format!("peak {}", text::bytes(peak)), Meaning::Muted),
     ]
 }
 
@@ -55,19 +61,8 @@ struct Owner {
 }
 
 fn owners(memory: &Memory) -> Vec<Owner> {
-    [
-        ("weights", memory.weights),
-        ("deltas", memory.deltas),
-        ("moments", memory.moments),
-        ("activations", memory.activations),
-        ("data", memory.data),
-        ("program", memory.program),
-        ("other", memory.other),
-    ]
-    .into_iter()
-    .zip(Meaning::SERIES)
-    .map(|((name, bytes), meaning)| Owner { name, bytes, meaning })
-    .collect()
+    let owners = memory.owners().into_iter().zip(Meaning::SERIES);
+    owners.map(|((name, bytes), meaning)| Owner { name, bytes, meaning }).collect()
 }
 
 fn write_owners(pen: &mut Pen, area: Rect, columns: u16, owners: &[Owner], total: u64) {
