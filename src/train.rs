@@ -1,6 +1,7 @@
 //! A training session: model, method, optimizer and data, and the step that they take together.
 
 mod backward;
+mod cross_entropy;
 mod evaluate;
 mod export;
 mod head;

@@ -8,6 +8,7 @@
 use tch::{Kind, Reduction, Tensor};
 
 use super::TrainedHead;
+use super::cross_entropy::{cross_entropy, is_possible};
 use super::targets::{Targets, chunks, pick};
 use crate::method::Method;
 use crate::model::{Batch, Model, Parameter, Stage, Tap, Tape};
@@ -169,11 +170,20 @@ fn predict(
 ) -> (f64, Option<Tensor>) {
     let finished = model.finish(&pick(x, at));
     let head = Staged::language_head(model, method);
+    let frozen = |start: &Tensor, targets: &Tensor| {
+        head.places.is_empty().then(|| predict_frozen(model, start, targets, weight)).flatten()
+    };
     let mut loss = 0.0;
     let mut parts = Vec::new();
     for (from, size) in chunks(model, finished.size()[0]) {
-        let start = finished.narrow(0, from, size).detach().set_requires_grad(true);
+        let start = finished.narrow(0, from, size).detach();
         let targets = ids.narrow(0, from, size);
+        if let Some((part, gradient)) = frozen(&start, &targets) {
+            parts.push(gradient);
+            loss += part;
+            continue;
+        }
+        let start = start.set_requires_grad(true);
         let logits = model.vocabulary(&start);
         let part = logits.cross_entropy_loss::<Tensor>(&targets, None, Reduction::Sum, -100, 0.0) * weight;
         let inputs: Vec<&Tensor> = std::iter::once(&start).chain(head.tensors.iter().copied()).collect();
@@ -188,6 +198,19 @@ fn predict(
     let stage = Staged::of(model, method, Stage::Output).without(&head);
     let graph = Graph { output: finished, taps: Vec::new() };
     (loss, backward(graph, x, &Tensor::cat(&parts, 0), method, &stage))
+}
+
+/// Loss of some targets from what [`Model::finish`] gave, and the gradient of that, by a way that needs no graph; none where
+/// logits are more than a product, or not on the CPU.
+fn predict_frozen(model: &Model, finished: &Tensor, targets: &Tensor, weight: f64) -> Option<(f64, Tensor)> {
+    let rows = model.product_rows()?;
+    tch::no_grad(|| {
+        let mut logits = finished.linear(rows, None::<&Tensor>);
+        is_possible(&logits).then(|| {
+            let loss = cross_entropy(&mut logits, targets, weight) * weight;
+            (loss, logits.matmul(rows))
+        })
+    })
 }
 
 /// The first block with an adapted site; all blocks lie below it if there is none.
