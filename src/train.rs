@@ -3,6 +3,7 @@
 mod backward;
 mod branches;
 mod checkpoint;
+mod cross_entropy;
 mod evaluate;
 mod export;
 mod faults;

@@ -223,6 +223,12 @@ impl Decoder {
         }
     }
 
+    /// The rows whose products with what [`Decoder::finish`] gave are the logits, where they are nothing more; not on other
+    /// devices than the CPU, where that is of no use.
+    pub fn product_rows(&self) -> Option<&Tensor> {
+        self.language_head.as_ref().filter(|rows| self.config.logit_cap.is_none() && rows.device() == Device::Cpu)
+    }
+
     /// The rows of the language-model head, `[vocab_size, hidden]`, where the model has one in use.
     pub fn language_head(&self) -> Option<&Tensor> {
         self.language_head.as_ref()

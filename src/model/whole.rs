@@ -313,6 +313,16 @@ impl Model {
         }
     }
 
+    /// Rows, `[vocab_size, hidden]`, on the CPU, whose products with what [`Model::finish`] gave are the logits; none where
+    /// logits are more than that.
+    #[must_use]
+    pub fn product_rows(&self) -> Option<&Tensor> {
+        match &self.body {
+            Body::Encoder(_) => None,
+            Body::Decoder(decoder) => decoder.product_rows(),
+        }
+    }
+
     /// The last block's output without gradients; see [`Model::block`].
     pub fn hidden(&self, batch: &Batch) -> Tensor {
         let pass = self.prepare(batch);

@@ -5,9 +5,10 @@
 //! sampled gradients from them at once and drops the rest. So no dense weight gradient ever exists, memory holds one
 //! block's output gradients at a time, and nothing below the lowest adapted site takes part.
 
-use tch::{Kind, Reduction, Tensor};
+use tch::{Device, Kind, Reduction, Tensor};
 
 use super::TrainedHead;
+use super::cross_entropy::{cross_entropy, is_possible};
 use super::targets::{Targets, chunks, pick};
 use crate::method::Method;
 use crate::model::{Batch, Model, Parameter, Stage, Tap, Tape};
@@ -173,11 +174,20 @@ fn predict(
 ) -> (f64, Option<Tensor>) {
     let finished = model.finish(&pick(x, at));
     let head = Staged::language_head(model, method);
-    let mut losses = Vec::new();
+    let frozen = |start: &Tensor, targets: &Tensor| {
+        head.places.is_empty().then(|| predict_frozen(model, start, targets, weight)).flatten()
+    };
+    let (mut loss, mut losses) = (0.0, Vec::new());
     let mut parts = Vec::new();
     for (from, size) in chunks(model, finished.size()[0]) {
-        let start = finished.narrow(0, from, size).detach().set_requires_grad(true);
+        let start = finished.narrow(0, from, size).detach();
         let targets = ids.narrow(0, from, size);
+        if let Some((part, gradient)) = frozen(&start, &targets) {
+            parts.push(gradient);
+            loss += part;
+            continue;
+        }
+        let start = start.set_requires_grad(true);
         // The logits themselves are not needed any more when their gradient is computed.
         let part =
             model.vocabulary(&start).cross_entropy_loss::<Tensor>(&targets, None, Reduction::Sum, -100, 0.0) * weight;
@@ -187,13 +197,26 @@ fn predict(
         parts.push(gradients.swap_remove(0));
         losses.push(part.detach().to_kind(Kind::Double));
     }
-    let loss = sum_of(&losses);
+    loss += sum_of(&losses);
     if !finished.requires_grad() || parts.is_empty() {
         return (loss, None);
     }
     let stage = Staged::of(model, method, Stage::Output).without(&head);
     let graph = Graph { output: finished, taps: Vec::new() };
     (loss, backward(graph, x, &Tensor::cat(&parts, 0), method, &stage))
+}
+
+/// Loss of some targets from what [`Model::finish`] gave, and the gradient of that, by a way that needs no graph; none where
+/// logits are more than a product, or not on the CPU.
+fn predict_frozen(model: &Model, finished: &Tensor, targets: &Tensor, weight: f64) -> Option<(f64, Tensor)> {
+    let rows = model.product_rows().filter(|_| model.device == Device::Cpu)?;
+    tch::no_grad(|| {
+        let mut logits = finished.linear(rows, None::<&Tensor>);
+        is_possible(&logits).then(|| {
+            let loss = cross_entropy(&mut logits, targets, weight) * weight;
+            (loss, logits.matmul(rows))
+        })
+    })
 }
 
 /// The first block with an adapted site; all blocks lie below it if there is none.
