@@ -26,8 +26,9 @@ components:
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || { \
 	    echo "rustfmt or clippy is missing: rustup component add rustfmt clippy" >&2; exit 1; }
 
-gpu-check: setup ## what of libtorch, CUDA and this machine works
+gpu-check: setup ## on a CUDA device: is everything as on the CPU, and what does it cost there?
 	$(CARGO) run --release --locked -- doctor
+	$(CARGO) bench --locked --bench gpu_check -- $(ARGS)
 
 pictures: setup ## draw the README's pictures from real frames
 	$(CARGO) test --release --locked --test pictures -- --ignored

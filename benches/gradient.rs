@@ -76,7 +76,8 @@ impl Site {
 
     /// What a step cannot do without.
     fn forward_and_input_gradient(&self) {
-        let _ = black_box([self.input.matmul(&self.weight.transpose(0, 1)), self.output_gradient.matmul(&self.weight)]);
+        drop(black_box(self.input.matmul(&self.weight.transpose(0, 1))));
+        drop(black_box(self.output_gradient.matmul(&self.weight)));
     }
 
     #[expect(clippy::cast_precision_loss, reason = "small")]

@@ -1,15 +1,74 @@
-//! What steering costs at a million trainable scalars: changing the sparsity, a snapshot, going back to it, the update.
+//! What steering costs at a million trainable scalars: changing the sparsity, a snapshot, going back to it, the update; where
+//! one scalar in a hundred trains, as of all linear layers, and where one in ten and three in ten do, as of two of them.
+//! `OMP_NUM_THREADS=2 cargo bench --bench steering`
 
+use std::hint::black_box;
 use std::time::Instant;
 
-use spartui::sparse::{AdamW, Cast, Delta, Selection};
+use spartui::sparse::{AdamW, Cast, Delta, Saved, Selection};
 use tch::{Device, Kind, Tensor};
 
-/// Weights of this shape, as many as a model of 100 million parameters has; one scalar in a hundred trains.
-const SITES: usize = 71;
+/// Trainable scalars in all.
+const SCALARS: u64 = 1_000_000;
 const SHAPE: [i64; 2] = [1408, 1000];
-const COUNT: u64 = 14_085;
+/// Weights of this shape: 99.4 million scalars, 9.9 and 3.3.
+const SITES: [u64; 3] = [71, 7, 3];
 const ADAMW: AdamW = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
+
+fn main() {
+    for (kind, sites) in [Kind::Float, Kind::BFloat16].iter().flat_map(|kind| SITES.map(|sites| (*kind, sites))) {
+        tch::no_grad(|| steer(kind, sites));
+    }
+}
+
+fn steer(kind: Kind, sites: u64) {
+    let count = SCALARS / sites;
+    let names: Vec<String> = (0..sites).map(|at| at.to_string()).collect();
+    let weight = || (Tensor::randn(SHAPE, (Kind::Float, Device::Cpu)) * 0.02).to_kind(kind);
+    let delta = |name: &String| Delta::new(&weight(), Selection::new(1, name, 1_408_000));
+    let mut deltas: Vec<Delta> = names.iter().map(delta).collect();
+    let resize = |deltas: &mut [Delta], count: u64, step: u64| {
+        Delta::resize_together(deltas.iter_mut().map(|delta| (delta, count)), step, false, ADAMW.betas);
+    };
+    println!("{kind:?}, {} trainable scalars in {sites} weights", count * sites);
+    report("from nothing", vec![milliseconds(|| resize(&mut deltas, count, 0))]);
+    let (mut down, mut up) = (Vec::new(), Vec::new());
+    for step in 0..9 {
+        down.push(milliseconds(|| resize(&mut deltas, count / 2, step)));
+        up.push(milliseconds(|| resize(&mut deltas, count, step)));
+    }
+    report("to half of it", down);
+    report("and back", up);
+    for rate in [1e-4, 1e-5] {
+        let steps = (20..60).map(|step| {
+            let gradients = random_gradients(&deltas);
+            milliseconds(|| {
+                let due = deltas.iter_mut().zip(gradients.iter().map(Vec::as_slice));
+                Delta::update_together(due, &ADAMW, (rate, 1.0), step, |_, _| Cast::Nearest);
+            })
+        });
+        let steps = steps.collect();
+        report(&format!("update at a rate of {rate:e}"), steps);
+    }
+    let save = |deltas: &[Delta]| deltas.iter().map(Delta::save).collect::<Vec<_>>();
+    report("snapshot", (0..9).map(|_| milliseconds(|| drop(black_box(save(&deltas))))).collect());
+    let state = save(&deltas);
+    let restore = |deltas: &mut [Delta]| {
+        Delta::restore_together(deltas.iter_mut().zip(state.iter().map(Vec::<Saved>::as_slice)), |_, _| Cast::Nearest);
+    };
+    report("back to the snapshot", (0..9).map(|_| milliseconds(|| restore(&mut deltas))).collect());
+    let across = (100..109).map(|step| {
+        resize(&mut deltas, count / 2, step);
+        milliseconds(|| restore(&mut deltas))
+    });
+    let across = across.collect();
+    report("back to it across a change of the sparsity", across);
+}
+
+fn random_gradients(deltas: &[Delta]) -> Vec<Vec<Tensor>> {
+    let random = |indices: &Tensor| Tensor::randn(indices.size(), (Kind::Float, Device::Cpu));
+    deltas.iter().map(|delta| delta.indices().map(random).collect()).collect()
+}
 
 fn milliseconds(work: impl FnOnce()) -> f64 {
     let started = Instant::now();
@@ -19,53 +78,5 @@ fn milliseconds(work: impl FnOnce()) -> f64 {
 
 fn report(what: &str, mut times: Vec<f64>) {
     times.sort_by(f64::total_cmp);
-    println!("{what:44} median {:8.2} ms, best {:8.2} ms", times[times.len() / 2], times[0]);
-}
-
-fn main() {
-    for kind in [Kind::Float, Kind::BFloat16] {
-        let weights: Vec<Tensor> = (0..SITES).map(|_| Tensor::randn(SHAPE, (kind, Device::Cpu))).collect();
-        let sites = weights.iter().enumerate();
-        let mut deltas: Vec<Delta> = sites
-            .map(|(at, weight)| Delta::new(weight, Selection::new(1, &at.to_string(), weight.numel() as u64)))
-            .collect();
-        let mut resize = |count: u64, step: u64| {
-            for delta in &mut deltas {
-                delta.resize(count, step, false, ADAMW.betas);
-            }
-        };
-        println!("{kind:?}, {} trainable scalars in {SITES} weights", COUNT * SITES as u64);
-        report("from nothing", vec![milliseconds(|| resize(COUNT, 0))]);
-        let (mut down, mut up) = (Vec::new(), Vec::new());
-        for step in 0..9 {
-            down.push(milliseconds(|| resize(COUNT / 2, step)));
-            up.push(milliseconds(|| resize(COUNT, step)));
-        }
-        report("to half of it", down);
-        report("and back", up);
-        let gradients: Vec<Vec<Tensor>> = deltas
-            .iter()
-            .map(|delta| delta.indices().map(|indices| indices.to_kind(Kind::Float).sin()).collect())
-            .collect();
-        let update = |step: u64, deltas: &mut [Delta]| {
-            for (delta, gradients) in deltas.iter_mut().zip(&gradients) {
-                delta.update(&ADAMW, gradients, (1e-4, 1.0), step, |_| Cast::Nearest);
-            }
-        };
-        report("update", (20..60).map(|step| milliseconds(|| update(step, &mut deltas))).collect());
-        let saved = (0..9).map(|_| {
-            milliseconds(|| {
-                let state: Vec<_> = deltas.iter().map(Delta::save).collect();
-                std::hint::black_box(state);
-            })
-        });
-        report("snapshot", saved.collect());
-        let state: Vec<_> = deltas.iter().map(Delta::save).collect();
-        let restored = (0..9).map(|_| {
-            milliseconds(|| {
-                deltas.iter_mut().zip(&state).for_each(|(delta, saved)| delta.restore(saved, |_| Cast::Nearest));
-            })
-        });
-        report("back to the snapshot", restored.collect());
-    }
+    println!("  {what:44} median {:8.2} ms, best {:8.2} ms", times[times.len() / 2], times[0]);
 }

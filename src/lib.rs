@@ -8,9 +8,10 @@
 //! | the training thread | [`engine`] |
 //! | a training session; the run folder; the screen | [`train`], [`run`], [`interface`] |
 //! | adapting a model; reading data; the language between engine and interface | [`method`], [`data`], [`hub`], [`protocol`] |
-//! | what the project exists for, and plain facts | [`sparse`], [`model`], [`series`], [`recipe`], [`permutation`], [`error`] |
+//! | what the project exists for, and plain facts | [`sparse`], [`model`], [`series`], [`recipe`], [`permutation`], [`error`], [`cuda`] |
 
 pub mod command_line;
+pub mod cuda;
 pub mod data;
 pub mod engine;
 pub mod error;

@@ -7,11 +7,12 @@
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Pages that a step frees are kept for the next one: to give them back and fault them in again costs a fifth of a step.
+/// Large tensors come from the same pages as small ones: what one part of a step leaves serves the next.
 // SAFETY: jemalloc reads this symbol at start; nothing else defines it.
 #[cfg(target_os = "linux")]
 #[allow(unsafe_code)]
 #[unsafe(export_name = "malloc_conf")]
-pub static MALLOC_CONF: &[u8; 36] = b"dirty_decay_ms:-1,muzzy_decay_ms:-1\0";
+pub static MALLOC_CONF: &[u8; 57] = b"dirty_decay_ms:-1,muzzy_decay_ms:-1,oversize_threshold:0\0";
 
 fn main() -> std::process::ExitCode {
     spartui::command_line::main()

@@ -1,4 +1,4 @@
-"""Resident memory of this process in MiB, on Linux; None elsewhere."""
+"""Resident memory of this process in MiB, on Linux, None elsewhere; and what PyTorch has taken of a CUDA device."""
 
 import ctypes
 import gc
@@ -22,6 +22,13 @@ def forget_peak():
     if STATUS.exists():
         ctypes.CDLL(None).malloc_trim(0)
         Path("/proc/self/clear_refs").write_text("5")
+
+
+def on_device():
+    """What PyTorch has taken of the device so far: its allocator keeps what a step used."""
+    import torch
+
+    return torch.cuda.max_memory_reserved() / 2**20
 
 
 def _status(field):

@@ -36,9 +36,29 @@ def shape_of(arguments):
     return Shape(**{field.name: getattr(arguments, field.name) for field in fields(Shape)})
 
 
+def stem_of(shape: Shape):
+    return "llama-" + "-".join(str(size) for size in asdict(shape).values())
+
+
+def config_folder(shape: Shape, cache: Path):
+    """A folder with config.json alone, for contestants that draw weights of their own."""
+    folder = cache / f"{stem_of(shape)}-config"
+    config_of(shape).save_pretrained(folder)
+    return folder
+
+
+def config_of(shape: Shape):
+    from transformers import LlamaConfig
+
+    return LlamaConfig(
+        **asdict(shape), max_position_embeddings=2048, tie_word_embeddings=False, pad_token_id=0,
+        architectures=["LlamaForCausalLM"],
+    )  # fmt: skip
+
+
 def folders(shape: Shape, cache: Path):
     """The model's folder by dtype; made where it is missing."""
-    stem = "llama-" + "-".join(str(size) for size in asdict(shape).values())
+    stem = stem_of(shape)
     found = {dtype: cache / f"{stem}-{dtype}" for dtype in DTYPES}
     if not all((folder / "tokenizer.json").exists() for folder in found.values()):
         _write(shape, found)
@@ -47,11 +67,10 @@ def folders(shape: Shape, cache: Path):
 
 def _write(shape, found):
     import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
+    from transformers import LlamaForCausalLM
 
     torch.manual_seed(SEED)
-    config = LlamaConfig(**asdict(shape), max_position_embeddings=2048, tie_word_embeddings=False, pad_token_id=0)
-    model = LlamaForCausalLM(config)
+    model = LlamaForCausalLM(config_of(shape))
     for dtype, folder in found.items():
         model.to(getattr(torch, dtype)).save_pretrained(folder)
         _tokenizer(shape.vocab_size).save_pretrained(folder)

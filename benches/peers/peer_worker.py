@@ -4,7 +4,7 @@ import argparse
 import time
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 import memory
 from model import SEED
@@ -24,12 +24,13 @@ RATE = 1e-4
 
 
 def peft_sparta(model, options):
-    """As its trainer does: its wrapper, and AdamW over the deltas, which is not fused without CUDA."""
+    """As its trainer does: its wrapper, and AdamW over the deltas, which is fused on CUDA only."""
     from peft_sparta import SpaRTA
 
     wrapped = SpaRTA(model, sparsity=options.sparsity, frozen_modules=FROZEN[options.targets])
     wrapped.train()
-    return wrapped, torch.optim.AdamW(wrapped.parameters(), lr=RATE, betas=BETAS, weight_decay=0.0), {}
+    fused = options.device == "cuda"
+    return wrapped, torch.optim.AdamW(wrapped.parameters(), lr=RATE, betas=BETAS, weight_decay=0.0, fused=fused), {}
 
 
 def peft_lora(model, options):
@@ -53,7 +54,7 @@ def scalars_per_rank(model, targets):
 
 
 def fused_adamw(model):
-    """The fastest AdamW that PyTorch has for the CPU."""
+    """The fastest AdamW that PyTorch has."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return torch.optim.AdamW(trained, lr=RATE, betas=BETAS, weight_decay=0.0, fused=True)
 
@@ -66,8 +67,8 @@ class Contestant:
         import_everything()
         torch.manual_seed(SEED)
         self.options = options
-        model = AutoModelForCausalLM.from_pretrained(options.model, dtype=getattr(torch, options.dtype))
-        self.loaded = resident_with_weights(model)
+        model = load(options)
+        self.loaded = memory.on_device() if options.device == "cuda" else resident_with_weights(model)
         self.model, self.optimizer, self.facts = PEERS[options.peer](model, options)
         self.vocabulary = model.config.vocab_size
         self.trainable = sum(p.numel() for group in self.optimizer.param_groups for p in group["params"])
@@ -79,26 +80,42 @@ class Contestant:
 
     def handle(self, request):
         times = [self.timed_step() for _ in range(request["steps"])]
-        return {"step_ms": times, "peak_rss_mib": memory.peak(), "loaded_rss_mib": self.loaded}
+        peak = memory.on_device() if self.options.device == "cuda" else memory.peak()
+        return {"step_ms": times, "peak_rss_mib": peak, "loaded_rss_mib": self.loaded}
 
     def timed_step(self):
         batch = self.random_batch()
+        self.wait()
         started = time.perf_counter()
         self.step(batch)
+        self.wait()
         return (time.perf_counter() - started) * 1e3
 
     def random_batch(self):
-        ids = torch.randint(self.vocabulary, (self.options.batch, self.options.length))
+        ids = torch.randint(self.vocabulary, (self.options.batch, self.options.length), device=self.options.device)
         return {"input_ids": ids, "labels": ids, "attention_mask": torch.ones_like(ids)}
+
+    def wait(self):
+        if self.options.device == "cuda":
+            torch.cuda.synchronize()
 
     def step(self, batch):
         """The order of peft-sparta's trainer; it reads the loss each step."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.options.autocast):
+        with torch.autocast(self.options.device, torch.bfloat16, enabled=self.options.autocast):
             loss = self.model(**batch, use_cache=False).loss
         loss.item()
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
+
+
+def load(options):
+    """The model of the folder, or on a device, one with weights drawn there."""
+    dtype = getattr(torch, options.dtype)
+    if options.device == "cpu":
+        return AutoModelForCausalLM.from_pretrained(options.model, dtype=dtype)
+    with torch.device(options.device):
+        return AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(options.model), dtype=dtype)
 
 
 def import_everything():
@@ -127,6 +144,7 @@ def main():
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--length", type=int, default=128)
     parser.add_argument("--warmup", type=int, default=2)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--autocast", action="store_true")
     options = parser.parse_args()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 
 import report
-from model import DTYPES, add_shape_options, folders, shape_of
+from model import DTYPES, add_shape_options, config_folder, folders, shape_of
 from pipes import Worker, environment
 
 HERE = Path(__file__).resolve().parent
@@ -32,7 +32,9 @@ class Ours:
             str(options.binary), "bench", "--json", "--model", str(folder), "--dtype", dtype, "--task", "causal-lm",
             "--sparsity", str(options.sparsity), "--targets", targets, "--batch", str(options.batch),
             "--length", str(options.length), "--warmup", str(options.warmup), "--steps", str(options.steps),
+            "--device", options.device, *(["--random"] if options.device == "cuda" else []),
         ]  # fmt: skip
+        self.memory = "device" if options.device == "cuda" else "rss"
         self.threads = options.threads
 
     def round(self):
@@ -41,8 +43,9 @@ class Ours:
             sys.exit(f"{' '.join(self.command)} ended with status {done.returncode}:\n{done.stderr.strip()}")
         said = json.loads(done.stdout)
         # Without a measurement after loading, the program's own pages count against us.
-        loaded = said.get("loaded_rss_mib", said["weights_mib"])
-        return Round(said["median_step_ms"], said["peak_rss_mib"], loaded, said["trainable"], said["floor_ms"])
+        loaded = said.get(f"loaded_{self.memory}_mib", said["weights_mib"])
+        peak = said[f"peak_{self.memory}_mib"]
+        return Round(said["median_step_ms"], peak, loaded, said["trainable"], said["floor_ms"])
 
     def close(self):
         pass
@@ -55,7 +58,7 @@ class Peer:
         command = [
             sys.executable, str(HERE / "peer_worker.py"), name, "--model", str(folder), "--dtype", dtype,
             "--sparsity", str(options.sparsity), "--targets", targets, "--batch", str(options.batch),
-            "--length", str(options.length), "--warmup", str(options.warmup),
+            "--length", str(options.length), "--warmup", str(options.warmup), "--device", options.device,
         ]  # fmt: skip
         command += ["--autocast"] if AUTOCAST[dtype] else []
         log = options.cache / "logs" / f"{name}-{dtype}-{targets}.log"
@@ -173,6 +176,9 @@ def options_of():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=list(DTYPES))
     parser.add_argument("--targets", nargs="+", choices=TARGETS, default=list(TARGETS))
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="on cuda everybody draws random weights, and nothing is written"
+    )
     parser.add_argument("--sparsity", type=float, default=0.99)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--length", type=int, default=128)
@@ -183,9 +189,13 @@ def options_of():
 def main():
     options = options_of()
     shape = shape_of(options)
-    result = {"setting": report.setting(options.binary, options.threads), "shape": str(shape), "sizes": asdict(shape)}
+    result = {"setting": report.setting(options.binary, options.threads, options.device), "shape": str(shape), "sizes": asdict(shape)}
     result |= {"batch": f"{options.batch} x {options.length} tokens, {options.sparsity:.2%} sparsity", "settings": []}
-    for dtype, folder in folders(shape, options.cache).items():
+    if options.device == "cuda":
+        places = dict.fromkeys(DTYPES, config_folder(shape, options.cache))
+    else:
+        places = folders(shape, options.cache)
+    for dtype, folder in places.items():
         if dtype in options.dtypes:
             rounds, ranks = measure(options, folder, dtype)
             for targets in options.targets:

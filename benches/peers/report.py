@@ -13,8 +13,9 @@ from statistics import median
 PACKAGES = ("torch", "transformers", "peft", "peft-sparta")
 
 
-def setting(binary, threads):
+def setting(binary, threads, device="cpu"):
     return {
+        "device": device_name() if device == "cuda" else None,
         "date": datetime.date.today().isoformat(),
         "processor": processor(),
         "cores": os.cpu_count(),
@@ -25,6 +26,12 @@ def setting(binary, threads):
         "python": platform.python_version(),
         **{package: version(package) for package in PACKAGES},
     }
+
+
+def device_name():
+    import torch
+
+    return torch.cuda.get_device_name(0)
 
 
 def our_version(binary):
@@ -50,8 +57,9 @@ def version(package):
 
 def setting_line(facts):
     versions = ", ".join(f"{name} {facts[name]}" for name in ("python", *PACKAGES))
+    device = f"{facts['device']}; " if facts["device"] else ""
     return (
-        f"{facts['date']}. {facts['processor']}, {facts['cores']} cores, {facts['memory_gib']} GiB, "
+        f"{facts['date']}. {device}{facts['processor']}, {facts['cores']} cores, {facts['memory_gib']} GiB, "
         f"{facts['threads']} threads for everybody; load {facts['load_at_start']} at the start. "
         f"{facts['spartui']}; {versions}."
     )

@@ -6,12 +6,14 @@ use serde_json::json;
 
 use super::loading::Kind;
 use super::{end_progress, print_line, show_progress};
+use crate::cuda;
 use crate::engine::{high_water_mark, resident_size};
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::method;
 use crate::model::{Config, Head, Model, Open, dtype_name};
 use crate::recipe::{Method, MethodKind, Recompute, TaskKind};
+use crate::sparse::prepare_device;
 use crate::train::{Stopwatch, TrainedHead};
 
 #[derive(Debug, clap::Args)]
@@ -49,6 +51,9 @@ pub struct Arguments {
     /// What is trained; where it is not given: the next token of a decoder, a label of an encoder.
     #[arg(long, value_name = "KIND")]
     task: Option<Kind>,
+    /// Draw random weights for the folder's config.json instead of reading files.
+    #[arg(long)]
+    random: bool,
     /// Compute blocks again in the backward pass instead of keeping them.
     #[arg(long)]
     recompute: bool,
@@ -65,8 +70,10 @@ fn method_kind(text: &str) -> std::result::Result<MethodKind, String> {
 const LABELS: usize = 2;
 
 pub fn run(arguments: &Arguments) -> Result<()> {
+    let mut used = Used::before();
     let model = arguments.open()?;
-    let loaded = read_all(&model);
+    read_all(&model);
+    used.loaded(&model);
     let (rows, width) = (usize::from(arguments.batch), arguments.length as usize);
     let most = usize::try_from(model.config.max_positions).unwrap_or(usize::MAX);
     if width > most {
@@ -103,6 +110,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     for at in 0..all {
         show_progress("timing", Some(f32::from(at) / f32::from(all)));
         let step = stopwatch.step();
+        used.stepped();
         // The peak is that of real steps: the floor comes after the first of them and needs no more.
         let floor = stopwatch.floor();
         if at >= arguments.warmup {
@@ -111,15 +119,60 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     end_progress();
-    arguments.print(&model, &Times::of(steps), &Times::of(floors), (trainable, loaded), (rows, width))
+    arguments.print(&model, &Times::of(steps), &Times::of(floors), (trainable, &used), (rows, width))
 }
 
-/// Reads every weight, since mapped ones are in memory only then; the resident size afterwards.
-fn read_all(model: &Model) -> u64 {
+/// Reads every weight, since mapped ones are in memory only then.
+fn read_all(model: &Model) {
     for parameter in &model.parameters {
         let _ = std::hint::black_box(parameter.tensor.max());
     }
-    resident_size()
+}
+
+/// Bytes that this process used.
+struct Used {
+    /// Resident, with program and weights.
+    loaded: u64,
+    /// On the model's NVIDIA device, if it is on one.
+    device: Option<OnDevice>,
+    /// On each such device by others, before this process took any.
+    others: Vec<u64>,
+}
+
+struct OnDevice {
+    index: usize,
+    /// With weights and context.
+    loaded: u64,
+    peak: u64,
+}
+
+impl Used {
+    fn before() -> Self {
+        let devices = usize::try_from(tch::Cuda::device_count()).unwrap_or(0);
+        let others = (0..devices).map(|device| cuda::used_memory(device).unwrap_or(0)).collect();
+        Self { loaded: 0, device: None, others }
+    }
+
+    fn loaded(&mut self, model: &Model) {
+        self.loaded = resident_size();
+        if let tch::Device::Cuda(index) = model.device {
+            let loaded = self.on(index);
+            self.device = loaded.map(|loaded| OnDevice { index, loaded, peak: loaded });
+        }
+    }
+
+    /// libtorch keeps what a step took, so the end of the step is the time to look.
+    fn stepped(&mut self) {
+        let now = self.device.as_ref().and_then(|device| self.on(device.index));
+        if let (Some(device), Some(now)) = (&mut self.device, now) {
+            device.peak = device.peak.max(now);
+        }
+    }
+
+    fn on(&self, device: usize) -> Option<u64> {
+        let used = cuda::memory(device).ok()?.used();
+        Some(used.saturating_sub(self.others.get(device).copied().unwrap_or(0)))
+    }
 }
 
 /// Of several times the median and the tenth and ninetieth percentile.
@@ -145,7 +198,13 @@ impl Arguments {
             None if Config::load(&folder)?.family.is_decoder() => TaskKind::CausalLm,
             None => TaskKind::SequenceClassification,
         };
-        Model::open(&Open { folder: &folder, dtype: &self.dtype, device: &self.device, task, fresh: None })
+        let fresh = self.random.then_some(0);
+        let model = Model::open(&Open { folder: &folder, dtype: &self.dtype, device: &self.device, task, fresh })?;
+        if let tch::Device::Cuda(device) = model.device {
+            // Without kernels of our own a slower way is timed; `spartui doctor` says why.
+            let _ = prepare_device(device);
+        }
+        Ok(model)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "sizes are below 2^53")]
@@ -154,16 +213,16 @@ impl Arguments {
         model: &Model,
         step: &Times,
         floor: &Times,
-        (trainable, loaded): (u64, u64),
+        (trainable, used): (u64, &Used),
         (rows, width): (usize, usize),
     ) -> Result<()> {
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         let weights = mib(model.base_parameters() * model.kind.elt_size_in_bytes() as u64);
-        let peak = mib(high_water_mark());
+        let (peak, loaded) = (mib(high_water_mark()), mib(used.loaded));
         let (examples, tokens) = (rows as f64 / step.median * 1e3, (rows * width) as f64 / step.median * 1e3);
         let sparsity = 1.0 - trainable as f64 / (model.base_parameters() as f64);
         if self.json {
-            let json = json!({
+            let mut json = json!({
                 "median_step_ms": step.median,
                 "step_ms_10_90": [step.low, step.high],
                 "floor_ms": floor.median,
@@ -173,8 +232,8 @@ impl Arguments {
                 "examples_per_second": examples,
                 "peak_rss_mib": peak,
                 "weights_mib": weights,
-                "loaded_rss_mib": mib(loaded),
-                "peak_above_loaded_mib": peak - mib(loaded),
+                "loaded_rss_mib": loaded,
+                "peak_above_loaded_mib": peak - loaded,
                 "trainable": trainable,
                 "parameters": model.base_parameters(),
                 "sparsity": sparsity,
@@ -185,6 +244,10 @@ impl Arguments {
                 "device": format!("{:?}", model.device).to_lowercase(),
                 "threads": tch::get_num_threads(),
             });
+            if let Some(device) = &used.device {
+                json["peak_device_mib"] = mib(device.peak).into();
+                json["loaded_device_mib"] = mib(device.loaded).into();
+            }
             return print_line(&json.to_string());
         }
         print_line(&format!(
@@ -199,6 +262,10 @@ impl Arguments {
         print_line(&format!("floor       {:.1} ms (10 to 90 %: {:.1} to {:.1})", floor.median, floor.low, floor.high))?;
         print_line(&format!("ratio       {:.3}", step.median / floor.median))?;
         print_line(&format!("throughput  {tokens:.0} tokens/s, {examples:.1} examples/s ({rows} x {width})"))?;
-        print_line(&format!("memory      peak {peak:.0} MiB, {:.0} MiB above program and weights", peak - mib(loaded)))
+        if let Some(device) = &used.device {
+            let (peak, loaded) = (mib(device.peak), mib(device.loaded));
+            print_line(&format!("device      peak {peak:.0} MiB, {:.0} MiB above context and weights", peak - loaded))?;
+        }
+        print_line(&format!("memory      peak {peak:.0} MiB, {:.0} MiB above program and weights", peak - loaded))
     }
 }

@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 
 use super::print_line;
 use crate::error::Result;
-use crate::libtorch;
 use crate::model::available_devices;
+use crate::{cuda, libtorch, sparse};
 
 /// `cuda` says whether the CUDA libraries were loaded.
 pub fn run(cuda: &std::result::Result<bool, String>) -> Result<()> {
@@ -23,6 +23,8 @@ pub fn run(cuda: &std::result::Result<bool, String>) -> Result<()> {
         (Ok(false), false) => "none (no NVIDIA driver); the CPU works".into(),
         (Err(why), _) => format!("cannot be loaded: {why}; run `make setup` again"),
     };
+    let devices = usize::try_from(tch::Cuda::device_count()).unwrap_or(0);
+    let kernels: Vec<String> = (0..devices).map(|device| format!("cuda:{device} {}", kernels(device))).collect();
     let terminal = if std::io::stdout().is_terminal() {
         match crossterm::terminal::size() {
             Ok((columns, rows)) if columns >= 60 && rows >= 20 => format!("{columns}x{rows}"),
@@ -36,9 +38,18 @@ pub fn run(cuda: &std::result::Result<bool, String>) -> Result<()> {
         ("spartui", env!("CARGO_PKG_VERSION").to_owned()),
         ("libtorch", format!("2.11.0 at {}, {} threads", libtorch::folder().display(), tch::get_num_threads())),
         ("CUDA", cuda),
+        ("kernels", if kernels.is_empty() { "none needed".into() } else { kernels.join("; ") }),
         ("devices", available_devices().join(", ")),
         ("memory", format!("{} free of {}", gib(system.available_memory()), gib(system.total_memory()))),
         ("terminal", terminal),
     ];
     lines.iter().try_for_each(|(name, value)| print_line(&format!("{name:<10} {value}")))
+}
+
+/// Whether our own kernels can be compiled for a device.
+fn kernels(device: usize) -> String {
+    match (sparse::prepare_device(device), cuda::compiler_version()) {
+        (Ok(()), Ok(version)) => format!("compiled by nvrtc {version}"),
+        (Err(why), _) | (_, Err(why)) => format!("not compiled, training takes a slower way: {why}"),
+    }
 }

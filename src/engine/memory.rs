@@ -1,5 +1,7 @@
 //! Where the memory of this process is.
 
+mod device;
+
 use std::path::{Path, PathBuf};
 
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
@@ -16,6 +18,7 @@ pub struct Probe {
     at_start: Mapped,
     /// When all was loaded, and what was accounted for then.
     at_load: Option<(Mapped, u64)>,
+    on_devices: device::Probe,
     peak: u64,
 }
 
@@ -43,7 +46,7 @@ impl Probe {
         let at_start = mapped(&[]).unwrap_or_default();
         let mut system = System::new();
         system.refresh_memory();
-        Self { system, at_start, at_load: None, peak: 0 }
+        Self { system, at_start, at_load: None, on_devices: device::Probe::new(), peak: 0 }
     }
 
     /// Takes the measure between loading and the first step: what came before it are tokenizer and rows, what comes
@@ -51,6 +54,7 @@ impl Probe {
     pub fn loaded(&mut self, session: &Session) {
         let own = state_bytes(session) + copied_weights(session);
         self.at_load = mapped(session.model.files()).map(|mapped| (mapped, own));
+        self.on_devices.loaded(session);
     }
 
     /// Largest resident size that was seen.
@@ -59,8 +63,13 @@ impl Probe {
         self.peak
     }
 
-    /// The process now, split by owner; `snapshots` are the bytes of those in memory.
+    /// The process now, split by owner: on the model's device, if the driver tells of that; `snapshots` are the bytes of those in
+    /// the machine's memory.
     pub fn measure(&mut self, session: &Session, snapshots: u64) -> Memory {
+        if let Some(memory) = self.on_devices.measure(session) {
+            self.peak = self.peak.max(memory.total);
+            return memory;
+        }
         let [mut deltas, moments, mut activations, mut data] = session.accounted();
         deltas += snapshots;
         let (weights, program, total) = match (mapped(session.model.files()), &self.at_load) {

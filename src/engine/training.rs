@@ -211,7 +211,9 @@ impl Training {
             self.final_checkpoint();
             events.extend(self.record.written(true));
         }
-        events.into_iter().for_each(|event| outbox.send(event));
+        for event in events {
+            outbox.send(event);
+        }
         self.tell_notes(outbox);
         if matches!(ending, Ending::Completed | Ending::Stopped | Ending::StoppedEarly) {
             let name = self.record.name();

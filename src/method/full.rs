@@ -7,7 +7,7 @@ use super::{Dense, Method, Plan, State, untouched_groups};
 use crate::model::{Model, Tap};
 use crate::protocol::Group;
 use crate::recipe;
-use crate::sparse::{AdamW, Footprint, Resized, Saved};
+use crate::sparse::{AdamW, Footprint, Resized, Saved, squared_norm};
 
 /// Every parameter of the model, with `AdamW`. Decay applies to the weights.
 #[derive(Debug)]
@@ -98,8 +98,7 @@ impl Method for Full {
     }
 
     fn squared_gradient_norm(&self) -> f64 {
-        let gradients = self.parameters.iter().filter_map(|trained| trained.gradient.as_ref());
-        gradients.map(|gradient| gradient.square().sum(Kind::Double).double_value(&[])).sum()
+        squared_norm(self.parameters.iter().filter_map(|trained| trained.gradient.as_ref()))
     }
 
     fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {

@@ -12,7 +12,7 @@ use crate::protocol::Group;
 use crate::recipe::{self, OnShrink, Rounding};
 use crate::sparse::budget::{Budget, Share};
 use crate::sparse::gradient::{self, Product};
-use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection};
+use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection, squared_norm};
 
 /// `SpaRTA` on one model.
 #[derive(Debug)]
@@ -146,20 +146,22 @@ impl Method for Sparta {
     }
 
     fn squared_gradient_norm(&self) -> f64 {
-        let gradients = self.sites.iter().filter_map(|site| site.gradients.as_ref()).flatten();
-        gradients.map(|gradient| gradient.square().sum(Kind::Double).double_value(&[])).sum()
+        squared_norm(self.sites.iter().filter_map(|site| site.gradients.as_ref()).flatten())
     }
 
     fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
-        for site in &mut self.sites {
-            let Some(gradients) = site.gradients.take() else { continue };
-            let key = derive_key(self.settings.seed, "rounding", &site.name) ^ step.rotate_left(32);
-            let cast = |cohort: usize| match self.settings.rounding {
-                Rounding::Nearest => Cast::Nearest,
-                Rounding::Stochastic => Cast::Stochastic { key: key.wrapping_add(cohort as u64) },
-            };
-            site.delta.update(adamw, &gradients, (rate, scale), step, cast);
-        }
+        let collected: Vec<_> = self.sites.iter_mut().map(|site| site.gradients.take()).collect();
+        let due = || self.sites.iter().zip(&collected).filter(|(_, gradients)| gradients.is_some());
+        let keys: Vec<u64> = due().map(|(site, _)| derive_key(self.settings.seed, "rounding", &site.name)).collect();
+        let cast = |site: usize, cohort: usize| match self.settings.rounding {
+            Rounding::Nearest => Cast::Nearest,
+            Rounding::Stochastic => {
+                Cast::Stochastic { key: (keys[site] ^ step.rotate_left(32)).wrapping_add(cohort as u64) }
+            }
+        };
+        let deltas = self.sites.iter_mut().zip(&collected);
+        let deltas = deltas.filter_map(|(site, gradients)| Some((&mut site.delta, gradients.as_deref()?)));
+        Delta::update_together(deltas, adamw, (rate, scale), step, cast);
     }
 
     fn plan(&self, settings: &recipe::Method) -> Result<Plan, String> {
@@ -174,15 +176,17 @@ impl Method for Sparta {
 
     fn apply(&mut self, settings: &recipe::Method, step: u64, betas: [f64; 2]) -> Result<Resized, String> {
         let settings = self.resolve(settings)?;
-        let mut total = Resized::default();
-        let revert = settings.on_shrink == OnShrink::Revert;
-        for (at, count) in self.counts(&settings)?.into_iter().enumerate() {
-            let resized = self.sites[at].delta.resize(count, step, revert, betas);
-            self.sites[at].gradients = None;
-            self.active[at] = count > 0;
-            total.joined += resized.joined;
-            total.left += resized.left;
+        let counts = self.counts(&settings)?;
+        for ((site, active), count) in self.sites.iter_mut().zip(&mut self.active).zip(&counts) {
+            site.gradients = None;
+            *active = *count > 0;
         }
+        let deltas = self.sites.iter_mut().map(|site| &mut site.delta).zip(counts);
+        let resized = Delta::resize_together(deltas, step, settings.on_shrink == OnShrink::Revert, betas);
+        let total = resized.iter().fold(Resized::default(), |sum, site| Resized {
+            joined: sum.joined + site.joined,
+            left: sum.left + site.left,
+        });
         self.settings = settings;
         Ok(total)
     }
@@ -259,10 +263,15 @@ impl Method for Sparta {
         for (site, &count) in self.sites.iter().zip(&counts) {
             site.check(parts(site), count, settings.seed, step).map_err(|why| format!("{}: {why}", site.name))?;
         }
+        let cast = match settings.rounding {
+            Rounding::Nearest => Cast::Nearest,
+            // The bits that were kept are written over these.
+            Rounding::Stochastic => Cast::Stochastic { key: 0 },
+        };
         for (site, &count) in self.sites.iter_mut().zip(&counts) {
             let parts = *given.get(site.name.as_str()).unwrap_or(&&none);
             let saved: Vec<Saved> = parts.iter().map(Part::to_saved).collect();
-            site.delta.restore(&saved, |_| Cast::Nearest);
+            site.delta.restore(&saved, |_| cast);
             for part in parts {
                 part.write_bits(&site.weight);
             }
@@ -286,12 +295,13 @@ impl Adapted {
         if parts.iter().any(|part| !part.written.is_empty()) && self.weight.kind() != Kind::BFloat16 {
             return Err("it holds weights of another type".into());
         }
-        let training = || parts.iter().filter(|part| part.born.is_some());
-        if training().map(|part| part.indices.len() as u64).sum::<u64>() != count {
+        let training = parts.iter().filter(|part| part.born.is_some());
+        let mut training: Vec<i64> = training.flat_map(|part| part.indices.iter().copied()).collect();
+        training.sort_unstable();
+        if training.len() as u64 != count {
             return Err(format!("its scalars are not the {count} that the settings ask for"));
         }
-        let selection = Selection::new(seed, &self.name, self.scalars);
-        if training().any(|part| selection.contain(&part.indices, count).contains(&false)) {
+        if training != Selection::new(seed, &self.name, self.scalars).indices(0..count) {
             return Err("its scalars are not those that the seed selects".into());
         }
         Ok(())

@@ -259,28 +259,29 @@ impl Block {
         cache: Option<(usize, &mut Cache)>,
     ) -> Tensor {
         let normed = self.attention_norm.forward(x);
-        let attended = match pooled {
-            Some(pooled) => self.attention.forward_pooled(&normed, self.layer, pass, pooled, tape),
-            None => self.attention.forward(&normed, self.layer, pass, tape, cache),
+        let (x, context) = match pooled {
+            Some(pooled) => (
+                pick(x, &pooled.places).unsqueeze(1),
+                self.attention.forward_pooled(&normed, self.layer, pass, pooled, tape),
+            ),
+            None => (x.shallow_clone(), self.attention.forward(&normed, self.layer, pass, tape, cache)),
         };
-        let attended = after(self.attention_after.as_ref(), attended);
-        let x = match pooled {
-            Some(pooled) => pick(x, &pooled.places).unsqueeze(1) + attended,
-            None => x + attended,
-        };
-        let fed = self.feed.forward(&self.feed_norm.forward(&x), tape);
-        x + after(self.feed_after.as_ref(), fed)
+        let x = added(&x, &context, &self.attention.output, self.attention_after.as_ref(), tape);
+        let inner = self.feed.forward(&self.feed_norm.forward(&x), tape);
+        added(&x, &inner, &self.feed.output, self.feed_after.as_ref(), tape)
     }
 }
 
-fn after(norm: Option<&Norm>, x: Tensor) -> Tensor {
-    match norm {
-        Some(norm) => norm.forward(&x),
-        None => x,
+/// `x` and what a layer, and the norm behind it where there is one, make of `inner`.
+fn added(x: &Tensor, inner: &Tensor, layer: &Linear, after: Option<&Norm>, tape: &mut Tape) -> Tensor {
+    match after {
+        Some(norm) => x + norm.forward(&layer.forward(inner, tape)),
+        None => layer.forward_onto(x, inner, tape),
     }
 }
 
 impl Attention {
+    /// What the output projection starts from, `[rows, width, heads * head_dim]`.
     fn forward(
         &self,
         x: &Tensor,
@@ -295,12 +296,11 @@ impl Attention {
             (query, key) = (rotation.apply(&query), rotation.apply(&key));
         }
         let alone = if let Some((block, cache)) = cache { cache.extend(block, &mut key, &mut value) } else { false };
-        let context = if alone {
+        if alone {
             self.attend_to_all(&query, &key, &value, layer)
         } else {
             self.attend_causally(&query, &key, &value, layer, pass)
-        };
-        self.output.forward(&context, tape)
+        }
     }
 
     /// As [`Attention::forward`], with one query for each row.
@@ -322,16 +322,15 @@ impl Attention {
                 [pick(&query, &pooled.places).unsqueeze(1), key, value]
             }
         };
-        let [query, key, value] = [query, key, value].map(|x| split(&x.contiguous(), self.head_dim));
+        let [query, key, value] = [query, key, value].map(|x| split(&x, self.head_dim));
         let [mut query, mut key] = self.normed(query, key);
         if let (Some(of_query), Some(of_keys)) = (&pooled.rotation, pass.rotations.get(layer.rope)) {
             (query, key) = (of_query.apply(&query), of_keys.apply(&key));
         }
-        let context = match self.cap {
+        match self.cap {
             Some(cap) => attend_capped([&query, &key, &value], layer.scale, cap, &pooled.mask),
             None => attend([&query, &key, &value], layer.scale, Visible::Where(&pooled.mask)),
-        };
-        self.output.forward(&context, tape)
+        }
     }
 
     fn normed(&self, query: Tensor, key: Tensor) -> [Tensor; 2] {
@@ -355,7 +354,7 @@ impl Attention {
             }
             Project::Together(all) => self.cut(&all.forward(x, tape)),
         };
-        apart.map(|x| split(&x.contiguous(), self.head_dim))
+        apart.map(|x| split(&x, self.head_dim))
     }
 
     fn attend_causally(
@@ -404,16 +403,16 @@ impl Cache {
 }
 
 impl Feed {
+    /// What the output layer starts from, `[.., inner width]`.
     fn forward(&self, x: &Tensor, tape: &mut Tape) -> Tensor {
-        let inner = match &self.inner {
+        match &self.inner {
             Inner::Plain(layer) => self.activation.apply(&layer.forward(x, tape)),
             Inner::Gated([gate, up]) => self.activation.apply(&gate.forward(x, tape)) * up.forward(x, tape),
             Inner::GatedTogether(both) => {
                 let halves = both.forward(x, tape).chunk(2, -1);
                 self.activation.apply(&halves[0]) * &halves[1]
             }
-        };
-        self.output.forward(&inner, tape)
+        }
     }
 }
 

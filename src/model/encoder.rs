@@ -45,9 +45,9 @@ impl Block {
         #[expect(clippy::cast_precision_loss, reason = "a head's width is small")]
         let scale = (self.head_dim as f64).powf(-0.5);
         let context = attend([&query, &key, &value], scale, mask.map_or(Visible::All, Visible::Where));
-        let attended = self.attention_norm.forward(&(self.attention_output.forward(&context, tape) + queries));
+        let attended = self.attention_norm.forward(&self.attention_output.forward_onto(&queries, &context, tape));
         let inner = self.activation.apply(&self.intermediate.forward(&attended, tape));
-        self.output_norm.forward(&(self.output.forward(&inner, tape) + attended))
+        self.output_norm.forward(&self.output.forward_onto(&attended, &inner, tape))
     }
 }
 

@@ -78,11 +78,12 @@ impl Head {
         #[expect(clippy::cast_precision_loss, reason = "a width is far below 2^53")]
         let deviation = 0.02 * 3.0 / (hidden as f64).sqrt();
         let tensor = |(name, shape): (&&str, Vec<i64>)| {
-            let count = shape.iter().product::<i64>().cast_unsigned();
+            let count = shape.iter().product();
+            let on_cpu = (Kind::Float, Device::Cpu);
             let values = match (shape.len(), shape[0] == labels) {
-                (1, _) => Tensor::zeros(shape.as_slice(), (Kind::Float, Device::Cpu)),
-                (_, true) => Tensor::from_slice(&normal(derive_key(seed, "head", ""), count, deviation)),
-                (_, false) => Tensor::from_slice(&normal(derive_key(seed, "head", name), count, 0.02)),
+                (1, _) => Tensor::zeros(shape.as_slice(), on_cpu),
+                (_, true) => normal(derive_key(seed, "head", ""), count, deviation, on_cpu),
+                (_, false) => normal(derive_key(seed, "head", name), count, 0.02, on_cpu),
             };
             values.view(shape.as_slice()).to_device(device)
         };

@@ -19,11 +19,24 @@ pub(super) struct Linear {
 
 impl Linear {
     pub fn forward(&self, x: &Tensor, tape: &mut Tape) -> Tensor {
-        let y = if self.transposed {
+        self.noted(x, self.apply(x), tape)
+    }
+
+    /// `residual + x W' + b`. The sum is what the tape notes as the output: its gradient is the same, and so the layer's own
+    /// output need not be kept.
+    pub fn forward_onto(&self, residual: &Tensor, x: &Tensor, tape: &mut Tape) -> Tensor {
+        self.noted(x, residual + self.apply(x), tape)
+    }
+
+    fn apply(&self, x: &Tensor) -> Tensor {
+        if self.transposed {
             x.linear(&self.weight.transpose(0, 1), self.bias.as_ref())
         } else {
             x.linear(&self.weight, self.bias.as_ref())
-        };
+        }
+    }
+
+    fn noted(&self, x: &Tensor, y: Tensor, tape: &mut Tape) -> Tensor {
         match self.site {
             Some(site) => tape.note(site, x, y),
             None => y,
@@ -49,6 +62,16 @@ impl Norm {
             Self::Rms { weight, epsilon, from_one } => {
                 let kind = x.kind();
                 let wide = if kind == Kind::Double { Kind::Double } else { Kind::Float };
+                if x.device().is_cuda() {
+                    // One kernel, which computes in `f32` and casts at its end.
+                    let fused =
+                        |weight: Option<&Tensor>, x: &Tensor| x.rms_norm([x.size()[x.dim() - 1]], weight, *epsilon);
+                    return if *from_one {
+                        fused(Some(&(weight.to_kind(wide) + 1.0)), &x.to_kind(wide)).to_kind(kind)
+                    } else {
+                        fused(None, x) * weight
+                    };
+                }
                 let x = x.to_kind(wide);
                 let scaled = &x * (x.square().mean_dim(-1, true, wide) + *epsilon).rsqrt();
                 if *from_one {
@@ -100,10 +123,13 @@ pub(super) fn attend([query, key, value]: [&Tensor; 3], scale: f64, visible: Vis
 pub(super) fn attend_capped([query, key, value]: [&Tensor; 3], scale: f64, cap: f64, mask: &Tensor) -> Tensor {
     let heads = query.size()[1];
     let (key, value) = (repeat(key, heads), repeat(value, heads));
-    let scores = (query.matmul(&key.transpose(2, 3)) * scale / cap).tanh() * cap;
-    let scores = scores.masked_fill(&mask.logical_not(), f64::NEG_INFINITY);
     let wide = if query.kind() == Kind::Double { Kind::Double } else { Kind::Float };
-    join(&scores.softmax(-1, wide).to_kind(query.kind()).matmul(&value))
+    // In one expression, so that each matrix of scores goes when the next one is there.
+    let shares = ((query.matmul(&key.transpose(2, 3)) * scale / cap).tanh() * cap)
+        .masked_fill_(&mask.logical_not(), f64::NEG_INFINITY)
+        .softmax(-1, wide)
+        .to_kind(query.kind());
+    join(&shares.matmul(&value))
 }
 
 fn repeat(x: &Tensor, heads: i64) -> Tensor {

@@ -113,8 +113,7 @@ impl Loader<'_> {
             Fresh::Ones => Tensor::ones(shape, options),
             Fresh::Normal => {
                 let key = derive_key(seed, "weights", name);
-                let values = normal(key, count, self.config.initializer_range);
-                Tensor::from_slice(&values).view(shape).to_kind(self.kind).to_device(self.device)
+                normal(key, count, self.config.initializer_range, options).view(shape)
             }
         })
     }
@@ -122,9 +121,10 @@ impl Loader<'_> {
 
 /// How many scalars a tensor has, if the memory has room for them. A size that only a damaged file gives would end the
 /// program when it is asked for.
-fn room(shape: &[i64]) -> Option<u64> {
+fn room(shape: &[i64]) -> Option<i64> {
     let count = shape.iter().try_fold(1_usize, |count, &size| count.checked_mul(usize::try_from(size).ok()?))?;
-    Vec::<f32>::new().try_reserve_exact(count).ok().map(|()| count as u64)
+    Vec::<f32>::new().try_reserve_exact(count).ok()?;
+    i64::try_from(count).ok()
 }
 
 /// `[out, in]` and what comes with it.

@@ -73,7 +73,32 @@ impl Weights {
         if tensor.size() != shape {
             return Err(refuse(format!("{name} has the shape {:?}, not {shape:?}", tensor.size())));
         }
-        Ok(tensor.to_device(device).to_kind(kind.unwrap_or(tensor.kind())))
+        let kind = kind.unwrap_or(tensor.kind());
+        let copied = tensor.to_device(device).to_kind(kind);
+        if kind != tensor.kind() || device != tensor.device() {
+            self.forget(tensor);
+        }
+        Ok(copied)
+    }
+
+    /// Gives the pages of a tensor that was copied back to the system, so that a model is not in memory twice. Whoever reads
+    /// the tensor again reads it from the file.
+    #[allow(unsafe_code)]
+    fn forget(&self, tensor: &Tensor) {
+        #[cfg(unix)]
+        {
+            let (start, length) = (tensor.data_ptr() as usize, tensor.numel() * tensor.kind().elt_size_in_bytes());
+            let holds = |map: &&MmapMut| (map.as_ptr() as usize..map.as_ptr() as usize + map.len()).contains(&start);
+            if let Some(map) = self.maps.iter().find(holds) {
+                let offset = start - map.as_ptr() as usize;
+                // SAFETY: nobody has written to these pages: what trains in place was not copied, and its neighbours on a
+                // shared page are written to after everything is loaded. So they hold what the file holds. If the system
+                // will not, nothing is lost but memory.
+                let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, offset, length) };
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = tensor;
     }
 
     /// The type in which the tensor of this name is stored.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::adapter::TOKENIZER;
 use super::files::open_regular;
-use crate::data::{caught, one_line, quoted};
+use crate::data::{one_line, quoted};
 use crate::recipe::{FIELDS, Recipe, Validation};
 
 /// What [`Identity::differences`] may be told to overlook.
@@ -40,7 +40,9 @@ impl Measured {
         let measured = Self(Arc::new(OnceLock::new()));
         let result = measured.clone();
         std::thread::spawn(move || {
-            let identity = caught(|| Identity::of(&recipe, &model));
+            let read = std::panic::catch_unwind(|| Identity::of(&recipe, &model));
+            let identity = read.unwrap_or_else(|_| Err(io::Error::other("the files contradict each other")));
+            let identity = identity.map_err(|error| one_line(&error.to_string()));
             let _ = result.0.set(identity);
         });
         measured

@@ -1,9 +1,12 @@
 //! What training added to one weight.
 
+mod resize;
+
 use tch::{Kind, Tensor};
 
 use super::cohort::{AdamW, Cohort, sum};
-use super::{Cast, Selection, fused};
+use super::fused::{self, Due};
+use super::{Cast, Selection, threads};
 
 /// The trained scalars of one weight, and the weight itself, which always holds `cast(original + delta)`.
 #[derive(Debug)]
@@ -15,6 +18,8 @@ pub struct Delta {
     cohorts: Vec<Cohort>,
     /// Scalars that no longer train and keep their delta. Their moments are gone.
     retired: Option<Resting>,
+    /// Whether all that was written into the weight is cast to the nearest.
+    nearest: bool,
 }
 
 /// Scalars that keep a delta and do not train.
@@ -63,7 +68,7 @@ impl Delta {
     /// require a gradient.
     #[must_use]
     pub fn new(weight: &Tensor, selection: Selection) -> Self {
-        Self { weight: weight.view(-1), selection, count: 0, cohorts: Vec::new(), retired: None }
+        Self { weight: weight.view(-1), selection, count: 0, cohorts: Vec::new(), retired: None, nearest: true }
     }
 
     /// Scalars that train.
@@ -84,22 +89,6 @@ impl Delta {
         self.cohorts.iter().map(|cohort| &cohort.indices)
     }
 
-    /// Makes the first `count` scalars of the selection train. `step` counts the optimizer steps taken.
-    ///
-    /// Scalars that join start with zero moments, at age 0, and with a zero delta, or with the delta that they had
-    /// when they were retired: the model does not change by their joining. Scalars that leave are retired with their
-    /// delta, or, with `revert`, get their original value back.
-    pub fn resize(&mut self, count: u64, step: u64, revert: bool, betas: [f64; 2]) -> Resized {
-        let before = std::mem::replace(&mut self.count, count);
-        if count < before {
-            self.shrink(count, revert);
-        } else if count > before {
-            self.merge_mature(betas, step);
-            self.grow(before, step);
-        }
-        Resized { joined: count.saturating_sub(before), left: before.saturating_sub(count) }
-    }
-
     /// One optimizer step with `scale` times the gradients, one `f32` tensor for each cohort; `step` counts this step too.
     pub fn update(
         &mut self,
@@ -109,13 +98,30 @@ impl Delta {
         step: u64,
         cast: impl Fn(usize) -> Cast,
     ) {
-        debug_assert_eq!(gradients.len(), self.cohorts.len());
-        for (position, (cohort, gradient)) in self.cohorts.iter_mut().zip(gradients).enumerate() {
-            let age = step - cohort.born;
-            if !fused::update(cohort, &self.weight, gradient, (adamw, rate, scale), age, cast(position)) {
-                cohort.update(adamw, &(gradient * scale), rate, step);
-                let _ = self.weight.index_copy_(0, &cohort.indices, &cohort.values(cast(position)));
+        Self::update_together([(self, gradients)], adamw, (rate, scale), step, |_, cohort| cast(cohort));
+    }
+
+    /// As [`Delta::update`], of many weights at once, with their gradients; `cast` is given the position among them too.
+    pub fn update_together<'a>(
+        deltas: impl IntoIterator<Item = (&'a mut Self, &'a [Tensor])>,
+        adamw: &AdamW,
+        (rate, scale): (f64, f64),
+        step: u64,
+        cast: impl Fn(usize, usize) -> Cast,
+    ) {
+        let mut due = Vec::new();
+        for (site, (delta, gradients)) in deltas.into_iter().enumerate() {
+            debug_assert_eq!(gradients.len(), delta.cohorts.len());
+            let was_nearest = delta.nearest;
+            for (position, (cohort, gradient)) in delta.cohorts.iter_mut().zip(gradients).enumerate() {
+                let (age, cast) = (step - cohort.born, cast(site, position));
+                delta.nearest &= cast == Cast::Nearest;
+                due.push(Due { cohort, weight: &delta.weight, gradient, age, cast, was_nearest });
             }
+        }
+        for Due { cohort, weight, gradient, cast, .. } in fused::update(due, adamw, (rate, scale)) {
+            cohort.update(adamw, &(gradient * scale), rate, step);
+            let _ = weight.shallow_clone().index_copy_(0, &cohort.indices, &cohort.values(cast));
         }
     }
 
@@ -172,7 +178,10 @@ impl Delta {
     /// the weight is `cast(original + delta)` again. `cast` is that of the cohort at a position; for the weight to be the
     /// same to the bit it has to be the one that wrote it.
     pub fn restore(&mut self, saved: &[Saved], cast: impl Fn(usize) -> Cast) {
-        self.remove();
+        let known = self.originals_of(saved);
+        if known.is_none() {
+            self.remove();
+        }
         let device = self.weight.device();
         let mut weight = self.weight.shallow_clone();
         self.cohorts.clear();
@@ -180,7 +189,10 @@ impl Delta {
         for (position, part) in saved.iter().enumerate() {
             let indices = Tensor::from_slice(&part.indices).to_device(device);
             let delta = Tensor::from_slice(&part.delta).to_device(device);
-            let original = weight.index_select(0, &indices);
+            let original = match &known {
+                Some(originals) => originals[position].shallow_clone(),
+                None => weight.index_select(0, &indices),
+            };
             let _ = weight.index_copy_(0, &indices, &sum(&original, &delta, cast(position)));
             let moments = |values: &[f32]| Tensor::from_slice(values).to_device(device);
             match part.born {
@@ -196,10 +208,31 @@ impl Delta {
             }
         }
         self.count = self.cohorts.iter().map(Cohort::len).sum();
+        self.nearest = (0..saved.len()).all(|position| cast(position) == Cast::Nearest);
+    }
+
+    /// As [`Delta::restore`], of many weights at once; `cast` is given the position among them too.
+    pub fn restore_together<'a>(
+        states: impl IntoIterator<Item = (&'a mut Self, &'a [Saved])>,
+        cast: impl Fn(usize, usize) -> Cast + Sync,
+    ) {
+        let mut states: Vec<_> = states.into_iter().enumerate().collect();
+        threads::each(&mut states, threads::count(), |(site, (delta, saved))| {
+            delta.restore(saved, |cohort| cast(*site, cohort));
+        });
+    }
+
+    /// The original values of a saved state's parts, where its scalars are those that are touched now.
+    fn originals_of(&self, saved: &[Saved]) -> Option<Vec<Tensor>> {
+        let parts: Vec<_> = self.parts().collect();
+        let same = parts.len() == saved.len()
+            && parts.iter().zip(saved).all(|((indices, ..), saved)| to_vec::<i64>(indices) == saved.indices);
+        same.then(|| parts.into_iter().map(|(_, original, _)| original.shallow_clone()).collect())
     }
 
     /// Writes the original values back wherever training touched the weight.
     pub fn remove(&mut self) {
+        self.nearest = false;
         let mut weight = self.weight.shallow_clone();
         for (indices, original, _) in self.parts() {
             let _ = weight.index_copy_(0, indices, original);
@@ -209,96 +242,6 @@ impl Delta {
     fn parts(&self) -> impl Iterator<Item = (&Tensor, &Tensor, &Tensor)> {
         let cohorts = self.cohorts.iter().map(|cohort| (&cohort.indices, &cohort.original, &cohort.delta));
         cohorts.chain(self.retired.iter().map(|resting| (&resting.indices, &resting.original, &resting.delta)))
-    }
-
-    fn shrink(&mut self, count: u64, revert: bool) {
-        for cohort in std::mem::take(&mut self.cohorts) {
-            let stays = self.selection.contain(&to_vec::<i64>(&cohort.indices), count);
-            let stays = Tensor::from_slice(&stays).to_device(cohort.indices.device());
-            let leaves = stays.logical_not();
-            let gone = Resting {
-                indices: cohort.indices.masked_select(&leaves),
-                original: cohort.original.masked_select(&leaves),
-                delta: cohort.delta.masked_select(&leaves),
-            };
-            if revert {
-                let _ = self.weight.index_copy_(0, &gone.indices, &gone.original);
-            } else {
-                self.retired = Some(gone.merge(self.retired.take()));
-            }
-            let kept = Cohort {
-                born: cohort.born,
-                indices: cohort.indices.masked_select(&stays),
-                original: cohort.original.masked_select(&stays),
-                delta: cohort.delta.masked_select(&stays),
-                first: cohort.first.masked_select(&stays),
-                second: cohort.second.masked_select(&stays),
-            };
-            if !kept.is_empty() {
-                self.cohorts.push(kept);
-            }
-        }
-    }
-
-    fn grow(&mut self, before: u64, step: u64) {
-        let device = self.weight.device();
-        let indices = Tensor::from_slice(&self.selection.indices(before..self.count)).to_device(device);
-        let mut original = self.weight.index_select(0, &indices);
-        let mut delta = Tensor::zeros([indices.numel().cast_signed() as i64], (Kind::Float, device));
-        if let Some(resting) = self.retired.take() {
-            // Both lists are sorted: those that come back are found by bisection.
-            let place = indices.searchsorted(&resting.indices, false, false, "left", None::<Tensor>);
-            let place = place.clamp(0, resting.indices.numel().cast_signed() as i64 - 1);
-            let returns = resting.indices.index_select(0, &place).eq_tensor(&indices);
-            original = resting.original.index_select(0, &place).where_self(&returns, &original);
-            delta = resting.delta.index_select(0, &place).where_self(&returns, &delta);
-            let stays = Tensor::isin(&resting.indices, &indices, true, true);
-            self.retired = resting.keep(&stays);
-        }
-        self.cohorts.push(Cohort::newborn(step, indices, original, delta));
-    }
-
-    /// Cohorts whose ages no longer matter become one, so that their number stays small however often the sparsity
-    /// changes.
-    fn merge_mature(&mut self, betas: [f64; 2], step: u64) {
-        let (mature, young): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.cohorts).into_iter().partition(|cohort| cohort.is_mature(betas, step));
-        self.cohorts = young;
-        if let Some(born) = mature.iter().map(|cohort| cohort.born).max() {
-            let joined = |part: fn(&Cohort) -> &Tensor| Tensor::cat(&mature.iter().map(part).collect::<Vec<_>>(), 0);
-            let (indices, order) = joined(|cohort| &cohort.indices).sort(0, false);
-            let sorted = |part| joined(part).index_select(0, &order);
-            let merged = Cohort {
-                born,
-                original: sorted(|cohort| &cohort.original),
-                delta: sorted(|cohort| &cohort.delta),
-                first: sorted(|cohort| &cohort.first),
-                second: sorted(|cohort| &cohort.second),
-                indices,
-            };
-            self.cohorts.insert(0, merged);
-        }
-    }
-}
-
-impl Resting {
-    fn merge(self, other: Option<Self>) -> Self {
-        let Some(other) = other else { return self };
-        let (indices, order) = Tensor::cat(&[self.indices, other.indices], 0).sort(0, false);
-        Self {
-            indices,
-            original: Tensor::cat(&[self.original, other.original], 0).index_select(0, &order),
-            delta: Tensor::cat(&[self.delta, other.delta], 0).index_select(0, &order),
-        }
-    }
-
-    fn keep(self, mask: &Tensor) -> Option<Self> {
-        let kept = Self {
-            indices: self.indices.masked_select(mask),
-            original: self.original.masked_select(mask),
-            delta: self.delta.masked_select(mask),
-        };
-        (kept.indices.numel() > 0).then_some(kept)
     }
 }
 

@@ -1,16 +1,65 @@
-//! An optimizer's update on the CPU in one pass: moments, delta, cast, and the write into the weight.
+//! An optimizer's update in one pass: moments, delta, cast, and the write into the weight.
 //!
-//! Done one by one by libtorch, the ten operations read and write a million scalars some thirty times.
+//! Done one by one by libtorch, the ten operations read and write a million scalars some thirty times. What is left is mostly
+//! the way to the weights: where one scalar in a hundred trains, each has a cache line, and nearly each tenth a page, of its
+//! own. So the lines are asked for while other scalars are computed, and are not touched where the cast value stays the same.
+#![allow(clippy::inline_always, reason = "all of it is compiled for each kind of processor, see `wide`")]
+#![allow(clippy::cast_possible_truncation, reason = "bits are taken apart")]
+
+mod device;
 
 use half::bf16;
-use rayon::prelude::*;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
-use super::{AdamW, Cast, Cohort};
+use super::memory::{is_plain, values, values_mut};
+use super::scalar::Scalar;
+use super::{AdamW, Cast, Cohort, threads, wide};
 use crate::permutation::mix;
 
-/// Scalars that one task updates.
-const TASK: usize = 1 << 14;
+pub use device::prepare;
+
+/// Scalars that one thread updates at a time.
+const TASK: usize = 1 << 13;
+
+/// Scalars whose places in the weight are asked for while as many are computed.
+const BLOCK: usize = 64;
+
+/// A cohort that is to be updated.
+pub(super) struct Due<'a> {
+    pub cohort: &'a mut Cohort,
+    /// Flat.
+    pub weight: &'a Tensor,
+    /// `f32`, of the cohort's length.
+    pub gradient: &'a Tensor,
+    /// Updates of these scalars, this one included.
+    pub age: u64,
+    pub cast: Cast,
+    /// Whether the weight holds the nearest to `original + delta` up to now.
+    pub was_nearest: bool,
+}
+
+/// Updates cohorts and writes their new values into their weights. Gives those back that it cannot update: it can on the CPU,
+/// weights in `float32` or `bfloat16`, and on an NVIDIA device, in `float16` too. The results are those of the same operations
+/// one by one.
+pub(super) fn update<'a>(due: Vec<Due<'a>>, adamw: &AdamW, (rate, scale): (f64, f64)) -> Vec<Due<'a>> {
+    let (mut possible, others): (Vec<_>, Vec<_>) = due.into_iter().partition(Due::is_possible);
+    update_on(&mut possible, adamw, (rate, scale), threads::count());
+    let on_device = |due: &Due<'a>| device::update(due, Factors::new(adamw, rate, scale, due.age));
+    others.into_iter().filter(|due| !on_device(due)).collect()
+}
+
+fn update_on(due: &mut [Due<'_>], adamw: &AdamW, (rate, scale): (f64, f64), threads: usize) {
+    let (mut floats, mut halves) = (Vec::new(), Vec::new());
+    for due in due {
+        let factors = Factors::new(adamw, rate, scale, due.age);
+        match due.weight.kind() {
+            Kind::BFloat16 => due.cut::<bf16>(factors, &mut halves),
+            _ => due.cut::<f32>(factors, &mut floats),
+        }
+    }
+    threads::each(&mut floats, threads, |task| wide::run(task));
+    threads::each(&mut halves, threads, |task| wide::run(task));
+}
 
 /// What one update is made with, the same for all scalars of a cohort.
 #[derive(Clone, Copy)]
@@ -24,33 +73,6 @@ struct Factors {
     correction: f32,
     epsilon: f32,
     rate: f32,
-}
-
-/// Updates a cohort and writes its new values into `weight` (flat); whether that was possible: on the CPU, for weights in
-/// `float32` or `bfloat16`. The results are those of the same operations one by one.
-pub(super) fn update(
-    cohort: &mut Cohort,
-    weight: &Tensor,
-    gradient: &Tensor,
-    (adamw, rate, scale): (&AdamW, f64, f64),
-    age: u64,
-    cast: Cast,
-) -> bool {
-    let plain =
-        |tensor: &Tensor, kind: Kind| tensor.device() == Device::Cpu && tensor.kind() == kind && tensor.is_contiguous();
-    let kind = weight.kind();
-    let floats = [&cohort.delta, &cohort.first, &cohort.second, gradient];
-    let possible = floats.iter().all(|tensor| plain(tensor, Kind::Float))
-        && plain(weight, kind)
-        && plain(&cohort.original, kind)
-        && plain(&cohort.indices, Kind::Int64);
-    let factors = Factors::new(adamw, rate, scale, age);
-    match kind {
-        Kind::Float if possible => run::<f32>(cohort, weight, gradient, factors, cast),
-        Kind::BFloat16 if possible => run::<bf16>(cohort, weight, gradient, factors, cast),
-        _ => return false,
-    }
-    true
 }
 
 impl Factors {
@@ -68,99 +90,149 @@ impl Factors {
     }
 }
 
-/// A scalar of a weight.
-trait Scalar: Copy + Send + Sync {
-    fn to_f32(self) -> f32;
-    /// Position is that among the cohort's scalars.
-    fn cast(value: f32, cast: Cast, position: u64) -> Self;
+/// Some scalars of one cohort.
+struct Task<'a, T> {
+    factors: Factors,
+    cast: Cast,
+    was_nearest: bool,
+    /// Of the first among the cohort's.
+    position: u64,
+    indices: &'a [i64],
+    original: &'a [T],
+    gradient: &'a [f32],
+    delta: &'a mut [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+    weight: Weight<T>,
 }
 
-impl Scalar for f32 {
-    fn to_f32(self) -> f32 {
-        self
-    }
-
-    fn cast(value: f32, _: Cast, _: u64) -> Self {
-        value
-    }
-}
-
-impl Scalar for bf16 {
-    fn to_f32(self) -> f32 {
-        bf16::to_f32(self)
-    }
-
-    fn cast(value: f32, cast: Cast, position: u64) -> Self {
-        match cast {
-            Cast::Nearest => Self::from_f32(value),
-            Cast::Stochastic { key } => {
-                let noise = (mix(key ^ mix(position)) & 0xffff) as u32;
-                Self::from_bits((value.to_bits().wrapping_add(noise) >> 16) as u16)
-            }
-        }
-    }
-}
-
-/// A tensor's memory, which several tasks touch at places of their own.
-struct Memory<T> {
+/// Where a weight lies. Several tasks write to it, each at places of its own.
+#[derive(Clone, Copy)]
+struct Weight<T> {
     start: *mut T,
     len: usize,
 }
 
-// SAFETY: tasks touch disjoint places: ranges of a cohort, and a weight at that cohort's distinct indices.
+// SAFETY: tasks write at the distinct indices of a cohort, and cohorts of one weight have no index in common.
 #[allow(unsafe_code)]
-unsafe impl<T> Sync for Memory<T> {}
+unsafe impl<T> Send for Weight<T> {}
 
-impl<T> Memory<T> {
-    /// Of a contiguous tensor on the CPU whose elements are `T`.
-    fn of(tensor: &Tensor) -> Self {
-        Self { start: tensor.data_ptr().cast(), len: tensor.numel() }
+impl Due<'_> {
+    fn is_possible(&self) -> bool {
+        let cohort = &self.cohort;
+        let of_weight = |tensor: &Tensor| match self.weight.kind() {
+            Kind::Float => is_plain::<f32>(tensor),
+            Kind::BFloat16 => is_plain::<bf16>(tensor),
+            _ => false,
+        };
+        let floats = [&cohort.delta, &cohort.first, &cohort.second, self.gradient];
+        floats.iter().all(|tensor| is_plain::<f32>(tensor) && tensor.numel() == cohort.indices.numel())
+            && [self.weight, &cohort.original].iter().all(|tensor| of_weight(tensor))
+            && is_plain::<i64>(&cohort.indices)
     }
 
-    /// The elements `from..to`.
-    #[allow(unsafe_code, clippy::mut_from_ref)]
-    unsafe fn range(&self, from: usize, to: usize) -> &mut [T] {
-        debug_assert!(from <= to && to <= self.len);
-        // SAFETY: within the tensor, and the caller is the only one who touches this range.
-        unsafe { std::slice::from_raw_parts_mut(self.start.add(from), to - from) }
-    }
-
-    /// Writes one element; an index outside is ignored.
-    #[allow(unsafe_code)]
-    unsafe fn write(&self, index: i64, value: T) {
-        if let Some(place) = usize::try_from(index).ok().filter(|&place| place < self.len) {
-            // SAFETY: within the tensor, and the caller is the only one who touches this place.
-            unsafe { self.start.add(place).write(value) };
+    /// Cuts the cohort into tasks.
+    fn cut<'b, T: Scalar>(&'b mut self, factors: Factors, tasks: &mut Vec<Task<'b, T>>) {
+        let cohort = &mut *self.cohort;
+        let weight = Weight { start: self.weight.data_ptr().cast(), len: self.weight.numel() };
+        let (indices, original, gradient) = (values(&cohort.indices), values(&cohort.original), values(self.gradient));
+        let places = indices.chunks(TASK).zip(original.chunks(TASK)).zip(gradient.chunks(TASK));
+        let deltas = values_mut(&mut cohort.delta).chunks_mut(TASK);
+        let moments = [&mut cohort.first, &mut cohort.second].map(|moment| values_mut(moment).chunks_mut(TASK));
+        let [first, second] = moments;
+        let mut position = 0;
+        for (((((indices, original), gradient), delta), first), second) in places.zip(deltas).zip(first).zip(second) {
+            let (cast, was_nearest) = (self.cast, self.was_nearest);
+            tasks.push(Task {
+                factors,
+                cast,
+                was_nearest,
+                position,
+                indices,
+                original,
+                gradient,
+                delta,
+                first,
+                second,
+                weight,
+            });
+            position += TASK as u64;
         }
     }
 }
 
-#[allow(unsafe_code)]
-fn run<T: Scalar>(cohort: &mut Cohort, weight: &Tensor, gradient: &Tensor, factors: Factors, cast: Cast) {
-    let len = cohort.indices.numel();
-    let (delta, first, second) =
-        (Memory::<f32>::of(&cohort.delta), Memory::<f32>::of(&cohort.first), Memory::<f32>::of(&cohort.second));
-    let (gradient, indices) = (Memory::<f32>::of(gradient), Memory::<i64>::of(&cohort.indices));
-    let (original, weight) = (Memory::<T>::of(&cohort.original), Memory::<T>::of(weight));
-    (0..len.div_ceil(TASK)).into_par_iter().for_each(|task| {
-        let (from, to) = (task * TASK, len.min((task + 1) * TASK));
-        // SAFETY: each task has its own range.
-        let (delta, moments, gradient) = unsafe {
-            (delta.range(from, to), [first.range(from, to), second.range(from, to)], &*gradient.range(from, to))
-        };
-        step(delta, moments, gradient, factors);
-        // SAFETY: as above; nobody writes to these.
-        let (original, indices) = unsafe { (&*original.range(from, to), &*indices.range(from, to)) };
-        for (at, ((delta, original), &index)) in delta.iter().zip(original).zip(indices).enumerate() {
-            let value = T::cast(original.to_f32() + delta, cast, (from + at) as u64);
-            // SAFETY: the indices of a cohort are distinct.
-            unsafe { weight.write(index, value) };
+/// New values on their way into the weight.
+struct Pending<T> {
+    len: usize,
+    indices: [i64; BLOCK],
+    values: [T; BLOCK],
+}
+
+impl<T: Scalar> Pending<T> {
+    fn new() -> Self {
+        Self { len: 0, indices: [0; BLOCK], values: [T::default(); BLOCK] }
+    }
+}
+
+impl<T: Scalar> wide::Work for &mut Task<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (mut on_the_way, mut next) = (Pending::new(), Pending::new());
+        for from in (0..self.indices.len()).step_by(BLOCK) {
+            self.step(from, &mut next);
+            self.weight.prefetch(&next);
+            self.weight.write(&on_the_way);
+            std::mem::swap(&mut on_the_way, &mut next);
         }
-    });
+        self.weight.write(&on_the_way);
+    }
+}
+
+impl<T: Scalar> Task<'_, T> {
+    /// Updates a block, from this scalar on; what changes the weight is pending then.
+    #[inline(always)]
+    fn step(&mut self, from: usize, pending: &mut Pending<T>) {
+        let block = from..self.indices.len().min(from + BLOCK);
+        let (original, delta) = (&self.original[block.clone()], &mut self.delta[block.clone()]);
+        let (mut before, mut after) = ([T::default(); BLOCK], [T::default(); BLOCK]);
+        cast_nearest(&mut before, original, delta);
+        let moments = [&mut self.first[block.clone()], &mut self.second[block.clone()]];
+        adamw(delta, moments, &self.gradient[block.clone()], self.factors);
+        match self.cast {
+            Cast::Nearest => cast_nearest(&mut after, original, delta),
+            Cast::Stochastic { key } => cast_stochastic(&mut after, original, delta, key, self.position + from as u64),
+        }
+        let rewrite = !self.was_nearest || self.cast != Cast::Nearest;
+        pending.len = 0;
+        for ((index, after), before) in self.indices[block].iter().zip(&after).zip(&before) {
+            pending.indices[pending.len] = *index;
+            pending.values[pending.len] = *after;
+            pending.len += usize::from(rewrite | !after.is_same(*before));
+        }
+    }
+}
+
+#[inline(always)]
+fn cast_nearest<T: Scalar>(to: &mut [T; BLOCK], original: &[T], delta: &[f32]) {
+    for ((to, original), delta) in to.iter_mut().zip(original).zip(delta) {
+        *to = T::nearest(original.to_f32() + delta);
+    }
+}
+
+/// See [`Cast::Stochastic`]; `position` is that of the first among the cohort's scalars.
+#[inline(always)]
+fn cast_stochastic<T: Scalar>(to: &mut [T; BLOCK], original: &[T], delta: &[f32], key: u64, position: u64) {
+    for (((to, original), delta), position) in to.iter_mut().zip(original).zip(delta).zip(position..) {
+        let noise = (mix(key ^ mix(position)) & 0xffff) as u16;
+        *to = T::stochastic(original.to_f32() + delta, noise);
+    }
 }
 
 /// `AdamW` on one range, in the order of operations of [`AdamW::update`].
-fn step(delta: &mut [f32], [first, second]: [&mut [f32]; 2], gradient: &[f32], factors: Factors) {
+#[inline(always)]
+fn adamw(delta: &mut [f32], [first, second]: [&mut [f32]; 2], gradient: &[f32], factors: Factors) {
     let Factors { scale, keep, decay, correction, epsilon, rate } = factors;
     for (((delta, first), second), gradient) in delta.iter_mut().zip(first).zip(second).zip(gradient) {
         let gradient = gradient * scale;
@@ -171,9 +243,56 @@ fn step(delta: &mut [f32], [first, second]: [&mut [f32]; 2], gradient: &[f32], f
     }
 }
 
+impl<T: Scalar> Weight<T> {
+    /// An index outside is ignored.
+    #[inline(always)]
+    fn place(self, index: i64) -> Option<*mut T> {
+        let place = usize::try_from(index).ok().filter(|&place| place < self.len)?;
+        Some(self.start.wrapping_add(place))
+    }
+
+    #[inline(always)]
+    fn prefetch(self, pending: &Pending<T>) {
+        for index in &pending.indices[..pending.len] {
+            prefetch(self.start.wrapping_offset(*index as isize));
+        }
+    }
+
+    #[inline(always)]
+    fn write(self, pending: &Pending<T>) {
+        for (index, value) in pending.indices[..pending.len].iter().zip(&pending.values) {
+            if let Some(place) = self.place(*index) {
+                // SAFETY: within the tensor; and nobody else writes to this place, since indices are distinct.
+                #[allow(unsafe_code)]
+                unsafe {
+                    place.write(*value);
+                }
+            }
+        }
+    }
+}
+
+/// Into the first-level cache.
+#[inline(always)]
+fn prefetch<T>(place: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: all x86-64 processors have the instruction, which reads nothing that a program can see, whatever
+        // the address.
+        #[allow(unsafe_code)]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(place.cast());
+        }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = place;
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use tch::Device;
 
     use super::*;
 
@@ -184,11 +303,25 @@ mod tests {
         Cohort::newborn(3, indices.copy(), weight.index_select(0, &indices), delta)
     }
 
+    fn update_one(
+        cohort: &mut Cohort,
+        weight: &Tensor,
+        gradient: &Tensor,
+        (adamw, rate, scale): (&AdamW, f64, f64),
+        (age, cast, was_nearest): (u64, Cast, bool),
+        threads: usize,
+    ) {
+        let mut due = [Due { cohort, weight, gradient, age, cast, was_nearest }];
+        assert!(due[0].is_possible());
+        update_on(&mut due, adamw, (rate, scale), threads);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
         fn one_pass_gives_what_the_operations_give_one_by_one(
             size in 1_i64..40_000, every in 1_i64..5, narrow: bool, stochastic: bool, decay in 0.0..2.0, clip in 0.1..1.0,
+            rate in prop::sample::select(vec![1e-2, 1e-5]),
         ) {
             let kind = if narrow { Kind::BFloat16 } else { Kind::Float };
             let adamw = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: decay };
@@ -199,8 +332,9 @@ mod tests {
                 let gradient = Tensor::randn([fused.indices.numel().cast_signed() as i64], (Kind::Float, Device::Cpu));
                 let cast = if stochastic { Cast::Stochastic { key: step } } else { Cast::Nearest };
                 let age = step - fused.born;
-                prop_assert!(update(&mut fused, &one, &gradient, (&adamw, 1e-2, clip), age, cast));
-                plain.update(&adamw, &(&gradient * clip), 1e-2, step);
+                let of_step = (age, cast, !stochastic || step == 4);
+                update_one(&mut fused, &one, &gradient, (&adamw, rate, clip), of_step, 2);
+                plain.update(&adamw, &(&gradient * clip), rate, step);
                 let _ = other.index_copy_(0, &plain.indices, &plain.values(cast));
             }
             let apart = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
@@ -218,14 +352,11 @@ mod tests {
         let adamw = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.1 };
         let numbers = |count: u16| (0..count).map(|at| (f32::from(at) * 0.37).sin()).collect::<Vec<f32>>();
         let with = |threads: usize| -> Vec<f32> {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                let weight = Tensor::from_slice(&numbers(60_000));
-                let mut cohort = cohort(&weight, 2);
-                let gradient = Tensor::from_slice(&numbers(30_000));
-                assert!(update(&mut cohort, &weight, &gradient, (&adamw, 1e-3, 1.0), 1, Cast::Nearest));
-                Vec::try_from(weight).unwrap()
-            })
+            let weight = Tensor::from_slice(&numbers(60_000));
+            let mut cohort = cohort(&weight, 2);
+            let gradient = Tensor::from_slice(&numbers(30_000));
+            update_one(&mut cohort, &weight, &gradient, (&adamw, 1e-3, 1.0), (1, Cast::Nearest, true), threads);
+            Vec::try_from(weight).unwrap()
         };
         assert_eq!(with(1), with(3));
     }

@@ -3,11 +3,12 @@
 //! For `y = x W'`, with `x` of shape `[tokens, in]` and the gradient `dy` of shape `[tokens, out]`,
 //! `g[i, j] = sum_t dy[t, i] * x[t, j]`: a sampled dense-dense product. Accumulated in `f32`.
 //!
-//! Sampled, each scalar costs the product of two columns, and the columns have to be brought together first: see
-//! [`part`](self::part). Dense, all scalars are computed by libtorch's matrix product and most are thrown away. Where the two
-//! ways cross was measured: see [`dense_above`].
+//! Sampled, each scalar costs the product of two columns, and the columns have to be brought together first (see `part`).
+//! Dense, all scalars are computed by libtorch's matrix product and most are thrown away. Where the two ways cross was
+//! measured (see `sampled::dense_above` and, on an NVIDIA device, `device::dense_above`).
 
 mod dense;
+mod device;
 mod kernel;
 mod line;
 mod operand;
@@ -16,11 +17,11 @@ mod plan;
 mod sampled;
 #[cfg(test)]
 mod tests;
-mod threads;
 
 use tch::{Device, Kind, Tensor};
 
 pub use dense::dense_then_gather;
+pub use device::{prepare, sampled as sampled_on_device};
 
 /// One weight's part of a backward pass.
 pub struct Product<'a> {
@@ -38,16 +39,18 @@ pub struct Product<'a> {
 /// The result does not depend on the number of threads, nor on which products are computed together.
 #[must_use]
 pub fn sampled_together(products: &[Product<'_>]) -> Vec<Vec<Tensor>> {
-    let is_sampled = |product: &&Product<'_>| !product.is_dense();
-    let mut sampled = sampled::sampled(&products.iter().filter(is_sampled).collect::<Vec<_>>()).into_iter();
-    let gradient = |product: &Product<'_>| {
-        if product.is_dense() {
-            dense_then_gather(product.input, product.output_gradient, &product.indices)
-        } else {
-            sampled.next().unwrap_or_default()
-        }
+    let ways: Vec<Way> = products.iter().map(Way::of).collect();
+    let on_cpu = products.iter().zip(&ways).filter(|(_, way)| **way == Way::Columns).map(|(product, _)| product);
+    let mut on_cpu = sampled::sampled(&on_cpu.collect::<Vec<_>>()).into_iter();
+    let gradient = |(product, way): (&Product<'_>, &Way)| {
+        let sampled = match way {
+            Way::Columns => on_cpu.next(),
+            Way::Kernel => device::sampled(product),
+            Way::Dense => None,
+        };
+        sampled.unwrap_or_else(|| dense_then_gather(product.input, product.output_gradient, &product.indices))
     };
-    products.iter().map(gradient).collect()
+    products.iter().zip(&ways).map(gradient).collect()
 }
 
 /// The gradient at flat, sorted `indices` (`i64`, one tensor for each cohort) of a weight of shape `[out, in]`; `f32`,
@@ -68,23 +71,50 @@ pub fn sampled_product(products: &[Product<'_>]) -> Vec<Vec<Tensor>> {
     sampled::sampled(&products.iter().collect::<Vec<_>>())
 }
 
-/// Density above which the dense product and a gather are taken in place of the sampled product, on the CPU. A first
-/// setting: at 14 % the sampled product won; `benches/gradient.rs` prints where the two ways cross.
-#[must_use]
-pub fn dense_above(_kind: Kind) -> f64 {
-    0.5
+/// How a gradient is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Sampled on the CPU.
+    Columns,
+    /// Sampled on an NVIDIA device.
+    Kernel,
+    /// All of it, and a gather.
+    Dense,
+}
+
+impl Way {
+    /// The fastest way for a product, or the only one.
+    fn of(product: &Product<'_>) -> Self {
+        let density = product.density();
+        match product.input.device() {
+            Device::Cpu if product.input.kind() == Kind::Double => Self::Dense,
+            Device::Cpu if density <= sampled::dense_above(product.is_half()) => Self::Columns,
+            Device::Cuda(_) if density <= device::dense_above(product.input.kind()) && device::can(product) => {
+                Self::Kernel
+            }
+            _ => Self::Dense,
+        }
+    }
 }
 
 impl Product<'_> {
-    fn is_dense(&self) -> bool {
-        let kind = self.input.kind();
-        self.input.device() != Device::Cpu || kind == Kind::Double || self.density() > dense_above(kind)
+    fn is_half(&self) -> bool {
+        [self.input, self.output_gradient].iter().all(|tensor| tensor.kind() == Kind::BFloat16)
+    }
+
+    /// Columns of the weight.
+    fn width(&self) -> i64 {
+        self.input.size().last().copied().unwrap_or(1)
+    }
+
+    /// Rows of the weight.
+    fn height(&self) -> i64 {
+        self.output_gradient.size().last().copied().unwrap_or(1)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "a weight has fewer than 2^53 scalars")]
     fn density(&self) -> f64 {
-        let width = |tensor: &Tensor| tensor.size().last().copied().unwrap_or(1);
         let wanted: usize = self.indices.iter().map(|indices| indices.numel()).sum();
-        wanted as f64 / (width(self.input) * width(self.output_gradient)).max(1) as f64
+        wanted as f64 / (self.width() * self.height()).max(1) as f64
     }
 }

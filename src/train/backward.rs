@@ -12,6 +12,7 @@ use super::targets::{Targets, chunks, pick};
 use crate::method::Method;
 use crate::model::{Batch, Model, Parameter, Stage, Tap, Tape};
 use crate::recipe::Recompute;
+use crate::sparse::sum_of;
 
 /// A block that was run for the backward pass.
 struct Segment {
@@ -169,7 +170,7 @@ fn predict(
 ) -> (f64, Option<Tensor>) {
     let finished = model.finish(&pick(x, at));
     let head = Staged::language_head(model, method);
-    let mut loss = 0.0;
+    let mut losses = Vec::new();
     let mut parts = Vec::new();
     for (from, size) in chunks(model, finished.size()[0]) {
         let start = finished.narrow(0, from, size).detach().set_requires_grad(true);
@@ -180,8 +181,9 @@ fn predict(
         let mut gradients = Tensor::run_backward(&[&part], &inputs, false, false);
         head.collect(method, &gradients[1..]);
         parts.push(gradients.swap_remove(0));
-        loss += part.to_kind(Kind::Double).double_value(&[]);
+        losses.push(part.detach().to_kind(Kind::Double));
     }
+    let loss = sum_of(&losses);
     if !finished.requires_grad() || parts.is_empty() {
         return (loss, None);
     }

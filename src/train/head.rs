@@ -1,11 +1,11 @@
 //! The classification head while it trains.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::method::Dense;
 use crate::method::state::copy_named;
 use crate::model::Head;
-use crate::sparse::AdamW;
+use crate::sparse::{AdamW, squared_norm};
 
 /// The head, its moments, and the values that it started from. A language model has none.
 #[derive(Debug)]
@@ -61,7 +61,7 @@ impl TrainedHead {
     /// Squared Euclidean norm of the gradient that was collected.
     #[must_use]
     pub fn squared_gradient_norm(&self) -> f64 {
-        self.trained.iter().map(|trained| trained.gradient.square().sum(Kind::Double).double_value(&[])).sum()
+        squared_norm(self.trained.iter().map(|trained| &trained.gradient))
     }
 
     /// One optimizer step, without decay; see [`crate::method::Method::update`].

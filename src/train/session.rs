@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use tch::Kind;
+use tch::{Device, Kind};
 
 use super::evaluate::{Scores, predict_logits};
 use super::{Progress, Snapshot, TrainedHead, check_token_types, language_scores, starting_head};
@@ -15,6 +15,7 @@ use crate::method::{self, Method};
 use crate::model::{Head, Model, Open, dtype_name};
 use crate::protocol::{Consequences, Evaluation, ModelSummary, Sparsity};
 use crate::recipe::{EVEN, Field, Init, OnShrink, Recipe, TaskKind, Value};
+use crate::sparse::prepare_device;
 
 /// A run in memory. It knows no folder, no channel and no clock but the stopwatch of its steps.
 #[derive(Debug)]
@@ -96,6 +97,11 @@ impl Session {
         let data = data::prepare(&recipe, &tokenizer, progress)?;
         check_token_types(&model, &data.train.examples)?;
         check_token_types(&model, &data.validation.examples)?;
+        if let Device::Cuda(device) = model.device {
+            progress("compiling kernels for the device", None);
+            // Without them the plain way is taken; `spartui doctor` says why.
+            let _ = prepare_device(device);
+        }
         progress("choosing the trainable parameters", None);
         let mut session = Self::new(recipe, model, data, &tokenizer)?;
         session.folder = folder;

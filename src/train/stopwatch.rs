@@ -34,18 +34,24 @@ pub struct Stopwatch<'a> {
 impl Stopwatch<'_> {
     /// Milliseconds of a whole step: forward and backward pass, norm, update.
     pub fn step(&mut self) -> f64 {
+        // A rate too small to lead the weights anywhere.
+        self.train(|norm| 1e-6 / norm.max(1.0)).0
+    }
+
+    /// A whole step at a rate that may depend on the gradient's norm: its milliseconds and its loss.
+    pub fn train(&mut self, rate: impl Fn(f64) -> f64) -> (f64, f64) {
         self.step += 1;
         let (batch, targets, weight) = self.batch();
         let adamw = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
+        wait(self.model.device);
         let started = Instant::now();
         let mut trained = Trained { head: self.head, method: self.method };
-        forward_backward(self.model, &mut trained, &batch, &targets, weight, self.recompute);
+        let loss = forward_backward(self.model, &mut trained, &batch, &targets, weight, self.recompute);
         let norm = (self.method.squared_gradient_norm() + self.head.squared_gradient_norm()).sqrt();
-        // A rate too small to lead the weights anywhere.
-        self.method.update(&adamw, 1e-6 / norm.max(1.0), 1.0, self.step);
-        self.head.update(&adamw, 1e-6 / norm.max(1.0), 1.0, self.step);
+        self.method.update(&adamw, rate(norm), 1.0, self.step);
+        self.head.update(&adamw, rate(norm), 1.0, self.step);
         wait(self.model.device);
-        milliseconds(started)
+        (milliseconds(started), loss)
     }
 
     /// Milliseconds of what no method of this kind can do without: the same forward pass and the gradients of the inputs of
@@ -55,6 +61,7 @@ impl Stopwatch<'_> {
         let everywhere = self.method.trains_everything();
         let adapted = if everywhere { vec![true; self.model.sites.len()] } else { self.method.adapted().to_vec() };
         let mut floor = Floor { adapted };
+        wait(self.model.device);
         let started = Instant::now();
         let mut trained = Trained { head: self.head, method: &mut floor };
         forward_backward(self.model, &mut trained, &batch, &targets, weight, self.recompute);

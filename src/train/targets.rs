@@ -1,6 +1,6 @@
 //! What a batch of examples becomes for a model: its inputs, and what is to be predicted from them.
 
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::data::{self, Example};
 use crate::error::{Error, Result};
@@ -75,10 +75,13 @@ pub(super) fn labels(labels: &[usize]) -> Tensor {
 
 /// Logits of the vocabulary that exist at a time, at the most: this many scalars.
 const MOST_LOGITS: i64 = 1 << 22;
+/// On a device, which small products leave idle.
+const MOST_LOGITS_ON_DEVICE: i64 = 1 << 26;
 
 /// The ranges of positions whose logits fit the bound: first position and number.
 pub(super) fn chunks(model: &Model, positions: i64) -> impl Iterator<Item = (i64, i64)> + use<> {
-    let size = (MOST_LOGITS / model.config.vocab_size.max(1)).max(1);
+    let most = if model.device == Device::Cpu { MOST_LOGITS } else { MOST_LOGITS_ON_DEVICE };
+    let size = (most / model.config.vocab_size.max(1)).max(1);
     (0..positions).step_by(usize::try_from(size).unwrap_or(1)).map(move |from| (from, size.min(positions - from)))
 }
 

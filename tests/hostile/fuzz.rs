@@ -384,7 +384,7 @@ fn themes() {
     });
     fuzz(1500, &(0..texts.len(), damage()), |(theme, damages)| {
         folder.write("themes/mine.toml", damaged(&texts[theme], 0..texts[theme].len(), &damages));
-        let themes = Themes::load(Some(&folder.at("themes")), Depth::TrueColor);
+        let themes = Themes::load(Some(&folder.at("themes")), Depth::True);
         assert!(themes.position("dark").is_some());
     });
 }

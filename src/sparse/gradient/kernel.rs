@@ -17,9 +17,9 @@ pub use avx512::{Avx512, Avx512Bf16};
 pub use portable::Portable;
 
 use half::bf16;
-use tch::Kind;
 
 use super::line::{Line, Rows, STRIDE, TILE};
+use crate::sparse::memory::Stored;
 
 /// A way to compute on one processor, from one dtype.
 pub trait Kernel: Copy + Send + Sync {
@@ -37,23 +37,6 @@ pub trait Kernel: Copy + Send + Sync {
 
     /// Adds to each gradient the product of `row` and of the column at its index, which counts from `origin`.
     fn multiply(self, row: &[Line], block: &[Line], origin: i64, indices: &[i64], gradient: &mut [f32]);
-}
-
-/// What tensors of a dtype are made of. (The trait of `tch` for this takes `bf16` for `f16`.)
-pub trait Stored: Copy + Send + Sync {
-    const KIND: Kind;
-}
-
-impl Stored for f32 {
-    const KIND: Kind = Kind::Float;
-}
-
-impl Stored for bf16 {
-    const KIND: Kind = Kind::BFloat16;
-}
-
-impl Stored for i64 {
-    const KIND: Kind = Kind::Int64;
 }
 
 /// A scalar whose value an `f32` holds.

@@ -50,7 +50,8 @@ impl Lanes for [f32; 16] {
     #[inline(always)]
     fn add_product(mut self, a: &Line, b: &Line) -> Self {
         for (sum, (a, b)) in self.iter_mut().zip(a.0.iter().zip(&b.0)) {
-            *sum += a * b;
+            // Where there is no such instruction, `mul_add` is a slow function.
+            *sum = if cfg!(target_arch = "aarch64") { a.mul_add(*b, *sum) } else { *sum + a * b };
         }
         self
     }

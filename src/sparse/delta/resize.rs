@@ -1,0 +1,148 @@
+//! Scalars that begin to train and cease to.
+
+use tch::{Kind, Tensor};
+
+use super::super::{sorted, threads};
+use super::{Cohort, Delta, Resized, Resting, to_vec};
+
+impl Delta {
+    /// Makes the first `count` scalars of the selection train. `step` counts the optimizer steps taken.
+    ///
+    /// Scalars that join start with zero moments, at age 0, and with a zero delta, or with the delta that they had
+    /// when they were retired: the model does not change by their joining. Scalars that leave are retired with their
+    /// delta, or, with `revert`, get their original value back.
+    pub fn resize(&mut self, count: u64, step: u64, revert: bool, betas: [f64; 2]) -> Resized {
+        let before = std::mem::replace(&mut self.count, count);
+        if count < before {
+            self.shrink(before, revert);
+        } else if count > before {
+            self.merge_mature(betas, step);
+            self.grow(before, step);
+        }
+        Resized { joined: count.saturating_sub(before), left: before.saturating_sub(count) }
+    }
+
+    /// As [`Delta::resize`], of many weights at once, each with its count.
+    pub fn resize_together<'a>(
+        deltas: impl IntoIterator<Item = (&'a mut Self, u64)>,
+        step: u64,
+        revert: bool,
+        betas: [f64; 2],
+    ) -> Vec<Resized> {
+        struct Change<'a> {
+            delta: &'a mut Delta,
+            count: u64,
+            done: Resized,
+        }
+        let change = |(delta, count)| Change { delta, count, done: Resized::default() };
+        let mut changes: Vec<_> = deltas.into_iter().map(change).collect();
+        threads::each(&mut changes, threads::count(), |Change { delta, count, done }| {
+            *done = delta.resize(*count, step, revert, betas);
+        });
+        changes.into_iter().map(|change| change.done).collect()
+    }
+
+    fn shrink(&mut self, before: u64, revert: bool) {
+        // The fewer are looked up: those that leave or those that stay.
+        let few_stay = self.count < before - self.count;
+        let few = self.selection.indices(if few_stay { 0..self.count } else { self.count..before });
+        for cohort in std::mem::take(&mut self.cohorts) {
+            let [among, others] = sorted::split(&to_vec(&cohort.indices), &few).map(|places| self.on_device(&places));
+            let (stays, leaves) = if few_stay { (among, others) } else { (others, among) };
+            let gone = Resting {
+                indices: cohort.indices.index_select(0, &leaves),
+                original: cohort.original.index_select(0, &leaves),
+                delta: cohort.delta.index_select(0, &leaves),
+            };
+            if revert {
+                let _ = self.weight.index_copy_(0, &gone.indices, &gone.original);
+            } else {
+                self.retired = Some(gone.merge(self.retired.take()));
+            }
+            if stays.numel() > 0 {
+                self.cohorts.push(cohort.pick(&stays));
+            }
+        }
+    }
+
+    fn grow(&mut self, before: u64, step: u64) {
+        let joining = self.selection.indices(before..self.count);
+        let indices = self.on_device(&joining);
+        let mut original = self.weight.index_select(0, &indices);
+        let mut delta = Tensor::zeros(indices.size(), (Kind::Float, indices.device()));
+        if let Some(resting) = self.retired.take() {
+            let rested = to_vec(&resting.indices);
+            let [returning, _] = sorted::split(&joining, &rested).map(|places| self.on_device(&places));
+            let [returns, stays] = sorted::split(&rested, &joining).map(|places| self.on_device(&places));
+            let _ = original.index_copy_(0, &returning, &resting.original.index_select(0, &returns));
+            let _ = delta.index_copy_(0, &returning, &resting.delta.index_select(0, &returns));
+            self.retired = (stays.numel() > 0).then(|| resting.pick(&stays));
+        }
+        self.cohorts.push(Cohort::newborn(step, indices, original, delta));
+    }
+
+    /// Cohorts whose ages no longer matter become one, so that their number stays small however often the sparsity
+    /// changes.
+    fn merge_mature(&mut self, betas: [f64; 2], step: u64) {
+        let (mature, young): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.cohorts).into_iter().partition(|cohort| cohort.is_mature(betas, step));
+        self.cohorts = Cohort::merge(mature).into_iter().chain(young).collect();
+    }
+
+    fn on_device(&self, indices: &[i64]) -> Tensor {
+        Tensor::from_slice(indices).to_device(self.weight.device())
+    }
+}
+
+impl Cohort {
+    /// The scalars at these positions.
+    fn pick(&self, places: &Tensor) -> Self {
+        let pick = |all: &Tensor| all.index_select(0, places);
+        Self {
+            born: self.born,
+            indices: pick(&self.indices),
+            original: pick(&self.original),
+            delta: pick(&self.delta),
+            first: pick(&self.first),
+            second: pick(&self.second),
+        }
+    }
+
+    /// All as one, as old as the youngest; none if there are none.
+    fn merge(mut cohorts: Vec<Self>) -> Option<Self> {
+        let born = cohorts.iter().map(|cohort| cohort.born).max()?;
+        if cohorts.len() == 1 {
+            return cohorts.pop();
+        }
+        let joined = |part: fn(&Self) -> &Tensor| Tensor::cat(&cohorts.iter().map(part).collect::<Vec<_>>(), 0);
+        let joined = Self {
+            born,
+            indices: joined(|cohort| &cohort.indices),
+            original: joined(|cohort| &cohort.original),
+            delta: joined(|cohort| &cohort.delta),
+            first: joined(|cohort| &cohort.first),
+            second: joined(|cohort| &cohort.second),
+        };
+        let lists: Vec<Vec<i64>> = cohorts.iter().map(|cohort| to_vec(&cohort.indices)).collect();
+        Some(joined.pick(&Tensor::from_slice(&sorted::order(&lists)).to_device(joined.indices.device())))
+    }
+}
+
+impl Resting {
+    /// The scalars at these positions.
+    fn pick(&self, places: &Tensor) -> Self {
+        let pick = |all: &Tensor| all.index_select(0, places);
+        Self { indices: pick(&self.indices), original: pick(&self.original), delta: pick(&self.delta) }
+    }
+
+    fn merge(self, other: Option<Self>) -> Self {
+        let Some(other) = other else { return self };
+        let order = sorted::order(&[to_vec(&self.indices), to_vec(&other.indices)]);
+        let joined = Self {
+            indices: Tensor::cat(&[self.indices, other.indices], 0),
+            original: Tensor::cat(&[self.original, other.original], 0),
+            delta: Tensor::cat(&[self.delta, other.delta], 0),
+        };
+        joined.pick(&Tensor::from_slice(&order).to_device(joined.indices.device()))
+    }
+}
