@@ -61,6 +61,26 @@ fn ended_again_and_again_a_run_goes_on_as_if_it_never_was() {
     }
 }
 
+#[test]
+fn an_evaluation_that_was_broken_off_is_made_when_the_run_goes_on() {
+    let folder = workshop(false);
+    let runs = folder.path().join("runs");
+    // Many validation rows, so that there is time to break off.
+    let row = "{\"text\": \"the parcel is late\", \"label\": \"a\"}\n";
+    std::fs::write(folder.path().join("validation.jsonl"), row.repeat(3000)).unwrap();
+    let settings = ["train.epochs=10", "train.evaluate_every=20"];
+    drive(launch(folder.path(), "whole", &settings), |_| Vec::new()).summary();
+    let ran = drive(launch(folder.path(), "parts", &settings), |event| match event {
+        Event::Evaluating { .. } => vec![Command::Terminate],
+        _ => Vec::new(),
+    });
+    assert_eq!((ran.summary().ending, ran.summary().steps), (Ending::Terminated, 20));
+    assert!(ran.summary().last.is_none());
+    drive(resume(folder.path(), "parts"), |_| Vec::new()).summary();
+    assert_eq!(course(&runs.join("parts")), course(&runs.join("whole")));
+    assert_eq!(result(&runs.join("parts")), result(&runs.join("whole")));
+}
+
 /// Sparsity twice, rate twice, a pause, a rewind, a branch; said when each of them is.
 fn steered() -> impl FnMut(&Event) -> Vec<Command> {
     let mut asked: Vec<(u64, Vec<Command>)> = vec![

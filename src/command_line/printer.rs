@@ -114,8 +114,12 @@ fn introduction(ready: &Ready) -> String {
         0 => String::new(),
         labels => format!(", {labels} labels"),
     };
+    let resumed = match ready.step {
+        0 => String::new(),
+        step => format!("; it goes on after step {step}"),
+    };
     format!(
-        "{}: {} with {} parameters, {} on {}; {} training and {} validation rows{labels}; {} steps",
+        "{}: {} with {} parameters, {} on {}; {} training and {} validation rows{labels}; {} steps{resumed}",
         ready.run,
         model.name,
         model.parameters,

@@ -1,6 +1,7 @@
 //! Which states are kept, in memory and on the disk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::training::Training;
 use crate::run::{Job, Keep, Moment};
@@ -8,6 +9,10 @@ use crate::train::{Snapshot, Why, to_checkpoint};
 
 /// Tips of branches that were left, which stay on the disk although nobody pinned them: those that began last.
 const TIPS: usize = 16;
+
+/// How long a checkpoint waits for what the run belongs to: a run that is told to end has to end within seconds, and a later
+/// checkpoint knows it.
+const HASHING: Duration = Duration::from_secs(2);
 
 impl Training {
     /// Keeps the state as it is in memory.
@@ -36,7 +41,7 @@ impl Training {
     pub(super) fn write(&mut self, snapshot: Arc<Snapshot>, needed: bool) {
         let moment = Moment { branch: snapshot.branch, step: snapshot.step, journal: snapshot.journal };
         let measured = self.record.measured.clone();
-        let contents = move || to_checkpoint(&snapshot, measured.wait().ok());
+        let contents = move || to_checkpoint(&snapshot, measured.within(HASHING));
         let job = Job { moment, contents: Box::new(contents), keep: self.stays(), needed, before: None };
         self.record.checkpoint(job);
     }

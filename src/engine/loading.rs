@@ -64,5 +64,10 @@ pub fn load(recipe: Recipe, commands: &Receiver<Command>, outbox: &mut Outbox) -
             recv(enough) -> _ => break,
         }
     }
-    Err(Error::failed("ended while loading, before the first step; nothing was written"))
+    Err(ended())
+}
+
+/// That the run was told to end before its first step.
+pub fn ended() -> Error {
+    Error::failed("ended while loading, before the first step; nothing was written")
 }

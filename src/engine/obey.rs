@@ -208,7 +208,7 @@ impl Training {
         outbox: &mut Outbox,
     ) -> std::result::Result<(), String> {
         let before = self.session.setting(field);
-        if is_risky(field) {
+        if is_risky(field) && self.history.takes() {
             self.keep(Why::Change);
         }
         if again {

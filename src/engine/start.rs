@@ -1,9 +1,9 @@
 //! How a run begins: anew, from its newest checkpoint, or from another run's journal.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::loading::load;
 use super::memory::Probe;
@@ -98,13 +98,14 @@ fn go_on(resume: &Resume, commands: &Receiver<Command>, outbox: &mut Outbox) -> 
     let state = folder.status().map_or(State::Interrupted, |status| status.state);
     let asks_for_more = given.iter().any(|(field, _)| CARRIED.contains(&field.as_str()));
     refuse_ended(&folder, state, asks_for_more)?;
-    let (mut session, later) = load(folder.recipe().clone(), commands, outbox)?;
+    let (mut session, mut later) = load(folder.recipe().clone(), commands, outbox)?;
     let history = begin(&session);
     let measured = Measured::start(session.recipe.clone(), session.folder.clone());
     let entries = Journal::read(&folder.journal_path())?;
     let mut notes = Vec::new();
     let held = newest(&folder, &session, &mut notes)?;
     if let Some(held) = &held {
+        wait_for(&measured, commands, &mut later)?;
         compare(held.identity.as_ref(), &measured, &resume.allow_changed, &folder, &mut notes)?;
         session.restore(&held.snapshot)?;
     } else {
@@ -185,6 +186,19 @@ fn newest(folder: &RunFolder, session: &Session, notes: &mut Vec<String>) -> Res
     Ok(None)
 }
 
+/// Waits for the hashes of large files, and hears meanwhile whether the run is to end.
+fn wait_for(measured: &Measured, commands: &Receiver<Command>, later: &mut Vec<Command>) -> Result<()> {
+    while measured.ready().is_none() {
+        match commands.recv_timeout(Duration::from_millis(5)) {
+            Ok(Command::Stop | Command::Abort | Command::Terminate) => return Err(super::loading::ended()),
+            Ok(command) => later.push(command),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    Ok(())
+}
+
 /// Refuses to go on with other files or another recipe than before, unless that is allowed.
 fn compare(
     before: Option<&Identity>,
@@ -193,7 +207,7 @@ fn compare(
     folder: &RunFolder,
     notes: &mut Vec<String>,
 ) -> Result<()> {
-    let (Some(before), Ok(now)) = (before, measured.wait()) else {
+    let (Some(before), Some(Ok(now))) = (before, measured.ready()) else {
         notes.push("what the run belonged to is not known; recipe, weights and data are taken as they are".into());
         return Ok(());
     };
@@ -233,10 +247,11 @@ fn repeat(replay: &Replay, commands: &Receiver<Command>, outbox: &mut Outbox) ->
     check_parts(&replay.allow_changed)?;
     let folder = RunFolder::find(&replay.runs, &replay.run)?;
     let entries = Journal::read(&folder.journal_path())?;
-    let (session, later) = load(folder.recipe().clone(), commands, outbox)?;
+    let (session, mut later) = load(folder.recipe().clone(), commands, outbox)?;
     let mut notes = Vec::new();
     if let Some(held) = newest(&folder, &session, &mut notes)? {
         let measured = Measured::start(session.recipe.clone(), session.folder.clone());
+        wait_for(&measured, commands, &mut later)?;
         compare(held.identity.as_ref(), &measured, &replay.allow_changed, &folder, &mut notes)?;
     }
     let name = replay.name.clone();

@@ -219,15 +219,20 @@ impl Training {
     fn finish(&mut self, outbox: &mut Outbox) -> Result<Summary> {
         let ending = self.ending.unwrap_or(Ending::Completed);
         let mut adapter = None;
+        let mut events = self.record.written(true);
         if ending != Ending::Aborted {
             self.final_checkpoint();
+            events.extend(self.record.written(true));
         }
-        for event in self.record.written(true) {
+        for event in events {
             outbox.send(event);
         }
         self.tell_notes(outbox);
         if matches!(ending, Ending::Completed | Ending::Stopped | Ending::StoppedEarly) {
-            adapter = Some(self.export(outbox)?);
+            let name = self.record.name();
+            let how =
+                |error: Error| Error::failed(format!("{}; then `spartui resume {name}` writes it", error.message()));
+            adapter = Some(self.export(outbox).map_err(how)?);
         }
         self.report(outbox);
         self.record.ended(ending);

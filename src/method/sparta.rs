@@ -210,10 +210,15 @@ impl Method for Sparta {
         for (site, &count) in self.sites.iter().zip(&counts) {
             site.check(parts(site), count, settings.seed, step).map_err(|why| format!("{}: {why}", site.name))?;
         }
+        let cast = match settings.rounding {
+            Rounding::Nearest => Cast::Nearest,
+            // The bits that were kept are written over these.
+            Rounding::Stochastic => Cast::Stochastic { key: 0 },
+        };
         for (site, &count) in self.sites.iter_mut().zip(&counts) {
             let parts = *given.get(site.name.as_str()).unwrap_or(&&none);
             let saved: Vec<Saved> = parts.iter().map(Part::to_saved).collect();
-            site.delta.restore(&saved, |_| Cast::Nearest);
+            site.delta.restore(&saved, |_| cast);
             for part in parts {
                 part.write_bits(&site.weight);
             }

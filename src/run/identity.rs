@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,18 +40,28 @@ impl Measured {
         let measured = Self(Arc::new(OnceLock::new()));
         let result = measured.clone();
         std::thread::spawn(move || {
-            let identity = Identity::of(&recipe, &model).map_err(|error| one_line(&error.to_string()));
+            let read = std::panic::catch_unwind(|| Identity::of(&recipe, &model));
+            let identity = read.unwrap_or_else(|_| Err(io::Error::other("the files contradict each other")));
+            let identity = identity.map_err(|error| one_line(&error.to_string()));
             let _ = result.0.set(identity);
         });
         measured
     }
 
-    /// The identity, when it is ready; or why a file cannot be read.
-    ///
-    /// # Errors
-    /// As said.
-    pub fn wait(&self) -> Result<&Identity, &str> {
-        self.0.wait().as_ref().map_err(String::as_str)
+    /// The identity, or why a file cannot be read; none as long as it is not ready.
+    #[must_use]
+    pub fn ready(&self) -> Option<Result<&Identity, &str>> {
+        self.0.get().map(|identity| identity.as_ref().map_err(String::as_str))
+    }
+
+    /// The identity, if it is ready within this time and its files can be read.
+    #[must_use]
+    pub fn within(&self, time: Duration) -> Option<&Identity> {
+        let begun = Instant::now();
+        while self.ready().is_none() && begun.elapsed() < time {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.ready()?.ok()
     }
 }
 

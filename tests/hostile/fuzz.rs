@@ -11,6 +11,7 @@ use proptest::test_runner::{Config as Settings, RngAlgorithm, TestRng, TestRunne
 use serde_json::{Value, json};
 use spartui::data::{ChatTemplate, Tokenizer, prepare, read_for_prediction};
 use spartui::error::{Error, Result};
+use spartui::interface::theme::{Depth, Themes};
 use spartui::model::{Config, Model};
 use spartui::recipe::{Data, Recipe, TaskKind};
 use spartui::run::Adapter;
@@ -372,6 +373,19 @@ fn recipes() {
     let fields = spartui::recipe::FIELDS.iter().map(|field| field.name).collect::<Vec<_>>();
     fuzz(2000, &(prop::sample::select(fields), prop::sample::select(values.to_vec())), |(field, value)| {
         in_one_line(Recipe::parse("", Path::new("/tmp"), &[format!("{field}={value}")]));
+    });
+}
+
+#[test]
+fn themes() {
+    let folder = Folder::healthy();
+    let texts = ["dark", "light", "monochrome", "colour-blind"].map(|name| {
+        std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("themes").join(name).with_extension("toml")).unwrap()
+    });
+    fuzz(1500, &(0..texts.len(), damage()), |(theme, damages)| {
+        folder.write("themes/mine.toml", damaged(&texts[theme], 0..texts[theme].len(), &damages));
+        let themes = Themes::load(Some(&folder.at("themes")), Depth::True);
+        assert!(themes.position("dark").is_some());
     });
 }
 

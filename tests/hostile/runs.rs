@@ -12,7 +12,7 @@ use spartui::recipe::Recipe;
 use spartui::run::{Journal, Metrics, checkpoints, read_checkpoint, read_newest_valid};
 use spartui::train::{Session, Tree, from_checkpoint, largest_checkpoint};
 
-use crate::folder::{Folder, golden, put};
+use crate::folder::{Folder, golden, lines, put};
 use crate::fuzz::{damage, damaged, damaged_json, fuzz, in_one_line, json_damage};
 
 const LARGEST: u64 = 1 << 26;
@@ -74,11 +74,10 @@ fn journals_and_metrics() {
         folder.write("metrics.jsonl", damaged(metrics.as_bytes(), 0..metrics.len(), &damages));
         in_one_line(Metrics::read(&folder.at("metrics.jsonl")));
     });
-    let lines: Vec<Value> = JOURNAL.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let healthy: Vec<Value> = JOURNAL.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     fuzz(3000, &json_damage(), |damages| {
-        let lines = damaged_json(&Value::Array(lines.clone()), &damages);
-        let text: String = lines.as_array().into_iter().flatten().map(|line| format!("{line}\n")).collect();
-        folder.write("journal.jsonl", text);
+        let entries = damaged_json(&Value::Array(healthy.clone()), &damages);
+        folder.write("journal.jsonl", lines(entries.as_array().into_iter().flatten().cloned()));
         if let Some(entries) = in_one_line(Journal::read(&folder.at("journal.jsonl")))
             && let Ok(tree) = Tree::of_journal(&entries, 5)
         {

@@ -175,14 +175,14 @@ mod tests {
     proptest! {
         #[test]
         fn every_cut_covers_all_and_fits_the_device(
-            tokens in 1_i64..20_000, width in 1_i64..=MOST_COLUMNS, height in 1_i64..100_000, share in 1e-6..=1.0,
+            tokens in 1_i64..20_000, width in 1_i64..=MOST_COLUMNS, height in 1_i64..100_000, share in 1e-6..=1.0_f64,
             narrow: bool,
         ) {
             #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small")]
             let count = f64::ceil((width * height) as f64 * share) as i64;
             let size = Size { count, tokens, width, height };
             let Cut { rows, columns, units, group, groups } = size.cut(&HOPPER, if narrow { Kind::BFloat16 } else { Kind::Float });
-            prop_assert!(rows >= 1 && rows <= MOST_ROWS && rows % 2 == 0);
+            prop_assert!((1..=MOST_ROWS).contains(&rows) && rows % 2 == 0);
             prop_assert!(columns >= 1 && columns % 2 == 0 && units >= 1);
             prop_assert!(UNIT * units * (columns + rows) <= i64::from(HOPPER.shared_memory) / 2);
             prop_assert!(group * groups >= tokens && group * (groups - 1) < tokens);
