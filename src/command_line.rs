@@ -1,5 +1,7 @@
 //! The command line: one file for each subcommand.
 
+mod attach;
+mod background;
 mod bench;
 mod columns;
 mod demo;
@@ -49,6 +51,8 @@ enum Sub {
     Resume(resume::Arguments),
     /// Repeat a run from its recipe and its journal.
     Replay(replay::Arguments),
+    /// The interface on a run that another process trains.
+    Attach(attach::Arguments),
     /// Write a prediction for each row of a file, as JSON lines.
     Predict(predict::Arguments),
     /// Loss and accuracy on the rows of a file, with Matthews correlation or perplexity.
@@ -67,18 +71,32 @@ enum Sub {
     Doctor,
 }
 
+impl Sub {
+    /// Whether this process computes: one that shows what another one computes needs no device.
+    fn computes(&self) -> bool {
+        match self {
+            Self::Demo(demo) => demo.output.trains_here(),
+            Self::Train(train) => train.output.trains_here(),
+            Self::Resume(resume) => resume.output.trains_here(),
+            Self::Attach(_) | Self::Runs(_) => false,
+            _ => true,
+        }
+    }
+}
+
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
     // Panics are caught where they can happen and told in one sentence; nobody wants Rust's report between.
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = Arguments::parse();
-    let cuda = crate::libtorch::load_cuda();
+    let cuda = if arguments.subcommand.computes() { crate::libtorch::load_cuda() } else { Ok(false) };
     let done = crate::model::guarded(|| match arguments.subcommand {
         Sub::Demo(demo) => demo::run(&demo, arguments.runs_dir),
         Sub::Train(train) => train::run(&train, arguments.runs_dir),
         Sub::Resume(resume) => resume::run(&resume, arguments.runs_dir),
         Sub::Replay(replay) => replay::run(&replay, arguments.runs_dir),
+        Sub::Attach(attach) => attach::run(&attach, &arguments.runs_dir),
         Sub::Predict(predict) => predict::run(&predict),
         Sub::Evaluate(evaluate) => evaluate::run(&evaluate),
         Sub::Generate(generate) => generate::run(&generate),

@@ -7,10 +7,12 @@ mod memory;
 mod obey;
 mod outbox;
 mod record;
+pub mod socket;
 mod start;
 mod training;
 mod travel;
 
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 
@@ -22,6 +24,7 @@ use crate::model::guarded;
 use crate::protocol::{Command, Event};
 use crate::recipe::Recipe;
 use outbox::Outbox;
+use socket::Hub;
 use training::Training;
 
 /// Events that wait in the channel before the engine keeps further ones itself.
@@ -102,11 +105,13 @@ pub struct Engine {
     /// What it tells. The last event is [`Event::Finished`] or [`Event::Fault`].
     pub events: Receiver<Event>,
     thread: JoinHandle<()>,
+    hub: Hub,
 }
 
 impl Engine {
     /// Starts to load and then to train, with nobody there who could help: what would wait for a user ends the run.
-    /// Whatever goes wrong is an [`Event::Fault`], a panic too.
+    /// Whatever goes wrong is an [`Event::Fault`], a panic too. As soon as the run has a folder, interfaces can connect
+    /// to it.
     #[must_use]
     pub fn start(mission: impl Into<Mission>) -> Self {
         Self::launch(mission.into(), false)
@@ -118,9 +123,21 @@ impl Engine {
         Self::launch(mission.into(), true)
     }
 
+    /// As [`Engine::start_attended`]; the user is at the interface at the other end of this stream.
+    #[must_use]
+    pub fn start_for(mission: impl Into<Mission>, interface: UnixStream) -> Self {
+        Self::connected(mission.into(), true, Some(interface))
+    }
+
     fn launch(mission: Mission, attended: bool) -> Self {
+        Self::connected(mission, attended, None)
+    }
+
+    fn connected(mission: Mission, attended: bool, interface: Option<UnixStream>) -> Self {
         let (commands, asked) = unbounded();
-        let (told, events) = bounded(CHANNEL);
+        let (told, heard) = bounded(CHANNEL);
+        let (here, events) = unbounded();
+        let hub = Hub::start(heard, here, commands.clone(), interface);
         let thread = std::thread::spawn(move || {
             let mut outbox = Outbox::new(told);
             let ended = guarded(|| Training::prepare(mission, attended, asked, &mut outbox)?.run(&mut outbox));
@@ -133,14 +150,15 @@ impl Engine {
             });
             outbox.flush();
         });
-        Self { commands, events, thread }
+        Self { commands, events, thread, hub }
     }
 
-    /// Waits for the thread's end.
+    /// Waits for the thread's end, and for those who are connected to have heard of it.
     pub fn join(self) {
         drop(self.events);
         // A panic was caught inside the thread; what is left is not worth a word.
         let _ = self.thread.join();
+        self.hub.join();
     }
 }
 

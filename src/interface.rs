@@ -11,6 +11,8 @@
     reason = "cells, dots and steps are far below 2^52, and every float is clamped before it becomes an index"
 )]
 
+mod connection;
+mod cursor;
 pub mod input;
 pub mod keys;
 pub mod ladder;
@@ -25,6 +27,7 @@ pub mod svg;
 pub mod terminal;
 pub mod text;
 pub mod theme;
+mod timeline;
 mod update;
 mod widgets;
 
@@ -49,4 +52,8 @@ pub enum Outcome {
     },
     /// The terminal is gone; the engine goes on without an interface.
     Detached,
+    /// The user has left a run that goes on.
+    Left,
+    /// The connection to the run was lost, and the user wants another one.
+    Reconnect,
 }

@@ -3,6 +3,7 @@
 //! A [`Command`] asks the engine for something, an [`Event`] tells the world what happened. Both are plain serde
 //! types: the interface, the line printer and `metrics.jsonl` are fed by the same stream.
 
+mod attach;
 mod branches;
 mod journal;
 mod ready;
@@ -11,6 +12,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use attach::{
+    Audience, Client, ClientId, News, Purpose, Request, Standing, VERSION as ATTACH_VERSION, first_command_id,
+};
 pub use branches::{Branch, KeptState, Place};
 pub use journal::{Deed, Entry, Intervention, What};
 pub use ready::{Example, ModelSummary, Ready};
@@ -405,6 +409,7 @@ pub struct Group {
     /// update.
     pub surviving: Option<f64>,
     /// Root mean square of the group's deltas.
+    #[serde(deserialize_with = "number_or_none")]
     pub delta_rms: f64,
 }
 

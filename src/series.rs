@@ -84,6 +84,23 @@ impl Series {
         Some((u64::from(*self.steps.last()?), f64::from(*self.values.last()?)))
     }
 
+    /// The points up to a step, that one included.
+    #[must_use]
+    pub fn until(&self, step: u64) -> Self {
+        let mut series = Self::default();
+        self.points().take_while(|(at, _)| *at <= step).for_each(|(at, value)| series.push(at, value));
+        series
+    }
+
+    /// The point that is nearest to a step.
+    #[must_use]
+    pub fn nearest(&self, step: u64) -> Option<(u64, f64)> {
+        let after = self.steps.partition_point(|&at| u64::from(at) < step);
+        let near = [after.checked_sub(1), Some(after)].into_iter().flatten().filter(|&index| index < self.len());
+        let index = near.min_by_key(|&index| u64::from(self.steps[index]).abs_diff(step))?;
+        Some((u64::from(self.steps[index]), f64::from(self.values[index])))
+    }
+
     /// Every point.
     pub fn points(&self) -> impl Iterator<Item = (u64, f64)> + '_ {
         self.steps.iter().zip(&self.values).map(|(&step, &value)| (u64::from(step), f64::from(value)))

@@ -5,10 +5,10 @@ mod synthetic;
 
 use ratatui::style::{Color, Modifier};
 use spartui::interface::{Effect, Input, Outcome};
-use spartui::protocol::{Command, CommandStatus, Ending, Event, Step};
+use spartui::protocol::{Command, CommandStatus, Ending, Event, News, Step};
 use spartui::recipe::Value;
 
-use synthetic::{Desk, consequences, step, summary};
+use synthetic::{Desk, consequences, kept, step, summary};
 
 const SMALL: (u16, u16) = (60, 20);
 const COMMON: (u16, u16) = (80, 24);
@@ -373,6 +373,134 @@ fn ctrl_l_draws_anew() {
     assert_eq!(desk.effects, [Effect::Redraw]);
     desk.input(Input::Resize(0, 0));
     assert_eq!(desk.text(), "");
+}
+
+#[test]
+fn who_watches_is_told_so_and_changes_nothing() {
+    let mut desk = Desk::training(COMMON, "dark", 150);
+    desk.among(1, &["pts/0", "pts/3"], Some(0));
+    desk.press("] u e x s n U");
+    assert!(desk.sent().is_empty() && desk.state.layers.is_empty());
+    assert_frame!(desk);
+    desk.press("w");
+    assert_eq!(desk.effects, [Effect::TakeOver]);
+    desk.effects.clear();
+    desk.press("q");
+    assert_eq!(desk.effects, [Effect::Quit(Outcome::Left)]);
+}
+
+#[test]
+fn who_steers_sees_that_others_watch_and_loses_what_is_pending_with_the_wheel() {
+    let mut desk = Desk::training(LARGE, "dark", 150);
+    desk.among(0, &["pts/0", "pts/3", "evil\x1b[2J"], Some(0));
+    desk.press("]");
+    assert_frame!(desk);
+    desk.among(0, &["pts/0", "pts/3", "evil\x1b[2J"], Some(2));
+    assert!(desk.state.edit.is_none());
+    insta::assert_snapshot!("taken_over", desk.text());
+}
+
+#[test]
+fn a_run_is_left_without_a_question() {
+    let mut desk = Desk::new(COMMON, "dark");
+    desk.press("d");
+    assert!(desk.effects.is_empty(), "there is nothing to come back to yet");
+    desk.load();
+    desk.press("d");
+    assert_eq!(desk.effects, [Effect::Quit(Outcome::Left)]);
+}
+
+#[test]
+fn a_lost_connection_keeps_the_curves_and_can_be_made_again() {
+    let mut desk = Desk::training(COMMON, "dark", 150);
+    let why = "the connection to the run broke".into();
+    desk.input(Input::News(Box::new(News::Lost { why, alive: true })));
+    assert_frame!(desk);
+    desk.press("] r");
+    assert_eq!(desk.effects, [Effect::Quit(Outcome::Reconnect)]);
+}
+
+fn rewound(size: (u16, u16)) -> Desk {
+    let mut desk = Desk::training(size, "dark", 260);
+    desk.press("] Enter");
+    desk.obey("method.sparsity", 0.99, 0.995);
+    desk.train(80);
+    desk.rewind(180, 1);
+    desk.train(230);
+    desk.effects.clear();
+    desk
+}
+
+#[test]
+fn what_a_rewind_left_behind_is_dim() {
+    assert_frame!(rewound(COMMON));
+    insta::assert_snapshot!("rewound_large", rewound(LARGE).text());
+}
+
+#[test]
+fn a_rewind_forgets_what_it_left_behind_and_going_back_finds_it() {
+    let mut desk = rewound(COMMON);
+    let points = |desk: &Desk| desk.state.history.loss.raw().points().map(|point| point.0).collect::<Vec<_>>();
+    assert!(points(&desk).into_iter().eq(1..=410));
+    assert!(desk.state.history.interventions.is_empty() && desk.state.undo.is_empty());
+    let evaluated = desk.state.history.evaluations.iter().map(|one| (one.step, one.branch));
+    assert_eq!(evaluated.collect::<Vec<_>>(), [(100, 0), (200, 1), (300, 1), (400, 1)]);
+    desk.rewind(340, 0);
+    assert!(points(&desk).into_iter().eq(1..=340));
+    assert_eq!((desk.state.step(), desk.state.history.interventions.len()), (340, 1));
+}
+
+#[test]
+fn the_cursor_stands_on_samples_and_compares() {
+    let mut desk = Desk::training(COMMON, "dark", 400);
+    desk.press("c Left Left a Left Left Left Left Left Left Left Left");
+    assert_frame!(desk);
+    let cursor = desk.state.cursor.unwrap();
+    desk.press("r");
+    assert_eq!(desk.sent(), [Command::Rewind { id: 1, step: cursor.step }]);
+    desk.press("<");
+    let lowest = desk.state.cursor.unwrap().step;
+    let loss = &desk.state.history.loss;
+    let least = loss.raw().points().min_by(|a, b| a.1.total_cmp(&b.1)).unwrap();
+    assert_eq!(lowest, least.0);
+    desk.press("Esc");
+    assert_eq!(desk.state.cursor, None);
+}
+
+#[test]
+fn the_cursor_on_a_large_screen() {
+    let mut desk = steered(LARGE, "dark");
+    desk.press("c Left Left Left Left Left Left Left Left Left Left");
+    assert_frame!(desk);
+}
+
+#[test]
+fn branches_and_kept_states() {
+    let mut desk = rewound(COMMON);
+    desk.tell(Event::Snapshots { snapshots: [kept(0, 340), kept(1, 400)].concat() });
+    desk.press("b");
+    assert_frame!(desk);
+    desk.press("Up Enter");
+    assert!(matches!(desk.sent()[..], [Command::SwitchBranch { branch: 0, .. }]));
+    desk.press("b p Down p Down Down Enter");
+    let sent = desk.sent();
+    assert!(matches!(sent[..], [Command::Pin { branch: 1, step: 400, pinned: true, .. }]), "{sent:?}");
+    insta::assert_snapshot!("a_state_of_another_branch", desk.text());
+    let mut desk = rewound(LARGE);
+    desk.tell(Event::Snapshots { snapshots: kept(1, 400) });
+    desk.press("b Down Down Enter");
+    assert!(matches!(desk.sent()[..], [Command::Rewind { step: 300, .. }]));
+    assert!(desk.state.layers.is_empty());
+    desk.tell(Event::Recomputing { done: 3, of: 20 });
+    desk.press("b");
+    insta::assert_snapshot!("timeline_large", desk.text());
+}
+
+#[test]
+fn the_last_change_as_if_it_had_never_been() {
+    let mut desk = Desk::training(COMMON, "dark", 50);
+    desk.press("U n");
+    assert_eq!(desk.sent(), [Command::Undo { id: 1 }, Command::Snapshot { id: 2 }]);
 }
 
 #[test]

@@ -8,10 +8,12 @@ use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use spartui::interface::{Effect, Input, draw_into};
-use spartui::protocol::{Command, CommandStatus, Ending, Evaluation, Event, Level, Memory, Step};
+use spartui::protocol::{
+    Audience, Branch, Client, Command, CommandStatus, Ending, Evaluation, Event, Level, Memory, News, Step,
+};
 use spartui::recipe::Value;
 
-use synthetic::{Desk, consequences, evaluation, memory, ready, sparsity, step, summary};
+use synthetic::{Desk, branch, consequences, evaluation, kept, memory, ready, sparsity, step, summary};
 
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![
@@ -25,7 +27,7 @@ fn number() -> impl Strategy<Value = f64> {
 
 fn key() -> impl Strategy<Value = Input> {
     let code = prop_oneof![
-        12 => prop::sample::select("?q []-=+uexstmyf,.zZhjkl1234560.e-59an\u{6f22}".chars().collect::<Vec<_>>())
+        12 => prop::sample::select("?q []-=+uexstmyf,.zZhjkl1234560.e-59anbcdnpwUr<>\u{6f22}".chars().collect::<Vec<_>>())
             .prop_map(KeyCode::Char),
         6 => prop::sample::select(vec![
             KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::BackTab, KeyCode::Left, KeyCode::Right, KeyCode::Up,
@@ -66,7 +68,8 @@ fn event() -> impl Strategy<Value = Event> {
                 ..ready()
             }))
         }),
-        (0u64..400, number(), number()).prop_map(|(at, loss, seconds)| Event::Step(Step {
+        (0u64..400, number(), number(), 0u32..3).prop_map(|(at, loss, seconds, branch)| Event::Step(Step {
+            branch,
             loss,
             seconds,
             epoch: loss,
@@ -121,6 +124,18 @@ fn event() -> impl Strategy<Value = Event> {
                 time: value,
             })
         }),
+        (0u64..400, 0u32..4, 0u64..400, 0u32..4).prop_map(|(step, branch, at, was)| Event::Rewound {
+            step,
+            branch,
+            left: (was, at)
+        }),
+        prop::collection::vec((0u32..4, prop::option::of(0u32..4), 0u64..400, any::<bool>()), 0..4).prop_map(|list| {
+            let branches =
+                list.into_iter().map(|(id, parent, from, current)| Branch { current, ..branch(id, parent, from, 9) });
+            Event::Branches { branches: branches.collect() }
+        }),
+        (0u32..4, 0u64..900).prop_map(|(branch, steps)| Event::Snapshots { snapshots: kept(branch, steps) }),
+        (0u64..9, 0u64..9).prop_map(|(done, of)| Event::Recomputing { done, of }),
         Just(Event::Paused { step: 3 }),
         Just(Event::Resumed { step: 3 }),
         text.clone().prop_map(|message| Event::Note { level: Level::Warning, message }),
@@ -134,12 +149,28 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
+fn news() -> impl Strategy<Value = News> {
+    let text = || prop_oneof![Just("pts/3".to_owned()), "\\PC{0,40}", Just("\x1b[2J\u{202e}\0".to_owned())];
+    let clients = prop::collection::vec((0u32..3, text()), 0..4);
+    prop_oneof![
+        4 => (clients, prop::option::of(0u32..3)).prop_map(|(clients, steering)| {
+            let clients = clients.into_iter().map(|(id, from)| Client { id, from }).collect();
+            News::Audience(Audience { clients, steering })
+        }),
+        2 => number().prop_map(|seconds| News::Clock { seconds }),
+        1 => Just(News::Live),
+        1 => text().prop_map(|why| News::Refused { why }),
+        1 => (text(), any::<bool>()).prop_map(|(why, alive)| News::Lost { why, alive }),
+    ]
+}
+
 fn input() -> impl Strategy<Value = Input> {
     prop_oneof![
         8 => key(),
         2 => mouse(),
         8 => event().prop_map(|event| Input::Engine(Box::new(event))),
         2 => (0u16..210, 0u16..70).prop_map(|(columns, rows)| Input::Resize(columns, rows)),
+        2 => news().prop_map(|news| Input::News(Box::new(news))),
         1 => Just(Input::EngineGone),
         1 => (0u64..100).prop_map(|seconds| Input::Tick(std::time::Duration::from_secs(seconds))),
         1 => "\\PC{0,9}".prop_map(Input::Paste),

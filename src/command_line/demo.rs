@@ -23,7 +23,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
     #[command(flatten)]
-    output: launch::Output,
+    pub(super) output: launch::Output,
 }
 
 /// An example, carried in the program so that it runs from any folder.

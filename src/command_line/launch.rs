@@ -1,9 +1,11 @@
-//! Starts a run and shows it: in the interface where there is a terminal, as lines otherwise.
+//! Starts a run and shows it: in the interface where there is a terminal, as lines otherwise. With an interface, a process
+//! of its own trains, so that the run outlives the terminal.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::live;
+use super::background::Background;
 use super::printer::Printer;
+use super::{background, live};
 use crate::engine::{Engine, Mission};
 use crate::error::{Error, Result};
 use crate::interface::input::watch_signals;
@@ -20,12 +22,21 @@ pub struct Output {
     /// Theme of the interface: dark, light, monochrome, colour-blind, or one of your own
     #[arg(long, env = "SPARTUI_THEME", value_name = "NAME")]
     theme: Option<String>,
+    /// Train for the interface at the other end of standard input; how the interface starts its engine.
+    #[arg(long, hide = true, env = "SPARTUI_SERVE", hide_env = true)]
+    serve: bool,
 }
 
 impl Output {
+    /// Whether this process trains itself.
+    #[must_use]
+    pub fn trains_here(&self) -> bool {
+        self.serve || self.headless || self.json || !live::is_possible()
+    }
+
     /// Progress lines, or with `json` events.
     pub(super) fn headless(json: bool) -> Self {
-        Self { headless: true, json, theme: None }
+        Self { headless: true, json, theme: None, serve: false }
     }
 }
 
@@ -34,22 +45,24 @@ impl Output {
 /// # Errors
 /// What the engine refused or failed at.
 pub fn run(mission: impl Into<Mission>, output: &Output) -> Result<()> {
+    if output.serve {
+        return background::serve(mission.into());
+    }
+    if !output.trains_here() {
+        return live::run(live::Run::Begun(Background::start()?), output.theme.as_deref());
+    }
     run_to_end(mission.into(), output).map(|_| ())
 }
 
-/// As [`run`]; how the run ended.
+/// As [`run`], in this process; how the run ended.
 ///
 /// # Errors
 /// As [`run`].
 pub(super) fn run_to_end(mission: Mission, output: &Output) -> Result<Summary> {
-    let signals = watch_signals().map_err(|error| Error::failed(format!("signals cannot be listened to: {error}")))?;
-    let is_live = !output.headless && !output.json && live::is_possible();
-    let engine = if is_live { Engine::start_attended(mission) } else { Engine::start(mission) };
-    let summary = if is_live {
-        live::run(&engine, &signals, output.theme.as_deref())
-    } else {
-        headless(&engine, &signals, Printer::new(output.json))
-    };
+    let signals = watch_signals().map_err(no_signals)?;
+    let engine = Engine::start(mission);
+    let mut printer = Printer::new(output.json);
+    let summary = headless(&engine, &signals, |event| printer.print(event));
     engine.join();
     let summary = summary?;
     if !output.json {
@@ -58,14 +71,21 @@ pub(super) fn run_to_end(mission: Mission, output: &Output) -> Result<Summary> {
     Ok(summary)
 }
 
-/// Prints what happens until the run has ended. Ctrl-C stops it cleanly, a second one aborts it; SIGTERM writes a
-/// checkpoint and ends it; SIGHUP changes nothing.
+/// Why signals cannot be listened to.
+#[expect(clippy::needless_pass_by_value, reason = "it is made from one error into another")]
+pub(super) fn no_signals(error: std::io::Error) -> Error {
+    Error::failed(format!("signals cannot be listened to: {error}"))
+}
+
+/// Tells `each` what happens until the run has ended. Ctrl-C stops it cleanly, a second one aborts it; SIGTERM writes a
+/// checkpoint and ends it; SIGHUP changes nothing. Where `each` fails, the run goes on unheard, and that is told at its end.
 pub(super) fn headless(
     engine: &Engine,
     signals: &crossbeam_channel::Receiver<i32>,
-    mut printer: Printer,
+    mut each: impl FnMut(&Event) -> Result<()>,
 ) -> Result<Summary> {
     let mut interrupted = false;
+    let mut unheard = None;
     loop {
         crossbeam_channel::select! {
             recv(signals) -> signal => {
@@ -80,9 +100,11 @@ pub(super) fn headless(
             }
             recv(engine.events) -> event => match event {
                 Ok(event) => {
-                    printer.print(&event)?;
+                    if unheard.is_none() {
+                        unheard = each(&event).err();
+                    }
                     if let Some(ended) = ended(event) {
-                        return ended;
+                        return unheard.map_or(ended, Err);
                     }
                 }
                 Err(_) => return Err(Error::failed("the training thread ended without a word; please report this")),

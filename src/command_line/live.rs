@@ -1,19 +1,40 @@
-//! A run in the interface.
+//! A run in the interface: one that was just begun, or one that trains already.
 
-use std::io::{IsTerminal, Read, Seek};
-use std::path::PathBuf;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use super::launch::headless;
+use super::background::{Background, Lost};
+use super::launch::{ended, no_signals};
+use super::print_line;
 use super::printer::Printer;
-use crate::engine::Engine;
+use crate::engine::socket::{Link, connect};
 use crate::error::{Error, Result};
-use crate::interface::input::InputThread;
-use crate::interface::terminal::{Redirection, TerminalGuard, no_color};
+use crate::interface::input::{InputThread, watch_signals};
+use crate::interface::terminal::{Redirection, Screen, TerminalGuard, no_color};
 use crate::interface::theme::{Depth, Themes};
 use crate::interface::{self, Outcome, Sources, State, is_remote};
-use crate::protocol::{Command, Ending, Event, Summary};
+use crate::protocol::{Event, News, Purpose};
+use crate::run::{RunFolder, State as RunState};
+
+/// How long the end of a process may take to show.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The run that is shown.
+pub enum Run {
+    /// One that this interface began.
+    Begun(Background),
+    /// One that another process trains.
+    Found {
+        /// Its folder.
+        folder: PathBuf,
+        /// What for.
+        purpose: Purpose,
+    },
+}
 
 /// Whether there is a terminal to draw on and to read from.
 #[must_use]
@@ -21,46 +42,139 @@ pub fn is_possible() -> bool {
     std::io::stdout().is_terminal() && std::io::stdin().is_terminal()
 }
 
-/// Shows the run until the user leaves it. Where the terminal goes away, the run goes on without.
-pub fn run(engine: &Engine, signals: &Receiver<i32>, theme: Option<&str>) -> Result<Summary> {
+/// Shows the run until the user leaves it, or the terminal goes. The run goes on without, unless it was to end.
+///
+/// # Errors
+/// Where the run refused or failed, or the terminal cannot be used.
+pub fn run(mut run: Run, theme: Option<&str>) -> Result<()> {
+    let signals = watch_signals().map_err(no_signals)?;
+    let link = run.connect()?;
+    let mut state = State::new(themes(), theme.or(no_color().then_some("monochrome")), (0, 0));
+    let outcome = show(&mut run, link, &mut state, &signals)?;
+    if let (Run::Begun(background), Outcome::Finished(_) | Outcome::Faulted { .. }) = (run, &outcome) {
+        background.ended();
+    }
+    let ready = state.ready.as_ref();
+    match outcome {
+        Outcome::Finished(summary) => {
+            Printer::new(false).print(&Event::Finished(summary.clone()))?;
+            let summary =
+                ended(Event::Finished(summary)).unwrap_or_else(|| Err(Error::failed("the run has no end")))?;
+            print_line(&summary.folder.display().to_string())
+        }
+        Outcome::Faulted { message, refused: true } => Err(Error::refused(message)),
+        Outcome::Faulted { message, refused: false } => Err(Error::failed(message)),
+        Outcome::Left => ready.map_or(Ok(()), |ready| {
+            let name = if ready.folder == Path::new("runs").join(&ready.run) {
+                ready.run.clone()
+            } else {
+                ready.folder.display().to_string()
+            };
+            print_line(&format!("detached; the run goes on, and `spartui attach {name}` comes back to it"))?;
+            print_line(&ready.folder.display().to_string())
+        }),
+        Outcome::Detached | Outcome::Reconnect => Ok(()),
+    }
+}
+
+/// Takes the terminal, and connects again as often as the user wants.
+fn show(run: &mut Run, link: Link, state: &mut State, signals: &Receiver<i32>) -> Result<Outcome> {
     let fail = |error: std::io::Error| {
         Error::failed(format!("the terminal cannot be used: {error}; try again with --headless"))
     };
-    // What libtorch prints would tear the screen; it goes into a nameless file and from there into the run's log.
-    let mut printed = tempfile::tempfile().map_err(fail)?;
+    // Whatever a library prints would tear the screen.
+    let printed = tempfile::tempfile().map_err(fail)?;
     let redirection = Redirection::to(&printed).map_err(fail)?;
     let screen = redirection.screen().map_err(fail)?;
     let guard = TerminalGuard::enter(screen, Some(redirection)).map_err(fail)?;
     let mut terminal = guard.terminal().map_err(fail)?;
     let input = InputThread::start().map_err(fail)?;
-    let mut state = State::new(themes(), theme.or(no_color().then_some("monochrome")), (0, 0));
-    let sources = Sources {
-        input: input.events(),
-        events: engine.events.clone(),
-        commands: engine.commands.clone(),
-        signals: signals.clone(),
-        remote: is_remote(),
-    };
-    let outcome = interface::run(&mut terminal, &mut state, sources);
+    let owner = matches!(run, Run::Begun(_));
+    *state = state.connected(link.client, owner);
+    let mut outcome = once(&mut terminal, state, link, &input, signals);
+    while outcome == Outcome::Reconnect {
+        let (link, _kept) = match run.reconnect(state) {
+            Ok(link) => {
+                *state = state.connected(link.client, owner);
+                (link, None)
+            }
+            Err(lost) => {
+                let (link, told) = no_link(lost);
+                (link, Some(told))
+            }
+        };
+        outcome = once(&mut terminal, state, link, &input, signals);
+    }
     guard.restore();
     drop(input);
-    let summary = match outcome {
-        Outcome::Finished(summary) => {
-            Printer::new(false).print(&Event::Finished(summary.clone()))?;
-            super::launch::ended(Event::Finished(summary)).unwrap_or_else(|| Err(Error::failed("the run has no end")))
-        }
-        Outcome::Faulted { message, refused: true } => Err(Error::refused(message)),
-        Outcome::Faulted { message, refused: false } => Err(Error::failed(message)),
-        Outcome::Detached => {
-            // Nobody is left to resume it. An engine that has ended needs no command any more.
-            let _ = engine.commands.send(Command::Resume);
-            headless(engine, signals, Printer::silent())
-        }
+    Ok(outcome)
+}
+
+fn once(terminal: &mut Screen, state: &mut State, link: Link, input: &InputThread, signals: &Receiver<i32>) -> Outcome {
+    let sources = Sources {
+        input: input.events(),
+        news: link.news,
+        requests: link.requests,
+        signals: signals.clone(),
+        remote: is_remote(),
+        elapsed: link.elapsed,
     };
-    if let Ok(summary) = &summary {
-        append_to_log(summary, &mut printed);
+    interface::run(terminal, state, sources)
+}
+
+/// A connection that says nothing but why there is none.
+fn no_link(lost: Lost) -> (Link, Sender<News>) {
+    let (told, news) = bounded(1);
+    // There is room for one.
+    let _ = told.send(lost.into());
+    (Link { client: 0, elapsed: Duration::ZERO, news, requests: unbounded().0 }, told)
+}
+
+impl Run {
+    fn connect(&mut self) -> Result<Link> {
+        match self {
+            Self::Begun(background) => background.connect(),
+            Self::Found { folder, purpose } => open(folder, *purpose).map_err(|lost| Error::failed(lost.why)),
+        }
     }
-    summary
+
+    /// Another connection to the same run.
+    fn reconnect(&self, state: &State) -> std::result::Result<Link, Lost> {
+        let (folder, purpose) = match (self, &state.ready) {
+            (Self::Found { folder, purpose }, _) => (folder, *purpose),
+            (Self::Begun(_), Some(ready)) => (&ready.folder, Purpose::Steer),
+            (Self::Begun(_), None) => {
+                let why =
+                    "the run had no folder yet when the connection broke; `spartui runs` shows whether it has one";
+                return Err(Lost { why: why.into(), alive: true });
+            }
+        };
+        open(folder, purpose)
+    }
+}
+
+/// Connects to the run in a folder.
+pub(super) fn open(folder: &Path, purpose: Purpose) -> std::result::Result<Link, Lost> {
+    let watched = folder.to_owned();
+    connect(folder, purpose, move || lost(&watched, "the connection to the run broke".into()).into())
+        .map_err(|error| lost(folder, format!("the run cannot be connected to: {error}")))
+}
+
+/// What became of a run: why the connection ended, unless the run has.
+fn lost(folder: &Path, why: String) -> Lost {
+    let begun = Instant::now();
+    let state = || RunFolder::open(folder).and_then(|run| run.status()).map(|status| status.state);
+    loop {
+        match state() {
+            Ok(RunState::Running) if begun.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(20)),
+            Ok(RunState::Running) => return Lost { why, alive: true },
+            Ok(RunState::Interrupted) => {
+                return Lost { why: "the process that trains ended without a word".into(), alive: false };
+            }
+            Ok(state) => return Lost { why: format!("the run has ended: {state}"), alive: false },
+            Err(error) => return Lost { why: format!("{why}; {error}"), alive: false },
+        }
+    }
 }
 
 fn themes() -> Themes {
@@ -68,14 +182,4 @@ fn themes() -> Themes {
     let config = config.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
     let folder = config.map(|config| config.join("spartui/themes"));
     Themes::load(folder.as_deref(), Depth::from_colorterm(std::env::var("COLORTERM").ok().as_deref()))
-}
-
-/// A log that cannot be written costs no one a run.
-fn append_to_log(summary: &Summary, printed: &mut std::fs::File) {
-    let mut text = Vec::new();
-    let read = printed.rewind().and_then(|()| printed.read_to_end(&mut text));
-    if read.is_ok() && !text.is_empty() && summary.ending != Ending::Aborted {
-        let log = std::fs::File::options().append(true).open(summary.folder.join("log.txt"));
-        let _ = log.and_then(|mut log| std::io::Write::write_all(&mut log, &text));
-    }
 }

@@ -12,7 +12,6 @@ use crate::protocol::{Evaluation, Event, Example, Level, Memory, Ready, Step, Su
 #[derive(Debug)]
 pub struct Printer {
     json: bool,
-    silent: bool,
     total_steps: u64,
     printed: Option<Instant>,
     loading: String,
@@ -25,13 +24,7 @@ impl Printer {
     /// With `json`, every event is a line of JSON.
     #[must_use]
     pub fn new(json: bool) -> Self {
-        Self { json, silent: false, total_steps: 0, printed: None, loading: String::new() }
-    }
-
-    /// Prints nothing: there is nobody to read it.
-    #[must_use]
-    pub fn silent() -> Self {
-        Self { silent: true, ..Self::new(false) }
+        Self { json, total_steps: 0, printed: None, loading: String::new() }
     }
 
     /// Prints an event, if it deserves a line.
@@ -39,9 +32,6 @@ impl Printer {
     /// # Errors
     /// Where standard output cannot be written.
     pub fn print(&mut self, event: &Event) -> Result<()> {
-        if self.silent {
-            return Ok(());
-        }
         if self.json {
             return serde_json::to_string(event).map_or(Ok(()), |line| print_line(&line));
         }

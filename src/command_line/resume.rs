@@ -18,7 +18,7 @@ pub struct Arguments {
     #[arg(long, value_name = "PARTS", value_delimiter = ',')]
     allow_changed: Vec<String>,
     #[command(flatten)]
-    output: launch::Output,
+    pub(super) output: launch::Output,
 }
 
 pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {

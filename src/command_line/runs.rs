@@ -2,9 +2,13 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::print_line;
+use crate::engine::socket::ask;
 use crate::error::Result;
-use crate::run::list_runs;
+use crate::protocol::Standing;
+use crate::run::{ListedRun, State, list_runs};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -13,8 +17,38 @@ pub struct Arguments {
     json: bool,
 }
 
+/// A run, and how it stands where a process trains it.
+#[derive(Debug, Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    run: ListedRun,
+    /// Whether a process trains it.
+    alive: bool,
+    /// What that process says; none where it does not answer.
+    live: Option<Standing>,
+}
+
+impl Shown {
+    fn new(run: ListedRun) -> Self {
+        let alive = run.state == Some(State::Running);
+        let live = if alive { ask(&run.folder) } else { None };
+        let steps = live.as_ref().map(|live| live.step).or(run.steps);
+        Self { run: ListedRun { steps, ..run }, alive, live }
+    }
+
+    fn status(&self) -> String {
+        let Some(state) = self.run.state else { return "damaged".into() };
+        let Some(live) = &self.live else { return state.to_string() };
+        let status = if live.paused { "paused".into() } else { state.to_string() };
+        match live.watching {
+            0 => status,
+            watching => format!("{status}, {watching} watching"),
+        }
+    }
+}
+
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
-    let listed = list_runs(runs)?;
+    let listed: Vec<Shown> = list_runs(runs)?.into_iter().map(Shown::new).collect();
     if arguments.json {
         let json = serde_json::to_string_pretty(&listed);
         return print_line(&json.unwrap_or_else(|error| unreachable!("a list of runs is JSON: {error}")));
@@ -25,7 +59,8 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
             runs.display()
         ));
     }
-    let rows = listed.iter().map(|run| {
+    let rows = listed.iter().map(|shown| {
+        let run = &shown.run;
         let steps = match (run.steps, run.total_steps) {
             (Some(steps), Some(total)) => format!("{steps}/{total}"),
             (Some(steps), None) => steps.to_string(),
@@ -33,8 +68,14 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
         };
         let accuracy = run.best_accuracy.map_or("-".into(), |accuracy| format!("{:.2} %", accuracy * 100.0));
         let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
-        let status = run.state.map_or_else(|| "damaged".into(), |state| state.to_string());
-        [run.name.escape_debug().to_string(), status, steps, accuracy, or_dash(&run.method), or_dash(&run.model)]
+        [
+            run.name.escape_debug().to_string(),
+            shown.status(),
+            steps,
+            accuracy,
+            or_dash(&run.method),
+            or_dash(&run.model),
+        ]
     });
     let head = ["run", "status", "steps", "best accuracy", "method", "model"].map(str::to_owned);
     let rows: Vec<[String; 6]> = std::iter::once(head).chain(rows).collect();

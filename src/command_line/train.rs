@@ -18,7 +18,7 @@ pub struct Arguments {
     #[arg(long = "run", value_name = "NAME")]
     name: Option<String>,
     #[command(flatten)]
-    output: launch::Output,
+    pub(super) output: launch::Output,
 }
 
 pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {

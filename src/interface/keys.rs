@@ -45,6 +45,20 @@ pub enum Action {
     ScrollHelp(isize),
     StopNow,
     AbortNow,
+    Detach,
+    TakeOver,
+    Reconnect,
+    Timeline,
+    TimelineRow(isize),
+    TimelineGo,
+    TimelinePin,
+    Snapshot,
+    UndoSteps,
+    CursorUp,
+    CursorBy(isize),
+    CursorLowest(bool),
+    CursorAnchor,
+    RewindHere,
 }
 
 impl Action {
@@ -61,6 +75,11 @@ impl Action {
                 | Self::Stop
                 | Self::Undo
                 | Self::Edit
+                | Self::TimelineGo
+                | Self::TimelinePin
+                | Self::Snapshot
+                | Self::UndoSteps
+                | Self::RewindHere
         )
     }
 }
@@ -74,8 +93,12 @@ pub enum Context {
     Cockpit,
     /// As [`Context::Cockpit`], with the loss in focus.
     Chart,
+    /// As [`Context::Chart`], with the cursor up.
+    Cursor,
     /// As [`Context::Cockpit`], with a panel in focus that has rows.
     Rows,
+    /// As [`Context::Cockpit`], where the connection to the run is lost.
+    Lost,
     /// A value is pending.
     Pending,
     /// A value is being typed.
@@ -84,6 +107,8 @@ pub enum Context {
     Help,
     /// The example is open.
     Example,
+    /// Branches and kept states are listed.
+    Timeline,
     /// The question how to leave is open.
     Quit,
     /// The question whether to stop is open.
@@ -156,11 +181,18 @@ pub fn active(state: &State) -> Vec<Context> {
     let mut contexts = match (state.layers.last(), &state.edit) {
         (Some(Layer::Help), _) => vec![Context::Help],
         (Some(Layer::Example), _) => vec![Context::Example],
+        (Some(Layer::Timeline), _) => vec![Context::Timeline],
         (Some(Layer::Quit), _) => vec![Context::Quit],
         (Some(Layer::Stop), _) => vec![Context::Stop],
         (None, Some(edit)) if edit.typed.is_some() => vec![Context::Typing],
         (None, edit) => {
             let mut contexts = if edit.is_some() { vec![Context::Pending] } else { Vec::new() };
+            if state.connection.lost.is_some() {
+                contexts.push(Context::Lost);
+            }
+            if state.focus == Panel::Loss && state.cursor.is_some() {
+                contexts.push(Context::Cursor);
+            }
             contexts.push(if state.focus == Panel::Loss { Context::Chart } else { Context::Rows });
             contexts.push(Context::Cockpit);
             contexts
@@ -194,14 +226,16 @@ mod tests {
 
     #[test]
     fn no_key_has_two_meanings() {
-        // Contexts that are active together; what is pending may take keys from the panel below it.
-        let together: [&[Context]; 9] = [
-            &[Context::Always, Context::Cockpit, Context::Chart],
-            &[Context::Always, Context::Cockpit, Context::Rows],
+        // Contexts that are active together; what is pending and a cursor may take keys from the panel below them.
+        let together: [&[Context]; 11] = [
+            &[Context::Always, Context::Cockpit, Context::Chart, Context::Lost],
+            &[Context::Always, Context::Cockpit, Context::Rows, Context::Lost],
             &[Context::Always, Context::Pending],
             &[Context::Always, Context::Typing],
             &[Context::Always, Context::Help],
             &[Context::Always, Context::Example],
+            &[Context::Always, Context::Timeline],
+            &[Context::Always, Context::Cursor],
             &[Context::Always, Context::Quit],
             &[Context::Always, Context::Stop],
             &[Context::Pending],

@@ -11,7 +11,7 @@ use super::Outcome;
 use super::screens;
 use super::state::State;
 use super::update::{Effect, Input, update};
-use crate::protocol::{Command, Event};
+use crate::protocol::{News, Request};
 
 /// The least time between two frames after input.
 const AFTER_INPUT: Duration = Duration::from_millis(16);
@@ -34,13 +34,15 @@ pub struct Sources {
     /// Keys, mouse, new sizes. Disconnected means that the terminal is gone.
     pub input: Receiver<TerminalEvent>,
     /// What the engine tells.
-    pub events: Receiver<Event>,
+    pub news: Receiver<News>,
     /// What the engine is asked. Sending must never block, so the channel is unbounded.
-    pub commands: Sender<Command>,
+    pub requests: Sender<Request>,
     /// SIGINT, SIGTERM, SIGHUP.
     pub signals: Receiver<i32>,
     /// Whether the terminal is at the end of a network connection.
     pub remote: bool,
+    /// Time since the engine began.
+    pub elapsed: Duration,
 }
 
 /// Whether this process runs at the end of an SSH connection.
@@ -52,8 +54,9 @@ pub fn is_remote() -> bool {
 /// Shows the run until the user leaves, or the terminal goes. A terminal that cannot be written to is gone: the run
 /// goes on without an interface then, so there is no way to fail.
 pub fn run<B: Backend>(terminal: &mut Terminal<B>, state: &mut State, mut sources: Sources) -> Outcome {
-    let began = Instant::now();
-    let mut pacer = Pacer::new(began, sources.remote);
+    let now = Instant::now();
+    let began = now.checked_sub(sources.elapsed).unwrap_or(now);
+    let mut pacer = Pacer::new(now, sources.remote);
     if let Ok(size) = terminal.size() {
         state.size = (size.width, size.height);
     }
@@ -68,7 +71,7 @@ pub fn run<B: Backend>(terminal: &mut Terminal<B>, state: &mut State, mut source
         let mut inputs = Vec::new();
         select! {
             recv(sources.input) -> event => inputs.push(event.map_or(Some(Input::Hangup), Input::from_terminal)),
-            recv(sources.events) -> event => inputs.push(Some(event.map_or(Input::EngineGone, engine))),
+            recv(sources.news) -> news => inputs.push(Some(news.map_or(Input::EngineGone, Input::from_engine))),
             recv(sources.signals) -> signal => match signal {
                 Ok(signal) => inputs.push(Some(Input::Signal(signal))),
                 Err(_) => sources.signals = never(),
@@ -80,15 +83,12 @@ pub fn run<B: Backend>(terminal: &mut Terminal<B>, state: &mut State, mut source
             match effect {
                 Effect::Quit(outcome) => return outcome,
                 // The engine may have ended a moment ago; its last event tells then.
-                Effect::Send(command) => drop(sources.commands.send(command)),
+                Effect::Send(command) => drop(sources.requests.send(Request::Command(command))),
+                Effect::TakeOver => drop(sources.requests.send(Request::TakeOver)),
                 Effect::Redraw => {}
             }
         }
     }
-}
-
-fn engine(event: Event) -> Input {
-    Input::Engine(Box::new(event))
 }
 
 /// Takes all that waits, so that a burst of steps costs one frame.
@@ -97,12 +97,12 @@ fn drain(sources: &mut Sources, inputs: &mut Vec<Option<Input>>) {
         inputs.push(Input::from_terminal(event));
     }
     for _ in 0..BATCH {
-        match sources.events.try_recv() {
-            Ok(event) => inputs.push(Some(engine(event))),
+        match sources.news.try_recv() {
+            Ok(news) => inputs.push(Some(Input::from_engine(news))),
             Err(TryRecvError::Empty) => return,
             Err(TryRecvError::Disconnected) => {
                 inputs.push(Some(Input::EngineGone));
-                sources.events = never();
+                sources.news = never();
                 return;
             }
         }
@@ -117,14 +117,16 @@ fn take_in<B: Backend>(
     inputs: impl Iterator<Item = Input>,
     now: Duration,
 ) -> Vec<Effect> {
-    let mut effects = update(state, Input::Tick(now));
+    let mut effects = update(state, Input::Tick(state.connection.past.unwrap_or(now)));
     for input in inputs {
         match input {
-            Input::Engine(_) | Input::EngineGone => pacer.data(),
+            Input::Engine(_) | Input::News(_) | Input::EngineGone => pacer.data(),
             _ => pacer.input(),
         }
         effects.extend(update(state, input));
     }
+    // What had happened earlier was taken in at its own time; the screen shows the present.
+    effects.extend(update(state, Input::Tick(now)));
     if effects.contains(&Effect::Redraw) {
         // A terminal that cannot be cleared fails at the next frame too, and that ends the loop.
         let _ = terminal.clear();

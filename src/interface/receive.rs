@@ -54,10 +54,10 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
             Level::Info => state.note(Weight::Info, message),
             Level::Warning => state.say(Weight::Warning, message),
         },
-        Event::Rewound { step, branch, .. } => {
-            state.note(Weight::Info, format!("back at step {step}; what follows is branch {branch}"));
-        }
-        Event::Recomputing { .. } | Event::Branches { .. } | Event::Snapshots { .. } => {}
+        Event::Rewound { step, branch, left } => rewound(state, step, branch, left),
+        Event::Recomputing { done, of } => state.recomputing = Some((done, of)),
+        Event::Branches { branches } => state.history.listed(branches),
+        Event::Snapshots { snapshots } => state.history.tree.kept = snapshots,
         Event::Fault { message, refused } => {
             state.note(Weight::Error, &message);
             state.stage = Stage::Faulted { message, refused };
@@ -80,7 +80,7 @@ fn within_run(state: &State, path: &Path) -> String {
 
 /// The engine is gone; if it has not said why, that is a failure.
 pub fn engine_gone(state: &mut State) -> Vec<Effect> {
-    if !state.running() {
+    if !state.running() || state.connection.lost.is_some() {
         return Vec::new();
     }
     let message = match &state.ready {
@@ -132,16 +132,38 @@ fn became_ready(state: &mut State, ready: Box<Ready>) {
         ready.method, ready.model.name, ready.total_steps
     );
     state.note(Weight::Info, facts);
+    state.at = ready.step;
     state.ready = Some(ready);
 }
 
 fn stepped(state: &mut State, step: Step) {
-    state.history.loss.push(step.step, step.loss);
+    state.history.stepped(&step);
+    state.at = step.step;
     if !step.loss.is_finite() && state.history.loss.raw().gap_count() == 1 {
         state
             .say(Weight::Error, format!("the loss of step {} is no number; a lower learning rate may help", step.step));
     }
     state.pace.push(step);
+}
+
+/// The run stands elsewhere: the curves follow, and what was to come is forgotten.
+fn rewound(state: &mut State, step: u64, branch: u32, left: (u32, u64)) {
+    state.recomputing = None;
+    let new = state.history.go_to(branch, step);
+    state.at = step;
+    state.pace.clear();
+    state.cursor = None;
+    let interventions = &state.history.interventions;
+    state.undo.retain(|change| interventions.contains(change));
+    let (was, at) = left;
+    state.say(
+        Weight::Done,
+        if new {
+            format!("back at step {step}, on branch {branch}; branch {was} stays, up to step {at}")
+        } else {
+            format!("on branch {branch} again, at step {step}; branch {was} stays, up to step {at}")
+        },
+    );
 }
 
 fn evaluated(state: &mut State, evaluation: Evaluation) {
@@ -171,7 +193,7 @@ fn intervened(state: &mut State, intervention: Intervention) {
         state.note(Weight::Done, &change);
         state.flash(Weight::Done, format!("{change} · u undoes"));
     }
-    state.history.interventions.push(intervention);
+    state.history.intervened(intervention);
 }
 
 fn answered(state: &mut State, id: CommandId, status: CommandStatus) {

@@ -18,6 +18,7 @@ mod dialogs;
 mod example;
 mod header;
 mod loading;
+mod timeline;
 
 pub use banner::height as banner_height;
 pub use dialogs::help_lines;
@@ -53,6 +54,7 @@ pub fn draw_into(buffer: &mut Buffer, state: &State) {
         Some(Layer::Quit) => dialogs::quit(&mut pen, screen, state),
         Some(Layer::Stop) => dialogs::stop(&mut pen, screen),
         Some(Layer::Example) => example::draw(&mut pen, screen, state),
+        Some(Layer::Timeline) => timeline::draw(&mut pen, screen, state),
         None => {}
     }
 }

@@ -3,19 +3,25 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::protocol::{Command, CommandId, Example, Intervention, Memory, Ready, Sparsity, Summary};
+use crate::protocol::{
+    ClientId, Command, CommandId, Example, Intervention, Memory, Ready, Sparsity, Summary, first_command_id,
+};
 use crate::recipe::{FIELDS, Field, Value};
 
+mod connection;
 mod edit;
 mod history;
 mod log;
 mod panel;
+mod tree;
 mod view;
 
+pub use connection::Connection;
 pub use edit::{Edit, Preview};
 pub use history::{History, Pace};
 pub use log::{Entry, Log, Weight};
 pub use panel::Panel;
+pub use tree::{Line, Tree};
 pub use view::{Range, View};
 
 use super::theme::{Theme, Themes};
@@ -25,6 +31,8 @@ use super::theme::{Theme, Themes};
 pub struct State {
     /// How far the run is.
     pub stage: Stage,
+    /// Who else is at the run.
+    pub connection: Connection,
     /// What is done before the first step, in order, with the share of it that is done.
     pub loading: Vec<(String, Option<f32>)>,
     /// The run, once it is loaded.
@@ -33,6 +41,14 @@ pub struct State {
     pub history: History,
     /// Recent steps.
     pub pace: Pace,
+    /// Optimizer steps that lead to where the run stands.
+    pub at: u64,
+    /// Steps done and steps in all of what is computed again on the way to an earlier state.
+    pub recomputing: Option<(u64, u64)>,
+    /// The cursor on the loss, where it is up.
+    pub cursor: Option<Cursor>,
+    /// The selected row of the timeline.
+    pub timeline_row: usize,
     /// The first training example, once it is known.
     pub example: Option<Example>,
     /// Where the memory is.
@@ -132,6 +148,32 @@ pub enum RequestKind {
     Evaluate,
     /// An adapter on the disk.
     Export,
+    /// The state of this step kept.
+    Snapshot,
+    /// The run back at a step.
+    Rewind(u64),
+    /// The run on another branch.
+    Switch(u32),
+    /// A state kept for good, or no longer.
+    Pin {
+        /// Its branch.
+        branch: u32,
+        /// Its step.
+        step: u64,
+        /// Whether it is kept.
+        pinned: bool,
+    },
+    /// The last change as if it had never been.
+    Undo,
+}
+
+/// A cursor on the loss.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// The step under it.
+    pub step: u64,
+    /// Another step, to which this one is compared.
+    pub anchor: Option<u64>,
 }
 
 /// A dialog over the screen.
@@ -145,6 +187,8 @@ pub enum Layer {
     Stop,
     /// The first training example.
     Example,
+    /// Branches and kept states.
+    Timeline,
 }
 
 impl State {
@@ -153,11 +197,16 @@ impl State {
     pub fn new(themes: Themes, theme: Option<&str>, size: (u16, u16)) -> Self {
         let mut state = Self {
             stage: Stage::Loading,
+            connection: Connection::default(),
             loading: Vec::new(),
             ready: None,
             view: View::default(),
             history: History::new(View::default().smoothing()),
             pace: Pace::default(),
+            at: 0,
+            recomputing: None,
+            cursor: None,
+            timeline_row: 0,
             example: None,
             memory: None,
             sparsity: None,
@@ -195,6 +244,20 @@ impl State {
         state
     }
 
+    /// For a run to which this interface has just been connected, under this name: nothing is known of the run, and
+    /// the screen looks as it did.
+    #[must_use]
+    pub fn connected(&self, client: ClientId, owner: bool) -> Self {
+        let mut state = Self::new(self.themes.clone(), None, self.size);
+        state.log = self.log.clone();
+        state.connection = Connection { client, owner, ..Connection::default() };
+        state.next_id = first_command_id(client);
+        (state.theme, state.view) = (self.theme, self.view);
+        state.history = History::new(self.view.smoothing());
+        (state.focus, state.recent, state.maximised) = (self.focus, self.recent.clone(), self.maximised);
+        state
+    }
+
     /// The theme in use.
     #[must_use]
     pub fn theme(&self) -> &Theme {
@@ -204,7 +267,16 @@ impl State {
     /// Optimizer steps taken.
     #[must_use]
     pub fn step(&self) -> u64 {
-        self.pace.latest().map_or(0, |step| step.step)
+        self.at
+    }
+
+    /// First and last step of the loss that there is to see; where all is shown, of what was left behind too.
+    #[must_use]
+    pub fn span(&self) -> Option<(u64, u64)> {
+        let (first, last) = self.history.loss.raw().span()?;
+        let left_behind = self.history.left_behind.iter().filter_map(|series| Some(series.span()?.1));
+        let last = if self.view.range == Range::Fit { left_behind.fold(last, u64::max) } else { last };
+        Some((first, last))
     }
 
     /// Whether the engine still listens.

@@ -9,8 +9,8 @@ use crossterm::event::{
 use super::keys::{self, Action};
 use super::layout;
 use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
-use super::{Outcome, receive, steer};
-use crate::protocol::{Command, Event};
+use super::{Outcome, connection, cursor, receive, steer, timeline};
+use crate::protocol::{Command, Event, News};
 
 /// How long something that was said stays on the screen.
 const NOTICE: Duration = Duration::from_secs(15);
@@ -28,6 +28,8 @@ pub enum Input {
     Resize(u16, u16),
     /// The engine has told something.
     Engine(Box<Event>),
+    /// Something about the connection to the engine.
+    News(Box<News>),
     /// The engine is gone without a last word.
     EngineGone,
     /// A signal came.
@@ -43,6 +45,8 @@ pub enum Input {
 pub enum Effect {
     /// Ask the engine.
     Send(Command),
+    /// Ask to steer in place of who does.
+    TakeOver,
     /// Draw everything anew, whatever the terminal shows.
     Redraw,
     /// End the interface.
@@ -61,6 +65,15 @@ impl Input {
             _ => None,
         }
     }
+
+    /// The input that a message of the engine's process is.
+    #[must_use]
+    pub fn from_engine(news: News) -> Self {
+        match news {
+            News::Event(event) => Self::Engine(Box::new(event)),
+            news => Self::News(Box::new(news)),
+        }
+    }
 }
 
 /// Brings the state up to date with an input.
@@ -76,9 +89,10 @@ pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
             Vec::new()
         }
         Input::Engine(event) => receive::receive(state, *event),
+        Input::News(news) => connection::hear(state, *news),
         Input::EngineGone => receive::engine_gone(state),
         Input::Signal(signal_hook::consts::SIGINT) => act(state, Action::Interrupt),
-        Input::Signal(signal_hook::consts::SIGTERM) => end(state, Command::Terminate),
+        Input::Signal(signal_hook::consts::SIGTERM) => connection::terminate(state),
         Input::Signal(_) | Input::Hangup => vec![Effect::Quit(outcome(state).unwrap_or(Outcome::Detached))],
         Input::Tick(now) => {
             state.now = now;
@@ -105,6 +119,12 @@ fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
 
 /// Does what a key stands for.
 fn act(state: &mut State, action: Action) -> Vec<Effect> {
+    if action.steers()
+        && let Some(why) = state.connection.hindrance().filter(|_| state.running())
+    {
+        state.hint(why);
+        return Vec::new();
+    }
     match action {
         Action::Help => state.layers.push(Layer::Help),
         Action::Example => state.layers.push(Layer::Example),
@@ -116,6 +136,20 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Stop => state.hint("the run has ended already"),
         Action::StopNow => return stop(state),
         Action::AbortNow => return end(state, Command::Abort),
+        Action::Detach => return connection::detach(state),
+        Action::TakeOver => return connection::take_over(state),
+        Action::Reconnect => return vec![Effect::Quit(Outcome::Reconnect)],
+        Action::Timeline => timeline::open(state),
+        Action::TimelineRow(by) => timeline::walk(state, by),
+        Action::TimelineGo => return timeline::go(state),
+        Action::TimelinePin => return timeline::pin(state),
+        Action::Snapshot => return timeline::snapshot(state),
+        Action::UndoSteps => return timeline::undo(state),
+        Action::CursorUp => cursor::toggle(state),
+        Action::CursorBy(by) => cursor::walk(state, by),
+        Action::CursorLowest(lowest) => cursor::extreme(state, lowest),
+        Action::CursorAnchor => cursor::anchor(state),
+        Action::RewindHere => return timeline::rewind(state),
         Action::NextTheme => next_theme(state),
         Action::Focus(by) => state.focus_on(state.focus.moved(by)),
         Action::FocusOn(panel) => state.focus_on(panel),
@@ -128,17 +162,20 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::LogAxis => state.view.log = !state.view.log,
         Action::Smooth(by) => {
             if state.view.smooth(by) {
-                state.history.loss.set_weight(state.view.smoothing());
+                state.history.smooth(state.view.smoothing());
             }
         }
-        Action::Zoom(closer) => zoom(state, if closer { 0.5 } else { 2.0 }, None),
+        Action::Zoom(closer) => {
+            let anchor = cursor::share(state);
+            zoom(state, if closer { 0.5 } else { 2.0 }, anchor);
+        }
         Action::Pan(by) => {
-            if let Some(span) = state.history.loss.raw().span() {
+            if let Some(span) = state.span() {
                 state.view.pan(by as f64 * 0.25, span);
             }
         }
         Action::Follow => {
-            if let Some(span) = state.history.loss.raw().span() {
+            if let Some(span) = state.span() {
                 state.view.toggle_follow(span);
             }
         }
@@ -175,7 +212,7 @@ fn move_row(state: &mut State, by: isize) {
 }
 
 fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {
-    if let Some(span) = state.history.loss.raw().span() {
+    if let Some(span) = state.span() {
         state.view.zoom(factor, anchor, span);
     }
 }
@@ -199,6 +236,9 @@ fn ask_to_quit(state: &mut State) -> Vec<Effect> {
     if let Some(outcome) = outcome(state) {
         return vec![Effect::Quit(outcome)];
     }
+    if state.connection.hindrance().is_some() {
+        return vec![Effect::Quit(Outcome::Left)];
+    }
     state.layers.push(Layer::Quit);
     Vec::new()
 }
@@ -208,6 +248,9 @@ fn ask_to_quit(state: &mut State) -> Vec<Effect> {
 fn interrupt(state: &mut State) -> Vec<Effect> {
     if let Some(outcome) = outcome(state) {
         return vec![Effect::Quit(outcome)];
+    }
+    if state.connection.hindrance().is_some() {
+        return vec![Effect::Quit(Outcome::Left)];
     }
     match state.leaving {
         Some(Command::Abort) => {
@@ -234,7 +277,7 @@ fn stop(state: &mut State) -> Vec<Effect> {
 }
 
 /// Asks the engine to end in this way, and leaves when it has.
-fn end(state: &mut State, command: Command) -> Vec<Effect> {
+pub(super) fn end(state: &mut State, command: Command) -> Vec<Effect> {
     if let Some(outcome) = outcome(state) {
         return vec![Effect::Quit(outcome)];
     }
@@ -291,6 +334,12 @@ impl RequestKind {
             Self::Set { field, value, .. } => format!("{field} → {}", super::text::value(value)),
             Self::Evaluate => "evaluation".into(),
             Self::Export => "export".into(),
+            Self::Snapshot => "keeping this state".into(),
+            Self::Rewind(step) => format!("back to step {step}"),
+            Self::Switch(branch) => format!("over to branch {branch}"),
+            Self::Pin { branch, step, pinned: true } => format!("keeping step {step} of branch {branch} for good"),
+            Self::Pin { branch, step, .. } => format!("letting go of step {step} of branch {branch}"),
+            Self::Undo => "the last change as if it had never been".into(),
         }
     }
 }

@@ -21,6 +21,7 @@ use super::theme::Meaning;
 
 pub use bar::gauge;
 pub use log::meaning as weight_meaning;
+pub use loss::readout;
 
 /// Draws the first of these panels, with the titles of those that share its place.
 pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {

@@ -40,6 +40,19 @@ fn what_is_no_number_is_a_gap_and_counted() {
 }
 
 #[test]
+fn the_nearest_point_and_those_until_a_step() {
+    let mut series = Series::default();
+    for (step, value) in [(2, 1.0), (5, 2.0), (9, 3.0)] {
+        series.push(step, value);
+    }
+    let nearest: Vec<u64> =
+        [0, 3, 4, 7, 8, 99].into_iter().filter_map(|step| series.nearest(step)).map(|at| at.0).collect();
+    assert_eq!(nearest, [2, 2, 5, 5, 9, 9]);
+    assert_eq!(Series::default().nearest(3), None);
+    assert_eq!(series.until(5).points().collect::<Vec<_>>(), [(2, 1.0), (5, 2.0)]);
+}
+
+#[test]
 fn a_series_never_runs_backwards() {
     let mut series = series(&[1.0, 2.0]);
     series.push(2, 9.0);

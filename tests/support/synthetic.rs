@@ -18,8 +18,8 @@ use ratatui::buffer::Buffer;
 use spartui::interface::theme::{Depth, Themes};
 use spartui::interface::{Effect, Input, State, draw, update};
 use spartui::protocol::{
-    Command, CommandStatus, Consequences, Ending, Evaluation, Event, Group, Intervention, Memory, ModelSummary, Ready,
-    Sparsity, Step, Summary,
+    Audience, Branch, Client, Command, CommandStatus, Consequences, Ending, Evaluation, Event, Group, Intervention,
+    KeptState, Memory, ModelSummary, News, Place, Ready, Sparsity, Step, Summary,
 };
 use spartui::recipe::Value;
 
@@ -129,7 +129,9 @@ impl Desk {
         let from = self.state.step();
         for number in from + 1..=from + steps {
             self.pass(0.048);
-            self.tell(Event::Step(step(number)));
+            let branch = self.state.history.tree.current;
+            let loss = step(number).loss * 0.8f64.powi(branch.cast_signed());
+            self.tell(Event::Step(Step { branch, loss, ..step(number) }));
             if number % 10 == 0 {
                 self.tell(Event::Memory(memory(number)));
             }
@@ -140,7 +142,7 @@ impl Desk {
             if number % 100 == 0 {
                 self.tell(Event::Evaluating { done: 150, of: 300 });
                 self.pass(1.2);
-                self.tell(Event::Evaluated(evaluation(number)));
+                self.tell(Event::Evaluated(Evaluation { branch, ..evaluation(number) }));
                 self.tell(Event::Checkpointed {
                     step: number,
                     path: PathBuf::from(format!("/home/ada/runs/support-tickets/checkpoints/step-{number:08}")),
@@ -148,6 +150,33 @@ impl Desk {
                 });
             }
         }
+    }
+
+    /// This interface is the client `me` among these, one of which steers.
+    pub fn among(&mut self, me: u32, clients: &[&str], steering: Option<u32>) {
+        self.state.connection.client = me;
+        let clients = clients.iter().zip(0..).map(|(from, id)| Client { id, from: (*from).into() }).collect();
+        self.input(Input::News(Box::new(News::Audience(Audience { clients, steering }))));
+    }
+
+    /// The run goes back to a step on a branch that is new, or on to the tip of a known one.
+    pub fn rewind(&mut self, step: u64, branch: u32) {
+        let left = (self.state.history.tree.current, self.state.step());
+        self.tell(Event::Rewound { step, branch, left });
+        let mut branches = self.state.history.tree.listed.clone();
+        if branches.is_empty() {
+            branches.push(self::branch(0, None, 0, left.1));
+        }
+        if branches.iter().all(|known| known.id != branch) {
+            branches.push(self::branch(branch, Some(left.0), step, step));
+        }
+        for known in &mut branches {
+            known.current = known.id == branch;
+            if known.id == left.0 {
+                known.tip = left.1;
+            }
+        }
+        self.tell(Event::Branches { branches });
     }
 
     /// The engine does what the last command asked for.
@@ -316,6 +345,24 @@ pub fn sparsity(number: u64, share: f64) -> Sparsity {
             group("output", 4 * site, false),
         ],
     }
+}
+
+pub fn branch(id: u32, parent: Option<u32>, from: u64, tip: u64) -> Branch {
+    let best = Some(evaluation(tip / 100 * 100)).filter(|best| best.step > 0);
+    Branch { id, parent, from, tip, best, pinned: false, current: false }
+}
+
+/// A state kept every hundred steps, the older ones on the disk too.
+pub fn kept(branch: u32, steps: u64) -> Vec<KeptState> {
+    let step = (1..=steps / 100).map(|hundreds| hundreds * 100);
+    step.map(|step| KeptState {
+        branch,
+        step,
+        bytes: 2_726_136,
+        pinned: step == 100,
+        place: if step + 100 > steps { Place::Memory } else { Place::Both },
+    })
+    .collect()
 }
 
 pub fn consequences() -> Consequences {

@@ -4,11 +4,12 @@ use ratatui::backend::TestBackend;
 
 use super::*;
 use crate::interface::theme::{Depth, Themes};
+use crate::protocol::{Command, Event};
 
 struct Stage {
     keys: Sender<TerminalEvent>,
-    events: Sender<Event>,
-    commands: Receiver<Command>,
+    events: Sender<News>,
+    commands: Receiver<Request>,
     signals: Sender<i32>,
     sources: Sources,
 }
@@ -18,12 +19,17 @@ fn stage() -> Stage {
     let (events, engine) = unbounded();
     let (command, commands) = unbounded();
     let (signals, signal) = unbounded();
-    let sources = Sources { input, events: engine, commands: command, signals: signal, remote: false };
+    let sources =
+        Sources { input, news: engine, requests: command, signals: signal, remote: false, elapsed: Duration::ZERO };
     Stage { keys, events, commands, signals, sources }
 }
 
 fn play(sources: Sources) -> (Outcome, Terminal<TestBackend>) {
-    let mut state = State::new(Themes::load(None, Depth::True), None, (80, 24));
+    play_as(sources, true)
+}
+
+fn play_as(sources: Sources, owner: bool) -> (Outcome, Terminal<TestBackend>) {
+    let mut state = State::new(Themes::load(None, Depth::True), None, (80, 24)).connected(0, owner);
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a terminal");
     (run(&mut terminal, &mut state, sources), terminal)
 }
@@ -38,14 +44,15 @@ fn quitting_asks_and_waits_for_the_engine() {
     let (keys, events, commands) = (stage.keys, stage.events, stage.commands);
     let engine = std::thread::spawn(move || {
         let command = commands.recv_timeout(Duration::from_secs(10)).expect("a command");
-        events.send(Event::Fault { message: "told to abort".into(), refused: false }).expect("listening");
+        let fault = Event::Fault { message: "told to abort".into(), refused: false };
+        events.send(News::Event(fault)).expect("listening");
         command
     });
     keys.send(press('q')).expect("listening");
     keys.send(press('a')).expect("listening");
     let (outcome, _) = play(stage.sources);
     assert_eq!(outcome, Outcome::Faulted { message: "told to abort".into(), refused: false });
-    assert_eq!(engine.join().expect("no panic"), Command::Abort);
+    assert_eq!(engine.join().expect("no panic"), Request::Command(Command::Abort));
 }
 
 #[test]
@@ -93,7 +100,32 @@ fn a_termination_signal_asks_the_engine_for_a_checkpoint() {
         command
     });
     assert!(matches!(play(stage.sources).0, Outcome::Faulted { .. }));
-    assert_eq!(engine.join().expect("no panic"), Command::Terminate);
+    assert_eq!(engine.join().expect("no panic"), Request::Command(Command::Terminate));
+}
+
+#[test]
+fn a_termination_signal_ends_no_run_that_this_interface_did_not_begin() {
+    let stage = stage();
+    stage.signals.send(signal_hook::consts::SIGTERM).expect("listening");
+    assert_eq!(play_as(stage.sources, false).0, Outcome::Left);
+    assert!(stage.commands.try_recv().is_err());
+}
+
+#[test]
+fn a_lost_connection_can_be_made_again() {
+    let stage = stage();
+    stage.events.send(News::Lost { why: "the connection broke".into(), alive: true }).expect("listening");
+    let keys = stage.keys;
+    let user = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(120));
+        keys.send(press('r')).expect("listening");
+        keys
+    });
+    let (outcome, terminal) = play(stage.sources);
+    assert_eq!(outcome, Outcome::Reconnect);
+    let shown: String = terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
+    assert!(shown.contains("the connection broke") && shown.contains("reconnect"));
+    user.join().expect("no panic");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::interface::pen::Pen;
 use crate::interface::state::{Stage, State, Weight};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
-use crate::interface::widgets::weight_meaning;
+use crate::interface::widgets::{readout, weight_meaning};
 
 /// The most lines that what was said takes.
 const LINES: usize = 3;
@@ -27,12 +27,16 @@ pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
             }
             pen.put(row.x, y, row.width, line, weight_meaning(entry.weight));
         }
+    } else if let Some(why) = &state.connection.lost {
+        pen.put(row.x, row.y, row.width, &text::safe_text(why), Meaning::Error);
     } else if let Some((done, of)) = state.evaluating {
         pen.put(row.x, row.y, row.width, &format!("evaluating, {done} of {of} rows done"), Meaning::Pending);
     } else if let Some(request) = state.requests.last() {
         let fate = if request.queued { "queued" } else { "asked for" };
         let line = format!("{fate}: {}", text::safe_text(&request.kind.describe()));
         pen.put(row.x, row.y, row.width, &line, Meaning::Pending);
+    } else if let Some(cursor) = state.cursor {
+        pen.put(row.x, row.y, row.width, &readout(state, cursor), Meaning::Text);
     } else if state.paused {
         pen.put(row.x, row.y, row.width, "paused; space goes on", Meaning::Warn);
     }
@@ -50,7 +54,11 @@ pub fn footer(pen: &mut Pen, row: Rect, state: &State) {
         let Some(word) = binding.footer else { continue };
         let action = binding.keys.first().map(|(_, action)| *action);
         let useful = |action: Action| match (&state.stage, &state.ready) {
-            (_, None) if state.layers.is_empty() => matches!(action, Action::Help | Action::Quit | Action::NextTheme),
+            _ if action == Action::TakeOver && state.connection.steers() => false,
+            _ if action.steers() && state.connection.hindrance().is_some() => false,
+            (_, None) if state.layers.is_empty() => {
+                matches!(action, Action::Help | Action::Quit | Action::NextTheme | Action::Reconnect)
+            }
             (Stage::Training, _) => true,
             _ => !action.steers(),
         };

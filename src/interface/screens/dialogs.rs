@@ -10,14 +10,17 @@ use crate::interface::text;
 use crate::interface::theme::Meaning;
 
 /// The contexts of the help, in its order, each with its heading.
-const SECTIONS: [(Context, &str); 10] = [
+const SECTIONS: [(Context, &str); 13] = [
     (Context::Cockpit, "anywhere"),
     (Context::Rows, "in a panel with rows"),
     (Context::Chart, "in the loss"),
+    (Context::Cursor, "in the loss, with the cursor"),
     (Context::Pending, "while a value is pending"),
     (Context::Typing, "while a value is typed"),
+    (Context::Lost, "where the connection to the run is lost"),
     (Context::Help, "in this help"),
     (Context::Example, "in the example"),
+    (Context::Timeline, "in branches and kept states"),
     (Context::Quit, "asked how to leave"),
     (Context::Stop, "asked whether to stop"),
     (Context::Always, "always"),
@@ -99,7 +102,12 @@ pub fn quit(pen: &mut Pen, screen: Rect, state: &State) {
         screen,
         " leave ",
         &format!("The run is at step {}. How shall it end?", state.step()),
-        &[("s", stop), ("a", "abort: write nothing more, leave"), ("Esc", "stay")],
+        &[
+            ("s", stop),
+            ("d", "detach: the run goes on without this terminal"),
+            ("a", "abort: write nothing more, leave"),
+            ("Esc", "stay"),
+        ],
     );
 }
 

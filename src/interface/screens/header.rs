@@ -15,7 +15,10 @@ use crate::protocol::Ready;
 pub fn draw(pen: &mut Pen, row: Rect, state: &State) {
     let (status, meaning) = status(state);
     let right = Rect { width: row.width.saturating_sub(1), ..row };
-    let end = pen.put_right(right, &format!("● {status}"), meaning);
+    let mut end = pen.put_right(right, &format!("● {status}"), meaning);
+    if let Some((audience, meaning)) = audience(state) {
+        end = pen.put_right(Rect { width: end.saturating_sub(row.x + 2), ..row }, &audience, meaning);
+    }
     let left = Rect { x: row.x + 1, width: end.saturating_sub(row.x + 2), ..row };
     let Some(ready) = &state.ready else {
         pen.pieces(left, [("spartui", Meaning::Focus)]);
@@ -47,12 +50,31 @@ pub fn draw(pen: &mut Pen, row: Rect, state: &State) {
     }
 }
 
+/// Who else is there, and who steers.
+fn audience(state: &State) -> Option<(String, Meaning)> {
+    let connection = &state.connection;
+    match (connection.audience.steered_from(), connection.others()) {
+        _ if connection.lost.is_some() || !state.running() => None,
+        (Some(from), _) if !connection.steers() => {
+            Some((format!("watching · {} steers", text::safe_text(from)), Meaning::Warn))
+        }
+        (None, _) if !connection.steers() => Some(("watching · nobody steers".into(), Meaning::Warn)),
+        (_, 0) => None,
+        (_, others) => Some((format!("steering · {others} watching"), Meaning::Muted)),
+    }
+}
+
 fn status(state: &State) -> (String, Meaning) {
     match (&state.stage, state.evaluating) {
+        _ if state.connection.lost.is_some() => ("connection lost".into(), Meaning::Error),
         (Stage::Faulted { .. }, _) => ("failed".into(), Meaning::Error),
         (Stage::Finished(_), _) => ("finished".into(), Meaning::Ok),
         _ if state.leaving.is_some() => ("ending".into(), Meaning::Warn),
         (Stage::Loading, _) => ("loading".into(), Meaning::Pending),
+        (Stage::Training, _) if state.recomputing.is_some() => {
+            let (done, of) = state.recomputing.unwrap_or_default();
+            (format!("computing again {done}/{of}"), Meaning::Pending)
+        }
         (Stage::Training, Some((done, of))) => (format!("evaluating {done}/{of}"), Meaning::Pending),
         (Stage::Training, None) if state.paused => ("paused".into(), Meaning::Warn),
         (Stage::Training, None) => ("training".into(), Meaning::Ok),

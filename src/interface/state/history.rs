@@ -3,17 +3,23 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::protocol::{Evaluation, Intervention, Memory, Step};
+use super::tree::Tree;
+use crate::protocol::{self, Evaluation, Intervention, Memory, Step};
 use crate::series::{Curve, Series};
 
 /// Steps that the pace is taken from.
 const WINDOW: usize = 64;
 
-/// Curves, evaluations and interventions.
+/// Curves, evaluations and interventions on the way to where the run stands; what was left behind on other branches
+/// comes back when the run goes back there.
 #[derive(Debug, Clone)]
 pub struct History {
+    /// The branches.
+    pub tree: Tree,
     /// Training loss.
     pub loss: Curve,
+    /// Smoothed losses of what was left behind, each from the step where it leaves the way.
+    pub left_behind: Vec<Series>,
     /// Validation loss.
     pub eval_loss: Series,
     /// Validation accuracy.
@@ -26,6 +32,10 @@ pub struct History {
     pub evaluations: Vec<Evaluation>,
     /// Changes by hand.
     pub interventions: Vec<Intervention>,
+    weight: f64,
+    all_evaluations: Vec<Evaluation>,
+    /// Each with its branch.
+    all_interventions: Vec<(u32, Intervention)>,
 }
 
 impl History {
@@ -33,18 +43,88 @@ impl History {
     #[must_use]
     pub fn new(smoothing: f64) -> Self {
         Self {
+            tree: Tree::default(),
             loss: Curve::new(smoothing),
+            left_behind: Vec::new(),
             eval_loss: Series::default(),
             accuracy: Series::default(),
             memory: Series::default(),
             peak_memory: 0,
             evaluations: Vec::new(),
             interventions: Vec::new(),
+            weight: smoothing,
+            all_evaluations: Vec::new(),
+            all_interventions: Vec::new(),
         }
+    }
+
+    /// Takes in a step.
+    pub fn stepped(&mut self, step: &Step) {
+        if step.branch != self.tree.current {
+            self.go_to(step.branch, step.step.saturating_sub(1));
+        }
+        self.tree.push(step.step, step.loss);
+        self.loss.push(step.step, step.loss);
+    }
+
+    /// The run goes on after this step, on this branch, which may be new. Whether it is.
+    pub fn go_to(&mut self, branch: u32, step: u64) -> bool {
+        let new = self.tree.go_to(branch, step);
+        self.memory = self.memory.until(step);
+        self.follow_line();
+        new
+    }
+
+    /// Takes in what the engine says of all branches.
+    pub fn listed(&mut self, branches: Vec<protocol::Branch>) {
+        let before = self.tree.line();
+        self.tree.list(branches);
+        if self.tree.line() != before {
+            self.follow_line();
+        }
+    }
+
+    /// Smooths with another weight.
+    pub fn smooth(&mut self, weight: f64) {
+        self.weight = weight;
+        self.loss.set_weight(weight);
+        self.left_behind = self.tree.left_behind(weight);
+    }
+
+    fn follow_line(&mut self) {
+        let line = self.tree.line();
+        self.loss = Curve::new(self.weight);
+        for (_, step, loss) in self.tree.losses(&line) {
+            self.loss.push(step, loss);
+        }
+        self.left_behind = self.tree.left_behind(self.weight);
+        (self.eval_loss, self.accuracy, self.evaluations) = (Series::default(), Series::default(), Vec::new());
+        let mut evaluations: Vec<Evaluation> = self.all_evaluations.clone();
+        evaluations.retain(|evaluation| line.holds(evaluation.branch, evaluation.step));
+        evaluations.sort_by_key(|evaluation| evaluation.step);
+        for evaluation in evaluations {
+            self.show(evaluation);
+        }
+        let changes = self.all_interventions.iter().filter(|(branch, change)| line.holds_change(*branch, change.step));
+        self.interventions = changes.map(|(_, change)| change.clone()).collect();
+        self.interventions.sort_by_key(|change| change.step);
+    }
+
+    /// Takes in a change by hand.
+    pub fn intervened(&mut self, intervention: Intervention) {
+        self.all_interventions.push((self.tree.current, intervention.clone()));
+        self.interventions.push(intervention);
     }
 
     /// Takes in an evaluation.
     pub fn evaluated(&mut self, evaluation: Evaluation) {
+        self.all_evaluations.push(evaluation);
+        if self.tree.line().holds(evaluation.branch, evaluation.step) {
+            self.show(evaluation);
+        }
+    }
+
+    fn show(&mut self, evaluation: Evaluation) {
         self.eval_loss.push(evaluation.step, evaluation.eval_loss);
         self.accuracy.push(evaluation.step, evaluation.accuracy);
         self.evaluations.push(evaluation);
@@ -78,6 +158,11 @@ impl Pace {
             self.steps.pop_front();
         }
         self.steps.push_back(step);
+    }
+
+    /// Forgets all: the run went elsewhere.
+    pub fn clear(&mut self) {
+        self.steps.clear();
     }
 
     /// The newest step.

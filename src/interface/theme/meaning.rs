@@ -51,6 +51,7 @@ meanings! {
     Series6 "series6" < Series1: "Sixth curve.",
     Series7 "series7" < Series1: "Seventh curve.",
     Series8 "series8" < Series1: "Eighth curve.",
+    Branch "branch" < Muted: "A curve that was left behind on another branch.",
     Envelope "envelope" < Muted: "Raw values behind a smoothed curve.",
 }
 

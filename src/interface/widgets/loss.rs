@@ -8,17 +8,19 @@ use super::window::Window;
 use super::{Facts, curve, nothing};
 use crate::interface::layout::{split_bottom, split_left};
 use crate::interface::pen::Pen;
-use crate::interface::state::State;
+use crate::interface::state::{Cursor, State};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
-use crate::series::Column;
+use crate::series::{Column, Series};
 
 const VALIDATION: &str = "◆";
+/// Branches that were left behind and are drawn.
+const LEFT_BEHIND: usize = 8;
 
 /// Draws the chart; what its title says.
 pub fn draw(pen: &mut Pen, area: Rect, title_room: u16, state: &State) -> Facts {
     let curve = &state.history.loss;
-    let Some(span) = curve.raw().span() else {
+    let Some(span) = state.span() else {
         nothing(pen, area, "the first step is under way");
         return Facts::new();
     };
@@ -46,6 +48,7 @@ pub fn draw(pen: &mut Pen, area: Rect, title_room: u16, state: &State) -> Facts 
     let raw = curve.raw().columns(window.start, window.per_dot, window.dots);
     let smooth = curve.smoothed().columns(window.start, window.per_dot, window.dots);
     let smoothed = state.view.smoothing() > 0.0;
+    left_behind(pen, plot, state, &window, &axis);
     let mut envelope = Grid::new(plot);
     curve::trace(&mut envelope, curve.raw(), &raw, &window, &axis);
     envelope.paint(pen, plot, if smoothed { Meaning::Envelope } else { Meaning::Series1 });
@@ -58,8 +61,79 @@ pub fn draw(pen: &mut Pen, area: Rect, title_room: u16, state: &State) -> Facts 
     }
     validation(pen, plot, state, &window, &axis);
     let outside = outside(pen, plot, state, &raw, &axis, &window);
+    if let Some(cursor) = state.cursor {
+        cross_hair(pen, plot, cursor, state, &window, &axis);
+    }
     change_list(pen, plot, state, &window);
+    if let Some(cursor) = state.cursor {
+        return cursor_facts(state, cursor);
+    }
     facts(state, &axis, outside, title_room)
+}
+
+/// The newest of the branches that were left behind, under everything else.
+fn left_behind(pen: &mut Pen, plot: Rect, state: &State, window: &Window, axis: &Axis) {
+    let newest = state.history.left_behind.len().saturating_sub(LEFT_BEHIND);
+    for series in &state.history.left_behind[newest..] {
+        let columns = series.columns(window.start, window.per_dot, window.dots);
+        let middle: Vec<Option<Column>> = columns.iter().map(|column| column.map(flat)).collect();
+        let mut grid = Grid::new(plot);
+        curve::trace(&mut grid, series, &middle, window, axis);
+        grid.paint(pen, plot, Meaning::Branch);
+    }
+}
+
+/// The cursor, and the step that it is compared with.
+fn cross_hair(pen: &mut Pen, plot: Rect, cursor: Cursor, state: &State, window: &Window, axis: &Axis) {
+    for (step, symbol) in cursor.anchor.map(|step| (step, '╎')).into_iter().chain([(cursor.step, '│')]) {
+        let Some(dot) = window.dot(step) else { continue };
+        let x = plot.x + (dot / 2) as u16;
+        pen.fill(Rect { x, width: 1, ..plot }, symbol, Meaning::Cursor);
+        if let Some((_, loss)) = state.history.loss.raw().nearest(step).filter(|(_, loss)| loss.is_finite()) {
+            let y = plot.y + (axis.row(loss, usize::from(plot.height) * 4) / 4) as u16;
+            pen.put(x, y, 1, "●", Meaning::Cursor);
+        }
+    }
+}
+
+/// What stands under the cursor, the short of it.
+fn cursor_facts(state: &State, Cursor { step, anchor }: Cursor) -> Facts {
+    let mut facts = vec![
+        (format!("step {step}"), Meaning::Pending),
+        (format!("loss {}", text::number(at(state.history.loss.raw(), step))), Meaning::Series1),
+    ];
+    if let Some(anchor) = anchor.filter(|anchor| *anchor != step) {
+        facts.push((format!("Δ {:+.4}", difference(state, anchor, step)), Meaning::Pending));
+    }
+    facts
+}
+
+/// What stands under the cursor, and how it differs from what it is compared with.
+#[must_use]
+pub fn readout(state: &State, Cursor { step, anchor }: Cursor) -> String {
+    let history = &state.history;
+    let mut facts = vec![format!("step {step}: loss {}", text::number(at(history.loss.raw(), step)))];
+    if state.view.smoothing() > 0.0 {
+        facts.push(format!("smoothed {}", text::number(at(history.loss.smoothed(), step))));
+    }
+    if let Some(anchor) = anchor.filter(|anchor| *anchor != step) {
+        let side = if anchor < step { "after" } else { "before" };
+        let steps = anchor.abs_diff(step);
+        facts.push(format!("{:+.4} {steps} steps {side} {anchor}", difference(state, anchor, step)));
+    }
+    if let Some(evaluation) = history.evaluations.iter().rev().find(|evaluation| evaluation.step <= step) {
+        facts.push(format!("valid {} at {}", text::number(evaluation.eval_loss), evaluation.step));
+    }
+    facts.join(" · ")
+}
+
+fn at(series: &Series, step: u64) -> f64 {
+    series.nearest(step).map_or(f64::NAN, |(_, value)| value)
+}
+
+/// How much the smoothed loss grew from one step to another.
+fn difference(state: &State, from: u64, to: u64) -> f64 {
+    at(state.history.loss.smoothed(), to) - at(state.history.loss.smoothed(), from)
 }
 
 /// A column of a smoothed line without its height, which would thicken the line.

@@ -1,0 +1,76 @@
+//! `spartui attach RUN`
+
+use std::path::{Path, PathBuf};
+
+use super::live::{self, Run};
+use super::printer::Printer;
+use crate::data::place;
+use crate::error::{Error, Result};
+use crate::protocol::{News, Purpose};
+use crate::run::{RunFolder, State};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The run, by its name or its folder.
+    run: PathBuf,
+    /// Watch, also where nobody steers.
+    #[arg(long)]
+    watch: bool,
+    /// Progress lines instead of the interface; then the run is watched only.
+    #[arg(long)]
+    headless: bool,
+    /// Every event as a line of JSON, those that were before too; implies --headless.
+    #[arg(long)]
+    json: bool,
+    /// Theme of the interface: dark, light, monochrome, colour-blind, or one of your own
+    #[arg(long, env = "SPARTUI_THEME", value_name = "NAME")]
+    theme: Option<String>,
+}
+
+pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
+    let run = RunFolder::find(runs, &arguments.run)?;
+    let state = run.status()?.state;
+    if state != State::Running {
+        return Err(Error::refused(nobody_trains(&arguments.run, state)));
+    }
+    let folder = run.path().to_owned();
+    if arguments.headless || arguments.json || !live::is_possible() {
+        return print(&folder, Printer::new(arguments.json));
+    }
+    let purpose = if arguments.watch { Purpose::Watch } else { Purpose::Steer };
+    live::run(Run::Found { folder, purpose }, arguments.theme.as_deref())
+}
+
+fn nobody_trains(run: &Path, state: State) -> String {
+    let name = place(run);
+    match state {
+        State::Completed => {
+            format!("the run {name} has taken all its steps; `spartui inspect` shows what it left")
+        }
+        State::Interrupted => format!(
+            "nobody trains the run {name}: its process ended without a word; `spartui resume {name}` goes on from its \
+             newest checkpoint"
+        ),
+        state => format!(
+            "nobody trains the run {name}: it is {state}; `spartui resume {name}` goes on from its newest checkpoint"
+        ),
+    }
+}
+
+/// Prints what happens until the run ends.
+fn print(folder: &Path, mut printer: Printer) -> Result<()> {
+    let link = live::open(folder, Purpose::Watch).map_err(|lost| Error::failed(lost.why))?;
+    for news in link.news {
+        match news {
+            News::Event(event) => {
+                printer.print(&event)?;
+                if let Some(ended) = super::launch::ended(event) {
+                    return ended.map(|_| ());
+                }
+            }
+            News::Refused { why } | News::Lost { why, .. } => return Err(Error::failed(why)),
+            _ => {}
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! The side of the interface: connecting to a run, and two threads that turn its lines into messages.
+
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+use super::lines::Lines;
+use super::{LONGEST_NEWS, LONGEST_REQUEST, place};
+use crate::protocol::{ATTACH_VERSION, ClientId, News, Purpose, Request, Standing};
+
+/// News that may wait for the interface; what comes after them waits at the engine.
+const CHANNEL: usize = 4096;
+/// How long a run may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// As [`PATIENCE`], where only its standing is asked for.
+const SHORT_PATIENCE: Duration = Duration::from_millis(500);
+/// How long the socket of a run that has just begun may be missing.
+const BEGINNING: Duration = Duration::from_secs(2);
+
+/// A connection to a run. It is closed when `requests` is dropped.
+#[derive(Debug)]
+pub struct Link {
+    /// The name that this interface has got.
+    pub client: ClientId,
+    /// Time since the engine began.
+    pub elapsed: Duration,
+    /// What the run tells; the last is [`News::Lost`].
+    pub news: Receiver<News>,
+    /// What it is asked.
+    pub requests: Sender<Request>,
+}
+
+/// Connects to the run in this folder, which another process trains.
+///
+/// # Errors
+/// Where there is no such process, or it does not want this interface.
+pub fn connect(run: &Path, purpose: Purpose, lost: impl FnOnce() -> News + Send + 'static) -> io::Result<Link> {
+    let begun = Instant::now();
+    loop {
+        match open(run) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && begun.elapsed() < BEGINNING => {
+                thread::sleep(Duration::from_millis(50));
+            }
+            stream => return Link::over(stream?, purpose, lost).map_err(no_answer),
+        }
+    }
+}
+
+fn no_answer(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+            io::Error::new(error.kind(), "its process does not answer")
+        }
+        _ => error,
+    }
+}
+
+/// How the run in this folder stands, as its process says; none where there is no process that answers.
+#[must_use]
+pub fn ask(run: &Path) -> Option<Standing> {
+    let stream = open(run).ok()?;
+    let (_, mut lines) = greet(&stream, Purpose::Ask, SHORT_PATIENCE).ok()?;
+    match parse(lines.next().ok()??) {
+        Ok(News::Standing(standing)) => Some(standing),
+        _ => None,
+    }
+}
+
+fn open(run: &Path) -> io::Result<UnixStream> {
+    UnixStream::connect(place::find(run)?)
+}
+
+impl Link {
+    /// Over a stream at whose other end is an engine. When the connection ends, `lost` says what became of the run.
+    ///
+    /// # Errors
+    /// Where the other side is no engine of this version.
+    pub fn over(
+        stream: UnixStream,
+        purpose: Purpose,
+        lost: impl FnOnce() -> News + Send + 'static,
+    ) -> io::Result<Self> {
+        let ((client, elapsed), mut lines) = greet(&stream, purpose, PATIENCE)?;
+        stream.set_read_timeout(None)?;
+        let (told, news) = bounded(CHANNEL);
+        let (requests, asked) = unbounded();
+        thread::Builder::new().name("news".into()).spawn(move || {
+            hear(&mut lines, &told);
+            // Nobody may be left to hear it.
+            let _ = told.send(lost());
+        })?;
+        thread::Builder::new().name("requests".into()).spawn(move || send(&asked, stream))?;
+        Ok(Self { client, elapsed, news, requests })
+    }
+}
+
+type Greeted = ((ClientId, Duration), Lines<UnixStream>);
+
+/// The engine speaks first: nothing is said to anything else.
+fn greet(stream: &UnixStream, purpose: Purpose, patience: Duration) -> io::Result<Greeted> {
+    let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
+    stream.set_read_timeout(Some(patience))?;
+    let mut lines = Lines::new(stream.try_clone()?, LONGEST_NEWS);
+    let line = lines.next()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    match parse(line) {
+        Ok(News::Hello { version: ATTACH_VERSION, client, seconds, .. }) => {
+            let hello = Request::Hello { version: ATTACH_VERSION, purpose, from: here() };
+            let mut writing = stream;
+            writing.write_all(&line_of(&hello))?;
+            Ok(((client, Duration::try_from_secs_f64(seconds).unwrap_or_default()), lines))
+        }
+        Ok(News::Hello { program, .. }) => {
+            Err(wrong(format!("the run is trained by spartui {program}, which speaks otherwise; use that program")))
+        }
+        Ok(News::Refused { why }) => Err(wrong(why)),
+        _ => Err(wrong("what answers is no run of spartui".into())),
+    }
+}
+
+fn parse(line: &[u8]) -> serde_json::Result<News> {
+    serde_json::from_slice(line)
+}
+
+fn line_of(request: &Request) -> Vec<u8> {
+    let mut line = serde_json::to_vec(request).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+/// Where this interface is, for the others.
+fn here() -> String {
+    let terminal = std::fs::read_link("/proc/self/fd/0").ok();
+    let name =
+        terminal.as_deref().and_then(|path| path.strip_prefix("/dev").ok()).map(|path| path.display().to_string());
+    name.unwrap_or_else(|| format!("process {}", std::process::id()))
+}
+
+/// Hands on what can be understood. What cannot is of a version that knows more, and the rest still counts.
+fn hear(lines: &mut Lines<UnixStream>, told: &Sender<News>) {
+    while let Ok(Some(line)) = lines.next() {
+        if let Ok(news) = parse(line)
+            && told.send(news).is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn send(asked: &Receiver<Request>, mut stream: UnixStream) {
+    for request in asked {
+        let line = line_of(&request);
+        if line.len() as u64 <= LONGEST_REQUEST && stream.write_all(&line).is_err() {
+            break;
+        }
+    }
+    // The other thread hears the end, too.
+    let _ = stream.shutdown(std::net::Shutdown::Both);
+}

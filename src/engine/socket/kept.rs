@@ -1,0 +1,245 @@
+//! What a late comer needs to see all: the course of the run, and the latest word on everything else.
+
+use crate::protocol::{Event, News, Step};
+
+/// The least time between two readings of the clock in the course, in seconds.
+const CLOCK: f64 = 0.5;
+
+/// What happened. A step takes 96 bytes, so a hundred thousand of them less than ten megabytes.
+#[derive(Debug, Default)]
+pub struct Kept {
+    course: Vec<Entry>,
+    /// Places in the course, each with the seconds since the engine began.
+    clock: Vec<(usize, f64)>,
+    latest: Vec<Latest>,
+    versions: u64,
+}
+
+#[derive(Debug)]
+enum Entry {
+    Step(Step),
+    Other(Box<Event>),
+}
+
+/// The last event of its kind; those before it say nothing any more.
+#[derive(Debug)]
+struct Latest {
+    kind: Kind,
+    event: Event,
+    version: u64,
+    /// Length of the course at that moment.
+    place: usize,
+}
+
+#[derive(Debug, PartialEq)]
+enum Kind {
+    Loading(String),
+    Example,
+    Setting(String),
+    Sparsity,
+    Evaluating,
+    Pause,
+    Recomputing,
+    Branches,
+    Snapshots,
+}
+
+/// Where a reader is.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Cursor {
+    place: usize,
+    version: u64,
+}
+
+impl Kept {
+    /// Takes an event in; what answers a single interface is not kept.
+    pub fn take(&mut self, event: &Event, seconds: f64) {
+        let kind = match event {
+            Event::CommandStatus { .. } | Event::Previewed { .. } => return,
+            Event::Loading { what, .. } => Kind::Loading(what.clone()),
+            Event::Example(_) => Kind::Example,
+            Event::Setting { field, .. } => Kind::Setting(field.clone()),
+            Event::Sparsity(_) => Kind::Sparsity,
+            Event::Evaluating { .. } => Kind::Evaluating,
+            Event::Paused { .. } | Event::Resumed { .. } => Kind::Pause,
+            Event::Recomputing { .. } => Kind::Recomputing,
+            Event::Branches { .. } => Kind::Branches,
+            Event::Snapshots { .. } => Kind::Snapshots,
+            _ => return self.append(event, seconds),
+        };
+        self.versions += 1;
+        let (version, place) = (self.versions, self.course.len());
+        self.latest.retain(|latest| latest.kind != kind);
+        self.latest.push(Latest { kind, event: event.clone(), version, place });
+    }
+
+    fn append(&mut self, event: &Event, seconds: f64) {
+        match event {
+            Event::Ready(_) => self.latest.retain(|latest| !matches!(latest.kind, Kind::Loading(_))),
+            Event::Rewound { .. } => self.latest.retain(|latest| latest.kind != Kind::Recomputing),
+            Event::Evaluated(_) => self.latest.retain(|latest| latest.kind != Kind::Evaluating),
+            _ => {}
+        }
+        if self.clock.last().is_none_or(|(_, last)| seconds - last >= CLOCK) {
+            self.clock.push((self.course.len(), seconds));
+        }
+        self.course.push(match event {
+            Event::Step(step) => Entry::Step(*step),
+            other => Entry::Other(Box::new(other.clone())),
+        });
+    }
+
+    /// Entries of the course that a reader has not seen.
+    pub fn ahead(&self, cursor: Cursor) -> usize {
+        self.course.len() - cursor.place
+    }
+
+    /// Length of the course.
+    pub fn place(&self) -> usize {
+        self.course.len()
+    }
+
+    /// What comes next for a reader, at most so many entries of the course, in the order in which it happened.
+    pub fn next(&self, cursor: &mut Cursor, most: usize) -> Vec<News> {
+        let end = (cursor.place + most).min(self.course.len());
+        let unseen = |latest: &&Latest| latest.version > cursor.version && latest.place <= end;
+        // New versions go to the end of the list, so it is in the order of the versions and of the places.
+        let mut latest = self.latest.iter().filter(unseen).peekable();
+        let clock = self.clock.partition_point(|(place, _)| *place < cursor.place);
+        let mut clock = self.clock[clock..].iter().peekable();
+        let mut news = Vec::with_capacity(end - cursor.place + 8);
+        for place in cursor.place..end {
+            while let Some(latest) = latest.next_if(|latest| latest.place <= place) {
+                news.push(News::Event(latest.event.clone()));
+            }
+            if let Some((_, seconds)) = clock.next_if(|(at, _)| *at == place) {
+                news.push(News::Clock { seconds: *seconds });
+            }
+            news.push(News::Event(match &self.course[place] {
+                Entry::Step(step) => Event::Step(*step),
+                Entry::Other(event) => event.as_ref().clone(),
+            }));
+        }
+        news.extend(latest.map(|latest| News::Event(latest.event.clone())));
+        let seen = self.latest.iter().filter(|latest| latest.place <= end).map(|latest| latest.version).max();
+        // At the end of the course all versions are seen, those too whose events were cleared away since.
+        let seen = if end == self.course.len() { Some(self.versions) } else { seen };
+        cursor.version = cursor.version.max(seen.unwrap_or(0));
+        cursor.place = end;
+        news
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::protocol::{CommandStatus, Level};
+
+    fn step(step: u64) -> Event {
+        Event::Step(Step {
+            step,
+            epoch: 0.0,
+            loss: 1.0,
+            learning_rate: 1e-3,
+            grad_norm: 1.0,
+            examples: 1,
+            tokens: 1,
+            seconds: 0.1,
+            trainable: 1,
+            sparsity: 0.9,
+            branch: 0,
+        })
+    }
+
+    fn setting(field: &str, value: i64) -> Event {
+        Event::Setting { field: field.into(), value: crate::recipe::Value::Integer(value) }
+    }
+
+    fn events(news: Vec<News>) -> Vec<Event> {
+        news.into_iter().filter_map(|news| if let News::Event(event) = news { Some(event) } else { None }).collect()
+    }
+
+    /// All that a reader hears who takes so many entries at a time.
+    fn read(kept: &Kept, cursor: &mut Cursor, most: usize) -> Vec<Event> {
+        let mut heard = Vec::new();
+        loop {
+            let news = kept.next(cursor, most);
+            if news.is_empty() {
+                return heard;
+            }
+            heard.extend(events(news));
+        }
+    }
+
+    #[test]
+    fn a_late_comer_hears_the_course_and_the_latest_of_the_rest() {
+        let mut kept = Kept::default();
+        let note = Event::Note { level: Level::Info, message: "hear".into() };
+        let answer = Event::CommandStatus { id: 1, status: CommandStatus::Queued };
+        let paused = Event::Paused { step: 2 };
+        let resumed = Event::Resumed { step: 2 };
+        for event in [
+            setting("a", 1),
+            setting("b", 1),
+            step(1),
+            setting("a", 2),
+            note.clone(),
+            answer,
+            paused,
+            step(2),
+            resumed.clone(),
+            Event::Evaluating { done: 1, of: 2 },
+        ] {
+            kept.take(&event, 0.0);
+        }
+        let expected =
+            [setting("b", 1), step(1), setting("a", 2), note, step(2), resumed, Event::Evaluating { done: 1, of: 2 }];
+        assert_eq!(read(&kept, &mut Cursor::default(), 100), expected);
+        assert_eq!(read(&kept, &mut Cursor::default(), 1), expected);
+    }
+
+    #[test]
+    fn the_clock_is_read_now_and_then() {
+        let mut kept = Kept::default();
+        (0..10u8).for_each(|number| kept.take(&step(u64::from(number) + 1), f64::from(number) / 4.0));
+        let told = kept.next(&mut Cursor::default(), 100);
+        let clocks: Vec<f64> = told
+            .iter()
+            .filter_map(|news| if let News::Clock { seconds } = news { Some(*seconds) } else { None })
+            .collect();
+        assert_eq!(clocks, [0.0, 0.5, 1.0, 1.5, 2.0]);
+    }
+
+    proptest! {
+        /// Whenever a reader comes and however it reads, it hears each step once and in order, and ends with the
+        /// latest settings.
+        #[test]
+        fn every_step_is_heard_once(script in prop::collection::vec((0u8..4, 1usize..5), 1..80)) {
+            let mut kept = Kept::default();
+            let (mut steps, mut value) = (0, 0);
+            let mut readers = vec![(Cursor::default(), Vec::new())];
+            for (what, most) in script {
+                match what {
+                    0 | 1 => { steps += 1; kept.take(&step(steps), 0.0) }
+                    2 => { value += 1; kept.take(&setting(["a", "b"][most % 2], value), 0.0) }
+                    _ => readers.push((Cursor::default(), Vec::new())),
+                }
+                for (cursor, heard) in readers.iter_mut().step_by(most) {
+                    heard.extend(events(kept.next(cursor, most)));
+                }
+            }
+            for (mut cursor, mut heard) in readers {
+                heard.extend(read(&kept, &mut cursor, 3));
+                let numbers: Vec<u64> = heard.iter().filter_map(|event| if let Event::Step(step) = event { Some(step.step) } else { None }).collect();
+                prop_assert!(numbers.iter().copied().eq(1..=steps));
+                let last = |list: &[Event], name: &str| list.iter().rev().find(|event| matches!(event, Event::Setting { field, .. } if field == name)).cloned();
+                let all = read(&kept, &mut Cursor::default(), 100);
+                for name in ["a", "b"] {
+                    prop_assert_eq!(last(&heard, name), last(&all, name));
+                }
+            }
+        }
+    }
+}

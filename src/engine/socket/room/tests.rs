@@ -1,0 +1,140 @@
+use crossbeam_channel::{Receiver, unbounded};
+
+use super::*;
+use crate::protocol::Step;
+
+fn room() -> (Room, Receiver<Command>) {
+    let (commands, asked) = unbounded();
+    (Room::new(commands), asked)
+}
+
+fn seated(room: &Room, purpose: Purpose) -> ClientId {
+    let id = room.name();
+    room.join(id, purpose, format!("pts/{id}"));
+    id
+}
+
+fn step(step: u64) -> Event {
+    Event::Step(Step {
+        step,
+        epoch: 0.0,
+        loss: 1.0,
+        learning_rate: 1e-3,
+        grad_norm: 1.0,
+        examples: 1,
+        tokens: 1,
+        seconds: 0.1,
+        trainable: 1,
+        sparsity: 0.9,
+        branch: 0,
+    })
+}
+
+fn steps(news: &[News]) -> Vec<u64> {
+    let step = |news: &News| if let News::Event(Event::Step(step)) = news { Some(step.step) } else { None };
+    news.iter().filter_map(step).collect()
+}
+
+/// All that a client hears until it has caught up.
+fn until_live(room: &Room, id: ClientId) -> Vec<News> {
+    let mut heard = Vec::new();
+    while !heard.contains(&News::Live) {
+        heard.extend(room.next(id).unwrap());
+    }
+    heard
+}
+
+#[test]
+fn a_late_comer_hears_all_and_then_what_happens() {
+    let (room, _asked) = room();
+    (1..=3000).for_each(|number| room.tell(&step(number)));
+    let id = seated(&room, Purpose::Steer);
+    let heard = until_live(&room, id);
+    assert!(steps(&heard).into_iter().eq(1..=3000));
+    assert!(matches!(heard.last(), Some(News::Live)));
+    room.tell(&step(3001));
+    assert_eq!(steps(&room.next(id).unwrap()), [3001]);
+}
+
+#[test]
+fn one_steers_and_taking_over_is_explicit() {
+    let (room, asked) = room();
+    let (first, second) = (seated(&room, Purpose::Steer), seated(&room, Purpose::Steer));
+    room.ask(second, Command::Pause);
+    room.ask(second, Command::Evaluate { id: 9 });
+    assert!(asked.try_recv().is_err());
+    let heard = until_live(&room, second);
+    assert!(heard.iter().any(|news| matches!(news, News::Event(Event::Note { message, .. }) if message == WATCHES)));
+    assert!(heard.iter().any(|news| matches!(news, News::Event(Event::CommandStatus { id: 9, .. }))));
+    room.take_over(second);
+    room.ask(second, Command::Pause);
+    room.ask(first, Command::Abort);
+    assert_eq!(asked.try_iter().collect::<Vec<_>>(), [Command::Pause]);
+    room.leave(second);
+    room.ask(first, Command::Abort);
+    assert!(asked.try_recv().is_err(), "who steers next is for somebody to say");
+    let third = seated(&room, Purpose::Watch);
+    assert_eq!(room.standing().steered_from, None);
+    room.take_over(third);
+    assert_eq!((room.standing().watching, room.standing().steered_from.as_deref()), (2, Some("pts/2")));
+}
+
+#[test]
+fn an_answer_is_for_who_asked() {
+    let (room, _asked) = room();
+    let (first, second) = (seated(&room, Purpose::Steer), seated(&room, Purpose::Watch));
+    until_live(&room, first);
+    until_live(&room, second);
+    room.ask(first, Command::Evaluate { id: 5 });
+    room.tell(&Event::CommandStatus { id: 5, status: CommandStatus::Queued });
+    room.tell(&step(1));
+    room.tell(&Event::CommandStatus { id: 5, status: CommandStatus::Applied { step: 1 } });
+    let answers = |news: Vec<News>| {
+        news.into_iter().filter(|news| matches!(news, News::Event(Event::CommandStatus { id: 5, .. }))).count()
+    };
+    assert_eq!(answers(room.next(first).unwrap()), 2);
+    assert_eq!(answers(room.next(second).unwrap()), 0);
+}
+
+#[test]
+fn who_falls_far_behind_is_let_go_with_a_reason_and_may_come_back() {
+    let (room, _asked) = room();
+    let slow = seated(&room, Purpose::Steer);
+    until_live(&room, slow);
+    let fast = seated(&room, Purpose::Watch);
+    until_live(&room, fast);
+    for number in 1..=BACKLOG as u64 + 1 {
+        room.tell(&step(number));
+        if number % 1000 == 0 {
+            assert!(!steps(&room.next(fast).unwrap()).is_empty());
+        }
+    }
+    assert_eq!(room.next(slow), Some(vec![News::Refused { why: TOO_SLOW.into() }]));
+    assert_eq!(room.next(slow), None);
+    room.leave(slow);
+    assert_eq!(room.standing().steered_from, None);
+    let again = seated(&room, Purpose::Steer);
+    assert!(steps(&until_live(&room, again)).into_iter().eq(1..=BACKLOG as u64 + 1));
+}
+
+#[test]
+fn the_end_waits_for_those_who_listen_and_not_for_ever() {
+    let (room, _asked) = room();
+    let room = std::sync::Arc::new(room);
+    let (listens, _deaf) = (seated(&room, Purpose::Steer), seated(&room, Purpose::Watch));
+    let listener = {
+        let room = std::sync::Arc::clone(&room);
+        std::thread::spawn(move || {
+            let mut heard = Vec::new();
+            while let Some(news) = room.next(listens) {
+                heard.extend(news);
+            }
+            room.leave(listens);
+            heard
+        })
+    };
+    room.tell(&Event::Fault { message: "over".into(), refused: false });
+    room.close(Duration::from_millis(50));
+    let heard = listener.join().unwrap();
+    assert!(heard.iter().any(|news| matches!(news, News::Event(Event::Fault { .. }))));
+}

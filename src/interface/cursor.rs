@@ -1,0 +1,83 @@
+//! The cursor on the loss: it stands on samples, never between them.
+
+use super::layout;
+use super::state::{Cursor, Panel, Range, State};
+
+/// Cells of the loss that are no plot: borders and the numbers of the axis.
+const MARGIN: u16 = 9;
+
+/// Puts the cursor on the newest step in sight, or takes it away.
+pub fn toggle(state: &mut State) {
+    state.cursor = match state.cursor {
+        Some(_) => None,
+        None => newest(state).map(|step| Cursor { step, anchor: None }),
+    };
+    if state.cursor.is_none() && state.history.loss.raw().is_empty() {
+        state.hint("there is no step yet to put a cursor on");
+    }
+}
+
+fn newest(state: &State) -> Option<u64> {
+    let loss = state.history.loss.raw();
+    let (start, steps) = state.view.window(state.span()?);
+    Some(loss.nearest((start + steps - 1.0).max(0.0) as u64)?.0)
+}
+
+/// Moves so many columns of dots, at least as many samples.
+pub fn walk(state: &mut State, by: isize) {
+    let Some(Cursor { step, anchor }) = state.cursor else { return };
+    let loss = state.history.loss.raw();
+    let Some(span) = state.span() else { return };
+    let stride = stride(state, span).saturating_mul(by.unsigned_abs() as u64);
+    let wanted = if by < 0 { step.saturating_sub(stride) } else { step.saturating_add(stride) };
+    let Some((step, _)) = loss.nearest(wanted.clamp(span.0, span.1)) else { return };
+    put(state, Cursor { step, anchor }, span);
+}
+
+/// Steps on a column of dots.
+fn stride(state: &State, span: (u64, u64)) -> u64 {
+    let place = layout::arrange(state)
+        .and_then(|layout| layout.places.into_iter().find(|(_, panels)| panels.first() == Some(&Panel::Loss)));
+    let dots = place.map_or(100, |(area, _)| area.width.saturating_sub(MARGIN).max(4) * 2);
+    ((state.view.window(span).1 / f64::from(dots)) as u64).max(1)
+}
+
+/// Moves to the lowest or the highest loss in sight.
+pub fn extreme(state: &mut State, lowest: bool) {
+    let Some(Cursor { anchor, .. }) = state.cursor else { return };
+    let loss = state.history.loss.raw();
+    let Some(span) = state.span() else { return };
+    let (start, steps) = state.view.window(span);
+    let in_sight = loss.points().filter(|(step, value)| {
+        let step = *step as f64;
+        step >= start && step < start + steps && value.is_finite()
+    });
+    let sign = if lowest { 1.0 } else { -1.0 };
+    if let Some((step, _)) = in_sight.min_by(|a, b| (a.1 * sign).total_cmp(&(b.1 * sign))) {
+        put(state, Cursor { step, anchor }, span);
+    }
+}
+
+/// Compares with the step under the cursor from now on, or no longer.
+pub fn anchor(state: &mut State) {
+    if let Some(cursor) = &mut state.cursor {
+        cursor.anchor = if cursor.anchor.is_some() { None } else { Some(cursor.step) };
+    }
+}
+
+/// Where the cursor stands, as a share of the width: what is zoomed stays under it.
+pub fn share(state: &State) -> Option<f64> {
+    let (start, steps) = state.view.window(state.span()?);
+    Some((state.cursor?.step as f64 - start) / steps)
+}
+
+/// Puts the cursor somewhere, and what is shown around it where it is out of sight.
+fn put(state: &mut State, cursor: Cursor, span: (u64, u64)) {
+    let (start, steps) = state.view.window(span);
+    let at = cursor.step as f64;
+    if at < start || at >= start + steps {
+        let start = if at < start { at } else { at + 1.0 - steps };
+        state.view.range = Range::Fixed { start, steps };
+    }
+    state.cursor = Some(cursor);
+}

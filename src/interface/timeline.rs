@@ -1,0 +1,109 @@
+//! Going back, and between branches: what is asked of the engine, and the list of where one can go.
+
+use super::state::{Layer, RequestKind, Stage, State};
+use super::update::Effect;
+use crate::protocol::{Branch, Command, CommandId, KeptState};
+
+/// A row of the list.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Row<'a> {
+    /// A branch.
+    Branch(&'a Branch),
+    /// A state that was kept.
+    State(&'a KeptState),
+}
+
+/// The rows: branches in the order in which they began, then states, the newest first.
+#[must_use]
+pub fn rows(state: &State) -> Vec<Row<'_>> {
+    let tree = &state.history.tree;
+    let mut kept: Vec<&KeptState> = tree.kept.iter().collect();
+    kept.sort_by_key(|kept| std::cmp::Reverse((kept.step, kept.branch)));
+    tree.listed.iter().map(Row::Branch).chain(kept.into_iter().map(Row::State)).collect()
+}
+
+/// Opens the list at the branch that trains.
+pub fn open(state: &mut State) {
+    let current = rows(state).iter().position(|row| matches!(row, Row::Branch(branch) if branch.current));
+    state.timeline_row = current.unwrap_or(0);
+    state.layers.push(Layer::Timeline);
+}
+
+/// Selects another row.
+pub fn walk(state: &mut State, by: isize) {
+    let last = rows(state).len().saturating_sub(1);
+    state.timeline_row = state.timeline_row.saturating_add_signed(by).min(last);
+}
+
+/// Goes to the selected branch or state.
+pub fn go(state: &mut State) -> Vec<Effect> {
+    let line = state.history.tree.line();
+    let row = rows(state).get(state.timeline_row).copied();
+    let effects = match row {
+        Some(Row::Branch(branch)) if branch.current => {
+            state.hint("the run is on this branch");
+            return Vec::new();
+        }
+        Some(Row::Branch(&Branch { id: branch, .. })) => {
+            ask(state, RequestKind::Switch(branch), |id| Command::SwitchBranch { id, branch })
+        }
+        Some(Row::State(&KeptState { branch, step, .. })) if line.holds(branch, step) => {
+            ask(state, RequestKind::Rewind(step), |id| Command::Rewind { id, step })
+        }
+        Some(Row::State(&KeptState { branch, step, .. })) => {
+            state.hint(format!("step {step} is on branch {branch}: go to that branch first, then back to the step"));
+            return Vec::new();
+        }
+        None => return Vec::new(),
+    };
+    if !effects.is_empty() {
+        state.layers.clear();
+    }
+    effects
+}
+
+/// Keeps the selected branch's tip or state for good, or no longer.
+pub fn pin(state: &mut State) -> Vec<Effect> {
+    let row = rows(state).get(state.timeline_row).copied();
+    let (branch, step, pinned) = match row {
+        Some(Row::Branch(branch)) if branch.current && !branch.pinned && !state.paused => {
+            state.hint("this branch trains on; n keeps the state of now, which can then be pinned");
+            return Vec::new();
+        }
+        Some(Row::Branch(branch)) if branch.current => (branch.id, state.step(), !branch.pinned),
+        Some(Row::Branch(branch)) => (branch.id, branch.tip, !branch.pinned),
+        Some(Row::State(kept)) => (kept.branch, kept.step, !kept.pinned),
+        None => return Vec::new(),
+    };
+    ask(state, RequestKind::Pin { branch, step, pinned }, |id| Command::Pin { id, branch, step, pinned })
+}
+
+/// Keeps the state of now.
+pub fn snapshot(state: &mut State) -> Vec<Effect> {
+    ask(state, RequestKind::Snapshot, |id| Command::Snapshot { id })
+}
+
+/// Goes back to the step under the cursor.
+pub fn rewind(state: &mut State) -> Vec<Effect> {
+    let Some(step) = state.cursor.map(|cursor| cursor.step) else { return Vec::new() };
+    if step == state.step() {
+        state.hint("the run is at this step; move the cursor to an earlier one");
+        return Vec::new();
+    }
+    ask(state, RequestKind::Rewind(step), |id| Command::Rewind { id, step })
+}
+
+/// Goes back to before the last change.
+pub fn undo(state: &mut State) -> Vec<Effect> {
+    ask(state, RequestKind::Undo, |id| Command::Undo { id })
+}
+
+fn ask(state: &mut State, kind: RequestKind, command: impl FnOnce(CommandId) -> Command) -> Vec<Effect> {
+    if state.stage != Stage::Training || state.leaving.is_some() {
+        state.hint("there is no run that trains");
+        return Vec::new();
+    }
+    let id = state.request(kind);
+    state.notice = None;
+    vec![Effect::Send(command(id))]
+}

@@ -1,0 +1,119 @@
+//! The program in a pseudo-terminal, its screen read as a person would.
+
+#![allow(dead_code, reason = "each test program uses a part")]
+
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::Pid;
+
+/// The program with its screen.
+pub struct Cockpit {
+    pub screen: Arc<Mutex<vt100::Parser>>,
+    pub keys: Box<dyn Write + Send>,
+    pub child: Box<dyn Child + Send + Sync>,
+    pub pty: Box<dyn MasterPty + Send>,
+    hung_up: Arc<AtomicBool>,
+}
+
+impl Cockpit {
+    pub fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let pair =
+            native_pty_system().openpty(PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 }).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_spartui"));
+        command.args(arguments);
+        command.cwd(folder);
+        command.env("TERM", "xterm-256color");
+        command.env_remove("NO_COLOR");
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(30, 100, 0)));
+        let mut output = pair.master.try_clone_reader().unwrap();
+        let parser = Arc::clone(&screen);
+        let hung_up = Arc::new(AtomicBool::new(false));
+        let enough = Arc::clone(&hung_up);
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(count @ 1..) = output.read(&mut bytes) {
+                parser.lock().unwrap().process(&bytes[..count]);
+                if enough.load(Ordering::SeqCst) {
+                    break;
+                }
+            }
+        });
+        Self { screen, keys: pair.master.take_writer().unwrap(), child, pty: pair.master, hung_up }
+    }
+
+    /// Its process.
+    pub fn process(&self) -> Pid {
+        Pid::from_raw(self.child.process_id().unwrap().cast_signed()).unwrap()
+    }
+
+    /// Takes its terminal away: nobody holds the other end when the next second is drawn.
+    pub fn hang_up(self) {
+        let Self { keys, mut child, pty, hung_up, .. } = self;
+        hung_up.store(true, Ordering::SeqCst);
+        drop((keys, pty));
+        wait("its end", || child.try_wait().unwrap().is_some());
+    }
+
+    pub fn text(&self) -> String {
+        self.screen.lock().unwrap().screen().contents()
+    }
+
+    /// Waits until the screen shows this.
+    pub fn shows(&self, what: &str) {
+        self.waits(what, |text| text.contains(what));
+    }
+
+    pub fn waits(&self, what: &str, holds: impl Fn(&str) -> bool) {
+        let begun = Instant::now();
+        while !holds(&self.text()) {
+            assert!(begun.elapsed() < Duration::from_secs(120), "no \"{what}\" on the screen:\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    pub fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// The exit status; the terminal must be as it was.
+    pub fn ends(mut self) -> u32 {
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(120), "it does not end:\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        std::thread::sleep(Duration::from_millis(200));
+        let screen = self.screen.lock().unwrap();
+        let screen = screen.screen();
+        assert!(!screen.alternate_screen(), "the screen was not given back");
+        assert!(!screen.hide_cursor(), "the cursor is hidden");
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        status.exit_code()
+    }
+}
+
+/// Waits until this holds.
+pub fn wait(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Whether a process has ended, be it that nobody has asked for its status yet.
+pub fn has_ended(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .map_or(true, |stat| stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+}
