@@ -66,7 +66,6 @@ impl Scalar for bf16 {
 
 /// `bf16` is that of an `f32`.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "16 bits are left")]
 fn upper_half(bits: u32) -> bf16 {
     bf16::from_bits((bits >> 16) as u16)
 }

@@ -63,7 +63,9 @@ pub fn sort(mut values: Vec<u64>, bound: u64) -> Vec<u64> {
         #[expect(clippy::cast_possible_truncation, reason = "a digit")]
         let digit = |value: u64| (value >> shift) as usize & ((1 << DIGIT) - 1);
         let mut places = [0_usize; 1 << DIGIT];
-        values.iter().for_each(|&value| places[digit(value)] += 1);
+        for &value in &values {
+            places[digit(value)] += 1;
+        }
         let mut before = 0;
         for place in &mut places {
             before += std::mem::replace(place, before);
