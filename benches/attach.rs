@@ -33,6 +33,7 @@ fn ready(folder: &std::path::Path) -> Ready {
         train_examples: 6000,
         validation_examples: 300,
         labels: Vec::new(),
+        predicted: None,
         step: 0,
         branch: 0,
     }

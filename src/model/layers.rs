@@ -111,7 +111,7 @@ pub(super) enum Visible<'a> {
 pub(super) fn attend([query, key, value]: [&Tensor; 3], scale: f64, visible: Visible<'_>) -> Tensor {
     let heads = query.size()[1];
     let (key, value) = (repeat(key, heads), repeat(value, heads));
-    if [query, &key, &value].iter().any(|x| x.requires_grad()) && is_short(&key) {
+    if [query, &key, &value].iter().any(|x| x.requires_grad()) && is_short(key.device(), key.size()[2]) {
         return join(&attend_short([query, &key, &value], scale, visible));
     }
     let (mask, causal) = match visible {
@@ -139,8 +139,9 @@ pub(super) fn attend_capped([query, key, value]: [&Tensor; 3], scale: f64, cap: 
 /// themselves do: at 128 twice as long in `f32` and three times in `bf16`, at 1024 a quarter (Xeon with AMX, two threads).
 const SHORT: i64 = 128;
 
-fn is_short(key: &Tensor) -> bool {
-    key.device() == Device::Cpu && key.size()[2] <= SHORT
+/// Whether attention to so many keys goes by its definition where gradients are needed.
+pub(super) fn is_short(device: Device, keys: i64) -> bool {
+    device == Device::Cpu && keys <= SHORT
 }
 
 /// Attention by its definition, `[rows, heads, queries, head_dim]`: what it keeps beside its operands is the shares, so many

@@ -1,11 +1,13 @@
 //! What the blocks of a model keep and need in memory, tensor by tensor.
 //!
 //! It follows what libtorch saves for gradients. A linear layer whose weight does not train saves nothing; a norm and an
-//! activation save what they start from, a product both factors, attention its queries, keys, values and results. A tap
-//! keeps its layer's input and output. A norm over a narrow type works on a copy in `f32`.
+//! activation save what they start from, a product both factors, attention its queries, keys, values and results, over short
+//! rows the shares in place of the results. A tap keeps its layer's input and output. A norm over a narrow type works on a copy
+//! in `f32`.
 
 use super::Model;
 use super::config::{self, Architecture, Config, Positions};
+use super::layers::is_short;
 
 /// What a block is run on, and what of the model trains.
 #[derive(Debug, Clone, Copy)]
@@ -48,6 +50,7 @@ impl Model {
             scalar: self.kind.elt_size_in_bytes() as u64,
             width: load.width,
             heads: unsigned(self.config.heads),
+            short: is_short(self.device, i64::try_from(load.width).unwrap_or(i64::MAX)),
         };
         let of_layer = self.sites.iter().enumerate().filter(|(_, site)| site.layer == layer);
         let taps = of_layer.map(|(at, _)| load.adapted.get(at).copied().unwrap_or(false)).collect::<Vec<_>>();
@@ -82,6 +85,8 @@ struct Sizes {
     scalar: u64,
     width: u64,
     heads: u64,
+    /// Whether attention goes by its definition where gradients are needed.
+    short: bool,
 }
 
 impl Sizes {
@@ -107,6 +112,11 @@ impl Sizes {
     /// What attention keeps to normalise its scores again, `f32`.
     fn normalisers(&self) -> u64 {
         4 * self.heads * self.outputs
+    }
+
+    /// What each query takes of each value, over short rows.
+    fn shares(&self) -> u64 {
+        when(self.short, self.scalar * self.heads * self.outputs * self.width)
     }
 
     /// One matrix of scores, in `f32`.
@@ -150,10 +160,17 @@ impl Taps {
 fn encoder(sizes: &Sizes, taps: Taps) -> BlockMemory {
     let Sizes { hidden, inner, .. } = *sizes;
     let (all, out) = (|width| sizes.all(width), |width| sizes.out(width));
+    let by_definition = sizes.shares()
+        // Queries, keys and values lie head by head then, and the layers' own outputs beside them.
+        + when(taps.query, out(hidden))
+        + when(taps.key, all(hidden))
+        + when(taps.value, all(hidden))
+        + when(taps.output, out(hidden)); // their mix
+    let by_libtorch = out(hidden) // the mix
+        + sizes.normalisers();
     let kept = out(hidden) // queries
         + 2 * all(hidden) // keys, values
-        + out(hidden) // their mix
-        + sizes.normalisers()
+        + if sizes.short { by_definition } else { by_libtorch }
         + out(hidden) // the first norm's input
         + out(hidden) // its output
         + out(inner) // the activation's input
@@ -166,6 +183,7 @@ fn encoder(sizes: &Sizes, taps: Taps) -> BlockMemory {
     let attention = 4 * out(hidden) // arriving gradient, those of both norms' inputs, that of the mix
         + when(taps.gate, out(inner)) // gradient of the activation's input
         + out(hidden) + 2 * all(hidden) // gradients of queries, keys, values
+        + 2 * sizes.shares() // gradients of shares and scores
         + 2 * all(hidden); // gradient of the block's input, and a summand of it
     let idle = out(hidden) + 2 * all(hidden) // queries, keys, values
         + 4 * out(hidden) // their mix, sums and norms
@@ -245,11 +263,22 @@ impl Block<'_> {
             + when(taps.value || !self.repeats(), sizes.all(keys))
             + when(self.is_rotary(), sizes.out(queries) + sizes.all(served)) // rotated
             + when(self.repeats(), sizes.all(queries)) // values, repeated
-            + sizes.out(queries) // the mix
             + match self.decoder.attention.cap {
-                Some(_) => self.capped_scores(),
-                None => sizes.normalisers(),
+                Some(_) => sizes.out(queries) + self.capped_scores(), // the mix among it
+                None if sizes.short => self.by_definition(),
+                None => sizes.out(queries) + sizes.normalisers(),
             }
+    }
+
+    /// Beside what lies head by head: the shares, the layers' own outputs, and the mix, as far as taps keep them.
+    fn by_definition(&self) -> u64 {
+        let (sizes, taps) = (&self.sizes, &self.taps);
+        let (queries, keys) = (sizes.out(self.queries()), sizes.all(self.keys()));
+        sizes.shares()
+            + when(taps.query && !self.is_rotary(), queries)
+            + when(taps.key && !self.is_rotary(), keys)
+            + when(taps.value && !self.repeats(), keys)
+            + when(taps.output, queries)
     }
 
     /// The scores behind tanh, and the shares, in `f32` and in the model's type.
@@ -313,7 +342,7 @@ impl Block<'_> {
         let scores = sizes.scores();
         match self.decoder.attention.cap {
             Some(_) => all.max(own + 2 * scores + scores / 4 * sizes.scalar),
-            None => all,
+            None => all + 2 * sizes.shares(),
         }
     }
 

@@ -90,9 +90,20 @@ impl Account<'_> {
         let wide = if self.is_narrow() { 2 * behind } else { 0 };
         let head = self.model.language_parameter().filter(|_| self.trains_everything());
         // Chosen positions, their norm's copy in f32, the norm's output, and its gradient in parts.
-        3 * behind + wide
-            + 3 * self.logits(self.batch) // behind the softmax, and the gradients before and behind it
+        3 * behind
+            + wide
+            + self.batch_logits()
             + head.map_or(0, |_| vocabulary * self.hidden() * (bytes_of(self.model.kind) + 4))
+    }
+
+    /// In the model's type, with the gradient in their place; or behind the softmax, and the gradients before and behind it.
+    fn batch_logits(&self) -> u64 {
+        let logits = self.logits(self.batch);
+        let in_place = !self.trains_everything()
+            && self.model.device == Device::Cpu
+            && self.model.product_rows().is_some()
+            && bytes_of(self.model.kind) <= 4;
+        if in_place { logits / 4 * bytes_of(self.model.kind) } else { 3 * logits }
     }
 
     /// Logits that exist at a time, in `f32`.
