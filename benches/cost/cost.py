@@ -53,7 +53,8 @@ def measure(options, shape, dtype, density, rows, length):
     if done.returncode != 0:
         sys.exit(f"{' '.join(command)} ended with status {done.returncode}:\n{done.stderr.strip()}")
     said = json.loads(done.stdout)
-    print(f"{dtype} {density:.2%} {rows} x {length}, {shape.num_hidden_layers} layers: {said['median_step_ms']:.0f} ms", file=sys.stderr)
+    setting = f"{dtype} {density:.2%} {rows} x {length}, {shape.num_hidden_layers} layers"
+    print(f"{setting}: {said['median_step_ms']:.0f} ms", file=sys.stderr)
     return {"step": said["median_step_ms"], "floor": said["floor_ms"], "trainable": said["trainable"]}
 
 
@@ -100,12 +101,12 @@ def table(what, points):
 
 
 def gradient_ways(text, tokens):
-    """Milliseconds of both ways by density in percent, by dtype, from what the bench of the gradient printed."""
+    """Shortest milliseconds of both ways by density in percent, by dtype, from what the bench of the gradient printed."""
     ways = {"f32": [], "bf16": []}
     for line in text.splitlines():
         words = line.split()
         if len(words) == 10 and words[0] in ways and words[1] == str(tokens) and words[3] == "%":
-            ways[words[0]].append((float(words[2]), float(words[5]), float(words[7])))
+            ways[words[0]].append((float(words[2]), float(words[4]), float(words[6])))
     return ways
 
 
@@ -120,7 +121,7 @@ def crossing(points):
 
 
 def crossover_plot(ways, tokens):
-    title = f"The gradient of a weight of 512 x 1408, {tokens} tokens: sampled, and dense with a gather"
+    title = f"A weight's gradient, sampled and dense: 512 x 1408, {tokens} tokens"
     result = Plot(title, "density, %", "ms")
     for dtype, points in ways.items():
         result.lines.append(Line(f"{dtype}, sampled", [(x, sampled) for x, sampled, _ in points]))

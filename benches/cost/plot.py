@@ -3,8 +3,8 @@
 import math
 from dataclasses import dataclass, field
 
-WIDTH, HEIGHT = 640, 400
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 40, 48
+WIDTH, HEIGHT = 760, 400
+LEFT, RIGHT, TOP, BOTTOM = 64, 160, 40, 48
 COLOURS = ("#1f6feb", "#d1242f", "#2da44e", "#8250df", "#bf8700", "#57606a")
 
 
@@ -77,7 +77,7 @@ def grid(x_axis, y_axis):
 
 
 def drawn(line, colour, x_axis, y_axis, at):
-    """The line, and its name in the legend at the top left."""
+    """The line, and its name in the legend at the right."""
     places = [(x_axis.at(x), y_axis.at(y)) for x, y in line.points]
     path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
     dashes = ' stroke-dasharray="5 4"' if line.dashed else ""
@@ -85,8 +85,8 @@ def drawn(line, colour, x_axis, y_axis, at):
     if not line.dashed:
         yield from (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places)
     y = TOP + 14 + 16 * at
-    yield f'<path d="M{LEFT + 10} {y - 4}h22" stroke="{colour}" stroke-width="2"{dashes}/>'
-    yield f'<text x="{LEFT + 38}" y="{y}">{line.name}</text>'
+    yield f'<path d="M{WIDTH - RIGHT + 12} {y - 4}h22" stroke="{colour}" stroke-width="2"{dashes}/>'
+    yield f'<text x="{WIDTH - RIGHT + 40}" y="{y}">{line.name}</text>'
 
 
 def marked(mark, x_axis, y_axis):
