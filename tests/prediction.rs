@@ -9,6 +9,10 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use spartui::data::{Example, Target};
+use spartui::model::{Model, Open};
+use spartui::recipe::{Recipe, TaskKind};
+use spartui::train::{Plan, Surroundings};
 
 /// How far the predicted peak may be from the measured one.
 const BOUND: f64 = 0.10;
@@ -60,6 +64,29 @@ fn the_predicted_peak_is_what_a_process_comes_to() {
         }
     }
     assert!(off.is_empty(), "{off:#?}");
+}
+
+#[test]
+fn a_run_that_will_not_fit_is_warned_about() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert-a");
+    let task = TaskKind::SequenceClassification;
+    let open = Open { folder: &folder, dtype: "float32", device: "cpu", task, fresh: None };
+    let model = Model::outline(&open).unwrap();
+    let row = || Example { tokens: vec![5; 30], token_types: Vec::new(), target: Target::Label(0) };
+    let rows: Vec<Example> = std::iter::repeat_with(row).take(64).collect();
+    let mut recipe = Recipe::default();
+    recipe.method.sparsity = 0.9;
+    let plan = |limit: u64| Plan {
+        model: &model,
+        head: 9,
+        train: &rows,
+        validation: &rows[..1],
+        around: Surroundings { limit, ..Surroundings::default() },
+    };
+    let predicted = plan(1 << 20).predict(&recipe).unwrap();
+    let warning = plan(1 << 20).warning(&recipe, &predicted).unwrap();
+    assert!(warning.contains("and there are 1; what needs less: train.micro_batch_size = 1 (about "), "{warning}");
+    assert_eq!(plan(predicted.total()).warning(&recipe, &predicted), None);
 }
 
 fn bench(model: &Path, case: &Case) -> Value {
