@@ -1,6 +1,6 @@
 //! The tensors that are alive at each moment of a step.
 
-use tch::Kind;
+use tch::{Device, Kind};
 
 use super::Extent;
 use crate::model::{BlockMemory, Load, Model, Stage};
