@@ -31,8 +31,8 @@ fn memory_by_owner_adds_up_to_what_the_process_uses() {
     assert!(total.abs_diff(resident) * 10 < resident, "{total}, but the process uses {resident}");
     let predicted = predicted.expect("a prediction before the first step");
     assert_eq!(predicted.moments, moments);
-    // The snapshots in memory, of which the first is taken before the first step, come with the deltas.
-    assert!(deltas > predicted.deltas, "{deltas}, predicted {}", predicted.deltas);
+    // With the snapshots in memory, of which this run is too short to take as many as are predicted.
+    assert!(predicted.deltas >= deltas, "{deltas}, predicted {}", predicted.deltas);
     assert!(
         predicted.weights >= weights && predicted.activations > 0 && predicted.total > predicted.weights,
         "{predicted:?}"

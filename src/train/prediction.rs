@@ -27,6 +27,9 @@ const HOLES: f64 = 0.03;
 /// Epochs whose batches are looked at; others are much like them.
 const EPOCHS: u64 = 4;
 
+/// Snapshots that lie in memory by and by: a few of each distance from the newest step.
+const SNAPSHOTS: u64 = 16;
+
 /// A batch as far as memory is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Extent {
@@ -89,7 +92,7 @@ pub struct Surroundings {
 pub struct Prediction {
     /// Base weights.
     pub weights: u64,
-    /// Indices, original values and deltas, and the head; with method full the weights in `f32`.
+    /// Indices, original values and deltas, the head, and snapshots; with method full the weights in `f32`.
     pub deltas: u64,
     /// Both moments.
     pub moments: u64,
@@ -216,7 +219,16 @@ impl Plan<'_> {
     /// As [`Prediction::new`].
     pub fn predict(&self, recipe: &Recipe) -> Result<Prediction> {
         let extents = (Extent::largest(recipe, self.train), Extent::of_evaluation(recipe, self.validation));
-        Prediction::new(recipe, self.model, self.head, extents, self.around)
+        let mut predicted = Prediction::new(recipe, self.model, self.head, extents, self.around)?;
+        predicted.deltas += self.snapshots(recipe, &predicted);
+        Ok(predicted)
+    }
+
+    /// Bytes of snapshots, which lie in the machine's memory: deltas and moments of each, and lists that they share.
+    fn snapshots(&self, recipe: &Recipe, predicted: &Prediction) -> u64 {
+        let (one, budget) = (predicted.moments / 2 * 3, recipe.history.budget_mb << 20);
+        let are_taken = self.model.device == Device::Cpu && recipe.history.every > 0 && one <= budget;
+        if are_taken { budget.min(SNAPSHOTS * one) } else { 0 }
     }
 
     /// One sentence for a run that is predicted to need more memory than there is: how much, and what would need less.
