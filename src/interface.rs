@@ -14,12 +14,14 @@
 mod connection;
 mod cursor;
 pub mod input;
+pub mod jobs;
 pub mod keys;
 pub mod ladder;
 pub mod layout;
 mod main_loop;
 mod pen;
 mod receive;
+mod screen;
 mod screens;
 pub mod state;
 mod steer;
@@ -32,6 +34,7 @@ mod update;
 mod widgets;
 
 pub use main_loop::{Sources, is_remote, run};
+pub use screen::Screen;
 pub use screens::{draw, draw_into};
 pub use state::State;
 pub use update::{Effect, Input, update};

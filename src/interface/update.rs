@@ -6,6 +6,7 @@ use crossterm::event::{
     Event as TerminalEvent, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
+use super::jobs::{Done, Job};
 use super::keys::{self, Action};
 use super::layout;
 use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
@@ -38,6 +39,8 @@ pub enum Input {
     Hangup,
     /// Time since the interface came up.
     Tick(Duration),
+    /// A job is done, or tells how far it is.
+    Done(Box<Done>),
 }
 
 /// What the loop is to do.
@@ -47,6 +50,8 @@ pub enum Effect {
     Send(Command),
     /// Ask to steer in place of who does.
     TakeOver,
+    /// Do this beside the screen, and tell what came of it by [`Input::Done`].
+    Job(Job),
     /// Draw everything anew, whatever the terminal shows.
     Redraw,
     /// End the interface.
@@ -64,6 +69,12 @@ impl Input {
             TerminalEvent::Paste(text) => Some(Self::Paste(text)),
             _ => None,
         }
+    }
+
+    /// The input that the result of a job is.
+    #[must_use]
+    pub fn from_job(done: Done) -> Self {
+        Self::Done(Box::new(done))
     }
 
     /// The input that a message of the engine's process is.
@@ -101,6 +112,8 @@ pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
             }
             Vec::new()
         }
+        // The cockpit asks for no job.
+        Input::Done(_) => Vec::new(),
     }
 }
 
