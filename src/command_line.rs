@@ -13,6 +13,7 @@ mod inspect;
 mod launch;
 mod live;
 mod loading;
+mod looks;
 mod plan;
 mod predict;
 mod printer;
