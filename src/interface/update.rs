@@ -6,8 +6,10 @@ use crossterm::event::{
     Event as TerminalEvent, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
-use super::keys::{self, Action};
+use super::jobs::{Done, Job};
+use super::keys::{Action, Context};
 use super::layout;
+use super::overlay::help;
 use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
 use super::{Outcome, connection, cursor, receive, steer, timeline};
 use crate::protocol::{Command, Event, News};
@@ -38,6 +40,8 @@ pub enum Input {
     Hangup,
     /// Time since the interface came up.
     Tick(Duration),
+    /// A job is done, or tells how far it is.
+    Done(Box<Done>),
 }
 
 /// What the loop is to do.
@@ -47,6 +51,8 @@ pub enum Effect {
     Send(Command),
     /// Ask to steer in place of who does.
     TakeOver,
+    /// Do this beside the screen, and tell what came of it by [`Input::Done`].
+    Job(Job),
     /// Draw everything anew, whatever the terminal shows.
     Redraw,
     /// End the interface.
@@ -64,6 +70,12 @@ impl Input {
             TerminalEvent::Paste(text) => Some(Self::Paste(text)),
             _ => None,
         }
+    }
+
+    /// The input that the result of a job is.
+    #[must_use]
+    pub fn from_job(done: Done) -> Self {
+        Self::Done(Box::new(done))
     }
 
     /// The input that a message of the engine's process is.
@@ -101,11 +113,13 @@ pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
             }
             Vec::new()
         }
+        // The cockpit asks for no job.
+        Input::Done(_) => Vec::new(),
     }
 }
 
 fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
-    if let Some(action) = keys::dispatch(state, event) {
+    if let Some(action) = state.look.keys.action(&state.contexts(), event) {
         return act(state, action);
     }
     let typing = state.layers.is_empty() && event.kind != KeyEventKind::Release;
@@ -156,7 +170,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Maximise => state.maximised = !state.maximised,
         Action::Row(by) => move_row(state, by),
         Action::ScrollHelp(by) => {
-            let last = super::screens::help_lines(state).saturating_sub(1);
+            let last = help::last_scroll(state.size, &state.look.keys, &Context::COCKPIT);
             state.help_scroll = state.help_scroll.saturating_add_signed(by).min(last);
         }
         Action::LogAxis => state.view.log = !state.view.log,
@@ -218,8 +232,8 @@ fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {
 }
 
 fn next_theme(state: &mut State) {
-    state.theme = (state.theme + 1) % state.themes.list.len();
-    let name = state.theme().name.clone();
+    state.look.theme = (state.look.theme + 1) % state.look.themes.list.len();
+    let name = state.look.theme().name.clone();
     state.flash(Weight::Info, format!("theme: {name}"));
 }
 
