@@ -2,6 +2,7 @@
 //! keys in place of the built-in ones.
 
 mod context;
+mod file;
 mod keymap;
 mod names;
 mod press;
@@ -48,7 +49,6 @@ pub enum Action {
     Zoom(bool),
     Pan(isize),
     Follow,
-    ScrollHelp(isize),
     StopNow,
     AbortNow,
     Detach,
@@ -65,6 +65,11 @@ pub enum Action {
     CursorLowest(bool),
     CursorAnchor,
     RewindHere,
+    Palette,
+    Themes,
+    OverlayRow(isize),
+    Choose,
+    Complete,
 }
 
 impl Action {
@@ -91,7 +96,7 @@ impl Action {
 }
 
 /// A line of the table.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Binding {
     /// Where the keys mean something.
     pub context: Context,
