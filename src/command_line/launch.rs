@@ -50,7 +50,7 @@ pub fn run(mission: impl Into<Mission>, output: &Output) -> Result<()> {
     }
     if !output.trains_here() {
         let look = output.looks.look()?;
-        return live::run(live::Run::Begun(Background::start()?), look);
+        return live::run(live::Run::Begun(Background::again()?), look);
     }
     run_to_end(mission.into(), output).map(|_| ())
 }

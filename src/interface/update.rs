@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 
+use super::jobs::{Done, Job};
 use super::keys::{Action, Press};
 use super::layout;
 use super::overlay::Overlay;
@@ -37,6 +38,8 @@ pub enum Input {
     Hangup,
     /// Time since the interface came up.
     Tick(Duration),
+    /// A job is done, or tells how far it is.
+    Done(Box<Done>),
 }
 
 /// What the loop is to do.
@@ -46,6 +49,8 @@ pub enum Effect {
     Send(Command),
     /// Ask to steer in place of who does.
     TakeOver,
+    /// Do this beside the screen, and tell what came of it by [`Input::Done`].
+    Job(Job),
     /// Draw everything anew, whatever the terminal shows.
     Redraw,
     /// End the interface.
@@ -63,6 +68,12 @@ impl Input {
             TerminalEvent::Paste(text) => Some(Self::Paste(text)),
             _ => None,
         }
+    }
+
+    /// The input that the result of a job is.
+    #[must_use]
+    pub fn from_job(done: Done) -> Self {
+        Self::Done(Box::new(done))
     }
 
     /// The input that a message of the engine's process is.
@@ -98,6 +109,8 @@ pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
             }
             Vec::new()
         }
+        // The cockpit asks for no job.
+        Input::Done(_) => Vec::new(),
     }
 }
 
