@@ -90,6 +90,8 @@ pub struct State {
     pub view: View,
     /// Dialogs over the screen, topmost last.
     pub layers: Vec<Layer>,
+    /// Where the pointer was when the chart was last dragged.
+    pub drag: Option<Drag>,
     /// Help, palette or themes over all of it.
     pub overlay: Option<Overlay>,
     /// How it looks and listens.
@@ -176,6 +178,15 @@ pub struct Cursor {
     pub anchor: Option<u64>,
 }
 
+/// The chart, held by the pointer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drag {
+    /// The column of the pointer.
+    pub column: u16,
+    /// The columns of the chart.
+    pub width: u16,
+}
+
 /// A dialog over the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
@@ -224,6 +235,7 @@ impl State {
             setting_row: 0,
             layers: Vec::new(),
             overlay: None,
+            drag: None,
             look,
             size,
             now: Duration::ZERO,
