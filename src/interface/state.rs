@@ -61,6 +61,8 @@ pub struct State {
     pub settings: BTreeMap<String, Value>,
     /// Whether training stands still.
     pub paused: bool,
+    /// Since when, by [`State::now`].
+    pub paused_at: Option<Duration>,
     /// Rows done and rows in all of an evaluation that goes on.
     pub evaluating: Option<(usize, usize)>,
     /// Commands that the engine has not answered for good.
@@ -221,6 +223,7 @@ impl State {
             sparsity: None,
             settings: BTreeMap::new(),
             paused: false,
+            paused_at: None,
             evaluating: None,
             requests: Vec::new(),
             edit: None,
@@ -307,7 +310,13 @@ impl State {
     /// Whether something on the screen moves by itself, so that a tick is worth its while.
     #[must_use]
     pub fn animated(&self) -> bool {
-        self.running() || self.notice.is_some()
+        (self.running() && !self.rests()) || self.notice.is_some()
+    }
+
+    /// Whether the run stands still and nothing is on its way: then nothing moves, the clock neither.
+    #[must_use]
+    pub fn rests(&self) -> bool {
+        self.paused_at.is_some() && self.requests.is_empty() && self.evaluating.is_none() && self.recomputing.is_none()
     }
 
     /// Tells the user something, on the screen and in the log.

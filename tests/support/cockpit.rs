@@ -40,7 +40,7 @@ impl Cockpit {
         command.args(arguments);
         command.cwd(folder);
         command.env("TERM", "xterm-256color");
-        for name in ["NO_COLOR", "COLORTERM", "SSH_CONNECTION", "SSH_TTY"] {
+        for name in ["NO_COLOR", "COLORTERM", "COLORFGBG", "SSH_CONNECTION", "SSH_TTY"] {
             command.env_remove(name);
         }
         for (name, value) in environment {
