@@ -163,7 +163,7 @@ fn a_hangup_signal_gives_a_terminal_that_is_still_there_back() {
         .current_dir(folder.path())
         .output()
         .unwrap();
-    assert!(contains(&left.stdout, "\"alive\":true"), "the run goes on: {}", String::from_utf8_lossy(&left.stdout));
+    assert!(contains(&left.stdout, "\"alive\": true"), "the run goes on: {}", String::from_utf8_lossy(&left.stdout));
     let mut attached = Cockpit::start(folder.path(), &["attach", "trapped"]);
     attached.shows("training");
     attached.press("q");
@@ -266,15 +266,15 @@ fn control_characters_of_the_data_stay_out_of_the_terminal() {
         let text = "\\u001b]0;pwned\\u0007\\u001b[2J\\u001b[?1049l\\u202etext";
         format!("{{\"text\": \"{text}\", \"label\": \"{label}\"}}\n")
     };
-    let rows = ["a", "b", "c\\u001b[31m\\u0007"].map(row).concat().repeat(8);
+    let rows = ["a\\u001b[31m\\u0007", "b\\u001b[31m", "c\\u001b[31m"].map(row).concat().repeat(8);
     std::fs::write(folder.path().join("train.jsonl"), &rows).unwrap();
     std::fs::write(folder.path().join("validation.jsonl"), &rows).unwrap();
     let mut cockpit = Cockpit::start(folder.path(), &TRAIN);
     cockpit.shows("training");
     cockpit.press("v");
     cockpit.shows("the first training example");
-    cockpit.shows("pwned");
-    cockpit.press("\x1b");
+    cockpit.shows("\\u{1b}[31m");
+    cockpit.press("q");
     cockpit.press("6");
     cockpit.press("e");
     cockpit.shows("validation loss");

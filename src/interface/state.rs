@@ -257,7 +257,7 @@ impl State {
     #[must_use]
     pub fn connected(&self, client: ClientId, owner: bool) -> Self {
         let mut state = Self::new(self.look.clone(), self.size);
-        state.log = self.log.clone();
+        (state.log, state.notice) = (self.log.clone(), self.notice.clone());
         state.connection = Connection { client, owner, ..Connection::default() };
         state.next_id = first_command_id(client);
         state.view = self.view;
