@@ -21,6 +21,7 @@ pub mod ladder;
 pub mod layout;
 pub mod look;
 mod main_loop;
+mod mouse;
 pub mod overlay;
 mod palette;
 mod pen;

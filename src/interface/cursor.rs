@@ -4,7 +4,7 @@ use super::layout;
 use super::state::{Cursor, Panel, Range, State};
 
 /// Cells of the loss that are no plot: borders and the numbers of the axis.
-const MARGIN: u16 = 9;
+pub const MARGIN: u16 = 9;
 
 /// Puts the cursor on the newest step in sight, or takes it away.
 pub fn toggle(state: &mut State) {

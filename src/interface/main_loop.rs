@@ -154,8 +154,9 @@ fn take_in<B: Backend, S: Screen>(
     // What had happened earlier was taken in at its own time; the screen shows the present.
     effects.extend(screen.update(Input::Tick(now)));
     if effects.contains(&Effect::Redraw) {
-        // A terminal that cannot be cleared fails at the next frame too, and that ends the loop.
-        let _ = terminal.clear();
+        // `Terminal::clear` would ask the terminal where its cursor is, on the standard output that leads elsewhere, and
+        // wait for an answer; a new size clears too. A terminal that cannot be cleared fails at the next frame too.
+        let _ = terminal.size().and_then(|size| terminal.resize(size.into()));
     }
     effects
 }

@@ -61,6 +61,8 @@ pub struct State {
     pub settings: BTreeMap<String, Value>,
     /// Whether training stands still.
     pub paused: bool,
+    /// Since when, by [`State::now`].
+    pub paused_at: Option<Duration>,
     /// Rows done and rows in all of an evaluation that goes on.
     pub evaluating: Option<(usize, usize)>,
     /// Commands that the engine has not answered for good.
@@ -90,6 +92,8 @@ pub struct State {
     pub view: View,
     /// Dialogs over the screen, topmost last.
     pub layers: Vec<Layer>,
+    /// Where the pointer was when the chart was last dragged.
+    pub drag: Option<Drag>,
     /// Help, palette or themes over all of it.
     pub overlay: Option<Overlay>,
     /// How it looks and listens.
@@ -176,6 +180,15 @@ pub struct Cursor {
     pub anchor: Option<u64>,
 }
 
+/// The chart, held by the pointer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drag {
+    /// The column of the pointer.
+    pub column: u16,
+    /// The columns of the chart.
+    pub width: u16,
+}
+
 /// A dialog over the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
@@ -210,6 +223,7 @@ impl State {
             sparsity: None,
             settings: BTreeMap::new(),
             paused: false,
+            paused_at: None,
             evaluating: None,
             requests: Vec::new(),
             edit: None,
@@ -224,6 +238,7 @@ impl State {
             setting_row: 0,
             layers: Vec::new(),
             overlay: None,
+            drag: None,
             look,
             size,
             now: Duration::ZERO,
@@ -242,7 +257,7 @@ impl State {
     #[must_use]
     pub fn connected(&self, client: ClientId, owner: bool) -> Self {
         let mut state = Self::new(self.look.clone(), self.size);
-        state.log = self.log.clone();
+        (state.log, state.notice) = (self.log.clone(), self.notice.clone());
         state.connection = Connection { client, owner, ..Connection::default() };
         state.next_id = first_command_id(client);
         state.view = self.view;
@@ -295,7 +310,13 @@ impl State {
     /// Whether something on the screen moves by itself, so that a tick is worth its while.
     #[must_use]
     pub fn animated(&self) -> bool {
-        self.running() || self.notice.is_some()
+        (self.running() && !self.rests()) || self.notice.is_some()
+    }
+
+    /// Whether the run stands still and nothing is on its way: then nothing moves, the clock neither.
+    #[must_use]
+    pub fn rests(&self) -> bool {
+        self.paused_at.is_some() && self.requests.is_empty() && self.evaluating.is_none() && self.recomputing.is_none()
     }
 
     /// Tells the user something, on the screen and in the log.
