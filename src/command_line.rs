@@ -10,6 +10,7 @@ mod evaluate;
 mod export;
 mod generate;
 mod inspect;
+mod keys;
 mod launch;
 mod live;
 mod loading;
@@ -69,6 +70,8 @@ enum Sub {
     Inspect(inspect::Arguments),
     /// List the runs.
     Runs(runs::Arguments),
+    /// Print the keys of the interface, as a file to change them with.
+    Keys(keys::Arguments),
     /// Time of a step, and the floor under it, on random tokens.
     Bench(bench::Arguments),
     /// What works on this machine, what does not, how to mend it.
@@ -82,7 +85,7 @@ impl Sub {
             Self::Demo(demo) => demo.output.trains_here(),
             Self::Train(train) => train.output.trains_here(),
             Self::Resume(resume) => resume.output.trains_here(),
-            Self::Attach(_) | Self::Runs(_) => false,
+            Self::Attach(_) | Self::Runs(_) | Self::Keys(_) => false,
             _ => true,
         }
     }
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
         Sub::Export(export) => export::run(&export, &arguments.runs_dir),
         Sub::Inspect(inspect) => inspect::run(&inspect, &arguments.runs_dir),
         Sub::Runs(runs) => runs::run(&runs, &arguments.runs_dir),
+        Sub::Keys(keys) => keys::run(&keys),
         Sub::Bench(bench) => bench::run(&bench),
         Sub::Doctor => doctor::run(&cuda),
     });

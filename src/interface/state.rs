@@ -18,7 +18,7 @@ mod tree;
 mod view;
 
 pub use connection::Connection;
-pub use edit::{Edit, Preview};
+pub use edit::{Edit, Preview, Typed, value_of};
 pub use history::{History, Pace};
 pub use log::{Entry, Log, Weight};
 pub use panel::Panel;
@@ -26,6 +26,7 @@ pub use tree::{Line, Tree};
 pub use view::{Range, View};
 
 use super::look::Look;
+use super::overlay::Overlay;
 
 /// Everything that the interface shows.
 #[derive(Debug, Clone)]
@@ -89,8 +90,8 @@ pub struct State {
     pub view: View,
     /// Dialogs over the screen, topmost last.
     pub layers: Vec<Layer>,
-    /// First line of the help that is shown.
-    pub help_scroll: usize,
+    /// Help, palette or themes over all of it.
+    pub overlay: Option<Overlay>,
     /// How it looks and listens.
     pub look: Look,
     /// Columns and rows of the terminal.
@@ -178,8 +179,6 @@ pub struct Cursor {
 /// A dialog over the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
-    /// All keys.
-    Help,
     /// How to leave.
     Quit,
     /// Whether to stop.
@@ -224,7 +223,7 @@ impl State {
             group_row: 0,
             setting_row: 0,
             layers: Vec::new(),
-            help_scroll: 0,
+            overlay: None,
             look,
             size,
             now: Duration::ZERO,
