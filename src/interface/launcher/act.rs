@@ -187,8 +187,10 @@ fn edit(launcher: &mut Launcher) -> Vec<Effect> {
         Kind::Path | Kind::PathOrShare => {
             let now = form.recipe.get(field.name);
             let near = match now.as_ref().and_then(Value::as_str) {
-                Some(path) => launcher.place.folder.join(path).parent().map(std::path::Path::to_owned),
-                None => None,
+                Some(path) if !path.is_empty() => {
+                    launcher.place.folder.join(path).parent().map(std::path::Path::to_owned)
+                }
+                _ => None,
             };
             let folder = near.unwrap_or_else(|| launcher.place.folder.clone());
             browse(launcher, field.name, folder)
@@ -299,11 +301,17 @@ fn give(launcher: &mut Launcher, name: &'static str, value: Value) -> Vec<Effect
         launcher.say(Weight::Warning, why);
         return Vec::new();
     }
-    match form.missing() {
+    let missing = form.missing();
+    match missing {
         Some(missing) => form.select(missing),
         None => form.walk(1),
     }
-    launcher.replan()
+    let mut effects = launcher.replan();
+    // Who has chosen a model wants to choose rows next.
+    if name == "model.path" && missing == Some("data.train") {
+        effects.extend(edit(launcher));
+    }
+    effects
 }
 
 /// Asks what the selected file of a list holds, unless that is known.

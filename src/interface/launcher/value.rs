@@ -83,6 +83,18 @@ fn unquoted(text: &str) -> String {
     }
 }
 
+/// What a field takes, as it is typed in the form.
+#[must_use]
+pub fn takes(field: &Field) -> String {
+    match field.kind {
+        Kind::Words => "words, with commas between".into(),
+        Kind::Pair(low, high) => format!("two numbers from {low} to below {high}, with a comma between"),
+        Kind::NumberByName(..) => "a group's name and its share, such as v_proj = 0.02, o_proj = 0.1".into(),
+        Kind::Choice(words) => format!("one of {}", words.join(", ")),
+        kind => kind.describe().replace(" in quotes", "").replace('"', ""),
+    }
+}
+
 /// The words that a field takes, if it takes words.
 #[must_use]
 pub fn choices(field: &Field) -> Option<&'static [&'static str]> {

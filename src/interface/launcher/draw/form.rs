@@ -67,7 +67,7 @@ fn line_of(pen: &mut Pen, row: Rect, slot: Slot, essential: bool, launcher: &Lau
     let form = &launcher.form;
     let selected = form.slot == slot;
     let label = label(slot, essential);
-    let width = LABEL.min(row.width / 2);
+    let width = LABEL.min(row.width * 4 / 7);
     let marker = if selected { "›" } else { " " };
     pen.put(row.x, row.y, 1, marker, Meaning::Focus);
     let meaning = if form.differs(slot) { Meaning::Text } else { Meaning::Muted };
@@ -210,5 +210,5 @@ fn help(pen: &mut Pen, area: Rect, launcher: &Launcher) {
 fn of_field(field: &'static Field) -> (String, String) {
     let default = Recipe::default().get(field.name).map(|value| value::shown(&value)).unwrap_or_default();
     let default = if default.is_empty() { "none".to_owned() } else { default };
-    (field.help.to_owned(), format!("takes {}; default {default}", field.kind.describe()))
+    (field.help.to_owned(), format!("takes {}; default {default}", value::takes(field)))
 }
