@@ -39,6 +39,7 @@ pub enum Action {
     Delete,
     Smooth(isize),
     LogAxis,
+    Metric(isize),
     Zoom(bool),
     Pan(isize),
     Follow,

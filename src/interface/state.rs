@@ -8,21 +8,25 @@ use crate::protocol::{
 };
 use crate::recipe::{FIELDS, Field, Value};
 
+mod charts;
 mod connection;
 mod edit;
 mod history;
 mod log;
+mod metric;
 mod panel;
 mod tree;
 mod view;
 
+pub use charts::{CELLS, Charts};
 pub use connection::Connection;
 pub use edit::{Edit, Preview};
 pub use history::{History, Pace};
 pub use log::{Entry, Log, Weight};
+pub use metric::{Metric, Place};
 pub use panel::Panel;
 pub use tree::{Line, Tree};
-pub use view::{Range, View};
+pub use view::{Along, Extent, Range, View};
 
 use super::theme::{Theme, Themes};
 
@@ -84,8 +88,10 @@ pub struct State {
     pub group_row: usize,
     /// The selected row of the settings.
     pub setting_row: usize,
-    /// How the loss is shown.
+    /// How the charts are shown.
     pub view: View,
+    /// Which metrics they show: the large one first, then those of the grid.
+    pub charts: Charts,
     /// Dialogs over the screen, topmost last.
     pub layers: Vec<Layer>,
     /// First line of the help that is shown.
@@ -201,6 +207,7 @@ impl State {
             loading: Vec::new(),
             ready: None,
             view: View::default(),
+            charts: Charts::default(),
             history: History::new(View::default().smoothing()),
             pace: Pace::default(),
             at: 0,
@@ -252,7 +259,7 @@ impl State {
         state.log = self.log.clone();
         state.connection = Connection { client, owner, ..Connection::default() };
         state.next_id = first_command_id(client);
-        (state.theme, state.view) = (self.theme, self.view);
+        (state.theme, state.view, state.charts) = (self.theme, self.view, self.charts);
         state.history = History::new(self.view.smoothing());
         (state.focus, state.recent, state.maximised) = (self.focus, self.recent.clone(), self.maximised);
         state

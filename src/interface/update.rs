@@ -6,9 +6,11 @@ use crossterm::event::{
     Event as TerminalEvent, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
+use ratatui::layout::{Margin, Rect};
+
 use super::keys::{self, Action};
 use super::layout;
-use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
+use super::state::{CELLS, Layer, Panel, RequestKind, Stage, State, Weight};
 use super::{Outcome, connection, cursor, receive, steer, timeline};
 use crate::protocol::{Command, Event, News};
 
@@ -159,6 +161,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             let last = super::screens::help_lines(state).saturating_sub(1);
             state.help_scroll = state.help_scroll.saturating_add_signed(by).min(last);
         }
+        Action::Metric(by) => state.charts.turn(state.focus != Panel::Charts, by),
         Action::LogAxis => state.view.log = !state.view.log,
         Action::Smooth(by) => {
             if state.view.smooth(by) {
@@ -207,8 +210,21 @@ fn move_row(state: &mut State, by: isize) {
             state.setting_row = state.setting_row.saturating_add_signed(by).min(rows.saturating_sub(1));
         }
         Panel::Log => state.log.scroll(-by),
+        Panel::Charts => walk_charts(state, by),
         Panel::Loss | Panel::Memory | Panel::Validation => {}
     }
+}
+
+/// Selects another chart of the grid, of those that there is room for.
+fn walk_charts(state: &mut State, by: isize) {
+    let place = layout::arrange(state)
+        .and_then(|layout| layout.places.into_iter().find(|(_, panels)| panels.first() == Some(&Panel::Charts)));
+    let inner = place.map_or(Rect::ZERO, |(area, _)| area.inner(Margin::new(1, 1)));
+    let shown = match super::widgets::chart_cells(inner).len() {
+        1 => CELLS,
+        shown => shown,
+    };
+    state.charts.walk(by, shown);
 }
 
 fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {
