@@ -6,6 +6,7 @@ pub mod braille;
 pub mod chart;
 mod charts;
 mod curve;
+pub mod footer;
 mod log;
 mod loss;
 mod memory;
