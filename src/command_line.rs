@@ -14,6 +14,7 @@ mod launch;
 mod live;
 mod loading;
 mod looks;
+mod plan;
 mod predict;
 mod printer;
 mod replay;
@@ -52,6 +53,8 @@ enum Sub {
     Resume(resume::Arguments),
     /// Repeat a run from its recipe and its journal.
     Replay(replay::Arguments),
+    /// What a run would be before it is one: rows, what trains, memory, time of a step.
+    Plan(plan::Arguments),
     /// The interface on a run that another process trains.
     Attach(attach::Arguments),
     /// Write a prediction for each row of a file, as JSON lines.
@@ -97,6 +100,7 @@ pub fn main() -> ExitCode {
         Sub::Train(train) => train::run(&train, arguments.runs_dir),
         Sub::Resume(resume) => resume::run(&resume, arguments.runs_dir),
         Sub::Replay(replay) => replay::run(&replay, arguments.runs_dir),
+        Sub::Plan(plan) => plan::run(&plan),
         Sub::Attach(attach) => attach::run(&attach, &arguments.runs_dir),
         Sub::Predict(predict) => predict::run(&predict),
         Sub::Evaluate(evaluate) => evaluate::run(&evaluate),

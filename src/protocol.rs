@@ -6,6 +6,7 @@
 mod attach;
 mod branches;
 mod journal;
+mod plan;
 mod ready;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub use attach::{
 };
 pub use branches::{Branch, KeptState, Place};
 pub use journal::{Deed, Entry, Intervention, What};
+pub use plan::{Planned, PlannedData, PlannedMemory, PlannedRows, PlannedTime};
 pub use ready::{Example, ModelSummary, Ready};
 
 use crate::recipe::Value;

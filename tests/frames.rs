@@ -507,8 +507,7 @@ fn the_last_change_as_if_it_had_never_been() {
 fn the_table_of_keys() {
     use spartui::interface::keys::{Binding, TABLE};
     let labels = |binding: &Binding| binding.keys.iter().map(|(press, _)| press.label(false)).collect::<Vec<_>>();
-    let line =
-        |binding: &Binding| format!("{:?}: {} = {}", binding.context, labels(binding).join(" "), binding.help);
+    let line = |binding: &Binding| format!("{:?}: {} = {}", binding.context, labels(binding).join(" "), binding.help);
     let table: Vec<String> = TABLE.iter().map(line).collect();
     insta::assert_snapshot!(table.join("\n"));
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 
 use super::look::Look;
 use super::screen::Screen;
@@ -207,6 +208,11 @@ impl Inspector {
             now: Duration::ZERO,
             looked: Duration::ZERO,
         }
+    }
+
+    /// Draws it into a buffer, of whatever size that is.
+    pub fn draw_into(&self, buffer: &mut Buffer) {
+        draw::into(buffer, self);
     }
 
     /// The track of a line.

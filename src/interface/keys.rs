@@ -12,6 +12,7 @@ pub use keymap::{Bound, Keymap};
 pub use press::Press;
 pub use table::TABLE;
 
+use super::inspector::Format;
 use super::state::Panel;
 
 /// What a key does.
@@ -46,6 +47,22 @@ pub enum Action {
     Smooth(isize),
     LogAxis,
     Metric(isize),
+    // The inspector's own.
+    Curves,
+    CurvesToggle,
+    CurvesOnly,
+    CurvesPin,
+    CurvesAll,
+    CurvesFilter,
+    CurvesStep,
+    CurvesAlong,
+    CurvesLogX,
+    CurvesEnvelope,
+    CurvesOutliers,
+    CurvesBetween,
+    CurvesDifferences,
+    CurvesExport,
+    CurvesExportAs(Format),
     Zoom(bool),
     Pan(isize),
     Follow,
@@ -92,7 +109,7 @@ impl Action {
 }
 
 /// A line of the table.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Binding {
     /// Where the keys mean something.
     pub context: Context,

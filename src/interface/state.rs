@@ -21,7 +21,7 @@ mod view;
 
 pub use charts::{CELLS, Charts};
 pub use connection::Connection;
-pub use edit::{Edit, Preview};
+pub use edit::{Edit, Preview, Typed};
 pub use history::{History, Pace};
 pub use log::{Entry, Log, Weight};
 pub use metric::{Metric, Place};
@@ -29,7 +29,9 @@ pub use panel::Panel;
 pub use tree::{Line, Tree};
 pub use view::{Along, Extent, Range, View};
 
+use super::inspector::Inspector;
 use super::look::Look;
+use super::screen::Screen;
 
 /// Everything that the interface shows.
 #[derive(Debug, Clone)]
@@ -95,6 +97,8 @@ pub struct State {
     pub charts: Charts,
     /// Dialogs over the screen, topmost last.
     pub layers: Vec<Layer>,
+    /// The inspector, where it is open over everything.
+    pub inspector: Option<Box<Inspector>>,
     /// First line of the help that is shown.
     pub help_scroll: usize,
     /// How it looks and listens.
@@ -231,6 +235,7 @@ impl State {
             group_row: 0,
             setting_row: 0,
             layers: Vec::new(),
+            inspector: None,
             help_scroll: 0,
             look,
             size,
@@ -303,7 +308,8 @@ impl State {
     /// Whether something on the screen moves by itself, so that a tick is worth its while.
     #[must_use]
     pub fn animated(&self) -> bool {
-        self.running() || self.notice.is_some()
+        let inspected = self.inspector.as_ref().is_some_and(|inspector| inspector.animated());
+        self.running() || self.notice.is_some() || inspected
     }
 
     /// Tells the user something, on the screen and in the log.

@@ -8,11 +8,12 @@ use crossterm::event::{
 
 use ratatui::layout::{Margin, Rect};
 
+use super::jobs::{Done, Job};
 use super::keys::{Action, Context};
 use super::layout;
 use super::overlay::help;
 use super::state::{CELLS, Layer, Panel, RequestKind, Stage, State, Weight};
-use super::{Outcome, connection, cursor, receive, steer, timeline};
+use super::{Outcome, connection, cursor, inspect, receive, steer, timeline};
 use crate::protocol::{Command, Event, News};
 
 /// How long something that was said stays on the screen.
@@ -41,6 +42,8 @@ pub enum Input {
     Hangup,
     /// Time since the interface came up.
     Tick(Duration),
+    /// A job is done, or tells how far it is.
+    Done(Box<Done>),
 }
 
 /// What the loop is to do.
@@ -50,6 +53,8 @@ pub enum Effect {
     Send(Command),
     /// Ask to steer in place of who does.
     TakeOver,
+    /// Do this beside the screen, and tell what came of it by [`Input::Done`].
+    Job(Job),
     /// Draw everything anew, whatever the terminal shows.
     Redraw,
     /// End the interface.
@@ -69,6 +74,12 @@ impl Input {
         }
     }
 
+    /// The input that the result of a job is.
+    #[must_use]
+    pub fn from_job(done: Done) -> Self {
+        Self::Done(Box::new(done))
+    }
+
     /// The input that a message of the engine's process is.
     #[must_use]
     pub fn from_engine(news: News) -> Self {
@@ -81,6 +92,14 @@ impl Input {
 
 /// Brings the state up to date with an input.
 pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
+    let (mut effects, input) = inspect::offer(state, input);
+    if let Some(input) = input {
+        effects.extend(take(state, input));
+    }
+    effects
+}
+
+fn take(state: &mut State, input: Input) -> Vec<Effect> {
     match input {
         Input::Key(event) => key(state, event),
         Input::Mouse(event) => mouse(state, event),
@@ -104,6 +123,8 @@ pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
             }
             Vec::new()
         }
+        // The cockpit asks for no job.
+        Input::Done(_) => Vec::new(),
     }
 }
 
@@ -162,6 +183,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             let last = help::last_scroll(state.size, &state.look.keys, &Context::COCKPIT);
             state.help_scroll = state.help_scroll.saturating_add_signed(by).min(last);
         }
+        Action::Curves => return inspect::open(state),
         Action::Metric(by) => state.charts.turn(state.focus != Panel::Charts, by),
         Action::LogAxis => state.view.log = !state.view.log,
         Action::Smooth(by) => {
@@ -183,6 +205,20 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
                 state.view.toggle_follow(span);
             }
         }
+        Action::CurvesToggle
+        | Action::CurvesOnly
+        | Action::CurvesPin
+        | Action::CurvesAll
+        | Action::CurvesFilter
+        | Action::CurvesStep
+        | Action::CurvesAlong
+        | Action::CurvesLogX
+        | Action::CurvesEnvelope
+        | Action::CurvesOutliers
+        | Action::CurvesBetween
+        | Action::CurvesDifferences
+        | Action::CurvesExport
+        | Action::CurvesExportAs(_) => {}
         Action::Pause
         | Action::Sparser(_)
         | Action::Faster(_)

@@ -5,7 +5,7 @@ mod bar;
 pub mod braille;
 pub mod chart;
 mod charts;
-mod curve;
+pub mod curve;
 pub mod footer;
 mod log;
 mod loss;
@@ -26,7 +26,7 @@ pub use bar::gauge;
 pub use chart::{Shape, Unit};
 pub use charts::{cells as chart_cells, place as charts_place};
 pub use log::meaning as weight_meaning;
-pub use loss::readout;
+pub use loss::{change, readout};
 
 /// Draws the first of these panels, with the titles of those that share its place.
 pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {
@@ -75,10 +75,10 @@ fn titles(pen: &mut Pen, row: Rect, panels: &[Panel], focused: bool, state: &Sta
 }
 
 /// What a panel says in its title: pieces of text, of which the first ones matter most.
-type Facts = Vec<(String, Meaning)>;
+pub type Facts = Vec<(String, Meaning)>;
 
 /// Writes the facts at the right end of the title, as many as there is room for.
-fn facts_in_title(pen: &mut Pen, row: Rect, facts: &Facts) {
+pub fn facts_in_title(pen: &mut Pen, row: Rect, facts: &Facts) {
     let mut kept: &[(String, Meaning)] = facts;
     let length = |facts: &[(String, Meaning)]| facts.iter().map(|(fact, _)| text::width(fact) + 2).sum::<u16>() + 1;
     while !kept.is_empty() && length(kept) > row.width {
@@ -97,7 +97,7 @@ fn facts_in_title(pen: &mut Pen, row: Rect, facts: &Facts) {
 }
 
 /// Says in the middle of a panel that there is nothing to show yet.
-fn nothing(pen: &mut Pen, area: Rect, why: &str) {
+pub fn nothing(pen: &mut Pen, area: Rect, why: &str) {
     let row = super::layout::centred(area, text::width(why), 1);
     pen.put(row.x, row.y, row.width, why, Meaning::Muted);
 }

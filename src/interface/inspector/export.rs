@@ -33,7 +33,7 @@ pub enum Format {
 }
 
 /// A view that is written into a file.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Export {
     /// As what.
     pub format: Format,
@@ -64,6 +64,13 @@ pub struct ExportLine {
     pub meaning: Meaning,
     /// Its points.
     pub track: Arc<Track>,
+}
+
+impl PartialEq for ExportLine {
+    /// The same line, not merely one that looks the same.
+    fn eq(&self, other: &Self) -> bool {
+        (&self.run, self.branch) == (&other.run, other.branch) && Arc::ptr_eq(&self.track, &other.track)
+    }
 }
 
 impl Format {
@@ -116,13 +123,12 @@ impl Export {
 
     /// The lines of a metric's chart.
     fn chart_lines(&self, metric: Metric) -> Vec<(&ExportLine, Line<'_>)> {
-        let line = |line| {
-            let ExportLine { track, meaning, .. } = line;
-            let shape = track.curve(metric)?;
-            let measure = track.measure(self.view.along);
-            Some((line, Line { shape, measure, meaning: *meaning, look: Look::Whole }))
-        };
-        self.lines.iter().filter_map(line).collect()
+        let lines = self.lines.iter().filter_map(|of| {
+            let shape = of.track.curve(metric).filter(|shape| !shape.raw().is_empty())?;
+            let measure = of.track.measure(self.view.along);
+            Some((of, Line { shape, measure, meaning: of.meaning, look: Look::Whole }))
+        });
+        lines.collect()
     }
 
     fn colour(&self, meaning: Meaning, otherwise: Rgb) -> Rgb {

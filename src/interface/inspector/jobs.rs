@@ -11,7 +11,7 @@ use crate::run::{Journal, ListedRun, Piece, RunFolder, State, Tail, list_runs};
 const LINES: usize = 50_000;
 
 /// What is asked.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Ask {
     /// The runs of a folder.
     List(PathBuf),
@@ -29,7 +29,7 @@ pub enum Ask {
 }
 
 /// What the disk says.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// The runs, or why they cannot be listed.
     List(Result<Vec<ListedRun>, String>),

@@ -36,6 +36,13 @@ contexts! {
     Help "help" "in this help": "The help is open.",
     Example "example" "in the example": "The example is open.",
     Timeline "branches" "in branches and kept states": "Branches and kept states are listed.",
+    Curves "curves" "anywhere in the curves": "The inspector, with nothing over it and no typing.",
+    CurvesChart "curves-chart" "in a chart": "As [`Context::Curves`], with a chart in focus.",
+    CurvesCursor "curves-cursor" "in a chart, with the cursor": "As [`Context::CurvesChart`], with the cursor up.",
+    CurvesList "curves-list" "in a list": "As [`Context::Curves`], with a list in focus.",
+    CurvesTyping "curves-typing" "while a filter or a step is typed": "A filter or a step is being typed in the inspector.",
+    CurvesTable "curves-table" "in the differences": "The differences of runs are open.",
+    CurvesExport "curves-export" "asked as what to write": "The question as what to write the view is open.",
     Quit "quit" "asked how to leave": "The question how to leave is open.",
     Stop "stop" "asked whether to stop": "The question whether to stop is open.",
     Always "always" "always": "Whatever is on the screen.",
@@ -59,6 +66,19 @@ impl Context {
         Self::Always,
     ];
 
+    /// The contexts of the inspector, in the order of its help.
+    pub const CURVES: [Self; 9] = [
+        Self::Curves,
+        Self::CurvesChart,
+        Self::CurvesCursor,
+        Self::CurvesList,
+        Self::CurvesTyping,
+        Self::CurvesTable,
+        Self::CurvesExport,
+        Self::Help,
+        Self::Always,
+    ];
+
     /// Contexts that are active together and in which a key may therefore mean one thing only. What is pending and a
     /// cursor may take keys from the panel below them.
     pub const TOGETHER: &[&[Self]] = &[
@@ -72,6 +92,12 @@ impl Context {
         &[Self::Always, Self::Cursor],
         &[Self::Always, Self::Quit],
         &[Self::Always, Self::Stop],
+        &[Self::Always, Self::Curves, Self::CurvesChart],
+        &[Self::Always, Self::Curves, Self::CurvesCursor],
+        &[Self::Always, Self::Curves, Self::CurvesList],
+        &[Self::Always, Self::CurvesTyping],
+        &[Self::Always, Self::CurvesTable],
+        &[Self::Always, Self::CurvesExport],
     ];
 
     /// The context of this name.
@@ -83,6 +109,6 @@ impl Context {
     /// Whether text is typed there: a plain character is text then, and no key.
     #[must_use]
     pub fn types(self) -> bool {
-        matches!(self, Self::Typing)
+        matches!(self, Self::Typing | Self::CurvesTyping)
     }
 }

@@ -4,8 +4,6 @@
 use ratatui::layout::Rect;
 
 use super::axis::{Axis, outlier_proof};
-use super::braille::Grid;
-use super::curve;
 use super::window::Window;
 use crate::interface::layout::{split_bottom, split_left};
 use crate::interface::pen::Pen;
@@ -156,14 +154,4 @@ impl Plan {
         let dots = f64::from(column.saturating_sub(self.plot.x)) * 2.0;
         self.window.value(self.window.start + dots * self.window.per_dot)
     }
-}
-
-/// Draws a curve without any axis into a place: how something went, at a glance.
-pub fn sparkline(pen: &mut Pen, area: Rect, line: &Line, extent: Extent) {
-    let view = View::default();
-    let window = Window::new(&view, extent, usize::from(area.width) * 2);
-    let Some((low, high)) = outlier_proof(line.values(&window)) else { return };
-    let mut grid = Grid::new(area);
-    curve::trace(&mut grid, &line.thin_columns(&window), &line.gaps(&window), &Axis::around(low, high, false));
-    grid.paint(pen, area, line.meaning);
 }
