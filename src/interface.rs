@@ -23,7 +23,8 @@ pub mod ladder;
 pub mod layout;
 pub mod look;
 mod main_loop;
-mod overlay;
+pub mod overlay;
+mod palette;
 mod pen;
 mod receive;
 mod screen;
@@ -38,6 +39,7 @@ mod timeline;
 mod update;
 mod widgets;
 
+pub use inspector::Inspector;
 pub use look::Look;
 pub use main_loop::{Sources, is_remote, run};
 pub use screen::Screen;

@@ -9,14 +9,13 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::background::{Background, Lost};
 use super::launch::{ended, no_signals};
-use super::looks::Looks;
 use super::print_line;
 use super::printer::Printer;
 use crate::engine::socket::{Link, connect};
 use crate::error::{Error, Result};
 use crate::interface::input::{InputThread, watch_signals};
 use crate::interface::terminal::{Redirection, Screen, TerminalGuard};
-use crate::interface::{self, Outcome, Sources, State, is_remote};
+use crate::interface::{self, Look, Outcome, Sources, State, is_remote};
 use crate::protocol::{Event, News, Purpose};
 use crate::run::{RunFolder, State as RunState};
 
@@ -46,10 +45,10 @@ pub fn is_possible() -> bool {
 ///
 /// # Errors
 /// Where the run refused or failed, or the terminal cannot be used.
-pub fn run(mut run: Run, looks: &Looks) -> Result<()> {
+pub fn run(mut run: Run, look: Look) -> Result<()> {
     let signals = watch_signals().map_err(no_signals)?;
     let link = run.connect()?;
-    let mut state = State::new(looks.look(), (0, 0));
+    let mut state = State::new(look, (0, 0));
     let mut stage = Stage::take(signals)?;
     let outcome = stage.cockpit(&mut run, link, &mut state);
     drop(stage);
@@ -110,7 +109,6 @@ impl Stage {
     }
 
     /// Shows a screen to which no engine is connected.
-    #[expect(dead_code, reason = "the launcher's, which comes with the next commit")]
     pub fn show(&mut self, screen: &mut impl interface::Screen) -> Outcome {
         let sources = Sources::without_engine(self.input.events(), self.signals.clone());
         interface::run(&mut self.terminal, screen, sources)

@@ -9,6 +9,7 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 
 use super::look::Look;
+use super::overlay::Overlay;
 use super::screen::Screen;
 use super::state::{Extent, Metric, Typed, View};
 use super::text;
@@ -65,8 +66,11 @@ pub struct Inspector {
     cursor: Option<Cursor>,
     filter: String,
     typing: Option<(Purpose, Typed)>,
-    layers: Vec<Layer>,
+    layer: Option<Layer>,
+    /// First line of the differences that is shown.
     scroll: usize,
+    /// Help, palette or themes over all of it.
+    overlay: Option<Overlay>,
     notice: Option<Notice>,
     /// Colours of the lines in sight, by run and branch.
     colours: BTreeMap<(usize, u32), usize>,
@@ -123,7 +127,6 @@ enum Purpose {
 /// What lies over the charts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layer {
-    Help,
     Differences,
     Export,
 }
@@ -200,8 +203,9 @@ impl Inspector {
             cursor: None,
             filter: String::new(),
             typing: None,
-            layers: Vec::new(),
+            layer: None,
             scroll: 0,
+            overlay: None,
             notice: None,
             colours: BTreeMap::new(),
             size: (0, 0),

@@ -2,6 +2,7 @@
 //! keys in place of the built-in ones.
 
 mod context;
+mod file;
 mod keymap;
 mod names;
 mod press;
@@ -66,7 +67,6 @@ pub enum Action {
     Zoom(bool),
     Pan(isize),
     Follow,
-    ScrollHelp(isize),
     StopNow,
     AbortNow,
     Detach,
@@ -83,6 +83,11 @@ pub enum Action {
     CursorLowest(bool),
     CursorAnchor,
     RewindHere,
+    Palette,
+    Themes,
+    OverlayRow(isize),
+    Choose,
+    Complete,
 }
 
 impl Action {

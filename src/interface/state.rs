@@ -21,7 +21,7 @@ mod view;
 
 pub use charts::{CELLS, Charts};
 pub use connection::Connection;
-pub use edit::{Edit, Preview, Typed};
+pub use edit::{Edit, Preview, Typed, value_of};
 pub use history::{History, Pace};
 pub use log::{Entry, Log, Weight};
 pub use metric::{Metric, Place};
@@ -31,6 +31,7 @@ pub use view::{Along, Extent, Range, View};
 
 use super::inspector::Inspector;
 use super::look::Look;
+use super::overlay::Overlay;
 use super::screen::Screen;
 
 /// Everything that the interface shows.
@@ -99,8 +100,8 @@ pub struct State {
     pub layers: Vec<Layer>,
     /// The inspector, where it is open over everything.
     pub inspector: Option<Box<Inspector>>,
-    /// First line of the help that is shown.
-    pub help_scroll: usize,
+    /// Help, palette or themes over all of it.
+    pub overlay: Option<Overlay>,
     /// How it looks and listens.
     pub look: Look,
     /// Columns and rows of the terminal.
@@ -188,8 +189,6 @@ pub struct Cursor {
 /// A dialog over the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
-    /// All keys.
-    Help,
     /// How to leave.
     Quit,
     /// Whether to stop.
@@ -236,7 +235,7 @@ impl State {
             setting_row: 0,
             layers: Vec::new(),
             inspector: None,
-            help_scroll: 0,
+            overlay: None,
             look,
             size,
             now: Duration::ZERO,

@@ -2,18 +2,16 @@
 
 use std::time::Duration;
 
-use crossterm::event::{
-    Event as TerminalEvent, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
+use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 
 use ratatui::layout::{Margin, Rect};
 
 use super::jobs::{Done, Job};
-use super::keys::{Action, Context};
+use super::keys::{Action, Press};
 use super::layout;
-use super::overlay::help;
+use super::overlay::Overlay;
 use super::state::{CELLS, Layer, Panel, RequestKind, Stage, State, Weight};
-use super::{Outcome, connection, cursor, inspect, receive, steer, timeline};
+use super::{Outcome, connection, cursor, inspect, palette, receive, steer, timeline};
 use crate::protocol::{Command, Event, News};
 
 /// How long something that was said stays on the screen.
@@ -103,9 +101,7 @@ fn take(state: &mut State, input: Input) -> Vec<Effect> {
     match input {
         Input::Key(event) => key(state, event),
         Input::Mouse(event) => mouse(state, event),
-        Input::Paste(text) => {
-            text.chars().filter(|c| !c.is_control()).flat_map(|c| steer::type_character(state, c)).collect()
-        }
+        Input::Paste(text) => text.chars().filter(|c| !c.is_control()).flat_map(|c| paste(state, c)).collect(),
         Input::Resize(columns, rows) => {
             state.size = (columns, rows);
             Vec::new()
@@ -129,28 +125,40 @@ fn take(state: &mut State, input: Input) -> Vec<Effect> {
 }
 
 fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
+    if state.overlay.is_some() {
+        return palette::key(state, event);
+    }
     if let Some(action) = state.look.keys.action(&state.contexts(), event) {
         return act(state, action);
     }
-    let typing = state.layers.is_empty() && event.kind != KeyEventKind::Release;
-    match event.code {
-        KeyCode::Char(c) if typing && (event.modifiers - KeyModifiers::SHIFT).is_empty() => {
-            steer::type_character(state, c)
-        }
-        _ => Vec::new(),
+    match Press::typed(event).filter(|_| state.layers.is_empty()) {
+        Some(c) => steer::type_character(state, c),
+        None => Vec::new(),
     }
 }
 
+fn paste(state: &mut State, c: char) -> Vec<Effect> {
+    match &mut state.overlay {
+        Some(overlay) => overlay.insert(c),
+        None if state.layers.is_empty() => return steer::type_character(state, c),
+        None => {}
+    }
+    Vec::new()
+}
+
 /// Does what a key stands for.
-fn act(state: &mut State, action: Action) -> Vec<Effect> {
+pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     if action.steers()
         && let Some(why) = state.connection.hindrance().filter(|_| state.running())
     {
         state.hint(why);
         return Vec::new();
     }
+    if let Some(overlay) = Overlay::opened_by(action, &state.look) {
+        state.overlay = Some(overlay);
+        return Vec::new();
+    }
     match action {
-        Action::Help => state.layers.push(Layer::Help),
         Action::Example => state.layers.push(Layer::Example),
         Action::Quit => return ask_to_quit(state),
         Action::Interrupt => return interrupt(state),
@@ -179,10 +187,6 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::FocusOn(panel) => state.focus_on(panel),
         Action::Maximise => state.maximised = !state.maximised,
         Action::Row(by) => move_row(state, by),
-        Action::ScrollHelp(by) => {
-            let last = help::last_scroll(state.size, &state.look.keys, &Context::COCKPIT);
-            state.help_scroll = state.help_scroll.saturating_add_signed(by).min(last);
-        }
         Action::Curves => return inspect::open(state),
         Action::Metric(by) => state.charts.turn(state.focus != Panel::Charts, by),
         Action::LogAxis => state.view.log = !state.view.log,
@@ -232,6 +236,9 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::Cursor(_)
         | Action::Backspace
         | Action::Delete => return steer::steer(state, action),
+        // What lies over the screen has taken these.
+        Action::Help | Action::Palette | Action::Themes | Action::OverlayRow(_) | Action::Choose | Action::Complete => {
+        }
     }
     Vec::new()
 }
@@ -277,9 +284,7 @@ fn next_theme(state: &mut State) {
 }
 
 fn leave_layer(state: &mut State) {
-    if state.layers.pop().is_some() {
-        state.help_scroll = 0;
-    } else {
+    if state.layers.pop().is_none() {
         state.maximised = false;
         state.notice = None;
     }
@@ -361,8 +366,11 @@ fn mouse(state: &mut State, event: MouseEvent) -> Vec<Effect> {
         MouseEventKind::ScrollUp => -1,
         _ => 0,
     };
-    if let Some(layer) = state.layers.last() {
-        return if *layer == Layer::Help && by != 0 { act(state, Action::ScrollHelp(by * 3)) } else { Vec::new() };
+    if state.overlay.is_some() {
+        return palette::scroll(state, by);
+    }
+    if !state.layers.is_empty() {
+        return Vec::new();
     }
     let Some((panel, area)) = layout::panel_at(state, (event.column, event.row)) else {
         return Vec::new();

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use crossterm::event::KeyEvent;
 
 use super::export::{Export, ExportLine, Format};
 use super::rows::{Row, rows};
 use super::{Ask, Focus, Inspector, LOOK_AGAIN, Layer, Purpose, answers, cursor, draw, effects, layout, mouse};
 use crate::interface::Outcome;
 use crate::interface::jobs::Done;
-use crate::interface::keys::{Action, Context};
-use crate::interface::overlay::help;
+use crate::interface::keys::{Action, Context, Press};
+use crate::interface::overlay::{Answer, Overlay, Scope};
 use crate::interface::state::{Metric, Range, Typed};
 use crate::interface::update::{Effect, Input};
 
@@ -23,7 +23,12 @@ pub fn update(inspector: &mut Inspector, input: Input) -> Vec<Effect> {
         Input::Key(event) => key(inspector, event),
         Input::Mouse(event) => mouse::mouse(inspector, event),
         Input::Paste(text) => {
-            text.chars().filter(|c| !c.is_control()).for_each(|c| type_character(inspector, c));
+            for c in text.chars().filter(|c| !c.is_control()) {
+                match &mut inspector.overlay {
+                    Some(overlay) => overlay.insert(c),
+                    None => type_character(inspector, c),
+                }
+            }
             Vec::new()
         }
         Input::Resize(columns, rows) => {
@@ -58,8 +63,12 @@ fn tick(inspector: &mut Inspector, now: Duration) -> Vec<Effect> {
 
 /// The contexts in which a key means something now, the nearest first.
 pub fn contexts(inspector: &Inspector) -> Vec<Context> {
-    let mut contexts = match (inspector.layers.last(), &inspector.typing) {
-        (Some(Layer::Help), _) => vec![Context::Help],
+    inspector.overlay.as_ref().map_or_else(|| contexts_below(inspector), Overlay::contexts)
+}
+
+/// As [`contexts`], as if neither help nor palette nor themes lay over it.
+pub fn contexts_below(inspector: &Inspector) -> Vec<Context> {
+    let mut contexts = match (inspector.layer, &inspector.typing) {
         (Some(Layer::Differences), _) => vec![Context::CurvesTable],
         (Some(Layer::Export), _) => vec![Context::CurvesExport],
         (None, Some(_)) => vec![Context::CurvesTyping],
@@ -69,7 +78,7 @@ pub fn contexts(inspector: &Inspector) -> Vec<Context> {
                 Focus::Chart => vec![Context::CurvesChart],
                 Focus::Runs | Focus::Metrics => vec![Context::CurvesList],
             };
-            contexts.push(Context::Curves);
+            contexts.extend([Context::Curves, Context::Screen]);
             contexts
         }
     };
@@ -77,20 +86,51 @@ pub fn contexts(inspector: &Inspector) -> Vec<Context> {
     contexts
 }
 
+/// What it says of itself to help, palette and themes.
+pub fn scope<'a>(inspector: &Inspector, below: &'a [Context]) -> Scope<'a> {
+    Scope { size: inspector.size, contexts: &Context::CURVES, active: below, fields: Vec::new() }
+}
+
 fn key(inspector: &mut Inspector, event: KeyEvent) -> Vec<Effect> {
-    let contexts = contexts(inspector);
-    if let Some(action) = inspector.look.keys.action(&contexts, event) {
+    let below = contexts_below(inspector);
+    if inspector.overlay.is_some() {
+        let scope = scope(inspector, &below);
+        return match Overlay::key(&mut inspector.overlay, &mut inspector.look, &scope, event) {
+            Answer::Do(context, action) => elsewhere(inspector, context, action),
+            Answer::Nothing | Answer::Set(..) => Vec::new(),
+        };
+    }
+    if let Some(action) = inspector.look.keys.action(&below, event) {
         return act(inspector, action);
     }
-    match event.code {
-        KeyCode::Char(c)
-            if event.kind != KeyEventKind::Release && (event.modifiers - KeyModifiers::SHIFT).is_empty() =>
-        {
-            type_character(inspector, c);
-        }
-        _ => {}
+    if let Some(c) = Press::typed(event) {
+        type_character(inspector, c);
     }
     Vec::new()
+}
+
+/// Gives a turn of the wheel to what lies over it.
+pub fn scroll_overlay(inspector: &mut Inspector, by: isize) {
+    if by != 0 {
+        let below = contexts_below(inspector);
+        let scope = scope(inspector, &below);
+        Overlay::scroll(&mut inspector.overlay, &mut inspector.look, &scope, by);
+    }
+}
+
+/// Does an action that was chosen by its name: goes where it is at home, and does it there.
+fn elsewhere(inspector: &mut Inspector, context: Context, action: Action) -> Vec<Effect> {
+    match context {
+        Context::CurvesChart | Context::CurvesCursor => {
+            inspector.focus = Focus::Chart;
+            if context == Context::CurvesCursor && inspector.cursor.is_none() {
+                cursor::toggle(inspector);
+            }
+        }
+        Context::CurvesList if inspector.focus == Focus::Chart => inspector.focus = Focus::Runs,
+        _ => {}
+    }
+    act(inspector, action)
 }
 
 fn type_character(inspector: &mut Inspector, c: char) {
@@ -107,8 +147,11 @@ fn type_character(inspector: &mut Inspector, c: char) {
 
 /// Does what a key stands for.
 pub fn act(inspector: &mut Inspector, action: Action) -> Vec<Effect> {
+    if let Some(overlay) = Overlay::opened_by(action, &inspector.look) {
+        inspector.overlay = Some(overlay);
+        return Vec::new();
+    }
     match action {
-        Action::Help => inspector.layers.push(Layer::Help),
         Action::Quit | Action::Interrupt => return vec![Effect::Quit(Outcome::Left)],
         Action::Redraw => return vec![Effect::Redraw],
         Action::Leave => return leave(inspector),
@@ -127,10 +170,6 @@ pub fn act(inspector: &mut Inspector, action: Action) -> Vec<Effect> {
         Action::Maximise => {
             inspector.maximised = !inspector.maximised;
             inspector.focus = Focus::Chart;
-        }
-        Action::ScrollHelp(by) => {
-            let last = help::last_scroll(inspector.size, &inspector.look.keys, &Context::CURVES);
-            inspector.scroll = inspector.scroll.saturating_add_signed(by).min(last);
         }
         Action::LogAxis => inspector.view.log = !inspector.view.log,
         Action::Smooth(by) => smooth(inspector, by),
@@ -177,9 +216,9 @@ pub fn act(inspector: &mut Inspector, action: Action) -> Vec<Effect> {
         Action::CurvesBetween => cursor::between(inspector),
         Action::CurvesDifferences => {
             inspector.scroll = 0;
-            inspector.layers.push(Layer::Differences);
+            inspector.layer = Some(Layer::Differences);
         }
-        Action::CurvesExport => inspector.layers.push(Layer::Export),
+        Action::CurvesExport => inspector.layer = Some(Layer::Export),
         Action::CurvesExportAs(format) => return export(inspector, format),
         _ => {}
     }
@@ -189,7 +228,7 @@ pub fn act(inspector: &mut Inspector, action: Action) -> Vec<Effect> {
 /// Leaves a layer, then what is maximised, then the cursor; at last the inspector.
 fn leave(inspector: &mut Inspector) -> Vec<Effect> {
     inspector.scroll = 0;
-    if inspector.layers.pop().is_some() {
+    if inspector.layer.take().is_some() {
         return Vec::new();
     }
     if std::mem::take(&mut inspector.maximised) || inspector.cursor.take().is_some() {
@@ -203,7 +242,7 @@ fn leave(inspector: &mut Inspector) -> Vec<Effect> {
 }
 
 fn walk(inspector: &mut Inspector, by: isize) {
-    match (inspector.layers.last(), inspector.focus) {
+    match (inspector.layer, inspector.focus) {
         (Some(Layer::Differences), _) => {
             let last = draw::table_lines(inspector).saturating_sub(1);
             inspector.scroll = inspector.scroll.saturating_add_signed(by).min(last);
@@ -367,7 +406,7 @@ fn all(inspector: &mut Inspector) -> Vec<Effect> {
 
 /// Writes the view, as the screen shows it now.
 fn export(inspector: &mut Inspector, format: Format) -> Vec<Effect> {
-    inspector.layers.pop();
+    inspector.layer = None;
     let Some(extent) = inspector.extent() else {
         inspector.refuse("there is nothing to write");
         return Vec::new();

@@ -8,7 +8,6 @@ use super::rows::Row;
 use super::{Focus, Inspector, Layer, Purpose, Which, act};
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{SMALLEST, centred};
-use crate::interface::overlay::help;
 use crate::interface::pen::Pen;
 use crate::interface::state::Metric;
 use crate::interface::text;
@@ -46,13 +45,14 @@ fn whole(pen: &mut Pen, inspector: &Inspector) {
     strip::draw(pen, layout.strip, inspector);
     let contexts = act::contexts(inspector);
     footer::draw(pen, layout.footer, &inspector.look.keys, &contexts, |_, word| Some(word));
-    match inspector.layers.last() {
-        Some(Layer::Help) => {
-            help::draw(pen, screen, &inspector.look.keys, &Context::CURVES, inspector.scroll);
-        }
+    match inspector.layer {
         Some(Layer::Differences) => table::draw(pen, screen, inspector),
         Some(Layer::Export) => export(pen, screen, inspector),
         None => {}
+    }
+    if let Some(overlay) = &inspector.overlay {
+        let below = act::contexts_below(inspector);
+        overlay.draw(pen, &inspector.look, &act::scope(inspector, &below));
     }
 }
 

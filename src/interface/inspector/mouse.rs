@@ -4,7 +4,7 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 
-use super::act::{act, zoom};
+use super::act::{act, scroll_overlay, zoom};
 use super::{Focus, Inspector, Layer, cursor, draw, layout};
 use crate::interface::keys::Action;
 use crate::interface::state::Metric;
@@ -17,8 +17,11 @@ pub fn mouse(inspector: &mut Inspector, event: MouseEvent) -> Vec<Effect> {
         MouseEventKind::ScrollUp => -1,
         _ => 0,
     };
-    match inspector.layers.last() {
-        Some(Layer::Help) if by != 0 => return act(inspector, Action::ScrollHelp(by * 3)),
+    if inspector.overlay.is_some() {
+        scroll_overlay(inspector, by);
+        return Vec::new();
+    }
+    match inspector.layer {
         Some(Layer::Differences) if by != 0 => return act(inspector, Action::Row(by * 3)),
         Some(_) => return Vec::new(),
         None => {}

@@ -1,6 +1,6 @@
 //! What actions are called, in the palette and in a file of keys.
 
-use super::{Action, TABLE};
+use super::Action;
 use crate::interface::inspector::Format;
 use crate::interface::state::Panel;
 
@@ -35,7 +35,9 @@ impl Action {
                 Panel::Charts => "panel-charts",
             },
             Self::Maximise => "maximise",
-            Self::Row(by) | Self::TimelineRow(by) => step(by, ["next-row", "previous-row", "page-down", "page-up"]),
+            Self::Row(by) | Self::TimelineRow(by) | Self::OverlayRow(by) => {
+                step(by, ["next-row", "previous-row", "page-down", "page-up"])
+            }
             Self::Edit => "edit",
             Self::Apply => "apply",
             Self::Discard => "discard",
@@ -69,7 +71,6 @@ impl Action {
             Self::Zoom(closer) => pair(closer, ["zoom-out", "zoom-in"]),
             Self::Pan(by) => pair(by > 0, ["pan-left", "pan-right"]),
             Self::Follow => "follow",
-            Self::ScrollHelp(by) => step(by, ["scroll-down", "scroll-up", "page-down", "page-up"]),
             Self::StopNow => "stop-now",
             Self::AbortNow => "abort-now",
             Self::Detach => "detach",
@@ -87,12 +88,11 @@ impl Action {
             Self::CursorLowest(lowest) => pair(lowest, ["highest-loss", "lowest-loss"]),
             Self::CursorAnchor => "compare",
             Self::RewindHere => "rewind",
+            Self::Palette => "palette",
+            Self::Themes => "themes",
+            Self::Choose => "choose",
+            Self::Complete => "complete",
         }
-    }
-
-    /// All actions of the table of this name: one for each context that has it.
-    pub fn named(name: &str) -> impl Iterator<Item = Self> {
-        TABLE.iter().flat_map(|binding| binding.keys).map(|(_, action)| *action).filter(move |a| a.name() == name)
     }
 }
 
