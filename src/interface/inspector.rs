@@ -320,6 +320,3 @@ impl Screen for Inspector {
 fn effects(asks: Vec<Ask>) -> Vec<Effect> {
     asks.into_iter().map(|ask| Effect::Job(super::jobs::Job::Curves(Box::new(ask)))).collect()
 }
-
-#[cfg(test)]
-mod tests;

@@ -135,6 +135,3 @@ impl Export {
         crate::interface::svg::rgb_of(self.theme.style(meaning), otherwise)
     }
 }
-
-#[cfg(test)]
-mod tests;
