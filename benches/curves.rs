@@ -75,13 +75,14 @@ fn frames() {
         for from in (1..=STEPS).step_by(50_000) {
             let readings = (from..from + 50_000).map(|number| Reading::Step(step(number, seed as u64))).collect();
             let piece = Ok(Piece { readings, ..Piece::default() });
-            let answer = Answer::Tail { folder: folder.clone(), tail: Tail::of_run(folder), piece };
+            let tail = Tail::of_run(folder);
+            let answer = Answer::Tail { folder: folder.clone(), from: tail.clone(), tail, piece };
             inspector.update(Input::Done(Box::new(Done::Curves(Box::new(answer)))));
         }
     }
     let per_step = begun.elapsed().as_secs_f64() / (RUNS as f64 * STEPS as f64);
     println!("taking in a step of seven metrics: {:.0} ns", per_step * 1e9);
-    let mut told = |what: &str, inspector: &mut Inspector| {
+    let told = |what: &str, inspector: &mut Inspector| {
         let (median, slowest) = frame(inspector);
         println!("{what}: median {median:.2} ms, 99 of 100 under {slowest:.2} ms");
     };

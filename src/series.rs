@@ -14,7 +14,7 @@ mod smooth;
 mod steps;
 
 pub use ruler::Ruler;
-pub use smooth::{Curve, Smoother};
+pub use smooth::{Curve, Smoother, State as Smoothing};
 
 use gaps::Gaps;
 use pyramid::Pyramid;

@@ -121,11 +121,9 @@ fn folder() -> tempfile::TempDir {
 #[test]
 fn three_sizes_in_three_themes() {
     let folder = folder();
-    for (name, size, theme) in [
-        ("common", (80, 24), "dark"),
-        ("large", (120, 40), "light"),
-        ("huge", (200, 60), "monochrome"),
-    ] {
+    for (name, size, theme) in
+        [("common", (80, 24), "dark"), ("large", (120, 40), "light"), ("huge", (200, 60), "monochrome")]
+    {
         let desk = Desk::new(folder.path(), &[], size, theme);
         assert_frame!(format!("inspector_{name}"), desk);
     }
@@ -240,8 +238,11 @@ fn a_run_that_trains_grows() {
     assert!(desk.text().contains(" step 80 ·"), "{}", desk.text());
     // As a resumed run does it: back to a checkpoint, then on.
     std::fs::write(a.join("metrics.jsonl"), steps(1, 60, 0, 0.3)).unwrap();
-    std::fs::write(a.join("journal.jsonl"), "{\"step\":60,\"kind\":\"rewind\",\"to\":40,\"branch\":1,\"id\":2,\"time\":1.7e9}\n")
-        .unwrap();
+    std::fs::write(
+        a.join("journal.jsonl"),
+        "{\"step\":60,\"kind\":\"rewind\",\"to\":40,\"branch\":1,\"id\":2,\"time\":1.7e9}\n",
+    )
+    .unwrap();
     desk.input(Input::Tick(Duration::from_secs(4)));
     desk.press("c c");
     assert!(desk.text().contains(" step 60 ·"), "{}", desk.text());
@@ -275,7 +276,9 @@ fn a_view_is_written_as_rows_pictures_and_text_and_nothing_is_overwritten() {
 
     let svg = std::fs::read_to_string(desk.write("es", out.path())).unwrap();
     assert!(svg.starts_with("<svg ") && svg.ends_with("</svg>\n") && svg.matches("<polyline").count() > 20);
-    for said in ["loss over step, smoothed by 0.9", "support-tickets, branch 1", "faster", "260 learning_rate 5e-4 → 2e-4"] {
+    for said in
+        ["loss over step, smoothed by 0.9", "support-tickets, branch 1", "faster", "260 learning_rate 5e-4 → 2e-4"]
+    {
         assert!(svg.contains(said), "{said}");
     }
     let place = folder.path().to_string_lossy();

@@ -279,8 +279,7 @@ impl Inspector {
 
     /// Gives each line in sight a colour that it keeps while it is.
     fn settle_colours(&mut self) {
-        let lines: BTreeSet<(usize, u32)> =
-            self.lines().into_iter().map(|which| (which.run, which.branch)).collect();
+        let lines: BTreeSet<(usize, u32)> = self.lines().into_iter().map(|which| (which.run, which.branch)).collect();
         self.colours.retain(|line, _| lines.contains(line));
         for line in lines {
             if !self.colours.contains_key(&line) {

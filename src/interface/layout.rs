@@ -3,8 +3,8 @@
 use ratatui::layout::Rect;
 
 use super::screens;
-use super::widgets::charts_place;
 use super::state::{Panel, Stage, State};
+use super::widgets::charts_place;
 
 /// The smallest terminal that is drawn on.
 pub const SMALLEST: (u16, u16) = (60, 20);

@@ -188,7 +188,11 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Maximise => state.maximised = !state.maximised,
         Action::Row(by) => move_row(state, by),
         Action::Curves => return inspect::open(state),
-        Action::Metric(by) => state.charts.turn(state.focus != Panel::Charts, by),
+        Action::Metric(by) => {
+            let history = &state.history;
+            let is_measured = |metric| !history.curve(metric).raw().is_empty();
+            state.charts.turn(state.focus != Panel::Charts, by, is_measured);
+        }
         Action::LogAxis => state.view.log = !state.view.log,
         Action::Smooth(by) => {
             if state.view.smooth(by) {

@@ -83,7 +83,10 @@ impl Tail {
             let read = (&mut reader).take(LONGEST).read_until(b'\n', &mut line)? as u64;
             let ended = line.ends_with(b"\n");
             if read == LONGEST && !ended {
-                return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("a line has more than {LONGEST} bytes")));
+                return Err(io::Error::new(
+                    io::ErrorKind::FileTooLarge,
+                    format!("a line has more than {LONGEST} bytes"),
+                ));
             }
             let text = line.trim_ascii();
             let reading = if text.is_empty() { None } else { parse(text) };

@@ -32,13 +32,6 @@ impl Ruler {
         self.end += f64::from(part);
     }
 
-    /// Begins elsewhere, and with it all that follows.
-    pub fn rebase(&mut self, begin: f64) {
-        let by = begin - self.begin;
-        self.totals.iter_mut().for_each(|total| *total += by);
-        (self.begin, self.end) = (begin, self.end + by);
-    }
-
     /// Where it begins.
     #[must_use]
     pub fn begin(&self) -> f64 {

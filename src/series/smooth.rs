@@ -15,7 +15,7 @@ pub struct Smoother {
 
 /// How far a smoother has come.
 #[derive(Debug, Clone, Copy, Default)]
-struct State {
+pub struct State {
     average: f64,
     seen: f64,
 }
@@ -53,6 +53,8 @@ impl Smoother {
 pub struct Curve {
     raw: Series,
     weight: f64,
+    /// The state before the first point.
+    begin: State,
     /// Share of each of 64 values in the average after the last of them.
     shares: Box<[f64; EVERY]>,
     /// The state before every 64th point.
@@ -76,7 +78,24 @@ impl Curve {
             *slot = share;
             share *= weight;
         }
-        Self { raw: Series::default(), weight, shares, states: Vec::new() }
+        Self { raw: Series::default(), weight, begin: State::default(), shares, states: Vec::new() }
+    }
+
+    /// An empty curve that goes on where another one was before a step.
+    #[must_use]
+    pub fn following(&self, step: u64) -> Self {
+        Self { begin: self.state_before(step), ..Self::new(self.weight) }
+    }
+
+    /// The state of the smoothing before a step.
+    #[must_use]
+    pub fn state_before(&self, step: u64) -> State {
+        let end = self.raw.before(step);
+        let block = end.saturating_sub(1) / EVERY;
+        let mut state = self.states.get(block).copied().unwrap_or(self.begin);
+        let values = &self.raw.values()[block * EVERY..end];
+        values.iter().for_each(|value| state.push(self.weight, f64::from(*value)));
+        state
     }
 
     /// Adds a point; as [`Series::push`].
@@ -90,8 +109,13 @@ impl Curve {
 
     /// Smooths all again with another weight.
     pub fn set_weight(&mut self, weight: f64) {
+        self.set_weight_after(weight, State::default());
+    }
+
+    /// As [`Curve::set_weight`], going on from another curve's state, which was smoothed with the same weight.
+    pub fn set_weight_after(&mut self, weight: f64, begin: State) {
         let raw = std::mem::take(&mut self.raw);
-        *self = Self { raw, ..Self::new(weight) };
+        *self = Self { raw, begin, ..Self::new(weight) };
         self.keep_states();
     }
 
@@ -100,7 +124,7 @@ impl Curve {
         let values = self.raw.values();
         while self.states.len() * EVERY < values.len() {
             let next = match self.states.last() {
-                None => State::default(),
+                None => self.begin,
                 Some(&state) => {
                     let end = self.states.len() * EVERY;
                     self.after(state, &values[end - EVERY..end])
@@ -113,7 +137,8 @@ impl Curve {
     /// The state after so many more values: in one go where all of them count.
     fn after(&self, mut state: State, values: &[f32]) -> State {
         if values.iter().all(|value| value.is_finite()) {
-            let taken: f64 = values.iter().zip(self.shares.iter()).map(|(value, share)| f64::from(*value) * share).sum();
+            let taken: f64 =
+                values.iter().zip(self.shares.iter()).map(|(value, share)| f64::from(*value) * share).sum();
             let kept = self.shares[0] * self.weight / (1.0 - self.weight);
             return State { average: kept * state.average + taken, seen: kept * state.seen + (1.0 - kept) };
         }

@@ -212,4 +212,27 @@ proptest! {
         }
         prop_assert!((ruler.at(parts.len() - 1) - ruler.end()).abs() < 1e-6);
     }
+
+    #[test]
+    fn a_curve_that_follows_another_is_smoothed_as_if_they_were_one(
+        values in prop::collection::vec(prop_oneof![9 => -10.0..10.0f64, 1 => Just(f64::NAN)], 2..300),
+        at in 0usize..300,
+        weight in 0.0..0.99f64,
+    ) {
+        let at = at % values.len();
+        let (mut whole, mut first) = (Curve::new(weight), Curve::new(weight));
+        values.iter().enumerate().for_each(|(step, value)| {
+            whole.push(step as u64, *value);
+            first.push(step as u64, *value);
+        });
+        let mut second = first.following(at as u64);
+        values.iter().enumerate().skip(at).for_each(|(step, value)| {
+            second.push(step as u64, *value);
+        });
+        for step in at..values.len() {
+            let (expected, found) = (whole.smoothed_near(step as u64), second.smoothed_near(step as u64));
+            prop_assert!(expected.is_nan() == found.is_nan());
+            prop_assert!(expected.is_nan() || (expected - found).abs() < 1e-9, "{expected} {found}");
+        }
+    }
 }

@@ -15,14 +15,19 @@ pub fn take(inspector: &mut Inspector, answer: Answer) -> Vec<Ask> {
         Answer::Run(folder, about) => {
             let Some(run) = find(inspector, &folder) else { return Vec::new() };
             run.state = about.state.or(run.state);
-            if let Ok(journal) = &about.journal {
-                run.course.journal(journal);
-            }
+            let stale = about.journal.as_ref().is_ok_and(|journal| run.course.journal(journal));
             run.problem = about.recipe.as_ref().err().or(about.journal.as_ref().err()).map(|why| text::safe_text(why));
             run.about = Some(about);
-            Vec::new()
+            if !stale {
+                return Vec::new();
+            }
+            run.course.restart();
+            (run.tail, run.reading) = (Tail::of_run(&run.folder), true);
+            vec![Ask::Tail { folder: run.folder.clone(), tail: run.tail.clone() }]
         }
-        Answer::Tail { folder, tail, piece } => match piece {
+        // What was asked before all was to be read again is of no use any more.
+        Answer::Tail { folder, from, .. } if find(inspector, &folder).is_none_or(|run| run.tail != from) => Vec::new(),
+        Answer::Tail { folder, tail, piece, .. } => match piece {
             Ok(piece) => grow(inspector, &folder, tail, &piece),
             Err(why) => {
                 if let Some(run) = find(inspector, &folder) {

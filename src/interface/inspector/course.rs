@@ -47,6 +47,24 @@ impl Track {
         }
     }
 
+    /// A track that begins where another one was after a step, with the points that both have in common there: so its
+    /// lines go on where the other's were, and its smoothing does.
+    fn after(track: &Self, parent: (u32, u64)) -> Self {
+        let from = parent.1;
+        let begins = [Along::Epochs, Along::Tokens, Along::Time].map(|along| track.measure(along).value(from));
+        let mut new = Self::new(Some(parent), 0.0, begins);
+        for (curve, of) in new.steps.iter_mut().zip(&track.steps) {
+            *curve = of.following(from);
+            if let Some((step, value)) = of.raw().nearest(from).filter(|(step, _)| *step == from) {
+                curve.push(step, value);
+            }
+        }
+        if !new.steps[0].raw().is_empty() {
+            new.rulers.iter_mut().for_each(|ruler| ruler.push(0.0));
+        }
+        new
+    }
+
     /// The curve of a metric; none of what is not measured in a file.
     #[must_use]
     pub fn curve(&self, metric: Metric) -> Option<Shape<'_>> {
@@ -85,10 +103,16 @@ impl Track {
         Some(Extent { start: ruler.begin(), end: ruler.end() + unit * 1e-3, unit })
     }
 
-    /// The steps that it has of its own.
+    /// The first and the last step that it has of its own, or has in common with the one that it came from.
     #[must_use]
     pub fn span(&self) -> Option<(u64, u64)> {
         self.steps[0].raw().span()
+    }
+
+    /// Whether a step is its own.
+    #[must_use]
+    pub fn owns(&self, step: u64) -> bool {
+        self.parent.is_none_or(|(_, from)| step > from)
     }
 
     /// Bytes that are kept for it.
@@ -147,11 +171,11 @@ impl Course {
             if !self.branches.contains_key(&branch) {
                 let parent = self.parents.get(&branch).copied();
                 unknown |= branch > 0 && parent.is_none();
-                let mut begins = self.begins(parent);
-                if let (Reading::Step(step), 1..) = (reading, branch) {
-                    begins[0] = if step.epoch.is_finite() { step.epoch.max(0.0) } else { 0.0 };
-                }
-                self.branches.insert(branch, Arc::new(Track::new(parent, self.weight, begins)));
+                let track = match parent.and_then(|parent| Some((self.origin(parent)?, parent))) {
+                    Some((origin, parent)) => Track::after(origin, parent),
+                    None => Track::new(parent, self.weight, [0.0; 3]),
+                };
+                self.branches.insert(branch, Arc::new(track));
             }
             let Some(track) = self.branches.get_mut(&branch).map(Arc::make_mut) else { continue };
             let added = match reading {
@@ -163,22 +187,29 @@ impl Course {
         unknown
     }
 
-    /// Epochs, tokens and seconds at the step where a branch began.
-    fn begins(&self, parent: Option<(u32, u64)>) -> [f64; 3] {
-        let Some((branch, from)) = parent else { return [0.0; 3] };
-        let Some(track) = self.branches.get(&branch) else { return [0.0; 3] };
-        [Along::Epochs, Along::Tokens, Along::Time].map(|along| track.measure(along).value(from))
+    /// The track that holds the step after which a branch began: its parent's, or where that began later, the one of
+    /// whom that came from.
+    fn origin(&self, (mut branch, from): (u32, u64)) -> Option<&Track> {
+        loop {
+            let track = self.branches.get(&branch)?;
+            if track.span().is_some_and(|(first, _)| first <= from) {
+                return Some(track);
+            }
+            // A branch comes after the one that it came from: this ends.
+            branch = track.parent?.0;
+        }
     }
 
-    /// Takes in the journal: where branches came from, and what was changed.
-    pub fn journal(&mut self, entries: &[Entry]) {
+    /// Takes in the journal: where branches came from, and what was changed. Whether a branch that is known came from
+    /// elsewhere than it was believed to: then the metrics are to be read again.
+    pub fn journal(&mut self, entries: &[Entry]) -> bool {
         (self.parents, self.changes) = (BTreeMap::new(), Vec::new());
         let mut current = 0;
         for entry in entries {
             match entry {
                 Entry::Set(change) => self.changes.push((current, change.clone())),
                 Entry::Deed(Deed { what: What::Rewind { to, branch } | What::Undo { to, branch }, .. }) => {
-                    if *branch != current {
+                    if *branch > current {
                         self.parents.entry(*branch).or_insert((current, *to));
                     }
                     current = *branch;
@@ -187,25 +218,23 @@ impl Course {
                 Entry::Deed(_) => {}
             }
         }
-        // A branch comes after the one that it came from.
-        let ids: Vec<u32> = self.branches.keys().copied().collect();
-        for id in ids {
-            let parent = self.parents.get(&id).copied().filter(|(parent, _)| *parent < id);
-            let begins = self.begins(parent);
-            let Some(track) = self.branches.get_mut(&id).filter(|track| track.parent != parent) else { continue };
-            let track = Arc::make_mut(track);
-            track.parent = parent;
-            for (ruler, begin) in track.rulers.iter_mut().zip(begins).skip(1) {
-                ruler.rebase(begin);
-            }
-        }
+        self.branches.iter().any(|(id, track)| self.parents.get(id).copied() != track.parent)
     }
 
     /// Smooths with another weight.
     pub fn smooth(&mut self, weight: f64) {
         self.weight = weight;
-        for track in self.branches.values_mut() {
-            Arc::make_mut(track).steps.iter_mut().for_each(|curve| curve.set_weight(weight));
+        let ids: Vec<u32> = self.branches.keys().copied().collect();
+        for id in ids {
+            let begins = self.branches[&id].parent.and_then(|parent| {
+                let origin = self.origin(parent)?;
+                Some(origin.steps.each_ref().map(|curve| curve.state_before(parent.1)))
+            });
+            let begins = begins.unwrap_or_default();
+            let Some(track) = self.branches.get_mut(&id).map(Arc::make_mut) else { continue };
+            for (curve, begin) in track.steps.iter_mut().zip(begins) {
+                curve.set_weight_after(weight, begin);
+            }
         }
     }
 
@@ -247,21 +276,43 @@ mod tests {
     #[test]
     fn a_branch_goes_on_where_its_parent_was() {
         let readings: Vec<Reading> = (1..=10).map(|n| step(n, 0)).chain((5..=8).map(|n| step(n, 1))).collect();
-        // Whether the journal is known before the metrics or after them.
-        let mut early = Course::new(0.9);
-        early.journal(&[rewind(4, 1)]);
-        assert!(!early.take(&readings));
-        let mut late = Course::new(0.9);
-        assert!(late.take(&readings));
-        late.journal(&[rewind(4, 1)]);
-        for course in [early, late] {
-            let track = &course.branches[&1];
-            assert_eq!((track.parent, track.span()), (Some((0, 4)), Some((5, 8))));
+        let mut course = Course::new(0.9);
+        assert!(!course.journal(&[rewind(4, 1)]));
+        assert!(!course.take(&readings));
+        for weight in [0.9, 0.5] {
+            course.smooth(weight);
+            let (first, track) = (&course.branches[&0], &course.branches[&1]);
+            assert_eq!((track.parent, track.span()), (Some((0, 4)), Some((4, 8))));
+            assert!(!track.owns(4) && track.owns(5));
+            let smoothed = |track: &Track| track.curve(Metric::Loss).unwrap().smoothed_near(4);
+            assert!(close(smoothed(track), smoothed(first)), "{} {}", smoothed(track), smoothed(first));
             let at = |along| track.measure(along).value(6);
             assert!(close(at(Along::Tokens), 600.0) && close(at(Along::Time), 3.0) && close(at(Along::Epochs), 0.06));
             assert_eq!(track.measure(Along::Tokens).step(599.0), 6);
             assert_eq!(track.measure(Along::Tokens).step(601.0), 7);
         }
+    }
+
+    #[test]
+    fn where_a_branch_came_from_may_be_known_late() {
+        let readings: Vec<Reading> = (1..=10).map(|n| step(n, 0)).chain((5..=8).map(|n| step(n, 1))).collect();
+        let mut course = Course::new(0.9);
+        assert!(course.take(&readings));
+        assert!(course.journal(&[rewind(4, 1)]));
+        course.restart();
+        assert!(!course.take(&readings) && !course.journal(&[rewind(4, 1)]));
+        assert_eq!(course.branches[&1].span(), Some((4, 8)));
+    }
+
+    #[test]
+    fn a_branch_of_a_branch_that_begins_before_it() {
+        let mut course = Course::new(0.0);
+        course.journal(&[rewind(6, 1), rewind(2, 2)]);
+        let branches =
+            (1..=9).map(|n| step(n, 0)).chain((7..=8).map(|n| step(n, 1))).chain((3..=4).map(|n| step(n, 2)));
+        course.take(&branches.collect::<Vec<_>>());
+        assert_eq!(course.branches[&2].span(), Some((2, 4)));
+        assert!(close(course.branches[&2].measure(Along::Tokens).value(4), 400.0));
     }
 
     #[test]

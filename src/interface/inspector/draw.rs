@@ -159,7 +159,8 @@ fn empty(pen: &mut Pen, area: Rect, inspector: &Inspector) {
         None if inspector.runs.is_empty() => "no runs here yet".into(),
         None => {
             let key = |context, action| inspector.look.keys.label(context, action).unwrap_or_default();
-            let (panel, show) = (key(Context::Curves, Action::Focus(1)), key(Context::CurvesList, Action::CurvesToggle));
+            let (panel, show) =
+                (key(Context::Curves, Action::Focus(1)), key(Context::CurvesList, Action::CurvesToggle));
             format!("no run is shown: {panel} to the list, {show} shows one")
         }
     };

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::course::Track;
 use super::picture::Rgb;
 use crate::interface::state::{Extent, Metric, View};
-use crate::interface::theme::Theme;
 use crate::interface::theme::Meaning;
+use crate::interface::theme::Theme;
 use crate::interface::widgets::chart::{Change, Line, Look};
 
 mod drawing;

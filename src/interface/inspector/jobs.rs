@@ -39,6 +39,8 @@ pub enum Answer {
     Tail {
         /// The run's folder.
         folder: PathBuf,
+        /// How far they were read before.
+        from: Tail,
         /// How far they are read.
         tail: Tail,
         /// What was read, or why nothing was.
@@ -69,8 +71,9 @@ pub fn carry_out(ask: Ask) -> Answer {
             Answer::Run(folder, Box::new(about))
         }
         Ask::Tail { folder, mut tail } => {
+            let from = tail.clone();
             let piece = tail.next(LINES).map_err(|error| error.message().to_owned());
-            Answer::Tail { folder, tail, piece }
+            Answer::Tail { folder, from, tail, piece }
         }
         Ask::Export(export) => Answer::Export(export.write(Path::new("."))),
     }
@@ -79,7 +82,9 @@ pub fn carry_out(ask: Ask) -> Answer {
 fn about(folder: &Path) -> About {
     let journal = Journal::read(&folder.join("journal.jsonl")).map_err(|error| error.message().to_owned());
     match RunFolder::open(folder) {
-        Ok(run) => About { recipe: Ok(run.recipe().clone()), journal, state: run.status().ok().map(|status| status.state) },
+        Ok(run) => {
+            About { recipe: Ok(run.recipe().clone()), journal, state: run.status().ok().map(|status| status.state) }
+        }
         Err(error) => About { recipe: Err(error.message().to_owned()), journal, state: None },
     }
 }

@@ -3,8 +3,8 @@
 use ratatui::layout::{Margin, Rect};
 
 use super::Inspector;
-use crate::interface::state::Metric;
 use crate::interface::layout::{SMALLEST, split_bottom, split_left, split_top};
+use crate::interface::state::Metric;
 
 /// The least cells that a chart is worth, its border counted.
 const LEAST: (u16, u16) = (36, 9);

@@ -25,10 +25,13 @@ impl Default for Charts {
 }
 
 impl Charts {
-    /// Shows another metric on the large chart, or on the selected one of the grid.
-    pub fn turn(&mut self, main: bool, by: isize) {
+    /// Shows another metric on the large chart, or on the selected one of the grid: the next one that is measured.
+    pub fn turn(&mut self, main: bool, by: isize, is_measured: impl Fn(Metric) -> bool) {
         let metric = if main { &mut self.main } else { &mut self.cells[self.selected.min(CELLS - 1)] };
-        *metric = metric.moved(by);
+        let others = (1..Metric::ALL.len().cast_signed()).map(|places| metric.moved(by * places));
+        if let Some(next) = others.into_iter().find(|metric| is_measured(*metric)) {
+            *metric = next;
+        }
     }
 
     /// Selects another one of the first `shown` of the grid.

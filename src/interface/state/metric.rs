@@ -61,15 +61,7 @@ impl Metric {
     #[expect(clippy::cast_precision_loss, reason = "a curve is drawn, not counted")]
     pub fn of_step(step: &Step) -> [f64; Self::OF_STEPS] {
         let speed = if step.seconds > 0.0 { step.tokens as f64 / step.seconds } else { f64::NAN };
-        [
-            step.loss,
-            step.grad_norm,
-            step.learning_rate,
-            step.sparsity,
-            step.trainable as f64,
-            step.seconds,
-            speed,
-        ]
+        [step.loss, step.grad_norm, step.learning_rate, step.sparsity, step.trainable as f64, step.seconds, speed]
     }
 
     /// What an evaluation says of those that it measures; none of what it does not.

@@ -88,10 +88,19 @@ impl Chart<'_> {
         Some(Plan { plot, window: window(plot.width), axis, labels, scale, ticks })
     }
 
+    /// Whether of a line nothing but its smoothed form is drawn.
+    fn only_smoothed(&self, line: &Line) -> bool {
+        line.smooths() && self.view.smoothing() > 0.0 && !self.view.envelope
+    }
+
     /// The axis of the values in sight.
     #[must_use]
     pub fn axis(&self, window: &Window) -> Axis {
-        let values = self.lines.iter().filter(|line| line.look != Look::Behind).flat_map(|line| line.values(window));
+        let values = self
+            .lines
+            .iter()
+            .filter(|line| line.look != Look::Behind)
+            .flat_map(|line| line.values(window, self.only_smoothed(line)));
         let (low, high) = if self.view.outlier_proof {
             outlier_proof(values)
         } else {
@@ -116,34 +125,35 @@ impl Chart<'_> {
             pen.fill(Rect { y, height: 1, ..plot }, '┈', Meaning::Border);
         }
         scale::draw(pen, plan.scale, window, self.view.along);
-        let smoothed = self.view.smoothing() > 0.0;
-        let mut drawn = Drawn { log: axis.is_log(), above: 0 };
-        for line in self.lines.iter().filter(|line| line.look == Look::Behind) {
-            line.draw_thin(pen, plot, window, axis, Meaning::Branch);
+        let (smoothed, envelope) = (self.view.smoothing() > 0.0, self.view.envelope);
+        let mut told = Drawn { log: axis.is_log(), above: 0 };
+        let drawn: Vec<_> = self.lines.iter().map(|line| (line, line.drawn(window, smoothed))).collect();
+        for (_, drawn) in drawn.iter().filter(|(line, _)| line.look == Look::Behind) {
+            drawn.draw_thin(pen, plot, axis, Meaning::Branch);
         }
-        let whole = || self.lines.iter().filter(|line| line.look == Look::Whole);
-        for line in whole() {
-            match line.smooths() && smoothed {
-                true if self.view.envelope => line.draw_raw(pen, plot, window, axis, line.envelope()),
+        let whole = || drawn.iter().filter(|(line, _)| line.look == Look::Whole);
+        for (line, drawn) in whole() {
+            match drawn.is_smoothed() {
+                true if envelope => drawn.draw_raw(pen, plot, axis, Meaning::Envelope),
                 true => {}
-                false => line.draw_raw(pen, plot, window, axis, line.meaning),
+                false => drawn.draw_raw(pen, plot, axis, line.meaning),
             }
         }
         marks::lines(pen, plot, self.changes, window);
-        for line in whole().filter(|line| line.smooths() && smoothed) {
-            line.draw_thin(pen, plot, window, axis, line.meaning);
+        for (line, drawn) in whole() {
+            drawn.draw_thin(pen, plot, axis, line.meaning);
         }
         for line in self.lines.iter().filter(|line| line.look == Look::Marks) {
             line.draw_marks(pen, plot, window, axis);
         }
-        for line in whole() {
-            drawn.above += line.draw_outside(pen, plot, window, axis);
+        for (_, drawn) in whole() {
+            told.above += drawn.draw_outside(pen, plot, axis, envelope);
         }
         if let Some((at, anchor)) = self.cursor {
             cursor::draw(pen, plot, (at, anchor), self, window, axis);
         }
         marks::list(pen, plot, self.changes, window);
-        Some(drawn)
+        Some(told)
     }
 }
 

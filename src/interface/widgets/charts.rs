@@ -74,6 +74,7 @@ fn cell(pen: &mut Pen, area: Rect, metric: Metric, selected: bool, state: &State
     let cursor = state.cursor.map(|cursor| (cursor.step as f64, cursor.anchor.map(|step| step as f64)));
     let mut view = state.view;
     view.log = false;
-    let chart = Chart { view: &view, extent: span.into(), unit: metric.unit(), lines: vec![line], changes: &[], cursor };
+    let chart =
+        Chart { view: &view, extent: span.into(), unit: metric.unit(), lines: vec![line], changes: &[], cursor };
     chart.draw(pen, area);
 }

@@ -24,7 +24,7 @@ pub fn write(export: &Export) -> Result<Vec<u8>, String> {
     for line in &export.lines {
         let measure = line.track.measure(export.view.along);
         let (from, to) = (measure.step(window.value(start)), measure.step(window.value(start + size)));
-        for step in steps(line, &export.metrics, from, to) {
+        for step in steps(line, &export.metrics, from, to).into_iter().filter(|step| line.track.owns(*step)) {
             let mut row = vec![line.run.clone(), line.branch.to_string(), step.to_string()];
             for along in [Along::Epochs, Along::Tokens, Along::Time] {
                 row.push(rounded(line.track.measure(along).value(step)));

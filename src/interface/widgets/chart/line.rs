@@ -119,20 +119,16 @@ impl Line<'_> {
         matches!(self.shape, Shape::Curve(_))
     }
 
-    /// What its raw values are drawn as, behind the smoothed ones.
-    pub(super) fn envelope(&self) -> Meaning {
-        Meaning::Envelope
-    }
-
     /// The points in each column.
     #[must_use]
     pub fn raw_columns(&self, window: &Window) -> Vec<Option<Column>> {
         self.shape.raw().columns(&self.measure.edges(window))
     }
 
-    /// The extremes of its columns.
-    pub(super) fn values(&self, window: &Window) -> Vec<f64> {
-        self.raw_columns(window).into_iter().flatten().flat_map(|column| [column.min, column.max]).collect()
+    /// The extremes of its columns, or of its smoothed form alone.
+    pub(super) fn values(&self, window: &Window, smoothed: bool) -> Vec<f64> {
+        let columns = if smoothed { self.thin_columns(window) } else { self.raw_columns(window) };
+        columns.into_iter().flatten().flat_map(|column| [column.min, column.max]).collect()
     }
 
     /// The gaps in each column.
@@ -153,40 +149,67 @@ impl Line<'_> {
         })
     }
 
-    pub(super) fn draw_raw(&self, pen: &mut Pen, plot: Rect, window: &Window, axis: &Axis, meaning: Meaning) {
+    /// All that is drawn of it.
+    pub(super) fn drawn(&self, window: &Window, smoothed: bool) -> Drawn {
         let edges = self.measure.edges(window);
-        let mut grid = Grid::new(plot);
         let series = self.shape.raw();
-        trace(&mut grid, &series.columns(&edges), &series.gaps_in_columns(&edges), axis);
-        grid.paint(pen, plot, meaning);
-    }
-
-    pub(super) fn draw_thin(&self, pen: &mut Pen, plot: Rect, window: &Window, axis: &Axis, meaning: Meaning) {
-        let mut grid = Grid::new(plot);
-        trace(&mut grid, &self.thin_columns(window), &self.gaps(window), axis);
-        grid.paint(pen, plot, meaning);
+        let thin = match self.look {
+            Look::Behind => Some(self.thin_columns(window)),
+            Look::Whole if self.smooths() && smoothed => Some(self.thin_columns(window)),
+            _ => None,
+        };
+        let raw = if self.look == Look::Behind { Vec::new() } else { series.columns(&edges) };
+        Drawn { raw, gaps: series.gaps_in_columns(&edges), thin }
     }
 
     pub(super) fn draw_marks(&self, pen: &mut Pen, plot: Rect, window: &Window, axis: &Axis) {
-        let columns = self.shape.raw().columns(&self.measure.edges(window));
+        let columns = self.raw_columns(window);
         for (dot, column) in columns.into_iter().enumerate() {
             let Some(column) = column else { continue };
             let y = plot.y + (axis.row(column.last, usize::from(plot.height) * 4) / 4) as u16;
             pen.put(plot.x + (dot / 2) as u16, y, 1, MARK, self.meaning);
         }
     }
+}
+
+/// What a line is on the columns of a chart: computed once, since each of it is looked at more than once.
+#[derive(Debug)]
+pub struct Drawn {
+    raw: Vec<Option<Column>>,
+    gaps: Vec<usize>,
+    /// The smoothed line, where there is one.
+    thin: Option<Vec<Option<Column>>>,
+}
+
+impl Drawn {
+    /// Whether there is a smoothed line over the raw values.
+    pub fn is_smoothed(&self) -> bool {
+        self.thin.is_some()
+    }
+
+    pub fn draw_raw(&self, pen: &mut Pen, plot: Rect, axis: &Axis, meaning: Meaning) {
+        let mut grid = Grid::new(plot);
+        trace(&mut grid, &self.raw, &self.gaps, axis);
+        grid.paint(pen, plot, meaning);
+    }
+
+    pub fn draw_thin(&self, pen: &mut Pen, plot: Rect, axis: &Axis, meaning: Meaning) {
+        if let Some(thin) = &self.thin {
+            let mut grid = Grid::new(plot);
+            trace(&mut grid, thin, &self.gaps, axis);
+            grid.paint(pen, plot, meaning);
+        }
+    }
 
     /// Marks what is not on the chart: values above it at its top, gaps at its bottom. How many columns are above.
-    pub(super) fn draw_outside(&self, pen: &mut Pen, plot: Rect, window: &Window, axis: &Axis) -> usize {
-        let series = self.shape.raw();
-        let edges = self.measure.edges(window);
+    pub fn draw_outside(&self, pen: &mut Pen, plot: Rect, axis: &Axis, envelope: bool) -> usize {
+        let columns = self.thin.as_ref().filter(|_| !envelope).unwrap_or(&self.raw);
         let mut count = 0;
-        let columns = series.columns(&edges);
         for (dot, _) in columns.iter().enumerate().filter(|(_, at)| at.is_some_and(|at| axis.is_above(at.max))) {
             count += 1;
             pen.put(plot.x + (dot / 2) as u16, plot.y, 1, "▲", Meaning::Warn);
         }
-        for (dot, _) in series.gaps_in_columns(&edges).into_iter().enumerate().filter(|(_, gaps)| *gaps > 0) {
+        for (dot, _) in self.gaps.iter().enumerate().filter(|(_, gaps)| **gaps > 0) {
             pen.put(plot.x + (dot / 2) as u16, plot.bottom() - 1, 1, "×", Meaning::Error);
         }
         count
