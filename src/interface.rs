@@ -15,6 +15,8 @@ mod ascii;
 mod connection;
 mod cursor;
 pub mod input;
+mod inspect;
+pub mod inspector;
 pub mod jobs;
 pub mod keys;
 pub mod ladder;
@@ -39,6 +41,7 @@ mod timeline;
 mod update;
 mod widgets;
 
+pub use inspector::Inspector;
 pub use look::Look;
 pub use main_loop::{Sources, is_remote, run};
 pub use screen::Screen;
