@@ -18,6 +18,7 @@ pub mod input;
 pub mod jobs;
 pub mod keys;
 pub mod ladder;
+pub mod launcher;
 pub mod layout;
 pub mod look;
 mod main_loop;
@@ -45,6 +46,8 @@ pub use screens::{draw, draw_into};
 pub use state::State;
 pub use update::{Effect, Input, update};
 
+use std::path::PathBuf;
+
 use crate::protocol::Summary;
 
 /// How the interface ended.
@@ -65,4 +68,22 @@ pub enum Outcome {
     Left,
     /// The connection to the run was lost, and the user wants another one.
     Reconnect,
+    /// The user wants to see something else.
+    Open(Open),
+}
+
+/// What a user can want to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Open {
+    /// A new run.
+    Train {
+        /// The file of its recipe.
+        recipe: PathBuf,
+        /// Its name.
+        name: String,
+    },
+    /// A run that goes on from its newest checkpoint, by its folder.
+    Resume(PathBuf),
+    /// A run that a process trains, by its folder.
+    Attach(PathBuf),
 }

@@ -77,7 +77,7 @@ fn told(outcome: Outcome, state: &State) -> Result<()> {
             print_line(&format!("detached; the run goes on, and `spartui attach {name}` comes back to it"))?;
             print_line(&ready.folder.display().to_string())
         }),
-        Outcome::Detached | Outcome::Reconnect => Ok(()),
+        Outcome::Detached | Outcome::Reconnect | Outcome::Open(_) => Ok(()),
     }
 }
 
@@ -109,7 +109,6 @@ impl Stage {
     }
 
     /// Shows a screen to which no engine is connected.
-    #[expect(dead_code, reason = "the launcher's, which comes with the next commit")]
     pub fn show(&mut self, screen: &mut impl interface::Screen) -> Outcome {
         let sources = Sources::without_engine(self.input.events(), self.signals.clone());
         interface::run(&mut self.terminal, screen, sources)

@@ -209,6 +209,30 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::Cursor(_)
         | Action::Backspace
         | Action::Delete => return steer::steer(state, action),
+        // The launcher's.
+        Action::HomeRow(_)
+        | Action::OpenRun
+        | Action::NewRun
+        | Action::CopyRun
+        | Action::ResumeRun
+        | Action::DeleteRun
+        | Action::DeleteNow
+        | Action::FilterRuns
+        | Action::OpenRecipe
+        | Action::FormRow(_)
+        | Action::FormSection(_)
+        | Action::FormTurn(_)
+        | Action::FormEdit
+        | Action::FormType
+        | Action::FormUndo
+        | Action::FormReset
+        | Action::FormFind
+        | Action::FormSave
+        | Action::FormStart
+        | Action::StartNow
+        | Action::PickRow(_)
+        | Action::PickTake
+        | Action::PickAbove => {}
         // What lies over the screen has taken these.
         Action::Help | Action::Palette | Action::Themes | Action::OverlayRow(_) | Action::Choose | Action::Complete => {
         }

@@ -20,7 +20,7 @@ use super::state::{Panel, State};
 use super::text;
 use super::theme::Meaning;
 
-pub use bar::gauge;
+pub use bar::{gauge, stacked};
 pub use log::meaning as weight_meaning;
 pub use loss::readout;
 
