@@ -433,6 +433,17 @@ fn the_palette_finds_what_can_be_done() {
 }
 
 #[test]
+fn what_lies_over_the_cockpit_on_larger_screens() {
+    for (size, name, theme) in [(LARGE, "large", "tide"), (HUGE, "huge", "high-contrast")] {
+        let mut desk = steered(size, theme);
+        desk.press(": ra");
+        insta::assert_snapshot!(format!("the_palette_{name}"), desk.text());
+        desk.press("Esc t");
+        insta::assert_snapshot!(format!("the_themes_{name}"), desk.text());
+    }
+}
+
+#[test]
 fn the_palette_sets_a_field_and_shows_what_it_would_do() {
     let mut desk = Desk::training(LARGE, "dark", 60);
     desk.press(": set Space rate Enter");

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::keys::{Action, Context};
 use super::state::{Edit, Preview, Stage, State, Weight};
 use super::text;
 use super::update::{Effect, outcome};
@@ -194,7 +195,9 @@ fn intervened(state: &mut State, intervention: Intervention) {
     } else {
         state.undo.push(intervention.clone());
         state.note(Weight::Done, &change);
-        state.flash(Weight::Done, format!("{change} · u undoes"));
+        let key = state.look.keys.label(Context::Cockpit, Action::Undo);
+        let advice = key.map_or_else(String::new, |key| format!(" · {key} undoes"));
+        state.flash(Weight::Done, change + &advice);
     }
     state.history.intervened(intervention);
 }

@@ -148,7 +148,7 @@ fn paste(state: &mut State, c: char) -> Vec<Effect> {
 /// Does what a key stands for.
 pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     if action.steers()
-        && let Some(why) = state.connection.hindrance().filter(|_| state.running())
+        && let Some(why) = state.hindrance()
     {
         state.hint(why);
         return Vec::new();
