@@ -4,6 +4,7 @@ mod attach;
 mod background;
 mod bench;
 mod columns;
+mod curves;
 mod demo;
 mod doctor;
 mod evaluate;
@@ -74,6 +75,8 @@ enum Sub {
     Export(export::Arguments),
     /// What a model, an adapter, a run or a recipe's data holds.
     Inspect(inspect::Arguments),
+    /// The curves of runs, live or past: zoom, compare, write pictures.
+    Curves(curves::Arguments),
     /// List the runs.
     Runs(runs::Arguments),
     /// Print the keys of the interface, as a file to change them with.
@@ -91,7 +94,7 @@ impl Sub {
             Self::Demo(demo) => demo.output.trains_here(),
             Self::Train(train) => train.output.trains_here(),
             Self::Resume(resume) => resume.output.trains_here(),
-            Self::Attach(_) | Self::Runs(_) | Self::Keys(_) => false,
+            Self::Attach(_) | Self::Curves(_) | Self::Runs(_) | Self::Keys(_) => false,
             _ => true,
         }
     }
@@ -122,6 +125,7 @@ pub fn main() -> ExitCode {
         Sub::Generate(generate) => generate::run(&generate),
         Sub::Export(export) => export::run(&export, &arguments.runs_dir),
         Sub::Inspect(inspect) => inspect::run(&inspect, &arguments.runs_dir),
+        Sub::Curves(curves) => curves::run(&curves, &arguments.runs_dir),
         Sub::Runs(runs) => runs::run(&runs, &arguments.runs_dir),
         Sub::Keys(keys) => keys::run(&keys),
         Sub::Bench(bench) => bench::run(&bench),

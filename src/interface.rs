@@ -15,6 +15,8 @@ mod ascii;
 mod connection;
 mod cursor;
 pub mod input;
+mod inspect;
+pub mod inspector;
 pub mod jobs;
 pub mod keys;
 pub mod ladder;
@@ -38,6 +40,7 @@ mod timeline;
 mod update;
 mod widgets;
 
+pub use inspector::Inspector;
 pub use look::Look;
 pub use main_loop::{Sources, is_remote, run};
 pub use screen::Screen;
@@ -85,4 +88,6 @@ pub enum Open {
     Resume(PathBuf),
     /// A run that a process trains, by its folder.
     Attach(PathBuf),
+    /// The curves of a run, by its folder.
+    Inspect(PathBuf),
 }

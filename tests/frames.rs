@@ -609,3 +609,38 @@ fn the_table_of_keys() {
     let table: Vec<String> = TABLE.iter().map(line).collect();
     insta::assert_snapshot!(table.join("\n"));
 }
+
+#[test]
+fn another_metric_on_the_large_chart() {
+    let mut desk = steered(LARGE, "dark");
+    desk.press("o o o o c");
+    assert_frame!(desk);
+    desk.press("Esc O O O O");
+    assert!(desk.text().contains("1 loss "));
+}
+
+#[test]
+fn the_charts_of_a_small_screen_take_turns() {
+    let mut desk = steered(COMMON, "dark");
+    desk.press("7");
+    assert_frame!(desk);
+    desk.press("j");
+    assert!(desk.text().contains("learning rate"));
+    desk.press("o");
+    assert!(desk.text().contains("tokens a second"), "{}", desk.text());
+}
+
+#[test]
+fn the_inspector_lies_over_a_run_that_goes_on() {
+    let mut desk = Desk::training(COMMON, "dark", 120);
+    desk.press("i");
+    assert!(desk.effects.iter().any(|effect| matches!(effect, Effect::Job(_))));
+    assert!(desk.text().contains("curves") && !desk.text().contains("sparsity"), "{}", desk.text());
+    desk.train(10);
+    desk.press("Space ]");
+    assert!(desk.sent().is_empty(), "its keys are not the cockpit's");
+    desk.press("q");
+    assert!(desk.text().contains("step 130/1000"), "{}", desk.text());
+    desk.press("i Ctrl-C");
+    assert!(desk.text().contains("How shall it end?"), "{}", desk.text());
+}

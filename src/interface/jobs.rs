@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Select, Sender, unbounded};
 
+use super::inspector;
 use crate::data::Sample;
 use crate::protocol::Planned;
 use crate::recipe::Recipe;
@@ -78,6 +79,8 @@ pub enum Job {
         /// What it asks for.
         recipe: Box<Recipe>,
     },
+    /// Read or write what the inspector shows.
+    Curves(Box<inspector::Ask>),
 }
 
 /// What came of a job.
@@ -101,6 +104,8 @@ pub enum Done {
     Loaded(PathBuf, Result<Box<Recipe>, String>),
     /// The file that a recipe was written to, or why not.
     Saved(Result<PathBuf, String>),
+    /// What came of what the inspector asked.
+    Curves(Box<inspector::Answer>),
     /// A job ended in a way that nobody foresaw.
     Broken(String),
 }
@@ -113,6 +118,7 @@ enum Lane {
     Rows,
     Models,
     Disk,
+    Curves,
 }
 
 impl Job {
@@ -122,6 +128,7 @@ impl Job {
             Self::Plan(_) => Lane::Plan,
             Self::Sample { .. } => Lane::Rows,
             Self::FindModels { .. } => Lane::Models,
+            Self::Curves(_) => Lane::Curves,
             Self::DeleteRun(_)
             | Self::ListFolder(_)
             | Self::FindRecipes { .. }
@@ -150,6 +157,7 @@ impl Job {
             }
             Self::FindModels { folder, cache } => Done::Models(files::models(&folder, cache.as_deref())),
             Self::FindRecipes { folder, places } => Done::Recipes(recipes::list(&folder, &places)),
+            Self::Curves(ask) => Done::Curves(Box::new(inspector::carry_out(*ask))),
             Self::LoadRecipe { folder, file } => {
                 let recipe = recipes::load(&folder, &file);
                 Done::Loaded(file, recipe)

@@ -13,6 +13,7 @@ pub use keymap::{Bound, Keymap};
 pub use press::Press;
 pub use table::TABLE;
 
+use super::inspector::Format;
 use super::state::Panel;
 
 /// What a key does.
@@ -46,6 +47,23 @@ pub enum Action {
     Delete,
     Smooth(isize),
     LogAxis,
+    Metric(isize),
+    // The inspector's own.
+    Curves,
+    CurvesToggle,
+    CurvesOnly,
+    CurvesPin,
+    CurvesAll,
+    CurvesFilter,
+    CurvesStep,
+    CurvesAlong,
+    CurvesLogX,
+    CurvesEnvelope,
+    CurvesOutliers,
+    CurvesBetween,
+    CurvesDifferences,
+    CurvesExport,
+    CurvesExportAs(Format),
     Zoom(bool),
     Pan(isize),
     Follow,
@@ -76,6 +94,8 @@ pub enum Action {
     NewRun,
     CopyRun,
     ResumeRun,
+    ViewRun,
+    RunFacts,
     DeleteRun,
     DeleteNow,
     FilterRuns,

@@ -30,7 +30,10 @@ pub fn draw(frame: &mut Frame, state: &State) {
 
 /// Draws the state into a buffer, of whatever size it is.
 pub fn draw_into(buffer: &mut Buffer, state: &State) {
-    state.look.paint(buffer, |pen| whole(pen, state));
+    match &state.inspector {
+        Some(inspector) => inspector.draw_into(buffer),
+        None => state.look.paint(buffer, |pen| whole(pen, state)),
+    }
 }
 
 fn whole(pen: &mut Pen, state: &State) {

@@ -8,25 +8,31 @@ use crate::protocol::{
 };
 use crate::recipe::{FIELDS, Field, Value};
 
+mod charts;
 mod connection;
 mod contexts;
 mod edit;
 mod history;
 mod log;
+mod metric;
 mod panel;
 mod tree;
 mod view;
 
+pub use charts::{CELLS, Charts};
 pub use connection::Connection;
 pub use edit::{Edit, Preview, Typed, value_of};
 pub use history::{History, Pace};
 pub use log::{Entry, Log, Weight};
+pub use metric::{Metric, Place};
 pub use panel::Panel;
 pub use tree::{Line, Tree};
-pub use view::{Range, View};
+pub use view::{Along, Extent, Range, View};
 
+use super::inspector::Inspector;
 use super::look::Look;
 use super::overlay::Overlay;
+use super::screen::Screen;
 
 /// Everything that the interface shows.
 #[derive(Debug, Clone)]
@@ -86,10 +92,14 @@ pub struct State {
     pub group_row: usize,
     /// The selected row of the settings.
     pub setting_row: usize,
-    /// How the loss is shown.
+    /// How the charts are shown.
     pub view: View,
+    /// Which metrics they show: the large one first, then those of the grid.
+    pub charts: Charts,
     /// Dialogs over the screen, topmost last.
     pub layers: Vec<Layer>,
+    /// The inspector, where it is open over everything.
+    pub inspector: Option<Box<Inspector>>,
     /// Help, palette or themes over all of it.
     pub overlay: Option<Overlay>,
     /// How it looks and listens.
@@ -199,6 +209,7 @@ impl State {
             loading: Vec::new(),
             ready: None,
             view: View::default(),
+            charts: Charts::default(),
             history: History::new(View::default().smoothing()),
             pace: Pace::default(),
             at: 0,
@@ -223,6 +234,7 @@ impl State {
             group_row: 0,
             setting_row: 0,
             layers: Vec::new(),
+            inspector: None,
             overlay: None,
             look,
             size,
@@ -245,7 +257,7 @@ impl State {
         state.log = self.log.clone();
         state.connection = Connection { client, owner, ..Connection::default() };
         state.next_id = first_command_id(client);
-        state.view = self.view;
+        (state.view, state.charts) = (self.view, self.charts);
         state.history = History::new(self.view.smoothing());
         (state.focus, state.recent, state.maximised) = (self.focus, self.recent.clone(), self.maximised);
         state
@@ -295,7 +307,8 @@ impl State {
     /// Whether something on the screen moves by itself, so that a tick is worth its while.
     #[must_use]
     pub fn animated(&self) -> bool {
-        self.running() || self.notice.is_some()
+        let inspected = self.inspector.as_ref().is_some_and(|inspector| inspector.animated());
+        self.running() || self.notice.is_some() || inspected
     }
 
     /// Tells the user something, on the screen and in the log.

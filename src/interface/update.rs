@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 
+use ratatui::layout::{Margin, Rect};
+
 use super::jobs::{Done, Job};
 use super::keys::{Action, Press};
 use super::layout;
 use super::overlay::Overlay;
-use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
-use super::{Outcome, connection, cursor, palette, receive, steer, timeline};
+use super::state::{CELLS, Layer, Panel, RequestKind, Stage, State, Weight};
+use super::{Outcome, connection, cursor, inspect, palette, receive, steer, timeline};
 use crate::protocol::{Command, Event, News};
 
 /// How long something that was said stays on the screen.
@@ -88,6 +90,14 @@ impl Input {
 
 /// Brings the state up to date with an input.
 pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
+    let (mut effects, input) = inspect::offer(state, input);
+    if let Some(input) = input {
+        effects.extend(take(state, input));
+    }
+    effects
+}
+
+fn take(state: &mut State, input: Input) -> Vec<Effect> {
     match input {
         Input::Key(event) => key(state, event),
         Input::Mouse(event) => mouse(state, event),
@@ -177,6 +187,12 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::FocusOn(panel) => state.focus_on(panel),
         Action::Maximise => state.maximised = !state.maximised,
         Action::Row(by) => move_row(state, by),
+        Action::Curves => return inspect::open(state),
+        Action::Metric(by) => {
+            let history = &state.history;
+            let is_measured = |metric| !history.curve(metric).raw().is_empty();
+            state.charts.turn(state.focus != Panel::Charts, by, is_measured);
+        }
         Action::LogAxis => state.view.log = !state.view.log,
         Action::Smooth(by) => {
             if state.view.smooth(by) {
@@ -197,6 +213,20 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
                 state.view.toggle_follow(span);
             }
         }
+        Action::CurvesToggle
+        | Action::CurvesOnly
+        | Action::CurvesPin
+        | Action::CurvesAll
+        | Action::CurvesFilter
+        | Action::CurvesStep
+        | Action::CurvesAlong
+        | Action::CurvesLogX
+        | Action::CurvesEnvelope
+        | Action::CurvesOutliers
+        | Action::CurvesBetween
+        | Action::CurvesDifferences
+        | Action::CurvesExport
+        | Action::CurvesExportAs(_) => {}
         Action::Pause
         | Action::Sparser(_)
         | Action::Faster(_)
@@ -216,6 +246,8 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::NewRun
         | Action::CopyRun
         | Action::ResumeRun
+        | Action::ViewRun
+        | Action::RunFacts
         | Action::DeleteRun
         | Action::DeleteNow
         | Action::FilterRuns
@@ -252,8 +284,21 @@ fn move_row(state: &mut State, by: isize) {
             state.setting_row = state.setting_row.saturating_add_signed(by).min(rows.saturating_sub(1));
         }
         Panel::Log => state.log.scroll(-by),
+        Panel::Charts => walk_charts(state, by),
         Panel::Loss | Panel::Memory | Panel::Validation => {}
     }
+}
+
+/// Selects another chart of the grid, of those that there is room for.
+fn walk_charts(state: &mut State, by: isize) {
+    let place = layout::arrange(state)
+        .and_then(|layout| layout.places.into_iter().find(|(_, panels)| panels.first() == Some(&Panel::Charts)));
+    let inner = place.map_or(Rect::ZERO, |(area, _)| area.inner(Margin::new(1, 1)));
+    let shown = match super::widgets::chart_cells(inner).len() {
+        1 => CELLS,
+        shown => shown,
+    };
+    state.charts.walk(by, shown);
 }
 
 fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {

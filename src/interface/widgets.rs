@@ -3,7 +3,9 @@
 pub mod axis;
 mod bar;
 pub mod braille;
-mod curve;
+pub mod chart;
+mod charts;
+pub mod curve;
 pub mod footer;
 mod log;
 mod loss;
@@ -11,7 +13,7 @@ mod memory;
 mod settings;
 mod sparsity;
 mod validation;
-mod window;
+pub mod window;
 
 use ratatui::layout::Rect;
 
@@ -21,8 +23,10 @@ use super::text;
 use super::theme::Meaning;
 
 pub use bar::{gauge, stacked};
+pub use chart::{Shape, Unit};
+pub use charts::{cells as chart_cells, place as charts_place};
 pub use log::meaning as weight_meaning;
-pub use loss::readout;
+pub use loss::{change, readout};
 
 /// Draws the first of these panels, with the titles of those that share its place.
 pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {
@@ -33,7 +37,7 @@ pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {
     let focused = panel == state.focus;
     let inner = pen.frame(area, if focused { Meaning::Focus } else { Meaning::Border });
     let title = Rect { x: area.x + 1, width: area.width - 2, height: 1, ..area };
-    let used = titles(pen, title, panels, focused);
+    let used = titles(pen, title, panels, focused, state);
     let room = Rect { x: used, width: title.right().saturating_sub(used), ..title };
     let facts = match panel {
         Panel::Loss => loss::draw(pen, inner, room.width, state),
@@ -42,12 +46,13 @@ pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {
         Panel::Memory => memory::draw(pen, inner, state),
         Panel::Validation => validation::draw(pen, inner, state),
         Panel::Log => log::draw(pen, inner, state),
+        Panel::Charts => charts::draw(pen, inner, state),
     };
     facts_in_title(pen, room, &facts);
 }
 
 /// Writes the panel's title, and in the order of their digits those of the panels behind it.
-fn titles(pen: &mut Pen, row: Rect, panels: &[Panel], focused: bool) -> u16 {
+fn titles(pen: &mut Pen, row: Rect, panels: &[Panel], focused: bool, state: &State) -> u16 {
     let mut ordered = panels.to_vec();
     ordered.sort_by_key(|panel| panel.digit());
     let mut x = row.x;
@@ -58,8 +63,11 @@ fn titles(pen: &mut Pen, row: Rect, panels: &[Panel], focused: bool) -> u16 {
             (true, false) => Meaning::Title,
             _ => Meaning::Muted,
         };
-        let title = format!(" {} {} ", panel.digit(), panel.title());
-        if shown || text::width(&title) <= row.right().saturating_sub(x) {
+        let name = if panel == Panel::Loss { state.charts.main.title() } else { panel.title() };
+        let title = format!(" {} {name} ", panel.digit());
+        // Next to the large chart, the grid's title gives way to what the chart says.
+        let fits = text::width(&title) <= row.right().saturating_sub(x) && (panel != Panel::Charts || row.width >= 70);
+        if shown || fits {
             x = pen.put(x, row.y, row.right().saturating_sub(x), &title, meaning);
         }
     }
@@ -67,10 +75,10 @@ fn titles(pen: &mut Pen, row: Rect, panels: &[Panel], focused: bool) -> u16 {
 }
 
 /// What a panel says in its title: pieces of text, of which the first ones matter most.
-type Facts = Vec<(String, Meaning)>;
+pub type Facts = Vec<(String, Meaning)>;
 
 /// Writes the facts at the right end of the title, as many as there is room for.
-fn facts_in_title(pen: &mut Pen, row: Rect, facts: &Facts) {
+pub fn facts_in_title(pen: &mut Pen, row: Rect, facts: &Facts) {
     let mut kept: &[(String, Meaning)] = facts;
     let length = |facts: &[(String, Meaning)]| facts.iter().map(|(fact, _)| text::width(fact) + 2).sum::<u16>() + 1;
     while !kept.is_empty() && length(kept) > row.width {
@@ -89,7 +97,7 @@ fn facts_in_title(pen: &mut Pen, row: Rect, facts: &Facts) {
 }
 
 /// Says in the middle of a panel that there is nothing to show yet.
-fn nothing(pen: &mut Pen, area: Rect, why: &str) {
+pub fn nothing(pen: &mut Pen, area: Rect, why: &str) {
     let row = super::layout::centred(area, text::width(why), 1);
     pen.put(row.x, row.y, row.width, why, Meaning::Muted);
 }

@@ -41,6 +41,13 @@ contexts! {
     Themes "themes" "choosing a theme": "The themes are open.",
     Example "example" "in the example": "The example is open.",
     Timeline "branches" "in branches and kept states": "Branches and kept states are listed.",
+    Curves "curves" "anywhere in the curves": "The inspector, with nothing over it and no typing.",
+    CurvesChart "curves-chart" "in a chart": "As [`Context::Curves`], with a chart in focus.",
+    CurvesCursor "curves-cursor" "in a chart, with the cursor": "As [`Context::CurvesChart`], with the cursor up.",
+    CurvesList "curves-list" "in a list": "As [`Context::Curves`], with a list in focus.",
+    CurvesTyping "curves-typing" "while a filter or a step is typed": "A filter or a step is being typed in the inspector.",
+    CurvesTable "curves-table" "in the differences": "The differences of runs are open.",
+    CurvesExport "curves-export" "asked as what to write": "The question as what to write the view is open.",
     Quit "quit" "asked how to leave": "The question how to leave is open.",
     Stop "stop" "asked whether to stop": "The question whether to stop is open.",
     Home "runs" "in the list of runs": "The runs are listed.",
@@ -89,6 +96,22 @@ impl Context {
         Self::Always,
     ];
 
+    /// The contexts of the inspector, in the order of its help.
+    pub const CURVES: [Self; 12] = [
+        Self::Curves,
+        Self::Screen,
+        Self::CurvesChart,
+        Self::CurvesCursor,
+        Self::CurvesList,
+        Self::CurvesTyping,
+        Self::CurvesTable,
+        Self::CurvesExport,
+        Self::Help,
+        Self::Palette,
+        Self::Themes,
+        Self::Always,
+    ];
+
     /// Contexts that are active together and in which a key may therefore mean one thing only. What is pending and a
     /// cursor may take keys from the panel below them.
     pub const TOGETHER: &[&[Self]] = &[
@@ -110,6 +133,12 @@ impl Context {
         &[Self::Always, Self::Delete],
         &[Self::Always, Self::Pick],
         &[Self::Always, Self::Start],
+        &[Self::Always, Self::Screen, Self::Curves, Self::CurvesChart],
+        &[Self::Always, Self::Screen, Self::Curves, Self::CurvesCursor],
+        &[Self::Always, Self::Screen, Self::Curves, Self::CurvesList],
+        &[Self::Always, Self::CurvesTyping],
+        &[Self::Always, Self::CurvesTable],
+        &[Self::Always, Self::CurvesExport],
     ];
 
     /// The context of this name.
@@ -132,13 +161,13 @@ impl Context {
     /// Whether text may be typed there: a plain character is text then, and no key.
     #[must_use]
     pub fn keeps_text(self) -> bool {
-        matches!(self, Self::Typing | Self::Palette | Self::Pick | Self::Always)
+        matches!(self, Self::Typing | Self::CurvesTyping | Self::Palette | Self::Pick | Self::Always)
     }
 
     /// Whether the palette offers its actions: those of what is typed into, and of what lies over a screen, are done
     /// faster by their keys.
     #[must_use]
     pub fn is_offered(self) -> bool {
-        !matches!(self, Self::Typing | Self::Palette | Self::Themes | Self::Help | Self::Pick)
+        !matches!(self, Self::Typing | Self::CurvesTyping | Self::Palette | Self::Themes | Self::Help | Self::Pick)
     }
 }

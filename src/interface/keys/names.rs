@@ -1,6 +1,7 @@
 //! What actions are called, in the palette and in a file of keys.
 
 use super::Action;
+use crate::interface::inspector::Format;
 use crate::interface::state::Panel;
 
 impl Action {
@@ -31,6 +32,7 @@ impl Action {
                 Panel::Memory => "panel-memory",
                 Panel::Validation => "panel-validation",
                 Panel::Log => "panel-log",
+                Panel::Charts => "panel-charts",
             },
             Self::Maximise => "maximise",
             Self::Row(by) | Self::TimelineRow(by) | Self::OverlayRow(by) => {
@@ -45,6 +47,27 @@ impl Action {
             Self::Delete => "delete",
             Self::Smooth(by) => pair(by > 0, ["smooth-less", "smooth-more"]),
             Self::LogAxis => "log-axis",
+            Self::Curves => "curves",
+            Self::CurvesToggle => "show-or-hide",
+            Self::CurvesOnly => "show-only",
+            Self::CurvesPin => "pin-run",
+            Self::CurvesAll => "show-all",
+            Self::CurvesFilter => "filter-runs",
+            Self::CurvesStep => "go-to-step",
+            Self::CurvesAlong => "next-axis",
+            Self::CurvesLogX => "log-axis-across",
+            Self::CurvesEnvelope => "envelope",
+            Self::CurvesOutliers => "outliers",
+            Self::CurvesBetween => "zoom-between",
+            Self::CurvesDifferences => "differences",
+            Self::CurvesExport => "write-view",
+            Self::CurvesExportAs(format) => match format {
+                Format::Csv => "write-csv",
+                Format::Svg => "write-svg",
+                Format::Png => "write-png",
+                Format::Text => "write-text",
+            },
+            Self::Metric(by) => pair(by > 0, ["previous-metric", "next-metric"]),
             Self::Zoom(closer) => pair(closer, ["zoom-out", "zoom-in"]),
             Self::Pan(by) => pair(by > 0, ["pan-left", "pan-right"]),
             Self::Follow => "follow",
@@ -78,6 +101,8 @@ impl Action {
             Self::NewRun => "new-run",
             Self::CopyRun => "new-from-run",
             Self::ResumeRun => "resume-run",
+            Self::ViewRun => "curves-of-run",
+            Self::RunFacts => "facts-of-run",
             Self::DeleteRun => "delete-run",
             Self::DeleteNow => "delete-now",
             Self::FilterRuns => "filter-runs",

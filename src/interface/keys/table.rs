@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::{Action, Binding, Context, Press};
+use crate::interface::inspector::Format;
 use crate::interface::state::Panel;
 
 const fn char(c: char) -> Press {
@@ -63,6 +64,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Cockpit, &[
         (char('1'), Action::FocusOn(Panel::Loss)), (char('2'), Action::FocusOn(Panel::Sparsity)), (char('3'), Action::FocusOn(Panel::Settings)),
         (char('4'), Action::FocusOn(Panel::Memory)), (char('5'), Action::FocusOn(Panel::Validation)), (char('6'), Action::FocusOn(Panel::Log)),
+        (char('7'), Action::FocusOn(Panel::Charts)),
     ], "", "the panel of this number"),
     bind(Context::Cockpit, &[(char('m'), Action::Maximise)], "maximise", "give the panel the whole screen, and back"),
     step(Context::Rows, &[(code(KeyCode::Down), Action::Row(1)), (code(KeyCode::Up), Action::Row(-1)), (char('j'), Action::Row(1)), (char('k'), Action::Row(-1))], "", "the next row and the one before; scroll"),
@@ -79,6 +81,8 @@ pub const TABLE: &[Binding] = &[
     step(Context::Chart, &[(char('z'), Action::Zoom(true)), (char('Z'), Action::Zoom(false)), (code(KeyCode::Up), Action::Zoom(true)), (code(KeyCode::Down), Action::Zoom(false)), (char('k'), Action::Zoom(true)), (char('j'), Action::Zoom(false))], "zoom", "zoom in and out; the mouse wheel does so under the pointer"),
     step(Context::Chart, &[(code(KeyCode::Left), Action::Pan(-1)), (code(KeyCode::Right), Action::Pan(1)), (char('h'), Action::Pan(-1)), (char('l'), Action::Pan(1))], "pan", "move to earlier and later steps"),
     bind(Context::Chart, &[(char('f'), Action::Follow)], "follow", "follow the newest steps, or fit all"),
+    bind(Context::Cockpit, &[(char('o'), Action::Metric(1)), (char('O'), Action::Metric(-1))], "metric", "what the large chart shows, or the selected one of the grid of charts: loss, gradient, rate, speed and more"),
+    bind(Context::Cockpit, &[(char('i'), Action::Curves)], "inspect", "inspect the curves of this run and of others: zoom, compare, write pictures"),
     bind(Context::Cockpit, &[(char('y'), Action::LogAxis)], "log y", "logarithmic and linear loss axis"),
     bind(Context::Cockpit, &[(char('v'), Action::Example)], "example", "view the first training example, with what is learned marked"),
     step(Context::Cockpit, &[(char(','), Action::Smooth(-1)), (char('.'), Action::Smooth(1))], "smooth", "smooth the loss less and more"),
@@ -107,6 +111,52 @@ pub const TABLE: &[Binding] = &[
     step(Context::Timeline, &[(code(KeyCode::Down), Action::TimelineRow(1)), (code(KeyCode::Up), Action::TimelineRow(-1)), (char('j'), Action::TimelineRow(1)), (char('k'), Action::TimelineRow(-1)), (code(KeyCode::PageDown), Action::TimelineRow(10)), (code(KeyCode::PageUp), Action::TimelineRow(-10))], "select", "the next row and the one before"),
     bind(Context::Timeline, &[(code(KeyCode::Esc), Action::Leave), (char('b'), Action::Leave), (char('q'), Action::Leave)], "close", "close the list"),
 
+    bind(Context::Curves, &[(char('q'), Action::Quit)], "quit", "leave the curves"),
+    bind(Context::Curves, &[(code(KeyCode::Tab), Action::Focus(1)), (code(KeyCode::BackTab), Action::Focus(-1))], "panel", "from the charts to the list of runs, to the list of charts, and back"),
+    bind(Context::Curves, &[(char('o'), Action::Metric(1)), (char('O'), Action::Metric(-1))], "chart", "the next chart and the one before; where one is shown, the next metric"),
+    bind(Context::Curves, &[(char('m'), Action::Maximise)], "maximise", "give the chart the whole screen, and back"),
+    bind(Context::CurvesChart, &[(char('c'), Action::CursorUp)], "cursor", "a cursor on the samples of the selected run, and away again"),
+    step(Context::CurvesChart, &[(char('z'), Action::Zoom(true)), (char('Z'), Action::Zoom(false)), (code(KeyCode::Up), Action::Zoom(true)), (code(KeyCode::Down), Action::Zoom(false)), (char('k'), Action::Zoom(true)), (char('j'), Action::Zoom(false))], "zoom", "zoom in and out; the mouse wheel does so under the pointer"),
+    step(Context::CurvesChart, &[(code(KeyCode::Left), Action::Pan(-1)), (code(KeyCode::Right), Action::Pan(1)), (char('h'), Action::Pan(-1)), (char('l'), Action::Pan(1))], "pan", "move to earlier and later steps"),
+    step(Context::CurvesCursor, &[(code(KeyCode::Left), Action::CursorBy(-1)), (code(KeyCode::Right), Action::CursorBy(1)), (char('h'), Action::CursorBy(-1)), (char('l'), Action::CursorBy(1))], "cursor", "move the cursor to the sample before and after"),
+    step(Context::CurvesCursor, &[(code(KeyCode::PageUp), Action::CursorBy(-10)), (code(KeyCode::PageDown), Action::CursorBy(10))], "", "ten samples back and forth"),
+    bind(Context::CurvesCursor, &[(code(KeyCode::Home), Action::CursorBy(isize::MIN / 2)), (code(KeyCode::End), Action::CursorBy(isize::MAX / 2))], "", "to the first and the last sample"),
+    bind(Context::CurvesCursor, &[(char('a'), Action::CursorAnchor)], "compare", "a second cursor here: the difference is shown while the first one moves on"),
+    bind(Context::CurvesCursor, &[(char('b'), Action::CurvesBetween)], "between", "show what lies between the two cursors"),
+    bind(Context::CurvesChart, &[(char('<'), Action::CursorLowest(true)), (char('>'), Action::CursorLowest(false))], "min max", "the cursor to the lowest and the highest sample in sight"),
+    bind(Context::Curves, &[(char('g'), Action::CurvesStep)], "step", "the cursor to a step that is typed"),
+    bind(Context::Curves, &[(char('f'), Action::Follow)], "follow", "follow the newest steps, or fit all"),
+    bind(Context::Curves, &[(char('x'), Action::CurvesAlong)], "axis", "over steps, epochs, tokens or time"),
+    bind(Context::Curves, &[(char('X'), Action::CurvesLogX)], "", "a logarithmic axis across, and back"),
+    bind(Context::Curves, &[(char('y'), Action::LogAxis)], "log y", "a logarithmic axis of the values, and back"),
+    step(Context::Curves, &[(char(','), Action::Smooth(-1)), (char('.'), Action::Smooth(1))], "smooth", "smooth less and more"),
+    bind(Context::Curves, &[(char('v'), Action::CurvesEnvelope)], "", "raw values behind the smoothed lines, or not"),
+    bind(Context::Curves, &[(char('r'), Action::CurvesOutliers)], "", "leave out of the axis what sticks out far above nearly all, or not"),
+    bind(Context::Curves, &[(char('d'), Action::CurvesDifferences)], "differences", "how the recipes and journals of the runs in sight differ"),
+    bind(Context::Curves, &[(char('e'), Action::CurvesExport)], "write", "write this view into a file: CSV, SVG, PNG or text"),
+    bind(Context::Curves, &[(char('/'), Action::CurvesFilter)], "filter", "only runs with this in their names"),
+    bind(Context::CurvesList, &[(char(' '), Action::CurvesToggle)], "show", "show or hide the selected run, branch or chart"),
+    bind(Context::CurvesList, &[(code(KeyCode::Enter), Action::CurvesOnly)], "only", "show the selected one, and of the others only what is pinned"),
+    bind(Context::CurvesList, &[(char('p'), Action::CurvesPin)], "pin", "pin the selected run: it comes first and lies over the others"),
+    bind(Context::CurvesList, &[(char('a'), Action::CurvesAll)], "all", "show all runs of the list, or only the pinned ones"),
+    step(Context::CurvesList, &[(code(KeyCode::Down), Action::Row(1)), (code(KeyCode::Up), Action::Row(-1)), (char('j'), Action::Row(1)), (char('k'), Action::Row(-1))], "", "the next row and the one before"),
+    step(Context::CurvesList, &[(code(KeyCode::PageDown), Action::Row(10)), (code(KeyCode::PageUp), Action::Row(-10))], "", "ten rows further and back"),
+    bind(Context::Curves, &[(code(KeyCode::Esc), Action::Leave)], "", "take the cursor away, then leave"),
+
+    bind(Context::CurvesTyping, &[(code(KeyCode::Enter), Action::Apply)], "apply", "keep the filter, go to the step"),
+    bind(Context::CurvesTyping, &[(code(KeyCode::Esc), Action::Discard)], "discard", "forget what was typed"),
+    step(Context::CurvesTyping, &[(code(KeyCode::Left), Action::Cursor(-1)), (code(KeyCode::Right), Action::Cursor(1)), (code(KeyCode::Home), Action::Cursor(isize::MIN / 2)), (code(KeyCode::End), Action::Cursor(isize::MAX / 2))], "move", "move in what was typed"),
+    step(Context::CurvesTyping, &[(code(KeyCode::Backspace), Action::Backspace), (code(KeyCode::Delete), Action::Delete)], "", "take a character away"),
+
+    step(Context::CurvesTable, &[(code(KeyCode::Down), Action::Row(1)), (code(KeyCode::Up), Action::Row(-1)), (char('j'), Action::Row(1)), (char('k'), Action::Row(-1)), (code(KeyCode::PageDown), Action::Row(10)), (code(KeyCode::PageUp), Action::Row(-10))], "scroll", "scroll the table"),
+    bind(Context::CurvesTable, &[(code(KeyCode::Esc), Action::Leave), (char('d'), Action::Leave), (char('q'), Action::Leave)], "close", "close the table"),
+
+    bind(Context::CurvesExport, &[(char('c'), Action::CurvesExportAs(Format::Csv))], "CSV", "CSV: every point in sight, as rows"),
+    bind(Context::CurvesExport, &[(char('s'), Action::CurvesExportAs(Format::Svg))], "SVG", "SVG: a picture of lines, for documents"),
+    bind(Context::CurvesExport, &[(char('p'), Action::CurvesExportAs(Format::Png))], "PNG", "PNG: a picture of dots, for messages"),
+    bind(Context::CurvesExport, &[(char('t'), Action::CurvesExportAs(Format::Text))], "text", "text: the charts as a terminal shows them"),
+    bind(Context::CurvesExport, &[(code(KeyCode::Esc), Action::Leave), (char('q'), Action::Leave)], "close", "write nothing"),
+
     bind(Context::Quit, &[(char('s'), Action::StopNow)], "stop and leave", "stop cleanly: finish the step, write checkpoint and adapter, leave"),
     bind(Context::Quit, &[(char('d'), Action::Detach)], "detach", "leave, and let the run go on"),
     bind(Context::Quit, &[(char('a'), Action::AbortNow)], "abort", "abort: write nothing more, leave"),
@@ -115,10 +165,12 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Stop, &[(code(KeyCode::Enter), Action::StopNow), (char('y'), Action::StopNow)], "stop", "stop cleanly; the screen stays"),
     bind(Context::Stop, &[(code(KeyCode::Esc), Action::Leave), (char('n'), Action::Leave)], "go on", "go on training"),
 
-    bind(Context::Home, &[(code(KeyCode::Enter), Action::OpenRun)], "open", "open the run: its cockpit where it trains, else what there is to know of it"),
+    bind(Context::Home, &[(code(KeyCode::Enter), Action::OpenRun)], "open", "open the run: its cockpit where it trains, its curves where it has ended, the way on where it was interrupted"),
     bind(Context::Home, &[(char('n'), Action::NewRun)], "new", "a new run: the form, with a draft that was left"),
     bind(Context::Home, &[(char('c'), Action::CopyRun)], "new from it", "a new run that begins with this one's recipe"),
     bind(Context::Home, &[(char('o'), Action::OpenRecipe)], "recipes", "a new run that begins with a recipe"),
+    bind(Context::Home, &[(char('v'), Action::ViewRun)], "curves", "view the curves of the run"),
+    bind(Context::Home, &[(char('i'), Action::RunFacts)], "", "what there is to know of the run"),
     bind(Context::Home, &[(char('r'), Action::ResumeRun)], "resume", "go on with a run that ended before its time"),
     bind(Context::Home, &[(char('d'), Action::DeleteRun), (code(KeyCode::Delete), Action::DeleteRun)], "delete", "delete the run; asks first"),
     bind(Context::Home, &[(char('/'), Action::FilterRuns)], "filter", "show only runs with these words: of name, status, method, model"),
@@ -128,6 +180,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Home, &[(char('q'), Action::Quit)], "quit", "leave; runs that train go on"),
 
     bind(Context::Facts, &[(char('r'), Action::ResumeRun)], "resume", "go on with the run, where it ended before its time"),
+    bind(Context::Facts, &[(char('v'), Action::ViewRun)], "curves", "view the curves of the run"),
     bind(Context::Facts, &[(char('c'), Action::CopyRun)], "new from it", "a new run that begins with this one's recipe"),
     bind(Context::Facts, &[(char('d'), Action::DeleteRun)], "delete", "delete the run; asks first"),
     bind(Context::Facts, &[(code(KeyCode::Esc), Action::Leave), (char('q'), Action::Leave), (code(KeyCode::Enter), Action::Leave)], "close", "close the facts"),

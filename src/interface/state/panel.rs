@@ -15,11 +15,14 @@ pub enum Panel {
     Validation,
     /// What happened.
     Log,
+    /// Everything else that is measured.
+    Charts,
 }
 
 impl Panel {
     /// All, in the order in which the focus moves.
-    pub const ALL: [Self; 6] = [Self::Loss, Self::Sparsity, Self::Settings, Self::Memory, Self::Validation, Self::Log];
+    pub const ALL: [Self; 7] =
+        [Self::Loss, Self::Sparsity, Self::Settings, Self::Memory, Self::Validation, Self::Log, Self::Charts];
 
     /// Its title.
     #[must_use]
@@ -31,6 +34,7 @@ impl Panel {
             Self::Memory => "memory",
             Self::Validation => "validation",
             Self::Log => "log",
+            Self::Charts => "charts",
         }
     }
 

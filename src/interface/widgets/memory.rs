@@ -4,6 +4,7 @@ use ratatui::layout::Rect;
 
 use super::axis::Axis;
 use super::braille::Grid;
+use super::curve::step_edges;
 use super::window::Window;
 use super::{Facts, bar, nothing};
 use crate::interface::layout::{split_bottom, split_left, split_top};
@@ -109,7 +110,7 @@ fn over_time(pen: &mut Pen, area: Rect, state: &State) {
     let mut grid = Grid::new(plot);
     let rows = grid.size().1;
     let mut height = None;
-    for (x, column) in series.columns(window.start, window.per_dot, window.dots).into_iter().enumerate() {
+    for (x, column) in series.columns(&step_edges(&window)).into_iter().enumerate() {
         height = column.map_or(height, |column| Some(axis.row(column.max, rows)));
         if let Some(height) = height.filter(|_| window.start + x as f64 * window.per_dot <= span.1 as f64) {
             grid.vertical(x, height, rows - 1);

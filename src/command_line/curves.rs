@@ -1,0 +1,35 @@
+//! `spartui curves [RUN…]`
+
+use std::path::{Path, PathBuf};
+
+use super::launch::no_signals;
+use super::live::{self, Stage};
+use super::looks::Looks;
+use crate::error::{Error, Result};
+use crate::interface::Inspector;
+use crate::interface::input::watch_signals;
+use crate::run::RunFolder;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The runs to show at first, by their names or their folders; none: the latest ones
+    #[arg(value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    #[command(flatten)]
+    looks: Looks,
+}
+
+pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
+    let find = |run: &PathBuf| RunFolder::find(runs, run).map(|run| run.path().to_owned());
+    let selected = arguments.runs.iter().map(find).collect::<Result<Vec<PathBuf>>>()?;
+    if !live::is_possible() {
+        return Err(Error::refused(
+            "curves are drawn on a terminal, and there is none; a run's metrics.jsonl holds the numbers",
+        ));
+    }
+    let look = arguments.looks.look()?;
+    let signals = watch_signals().map_err(no_signals)?;
+    let mut inspector = Inspector::new(runs.to_owned(), selected, look);
+    Stage::take(signals)?.show(&mut inspector);
+    Ok(())
+}

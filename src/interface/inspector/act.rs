@@ -1,0 +1,440 @@
+//! How the inspector answers.
+
+use std::time::Duration;
+
+use crossterm::event::KeyEvent;
+
+use super::export::{Export, ExportLine, Format};
+use super::rows::{Row, rows};
+use super::{Ask, Focus, Inspector, LOOK_AGAIN, Layer, Purpose, answers, cursor, draw, effects, layout, mouse};
+use crate::interface::Outcome;
+use crate::interface::jobs::Done;
+use crate::interface::keys::{Action, Context, Press};
+use crate::interface::overlay::{Answer, Overlay, Scope};
+use crate::interface::state::{Metric, Range, Typed};
+use crate::interface::update::{Effect, Input};
+
+/// How long something that was said stays.
+const NOTICE: Duration = Duration::from_secs(15);
+
+/// Answers an input.
+pub fn update(inspector: &mut Inspector, input: Input) -> Vec<Effect> {
+    match input {
+        Input::Key(event) => key(inspector, event),
+        Input::Mouse(event) => mouse::mouse(inspector, event),
+        Input::Paste(text) => {
+            for c in text.chars().filter(|c| !c.is_control()) {
+                match &mut inspector.overlay {
+                    Some(overlay) => overlay.insert(c),
+                    None => type_character(inspector, c),
+                }
+            }
+            Vec::new()
+        }
+        Input::Resize(columns, rows) => {
+            inspector.size = (columns, rows);
+            Vec::new()
+        }
+        Input::Done(done) => match *done {
+            Done::Curves(answer) => effects(answers::take(inspector, *answer)),
+            Done::Broken(why) => {
+                inspector.refuse(why);
+                Vec::new()
+            }
+            _ => Vec::new(),
+        },
+        Input::Tick(now) => tick(inspector, now),
+        Input::Signal(_) | Input::Hangup => vec![Effect::Quit(Outcome::Detached)],
+        Input::Engine(_) | Input::News(_) | Input::EngineGone => Vec::new(),
+    }
+}
+
+fn tick(inspector: &mut Inspector, now: Duration) -> Vec<Effect> {
+    inspector.now = now;
+    if inspector.notice.as_ref().is_some_and(|notice| now.saturating_sub(notice.since) > NOTICE) {
+        inspector.notice = None;
+    }
+    if now.saturating_sub(inspector.looked) < LOOK_AGAIN {
+        return Vec::new();
+    }
+    inspector.looked = now;
+    effects(answers::look_again(inspector))
+}
+
+/// The contexts in which a key means something now, the nearest first.
+pub fn contexts(inspector: &Inspector) -> Vec<Context> {
+    inspector.overlay.as_ref().map_or_else(|| contexts_below(inspector), Overlay::contexts)
+}
+
+/// As [`contexts`], as if neither help nor palette nor themes lay over it.
+pub fn contexts_below(inspector: &Inspector) -> Vec<Context> {
+    let mut contexts = match (inspector.layer, &inspector.typing) {
+        (Some(Layer::Differences), _) => vec![Context::CurvesTable],
+        (Some(Layer::Export), _) => vec![Context::CurvesExport],
+        (None, Some(_)) => vec![Context::CurvesTyping],
+        (None, None) => {
+            let mut contexts = match inspector.focus {
+                Focus::Chart if inspector.cursor.is_some() => vec![Context::CurvesCursor, Context::CurvesChart],
+                Focus::Chart => vec![Context::CurvesChart],
+                Focus::Runs | Focus::Metrics => vec![Context::CurvesList],
+            };
+            contexts.extend([Context::Curves, Context::Screen]);
+            contexts
+        }
+    };
+    contexts.push(Context::Always);
+    contexts
+}
+
+/// What it says of itself to help, palette and themes.
+pub fn scope<'a>(inspector: &Inspector, below: &'a [Context]) -> Scope<'a> {
+    Scope { size: inspector.size, contexts: &Context::CURVES, active: below, fields: Vec::new() }
+}
+
+fn key(inspector: &mut Inspector, event: KeyEvent) -> Vec<Effect> {
+    let below = contexts_below(inspector);
+    if inspector.overlay.is_some() {
+        let scope = scope(inspector, &below);
+        return match Overlay::key(&mut inspector.overlay, &mut inspector.look, &scope, event) {
+            Answer::Do(context, action) => elsewhere(inspector, context, action),
+            Answer::Nothing | Answer::Set(..) => Vec::new(),
+        };
+    }
+    if let Some(action) = inspector.look.keys.action(&below, event) {
+        return act(inspector, action);
+    }
+    if let Some(c) = Press::typed(event) {
+        type_character(inspector, c);
+    }
+    Vec::new()
+}
+
+/// Gives a turn of the wheel to what lies over it.
+pub fn scroll_overlay(inspector: &mut Inspector, by: isize) {
+    if by != 0 {
+        let below = contexts_below(inspector);
+        let scope = scope(inspector, &below);
+        Overlay::scroll(&mut inspector.overlay, &mut inspector.look, &scope, by);
+    }
+}
+
+/// Does an action that was chosen by its name: goes where it is at home, and does it there.
+fn elsewhere(inspector: &mut Inspector, context: Context, action: Action) -> Vec<Effect> {
+    match context {
+        Context::CurvesChart | Context::CurvesCursor => {
+            inspector.focus = Focus::Chart;
+            if context == Context::CurvesCursor && inspector.cursor.is_none() {
+                cursor::toggle(inspector);
+            }
+        }
+        Context::CurvesList if inspector.focus == Focus::Chart => inspector.focus = Focus::Runs,
+        _ => {}
+    }
+    act(inspector, action)
+}
+
+fn type_character(inspector: &mut Inspector, c: char) {
+    let Some((purpose, typed)) = &mut inspector.typing else { return };
+    if *purpose == Purpose::Step && !c.is_ascii_digit() {
+        return;
+    }
+    typed.insert(c);
+    if *purpose == Purpose::Filter {
+        inspector.filter.clone_from(&typed.text);
+        inspector.run_row = 0;
+    }
+}
+
+/// Does what a key stands for.
+pub fn act(inspector: &mut Inspector, action: Action) -> Vec<Effect> {
+    if let Some(overlay) = Overlay::opened_by(action, &inspector.look) {
+        inspector.overlay = Some(overlay);
+        return Vec::new();
+    }
+    match action {
+        Action::Quit | Action::Interrupt => return vec![Effect::Quit(Outcome::Left)],
+        Action::Redraw => return vec![Effect::Redraw],
+        Action::Leave => return leave(inspector),
+        Action::NextTheme => {
+            inspector.look.theme = (inspector.look.theme + 1) % inspector.look.themes.list.len();
+            let name = inspector.look.theme().name.clone();
+            inspector.say(format!("theme: {name}"));
+        }
+        Action::Focus(by) => {
+            let all = [Focus::Chart, Focus::Runs, Focus::Metrics];
+            let at = all.iter().position(|focus| *focus == inspector.focus).unwrap_or(0);
+            inspector.focus = all[(at + if by < 0 { 2 } else { 1 }) % 3];
+            inspector.maximised = false;
+        }
+        Action::Row(by) => walk(inspector, by),
+        Action::Maximise => {
+            inspector.maximised = !inspector.maximised;
+            inspector.focus = Focus::Chart;
+        }
+        Action::LogAxis => inspector.view.log = !inspector.view.log,
+        Action::Smooth(by) => smooth(inspector, by),
+        Action::Zoom(closer) => {
+            let share = cursor::share(inspector);
+            zoom(inspector, closer, share);
+        }
+        Action::Pan(by) => {
+            if let Some(extent) = inspector.axis_extent() {
+                inspector.view.pan(by as f64 * 0.25, extent);
+            }
+        }
+        Action::Follow => {
+            if let Some(extent) = inspector.axis_extent() {
+                inspector.view.toggle_follow(extent);
+            }
+        }
+        Action::Metric(by) => turn_chart(inspector, by),
+        Action::CursorUp => cursor::toggle(inspector),
+        Action::CursorBy(by) => cursor::walk(inspector, by),
+        Action::CursorLowest(lowest) => cursor::extreme(inspector, lowest),
+        Action::CursorAnchor => cursor::anchor(inspector),
+        Action::Backspace | Action::Delete | Action::Cursor(_) => edit(inspector, action),
+        Action::Apply => return apply(inspector),
+        Action::Discard => discard(inspector),
+        Action::CurvesToggle => return toggle(inspector),
+        Action::CurvesOnly => return only(inspector),
+        Action::CurvesPin => return pin(inspector),
+        Action::CurvesAll => return all(inspector),
+        Action::CurvesFilter => {
+            inspector.focus = Focus::Runs;
+            begin_typing(inspector, Purpose::Filter);
+        }
+        Action::CurvesStep => begin_typing(inspector, Purpose::Step),
+        Action::CurvesAlong => {
+            cursor::turn_axis(inspector, inspector.view.along.next());
+        }
+        Action::CurvesLogX => {
+            inspector.view.log_x = !inspector.view.log_x;
+            inspector.view.range = Range::Fit;
+        }
+        Action::CurvesEnvelope => inspector.view.envelope = !inspector.view.envelope,
+        Action::CurvesOutliers => inspector.view.outlier_proof = !inspector.view.outlier_proof,
+        Action::CurvesBetween => cursor::between(inspector),
+        Action::CurvesDifferences => {
+            inspector.scroll = 0;
+            inspector.layer = Some(Layer::Differences);
+        }
+        Action::CurvesExport => inspector.layer = Some(Layer::Export),
+        Action::CurvesExportAs(format) => return export(inspector, format),
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Leaves a layer, then what is maximised, then the cursor; at last the inspector.
+fn leave(inspector: &mut Inspector) -> Vec<Effect> {
+    inspector.scroll = 0;
+    if inspector.layer.take().is_some() {
+        return Vec::new();
+    }
+    if std::mem::take(&mut inspector.maximised) || inspector.cursor.take().is_some() {
+        return Vec::new();
+    }
+    if !inspector.filter.is_empty() {
+        inspector.filter.clear();
+        return Vec::new();
+    }
+    vec![Effect::Quit(Outcome::Left)]
+}
+
+fn walk(inspector: &mut Inspector, by: isize) {
+    match (inspector.layer, inspector.focus) {
+        (Some(Layer::Differences), _) => {
+            let last = draw::table_lines(inspector).saturating_sub(1);
+            inspector.scroll = inspector.scroll.saturating_add_signed(by).min(last);
+        }
+        (None, Focus::Runs) => {
+            let last = rows(inspector).len().saturating_sub(1);
+            inspector.run_row = inspector.run_row.saturating_add_signed(by).min(last);
+        }
+        (None, Focus::Metrics) => {
+            let last = layout::metrics().count() - 1;
+            inspector.metric_row = inspector.metric_row.saturating_add_signed(by).min(last);
+        }
+        _ => {}
+    }
+}
+
+fn smooth(inspector: &mut Inspector, by: isize) {
+    if inspector.view.smooth(by) {
+        let weight = inspector.view.smoothing();
+        inspector.runs.iter_mut().for_each(|run| run.course.smooth(weight));
+    }
+}
+
+/// Zooms around a share of the width.
+pub fn zoom(inspector: &mut Inspector, closer: bool, share: Option<f64>) {
+    if let Some(extent) = inspector.axis_extent() {
+        inspector.view.zoom(if closer { 0.5 } else { 2.0 }, share, extent);
+    }
+}
+
+/// The next of the charts, or where there is one only, the next metric in its place.
+fn turn_chart(inspector: &mut Inspector, by: isize) {
+    let places = layout::arrange(inspector).unwrap_or_default().charts;
+    let mut metric = inspector.chart;
+    for _ in Metric::ALL {
+        metric = metric.moved(by);
+        let fits = if places.len() > 1 { inspector.charts.contains(&metric) } else { metric != Metric::Memory };
+        if fits {
+            break;
+        }
+    }
+    inspector.chart = metric;
+}
+
+fn begin_typing(inspector: &mut Inspector, purpose: Purpose) {
+    let text = if purpose == Purpose::Filter { inspector.filter.clone() } else { String::new() };
+    let cursor = text.chars().count();
+    inspector.typing = Some((purpose, Typed { text, cursor, fresh: false }));
+}
+
+fn edit(inspector: &mut Inspector, action: Action) {
+    let Some((purpose, typed)) = &mut inspector.typing else { return };
+    match action {
+        Action::Backspace => typed.backspace(),
+        Action::Delete => typed.delete(),
+        Action::Cursor(by) => typed.walk(by),
+        _ => {}
+    }
+    if *purpose == Purpose::Filter {
+        inspector.filter.clone_from(&typed.text);
+        inspector.run_row = 0;
+    }
+}
+
+fn apply(inspector: &mut Inspector) -> Vec<Effect> {
+    match inspector.typing.take() {
+        Some((Purpose::Step, typed)) => match typed.text.parse() {
+            Ok(step) => cursor::go_to(inspector, step),
+            Err(_) => inspector.refuse("type the number of a step"),
+        },
+        Some((Purpose::Filter, _)) => inspector.focus = Focus::Runs,
+        None => {}
+    }
+    Vec::new()
+}
+
+fn discard(inspector: &mut Inspector) {
+    if let Some((Purpose::Filter, _)) = inspector.typing.take() {
+        inspector.filter.clear();
+    }
+}
+
+/// Shows or hides what the selected row stands for.
+fn toggle(inspector: &mut Inspector) -> Vec<Effect> {
+    if inspector.focus == Focus::Metrics {
+        let Some(metric) = layout::metrics().nth(inspector.metric_row) else { return Vec::new() };
+        if inspector.charts.remove(&metric) {
+            if inspector.charts.is_empty() {
+                inspector.charts.insert(metric);
+                inspector.refuse("one chart at least is shown");
+            }
+        } else {
+            inspector.charts.insert(metric);
+            inspector.chart = metric;
+        }
+        if !inspector.charts.contains(&inspector.chart) {
+            inspector.chart = inspector.charts.first().copied().unwrap_or(Metric::Loss);
+        }
+        return Vec::new();
+    }
+    match rows(inspector).get(inspector.run_row) {
+        Some(&Row::Run(index, _)) => {
+            let run = &mut inspector.runs[index];
+            run.shown = !run.shown;
+            if run.shown { effects(run.ask()) } else { Vec::new() }
+        }
+        Some(&Row::Branch(index, branch)) => {
+            let hidden = &mut inspector.runs[index].hidden;
+            if !hidden.remove(&branch) {
+                hidden.insert(branch);
+            }
+            Vec::new()
+        }
+        None => Vec::new(),
+    }
+}
+
+/// Shows what the selected row stands for, and of the rest only what is pinned.
+fn only(inspector: &mut Inspector) -> Vec<Effect> {
+    if inspector.focus == Focus::Metrics {
+        if let Some(metric) = layout::metrics().nth(inspector.metric_row) {
+            inspector.charts = [metric].into();
+            inspector.chart = metric;
+        }
+        return Vec::new();
+    }
+    let Some(selected) = rows(inspector).get(inspector.run_row).map(|row| row.which().run) else { return Vec::new() };
+    for (index, run) in inspector.runs.iter_mut().enumerate() {
+        run.shown = index == selected || run.pinned;
+    }
+    effects(inspector.runs[selected].ask())
+}
+
+/// Pins the selected run: it comes first, lies over the others, and stays when the rest is hidden or filtered away.
+fn pin(inspector: &mut Inspector) -> Vec<Effect> {
+    let Some(index) = rows(inspector).get(inspector.run_row).map(|row| row.which().run) else { return Vec::new() };
+    let run = &mut inspector.runs[index];
+    run.pinned = !run.pinned;
+    run.shown |= run.pinned;
+    let asks = run.ask();
+    // The row moves; the selection goes with it.
+    let row = rows(inspector).iter().position(|row| row.which().run == index);
+    inspector.run_row = row.unwrap_or(0);
+    effects(asks)
+}
+
+/// Shows every run that the filter lets through; where all are shown, only the pinned ones.
+fn all(inspector: &mut Inspector) -> Vec<Effect> {
+    let listed: Vec<usize> = rows(inspector).into_iter().map(|row| row.which().run).collect();
+    let show = listed.iter().any(|index| !inspector.runs[*index].shown);
+    let mut asks = Vec::new();
+    for index in listed {
+        let run = &mut inspector.runs[index];
+        run.shown = show || run.pinned;
+        if run.shown {
+            asks.extend(run.ask());
+        }
+    }
+    effects(asks)
+}
+
+/// Writes the view, as the screen shows it now.
+fn export(inspector: &mut Inspector, format: Format) -> Vec<Effect> {
+    inspector.layer = None;
+    let Some(extent) = inspector.extent() else {
+        inspector.refuse("there is nothing to write");
+        return Vec::new();
+    };
+    let layout = layout::arrange(inspector).unwrap_or_default();
+    let metrics: Vec<Metric> = match layout.charts.len() {
+        0 => inspector.charts.iter().copied().collect(),
+        _ => layout.charts.iter().map(|(_, metric)| *metric).collect(),
+    };
+    let lines = inspector.lines().into_iter().filter_map(|which| {
+        let run = &inspector.runs[which.run];
+        Some(ExportLine {
+            run: run.folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            branch: which.branch,
+            name: draw::line_name(inspector, which),
+            meaning: draw::meaning(inspector, which),
+            track: std::sync::Arc::clone(run.course.branches.get(&which.branch)?),
+        })
+    });
+    let export = Export {
+        format,
+        view: inspector.view,
+        extent,
+        metrics,
+        lines: lines.collect(),
+        changes: draw::changes(inspector),
+        theme: inspector.look.theme().clone(),
+    };
+    inspector.say("writing …");
+    effects(vec![Ask::Export(Box::new(export))])
+}

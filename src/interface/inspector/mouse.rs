@@ -1,0 +1,85 @@
+//! The mouse in the inspector: the wheel zooms under the pointer and scrolls lists, a click focuses and puts the cursor,
+//! and what is dragged over lies between the two cursors.
+
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::Rect;
+
+use super::act::{act, scroll_overlay, zoom};
+use super::{Focus, Inspector, Layer, cursor, draw, layout};
+use crate::interface::keys::Action;
+use crate::interface::state::Metric;
+use crate::interface::update::Effect;
+
+/// Answers the mouse.
+pub fn mouse(inspector: &mut Inspector, event: MouseEvent) -> Vec<Effect> {
+    let by = match event.kind {
+        MouseEventKind::ScrollDown => 1,
+        MouseEventKind::ScrollUp => -1,
+        _ => 0,
+    };
+    if inspector.overlay.is_some() {
+        scroll_overlay(inspector, by);
+        return Vec::new();
+    }
+    match inspector.layer {
+        Some(Layer::Differences) if by != 0 => return act(inspector, Action::Row(by * 3)),
+        Some(_) => return Vec::new(),
+        None => {}
+    }
+    let Some(layout) = layout::arrange(inspector) else { return Vec::new() };
+    let at = (event.column, event.row);
+    if let Some((place, metric)) = layout.charts.iter().find(|(place, _)| place.contains(at.into())) {
+        chart(inspector, event, (*place, *metric), by);
+        return Vec::new();
+    }
+    let lists = [(layout.runs, Focus::Runs), (layout.metrics, Focus::Metrics)];
+    let Some((place, focus)) = lists.into_iter().find(|(place, _)| place.contains(at.into())) else {
+        return Vec::new();
+    };
+    if by != 0 {
+        inspector.focus = focus;
+        return act(inspector, Action::Row(by));
+    }
+    if event.kind != MouseEventKind::Down(MouseButton::Left) {
+        return Vec::new();
+    }
+    inspector.focus = focus;
+    let inner = layout::inside(place);
+    if !inner.contains(at.into()) {
+        return Vec::new();
+    }
+    let clicked = usize::from(event.row - inner.y) + draw::first_row(inspector, focus, inner.height);
+    match focus {
+        Focus::Runs if clicked < super::rows::rows(inspector).len() => inspector.run_row = clicked,
+        Focus::Metrics if clicked < layout::metrics().count() => inspector.metric_row = clicked,
+        _ => return Vec::new(),
+    }
+    // The mark before the name says whether it is shown, and is what shows and hides.
+    if event.column < inner.x + 2 { act(inspector, Action::CurvesToggle) } else { Vec::new() }
+}
+
+fn chart(inspector: &mut Inspector, event: MouseEvent, (place, metric): (Rect, Metric), by: isize) {
+    let Some(plan) = draw::chart(inspector, metric).and_then(|chart| chart.0.plan(layout::inside(place))) else {
+        return;
+    };
+    if by != 0 {
+        let share = f64::from(event.column.saturating_sub(plan.plot.x)) / f64::from(plan.plot.width.max(1));
+        zoom(inspector, by < 0, Some(share));
+        return;
+    }
+    let value = plan.value_at(event.column);
+    match event.kind {
+        MouseEventKind::Down(MouseButton::Left) => {
+            (inspector.focus, inspector.chart) = (Focus::Chart, metric);
+            inspector.cursor = None;
+            cursor::point_at(inspector, value);
+        }
+        MouseEventKind::Drag(MouseButton::Left) if inspector.cursor.is_some() => {
+            if inspector.cursor.is_some_and(|cursor| cursor.anchor.is_none()) {
+                cursor::anchor(inspector);
+            }
+            cursor::point_at(inspector, value);
+        }
+        _ => {}
+    }
+}
