@@ -89,4 +89,6 @@ pub enum Open {
     Resume(PathBuf),
     /// A run that a process trains, by its folder.
     Attach(PathBuf),
+    /// The curves of a run, by its folder.
+    Inspect(PathBuf),
 }

@@ -437,6 +437,17 @@ impl Recipe {
         Some(value)
     }
 
+    /// The values of all fields by their dotted names; faster than one by one.
+    #[must_use]
+    pub fn values(&self) -> BTreeMap<&'static str, Value> {
+        let table = self.to_table();
+        let value = |name: &str| {
+            let (section, key) = name.split_once('.')?;
+            table.get(section)?.get(key).cloned()
+        };
+        FIELDS.iter().filter_map(|field| Some((field.name, value(field.name)?))).collect()
+    }
+
     /// The whole recipe as TOML, every field written out.
     #[must_use]
     pub fn to_toml(&self) -> String {

@@ -8,7 +8,6 @@ mod delete;
 mod disk;
 mod files;
 mod folder;
-mod follow;
 mod identity;
 mod journal;
 mod keyed;
@@ -32,7 +31,6 @@ pub use checkpoint::{
 };
 pub use delete::delete_run;
 pub use folder::{RunFolder, check_name};
-pub use follow::{Followed, Follower};
 pub use identity::{Identity, Measured, PARTS};
 pub use journal::Journal;
 pub use keyed::Keyed;

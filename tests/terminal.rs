@@ -109,3 +109,96 @@ fn a_refused_run_gives_the_terminal_back_and_exits_with_2() {
     cockpit.press("q");
     assert_eq!(cockpit.ends(), 2);
 }
+
+/// Rows of one's own, and MiniLM in a folder beside them.
+fn own_folder(folder: &Path) {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/all-MiniLM-L6-v2");
+    std::fs::create_dir(folder.join("models")).unwrap();
+    std::os::unix::fs::symlink(model, folder.join("models/all-MiniLM-L6-v2")).unwrap();
+    let row = |at: usize| match at % 3 {
+        0 => format!("\"where is my parcel {at}?\",delivery\n"),
+        1 => format!("\"money back, please, for order {at}\",refund\n"),
+        _ => format!("\"I cannot sign in, case {at}\",login\n"),
+    };
+    let rows: String = (0..48).map(row).collect();
+    std::fs::write(folder.join("tickets.csv"), format!("review,category\n{rows}")).unwrap();
+}
+
+#[test]
+fn from_an_empty_folder_to_a_finished_run_and_its_curves_by_keys_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    own_folder(folder.path());
+    let mut cockpit = Cockpit::start(folder.path(), &[]);
+    cockpit.shows("There are no runs in runs yet");
+    cockpit.press("n");
+    cockpit.shows("choose one: Enter");
+    cockpit.press("\r");
+    cockpit.shows("models/all-MiniLM-L6-v2");
+    cockpit.press("\r");
+    cockpit.shows("48 rows, 2 columns");
+    cockpit.press("\r");
+    cockpit.shows("from the header: data.text = review, data.label = category");
+    cockpit.shows("trains");
+    cockpit.shows("timed");
+    cockpit.shows("$ spartui train runs/recipes/tickets.toml --run tickets");
+    cockpit.press("s");
+    cockpit.shows("all steps taken");
+    cockpit.press("q");
+    cockpit.shows("tickets has taken all its steps");
+    cockpit.waits("the run in the list", |text| text.contains("completed") && text.contains("1 run in runs"));
+    let run = folder.path().join("runs/tickets");
+    assert!(run.join("adapter/sparse_deltas.safetensors").exists());
+    cockpit.press("\r");
+    cockpit.waits("its curves", |text| text.contains("tickets") && !text.contains("1 run in runs"));
+    cockpit.press("q");
+    cockpit.shows("1 run in runs");
+    cockpit.press("d");
+    cockpit.shows("Delete the run tickets");
+    cockpit.press("y");
+    cockpit.shows("There are no runs in runs yet");
+    assert!(!run.exists() && folder.path().join("runs/recipes/tickets.toml").exists());
+    cockpit.press("q");
+    assert_eq!(cockpit.ends(), 0);
+}
+
+#[test]
+fn the_launcher_comes_back_to_a_run_that_goes_on_and_gives_the_terminal_back_on_a_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = common::small_model(folder.path());
+    common::small_recipe(
+        folder.path(),
+        &model,
+        "[train]\nepochs = 100000\nbatch_size = 8\nevaluate_every = 0\ncheckpoint_every = 0\n",
+    );
+    let mut cockpit = Cockpit::start(folder.path(), &[]);
+    cockpit.shows("There are no runs");
+    cockpit.press("o");
+    cockpit.shows("recipe.toml");
+    cockpit.press("\r");
+    cockpit.shows("from recipe.toml");
+    cockpit.press("s");
+    cockpit.shows("● training");
+    cockpit.press("d");
+    cockpit.shows("goes on; Enter comes back to it");
+    cockpit.waits("the run in the list", |text| text.contains("1 training"));
+    cockpit.press("d");
+    cockpit.shows("cannot be deleted");
+    cockpit.press("\r");
+    cockpit.shows("● training");
+    cockpit.press("s");
+    cockpit.shows("Stop the run");
+    cockpit.press("\r");
+    cockpit.shows("finished");
+    cockpit.press("q");
+    cockpit.waits("the end in the list", |text| text.contains("stopped") && text.contains("1 run in runs"));
+    rustix::process::kill_process(cockpit.process(), rustix::process::Signal::TERM).unwrap();
+    cockpit.ends();
+}
+
+#[test]
+fn without_a_terminal_there_is_help_and_exit_status_2() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_spartui")).current_dir(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Usage: spartui"));
+}

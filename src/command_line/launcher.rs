@@ -12,7 +12,7 @@ use crate::hub::Hub;
 use crate::interface::input::watch_signals;
 use crate::interface::launcher::{Launcher, Place};
 use crate::interface::state::Weight;
-use crate::interface::{Open, Outcome, State};
+use crate::interface::{Inspector, Open, Outcome, State};
 use crate::protocol::{Command, Ending, Purpose};
 
 /// Shows the launcher, and each run that the user opens, until the user leaves or the terminal goes.
@@ -23,8 +23,22 @@ pub fn run(runs: PathBuf, looks: &Looks) -> Result<()> {
     let mut launcher = Launcher::new(looks.look()?, place(runs)?);
     let mut stage = Stage::take(watch_signals().map_err(no_signals)?)?;
     loop {
-        let Outcome::Open(open) = stage.show(&mut launcher) else { return Ok(()) };
-        if !visit(&mut stage, &mut launcher, &open) {
+        let goes_on = match stage.show(&mut launcher) {
+            Outcome::Open(Open::Inspect(folder)) => inspect(&mut stage, &mut launcher, &folder),
+            Outcome::Open(Open::Attach(folder)) => {
+                visit(&mut stage, &mut launcher, Ok(Run::Found { folder, purpose: Purpose::Steer }))
+            }
+            Outcome::Open(Open::Train { recipe, name }) => {
+                let begun = begin(&launcher, ["train".into(), recipe.into(), "--run".into(), name.into()]);
+                visit(&mut stage, &mut launcher, begun)
+            }
+            Outcome::Open(Open::Resume(folder)) => {
+                let begun = begin(&launcher, ["resume".into(), folder.into()]);
+                visit(&mut stage, &mut launcher, begun)
+            }
+            _ => false,
+        };
+        if !goes_on {
             return Ok(());
         }
     }
@@ -43,9 +57,19 @@ fn place(runs: PathBuf) -> Result<Place> {
     })
 }
 
+/// Shows the curves of a run; whether the launcher is wanted again.
+fn inspect(stage: &mut Stage, launcher: &mut Launcher, folder: &Path) -> bool {
+    let runs = launcher.place.folder.join(&launcher.place.runs);
+    let mut inspector = Inspector::new(runs, vec![folder.to_owned()], launcher.look.clone());
+    let outcome = stage.show(&mut inspector);
+    launcher.look = inspector.look;
+    launcher.layers.clear();
+    outcome != Outcome::Detached
+}
+
 /// Shows a run; whether the launcher is wanted again.
-fn visit(stage: &mut Stage, launcher: &mut Launcher, open: &Open) -> bool {
-    let connected = begin(launcher, open).and_then(|mut run| Ok((run.connect()?, run)));
+fn visit(stage: &mut Stage, launcher: &mut Launcher, run: Result<Run>) -> bool {
+    let connected = run.and_then(|mut run| Ok((run.connect()?, run)));
     let (link, mut run) = match connected {
         Ok(connected) => connected,
         Err(error) => {
@@ -70,16 +94,10 @@ fn known_folder(folder: Option<&Path>, launcher: &Launcher) -> Option<PathBuf> {
     Some(launcher.place.folder.join(folder?))
 }
 
-fn begin(launcher: &Launcher, open: &Open) -> Result<Run> {
-    let mut arguments: Vec<OsString> = vec!["--runs-dir".into(), launcher.place.runs.clone().into()];
-    match open {
-        Open::Attach(folder) => return Ok(Run::Found { folder: folder.clone(), purpose: Purpose::Steer }),
-        Open::Train { recipe, name } => {
-            arguments.extend(["train".into(), recipe.into(), "--run".into(), name.into()]);
-        }
-        Open::Resume(folder) => arguments.extend(["resume".into(), folder.into()]),
-    }
-    Background::start(arguments).map(Run::Begun)
+/// Starts the process of a run.
+fn begin(launcher: &Launcher, arguments: impl IntoIterator<Item = OsString>) -> Result<Run> {
+    let folder = [OsString::from("--runs-dir"), launcher.place.runs.clone().into()];
+    Background::start(folder.into_iter().chain(arguments)).map(Run::Begun)
 }
 
 /// How a visit ended, in one sentence.

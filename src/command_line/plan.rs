@@ -1,14 +1,15 @@
 //! `spartui plan RECIPE`
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::inspect::{counted, described, table};
 use super::{end_progress, print_line, show_progress};
-use crate::data::{Dataset, Example, Target};
+use crate::data::{Dataset, Example, Target, place};
 use crate::engine::Probe;
 use crate::error::{Error, Result};
+use crate::hub;
 use crate::protocol::{Group, Planned, PlannedData, PlannedMemory, PlannedRows, PlannedTime, Sparsity};
 use crate::recipe::Recipe;
 use crate::train::{Prediction, Session};
@@ -32,6 +33,9 @@ pub struct Arguments {
     /// A JSON object on a line for each part, as soon as it is known.
     #[arg(long)]
     json: bool,
+    /// Download no model: where one is not there, say so and leave it at that.
+    #[arg(long)]
+    no_download: bool,
     /// Leave the calibration out: no step is taken, and no time is told.
     #[arg(long)]
     no_calibration: bool,
@@ -48,6 +52,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 fn plan(recipe: Recipe, arguments: &Arguments) -> Result<()> {
     super::train::require_paths(&recipe, &arguments.recipe)?;
+    if arguments.no_download && !is_here(&recipe.model.path)? {
+        let message = format!("{} is not on this machine yet: a run downloads it", place(&recipe.model.path));
+        return if arguments.json { tell(&Planned::Later { message }) } else { print_line(&message) };
+    }
     let mut probe = Probe::new();
     let mut doing = Doing { json: arguments.json, told: None };
     let mut session = Session::load(recipe, &mut |what, fraction| doing.tell(what, fraction))?;
@@ -76,6 +84,13 @@ fn plan(recipe: Recipe, arguments: &Arguments) -> Result<()> {
     let time = calibrate(&mut session, &mut doing)?;
     end_progress();
     if arguments.json { tell(&Planned::Time(time)) } else { print_time(&time) }
+}
+
+/// Whether a model can be used without a download; what is neither a folder nor a name is for the session to refuse.
+fn is_here(model: &Path) -> Result<bool> {
+    let is_name = model.to_str().is_some_and(hub::is_hub_name) && !model.exists();
+    let hub = hub::Hub { offline: true, ..hub::Hub::from_environment()? };
+    Ok(!is_name || hub.resolve(model, &mut |_, _| {}).is_ok())
 }
 
 /// What is being done, told once for each percent.

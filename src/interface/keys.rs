@@ -94,6 +94,8 @@ pub enum Action {
     NewRun,
     CopyRun,
     ResumeRun,
+    ViewRun,
+    RunFacts,
     DeleteRun,
     DeleteNow,
     FilterRuns,

@@ -180,13 +180,14 @@ impl Launcher {
     fn scope<'a>(&self, active: &'a [Context]) -> Scope<'a> {
         let fields = match self.view {
             View::Home => Vec::new(),
-            View::Form => FIELDS
-                .iter()
-                .filter_map(|field| {
-                    let value = value::shown(&self.form.recipe.get(field.name)?);
+            View::Form => {
+                let values = self.form.recipe.values();
+                let field = |field: &'static crate::recipe::Field| {
+                    let value = value::shown(values.get(field.name)?);
                     Some(Settable { name: field.name.to_owned(), value, help: field.help })
-                })
-                .collect(),
+                };
+                FIELDS.iter().filter_map(field).collect()
+            }
         };
         Scope { size: self.size, contexts: &Context::LAUNCHER, active, fields }
     }
@@ -246,16 +247,14 @@ impl Launcher {
         match self.form.base.as_ref().and_then(|base| Some((base.file.as_ref()?, &base.recipe))) {
             Some((file, recipe)) if self.form.file.is_empty() => {
                 words.push(shell_word(&self.seen(file)));
-                for field in FIELDS {
-                    let now = self.form.recipe.get(field.name);
-                    if let Some(now) = now.filter(|now| recipe.get(field.name).as_ref() != Some(now)) {
-                        let value = match &now {
-                            crate::recipe::Value::String(text) => text.clone(),
-                            other => other.to_string(),
-                        };
-                        words.push("--set".into());
-                        words.push(shell_word(&format!("{}={value}", field.name)));
-                    }
+                let (now, before) = (self.form.recipe.values(), recipe.values());
+                for (name, value) in now.iter().filter(|(name, value)| before.get(*name) != Some(*value)) {
+                    let value = match value {
+                        crate::recipe::Value::String(text) => text.clone(),
+                        other => other.to_string(),
+                    };
+                    words.push("--set".into());
+                    words.push(shell_word(&format!("{name}={value}")));
                 }
             }
             _ => words.push(shell_word(&self.seen(&self.recipe_file()))),
@@ -308,4 +307,14 @@ fn shell_word(word: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_take_them_apart() {
+        assert_eq!(shell_word("runs/a-b_1.toml"), "runs/a-b_1.toml");
+        assert_eq!(shell_word("data.text=the text"), "'data.text=the text'");
+        assert_eq!(shell_word("it's"), "'it'\\''s'");
+        assert_eq!(shell_word(""), "''");
+    }
+}

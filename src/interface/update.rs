@@ -245,6 +245,8 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::NewRun
         | Action::CopyRun
         | Action::ResumeRun
+        | Action::ViewRun
+        | Action::RunFacts
         | Action::DeleteRun
         | Action::DeleteNow
         | Action::FilterRuns

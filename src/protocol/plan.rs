@@ -25,6 +25,11 @@ pub enum Planned {
     Memory(PlannedMemory),
     /// The time of a step, measured.
     Time(PlannedTime),
+    /// What there is to know is known later only.
+    Later {
+        /// Why, in one sentence.
+        message: String,
+    },
     /// The run would be refused.
     Refused {
         /// One sentence.

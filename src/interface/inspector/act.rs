@@ -44,7 +44,7 @@ pub fn update(inspector: &mut Inspector, input: Input) -> Vec<Effect> {
             _ => Vec::new(),
         },
         Input::Tick(now) => tick(inspector, now),
-        Input::Signal(_) | Input::Hangup => vec![Effect::Quit(Outcome::Left)],
+        Input::Signal(_) | Input::Hangup => vec![Effect::Quit(Outcome::Detached)],
         Input::Engine(_) | Input::News(_) | Input::EngineGone => Vec::new(),
     }
 }

@@ -55,9 +55,8 @@ fn begin(of: &PlanOf) -> Result<(Child, tempfile::NamedTempFile), String> {
     let mut file = tempfile::Builder::new().prefix("spartui-plan-").suffix(".toml").tempfile().map_err(fail)?;
     file.write_all(recipe.to_toml().as_bytes()).map_err(fail)?;
     let child = Command::new(&of.program)
-        .args([Path::new("plan"), file.path(), Path::new("--json")])
         // To look at a model's name must not download it.
-        .env("HF_HUB_OFFLINE", "1")
+        .args([Path::new("plan"), file.path(), Path::new("--json"), Path::new("--no-download")])
         .current_dir(&of.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -85,7 +84,7 @@ fn follow(of: &PlanOf, mut child: Child, desk: &Desk) {
         match heard.recv_timeout(BETWEEN) {
             Ok(line) => {
                 if let Ok(part) = serde_json::from_str::<Planned>(&line) {
-                    told |= matches!(part, Planned::Refused { .. } | Planned::Time(_));
+                    told |= matches!(part, Planned::Refused { .. } | Planned::Later { .. } | Planned::Time(_));
                     desk.tell(Done::Planned(of.id, Some(Box::new(part))));
                 }
             }

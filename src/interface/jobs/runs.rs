@@ -7,10 +7,13 @@ use std::time::{Duration, SystemTime};
 
 use super::{Desk, Done, Spark};
 use crate::protocol::Evaluation;
-use crate::run::{Followed, Follower, ListedRun, Reading, State, run_folders};
+use crate::run::{ListedRun, Reading, State, Tail, run_folders};
 
 /// How often the folder is looked at.
 const EVERY: Duration = Duration::from_secs(1);
+
+/// Lines that are read at a time.
+const LINES: usize = 20_000;
 
 /// A run as the launcher lists it.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +28,28 @@ pub struct KnownRun {
     pub best: Option<Evaluation>,
     /// The loss.
     pub spark: Spark,
+}
+
+impl KnownRun {
+    fn new(run: ListedRun) -> Self {
+        Self { run, sparsity: None, loss: None, best: None, spark: Spark::default() }
+    }
+
+    fn take_in(&mut self, reading: Reading) {
+        match reading {
+            Reading::Step(step) => {
+                self.sparsity = Some(step.sparsity);
+                self.loss = Some(step.loss);
+                self.run.steps = Some(step.step);
+                self.spark.push(step.step, step.loss);
+            }
+            Reading::Evaluation(evaluation) => {
+                if self.best.as_ref().is_none_or(|best| evaluation.is_better_than(best)) {
+                    self.best = Some(evaluation);
+                }
+            }
+        }
+    }
 }
 
 /// Tells of the runs whenever they change, until something else is wanted.
@@ -50,7 +75,7 @@ pub(super) fn watch(folder: &Path, desk: &Desk) {
 struct Seen {
     /// When its files were written last.
     written: [Option<SystemTime>; 2],
-    follower: Follower,
+    tail: Tail,
     known: KnownRun,
 }
 
@@ -74,9 +99,8 @@ fn look(folder: &Path, seen: &mut HashMap<PathBuf, Seen>) -> Result<Vec<KnownRun
 
 impl Seen {
     fn new(path: &Path) -> Self {
-        let known =
-            KnownRun { run: ListedRun::of(path), sparsity: None, loss: None, best: None, spark: Spark::default() };
-        Self { written: written(path), follower: Follower::new(&path.join("metrics.jsonl")), known }
+        let known = KnownRun::new(ListedRun::of(path));
+        Self { written: written(path), tail: Tail::of_run(path), known }
     }
 
     /// Brings what is known up to date. What ended and was not written since is as it was.
@@ -86,27 +110,23 @@ impl Seen {
         if now != self.written || self.known.run.state == Some(State::Running) {
             (self.written, self.known.run) = (now, ListedRun::of(&path));
         }
-        let known = &mut self.known;
-        let read = self.follower.read(|followed| match followed {
-            Followed::Anew => {
-                (known.sparsity, known.loss, known.best) = (None, None, None);
-                known.spark = Spark::default();
-            }
-            Followed::Reading(Reading::Step(step)) => {
-                known.sparsity = Some(step.sparsity);
-                known.loss = Some(step.loss);
-                known.run.steps = Some(step.step);
-                known.spark.push(step.step, step.loss);
-            }
-            Followed::Reading(Reading::Evaluation(evaluation)) => {
-                if known.best.as_ref().is_none_or(|best| evaluation.is_better_than(best)) {
-                    known.best = Some(evaluation);
+        loop {
+            let piece = match self.tail.next(LINES) {
+                Ok(piece) => piece,
+                Err(error) => {
+                    self.known.run.problem.get_or_insert_with(|| error.message().to_owned());
+                    break;
                 }
+            };
+            if piece.restarted {
+                self.known = KnownRun::new(self.known.run.clone());
             }
-        });
-        if let Err(error) = read {
-            known.run.problem.get_or_insert_with(|| format!("the metrics cannot be read: {error}"));
+            piece.readings.into_iter().for_each(|reading| self.known.take_in(reading));
+            if !piece.more {
+                break;
+            }
         }
+        let known = &mut self.known;
         if known.run.steps.is_none() {
             known.run.steps = known.spark.last();
         }

@@ -101,6 +101,8 @@ impl Action {
             Self::NewRun => "new-run",
             Self::CopyRun => "new-from-run",
             Self::ResumeRun => "resume-run",
+            Self::ViewRun => "curves-of-run",
+            Self::RunFacts => "facts-of-run",
             Self::DeleteRun => "delete-run",
             Self::DeleteNow => "delete-now",
             Self::FilterRuns => "filter-runs",

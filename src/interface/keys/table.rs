@@ -165,10 +165,12 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Stop, &[(code(KeyCode::Enter), Action::StopNow), (char('y'), Action::StopNow)], "stop", "stop cleanly; the screen stays"),
     bind(Context::Stop, &[(code(KeyCode::Esc), Action::Leave), (char('n'), Action::Leave)], "go on", "go on training"),
 
-    bind(Context::Home, &[(code(KeyCode::Enter), Action::OpenRun)], "open", "open the run: its cockpit where it trains, else what there is to know of it"),
+    bind(Context::Home, &[(code(KeyCode::Enter), Action::OpenRun)], "open", "open the run: its cockpit where it trains, its curves where it has ended, the way on where it was interrupted"),
     bind(Context::Home, &[(char('n'), Action::NewRun)], "new", "a new run: the form, with a draft that was left"),
     bind(Context::Home, &[(char('c'), Action::CopyRun)], "new from it", "a new run that begins with this one's recipe"),
     bind(Context::Home, &[(char('o'), Action::OpenRecipe)], "recipes", "a new run that begins with a recipe"),
+    bind(Context::Home, &[(char('v'), Action::ViewRun)], "curves", "view the curves of the run"),
+    bind(Context::Home, &[(char('i'), Action::RunFacts)], "", "what there is to know of the run"),
     bind(Context::Home, &[(char('r'), Action::ResumeRun)], "resume", "go on with a run that ended before its time"),
     bind(Context::Home, &[(char('d'), Action::DeleteRun), (code(KeyCode::Delete), Action::DeleteRun)], "delete", "delete the run; asks first"),
     bind(Context::Home, &[(char('/'), Action::FilterRuns)], "filter", "show only runs with these words: of name, status, method, model"),
@@ -178,6 +180,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Home, &[(char('q'), Action::Quit)], "quit", "leave; runs that train go on"),
 
     bind(Context::Facts, &[(char('r'), Action::ResumeRun)], "resume", "go on with the run, where it ended before its time"),
+    bind(Context::Facts, &[(char('v'), Action::ViewRun)], "curves", "view the curves of the run"),
     bind(Context::Facts, &[(char('c'), Action::CopyRun)], "new from it", "a new run that begins with this one's recipe"),
     bind(Context::Facts, &[(char('d'), Action::DeleteRun)], "delete", "delete the run; asks first"),
     bind(Context::Facts, &[(code(KeyCode::Esc), Action::Leave), (char('q'), Action::Leave), (code(KeyCode::Enter), Action::Leave)], "close", "close the facts"),

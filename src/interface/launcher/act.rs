@@ -63,8 +63,11 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     match action {
         Action::OpenRun => match can(&run) {
             Can::Attach => return launcher.open(Open::Attach(folder)),
-            Can::Look | Can::Resume | Can::Nothing => launcher.layers.push(Layer::Facts),
+            Can::Look => return launcher.open(Open::Inspect(folder)),
+            Can::Resume | Can::Nothing => launcher.layers.push(Layer::Facts),
         },
+        Action::ViewRun => return launcher.open(Open::Inspect(folder)),
+        Action::RunFacts => launcher.layers.push(Layer::Facts),
         Action::ResumeRun if can(&run) == Can::Resume => return launcher.open(Open::Resume(folder)),
         Action::ResumeRun => {
             let name = text::safe_text(&run.run.name);
@@ -397,7 +400,7 @@ fn type_key(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
             if let Some(find) = &mut launcher.form.find {
                 find.fresh = fresh;
             }
-            launcher.form.walk(0);
+            launcher.form.go_to_found();
         }
         _ => {}
     }

@@ -52,11 +52,22 @@ fn whole(pen: &mut Pen, launcher: &Launcher) {
     }
 }
 
-/// What was last said.
+/// The most lines that what was said takes.
+const LINES: usize = 4;
+
+/// What was last said, over what stands above where it is long.
 fn strip(pen: &mut Pen, row: Rect, launcher: &Launcher) {
     let row = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
     if let Some((weight, said, _)) = &launcher.notice {
-        pen.put(row.x, row.y, row.width, said, weight_meaning(*weight));
+        let lines = text::wrap(said, row.width);
+        let above = lines.len().clamp(1, LINES) as u16 - 1;
+        let place = Rect { y: row.y.saturating_sub(above), height: above + 1, ..row };
+        if above > 0 {
+            pen.clear(Rect { x: 0, width: row.right() + 1, ..place });
+        }
+        for (row, line) in Pen::rows(place).zip(&lines) {
+            pen.put(row.x, row.y, row.width, line, weight_meaning(*weight));
+        }
     } else if launcher.view == View::Home && !launcher.home.filter.is_empty() {
         let said = format!("only runs with \"{}\" are shown; Esc shows all", text::safe_text(&launcher.home.filter));
         pen.put(row.x, row.y, row.width, &said, weight_meaning(Weight::Warning));

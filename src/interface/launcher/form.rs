@@ -1,12 +1,13 @@
 //! The form of a new run, made from the one table of fields.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::plan::PlanView;
 use super::{suggest, value};
 use crate::data::Sample;
 use crate::interface::state::Typed;
+use crate::interface::text::safe_text;
 use crate::recipe::{FIELDS, Field, Recipe, TaskKind, Value};
 
 /// The fields that everybody looks at, in this order, before the others by section.
@@ -77,6 +78,15 @@ pub struct Form {
     /// Fields that the user has given.
     given: BTreeSet<&'static str>,
     edits: Vec<Edit>,
+}
+
+/// The values of all fields by their names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Values {
+    /// As they are.
+    pub now: BTreeMap<&'static str, Value>,
+    /// By default.
+    pub default: BTreeMap<&'static str, Value>,
 }
 
 /// What a form began with.
@@ -209,6 +219,27 @@ impl Form {
         }
     }
 
+    /// Selects what fits best of what is looked for: the field of this name, else one whose name begins so or holds it.
+    pub fn go_to_found(&mut self) {
+        let wanted = self.find.as_ref().map(|find| find.text.trim().to_lowercase()).unwrap_or_default();
+        let name = |slot: &Slot| match slot {
+            Slot::Field(at) => FIELDS.get(*at).map_or("", |field| field.name),
+            Slot::Name => "run name",
+            Slot::File => "recipe file",
+        };
+        let slots = self.slots();
+        let ranks: [&dyn Fn(&str) -> bool; 4] = [
+            &|name| name == wanted,
+            &|name| name.starts_with(&wanted) || name.split('.').next_back().is_some_and(|last| last == wanted),
+            &|name| name.contains(&wanted),
+            &|_| true,
+        ];
+        let best = ranks.iter().find_map(|rank| slots.iter().find(|slot| rank(name(*slot))));
+        if let Some(slot) = best {
+            self.slot = *slot;
+        }
+    }
+
     /// Selects the line of a field.
     pub fn select(&mut self, name: &str) {
         self.find = None;
@@ -230,15 +261,21 @@ impl Form {
         }
     }
 
+    /// The values of all fields, as they are and by default.
+    #[must_use]
+    pub fn values(&self) -> Values {
+        Values { now: self.recipe.values(), default: Recipe::default().values() }
+    }
+
     /// What a line shows; none where it is empty.
     #[must_use]
-    pub fn shown(&self, slot: Slot) -> Option<String> {
+    pub fn shown(&self, slot: Slot, values: &Values) -> Option<String> {
         let text = match slot {
-            Slot::Name => self.name.clone(),
-            Slot::File => self.file.clone(),
+            Slot::Name => safe_text(&self.name),
+            Slot::File => safe_text(&self.file),
             Slot::Field(at) => {
                 let field = FIELDS.get(at)?;
-                value::shown(&self.recipe.get(field.name)?)
+                value::shown(values.now.get(field.name)?)
             }
         };
         (!text.is_empty()).then_some(text)
@@ -246,12 +283,12 @@ impl Form {
 
     /// Whether a field is not at its default.
     #[must_use]
-    pub fn differs(&self, slot: Slot) -> bool {
+    pub fn differs(&self, slot: Slot, values: &Values) -> bool {
         match slot {
             Slot::Name => !self.name.is_empty(),
             Slot::File => !self.file.is_empty(),
             Slot::Field(at) => {
-                FIELDS.get(at).is_some_and(|field| self.recipe.get(field.name) != Recipe::default().get(field.name))
+                FIELDS.get(at).is_some_and(|field| values.now.get(field.name) != values.default.get(field.name))
             }
         }
     }
@@ -413,7 +450,7 @@ impl Form {
     fn suggest_one(&mut self, name: &'static str, text: &str, said: &mut Vec<String>) {
         if self.recipe.set(name, Value::String(text.to_owned())).is_ok() {
             self.suggested.insert(name);
-            said.push(format!("{name} = {}", crate::interface::text::safe_text(text)));
+            said.push(format!("{name} = {}", safe_text(text)));
         }
     }
 

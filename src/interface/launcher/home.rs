@@ -65,10 +65,9 @@ impl Home {
     /// Takes in what runs there are. The selection stays where it is, also where its run is gone.
     pub fn listed(&mut self, runs: Result<Vec<KnownRun>, String>) {
         let row = self.row();
-        let known = self.selected().map(|run| run.run.folder.clone());
+        let was_listed = self.selected.as_ref().is_some_and(|folder| self.lists(folder));
         self.runs = Some(runs);
-        let gone = known.is_some_and(|folder| self.selected.as_ref() == Some(&folder) && !self.lists(&folder));
-        if gone {
+        if was_listed && self.selected.as_ref().is_some_and(|folder| !self.lists(folder)) {
             let shown = self.shown();
             self.selected = shown.get(row.min(shown.len().saturating_sub(1))).map(|run| run.run.folder.clone());
         }
@@ -106,5 +105,65 @@ pub fn can(run: &KnownRun) -> Can {
         Some(State::Interrupted | State::Terminated | State::Failed | State::Stopped | State::Aborted) => Can::Resume,
         Some(State::Completed | State::StoppedEarly) => Can::Look,
         None => Can::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::jobs::Spark;
+    use crate::run::ListedRun;
+
+    fn run(name: &str, state: State) -> KnownRun {
+        let run = ListedRun {
+            name: name.into(),
+            folder: Path::new("/runs").join(name),
+            state: Some(state),
+            steps: None,
+            total_steps: None,
+            best_accuracy: None,
+            method: Some("sparta".into()),
+            model: None,
+            started: None,
+            problem: None,
+        };
+        KnownRun { run, sparsity: None, loss: None, best: None, spark: Spark::default() }
+    }
+
+    fn names(home: &Home) -> Vec<String> {
+        home.shown().into_iter().map(|run| run.run.name.clone()).collect()
+    }
+
+    #[test]
+    fn what_trains_stands_first_and_a_filter_takes_every_word() {
+        let mut home = Home::default();
+        home.listed(Ok(vec![run("a", State::Completed), run("b", State::Running), run("c", State::Failed)]));
+        assert_eq!(names(&home), ["b", "a", "c"]);
+        home.filter = "SPARTA fail".into();
+        assert_eq!(names(&home), ["c"]);
+        home.filter = "lora".into();
+        assert!(names(&home).is_empty() && home.selected().is_none());
+        home.walk(3);
+    }
+
+    #[test]
+    fn the_selection_stays_with_its_run_and_else_with_its_row() {
+        let mut home = Home::default();
+        let all = || vec![run("a", State::Completed), run("b", State::Completed), run("c", State::Completed)];
+        home.listed(Ok(all()));
+        home.walk(1);
+        let mut more = all();
+        more.insert(0, run("new", State::Completed));
+        home.listed(Ok(more));
+        assert_eq!(home.selected().map(|run| run.run.name.as_str()), Some("b"));
+        home.listed(Ok(vec![run("a", State::Completed), run("c", State::Completed)]));
+        assert!(home.selected().is_some());
+        // A run that is not listed yet is selected as soon as it is.
+        home.select(Path::new("/runs/later"));
+        home.listed(Ok(all()));
+        let mut later = all();
+        later.push(run("later", State::Running));
+        home.listed(Ok(later));
+        assert_eq!(home.selected().map(|run| run.run.name.as_str()), Some("later"));
     }
 }

@@ -23,6 +23,8 @@ pub struct PlanView {
     pub time: Part<PlannedTime>,
     /// Why the run would be refused.
     pub refused: Option<String>,
+    /// Why nothing can be said before it is started.
+    pub later: Option<String>,
 }
 
 /// Something that is known, and whether it is of the form as it stands.
@@ -58,7 +60,7 @@ impl PlanView {
         self.id += 1;
         self.running = true;
         self.doing = None;
-        self.refused = None;
+        (self.refused, self.later) = (None, None);
         self.age();
         self.id
     }
@@ -90,6 +92,7 @@ impl PlanView {
             Some(Planned::Memory(memory)) => self.memory.set(memory),
             Some(Planned::Time(time)) => self.time.set(time),
             Some(Planned::Refused { message }) => self.refused = Some(message),
+            Some(Planned::Later { message }) => self.later = Some(message),
         }
     }
 

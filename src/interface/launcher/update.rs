@@ -6,9 +6,9 @@ use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 
 use super::{Launcher, Layer, View, act, done, place};
 use crate::interface::Outcome;
-use crate::interface::keys::{Action, Press};
+use crate::interface::keys::{Action, Context, Press};
 use crate::interface::overlay::{Answer, Overlay};
-use crate::interface::state::Typed;
+use crate::interface::state::{Typed, Weight};
 use crate::interface::update::{Effect, Input};
 use crate::recipe::Field;
 
@@ -67,7 +67,8 @@ fn over<T>(
 fn answered(launcher: &mut Launcher, answer: Answer) -> Vec<Effect> {
     match answer {
         Answer::Nothing => Vec::new(),
-        Answer::Do(_, action) => act::act(launcher, action),
+        Answer::Do(context, action) if launcher.contexts_below().contains(&context) => act::act(launcher, action),
+        Answer::Do(context, action) => elsewhere(launcher, context, action),
         Answer::Set(name, text) => {
             let Ok(field) = Field::find(&name) else { return Vec::new() };
             launcher.form.select(field.name);
@@ -79,6 +80,25 @@ fn answered(launcher: &mut Launcher, answer: Answer) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+/// Does an action of a context that is not active: goes where it is, and does it unless it deserves a second look.
+fn elsewhere(launcher: &mut Launcher, context: Context, action: Action) -> Vec<Effect> {
+    let view = match context {
+        Context::Home => View::Home,
+        Context::Form => View::Form,
+        _ => {
+            launcher.say(Weight::Info, "that is done where it is asked for");
+            return Vec::new();
+        }
+    };
+    launcher.layers.clear();
+    launcher.view = view;
+    if action == Action::FormStart {
+        launcher.say(Weight::Info, "this is the run that would start");
+        return launcher.replan();
+    }
+    act::act(launcher, action)
 }
 
 fn paste(launcher: &mut Launcher, text: &str) -> Vec<Effect> {
@@ -118,7 +138,7 @@ fn typed(launcher: &mut Launcher, c: char) -> Vec<Effect> {
                 form.check_typed();
             } else if let Some(find) = form.find.as_mut().filter(|find| find.fresh) {
                 insert(find, c);
-                form.walk(0);
+                form.go_to_found();
             } else if form.takes_digits() && (c.is_ascii_digit() || c == '.') {
                 form.type_in();
                 return self::typed(launcher, c);

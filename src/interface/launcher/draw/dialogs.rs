@@ -74,6 +74,7 @@ pub fn facts(pen: &mut Pen, screen: Rect, launcher: &Launcher) {
     home::facts(pen, inner, run, launcher);
     let hints = [
         (Action::ResumeRun, "goes on"),
+        (Action::ViewRun, "curves"),
         (Action::CopyRun, "new from it"),
         (Action::DeleteRun, "deletes"),
         (Action::Leave, "closes"),

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::plan;
-use crate::interface::launcher::form::{Line, Slot};
+use crate::interface::launcher::form::{Line, Slot, Values};
 use crate::interface::launcher::place::{Places, first_row};
 use crate::interface::launcher::{Launcher, value};
 use crate::interface::pen::Pen;
@@ -48,6 +48,7 @@ fn lines(pen: &mut Pen, area: Rect, launcher: &Launcher) {
         pen.put(row.x, row.y, row.width.saturating_sub(1), "no field fits; Esc shows all", Meaning::Muted);
         return;
     }
+    let values = form.values();
     let first = first_row(form.line(), lines.len(), area.height);
     let mut essential = lines.iter().take(first).filter(|line| matches!(line, Line::Heading(_))).count() <= 1;
     for (row, line) in Pen::rows(area).zip(lines.iter().skip(first)) {
@@ -58,19 +59,19 @@ fn lines(pen: &mut Pen, area: Rect, launcher: &Launcher) {
                 let x = row.x + text::width(heading) + 1;
                 pen.fill(Rect { x, width: row.right().saturating_sub(x), ..row }, '┈', Meaning::Border);
             }
-            Line::Slot(slot) => line_of(pen, row, *slot, essential, launcher),
+            Line::Slot(slot) => line_of(pen, row, (*slot, &values), essential, launcher),
         }
     }
 }
 
-fn line_of(pen: &mut Pen, row: Rect, slot: Slot, essential: bool, launcher: &Launcher) {
+fn line_of(pen: &mut Pen, row: Rect, (slot, values): (Slot, &Values), essential: bool, launcher: &Launcher) {
     let form = &launcher.form;
     let selected = form.slot == slot;
     let label = label(slot, essential);
     let width = LABEL.min(row.width * 4 / 7);
     let marker = if selected { "›" } else { " " };
     pen.put(row.x, row.y, 1, marker, Meaning::Focus);
-    let meaning = if form.differs(slot) { Meaning::Text } else { Meaning::Muted };
+    let meaning = if form.differs(slot, values) { Meaning::Text } else { Meaning::Muted };
     pen.put(row.x + 1, row.y, width.saturating_sub(1), &label, meaning);
     let cell = Rect { x: row.x + width + 1, width: row.width.saturating_sub(width + 1), ..row };
     if let Some(typed) = form.typed.as_ref().filter(|_| selected) {
@@ -78,8 +79,8 @@ fn line_of(pen: &mut Pen, row: Rect, slot: Slot, essential: bool, launcher: &Lau
         edit_line(pen, cell, typed, meaning);
         return;
     }
-    let (text, meaning) = match form.shown(slot) {
-        Some(text) => (shown(slot, &text, launcher), value_meaning(slot, launcher)),
+    let (text, meaning) = match form.shown(slot, values) {
+        Some(text) => (shown(slot, &text, launcher), value_meaning(slot, values, launcher)),
         None => (placeholder(slot, launcher), Meaning::Muted),
     };
     let turns = selected && form.field().is_some_and(|field| value::choices(field).is_some());
@@ -136,11 +137,11 @@ fn shown(slot: Slot, text: &str, launcher: &Launcher) -> String {
     if is_path(slot) { launcher.seen(std::path::Path::new(text)) } else { text.to_owned() }
 }
 
-fn value_meaning(slot: Slot, launcher: &Launcher) -> Meaning {
+fn value_meaning(slot: Slot, values: &Values, launcher: &Launcher) -> Meaning {
     let form = &launcher.form;
     match slot {
         Slot::Field(at) if FIELDS.get(at).is_some_and(|field| form.suggested.contains(field.name)) => Meaning::Applied,
-        slot if form.differs(slot) => Meaning::Text,
+        slot if form.differs(slot, values) => Meaning::Text,
         _ => Meaning::Muted,
     }
 }

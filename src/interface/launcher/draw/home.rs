@@ -31,7 +31,7 @@ pub fn draw(pen: &mut Pen, places: &Places, launcher: &Launcher) {
     let inner = super::titled(pen, places.list, Meaning::Focus, "runs", (&remark, Meaning::Pending));
     match &home.runs {
         None => nothing(pen, inner, &["looking for runs"]),
-        Some(Err(why)) => nothing(pen, inner, &[why]),
+        Some(Err(why)) => nothing(pen, inner, &[&text::safe_text(why)]),
         Some(Ok(runs)) if runs.is_empty() => empty(pen, inner, launcher),
         Some(Ok(_)) if count == 0 => nothing(pen, inner, &["no run fits the filter"]),
         Some(Ok(_)) => list(pen, places.list, launcher),
@@ -51,10 +51,11 @@ fn header(pen: &mut Pen, row: Rect, launcher: &Launcher) {
     let live =
         launcher.home.runs.iter().flatten().flatten().filter(|run| run.run.state == Some(State::Running)).count();
     let all = launcher.home.runs.iter().flatten().flatten().count();
+    let training = |live: usize| if live > 0 { format!(", {live} training") } else { String::new() };
     let facts = match (all, live) {
         (0, _) => String::new(),
-        (all, 0) => format!("{all} runs in {folder}"),
-        (all, live) => format!("{all} runs in {folder}, {live} training"),
+        (1, live) => format!("1 run in {folder}{}", training(live)),
+        (all, live) => format!("{all} runs in {folder}{}", training(live)),
     };
     pen.pieces(row, [("spartui", Meaning::Focus), ("  ", Meaning::Text), (&facts, Meaning::Muted)]);
 }
@@ -103,13 +104,13 @@ struct Column {
 }
 
 const COLUMNS: [Column; 10] = [
-    Column { title: "run", width: 18, right: false, weight: 10 },
+    Column { title: "run", width: 16, right: false, weight: 10 },
     Column { title: "status", width: 13, right: false, weight: 9 },
-    Column { title: "steps", width: 13, right: true, weight: 8 },
-    Column { title: "best", width: 9, right: true, weight: 7 },
+    Column { title: "steps", width: 11, right: true, weight: 8 },
+    Column { title: "best", width: 8, right: true, weight: 7 },
     Column { title: "loss", width: 8, right: true, weight: 4 },
-    Column { title: "curve", width: 12, right: false, weight: 6 },
-    Column { title: "sparsity", width: 9, right: true, weight: 5 },
+    Column { title: "curve", width: 10, right: false, weight: 6 },
+    Column { title: "sparsity", width: 8, right: true, weight: 5 },
     Column { title: "method", width: 6, right: false, weight: 3 },
     Column { title: "model", width: 20, right: false, weight: 2 },
     Column { title: "started", width: 16, right: false, weight: 1 },
@@ -211,7 +212,7 @@ fn steps(known: &KnownRun) -> String {
 fn best(known: &KnownRun) -> Option<String> {
     match &known.best {
         Some(best) if best.mcc.is_some() => Some(text::percent(best.accuracy)),
-        Some(best) => Some(format!("loss {}", text::three_digits(best.eval_loss))),
+        Some(best) => Some(text::three_digits(best.eval_loss)),
         None => known.run.best_accuracy.map(text::percent),
     }
 }
@@ -235,7 +236,7 @@ pub fn facts(pen: &mut Pen, area: Rect, known: &KnownRun, launcher: &Launcher) {
         Can::Resume => {
             keys.hints(Context::Home, &[(Action::ResumeRun, "goes on with it"), (Action::CopyRun, "new from it")])
         }
-        Can::Look => keys.hints(Context::Home, &[(Action::CopyRun, "new from it")]),
+        Can::Look => keys.hints(Context::Home, &[(Action::OpenRun, "its curves"), (Action::CopyRun, "new from it")]),
         Can::Nothing => keys.hints(Context::Home, &[(Action::DeleteRun, "deletes it")]),
     };
     pen.put(bottom.x, bottom.y, bottom.width, hint.trim(), Meaning::Muted);

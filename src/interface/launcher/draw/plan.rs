@@ -113,6 +113,8 @@ fn lines(launcher: &Launcher, width: u16) -> Vec<(u8, Line)> {
     } else if let Some(missing) = form.missing() {
         let what = if missing == "model.path" { "a model" } else { "a file of rows" };
         wrapped(0, &format!("Choose {what}: what the run would be is worked out then."), Meaning::Muted);
+    } else if let Some(why) = &plan.later {
+        wrapped(0, &format!("{why}, and what it would be is known then."), Meaning::Pending);
     } else if let Some((doing, _)) = &plan.doing {
         wrapped(1, doing, Meaning::Pending);
     } else if plan.running && !plan.is_empty() {
@@ -142,7 +144,7 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView) {
     let tone = |stale: bool| if stale { Meaning::Muted } else { Meaning::Text };
     if let Some(time) = &plan.time.value {
         let tone = tone(plan.time.stale);
-        let steps = format!("{} steps, {} evaluations", time.total_steps, time.evaluations);
+        let steps = format!("{} steps, {} eval.", time.total_steps, time.evaluations);
         lines.push((0, Line::Fact("time", format!("about {}", seconds(time.seconds)), tone)));
         lines.push((2, Line::Fact("", steps, tone)));
         let step = format!("{}, {} timed", text::milliseconds(time.step_ms), time.measured);
@@ -196,13 +198,13 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView) {
         }
     }
     if let Some(model) = &plan.model.value {
-        let said = format!("{}, {} layers, {} on {}", model.family, model.layers, model.dtype, model.device);
+        let said = format!("{}, {} on {}", model.family, model.dtype, model.device);
         lines.push((3, Line::Fact("model", text::safe_text(&said), tone(plan.model.stale))));
     }
 }
 
 fn tokens(rows: &PlannedRows) -> String {
-    format!("median {}, longest {}", rows.median, rows.longest)
+    format!("median {}, most {}", rows.median, rows.longest)
 }
 
 /// What the file of rows says by itself, before a model has made tokens of it.
