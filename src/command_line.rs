@@ -13,6 +13,7 @@ mod generate;
 mod inspect;
 mod keys;
 mod launch;
+mod launcher;
 mod live;
 mod loading;
 mod looks;
@@ -28,20 +29,25 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{Error, Result};
 use crate::recipe::{FIELDS, Recipe};
 
 /// Fine-tune a language model in the terminal and steer it while it trains (`SpaRTA`).
 #[derive(Debug, Parser)]
-#[command(name = "spartui", version, arg_required_else_help = true)]
+#[command(name = "spartui", version)]
 pub struct Arguments {
     /// Folder of all runs.
     #[arg(long, global = true, default_value = "runs", env = "SPARTUI_RUNS", value_name = "DIR")]
     runs_dir: PathBuf,
+    #[command(flatten)]
+    looks: looks::Looks,
+    /// Without one: the launcher, where there is a terminal.
     #[command(subcommand)]
-    subcommand: Sub,
+    subcommand: Option<Sub>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,9 +105,15 @@ impl Sub {
 pub fn main() -> ExitCode {
     // Panics are caught where they can happen and told in one sentence; nobody wants Rust's report between.
     std::panic::set_hook(Box::new(|_| {}));
-    let arguments = Arguments::parse();
-    let cuda = if arguments.subcommand.computes() { crate::libtorch::load_cuda() } else { Ok(false) };
-    let done = crate::model::guarded(|| match arguments.subcommand {
+    let arguments = match parse() {
+        Ok(arguments) => arguments,
+        Err(error) => error.exit(),
+    };
+    let Some(subcommand) = arguments.subcommand else {
+        return ended(&launcher::run(arguments.runs_dir, &arguments.looks));
+    };
+    let cuda = if subcommand.computes() { crate::libtorch::load_cuda() } else { Ok(false) };
+    ended(&crate::model::guarded(|| match subcommand {
         Sub::Demo(demo) => demo::run(&demo, arguments.runs_dir),
         Sub::Train(train) => train::run(&train, arguments.runs_dir),
         Sub::Resume(resume) => resume::run(&resume, arguments.runs_dir),
@@ -118,7 +130,33 @@ pub fn main() -> ExitCode {
         Sub::Keys(keys) => keys::run(&keys),
         Sub::Bench(bench) => bench::run(&bench),
         Sub::Doctor => doctor::run(&cuda),
-    });
+    }))
+}
+
+/// The command line; without a subcommand and without a terminal for the launcher, the help.
+fn parse() -> std::result::Result<Arguments, clap::Error> {
+    let mut command = Arguments::command();
+    let matches = command.clone().try_get_matches()?;
+    let arguments = Arguments::from_arg_matches(&matches)?;
+    let given = |name: &&&str| matches.value_source(name) == Some(ValueSource::CommandLine);
+    match &arguments.subcommand {
+        None if !live::is_possible() => {
+            let help = command.render_help().to_string();
+            Err(clap::Error::raw(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, help))
+        }
+        Some(_) => match ["theme", "keys", "ascii", "colours"].iter().find(given) {
+            Some(name) => {
+                let why = format!("--{name} before a subcommand is the launcher's; put it behind the subcommand\n");
+                Err(command.error(ErrorKind::ArgumentConflict, why))
+            }
+            None => Ok(arguments),
+        },
+        None => Ok(arguments),
+    }
+}
+
+/// How the program ends.
+fn ended(done: &Result<()>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -12,6 +12,7 @@
 )]
 
 mod ascii;
+mod charts;
 mod connection;
 mod cursor;
 pub mod input;
@@ -20,9 +21,11 @@ pub mod inspector;
 pub mod jobs;
 pub mod keys;
 pub mod ladder;
+pub mod launcher;
 pub mod layout;
 pub mod look;
 mod main_loop;
+mod mouse;
 pub mod overlay;
 mod palette;
 mod pen;
@@ -47,6 +50,8 @@ pub use screens::{draw, draw_into};
 pub use state::State;
 pub use update::{Effect, Input, update};
 
+use std::path::PathBuf;
+
 use crate::protocol::Summary;
 
 /// How the interface ended.
@@ -67,4 +72,22 @@ pub enum Outcome {
     Left,
     /// The connection to the run was lost, and the user wants another one.
     Reconnect,
+    /// The user wants to see something else.
+    Open(Open),
+}
+
+/// What a user can want to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Open {
+    /// A new run.
+    Train {
+        /// The file of its recipe.
+        recipe: PathBuf,
+        /// Its name.
+        name: String,
+    },
+    /// A run that goes on from its newest checkpoint, by its folder.
+    Resume(PathBuf),
+    /// A run that a process trains, by its folder.
+    Attach(PathBuf),
 }

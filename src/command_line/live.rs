@@ -77,7 +77,7 @@ fn told(outcome: Outcome, state: &State) -> Result<()> {
             print_line(&format!("detached; the run goes on, and `spartui attach {name}` comes back to it"))?;
             print_line(&ready.folder.display().to_string())
         }),
-        Outcome::Detached | Outcome::Reconnect => Ok(()),
+        Outcome::Detached | Outcome::Reconnect | Outcome::Open(_) => Ok(()),
     }
 }
 

@@ -99,5 +99,6 @@ pub fn terminate(state: &mut State) -> Vec<Effect> {
     if state.connection.owner && state.connection.hindrance().is_none() {
         return end(state, Command::Terminate);
     }
+    state.leaving = Some(Command::Terminate);
     vec![Effect::Quit(outcome(state).unwrap_or(Outcome::Left))]
 }

@@ -34,10 +34,12 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Previewed { id, outcome } => previewed(state, id, outcome),
         Event::Paused { step } => {
             state.paused = true;
+            state.paused_at = Some(state.now);
             state.note(Weight::Info, format!("paused after step {step}"));
         }
         Event::Resumed { step } => {
             state.paused = false;
+            state.paused_at = None;
             state.note(Weight::Info, format!("goes on after step {step}"));
         }
         Event::Checkpointed { path, bytes, .. } => {
@@ -98,6 +100,7 @@ fn ended(state: &mut State) -> Vec<Effect> {
     state.edit = None;
     state.evaluating = None;
     state.paused = false;
+    state.paused_at = None;
     state.requests.clear();
     state.layers.clear();
     state.notice = None;

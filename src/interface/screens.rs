@@ -67,7 +67,8 @@ fn whole(pen: &mut Pen, state: &State) {
     }
 }
 
-fn too_small(pen: &mut Pen, screen: Rect) {
+/// Says that the terminal is too small.
+pub fn too_small(pen: &mut Pen, screen: Rect) {
     let lines = [
         "the terminal is too small".to_owned(),
         format!("{} x {} now", screen.width, screen.height),

@@ -2,16 +2,13 @@
 
 use std::time::Duration;
 
-use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
-
-use ratatui::layout::{Margin, Rect};
+use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 
 use super::jobs::{Done, Job};
 use super::keys::{Action, Press};
-use super::layout;
 use super::overlay::Overlay;
-use super::state::{CELLS, Layer, Panel, RequestKind, Stage, State, Weight};
-use super::{Outcome, connection, cursor, inspect, palette, receive, steer, timeline};
+use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
+use super::{Outcome, charts, connection, cursor, inspect, mouse, palette, receive, steer, timeline};
 use crate::protocol::{Command, Event, News};
 
 /// How long something that was said stays on the screen.
@@ -100,7 +97,7 @@ pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
 fn take(state: &mut State, input: Input) -> Vec<Effect> {
     match input {
         Input::Key(event) => key(state, event),
-        Input::Mouse(event) => mouse(state, event),
+        Input::Mouse(event) => mouse::answer(state, event),
         Input::Paste(text) => text.chars().filter(|c| !c.is_control()).flat_map(|c| paste(state, c)).collect(),
         Input::Resize(columns, rows) => {
             state.size = (columns, rows);
@@ -188,11 +185,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Maximise => state.maximised = !state.maximised,
         Action::Row(by) => move_row(state, by),
         Action::Curves => return inspect::open(state),
-        Action::Metric(by) => {
-            let history = &state.history;
-            let is_measured = |metric| !history.curve(metric).raw().is_empty();
-            state.charts.turn(state.focus != Panel::Charts, by, is_measured);
-        }
+        Action::Metric(by) => charts::turn(state, by),
         Action::LogAxis => state.view.log = !state.view.log,
         Action::Smooth(by) => {
             if state.view.smooth(by) {
@@ -240,6 +233,30 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::Cursor(_)
         | Action::Backspace
         | Action::Delete => return steer::steer(state, action),
+        // The launcher's.
+        Action::HomeRow(_)
+        | Action::OpenRun
+        | Action::NewRun
+        | Action::CopyRun
+        | Action::ResumeRun
+        | Action::DeleteRun
+        | Action::DeleteNow
+        | Action::FilterRuns
+        | Action::OpenRecipe
+        | Action::FormRow(_)
+        | Action::FormSection(_)
+        | Action::FormTurn(_)
+        | Action::FormEdit
+        | Action::FormType
+        | Action::FormUndo
+        | Action::FormReset
+        | Action::FormFind
+        | Action::FormSave
+        | Action::FormStart
+        | Action::StartNow
+        | Action::PickRow(_)
+        | Action::PickTake
+        | Action::PickAbove => {}
         // What lies over the screen has taken these.
         Action::Help | Action::Palette | Action::Themes | Action::OverlayRow(_) | Action::Choose | Action::Complete => {
         }
@@ -247,7 +264,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-fn move_row(state: &mut State, by: isize) {
+pub(super) fn move_row(state: &mut State, by: isize) {
     match state.focus {
         Panel::Sparsity => {
             let rows = state.sparsity.as_ref().map_or(1, |sparsity| sparsity.groups.len() + 1);
@@ -258,24 +275,12 @@ fn move_row(state: &mut State, by: isize) {
             state.setting_row = state.setting_row.saturating_add_signed(by).min(rows.saturating_sub(1));
         }
         Panel::Log => state.log.scroll(-by),
-        Panel::Charts => walk_charts(state, by),
+        Panel::Charts => charts::walk(state, by),
         Panel::Loss | Panel::Memory | Panel::Validation => {}
     }
 }
 
-/// Selects another chart of the grid, of those that there is room for.
-fn walk_charts(state: &mut State, by: isize) {
-    let place = layout::arrange(state)
-        .and_then(|layout| layout.places.into_iter().find(|(_, panels)| panels.first() == Some(&Panel::Charts)));
-    let inner = place.map_or(Rect::ZERO, |(area, _)| area.inner(Margin::new(1, 1)));
-    let shown = match super::widgets::chart_cells(inner).len() {
-        1 => CELLS,
-        shown => shown,
-    };
-    state.charts.walk(by, shown);
-}
-
-fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {
+pub(super) fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {
     if let Some(span) = state.span() {
         state.view.zoom(factor, anchor, span);
     }
@@ -362,33 +367,6 @@ pub(super) fn outcome(state: &State) -> Option<Outcome> {
         Stage::Finished(summary) => Some(Outcome::Finished(summary.clone())),
         Stage::Faulted { message, refused } => Some(Outcome::Faulted { message: message.clone(), refused: *refused }),
     }
-}
-
-fn mouse(state: &mut State, event: MouseEvent) -> Vec<Effect> {
-    let by = match event.kind {
-        MouseEventKind::ScrollDown => 1,
-        MouseEventKind::ScrollUp => -1,
-        _ => 0,
-    };
-    if state.overlay.is_some() {
-        return palette::scroll(state, by);
-    }
-    if !state.layers.is_empty() {
-        return Vec::new();
-    }
-    let Some((panel, area)) = layout::panel_at(state, (event.column, event.row)) else {
-        return Vec::new();
-    };
-    if event.kind == MouseEventKind::Down(MouseButton::Left) {
-        state.focus_on(panel);
-    } else if by != 0 && panel == Panel::Loss {
-        let share = f64::from(event.column.saturating_sub(area.x)) / f64::from(area.width.max(1));
-        zoom(state, if by < 0 { 0.5 } else { 2.0 }, Some(share));
-    } else if by != 0 && state.edit.is_none() {
-        state.focus_on(panel);
-        move_row(state, if panel == Panel::Log { by * 3 } else { by });
-    }
-    Vec::new()
 }
 
 impl RequestKind {

@@ -22,7 +22,7 @@ use super::state::{Panel, State};
 use super::text;
 use super::theme::Meaning;
 
-pub use bar::gauge;
+pub use bar::{gauge, stacked};
 pub use chart::{Shape, Unit};
 pub use charts::{cells as chart_cells, place as charts_place};
 pub use log::meaning as weight_meaning;

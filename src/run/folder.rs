@@ -270,7 +270,11 @@ impl RunFolder {
     }
 }
 
-fn check_name(name: &str) -> std::result::Result<(), String> {
+/// Whether a run can have this name; else why not.
+///
+/// # Errors
+/// One sentence.
+pub fn check_name(name: &str) -> std::result::Result<(), String> {
     let wrong = if name.is_empty() {
         "is empty"
     } else if name.len() > LONGEST_NAME {

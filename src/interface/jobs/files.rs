@@ -19,11 +19,11 @@ pub struct Entry {
     pub bytes: u64,
 }
 
-/// The folders and the files of rows in a folder; hidden ones are left out.
+/// The files of rows in a folder, and its folders; hidden ones are left out.
 pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, String> {
     let read = fs::read_dir(folder).map_err(|error| format!("the folder cannot be read: {error}"))?;
     let mut entries: Vec<Entry> = read.flatten().filter_map(|entry| known(&entry.path())).take(MOST).collect();
-    entries.sort_by(|a, b| b.folder.cmp(&a.folder).then_with(|| a.name.to_lowercase().cmp(&b.name.to_lowercase())));
+    entries.sort_by(|a, b| a.folder.cmp(&b.folder).then_with(|| a.name.to_lowercase().cmp(&b.name.to_lowercase())));
     Ok(entries)
 }
 
@@ -122,14 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn folders_come_first_and_other_files_not_at_all() {
+    fn folders_come_last_and_other_files_not_at_all() {
         let root = tempfile::tempdir().unwrap();
         for file in ["b.CSV", "a.parquet", "notes.txt", ".hidden.csv", "sub/c.csv"] {
             put(root.path(), file, "x");
         }
         let names: Vec<(String, bool)> =
             list(root.path()).unwrap().into_iter().map(|entry| (entry.name, entry.folder)).collect();
-        assert_eq!(names, [("sub".into(), true), ("a.parquet".into(), false), ("b.CSV".into(), false)]);
+        assert_eq!(names, [("a.parquet".into(), false), ("b.CSV".into(), false), ("sub".into(), true)]);
         assert!(list(&root.path().join("none")).is_err());
     }
 

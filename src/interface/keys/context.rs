@@ -50,6 +50,12 @@ contexts! {
     CurvesExport "curves-export" "asked as what to write": "The question as what to write the view is open.",
     Quit "quit" "asked how to leave": "The question how to leave is open.",
     Stop "stop" "asked whether to stop": "The question whether to stop is open.",
+    Home "runs" "in the list of runs": "The runs are listed.",
+    Facts "run" "in the facts of a run": "The facts of a run are shown.",
+    Delete "delete" "asked whether to delete a run": "The question whether to delete a run is open.",
+    Form "form" "in the form of a new run": "The form of a new run is shown.",
+    Pick "pick" "in a list to choose from": "Something is chosen from a list.",
+    Start "start" "asked whether to start all the same": "The question whether to start a run all the same is open.",
     Always "always" "always": "Whatever is on the screen.",
 }
 
@@ -90,6 +96,22 @@ impl Context {
         Self::Always,
     ];
 
+    /// The contexts of the launcher, in the order of its help.
+    pub const LAUNCHER: [Self; 12] = [
+        Self::Home,
+        Self::Form,
+        Self::Screen,
+        Self::Typing,
+        Self::Pick,
+        Self::Facts,
+        Self::Delete,
+        Self::Start,
+        Self::Help,
+        Self::Palette,
+        Self::Themes,
+        Self::Always,
+    ];
+
     /// Contexts that are active together and in which a key may therefore mean one thing only. What is pending and a
     /// cursor may take keys from the panel below them.
     pub const TOGETHER: &[&[Self]] = &[
@@ -111,6 +133,12 @@ impl Context {
         &[Self::Always, Self::CurvesTyping],
         &[Self::Always, Self::CurvesTable],
         &[Self::Always, Self::CurvesExport],
+        &[Self::Always, Self::Screen, Self::Home],
+        &[Self::Always, Self::Screen, Self::Form],
+        &[Self::Always, Self::Facts],
+        &[Self::Always, Self::Delete],
+        &[Self::Always, Self::Pick],
+        &[Self::Always, Self::Start],
     ];
 
     /// The context of this name.
@@ -133,13 +161,16 @@ impl Context {
     /// Whether text may be typed there: a plain character is text then, and no key.
     #[must_use]
     pub fn keeps_text(self) -> bool {
-        matches!(self, Self::Typing | Self::CurvesTyping | Self::Palette | Self::Always)
+        matches!(self, Self::Typing | Self::CurvesTyping | Self::Palette | Self::Pick | Self::Always)
     }
 
     /// Whether the palette offers its actions: those of what is typed into, and of what lies over a screen, are done
     /// faster by their keys.
     #[must_use]
     pub fn is_offered(self) -> bool {
-        !matches!(self, Self::Typing | Self::CurvesTyping | Self::Palette | Self::Themes | Self::Help)
+        !matches!(
+            self,
+            Self::Typing | Self::CurvesTyping | Self::Palette | Self::Themes | Self::Help | Self::Pick
+        )
     }
 }

@@ -92,6 +92,31 @@ impl Action {
             Self::Themes => "themes",
             Self::Choose => "choose",
             Self::Complete => "complete",
+            Self::HomeRow(by) | Self::FormRow(by) | Self::PickRow(by) if by < -100 => "first-row",
+            Self::HomeRow(by) | Self::FormRow(by) | Self::PickRow(by) if by > 100 => "last-row",
+            Self::HomeRow(by) | Self::FormRow(by) | Self::PickRow(by) => {
+                step(by, ["next-row", "previous-row", "page-down", "page-up"])
+            }
+            Self::OpenRun => "open-run",
+            Self::NewRun => "new-run",
+            Self::CopyRun => "new-from-run",
+            Self::ResumeRun => "resume-run",
+            Self::DeleteRun => "delete-run",
+            Self::DeleteNow => "delete-now",
+            Self::FilterRuns => "filter-runs",
+            Self::OpenRecipe => "open-recipe",
+            Self::FormSection(by) => pair(by > 0, ["previous-section", "next-section"]),
+            Self::FormTurn(by) => pair(by > 0, ["value-down", "value-up"]),
+            Self::FormEdit => "edit",
+            Self::FormType => "type-value",
+            Self::FormUndo => "undo",
+            Self::FormReset => "default-value",
+            Self::FormFind => "find-field",
+            Self::FormSave => "save-recipe",
+            Self::FormStart => "start-run",
+            Self::StartNow => "start-now",
+            Self::PickTake => "choose",
+            Self::PickAbove => "folder-above",
         }
     }
 }

@@ -1,0 +1,102 @@
+//! `spartui` without a subcommand: the launcher, and the runs that are opened from it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use super::background::{Background, program};
+use super::launch::no_signals;
+use super::live::{Run, Stage};
+use super::looks::Looks;
+use crate::error::{Error, Result};
+use crate::hub::Hub;
+use crate::interface::input::watch_signals;
+use crate::interface::launcher::{Launcher, Place};
+use crate::interface::state::Weight;
+use crate::interface::{Open, Outcome, State};
+use crate::protocol::{Command, Ending, Purpose};
+
+/// Shows the launcher, and each run that the user opens, until the user leaves or the terminal goes.
+///
+/// # Errors
+/// Where the terminal cannot be used.
+pub fn run(runs: PathBuf, looks: &Looks) -> Result<()> {
+    let mut launcher = Launcher::new(looks.look()?, place(runs)?);
+    let mut stage = Stage::take(watch_signals().map_err(no_signals)?)?;
+    loop {
+        let Outcome::Open(open) = stage.show(&mut launcher) else { return Ok(()) };
+        if !visit(&mut stage, &mut launcher, &open) {
+            return Ok(());
+        }
+    }
+}
+
+fn place(runs: PathBuf) -> Result<Place> {
+    let folder = std::env::current_dir()
+        .map_err(|error| Error::failed(format!("the working folder cannot be read: {error}; go to another one")))?;
+    Ok(Place {
+        folder,
+        runs,
+        program: program().unwrap_or_else(|_| "spartui".into()),
+        cache: Hub::from_environment().ok().map(|hub| hub.cache),
+        home: std::env::home_dir(),
+        zone: chrono::Local::now().offset().local_minus_utc(),
+    })
+}
+
+/// Shows a run; whether the launcher is wanted again.
+fn visit(stage: &mut Stage, launcher: &mut Launcher, open: &Open) -> bool {
+    let connected = begin(launcher, open).and_then(|mut run| Ok((run.connect()?, run)));
+    let (link, mut run) = match connected {
+        Ok(connected) => connected,
+        Err(error) => {
+            launcher.say(Weight::Error, error.message());
+            return true;
+        }
+    };
+    let mut state = State::new(launcher.look.clone(), (0, 0));
+    let outcome = stage.cockpit(&mut run, link, &mut state);
+    run.left(&outcome);
+    launcher.look = state.look.clone();
+    let ends = outcome == Outcome::Detached || state.leaving == Some(Command::Terminate);
+    let folder = state.ready.as_ref().map(|ready| ready.folder.as_path());
+    let name = state.ready.as_ref().map_or("the run", |ready| ready.run.as_str());
+    let (weight, said) = told(name, &outcome);
+    launcher.back_from(known_folder(folder, launcher).as_deref(), weight, &said);
+    !ends
+}
+
+/// The folder of a run as the launcher lists it.
+fn known_folder(folder: Option<&Path>, launcher: &Launcher) -> Option<PathBuf> {
+    Some(launcher.place.folder.join(folder?))
+}
+
+fn begin(launcher: &Launcher, open: &Open) -> Result<Run> {
+    let mut arguments: Vec<OsString> = vec!["--runs-dir".into(), launcher.place.runs.clone().into()];
+    match open {
+        Open::Attach(folder) => return Ok(Run::Found { folder: folder.clone(), purpose: Purpose::Steer }),
+        Open::Train { recipe, name } => {
+            arguments.extend(["train".into(), recipe.into(), "--run".into(), name.into()]);
+        }
+        Open::Resume(folder) => arguments.extend(["resume".into(), folder.into()]),
+    }
+    Background::start(arguments).map(Run::Begun)
+}
+
+/// How a visit ended, in one sentence.
+fn told(name: &str, outcome: &Outcome) -> (Weight, String) {
+    match outcome {
+        Outcome::Finished(summary) => {
+            let how = match summary.ending {
+                Ending::Completed => "has taken all its steps",
+                Ending::Stopped => "was stopped",
+                Ending::StoppedEarly => "ended, since it no longer improved",
+                Ending::Aborted => "was aborted",
+                Ending::Terminated => "was ended; its checkpoint is written",
+            };
+            let weight = if summary.ending == Ending::Completed { Weight::Done } else { Weight::Info };
+            (weight, format!("{name} {how}"))
+        }
+        Outcome::Faulted { message, .. } => (Weight::Error, message.clone()),
+        _ => (Weight::Info, format!("{name} goes on; Enter comes back to it")),
+    }
+}

@@ -1,0 +1,311 @@
+//! The first screen: the runs that there are, and the form of a new one.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ratatui::Frame;
+
+use super::jobs::Job;
+use super::keys::Context;
+use super::look::Look;
+use super::overlay::{Overlay, Scope, Settable};
+use super::screen::Screen;
+use super::state::Weight;
+use super::update::{Effect, Input};
+use super::{Open, text};
+use crate::recipe::FIELDS;
+
+mod act;
+mod done;
+mod draw;
+mod form;
+mod home;
+mod pick;
+mod place;
+mod plan;
+mod suggest;
+mod update;
+mod value;
+
+pub use form::{Base, Form, Line, Slot};
+pub use home::{Can, Home, can};
+pub use pick::{Files, Pick, Row, What};
+pub use plan::{Part, PlanView};
+
+/// Where the program was started, and what it needs to know of the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The working folder.
+    pub folder: PathBuf,
+    /// Folder of all runs, as it was given.
+    pub runs: PathBuf,
+    /// This program.
+    pub program: PathBuf,
+    /// The hub's cache of models.
+    pub cache: Option<PathBuf>,
+    /// The user's home folder.
+    pub home: Option<PathBuf>,
+    /// Seconds by which the clock on the wall is before that of Greenwich.
+    pub zone: i32,
+}
+
+/// The first screen.
+#[derive(Debug, Clone)]
+pub struct Launcher {
+    /// How it looks and listens.
+    pub look: Look,
+    /// Where it is.
+    pub place: Place,
+    /// Which of its views is shown.
+    pub view: View,
+    /// The runs.
+    pub home: Home,
+    /// The form of a new run: a draft, as long as it is not started.
+    pub form: Form,
+    /// Dialogs over the view, topmost last.
+    pub layers: Vec<Layer>,
+    /// What lies over all.
+    pub overlay: Option<Overlay>,
+    /// What was last said, and when.
+    pub notice: Option<(Weight, String, Duration)>,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// Time since the screen came up.
+    pub now: Duration,
+    /// A recipe that is being written.
+    saving: Option<Saving>,
+}
+
+/// Which view is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum View {
+    /// The runs.
+    Home,
+    /// The form of a new run.
+    Form,
+}
+
+/// A dialog.
+#[derive(Debug, Clone)]
+pub enum Layer {
+    /// A list to choose from.
+    Pick(Box<Pick>),
+    /// Whether to delete the run of this folder.
+    Delete(PathBuf),
+    /// What there is to know of the selected run.
+    Facts,
+    /// Whether to start, although.
+    Start(String),
+}
+
+/// Why a recipe is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Saving {
+    /// To keep it.
+    Keep,
+    /// To start it.
+    Start,
+}
+
+impl Launcher {
+    /// The launcher as it comes up.
+    #[must_use]
+    pub fn new(look: Look, place: Place) -> Self {
+        let mut launcher = Self {
+            look,
+            place,
+            view: View::Home,
+            home: Home::default(),
+            form: Form::new(),
+            layers: Vec::new(),
+            overlay: None,
+            notice: None,
+            size: (0, 0),
+            now: Duration::ZERO,
+            saving: None,
+        };
+        let warnings = std::mem::take(&mut launcher.look.warnings);
+        if !warnings.is_empty() {
+            launcher.say(Weight::Warning, warnings.join("; "));
+        }
+        launcher
+    }
+
+    /// Tells the user something.
+    pub fn say(&mut self, weight: Weight, what: impl AsRef<str>) {
+        self.notice = Some((weight, text::safe_text(what.as_ref()), self.now));
+    }
+
+    /// The user is back from a run: it is selected, and this is said of it.
+    pub fn back_from(&mut self, folder: Option<&Path>, weight: Weight, what: &str) {
+        self.say(weight, what);
+        self.layers.clear();
+        if let Some(folder) = folder {
+            self.home.select(folder);
+            self.view = View::Home;
+            self.form = Form::new();
+        }
+    }
+
+    /// The contexts in which a key means something now, the nearest first.
+    #[must_use]
+    pub fn contexts(&self) -> Vec<Context> {
+        self.overlay.as_ref().map_or_else(|| self.contexts_below(), Overlay::contexts)
+    }
+
+    /// As [`Launcher::contexts`], whatever lies over all.
+    #[must_use]
+    pub fn contexts_below(&self) -> Vec<Context> {
+        let mut contexts = match self.layers.last() {
+            Some(Layer::Pick(_)) => vec![Context::Pick],
+            Some(Layer::Delete(_)) => vec![Context::Delete],
+            Some(Layer::Facts) => vec![Context::Facts],
+            Some(Layer::Start(_)) => vec![Context::Start],
+            None if self.is_typing() => vec![Context::Typing],
+            None if self.view == View::Home => vec![Context::Home, Context::Screen],
+            None => vec![Context::Form, Context::Screen],
+        };
+        contexts.push(Context::Always);
+        contexts
+    }
+
+    fn is_typing(&self) -> bool {
+        match self.view {
+            View::Home => self.home.typed.is_some(),
+            View::Form => self.form.typed.is_some() || self.form.find.as_ref().is_some_and(|find| find.fresh),
+        }
+    }
+
+    /// What it says of itself to what lies over it. Every field of the recipe can be set by name where the form is.
+    fn scope<'a>(&self, active: &'a [Context]) -> Scope<'a> {
+        let fields = match self.view {
+            View::Home => Vec::new(),
+            View::Form => FIELDS
+                .iter()
+                .filter_map(|field| {
+                    let value = value::shown(&self.form.recipe.get(field.name)?);
+                    Some(Settable { name: field.name.to_owned(), value, help: field.help })
+                })
+                .collect(),
+        };
+        Scope { size: self.size, contexts: &Context::LAUNCHER, active, fields }
+    }
+
+    /// Folder of the recipes beside the runs.
+    fn recipes(&self) -> PathBuf {
+        self.place.runs.join(crate::run::RECIPES)
+    }
+
+    /// A path as the user sees it: from the working folder where it is below.
+    #[must_use]
+    pub fn seen(&self, path: &Path) -> String {
+        let below = path.strip_prefix(&self.place.folder).unwrap_or(path);
+        let seen = match self.place.home.as_ref().and_then(|home| below.strip_prefix(home).ok()) {
+            Some(rest) if below.is_absolute() => Path::new("~").join(rest),
+            _ => below.to_owned(),
+        };
+        text::safe_text(&seen.to_string_lossy())
+    }
+
+    /// The name that a run gets where the user gives none: that of its rows, with a number where it is taken.
+    #[must_use]
+    pub fn default_name(&self) -> String {
+        let rows = self.form.recipe.data.train.file_stem().unwrap_or_default().to_string_lossy();
+        let fine = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
+        let name: String = rows.chars().take(60).map(fine).collect();
+        let name = name.trim_matches(['.', '-']);
+        let name = if name.is_empty() { "run" } else { name };
+        let mut names = std::iter::once(name.to_owned()).chain((2u32..).map(|number| format!("{name}-{number}")));
+        names.find(|name| !self.home.has(name) && name != crate::run::RECIPES).unwrap_or_else(|| name.to_owned())
+    }
+
+    /// The name that the run gets.
+    #[must_use]
+    pub fn run_name(&self) -> String {
+        if self.form.name.is_empty() { self.default_name() } else { self.form.name.clone() }
+    }
+
+    /// The file that the recipe is written to.
+    #[must_use]
+    pub fn recipe_file(&self) -> PathBuf {
+        if self.form.file.is_empty() {
+            return self.recipes().join(format!("{}.toml", self.run_name()));
+        }
+        let file = PathBuf::from(pick::expanded(&self.form.file, self.place.home.as_deref()));
+        if file.extension().is_some() { file } else { file.with_extension("toml") }
+    }
+
+    /// What a user would type in place of the form.
+    #[must_use]
+    pub fn command(&self) -> String {
+        let mut words = vec!["spartui".to_owned()];
+        if self.place.runs != Path::new("runs") {
+            words.extend(["--runs-dir".into(), self.seen(&self.place.runs)]);
+        }
+        words.push("train".into());
+        match self.form.base.as_ref().and_then(|base| Some((base.file.as_ref()?, &base.recipe))) {
+            Some((file, recipe)) if self.form.file.is_empty() => {
+                words.push(shell_word(&self.seen(file)));
+                for field in FIELDS {
+                    let now = self.form.recipe.get(field.name);
+                    if let Some(now) = now.filter(|now| recipe.get(field.name).as_ref() != Some(now)) {
+                        let value = match &now {
+                            crate::recipe::Value::String(text) => text.clone(),
+                            other => other.to_string(),
+                        };
+                        words.push("--set".into());
+                        words.push(shell_word(&format!("{}={value}", field.name)));
+                    }
+                }
+            }
+            _ => words.push(shell_word(&self.seen(&self.recipe_file()))),
+        }
+        words.extend(["--run".into(), shell_word(&self.run_name())]);
+        text::safe_text(&words.join(" "))
+    }
+
+    /// What the launcher asks for when it comes up, or comes back.
+    fn watch(&self) -> Effect {
+        Effect::Job(Job::WatchRuns(self.place.folder.join(&self.place.runs)))
+    }
+
+    /// Leaves for something else.
+    fn open(&self, open: Open) -> Vec<Effect> {
+        vec![Effect::Quit(super::Outcome::Open(open))]
+    }
+}
+
+impl Screen for Launcher {
+    fn begin(&mut self) -> Vec<Effect> {
+        let mut effects = vec![self.watch()];
+        if self.view == View::Form {
+            effects.extend(self.replan());
+        }
+        effects
+    }
+
+    fn update(&mut self, input: Input) -> Vec<Effect> {
+        update::update(self, input)
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        draw::draw_into(frame.buffer_mut(), self);
+    }
+
+    fn animated(&self) -> bool {
+        self.notice.is_some()
+    }
+}
+
+/// A word as a shell reads it.
+fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:,@+%~".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

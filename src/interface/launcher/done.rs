@@ -1,0 +1,96 @@
+//! What came of the launcher's jobs.
+
+use super::act::{begin_with, look_at_file, train};
+use super::form::Base;
+use super::pick::What;
+use super::{Launcher, Layer, Saving, View};
+use crate::interface::jobs::Done;
+use crate::interface::state::Weight;
+use crate::interface::text;
+use crate::interface::update::Effect;
+
+/// Takes it in.
+pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
+    match done {
+        Done::Runs(runs) => launcher.home.listed(runs),
+        Done::Deleted(folder, Ok(())) => {
+            let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            launcher.say(Weight::Done, format!("{} is deleted", text::safe_text(&name)));
+        }
+        Done::Planned(id, part) => launcher.form.plan.hear(id, part.map(|part| *part)),
+        Done::Listed(folder, entries) => {
+            if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
+                && let What::File(files) = &mut pick.what
+                && files.folder == folder
+            {
+                files.entries = Some(entries);
+                pick.to_first();
+                return look_at_file(launcher);
+            }
+        }
+        Done::Sampled(file, sample) => {
+            if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
+                && let What::File(files) = &mut pick.what
+                && let Some((known, place)) = &mut files.sample
+                && *known == file
+            {
+                *place = Some((*sample).clone());
+            }
+            if let Some(said) = launcher.form.sampled(&file, *sample) {
+                launcher.say(Weight::Info, said);
+                return launcher.replan();
+            }
+        }
+        // The inspector's.
+        Done::Curves(_) => {}
+        Done::Models(found) => {
+            if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
+                && let What::Model(place) = &mut pick.what
+            {
+                *place = Some(found);
+            }
+        }
+        Done::Recipes(found) => {
+            if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
+                && let What::Recipe(place) = &mut pick.what
+            {
+                *place = Some(found);
+            }
+        }
+        Done::Loaded(file, Ok(recipe)) => {
+            let runs = launcher.place.folder.join(&launcher.place.runs);
+            let run = file.parent().filter(|folder| folder.parent() == Some(&runs)).and_then(|run| run.file_name());
+            let base = match run {
+                Some(run) if file.ends_with("recipe.toml") => {
+                    Base { name: format!("the run {}", run.to_string_lossy()), file: None, recipe }
+                }
+                _ => Base { name: launcher.seen(&file), file: Some(file), recipe },
+            };
+            return begin_with(launcher, base);
+        }
+        Done::Saved(Ok(file)) => match launcher.saving.take() {
+            Some(Saving::Start) => return train(launcher, file),
+            _ => {
+                launcher.say(Weight::Done, format!("wrote {}", launcher.seen(&file)));
+                let base = Base { name: launcher.seen(&file), file: Some(file), recipe: launcher.form.recipe.clone() };
+                launcher.form.base = Some(base);
+            }
+        },
+        Done::Saved(Err(why)) => {
+            launcher.saving = None;
+            launcher.say(Weight::Error, why);
+        }
+        Done::Deleted(_, Err(why)) | Done::Loaded(_, Err(why)) | Done::Broken(why) => {
+            launcher.say(Weight::Error, why);
+        }
+    }
+    Vec::new()
+}
+
+impl Launcher {
+    /// Whether the form is shown.
+    #[must_use]
+    pub fn shows_form(&self) -> bool {
+        self.view == View::Form
+    }
+}

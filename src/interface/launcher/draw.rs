@@ -1,0 +1,104 @@
+//! Draws the launcher.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::place::{self, Places};
+use super::{Launcher, Layer, View};
+use crate::interface::keys::Action;
+use crate::interface::pen::Pen;
+use crate::interface::screens::too_small;
+use crate::interface::state::Weight;
+use crate::interface::text;
+use crate::interface::theme::Meaning;
+use crate::interface::widgets::{footer, weight_meaning};
+
+mod bars;
+mod dialogs;
+mod form;
+mod home;
+mod pick;
+mod plan;
+mod sample;
+
+/// Draws the launcher into a buffer, of whatever size it is.
+pub fn draw_into(buffer: &mut Buffer, launcher: &Launcher) {
+    launcher.look.paint(buffer, |pen| whole(pen, launcher));
+}
+
+fn whole(pen: &mut Pen, launcher: &Launcher) {
+    let screen = pen.buffer.area;
+    let Some(places) = place::arrange(launcher) else {
+        too_small(pen, screen);
+        return;
+    };
+    match launcher.view {
+        View::Home => home::draw(pen, &places, launcher),
+        View::Form => form::draw(pen, &places, launcher),
+    }
+    strip(pen, places.strip, launcher);
+    keys(pen, &places, launcher);
+    for layer in &launcher.layers {
+        match layer {
+            Layer::Pick(pick) => pick::draw(pen, screen, pick, launcher),
+            Layer::Delete(folder) => dialogs::delete(pen, screen, folder, launcher),
+            Layer::Facts => dialogs::facts(pen, screen, launcher),
+            Layer::Start(why) => dialogs::start(pen, screen, why, launcher),
+        }
+    }
+    if let Some(overlay) = &launcher.overlay {
+        let below = launcher.contexts_below();
+        overlay.draw(pen, &launcher.look, &launcher.scope(&below));
+    }
+}
+
+/// What was last said.
+fn strip(pen: &mut Pen, row: Rect, launcher: &Launcher) {
+    let row = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
+    if let Some((weight, said, _)) = &launcher.notice {
+        pen.put(row.x, row.y, row.width, said, weight_meaning(*weight));
+    } else if launcher.view == View::Home && !launcher.home.filter.is_empty() {
+        let said = format!("only runs with \"{}\" are shown; Esc shows all", text::safe_text(&launcher.home.filter));
+        pen.put(row.x, row.y, row.width, &said, weight_meaning(Weight::Warning));
+    }
+}
+
+fn keys(pen: &mut Pen, places: &Places, launcher: &Launcher) {
+    let contexts = launcher.contexts();
+    let no_run = launcher.home.selected().is_none();
+    let of_a_run = [
+        Action::OpenRun,
+        Action::ResumeRun,
+        Action::CopyRun,
+        Action::DeleteRun,
+        Action::FilterRuns,
+        Action::HomeRow(1),
+    ];
+    footer::draw(pen, places.footer, &launcher.look.keys, &contexts, |action, word| {
+        let useless = launcher.view == View::Home && no_run && of_a_run.contains(&action);
+        (!useless).then_some(word)
+    });
+}
+
+/// A title at the top of a box, and a remark at its right end.
+fn titled(pen: &mut Pen, area: Rect, border: Meaning, title: &str, remark: (&str, Meaning)) -> Rect {
+    let inner = pen.frame(area, border);
+    let row = Rect { x: area.x + 1, width: area.width.saturating_sub(2), height: 1, ..area };
+    let meaning = if border == Meaning::Focus { Meaning::Focus } else { Meaning::Title };
+    let x = pen.put(row.x, row.y, row.width, &format!(" {title} "), meaning);
+    if !remark.0.is_empty() {
+        let rest = Rect { x, width: row.right().saturating_sub(x), ..row };
+        let remark_text = format!(" {} ", remark.0);
+        if text::width(&remark_text) <= rest.width {
+            pen.put_right(rest, &remark_text, remark.1);
+        }
+    }
+    inner
+}
+
+/// A line with a label and a value.
+fn fact(pen: &mut Pen, row: Rect, label: &str, value: &str, meaning: Meaning) {
+    const LABEL: u16 = 10;
+    pen.put(row.x, row.y, LABEL.min(row.width), label, Meaning::Muted);
+    pen.put(row.x + LABEL, row.y, row.width.saturating_sub(LABEL), value, meaning);
+}

@@ -1,0 +1,105 @@
+//! A list to choose from.
+
+use ratatui::layout::Rect;
+
+use super::{form, sample};
+use crate::interface::keys::{Action, Context};
+use crate::interface::launcher::pick::{Files, Pick, What};
+use crate::interface::launcher::place::{first_row, inside, pick_places};
+use crate::interface::launcher::{Launcher, Row};
+use crate::interface::layout::split_top;
+use crate::interface::pen::Pen;
+use crate::interface::text;
+use crate::interface::theme::Meaning;
+
+/// Draws it.
+pub fn draw(pen: &mut Pen, screen: Rect, pick: &Pick, launcher: &Launcher) {
+    let (outer, list, beside) = pick_places(screen, &pick.what);
+    let remark = match &pick.what {
+        What::File(files) => launcher.seen(&files.folder),
+        _ => String::new(),
+    };
+    let remark = if remark.is_empty() && matches!(pick.what, What::File(_)) { ".".to_owned() } else { remark };
+    super::titled(pen, outer, Meaning::Focus, pick.title(), (&remark, Meaning::Muted));
+    let (input, _) = split_top(inside(outer), 1);
+    let x = pen.put(input.x, input.y, 2, "› ", Meaning::Key);
+    let input = Rect { x, width: input.right().saturating_sub(x), ..input };
+    form::edit_line(pen, input, &pick.typed, Meaning::Text);
+    if pick.typed.text.is_empty() {
+        let hint = match &pick.what {
+            What::Model(_) => "type to search; a folder or a name on the hub such as owner/name serves too",
+            What::File(_) => "type to search; a path serves too",
+            What::Recipe(_) => "type to search; a path serves too",
+        };
+        pen.put(input.x + 1, input.y, input.width.saturating_sub(1), hint, Meaning::Muted);
+    }
+    rows(pen, list, pick);
+    if let What::File(files) = &pick.what
+        && beside.width > 0
+    {
+        preview(pen, beside, files);
+    }
+    let mut hints = vec![(Action::PickTake, "chooses"), (Action::Leave, "closes")];
+    if matches!(pick.what, What::File(_)) {
+        hints.insert(1, (Action::PickAbove, "the folder above"));
+    }
+    let hint = launcher.look.keys.hints(Context::Pick, &hints);
+    let bottom = Rect { y: outer.bottom().saturating_sub(1), width: outer.width.saturating_sub(2), height: 1, ..outer };
+    pen.put_right(bottom, &hint, Meaning::Muted);
+}
+
+fn rows(pen: &mut Pen, area: Rect, pick: &Pick) {
+    let rows = pick.rows();
+    let said = match &pick.what {
+        _ if pick.is_waiting() => Some("looking".to_owned()),
+        What::File(Files { entries: Some(Err(why)), .. }) => Some(text::safe_text(why)),
+        What::Model(_) if rows.is_empty() && pick.typed.text.is_empty() => {
+            Some("there is no model below this folder, nor in the cache of the hub".into())
+        }
+        What::Recipe(_) if rows.is_empty() && pick.typed.text.is_empty() => Some("there is no recipe here yet".into()),
+        _ if rows.is_empty() => Some("nothing of this name".into()),
+        _ => None,
+    };
+    if let Some(said) = said {
+        for (row, line) in Pen::rows(area).zip(text::wrap(&said, area.width.saturating_sub(1))) {
+            pen.put(row.x + 1, row.y, row.width.saturating_sub(1), &line, Meaning::Muted);
+        }
+        if rows.is_empty() {
+            return;
+        }
+    }
+    let selected = pick.row.min(rows.len().saturating_sub(1));
+    let first = first_row(selected, rows.len(), area.height);
+    for (index, (row, entry)) in Pen::rows(area).zip(rows.iter().skip(first)).enumerate() {
+        let (left, right) = entry.texts();
+        let room = row.width.saturating_sub(2);
+        let meaning = match entry {
+            Row::Above | Row::Typed(_) => Meaning::Muted,
+            Row::Entry(entry) if entry.folder => Meaning::Series1,
+            _ => Meaning::Text,
+        };
+        let x = pen.put(row.x + 1, row.y, room, &left, meaning);
+        let rest = Rect { x: x + 2, width: row.right().saturating_sub(x + 3), ..row };
+        if text::width(&right) <= rest.width {
+            pen.put_right(rest, &right, Meaning::Muted);
+        }
+        if first + index == selected {
+            pen.restyle(row, Meaning::Selection);
+        }
+    }
+}
+
+fn preview(pen: &mut Pen, area: Rect, files: &Files) {
+    match &files.sample {
+        None => {}
+        Some((_, None)) => {
+            pen.put(area.x, area.y, area.width, "reading", Meaning::Muted);
+        }
+        Some((_, Some(Err(why)))) => {
+            for (row, line) in Pen::rows(area).zip(text::wrap(&text::safe_text(why), area.width)) {
+                pen.put(row.x, row.y, row.width, &line, Meaning::Error);
+            }
+        }
+        Some((_, Some(Ok(sample)))) => sample::whole(pen, area, sample),
+    }
+}

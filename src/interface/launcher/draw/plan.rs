@@ -1,0 +1,221 @@
+//! What the run of the form would be.
+
+use ratatui::layout::Rect;
+
+use super::bars;
+use super::home::seconds;
+use super::sample;
+use crate::interface::launcher::{Launcher, PlanView};
+use crate::interface::pen::Pen;
+use crate::interface::text;
+use crate::interface::theme::Meaning;
+use crate::interface::widgets::stacked;
+use crate::protocol::{Memory, PlannedRows};
+
+/// A line of the panel.
+enum Line {
+    /// A label and a value.
+    Fact(&'static str, String, Meaning),
+    /// A text.
+    Text(String, Meaning),
+    /// A label, and upright bars beside it.
+    Bars(&'static str, Vec<usize>),
+    /// A name, a share and a remark.
+    Share(String, f64, String, Meaning),
+    /// Memory by owner.
+    Memory(Memory),
+    /// An empty line.
+    Gap,
+}
+
+/// Draws it.
+pub fn draw(pen: &mut Pen, area: Rect, launcher: &Launcher) {
+    if area.width < 4 || area.height < 3 {
+        return;
+    }
+    let form = &launcher.form;
+    let plan = &form.plan;
+    let remark = match (&plan.refused, plan.running) {
+        (Some(_), _) => ("refused".to_owned(), Meaning::Error),
+        (None, true) => match &plan.doing {
+            Some((_, Some(share))) => (format!("{:.0} %", share.clamp(0.0, 1.0) * 100.0), Meaning::Pending),
+            _ => ("working it out".to_owned(), Meaning::Pending),
+        },
+        _ => (String::new(), Meaning::Muted),
+    };
+    let inner = super::titled(pen, area, Meaning::Border, "what it would be", (&remark.0, remark.1));
+    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let mut lines = lines(launcher, inner.width);
+    // What matters least goes where there is no room.
+    while lines.len() > usize::from(inner.height) {
+        let least = lines.iter().enumerate().rev().max_by_key(|(_, (weight, _))| *weight).map_or(0, |(at, _)| at);
+        lines.remove(least);
+    }
+    let mut rows = Pen::rows(inner);
+    for (_, line) in &lines {
+        let Some(row) = rows.next() else { return };
+        draw_line(pen, row, line);
+    }
+    let used = lines.len() as u16;
+    let rest = Rect { y: inner.y + used, height: inner.height.saturating_sub(used), ..inner };
+    if let Some(Ok(rows)) = form.rows().filter(|_| rest.height >= 7) {
+        let rest = Rect { y: rest.y + 1, height: rest.height - 1, ..rest };
+        sample::rows(pen, rest, rows);
+    }
+}
+
+fn draw_line(pen: &mut Pen, row: Rect, line: &Line) {
+    match line {
+        Line::Fact(label, value, meaning) => super::fact(pen, row, label, value, *meaning),
+        Line::Text(text, meaning) => {
+            pen.put(row.x, row.y, row.width, text, *meaning);
+        }
+        Line::Bars(label, counts) => {
+            pen.put(row.x, row.y, 10.min(row.width), label, Meaning::Muted);
+            let bars_place = Rect { x: row.x + 10, width: row.width.saturating_sub(10), ..row };
+            let counts = bars::fitted(counts, bars_place.width);
+            bars::draw(pen, bars_place, &bars::shares(&counts), Meaning::Series2);
+        }
+        Line::Share(name, share, remark, meaning) => share_line(pen, row, (name, *share, remark), *meaning),
+        Line::Memory(memory) => {
+            let owners = memory.owners().into_iter().zip(Meaning::SERIES);
+            let parts: Vec<(u64, Meaning)> = owners.map(|((_, bytes), meaning)| (bytes, meaning)).collect();
+            stacked(pen, row, &parts, memory.limit.max(memory.total));
+        }
+        Line::Gap => {}
+    }
+}
+
+/// A name, a bar as long as its share, and a remark at the right.
+pub fn share_line(pen: &mut Pen, row: Rect, (name, share, remark): (&str, f64, &str), meaning: Meaning) {
+    let label = (row.width * 2 / 5).min(22);
+    pen.put(row.x, row.y, label.saturating_sub(1), name, meaning);
+    let right = text::width(remark) + 1;
+    let bar = Rect { x: row.x + label, width: row.width.saturating_sub(label + right), ..row };
+    let filled = (f64::from(bar.width) * share.clamp(0.0, 1.0)).round() as u16;
+    let filled = filled.max(u16::from(share > 0.0)).min(bar.width);
+    pen.fill(Rect { width: filled, ..bar }, '■', Meaning::Series2);
+    pen.put_right(row, remark, Meaning::Muted);
+}
+
+/// All lines, each with its weight: the largest goes first.
+fn lines(launcher: &Launcher, width: u16) -> Vec<(u8, Line)> {
+    let form = &launcher.form;
+    let plan = &form.plan;
+    let mut lines = Vec::new();
+    let mut wrapped = |weight: u8, said: &str, meaning: Meaning| {
+        for line in text::wrap(&text::safe_text(said), width) {
+            lines.push((weight, Line::Text(line, meaning)));
+        }
+    };
+    if let Some(why) = &plan.refused {
+        wrapped(0, why, Meaning::Error);
+    } else if let Some(missing) = form.missing() {
+        let what = if missing == "model.path" { "a model" } else { "a file of rows" };
+        wrapped(0, &format!("Choose {what}: what the run would be is worked out then."), Meaning::Muted);
+    } else if let Some((doing, _)) = &plan.doing {
+        wrapped(1, doing, Meaning::Pending);
+    } else if plan.running && !plan.is_empty() {
+        wrapped(1, "the form has changed: working it out anew", Meaning::Pending);
+    }
+    for remark in form.remarks() {
+        wrapped(1, &remark, Meaning::Warn);
+    }
+    if let Some(Err(why)) = form.rows()
+        && plan.refused.is_none()
+    {
+        wrapped(0, why, Meaning::Error);
+    }
+    if !lines.is_empty() {
+        lines.push((6, Line::Gap));
+    }
+    known(&mut lines, plan);
+    if plan.data.value.is_none()
+        && let Some(Ok(rows)) = form.rows()
+    {
+        of_file(&mut lines, rows, launcher);
+    }
+    lines
+}
+
+fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView) {
+    let tone = |stale: bool| if stale { Meaning::Muted } else { Meaning::Text };
+    if let Some(time) = &plan.time.value {
+        let tone = tone(plan.time.stale);
+        let steps = format!("{} steps, {} evaluations", time.total_steps, time.evaluations);
+        lines.push((0, Line::Fact("time", format!("about {}", seconds(time.seconds)), tone)));
+        lines.push((2, Line::Fact("", steps, tone)));
+        let step = format!("{}, {} timed", text::milliseconds(time.step_ms), time.measured);
+        lines.push((1, Line::Fact("step", step, tone)));
+    }
+    if let Some(memory) = &plan.memory.value {
+        let tone = match (&memory.warning, plan.memory.stale) {
+            (Some(_), false) => Meaning::Error,
+            (_, stale) => tone(stale),
+        };
+        let said = format!("{} of {}", text::bytes(memory.memory.total), text::bytes(memory.memory.limit));
+        lines.push((0, Line::Fact("memory", said, tone)));
+        lines.push((3, Line::Memory(memory.memory)));
+        for ((name, bytes), meaning) in memory.memory.owners().into_iter().zip(Meaning::SERIES) {
+            if bytes > 0 {
+                let meaning = if plan.memory.stale { Meaning::Muted } else { meaning };
+                lines.push((5, Line::Fact("", format!("■ {name} {}", text::bytes(bytes)), meaning)));
+            }
+        }
+    }
+    if let Some(sparsity) = &plan.sparsity.value {
+        let tone = tone(plan.sparsity.stale);
+        let said = format!("{} of {}", text::count(sparsity.trainable), text::count(sparsity.parameters));
+        lines.push((0, Line::Fact("trains", said, tone)));
+        lines.push((1, Line::Fact("sparsity", text::percent(sparsity.sparsity), tone)));
+        for group in sparsity.groups.iter().filter(|group| group.trainable > 0) {
+            let density = group.trainable as f64 / group.parameters.max(1) as f64;
+            let name = format!(" {}", text::safe_text(&group.name));
+            lines.push((4, Line::Share(name, density, text::percent(density), tone)));
+        }
+        if sparsity.head > 0 {
+            lines.push((5, Line::Share(" head".into(), 1.0, text::count(sparsity.head), tone)));
+        }
+    }
+    if let Some(data) = &plan.data.value {
+        let tone = tone(plan.data.stale);
+        let rows = format!("{} + {} validation", data.train.rows, data.validation.rows);
+        lines.push((1, Line::Fact("rows", rows, tone)));
+        lines.push((2, Line::Fact("tokens", tokens(&data.train), tone)));
+        lines.push((6, Line::Bars("lengths", data.train.lengths.clone())));
+        for left_out in data.train.left_out.iter().chain(&data.validation.left_out) {
+            lines.push((2, Line::Text(text::safe_text(left_out), Meaning::Warn)));
+        }
+        let all: usize = data.labels.iter().map(|(_, train, _)| train).sum();
+        for (label, train, _) in data.labels.iter().take(16) {
+            let share = *train as f64 / all.max(1) as f64;
+            lines.push((7, Line::Share(format!(" {}", text::safe_text(label)), share, train.to_string(), tone)));
+        }
+        if data.labels.len() > 16 {
+            lines.push((7, Line::Text(format!(" and {} labels more", data.labels.len() - 16), Meaning::Muted)));
+        }
+    }
+    if let Some(model) = &plan.model.value {
+        let said = format!("{}, {} layers, {} on {}", model.family, model.layers, model.dtype, model.device);
+        lines.push((3, Line::Fact("model", text::safe_text(&said), tone(plan.model.stale))));
+    }
+}
+
+fn tokens(rows: &PlannedRows) -> String {
+    format!("median {}, longest {}", rows.median, rows.longest)
+}
+
+/// What the file of rows says by itself, before a model has made tokens of it.
+fn of_file(lines: &mut Vec<(u8, Line)>, rows: &crate::data::Sample, launcher: &Launcher) {
+    let count = if rows.whole { rows.count.to_string() } else { format!("more than {}", rows.count) };
+    lines.push((1, Line::Fact("rows", count, Meaning::Text)));
+    if rows.bad > 0 {
+        lines.push((2, Line::Fact("bad rows", rows.bad.to_string(), Meaning::Warn)));
+    }
+    let label = rows.columns.iter().find(|column| column.name == launcher.form.recipe.data.label);
+    let Some(values) = label.and_then(|column| column.values.as_ref()) else { return };
+    for (value, count) in values.iter().take(16) {
+        let share = *count as f64 / rows.count.max(1) as f64;
+        lines.push((5, Line::Share(format!(" {}", text::safe_text(value)), share, count.to_string(), Meaning::Text)));
+    }
+}

@@ -1,0 +1,519 @@
+//! The form of a new run, made from the one table of fields.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::plan::PlanView;
+use super::{suggest, value};
+use crate::data::Sample;
+use crate::interface::state::Typed;
+use crate::recipe::{FIELDS, Field, Recipe, TaskKind, Value};
+
+/// The fields that everybody looks at, in this order, before the others by section.
+const ESSENTIAL: [&str; 13] = [
+    "model.path",
+    "data.train",
+    "data.validation",
+    "task.kind",
+    "data.text",
+    "data.label",
+    "method.kind",
+    "method.sparsity",
+    "method.targets",
+    "optimizer.learning_rate",
+    "train.epochs",
+    "train.batch_size",
+    "data.max_length",
+];
+
+/// The most edits that can be taken back.
+const MOST_EDITS: usize = 200;
+
+/// A line of the form that can be selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Slot {
+    /// A field of the recipe, by its place in the table.
+    Field(usize),
+    /// The name of the run.
+    Name,
+    /// The file of the recipe.
+    File,
+}
+
+/// A line of the form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Line {
+    /// A heading.
+    Heading(&'static str),
+    /// Something with a value.
+    Slot(Slot),
+}
+
+/// The form.
+#[derive(Debug, Clone)]
+pub struct Form {
+    /// What the run is asked to be; each field is valid by itself. Paths are as they were typed.
+    pub recipe: Box<Recipe>,
+    /// The recipe that the form began with: in a file, or that of a run.
+    pub base: Option<Base>,
+    /// Name of the run; empty: a default.
+    pub name: String,
+    /// File of the recipe; empty: a default.
+    pub file: String,
+    /// What is selected.
+    pub slot: Slot,
+    /// What is being typed into it.
+    pub typed: Option<Typed>,
+    /// Why what is typed will not do.
+    pub problem: Option<String>,
+    /// Part of a field's name that is looked for.
+    pub find: Option<Typed>,
+    /// What the run would be.
+    pub plan: PlanView,
+    /// What the file of rows holds, by its name in the form; no result while it is being read.
+    pub sample: Option<(PathBuf, Option<Result<Sample, String>>)>,
+    /// Fields that were given by a header and not by the user.
+    pub suggested: BTreeSet<&'static str>,
+    /// Fields that the user has given.
+    given: BTreeSet<&'static str>,
+    edits: Vec<Edit>,
+}
+
+/// What a form began with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Base {
+    /// The file, or the name of a run.
+    pub name: String,
+    /// Whether it is a file, which can be trained as it is.
+    pub file: Option<PathBuf>,
+    /// What it asks for.
+    pub recipe: Box<Recipe>,
+}
+
+/// What the form was before an edit.
+#[derive(Debug, Clone)]
+struct Edit {
+    recipe: Box<Recipe>,
+    name: String,
+    file: String,
+    slot: Slot,
+    suggested: BTreeSet<&'static str>,
+    given: BTreeSet<&'static str>,
+}
+
+impl Form {
+    /// A form with every default.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            recipe: Box::default(),
+            base: None,
+            name: String::new(),
+            file: String::new(),
+            slot: slot_of("model.path"),
+            typed: None,
+            problem: None,
+            find: None,
+            plan: PlanView::default(),
+            sample: None,
+            suggested: BTreeSet::new(),
+            given: BTreeSet::new(),
+            edits: Vec::new(),
+        }
+    }
+
+    /// A form that begins with a recipe.
+    #[must_use]
+    pub fn of(base: Base) -> Self {
+        let given = FIELDS.iter().map(|field| field.name).collect();
+        Self { recipe: base.recipe.clone(), base: Some(base), given, ..Self::new() }
+    }
+
+    /// Whether anything differs from what the form began with.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        !self.edits.is_empty() || self.typed.is_some()
+    }
+
+    /// All lines, in order.
+    #[must_use]
+    pub fn lines(&self) -> Vec<Line> {
+        let wanted = self.find.as_ref().map(|find| find.text.to_lowercase()).filter(|text| !text.is_empty());
+        let shown = |slot: &Slot| match &wanted {
+            None => true,
+            Some(wanted) => matches(*slot, wanted),
+        };
+        let essential: Vec<Slot> =
+            ESSENTIAL.iter().filter(|name| self.is_essential(name)).map(|name| slot_of(name)).collect();
+        let mut lines = Vec::new();
+        let mut add = |heading: &'static str, slots: Vec<Slot>| {
+            let slots: Vec<Slot> = slots.into_iter().filter(&shown).collect();
+            if !slots.is_empty() {
+                lines.push(Line::Heading(heading));
+                lines.extend(slots.into_iter().map(Line::Slot));
+            }
+        };
+        add("essentials", essential.clone());
+        add("run", vec![Slot::Name, Slot::File]);
+        let mut section = "";
+        for field in FIELDS {
+            let next = section_of(field);
+            if next != section {
+                section = next;
+                let others = FIELDS.iter().enumerate().filter(|(_, field)| section_of(field) == section);
+                let slots = others.map(|(at, _)| Slot::Field(at)).filter(|slot| !essential.contains(slot));
+                add(section, slots.collect());
+            }
+        }
+        lines
+    }
+
+    /// The lines that can be selected.
+    #[must_use]
+    pub fn slots(&self) -> Vec<Slot> {
+        let slot = |line| match line {
+            Line::Slot(slot) => Some(slot),
+            Line::Heading(_) => None,
+        };
+        self.lines().into_iter().filter_map(slot).collect()
+    }
+
+    fn is_essential(&self, name: &str) -> bool {
+        self.recipe.task.kind == TaskKind::SequenceClassification || !["data.label"].contains(&name)
+    }
+
+    /// Selects the line this many further.
+    pub fn walk(&mut self, by: isize) {
+        let slots = self.slots();
+        let at = slots.iter().position(|slot| *slot == self.slot).unwrap_or(0);
+        let next = at.saturating_add_signed(by).min(slots.len().saturating_sub(1));
+        if let Some(slot) = slots.get(next) {
+            self.slot = *slot;
+        }
+    }
+
+    /// Selects the first line of the section this many further.
+    pub fn walk_section(&mut self, by: isize) {
+        let mut sections: Vec<Vec<Slot>> = Vec::new();
+        for line in self.lines() {
+            match (line, sections.last_mut()) {
+                (Line::Slot(slot), Some(section)) => section.push(slot),
+                _ => sections.push(Vec::new()),
+            }
+        }
+        let here = sections.iter().position(|section| section.contains(&self.slot)).unwrap_or(0);
+        let count = sections.len().max(1);
+        let next = (here + count).wrapping_add_signed(by) % count;
+        if let Some(slot) = sections.get(next).and_then(|section| section.first()) {
+            self.slot = *slot;
+        }
+    }
+
+    /// Selects the line of a field.
+    pub fn select(&mut self, name: &str) {
+        self.find = None;
+        self.slot = slot_of(name);
+    }
+
+    /// The selected one of [`Form::lines`].
+    #[must_use]
+    pub fn line(&self) -> usize {
+        self.lines().iter().position(|line| *line == Line::Slot(self.slot)).unwrap_or(0)
+    }
+
+    /// The selected field of the recipe.
+    #[must_use]
+    pub fn field(&self) -> Option<&'static Field> {
+        match self.slot {
+            Slot::Field(at) => FIELDS.get(at),
+            Slot::Name | Slot::File => None,
+        }
+    }
+
+    /// What a line shows; none where it is empty.
+    #[must_use]
+    pub fn shown(&self, slot: Slot) -> Option<String> {
+        let text = match slot {
+            Slot::Name => self.name.clone(),
+            Slot::File => self.file.clone(),
+            Slot::Field(at) => {
+                let field = FIELDS.get(at)?;
+                value::shown(&self.recipe.get(field.name)?)
+            }
+        };
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// Whether a field is not at its default.
+    #[must_use]
+    pub fn differs(&self, slot: Slot) -> bool {
+        match slot {
+            Slot::Name => !self.name.is_empty(),
+            Slot::File => !self.file.is_empty(),
+            Slot::Field(at) => {
+                FIELDS.get(at).is_some_and(|field| self.recipe.get(field.name) != Recipe::default().get(field.name))
+            }
+        }
+    }
+
+    /// Begins to type into the selected line: in place of what stands there, or behind it.
+    pub fn type_in(&mut self) {
+        let text = match self.slot {
+            Slot::Name => self.name.clone(),
+            Slot::File => self.file.clone(),
+            Slot::Field(at) => {
+                let value = FIELDS.get(at).and_then(|field| self.recipe.get(field.name));
+                value.map(|value| value::typed(&value)).unwrap_or_default()
+            }
+        };
+        self.typed = Some(Typed { cursor: text.chars().count(), fresh: !text.is_empty(), text });
+        self.problem = None;
+    }
+
+    /// Says at once what is wrong with what is typed.
+    pub fn check_typed(&mut self) {
+        let Some(typed) = &self.typed else { return };
+        self.problem = match self.slot {
+            Slot::Name if typed.text.is_empty() => None,
+            Slot::Name => crate::run::check_name(&typed.text).err(),
+            Slot::File => None,
+            Slot::Field(at) => FIELDS.get(at).and_then(|field| value::read(field, &typed.text).err()),
+        };
+    }
+
+    /// Takes what was typed, unless it will not do; whether it was taken.
+    pub fn apply_typed(&mut self) -> bool {
+        self.check_typed();
+        let (Some(typed), None) = (self.typed.clone(), &self.problem) else { return self.typed.is_none() };
+        match self.slot {
+            Slot::Name => self.edit(|form| form.name = typed.text),
+            Slot::File => self.edit(|form| form.file = typed.text.trim().to_owned()),
+            Slot::Field(at) => {
+                let Some(field) = FIELDS.get(at) else { return false };
+                let taken = value::read(field, &typed.text).and_then(|value| self.set(field, value));
+                if let Err(why) = taken {
+                    self.problem = Some(why);
+                    return false;
+                }
+            }
+        }
+        self.typed = None;
+        true
+    }
+
+    /// Gives a field a value, by hand.
+    ///
+    /// # Errors
+    /// One sentence, the recipe's own, where the field does not take it.
+    pub fn set(&mut self, field: &'static Field, value: Value) -> Result<(), String> {
+        let mut recipe = self.recipe.clone();
+        recipe.set(field.name, value)?;
+        if recipe == self.recipe {
+            self.given.insert(field.name);
+            self.suggested.remove(field.name);
+            return Ok(());
+        }
+        self.edit(|form| {
+            form.recipe = recipe;
+            form.given.insert(field.name);
+            form.suggested.remove(field.name);
+        });
+        Ok(())
+    }
+
+    /// Gives the selected field the next value of its ladder or list; whether it has one.
+    pub fn turn(&mut self, by: isize) -> bool {
+        let Some(field) = self.field() else { return false };
+        let now = self.recipe.get(field.name);
+        let Some(next) = now.and_then(|now| value::turned(field, &now, by)) else { return false };
+        self.set(field, next).is_ok()
+    }
+
+    /// Puts the selected line back to its default.
+    pub fn reset(&mut self) {
+        match self.slot {
+            Slot::Name => self.edit(|form| form.name.clear()),
+            Slot::File => self.edit(|form| form.file.clear()),
+            Slot::Field(_) => {
+                if let Some(field) = self.field()
+                    && let Some(value) = Recipe::default().get(field.name)
+                {
+                    // The default is valid.
+                    let _ = self.set(field, value);
+                    self.given.remove(field.name);
+                }
+            }
+        }
+    }
+
+    /// Takes the last edit back; whether there was one.
+    pub fn undo(&mut self) -> bool {
+        let Some(edit) = self.edits.pop() else { return false };
+        let Edit { recipe, name, file, slot, suggested, given } = edit;
+        (self.recipe, self.name, self.file, self.slot) = (recipe, name, file, slot);
+        (self.suggested, self.given) = (suggested, given);
+        (self.typed, self.problem) = (None, None);
+        true
+    }
+
+    fn edit(&mut self, change: impl FnOnce(&mut Self)) {
+        let before = Edit {
+            recipe: self.recipe.clone(),
+            name: self.name.clone(),
+            file: self.file.clone(),
+            slot: self.slot,
+            suggested: self.suggested.clone(),
+            given: self.given.clone(),
+        };
+        change(self);
+        let same = self.recipe == before.recipe && self.name == before.name && self.file == before.file;
+        if !same {
+            if self.edits.len() == MOST_EDITS {
+                self.edits.remove(0);
+            }
+            self.edits.push(before);
+        }
+    }
+
+    /// Takes in what the file of rows holds: columns that the user has not named are taken from its header. What was
+    /// taken, for the user.
+    pub fn sampled(&mut self, file: &Path, sample: Result<Sample, String>) -> Option<String> {
+        if self.sample.as_ref().is_none_or(|(wanted, _)| wanted != file) {
+            return None;
+        }
+        let said = sample.as_ref().ok().map(|sample| self.suggest(sample)).filter(|said| !said.is_empty());
+        self.sample = Some((file.to_owned(), Some(sample)));
+        Some(format!("from the header: {}", said?.join(", ")))
+    }
+
+    fn suggest(&mut self, sample: &Sample) -> Vec<String> {
+        let mut said = Vec::new();
+        let conversation = suggest::has(sample, &self.recipe.data.messages)
+            || (suggest::has(sample, &self.recipe.data.prompt) && suggest::has(sample, &self.recipe.data.completion));
+        if conversation && !self.given.contains("task.kind") {
+            self.suggest_one("task.kind", "causal-lm", &mut said);
+        }
+        if self.recipe.task.kind == TaskKind::CausalLm && conversation {
+            return said;
+        }
+        if !suggest::has(sample, &self.recipe.data.text)
+            && let Some(name) = suggest::text(sample)
+        {
+            self.suggest_one("data.text", name, &mut said);
+        }
+        if self.recipe.task.kind == TaskKind::SequenceClassification
+            && !suggest::has(sample, &self.recipe.data.label)
+            && let Some(name) = suggest::label(sample, &self.recipe.data.text)
+        {
+            self.suggest_one("data.label", name, &mut said);
+        }
+        said
+    }
+
+    fn suggest_one(&mut self, name: &'static str, text: &str, said: &mut Vec<String>) {
+        if self.recipe.set(name, Value::String(text.to_owned())).is_ok() {
+            self.suggested.insert(name);
+            said.push(format!("{name} = {}", crate::interface::text::safe_text(text)));
+        }
+    }
+
+    /// Takes what is known of a chosen model: a language model is asked to learn to write, unless the user has said
+    /// otherwise.
+    pub fn chose_model(&mut self, family: &str) {
+        let encoder =
+            ["bert", "roberta", "distilbert", "xlm-roberta", "camembert", "mpnet", "electra"].contains(&family);
+        if !encoder && !self.given.contains("task.kind") && self.recipe.data.train.as_os_str().is_empty() {
+            self.suggest_one("task.kind", "causal-lm", &mut Vec::new());
+        }
+    }
+
+    /// What of the rows is known.
+    #[must_use]
+    pub fn rows(&self) -> Option<&Result<Sample, String>> {
+        self.sample.as_ref()?.1.as_ref()
+    }
+
+    /// The field that must be given before anything can be said, if there is one.
+    #[must_use]
+    pub fn missing(&self) -> Option<&'static str> {
+        if self.recipe.model.path.as_os_str().is_empty() {
+            Some("model.path")
+        } else if self.recipe.data.train.as_os_str().is_empty() {
+            Some("data.train")
+        } else {
+            None
+        }
+    }
+
+    /// What is worth a second look, a sentence each.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        if let Some(steps) = self.steps()
+            && self.recipe.schedule.warmup_steps >= steps
+            && steps > 0
+        {
+            remarks.push(format!(
+                "the warm-up of {} steps is longer than the run ({steps}): the rate never reaches its peak; lower \
+                 schedule.warmup_steps or raise train.epochs",
+                self.recipe.schedule.warmup_steps
+            ));
+        }
+        if let Some(Ok(sample)) = self.rows() {
+            let data = &self.recipe.data;
+            let wanted: &[(&str, &String)] = match self.recipe.task.kind {
+                TaskKind::SequenceClassification if data.template.is_empty() => {
+                    &[("data.text", &data.text), ("data.label", &data.label)]
+                }
+                TaskKind::SequenceClassification => &[("data.label", &data.label)],
+                TaskKind::CausalLm => &[],
+            };
+            for (field, column) in wanted {
+                if !suggest::has(sample, column) {
+                    let names: Vec<&str> = sample.columns.iter().map(|column| column.name.as_str()).take(8).collect();
+                    remarks.push(format!("{field}: there is no column \"{column}\"; there are {}", names.join(", ")));
+                }
+            }
+        }
+        remarks
+    }
+
+    /// Steps of the run, once the rows are known.
+    #[must_use]
+    pub fn steps(&self) -> Option<u64> {
+        let rows = self.plan.data.fresh()?.train.rows as u64;
+        let train = &self.recipe.train;
+        let all = rows.div_ceil(train.batch_size.max(1) as u64).saturating_mul(train.epochs);
+        Some(if train.max_steps == 0 { all } else { all.min(train.max_steps) })
+    }
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The section of a field: what stands before its dot.
+fn section_of(field: &'static Field) -> &'static str {
+    field.name.split('.').next().unwrap_or_default()
+}
+
+/// The line of the field of this name.
+#[must_use]
+pub fn slot_of(name: &str) -> Slot {
+    Slot::Field(FIELDS.iter().position(|field| field.name == name).unwrap_or(0))
+}
+
+fn matches(slot: Slot, wanted: &str) -> bool {
+    let words = match slot {
+        Slot::Name => "run name".to_owned(),
+        Slot::File => "recipe file".to_owned(),
+        Slot::Field(at) => FIELDS.get(at).map_or_else(String::new, |field| format!("{} {}", field.name, field.help)),
+    };
+    let words = words.to_lowercase();
+    wanted.split_whitespace().all(|part| words.contains(part))
+}
+
+#[cfg(test)]
+mod tests;
