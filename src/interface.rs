@@ -12,6 +12,7 @@
 )]
 
 mod ascii;
+mod charts;
 mod connection;
 mod cursor;
 pub mod input;

@@ -100,10 +100,10 @@ pub struct State {
     pub charts: Charts,
     /// Dialogs over the screen, topmost last.
     pub layers: Vec<Layer>,
-    /// Where the pointer was when the chart was last dragged.
-    pub drag: Option<Drag>,
     /// The inspector, where it is open over everything.
     pub inspector: Option<Box<Inspector>>,
+    /// Where the pointer was when the chart was last dragged.
+    pub drag: Option<Drag>,
     /// Help, palette or themes over all of it.
     pub overlay: Option<Overlay>,
     /// How it looks and listens.

@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 
-use ratatui::layout::{Margin, Rect};
-
 use super::jobs::{Done, Job};
 use super::keys::{Action, Press};
 use super::overlay::Overlay;
-use super::state::{CELLS, Layer, Panel, RequestKind, Stage, State, Weight};
-use super::{Outcome, connection, cursor, inspect, layout, mouse, palette, receive, steer, timeline};
+use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
+use super::{Outcome, charts, connection, cursor, inspect, mouse, palette, receive, steer, timeline};
 use crate::protocol::{Command, Event, News};
 
 /// How long something that was said stays on the screen.
@@ -148,7 +146,7 @@ fn paste(state: &mut State, c: char) -> Vec<Effect> {
 /// Does what a key stands for.
 pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     if action.steers()
-        && let Some(why) = state.hindrance()
+        && let Some(why) = state.connection.hindrance().filter(|_| state.running())
     {
         state.hint(why);
         return Vec::new();
@@ -187,11 +185,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Maximise => state.maximised = !state.maximised,
         Action::Row(by) => move_row(state, by),
         Action::Curves => return inspect::open(state),
-        Action::Metric(by) => {
-            let history = &state.history;
-            let is_measured = |metric| !history.curve(metric).raw().is_empty();
-            state.charts.turn(state.focus != Panel::Charts, by, is_measured);
-        }
+        Action::Metric(by) => charts::turn(state, by),
         Action::LogAxis => state.view.log = !state.view.log,
         Action::Smooth(by) => {
             if state.view.smooth(by) {
@@ -245,8 +239,6 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::NewRun
         | Action::CopyRun
         | Action::ResumeRun
-        | Action::ViewRun
-        | Action::RunFacts
         | Action::DeleteRun
         | Action::DeleteNow
         | Action::FilterRuns
@@ -283,21 +275,9 @@ pub(super) fn move_row(state: &mut State, by: isize) {
             state.setting_row = state.setting_row.saturating_add_signed(by).min(rows.saturating_sub(1));
         }
         Panel::Log => state.log.scroll(-by),
-        Panel::Charts => walk_charts(state, by),
+        Panel::Charts => charts::walk(state, by),
         Panel::Loss | Panel::Memory | Panel::Validation => {}
     }
-}
-
-/// Selects another chart of the grid, of those that there is room for.
-fn walk_charts(state: &mut State, by: isize) {
-    let place = layout::arrange(state)
-        .and_then(|layout| layout.places.into_iter().find(|(_, panels)| panels.first() == Some(&Panel::Charts)));
-    let inner = place.map_or(Rect::ZERO, |(area, _)| area.inner(Margin::new(1, 1)));
-    let shown = match super::widgets::chart_cells(inner).len() {
-        1 => CELLS,
-        shown => shown,
-    };
-    state.charts.walk(by, shown);
 }
 
 pub(super) fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {

@@ -80,22 +80,6 @@ impl Context {
         Self::Always,
     ];
 
-    /// The contexts of the launcher, in the order of its help.
-    pub const LAUNCHER: [Self; 12] = [
-        Self::Home,
-        Self::Form,
-        Self::Screen,
-        Self::Typing,
-        Self::Pick,
-        Self::Facts,
-        Self::Delete,
-        Self::Start,
-        Self::Help,
-        Self::Palette,
-        Self::Themes,
-        Self::Always,
-    ];
-
     /// The contexts of the inspector, in the order of its help.
     pub const CURVES: [Self; 12] = [
         Self::Curves,
@@ -106,6 +90,22 @@ impl Context {
         Self::CurvesTyping,
         Self::CurvesTable,
         Self::CurvesExport,
+        Self::Help,
+        Self::Palette,
+        Self::Themes,
+        Self::Always,
+    ];
+
+    /// The contexts of the launcher, in the order of its help.
+    pub const LAUNCHER: [Self; 12] = [
+        Self::Home,
+        Self::Form,
+        Self::Screen,
+        Self::Typing,
+        Self::Pick,
+        Self::Facts,
+        Self::Delete,
+        Self::Start,
         Self::Help,
         Self::Palette,
         Self::Themes,
@@ -127,18 +127,18 @@ impl Context {
         &[Self::Always, Self::Cursor],
         &[Self::Always, Self::Quit],
         &[Self::Always, Self::Stop],
-        &[Self::Always, Self::Screen, Self::Home],
-        &[Self::Always, Self::Screen, Self::Form],
-        &[Self::Always, Self::Facts],
-        &[Self::Always, Self::Delete],
-        &[Self::Always, Self::Pick],
-        &[Self::Always, Self::Start],
         &[Self::Always, Self::Screen, Self::Curves, Self::CurvesChart],
         &[Self::Always, Self::Screen, Self::Curves, Self::CurvesCursor],
         &[Self::Always, Self::Screen, Self::Curves, Self::CurvesList],
         &[Self::Always, Self::CurvesTyping],
         &[Self::Always, Self::CurvesTable],
         &[Self::Always, Self::CurvesExport],
+        &[Self::Always, Self::Screen, Self::Home],
+        &[Self::Always, Self::Screen, Self::Form],
+        &[Self::Always, Self::Facts],
+        &[Self::Always, Self::Delete],
+        &[Self::Always, Self::Pick],
+        &[Self::Always, Self::Start],
     ];
 
     /// The context of this name.
@@ -168,6 +168,9 @@ impl Context {
     /// faster by their keys.
     #[must_use]
     pub fn is_offered(self) -> bool {
-        !matches!(self, Self::Typing | Self::CurvesTyping | Self::Palette | Self::Themes | Self::Help | Self::Pick)
+        !matches!(
+            self,
+            Self::Typing | Self::CurvesTyping | Self::Palette | Self::Themes | Self::Help | Self::Pick
+        )
     }
 }
