@@ -7,7 +7,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use spartui::engine::socket::{Hub, Link, connect};
 use spartui::interface::theme::{Depth, Themes};
-use spartui::interface::{Input, State, draw, update};
+use spartui::interface::{Input, Look, State, draw, update};
 use spartui::protocol::{Event, ModelSummary, News, Purpose, Ready, Step};
 
 const HISTORIES: [u64; 3] = [1_000, 10_000, 100_000];
@@ -62,7 +62,7 @@ fn first_frame(run: &std::path::Path, steps: u64) -> f64 {
     let begun = Instant::now();
     let lost = || News::Lost { why: String::new(), alive: false };
     let Link { client, news, requests, .. } = connect(run, Purpose::Watch, lost).expect("a run");
-    let mut state = State::new(Themes::load(None, Depth::True), None, (120, 40)).connected(client, false);
+    let mut state = State::new(Look::new(Themes::load(None, Depth::True), None), (120, 40)).connected(client, false);
     for told in &news {
         update(&mut state, Input::from_engine(told));
         if state.connection.live {

@@ -13,6 +13,7 @@ mod inspect;
 mod launch;
 mod live;
 mod loading;
+mod looks;
 mod predict;
 mod printer;
 mod replay;

@@ -11,13 +11,16 @@
     reason = "cells, dots and steps are far below 2^52, and every float is clamped before it becomes an index"
 )]
 
+mod ascii;
 mod connection;
 mod cursor;
 pub mod input;
 pub mod keys;
 pub mod ladder;
 pub mod layout;
+pub mod look;
 mod main_loop;
+mod overlay;
 mod pen;
 mod receive;
 mod screens;
@@ -31,6 +34,7 @@ mod timeline;
 mod update;
 mod widgets;
 
+pub use look::Look;
 pub use main_loop::{Sources, is_remote, run};
 pub use screens::{draw, draw_into};
 pub use state::State;

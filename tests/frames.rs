@@ -352,7 +352,7 @@ fn stopping_from_the_cockpit_leaves_the_summary_on_the_screen() {
 fn themes_change_live_and_monochrome_has_no_colour() {
     let mut desk = Desk::training(COMMON, "dark", 60);
     desk.press("t t");
-    assert_eq!(desk.state.theme().name, "monochrome");
+    assert_eq!(desk.state.look.theme().name, "monochrome");
     let frame = desk.frame();
     assert!(frame.content().iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
     assert!(frame.content().iter().any(|cell| cell.modifier.contains(Modifier::BOLD)));
@@ -505,8 +505,10 @@ fn the_last_change_as_if_it_had_never_been() {
 
 #[test]
 fn the_table_of_keys() {
-    use spartui::interface::keys::TABLE;
-    let table: Vec<String> =
-        TABLE.iter().map(|binding| format!("{:?}: {} = {}", binding.context, binding.label(), binding.help)).collect();
+    use spartui::interface::keys::{Binding, TABLE};
+    let labels = |binding: &Binding| binding.keys.iter().map(|(press, _)| press.label(false)).collect::<Vec<_>>();
+    let line =
+        |binding: &Binding| format!("{:?}: {} = {}", binding.context, labels(binding).join(" "), binding.help);
+    let table: Vec<String> = TABLE.iter().map(line).collect();
     insta::assert_snapshot!(table.join("\n"));
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use spartui::engine::{Engine, Launch};
 use spartui::interface::svg::{Ground, svg};
 use spartui::interface::theme::{Depth, Themes};
-use spartui::interface::{Input, State, draw_into, update};
+use spartui::interface::{Input, Look, State, draw_into, update};
 use spartui::protocol::{Command, Event};
 use spartui::recipe::{Recipe, Value};
 
@@ -17,7 +17,7 @@ fn cockpit() {
     recipe.model.path = root.join("models/all-MiniLM-L6-v2");
     let runs = tempfile::tempdir().unwrap();
     let engine = Engine::start(Launch { recipe, runs: runs.path().join("runs"), name: Some("demo".into()) });
-    let mut state = State::new(Themes::load(None, Depth::True), Some("dark"), (120, 40));
+    let mut state = State::new(Look::new(Themes::load(None, Depth::True), Some("dark")), (120, 40));
     for event in &engine.events {
         let step = if let Event::Step(step) = &event { step.step } else { 0 };
         let set = |field: &str, value: f64| Command::Set { id: step, field: field.into(), value: Value::Float(value) };

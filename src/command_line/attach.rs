@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::live::{self, Run};
+use super::looks::Looks;
 use super::printer::Printer;
 use crate::data::place;
 use crate::error::{Error, Result};
@@ -22,9 +23,8 @@ pub struct Arguments {
     /// Every event as a line of JSON, those that were before too; implies --headless.
     #[arg(long)]
     json: bool,
-    /// Theme of the interface: dark, light, monochrome, colour-blind, or one of your own
-    #[arg(long, env = "SPARTUI_THEME", value_name = "NAME")]
-    theme: Option<String>,
+    #[command(flatten)]
+    looks: Looks,
 }
 
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
         return print(&folder, Printer::new(arguments.json));
     }
     let purpose = if arguments.watch { Purpose::Watch } else { Purpose::Steer };
-    live::run(Run::Found { folder, purpose }, arguments.theme.as_deref())
+    live::run(Run::Found { folder, purpose }, &arguments.looks)
 }
 
 fn nobody_trains(run: &Path, state: State) -> String {

@@ -4,6 +4,7 @@
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::background::Background;
+use super::looks::Looks;
 use super::printer::Printer;
 use super::{background, live};
 use crate::engine::{Engine, Mission};
@@ -19,9 +20,8 @@ pub struct Output {
     /// Every event as a line of JSON; implies --headless.
     #[arg(long)]
     json: bool,
-    /// Theme of the interface: dark, light, monochrome, colour-blind, or one of your own
-    #[arg(long, env = "SPARTUI_THEME", value_name = "NAME")]
-    theme: Option<String>,
+    #[command(flatten)]
+    looks: Looks,
     /// Train for the interface at the other end of standard input; how the interface starts its engine.
     #[arg(long, hide = true, env = "SPARTUI_SERVE", hide_env = true)]
     serve: bool,
@@ -36,7 +36,7 @@ impl Output {
 
     /// Progress lines, or with `json` events.
     pub(super) fn headless(json: bool) -> Self {
-        Self { headless: true, json, theme: None, serve: false }
+        Self { headless: true, json, looks: Looks::default(), serve: false }
     }
 }
 
@@ -49,7 +49,7 @@ pub fn run(mission: impl Into<Mission>, output: &Output) -> Result<()> {
         return background::serve(mission.into());
     }
     if !output.trains_here() {
-        return live::run(live::Run::Begun(Background::start()?), output.theme.as_deref());
+        return live::run(live::Run::Begun(Background::start()?), &output.looks);
     }
     run_to_end(mission.into(), output).map(|_| ())
 }

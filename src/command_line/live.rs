@@ -9,13 +9,13 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::background::{Background, Lost};
 use super::launch::{ended, no_signals};
+use super::looks::Looks;
 use super::print_line;
 use super::printer::Printer;
 use crate::engine::socket::{Link, connect};
 use crate::error::{Error, Result};
 use crate::interface::input::{InputThread, watch_signals};
-use crate::interface::terminal::{Redirection, Screen, TerminalGuard, no_color};
-use crate::interface::theme::{Depth, Themes};
+use crate::interface::terminal::{Redirection, Screen, TerminalGuard};
 use crate::interface::{self, Outcome, Sources, State, is_remote};
 use crate::protocol::{Event, News, Purpose};
 use crate::run::{RunFolder, State as RunState};
@@ -46,10 +46,10 @@ pub fn is_possible() -> bool {
 ///
 /// # Errors
 /// Where the run refused or failed, or the terminal cannot be used.
-pub fn run(mut run: Run, theme: Option<&str>) -> Result<()> {
+pub fn run(mut run: Run, looks: &Looks) -> Result<()> {
     let signals = watch_signals().map_err(no_signals)?;
     let link = run.connect()?;
-    let mut state = State::new(themes(), theme.or(no_color().then_some("monochrome")), (0, 0));
+    let mut state = State::new(looks.look(), (0, 0));
     let outcome = show(&mut run, link, &mut state, &signals)?;
     if let (Run::Begun(background), Outcome::Finished(_) | Outcome::Faulted { .. }) = (run, &outcome) {
         background.ended();
@@ -175,11 +175,4 @@ fn lost(folder: &Path, why: String) -> Lost {
             Err(error) => return Lost { why: format!("{why}; {error}"), alive: false },
         }
     }
-}
-
-fn themes() -> Themes {
-    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    let config = config.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
-    let folder = config.map(|config| config.join("spartui/themes"));
-    Themes::load(folder.as_deref(), Depth::from_colorterm(std::env::var("COLORTERM").ok().as_deref()))
 }

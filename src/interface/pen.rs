@@ -17,6 +17,13 @@ pub struct Pen<'a> {
     pub theme: &'a Theme,
 }
 
+impl<'a> Pen<'a> {
+    /// Writes into this, in these styles.
+    pub fn new(buffer: &'a mut Buffer, theme: &'a Theme) -> Self {
+        Self { buffer, theme }
+    }
+}
+
 impl Pen<'_> {
     /// The style of a meaning.
     #[must_use]

@@ -4,7 +4,9 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::keys::Context;
 use super::layout::{self, SMALLEST, centred};
+use super::overlay::help;
 use super::pen::Pen;
 use super::state::{Layer, State};
 use super::text;
@@ -21,7 +23,6 @@ mod loading;
 mod timeline;
 
 pub use banner::height as banner_height;
-pub use dialogs::help_lines;
 
 /// Draws the state.
 pub fn draw(frame: &mut Frame, state: &State) {
@@ -30,31 +31,33 @@ pub fn draw(frame: &mut Frame, state: &State) {
 
 /// Draws the state into a buffer, of whatever size it is.
 pub fn draw_into(buffer: &mut Buffer, state: &State) {
-    let screen = buffer.area;
-    buffer.set_style(screen, state.theme().ground());
-    let mut pen = Pen { buffer, theme: state.theme() };
+    state.look.paint(buffer, |pen| whole(pen, state));
+}
+
+fn whole(pen: &mut Pen, state: &State) {
+    let screen = pen.buffer.area;
     let Some(layout) = layout::arrange(state) else {
-        too_small(&mut pen, screen);
+        too_small(pen, screen);
         return;
     };
-    header::draw(&mut pen, layout.header, state);
-    header::progress(&mut pen, layout.progress, state);
-    banner::draw(&mut pen, layout.banner, state);
+    header::draw(pen, layout.header, state);
+    header::progress(pen, layout.progress, state);
+    banner::draw(pen, layout.banner, state);
     if layout.places.is_empty() {
-        loading::draw(&mut pen, layout.body, state);
+        loading::draw(pen, layout.body, state);
     }
     for (area, panels) in &layout.places {
-        widgets::draw(&mut pen, *area, panels, state);
+        widgets::draw(pen, *area, panels, state);
     }
-    card::draw(&mut pen, &layout, state);
-    bottom::strip(&mut pen, layout.strip, state);
-    bottom::footer(&mut pen, layout.footer, state);
+    card::draw(pen, &layout, state);
+    bottom::strip(pen, layout.strip, state);
+    bottom::footer(pen, layout.footer, state);
     match state.layers.last() {
-        Some(Layer::Help) => dialogs::help(&mut pen, screen, state),
-        Some(Layer::Quit) => dialogs::quit(&mut pen, screen, state),
-        Some(Layer::Stop) => dialogs::stop(&mut pen, screen),
-        Some(Layer::Example) => example::draw(&mut pen, screen, state),
-        Some(Layer::Timeline) => timeline::draw(&mut pen, screen, state),
+        Some(Layer::Help) => help::draw(pen, screen, &state.look.keys, &Context::COCKPIT, state.help_scroll),
+        Some(Layer::Quit) => dialogs::quit(pen, screen, state),
+        Some(Layer::Stop) => dialogs::stop(pen, screen, state),
+        Some(Layer::Example) => example::draw(pen, screen, state),
+        Some(Layer::Timeline) => timeline::draw(pen, screen, state),
         None => {}
     }
 }

@@ -9,6 +9,7 @@ use crate::protocol::{
 use crate::recipe::{FIELDS, Field, Value};
 
 mod connection;
+mod contexts;
 mod edit;
 mod history;
 mod log;
@@ -24,7 +25,7 @@ pub use panel::Panel;
 pub use tree::{Line, Tree};
 pub use view::{Range, View};
 
-use super::theme::{Theme, Themes};
+use super::look::Look;
 
 /// Everything that the interface shows.
 #[derive(Debug, Clone)]
@@ -90,10 +91,8 @@ pub struct State {
     pub layers: Vec<Layer>,
     /// First line of the help that is shown.
     pub help_scroll: usize,
-    /// The themes to choose from.
-    pub themes: Themes,
-    /// The chosen one.
-    pub theme: usize,
+    /// How it looks and listens.
+    pub look: Look,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
     /// Time since the interface came up.
@@ -194,7 +193,7 @@ pub enum Layer {
 impl State {
     /// The state before the engine has said anything.
     #[must_use]
-    pub fn new(themes: Themes, theme: Option<&str>, size: (u16, u16)) -> Self {
+    pub fn new(look: Look, size: (u16, u16)) -> Self {
         let mut state = Self {
             stage: Stage::Loading,
             connection: Connection::default(),
@@ -226,20 +225,15 @@ impl State {
             setting_row: 0,
             layers: Vec::new(),
             help_scroll: 0,
-            theme: theme.and_then(|name| themes.position(name)).unwrap_or(0),
-            themes,
+            look,
             size,
             now: Duration::ZERO,
             started: None,
             leaving: None,
             next_id: 1,
         };
-        for warning in state.themes.warnings.clone() {
+        for warning in std::mem::take(&mut state.look.warnings) {
             state.say(Weight::Warning, warning);
-        }
-        if let Some(name) = theme.filter(|name| state.themes.position(name).is_none()) {
-            let known = state.themes.list.iter().map(|theme| theme.name.as_str()).collect::<Vec<_>>().join(", ");
-            state.say(Weight::Warning, format!("there is no theme \"{name}\"; there are {known}"));
         }
         state
     }
@@ -248,20 +242,14 @@ impl State {
     /// the screen looks as it did.
     #[must_use]
     pub fn connected(&self, client: ClientId, owner: bool) -> Self {
-        let mut state = Self::new(self.themes.clone(), None, self.size);
+        let mut state = Self::new(self.look.clone(), self.size);
         state.log = self.log.clone();
         state.connection = Connection { client, owner, ..Connection::default() };
         state.next_id = first_command_id(client);
-        (state.theme, state.view) = (self.theme, self.view);
+        state.view = self.view;
         state.history = History::new(self.view.smoothing());
         (state.focus, state.recent, state.maximised) = (self.focus, self.recent.clone(), self.maximised);
         state
-    }
-
-    /// The theme in use.
-    #[must_use]
-    pub fn theme(&self) -> &Theme {
-        &self.themes.list[self.theme.min(self.themes.list.len() - 1)]
     }
 
     /// Optimizer steps taken.

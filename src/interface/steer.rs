@@ -1,6 +1,6 @@
 //! Keys that change the run: what is pending, what is asked of the engine.
 
-use super::keys::Action;
+use super::keys::{Action, Context};
 use super::ladder;
 use super::state::{Edit, Panel, Preview, RequestKind, Stage, State, Weight};
 use super::text;
@@ -62,7 +62,11 @@ fn ready(state: &mut State) -> bool {
         Stage::Training if state.leaving.is_none() => return true,
         Stage::Training => state.hint("the run is ending"),
         Stage::Loading => state.hint("the run is not loaded yet"),
-        Stage::Finished(_) | Stage::Faulted { .. } => state.hint("the run has ended; q leaves"),
+        Stage::Finished(_) | Stage::Faulted { .. } => {
+            let key = state.look.keys.label(Context::Cockpit, Action::Quit);
+            state
+                .hint(key.map_or_else(|| "the run has ended".into(), |key| format!("the run has ended; {key} leaves")));
+        }
     }
     false
 }
@@ -164,7 +168,8 @@ fn edit_row(state: &mut State) -> Vec<Effect> {
         Panel::Settings => match State::live_fields().nth(state.setting_row) {
             Some(field) if matches!(field.kind, Kind::NumberByName(..)) => {
                 state.focus_on(Panel::Sparsity);
-                state.hint("select a group and press Enter to give it a density of its own");
+                let key = state.look.keys.label(Context::Rows, Action::Edit).unwrap_or_else(|| "edit".into());
+                state.hint(format!("select a group and press {key} to give it a density of its own"));
                 return Vec::new();
             }
             Some(field) => field.name.to_owned(),

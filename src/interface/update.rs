@@ -6,8 +6,9 @@ use crossterm::event::{
     Event as TerminalEvent, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
-use super::keys::{self, Action};
+use super::keys::{Action, Context};
 use super::layout;
+use super::overlay::help;
 use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
 use super::{Outcome, connection, cursor, receive, steer, timeline};
 use crate::protocol::{Command, Event, News};
@@ -105,7 +106,7 @@ pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
 }
 
 fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
-    if let Some(action) = keys::dispatch(state, event) {
+    if let Some(action) = state.look.keys.action(&state.contexts(), event) {
         return act(state, action);
     }
     let typing = state.layers.is_empty() && event.kind != KeyEventKind::Release;
@@ -156,7 +157,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Maximise => state.maximised = !state.maximised,
         Action::Row(by) => move_row(state, by),
         Action::ScrollHelp(by) => {
-            let last = super::screens::help_lines(state).saturating_sub(1);
+            let last = help::last_scroll(state.size, &state.look.keys, &Context::COCKPIT);
             state.help_scroll = state.help_scroll.saturating_add_signed(by).min(last);
         }
         Action::LogAxis => state.view.log = !state.view.log,
@@ -218,8 +219,8 @@ fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {
 }
 
 fn next_theme(state: &mut State) {
-    state.theme = (state.theme + 1) % state.themes.list.len();
-    let name = state.theme().name.clone();
+    state.look.theme = (state.look.theme + 1) % state.look.themes.list.len();
+    let name = state.look.theme().name.clone();
     state.flash(Weight::Info, format!("theme: {name}"));
 }
 

@@ -4,6 +4,7 @@ pub mod axis;
 mod bar;
 pub mod braille;
 mod curve;
+pub mod footer;
 mod log;
 mod loss;
 mod memory;

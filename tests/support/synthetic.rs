@@ -16,7 +16,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use spartui::interface::theme::{Depth, Themes};
-use spartui::interface::{Effect, Input, State, draw, update};
+use spartui::interface::{Effect, Input, Look, State, draw, update};
 use spartui::protocol::{
     Audience, Branch, Client, Command, CommandStatus, Consequences, Ending, Evaluation, Event, Group, Intervention,
     KeptState, Memory, ModelSummary, News, Place, Ready, Sparsity, Step, Summary,
@@ -32,7 +32,7 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(size: (u16, u16), theme: &str) -> Self {
-        let state = State::new(Themes::load(None, Depth::True), Some(theme), size);
+        let state = State::new(Look::new(Themes::load(None, Depth::True), Some(theme)), size);
         Self { state, effects: Vec::new(), seconds: 0.0 }
     }
 

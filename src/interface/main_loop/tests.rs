@@ -3,6 +3,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::backend::TestBackend;
 
 use super::*;
+use crate::interface::look::Look;
 use crate::interface::theme::{Depth, Themes};
 use crate::protocol::{Command, Event};
 
@@ -29,7 +30,7 @@ fn play(sources: Sources) -> (Outcome, Terminal<TestBackend>) {
 }
 
 fn play_as(sources: Sources, owner: bool) -> (Outcome, Terminal<TestBackend>) {
-    let mut state = State::new(Themes::load(None, Depth::True), None, (80, 24)).connected(0, owner);
+    let mut state = State::new(Look::new(Themes::load(None, Depth::True), None), (80, 24)).connected(0, owner);
     let mut terminal = Terminal::new(TestBackend::new(80, 24)).expect("a terminal");
     (run(&mut terminal, &mut state, sources), terminal)
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
+use crate::interface::keys::{Action, Context};
 use crate::interface::pen::Pen;
 use crate::interface::state::{Stage, State};
 use crate::interface::text;
@@ -30,8 +31,8 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) {
     };
     let inner = pen.frame(area, meaning);
     pen.put(area.x + 2, area.y, area.width.saturating_sub(4), title, meaning);
-    let leave = " q leaves ";
-    pen.put_right(Rect { width: area.width.saturating_sub(2), height: 1, ..area }, leave, Meaning::Key);
+    let leave = state.look.keys.hints(Context::Cockpit, &[(Action::Quit, "leaves")]);
+    pen.put_right(Rect { width: area.width.saturating_sub(2), height: 1, ..area }, &leave, Meaning::Key);
     let room = inner.width.saturating_sub(2);
     for (row, (line, meaning)) in Pen::rows(inner).zip(lines(state, room)) {
         pen.put(row.x + 1, row.y, room, &line, meaning);

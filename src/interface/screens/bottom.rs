@@ -2,12 +2,12 @@
 
 use ratatui::layout::Rect;
 
-use crate::interface::keys::{self, Action, Context, TABLE};
+use crate::interface::keys::{Action, Context};
 use crate::interface::pen::Pen;
 use crate::interface::state::{Stage, State, Weight};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
-use crate::interface::widgets::{readout, weight_meaning};
+use crate::interface::widgets::{footer, readout, weight_meaning};
 
 /// The most lines that what was said takes.
 const LINES: usize = 3;
@@ -38,39 +38,29 @@ pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
     } else if let Some(cursor) = state.cursor {
         pen.put(row.x, row.y, row.width, &readout(state, cursor), Meaning::Text);
     } else if state.paused {
-        pen.put(row.x, row.y, row.width, "paused; space goes on", Meaning::Warn);
+        let key = state.look.keys.label(Context::Cockpit, Action::Pause);
+        let remark = key.map_or_else(|| "paused".into(), |key| format!("paused; {key} goes on"));
+        pen.put(row.x, row.y, row.width, &remark, Meaning::Warn);
     }
 }
 
 /// The keys that mean something now, the nearest context first, as many as there is room for.
 pub fn footer(pen: &mut Pen, row: Rect, state: &State) {
-    let row = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
-    let active = keys::active(state);
     // What answers a pending value comes first; else the help and the way out do, and the panel's own keys after.
-    let near = active.iter().filter(|context| !matches!(context, Context::Chart | Context::Rows));
-    let order = near.chain(active.iter().filter(|context| matches!(context, Context::Chart | Context::Rows)));
-    let mut x = row.x;
-    for binding in order.flat_map(|context| TABLE.iter().filter(move |binding| binding.context == *context)) {
-        let Some(word) = binding.footer else { continue };
-        let action = binding.keys.first().map(|(_, action)| *action);
-        let useful = |action: Action| match (&state.stage, &state.ready) {
-            _ if action == Action::TakeOver && state.connection.steers() => false,
-            _ if action.steers() && state.connection.hindrance().is_some() => false,
-            (_, None) if state.layers.is_empty() => {
-                matches!(action, Action::Help | Action::Quit | Action::NextTheme | Action::Reconnect)
-            }
-            (Stage::Training, _) => true,
-            _ => !action.steers(),
-        };
-        if !action.is_some_and(useful) {
-            continue;
+    let (panel, mut order): (Vec<Context>, Vec<Context>) =
+        state.contexts().into_iter().partition(|context| matches!(context, Context::Chart | Context::Rows));
+    order.extend(panel);
+    let useful = |action: Action| match (&state.stage, &state.ready) {
+        _ if action == Action::TakeOver && state.connection.steers() => false,
+        _ if action.steers() && state.connection.hindrance().is_some() => false,
+        (_, None) if state.layers.is_empty() => {
+            matches!(action, Action::Help | Action::Quit | Action::NextTheme | Action::Reconnect)
         }
-        let word = if action == Some(Action::Pause) && state.paused { "resume" } else { word };
-        let label = binding.short_label();
-        if x + text::width(&label) + 1 + text::width(word) > row.right() {
-            continue;
-        }
-        let rest = Rect { x, width: row.right() - x, ..row };
-        x = pen.pieces(rest, [(label.as_str(), Meaning::Key), (" ", Meaning::Text), (word, Meaning::Muted)]) + 2;
-    }
+        (Stage::Training, _) => true,
+        _ => !action.steers(),
+    };
+    footer::draw(pen, row, &state.look.keys, &order, |action, word| match action {
+        Action::Pause if state.paused => useful(action).then_some("resume"),
+        _ => useful(action).then_some(word),
+    });
 }

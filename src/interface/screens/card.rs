@@ -2,6 +2,7 @@
 
 use ratatui::layout::Rect;
 
+use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{Layout, split_bottom};
 use crate::interface::pen::Pen;
 use crate::interface::state::{Edit, Panel, Preview, State};
@@ -23,7 +24,9 @@ pub fn draw(pen: &mut Pen, layout: &Layout, state: &State) {
     if edit.value.is_ok() && !matches!(edit.preview, Preview::Refused(_)) {
         let answers =
             Rect { y: area.bottom().saturating_sub(1), width: area.width.saturating_sub(2), height: 1, ..area };
-        pen.put_right(answers, " Enter applies, Esc discards ", Meaning::Pending);
+        let context = if edit.typed.is_some() { Context::Typing } else { Context::Pending };
+        let hints = [(Action::Apply, "applies"), (Action::Discard, "discards")];
+        pen.put_right(answers, &state.look.keys.hints(context, &hints), Meaning::Pending);
     }
     for (row, (line, meaning)) in Pen::rows(inner).zip(lines) {
         pen.put(row.x + 1, row.y, inner_width, &line, meaning);

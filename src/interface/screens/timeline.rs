@@ -2,6 +2,7 @@
 
 use ratatui::layout::Rect;
 
+use crate::interface::keys::{Action, Context};
 use crate::interface::layout::centred;
 use crate::interface::pen::Pen;
 use crate::interface::state::State;
@@ -30,7 +31,13 @@ pub fn draw(pen: &mut Pen, screen: Rect, state: &State) {
     let title = " branches and kept states ";
     pen.put(place.x + 2, place.y, place.width.saturating_sub(4), title, Meaning::Focus);
     let bottom = Rect { y: place.bottom().saturating_sub(1), width: place.width.saturating_sub(2), height: 1, ..place };
-    pen.put_right(bottom, " Enter goes there · p pins · n keeps now · Esc closes ", Meaning::Muted);
+    let hints = [
+        (Action::TimelineGo, "goes there"),
+        (Action::TimelinePin, "pins"),
+        (Action::Snapshot, "keeps now"),
+        (Action::Leave, "closes"),
+    ];
+    pen.put_right(bottom, &state.look.keys.hints(Context::Timeline, &hints), Meaning::Muted);
     let selected = lines.iter().position(|line| line.row == Some(state.timeline_row)).unwrap_or(0);
     let first = (selected + 2).saturating_sub(usize::from(inner.height)).min(lines.len());
     for (row, line) in Pen::rows(inner).zip(&lines[first..]) {

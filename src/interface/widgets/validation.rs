@@ -6,6 +6,7 @@ use super::axis::Axis;
 use super::braille::Grid;
 use super::window::Window;
 use super::{Facts, bar, curve, nothing};
+use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{split_bottom, split_left, split_top};
 use crate::interface::pen::Pen;
 use crate::interface::state::{State, View};
@@ -27,7 +28,9 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
         (state.history.evaluations.last(), state.history.best().or(state.history.evaluations.last()))
     else {
         if state.evaluating.is_none() {
-            nothing(pen, area, "no evaluation yet; e evaluates");
+            let key = state.look.keys.label(Context::Cockpit, Action::Evaluate);
+            let how = key.map_or_else(String::new, |key| format!("; {key} evaluates"));
+            nothing(pen, area, &format!("no evaluation yet{how}"));
         }
         return facts;
     };

@@ -1,0 +1,88 @@
+//! Where a key means something.
+
+macro_rules! contexts {
+    ($($variant:ident $name:literal $heading:literal : $help:literal),+ $(,)?) => {
+        /// Where a key means something. Of the contexts that are active, the first one that knows a key has it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Context { $(#[doc = $help] $variant),+ }
+
+        impl Context {
+            /// All of them, in the order of the help.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
+
+            /// Its name in a file of keys.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// Its heading in the help: where one is.
+            #[must_use]
+            pub fn heading(self) -> &'static str {
+                match self { $(Self::$variant => $heading),+ }
+            }
+        }
+    };
+}
+
+contexts! {
+    Cockpit "cockpit" "anywhere": "No dialog and no typing.",
+    Rows "rows" "in a panel with rows": "As [`Context::Cockpit`], with a panel in focus that has rows.",
+    Chart "chart" "in the loss": "As [`Context::Cockpit`], with the loss in focus.",
+    Cursor "cursor" "in the loss, with the cursor": "As [`Context::Chart`], with the cursor up.",
+    Pending "pending" "while a value is pending": "A value is pending.",
+    Typing "typing" "while a value is typed": "A value is being typed.",
+    Lost "lost" "where the connection to the run is lost": "As [`Context::Cockpit`], where the connection to the run is lost.",
+    Help "help" "in this help": "The help is open.",
+    Example "example" "in the example": "The example is open.",
+    Timeline "branches" "in branches and kept states": "Branches and kept states are listed.",
+    Quit "quit" "asked how to leave": "The question how to leave is open.",
+    Stop "stop" "asked whether to stop": "The question whether to stop is open.",
+    Always "always" "always": "Whatever is on the screen.",
+}
+
+impl Context {
+    /// The contexts of the cockpit, in the order of its help.
+    pub const COCKPIT: [Self; 13] = [
+        Self::Cockpit,
+        Self::Rows,
+        Self::Chart,
+        Self::Cursor,
+        Self::Pending,
+        Self::Typing,
+        Self::Lost,
+        Self::Help,
+        Self::Example,
+        Self::Timeline,
+        Self::Quit,
+        Self::Stop,
+        Self::Always,
+    ];
+
+    /// Contexts that are active together and in which a key may therefore mean one thing only. What is pending and a
+    /// cursor may take keys from the panel below them.
+    pub const TOGETHER: &[&[Self]] = &[
+        &[Self::Always, Self::Cockpit, Self::Chart, Self::Lost],
+        &[Self::Always, Self::Cockpit, Self::Rows, Self::Lost],
+        &[Self::Always, Self::Pending],
+        &[Self::Always, Self::Typing],
+        &[Self::Always, Self::Help],
+        &[Self::Always, Self::Example],
+        &[Self::Always, Self::Timeline],
+        &[Self::Always, Self::Cursor],
+        &[Self::Always, Self::Quit],
+        &[Self::Always, Self::Stop],
+    ];
+
+    /// The context of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|context| context.name() == name)
+    }
+
+    /// Whether text is typed there: a plain character is text then, and no key.
+    #[must_use]
+    pub fn types(self) -> bool {
+        matches!(self, Self::Typing)
+    }
+}

@@ -1,0 +1,84 @@
+//! What actions are called, in the palette and in a file of keys.
+
+use super::{Action, TABLE};
+use crate::interface::state::Panel;
+
+impl Action {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        let pair = |up: bool, names: [&'static str; 2]| names[usize::from(up)];
+        match self {
+            Self::Help => "help",
+            Self::Example => "example",
+            Self::Quit => "quit",
+            Self::Interrupt => "interrupt",
+            Self::Redraw => "redraw",
+            Self::Leave => "close",
+            Self::Pause => "pause",
+            Self::Sparser(up) => pair(up, ["sparsity-down", "sparsity-up"]),
+            Self::Faster(up) => pair(up, ["learning-rate-down", "learning-rate-up"]),
+            Self::Evaluate => "evaluate",
+            Self::Export => "export",
+            Self::Stop => "stop",
+            Self::Undo => "undo",
+            Self::NextTheme => "next-theme",
+            Self::Focus(by) => pair(by > 0, ["previous-panel", "next-panel"]),
+            Self::FocusOn(panel) => match panel {
+                Panel::Loss => "panel-loss",
+                Panel::Sparsity => "panel-sparsity",
+                Panel::Settings => "panel-settings",
+                Panel::Memory => "panel-memory",
+                Panel::Validation => "panel-validation",
+                Panel::Log => "panel-log",
+            },
+            Self::Maximise => "maximise",
+            Self::Row(by) | Self::TimelineRow(by) => step(by, ["next-row", "previous-row", "page-down", "page-up"]),
+            Self::Edit => "edit",
+            Self::Apply => "apply",
+            Self::Discard => "discard",
+            Self::Turn(by) => pair(by > 0, ["value-down", "value-up"]),
+            Self::Cursor(by) => step(by, ["character-right", "character-left", "line-end", "line-start"]),
+            Self::Backspace => "backspace",
+            Self::Delete => "delete",
+            Self::Smooth(by) => pair(by > 0, ["smooth-less", "smooth-more"]),
+            Self::LogAxis => "log-axis",
+            Self::Zoom(closer) => pair(closer, ["zoom-out", "zoom-in"]),
+            Self::Pan(by) => pair(by > 0, ["pan-left", "pan-right"]),
+            Self::Follow => "follow",
+            Self::ScrollHelp(by) => step(by, ["scroll-down", "scroll-up", "page-down", "page-up"]),
+            Self::StopNow => "stop-now",
+            Self::AbortNow => "abort-now",
+            Self::Detach => "detach",
+            Self::TakeOver => "take-over",
+            Self::Reconnect => "reconnect",
+            Self::Timeline => "branches",
+            Self::TimelineGo => "go-there",
+            Self::TimelinePin => "pin",
+            Self::Snapshot => "keep-state",
+            Self::UndoSteps => "undo-steps",
+            Self::CursorUp => "cursor",
+            Self::CursorBy(by) if by < -100 => "first-step",
+            Self::CursorBy(by) if by > 100 => "last-step",
+            Self::CursorBy(by) => step(by, ["next-sample", "previous-sample", "ten-samples-on", "ten-samples-back"]),
+            Self::CursorLowest(lowest) => pair(lowest, ["highest-loss", "lowest-loss"]),
+            Self::CursorAnchor => "compare",
+            Self::RewindHere => "rewind",
+        }
+    }
+
+    /// All actions of the table of this name: one for each context that has it.
+    pub fn named(name: &str) -> impl Iterator<Item = Self> {
+        TABLE.iter().flat_map(|binding| binding.keys).map(|(_, action)| *action).filter(move |a| a.name() == name)
+    }
+}
+
+/// The name of one step forwards, one step backwards, and many of both.
+fn step(by: isize, [on, back, far_on, far_back]: [&'static str; 4]) -> &'static str {
+    match by {
+        2.. => far_on,
+        0..=1 => on,
+        -1 => back,
+        _ => far_back,
+    }
+}

@@ -1,0 +1,33 @@
+//! Which keys mean something now.
+
+use super::{Layer, Panel, State};
+use crate::interface::keys::Context;
+
+impl State {
+    /// The contexts in which a key means something now, the nearest first.
+    #[must_use]
+    pub fn contexts(&self) -> Vec<Context> {
+        let mut contexts = match (self.layers.last(), &self.edit) {
+            (Some(Layer::Help), _) => vec![Context::Help],
+            (Some(Layer::Example), _) => vec![Context::Example],
+            (Some(Layer::Timeline), _) => vec![Context::Timeline],
+            (Some(Layer::Quit), _) => vec![Context::Quit],
+            (Some(Layer::Stop), _) => vec![Context::Stop],
+            (None, Some(edit)) if edit.typed.is_some() => vec![Context::Typing],
+            (None, edit) => {
+                let mut contexts = if edit.is_some() { vec![Context::Pending] } else { Vec::new() };
+                if self.connection.lost.is_some() {
+                    contexts.push(Context::Lost);
+                }
+                if self.focus == Panel::Loss && self.cursor.is_some() {
+                    contexts.push(Context::Cursor);
+                }
+                contexts.push(if self.focus == Panel::Loss { Context::Chart } else { Context::Rows });
+                contexts.push(Context::Cockpit);
+                contexts
+            }
+        };
+        contexts.push(Context::Always);
+        contexts
+    }
+}
