@@ -22,6 +22,7 @@ pub mod look;
 mod main_loop;
 mod overlay;
 mod pen;
+mod playground;
 mod receive;
 mod screens;
 pub mod state;

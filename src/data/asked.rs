@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::columns::{Content, Row, content_of_text};
+use super::columns::{Row, content_of_text};
 use super::encode::{Purpose, RowEncoder};
 use super::example::{Example, Target};
 use super::quote::quoted;

@@ -65,6 +65,19 @@ pub enum Action {
     CursorLowest(bool),
     CursorAnchor,
     RewindHere,
+    Playground,
+    PlaygroundAsk,
+    PlaygroundRow(isize),
+    PlaygroundLeave,
+    PlaygroundTyping(bool),
+    PlaygroundPast(isize),
+    PlaygroundCursor(isize),
+    PlaygroundErase(bool),
+    PlaygroundMoment(isize),
+    PlaygroundLive,
+    PlaygroundChat,
+    PlaygroundTokens(isize),
+    PlaygroundScroll(isize),
 }
 
 impl Action {
@@ -86,12 +99,14 @@ impl Action {
                 | Self::Snapshot
                 | Self::UndoSteps
                 | Self::RewindHere
+                | Self::PlaygroundAsk
+                | Self::PlaygroundRow(_)
         )
     }
 }
 
 /// A line of the table.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Binding {
     /// Where the keys mean something.
     pub context: Context,

@@ -51,6 +51,13 @@ pub fn arrange(state: &State) -> Option<Layout> {
     Some(layout)
 }
 
+/// All between the first line and the last two: the place of a screen of its own.
+#[must_use]
+pub fn below_header(layout: &Layout) -> Rect {
+    let top = layout.header.bottom();
+    Rect { y: top, height: layout.strip.y.saturating_sub(top), ..layout.header }
+}
+
 /// The panel under a cell of the screen, and its place.
 #[must_use]
 pub fn panel_at(state: &State, (x, y): (u16, u16)) -> Option<(Panel, Rect)> {

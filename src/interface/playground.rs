@@ -57,6 +57,12 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Whether keys go into the playground's text.
+#[must_use]
+pub fn is_typing(state: &State) -> bool {
+    state.layers.last() == Some(&Layer::Playground) && state.playground.typing
+}
+
 fn open(state: &mut State) {
     match state.stage {
         Stage::Training => {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::state::{Edit, Preview, Stage, State, Weight};
+use super::playground;
 use super::text;
 use super::update::{Effect, outcome};
 use crate::protocol::{
@@ -15,7 +16,10 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Loading { what, fraction } => loading(state, &what, fraction),
         Event::Ready(ready) => became_ready(state, ready),
         Event::Example(example) => state.example = Some(example),
-        Event::Step(step) => stepped(state, step),
+        Event::Step(step) => {
+            stepped(state, step);
+            return playground::stepped(state);
+        }
         Event::Evaluating { done, of } => state.evaluating = Some((done, of)),
         Event::Evaluated(evaluation) => evaluated(state, evaluation),
         Event::Memory(memory) => {
@@ -30,7 +34,13 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
             state.settings.insert(field, value);
         }
         Event::Intervention(intervention) => intervened(state, intervention),
-        Event::CommandStatus { id, status } => answered(state, id, status),
+        Event::CommandStatus { id, status } => {
+            if !playground::answered(state, id, &status) {
+                answered(state, id, status);
+            }
+        }
+        Event::Predicted { id, answer } => playground::hear(state, id, answer),
+        Event::Vitals(_) => {}
         Event::Previewed { id, outcome } => previewed(state, id, outcome),
         Event::Paused { step } => {
             state.paused = true;

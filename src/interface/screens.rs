@@ -20,6 +20,7 @@ mod dialogs;
 mod example;
 mod header;
 mod loading;
+mod playground;
 mod timeline;
 
 pub use banner::height as banner_height;
@@ -58,6 +59,7 @@ fn whole(pen: &mut Pen, state: &State) {
         Some(Layer::Stop) => dialogs::stop(pen, screen, state),
         Some(Layer::Example) => example::draw(pen, screen, state),
         Some(Layer::Timeline) => timeline::draw(pen, screen, state),
+        Some(Layer::Playground) => playground::draw(pen, layout::below_header(&layout), state),
         None => {}
     }
 }

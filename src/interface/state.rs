@@ -14,6 +14,7 @@ mod edit;
 mod history;
 mod log;
 mod panel;
+mod playground;
 mod tree;
 mod view;
 
@@ -22,6 +23,7 @@ pub use edit::{Edit, Preview};
 pub use history::{History, Pace};
 pub use log::{Entry, Log, Weight};
 pub use panel::Panel;
+pub use playground::{Playground, Reply};
 pub use tree::{Line, Tree};
 pub use view::{Range, View};
 
@@ -91,6 +93,8 @@ pub struct State {
     pub layers: Vec<Layer>,
     /// First line of the help that is shown.
     pub help_scroll: usize,
+    /// A text through both models.
+    pub playground: Playground,
     /// How it looks and listens.
     pub look: Look,
     /// Columns and rows of the terminal.
@@ -188,6 +192,8 @@ pub enum Layer {
     Example,
     /// Branches and kept states.
     Timeline,
+    /// A text through both models.
+    Playground,
 }
 
 impl State {
@@ -225,6 +231,7 @@ impl State {
             setting_row: 0,
             layers: Vec::new(),
             help_scroll: 0,
+            playground: Playground::default(),
             look,
             size,
             now: Duration::ZERO,
@@ -248,6 +255,7 @@ impl State {
         state.next_id = first_command_id(client);
         state.view = self.view;
         state.history = History::new(self.view.smoothing());
+        state.playground.past.clone_from(&self.playground.past);
         (state.focus, state.recent, state.maximised) = (self.focus, self.recent.clone(), self.maximised);
         state
     }

@@ -10,7 +10,7 @@ use super::keys::{Action, Context};
 use super::layout;
 use super::overlay::help;
 use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
-use super::{Outcome, connection, cursor, receive, steer, timeline};
+use super::{Outcome, connection, cursor, playground, receive, steer, timeline};
 use crate::protocol::{Command, Event, News};
 
 /// How long something that was said stays on the screen.
@@ -82,6 +82,10 @@ pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
     match input {
         Input::Key(event) => key(state, event),
         Input::Mouse(event) => mouse(state, event),
+        Input::Paste(text) if playground::is_typing(state) => {
+            text.chars().for_each(|c| state.playground.insert(c));
+            Vec::new()
+        }
         Input::Paste(text) => {
             text.chars().filter(|c| !c.is_control()).flat_map(|c| steer::type_character(state, c)).collect()
         }
@@ -111,6 +115,14 @@ fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
     }
     let typing = state.layers.is_empty() && event.kind != KeyEventKind::Release;
     match event.code {
+        KeyCode::Char(c)
+            if playground::is_typing(state)
+                && event.kind != KeyEventKind::Release
+                && (event.modifiers - KeyModifiers::SHIFT).is_empty() =>
+        {
+            state.playground.insert(c);
+            Vec::new()
+        }
         KeyCode::Char(c) if typing && (event.modifiers - KeyModifiers::SHIFT).is_empty() => {
             steer::type_character(state, c)
         }
@@ -151,6 +163,19 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::CursorLowest(lowest) => cursor::extreme(state, lowest),
         Action::CursorAnchor => cursor::anchor(state),
         Action::RewindHere => return timeline::rewind(state),
+        Action::Playground
+        | Action::PlaygroundAsk
+        | Action::PlaygroundRow(_)
+        | Action::PlaygroundLeave
+        | Action::PlaygroundTyping(_)
+        | Action::PlaygroundPast(_)
+        | Action::PlaygroundCursor(_)
+        | Action::PlaygroundErase(_)
+        | Action::PlaygroundMoment(_)
+        | Action::PlaygroundLive
+        | Action::PlaygroundChat
+        | Action::PlaygroundTokens(_)
+        | Action::PlaygroundScroll(_) => return playground::act(state, action),
         Action::NextTheme => next_theme(state),
         Action::Focus(by) => state.focus_on(state.focus.moved(by)),
         Action::FocusOn(panel) => state.focus_on(panel),
@@ -310,7 +335,11 @@ fn mouse(state: &mut State, event: MouseEvent) -> Vec<Effect> {
         _ => 0,
     };
     if let Some(layer) = state.layers.last() {
-        return if *layer == Layer::Help && by != 0 { act(state, Action::ScrollHelp(by * 3)) } else { Vec::new() };
+        return match layer {
+            Layer::Help if by != 0 => act(state, Action::ScrollHelp(by * 3)),
+            Layer::Playground if by != 0 => act(state, Action::PlaygroundScroll(by * 3)),
+            _ => Vec::new(),
+        };
     }
     let Some((panel, area)) = layout::panel_at(state, (event.column, event.row)) else {
         return Vec::new();

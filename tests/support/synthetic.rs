@@ -19,7 +19,7 @@ use spartui::interface::theme::{Depth, Themes};
 use spartui::interface::{Effect, Input, Look, State, draw, update};
 use spartui::protocol::{
     Audience, Branch, Client, Command, CommandStatus, Consequences, Ending, Evaluation, Event, Group, Intervention,
-    KeptState, Memory, ModelSummary, News, Place, Ready, Sparsity, Step, Summary,
+    KeptState, Layer, Memory, ModelSummary, News, Place, Ready, Sparsity, Step, Summary,
 };
 use spartui::recipe::Value;
 
@@ -239,6 +239,7 @@ pub fn ready() -> Ready {
         labels: (0..12).map(|label| format!("label {label}")).collect(),
         step: 0,
         branch: 0,
+        chat: false,
         predicted: Some(Memory { total: 401_604_608, ..memory(0) }),
     }
 }
@@ -327,6 +328,14 @@ pub fn sparsity(number: u64, share: f64) -> Sparsity {
             by_layer: vec![trainable / 6; if targeted { 6 } else { 0 }],
             surviving: (targeted && number > 0).then_some(0.998),
             delta_rms: if targeted { 2.3e-4 * (number as f64 / 100.0).sqrt() } else { 0.0 },
+            layers: (0..6)
+                .map(|layer| Layer {
+                    parameters: parameters / 6,
+                    trainable: trainable / 6,
+                    surviving: (targeted && number > 0).then_some(1.0 - 0.03 * layer as f64),
+                    delta_rms: if targeted { 1e-5 * (1 + layer * layer) as f64 * number as f64 } else { 0.0 },
+                })
+                .collect(),
         }
     };
     Sparsity {

@@ -36,6 +36,8 @@ contexts! {
     Help "help" "in this help": "The help is open.",
     Example "example" "in the example": "The example is open.",
     Timeline "branches" "in branches and kept states": "Branches and kept states are listed.",
+    PlaygroundText "playground-text" "in the playground, while a text is typed": "The playground is open, and keys go into its text.",
+    Playground "playground" "in the playground, beside the text": "The playground is open, and keys do not go into its text.",
     Quit "quit" "asked how to leave": "The question how to leave is open.",
     Stop "stop" "asked whether to stop": "The question whether to stop is open.",
     Always "always" "always": "Whatever is on the screen.",
@@ -43,7 +45,7 @@ contexts! {
 
 impl Context {
     /// The contexts of the cockpit, in the order of its help.
-    pub const COCKPIT: [Self; 13] = [
+    pub const COCKPIT: [Self; 15] = [
         Self::Cockpit,
         Self::Rows,
         Self::Chart,
@@ -54,6 +56,8 @@ impl Context {
         Self::Help,
         Self::Example,
         Self::Timeline,
+        Self::PlaygroundText,
+        Self::Playground,
         Self::Quit,
         Self::Stop,
         Self::Always,
@@ -69,6 +73,8 @@ impl Context {
         &[Self::Always, Self::Help],
         &[Self::Always, Self::Example],
         &[Self::Always, Self::Timeline],
+        &[Self::Always, Self::PlaygroundText],
+        &[Self::Always, Self::Playground],
         &[Self::Always, Self::Cursor],
         &[Self::Always, Self::Quit],
         &[Self::Always, Self::Stop],
@@ -83,6 +89,6 @@ impl Context {
     /// Whether text is typed there: a plain character is text then, and no key.
     #[must_use]
     pub fn types(self) -> bool {
-        matches!(self, Self::Typing)
+        matches!(self, Self::Typing | Self::PlaygroundText)
     }
 }

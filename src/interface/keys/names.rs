@@ -64,6 +64,19 @@ impl Action {
             Self::CursorLowest(lowest) => pair(lowest, ["highest-loss", "lowest-loss"]),
             Self::CursorAnchor => "compare",
             Self::RewindHere => "rewind",
+            Self::Playground => "playground",
+            Self::PlaygroundAsk => "ask",
+            Self::PlaygroundRow(by) => pair(by > 0, ["previous-example", "next-example"]),
+            Self::PlaygroundLeave => "break-off-or-close",
+            Self::PlaygroundTyping(typing) => pair(typing, ["leave-text", "type-text"]),
+            Self::PlaygroundPast(by) => pair(by > 0, ["earlier-text", "later-text"]),
+            Self::PlaygroundCursor(by) => step(by, ["character-right", "character-left", "line-end", "line-start"]),
+            Self::PlaygroundErase(forward) => pair(forward, ["backspace", "delete"]),
+            Self::PlaygroundMoment(by) => pair(by > 0, ["newer-state", "older-state"]),
+            Self::PlaygroundLive => "ask-again-by-itself",
+            Self::PlaygroundChat => "chat",
+            Self::PlaygroundTokens(by) => pair(by > 0, ["fewer-tokens", "more-tokens"]),
+            Self::PlaygroundScroll(by) => step(by, ["scroll-down", "scroll-up", "page-down", "page-up"]),
         }
     }
 

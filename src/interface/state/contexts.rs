@@ -11,6 +11,8 @@ impl State {
             (Some(Layer::Help), _) => vec![Context::Help],
             (Some(Layer::Example), _) => vec![Context::Example],
             (Some(Layer::Timeline), _) => vec![Context::Timeline],
+            (Some(Layer::Playground), _) if self.playground.typing => vec![Context::PlaygroundText],
+            (Some(Layer::Playground), _) => vec![Context::Playground],
             (Some(Layer::Quit), _) => vec![Context::Quit],
             (Some(Layer::Stop), _) => vec![Context::Stop],
             (None, Some(edit)) if edit.typed.is_some() => vec![Context::Typing],
