@@ -12,6 +12,7 @@
 )]
 
 mod ascii;
+mod alerts;
 mod connection;
 mod cursor;
 pub mod input;

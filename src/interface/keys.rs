@@ -78,6 +78,10 @@ pub enum Action {
     PlaygroundChat,
     PlaygroundTokens(isize),
     PlaygroundScroll(isize),
+    Acknowledge,
+    MapMeasure,
+    MapLayer(isize),
+    TimelineCompare,
 }
 
 impl Action {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::state::{Edit, Preview, Stage, State, Weight};
+use super::alerts;
 use super::playground;
 use super::text;
 use super::update::{Effect, outcome};
@@ -12,6 +13,7 @@ use crate::protocol::{
 
 /// Takes one event into the state.
 pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
+    alerts::watch(state, &event);
     match event {
         Event::Loading { what, fraction } => loading(state, &what, fraction),
         Event::Ready(ready) => became_ready(state, ready),
@@ -28,6 +30,7 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Sparsity(sparsity) => {
             state.group_row = state.group_row.min(sparsity.groups.len());
+            state.map.walk((0, 0), &sparsity.groups);
             state.sparsity = Some(sparsity);
         }
         Event::Setting { field, value } => {
@@ -40,7 +43,7 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
             }
         }
         Event::Predicted { id, answer } => playground::hear(state, id, answer),
-        Event::Vitals(_) => {}
+        Event::Vitals(vitals) => state.pulse.push(*vitals),
         Event::Previewed { id, outcome } => previewed(state, id, outcome),
         Event::Paused { step } => {
             state.paused = true;
@@ -149,10 +152,6 @@ fn became_ready(state: &mut State, ready: Box<Ready>) {
 fn stepped(state: &mut State, step: Step) {
     state.history.stepped(&step);
     state.at = step.step;
-    if !step.loss.is_finite() && state.history.loss.raw().gap_count() == 1 {
-        state
-            .say(Weight::Error, format!("the loss of step {} is no number; a lower learning rate may help", step.step));
-    }
     state.pace.push(step);
 }
 

@@ -13,6 +13,7 @@ use super::text;
 use super::theme::Meaning;
 use super::widgets;
 
+mod alerts;
 mod banner;
 mod bottom;
 mod card;
@@ -23,6 +24,7 @@ mod loading;
 mod playground;
 mod timeline;
 
+pub use alerts::{MARK as ALERT, height as alert_height, meaning as alert_meaning};
 pub use banner::height as banner_height;
 
 /// Draws the state.
@@ -43,6 +45,7 @@ fn whole(pen: &mut Pen, state: &State) {
     };
     header::draw(pen, layout.header, state);
     header::progress(pen, layout.progress, state);
+    alerts::draw(pen, layout.alerts, state);
     banner::draw(pen, layout.banner, state);
     if layout.places.is_empty() {
         loading::draw(pen, layout.body, state);

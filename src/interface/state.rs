@@ -8,26 +8,35 @@ use crate::protocol::{
 };
 use crate::recipe::{FIELDS, Field, Value};
 
+mod alerts;
 mod connection;
 mod contexts;
 mod edit;
 mod history;
 mod log;
+mod map;
+mod owners;
 mod panel;
 mod playground;
+mod pulse;
 mod tree;
 mod view;
 
+pub use alerts::{Alert, Alerts, Cause, Said};
 pub use connection::Connection;
 pub use edit::{Edit, Preview};
 pub use history::{History, Pace};
 pub use log::{Entry, Log, Weight};
+pub use map::{Map, Measure};
+pub use owners::{OWNERS, Owners};
 pub use panel::Panel;
 pub use playground::{Playground, Reply};
+pub use pulse::Pulse;
 pub use tree::{Line, Tree};
 pub use view::{Range, View};
 
 use super::look::Look;
+use super::timeline;
 
 /// Everything that the interface shows.
 #[derive(Debug, Clone)]
@@ -95,6 +104,14 @@ pub struct State {
     pub help_scroll: usize,
     /// A text through both models.
     pub playground: Playground,
+    /// How machine and device are doing.
+    pub pulse: Pulse,
+    /// The map of groups by layers.
+    pub map: Map,
+    /// What to look at.
+    pub alerts: Alerts,
+    /// The state that others are compared with in the timeline.
+    pub compared: Option<timeline::Place>,
     /// How it looks and listens.
     pub look: Look,
     /// Columns and rows of the terminal.
@@ -232,6 +249,10 @@ impl State {
             layers: Vec::new(),
             help_scroll: 0,
             playground: Playground::default(),
+            pulse: Pulse::default(),
+            map: Map::default(),
+            alerts: Alerts::default(),
+            compared: None,
             look,
             size,
             now: Duration::ZERO,

@@ -10,7 +10,7 @@ use super::keys::{Action, Context};
 use super::layout;
 use super::overlay::help;
 use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
-use super::{Outcome, connection, cursor, playground, receive, steer, timeline};
+use super::{Outcome, alerts, connection, cursor, playground, receive, steer, timeline};
 use crate::protocol::{Command, Event, News};
 
 /// How long something that was said stays on the screen.
@@ -163,6 +163,10 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::CursorLowest(lowest) => cursor::extreme(state, lowest),
         Action::CursorAnchor => cursor::anchor(state),
         Action::RewindHere => return timeline::rewind(state),
+        Action::Acknowledge => alerts::acknowledge(state),
+        Action::MapMeasure => state.map.measure = state.map.measure.next(),
+        Action::MapLayer(by) => walk_map(state, (0, by)),
+        Action::TimelineCompare => timeline::mark(state),
         Action::Playground
         | Action::PlaygroundAsk
         | Action::PlaygroundRow(_)
@@ -233,8 +237,14 @@ fn move_row(state: &mut State, by: isize) {
             state.setting_row = state.setting_row.saturating_add_signed(by).min(rows.saturating_sub(1));
         }
         Panel::Log => state.log.scroll(-by),
-        Panel::Loss | Panel::Memory | Panel::Validation => {}
+        Panel::Map => walk_map(state, (by, 0)),
+        Panel::Loss | Panel::Memory | Panel::Validation | Panel::Device => {}
     }
+}
+
+fn walk_map(state: &mut State, by: (isize, isize)) {
+    let groups = state.sparsity.as_ref().map_or(&[][..], |sparsity| &sparsity.groups);
+    state.map.walk(by, groups);
 }
 
 fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {

@@ -4,9 +4,11 @@ pub mod axis;
 mod bar;
 pub mod braille;
 mod curve;
+mod device;
 pub mod footer;
 mod log;
 mod loss;
+mod map;
 mod memory;
 mod settings;
 mod sparsity;
@@ -42,6 +44,8 @@ pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {
         Panel::Memory => memory::draw(pen, inner, state),
         Panel::Validation => validation::draw(pen, inner, state),
         Panel::Log => log::draw(pen, inner, state),
+        Panel::Device => device::draw(pen, inner, state),
+        Panel::Map => map::draw(pen, inner, state),
     };
     facts_in_title(pen, room, &facts);
 }

@@ -28,6 +28,7 @@ macro_rules! contexts {
 contexts! {
     Cockpit "cockpit" "anywhere": "No dialog and no typing.",
     Rows "rows" "in a panel with rows": "As [`Context::Cockpit`], with a panel in focus that has rows.",
+    Map "map" "in the map of groups by layers": "As [`Context::Rows`], with the map in focus.",
     Chart "chart" "in the loss": "As [`Context::Cockpit`], with the loss in focus.",
     Cursor "cursor" "in the loss, with the cursor": "As [`Context::Chart`], with the cursor up.",
     Pending "pending" "while a value is pending": "A value is pending.",
@@ -45,9 +46,10 @@ contexts! {
 
 impl Context {
     /// The contexts of the cockpit, in the order of its help.
-    pub const COCKPIT: [Self; 15] = [
+    pub const COCKPIT: [Self; 16] = [
         Self::Cockpit,
         Self::Rows,
+        Self::Map,
         Self::Chart,
         Self::Cursor,
         Self::Pending,
@@ -68,6 +70,7 @@ impl Context {
     pub const TOGETHER: &[&[Self]] = &[
         &[Self::Always, Self::Cockpit, Self::Chart, Self::Lost],
         &[Self::Always, Self::Cockpit, Self::Rows, Self::Lost],
+        &[Self::Always, Self::Cockpit, Self::Map],
         &[Self::Always, Self::Pending],
         &[Self::Always, Self::Typing],
         &[Self::Always, Self::Help],

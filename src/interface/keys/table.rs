@@ -60,6 +60,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Cockpit, &[
         (char('1'), Action::FocusOn(Panel::Loss)), (char('2'), Action::FocusOn(Panel::Sparsity)), (char('3'), Action::FocusOn(Panel::Settings)),
         (char('4'), Action::FocusOn(Panel::Memory)), (char('5'), Action::FocusOn(Panel::Validation)), (char('6'), Action::FocusOn(Panel::Log)),
+        (char('7'), Action::FocusOn(Panel::Device)), (char('8'), Action::FocusOn(Panel::Map)),
     ], "", "the panel of this number"),
     bind(Context::Cockpit, &[(char('m'), Action::Maximise)], "maximise", "give the panel the whole screen, and back"),
     step(Context::Rows, &[(code(KeyCode::Down), Action::Row(1)), (code(KeyCode::Up), Action::Row(-1)), (char('j'), Action::Row(1)), (char('k'), Action::Row(-1))], "", "the next row and the one before; scroll"),
@@ -93,6 +94,10 @@ pub const TABLE: &[Binding] = &[
     step(Context::Timeline, &[(code(KeyCode::Down), Action::TimelineRow(1)), (code(KeyCode::Up), Action::TimelineRow(-1)), (char('j'), Action::TimelineRow(1)), (char('k'), Action::TimelineRow(-1)), (code(KeyCode::PageDown), Action::TimelineRow(10)), (code(KeyCode::PageUp), Action::TimelineRow(-10))], "select", "the next row and the one before"),
     bind(Context::Timeline, &[(code(KeyCode::Esc), Action::Leave), (char('b'), Action::Leave), (char('q'), Action::Leave)], "close", "close the list"),
 
+    bind(Context::Map, &[(code(KeyCode::Enter), Action::MapMeasure)], "measure", "density, size of the update, share that the cast keeps"),
+    step(Context::Map, &[(code(KeyCode::Left), Action::MapLayer(-1)), (code(KeyCode::Right), Action::MapLayer(1)), (char('h'), Action::MapLayer(-1)), (char('l'), Action::MapLayer(1))], "layer", "the layer before and the next"),
+    bind(Context::Cockpit, &[(char('A'), Action::Acknowledge)], "", "acknowledge the alerts: they are no longer shown above the panels"),
+    bind(Context::Timeline, &[(char('c'), Action::TimelineCompare)], "compare", "compare the rows that are selected from now on with this one, or no longer"),
     bind(Context::Cockpit, &[(char('p'), Action::Playground)], "playground", "a text through the base model and the adapted one, side by side, while training goes on"),
     bind(Context::PlaygroundText, &[(code(KeyCode::Enter), Action::PlaygroundAsk)], "ask", "ask both models"),
     bind(Context::PlaygroundText, &[(code(KeyCode::Esc), Action::PlaygroundLeave)], "close", "break off what is being answered; else close the playground"),

@@ -24,6 +24,9 @@ impl State {
                 if self.focus == Panel::Loss && self.cursor.is_some() {
                     contexts.push(Context::Cursor);
                 }
+                if self.focus == Panel::Map {
+                    contexts.push(Context::Map);
+                }
                 contexts.push(if self.focus == Panel::Loss { Context::Chart } else { Context::Rows });
                 contexts.push(Context::Cockpit);
                 contexts

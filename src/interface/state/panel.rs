@@ -15,11 +15,24 @@ pub enum Panel {
     Validation,
     /// What happened.
     Log,
+    /// How machine and device are doing.
+    Device,
+    /// Groups by layers.
+    Map,
 }
 
 impl Panel {
     /// All, in the order in which the focus moves.
-    pub const ALL: [Self; 6] = [Self::Loss, Self::Sparsity, Self::Settings, Self::Memory, Self::Validation, Self::Log];
+    pub const ALL: [Self; 8] = [
+        Self::Loss,
+        Self::Sparsity,
+        Self::Settings,
+        Self::Memory,
+        Self::Validation,
+        Self::Log,
+        Self::Device,
+        Self::Map,
+    ];
 
     /// Its title.
     #[must_use]
@@ -31,6 +44,8 @@ impl Panel {
             Self::Memory => "memory",
             Self::Validation => "validation",
             Self::Log => "log",
+            Self::Device => "device",
+            Self::Map => "map",
         }
     }
 

@@ -8,6 +8,7 @@ use super::window::Window;
 use super::{Facts, curve, nothing};
 use crate::interface::layout::{split_bottom, split_left};
 use crate::interface::pen::Pen;
+use crate::interface::screens::{ALERT, alert_meaning};
 use crate::interface::state::{Cursor, State};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
@@ -53,6 +54,7 @@ pub fn draw(pen: &mut Pen, area: Rect, title_room: u16, state: &State) -> Facts 
     curve::trace(&mut envelope, curve.raw(), &raw, &window, &axis);
     envelope.paint(pen, plot, if smoothed { Meaning::Envelope } else { Meaning::Series1 });
     interventions(pen, plot, state, &window);
+    alerts(pen, plot, state, &window);
     if smoothed {
         let mut line = Grid::new(plot);
         let middle: Vec<Option<Column>> = smooth.iter().map(|column| column.map(flat)).collect();
@@ -173,6 +175,15 @@ fn interventions(pen: &mut Pen, plot: Rect, state: &State, window: &Window) {
         let x = plot.x + (dot / 2) as u16;
         pen.fill(Rect { x, width: 1, ..plot }, '┊', Meaning::Pending);
         pen.put(x, plot.y, 1, &mark(index).to_string(), Meaning::Pending);
+    }
+}
+
+/// Where an alert began, at the bottom.
+fn alerts(pen: &mut Pen, plot: Rect, state: &State, window: &Window) {
+    for alert in state.alerts.all() {
+        let Some(dot) = window.dot(alert.step) else { continue };
+        let (x, y) = (plot.x + (dot / 2) as u16, plot.bottom().saturating_sub(1));
+        pen.put(x, y, 1, ALERT.encode_utf8(&mut [0; 4]), alert_meaning(alert));
     }
 }
 
