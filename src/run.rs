@@ -16,6 +16,7 @@ mod manifest;
 mod merged;
 mod metrics;
 mod status;
+mod tail;
 mod tensors;
 mod writer;
 
@@ -35,5 +36,6 @@ pub use list::{ListedRun, list_runs};
 pub use merged::{trained_config, write_merged, write_model};
 pub use metrics::{Metrics, Reading, Readings};
 pub use status::{State, Status, now};
+pub use tail::{Piece, Tail};
 pub use tensors::{Dtype, NamedTensor};
 pub use writer::{Job, Outcome, Writer};

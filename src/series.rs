@@ -7,21 +7,41 @@
     reason = "values are kept in f32 for drawing, and every float is clamped before it becomes an index"
 )]
 
+mod gaps;
 mod pyramid;
+mod ruler;
 mod smooth;
+mod steps;
 
+pub use ruler::Ruler;
 pub use smooth::{Curve, Smoother};
 
+use gaps::Gaps;
 use pyramid::Pyramid;
+use steps::Steps;
 
-/// Values over steps, in the order of the steps: 8 bytes a point, less than 3 more for the pyramid over them.
+/// Adds to a list that shall not keep much more room than it needs: an eighth at the most.
+fn grow<T>(list: &mut Vec<T>, item: T) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 8 + 8);
+    }
+    list.push(item);
+}
+
+/// Values over steps, in the order of the steps, and nothing else: 4 bytes a point where the steps follow evenly.
+#[derive(Debug, Clone, Default)]
+pub struct Points {
+    steps: Steps,
+    values: Vec<f32>,
+}
+
+/// Points that can be looked at from afar: 4 bytes each and 1 for the pyramid over them, where the steps follow evenly.
 ///
 /// What is not finite is a gap: it is counted and splits the line, and no extreme sees it.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
-    steps: Vec<u32>,
-    values: Vec<f32>,
-    gaps: Vec<u32>,
+    points: Points,
+    gaps: Gaps,
     pyramid: Pyramid,
 }
 
@@ -38,87 +58,156 @@ pub struct Column {
     pub last: f64,
 }
 
+impl Points {
+    /// Adds a point. A point whose step is not after the last one is left out, since a line never runs backwards;
+    /// whether it was added.
+    pub fn push(&mut self, step: u64, value: f64) -> bool {
+        let added = self.steps.push(u32::try_from(step).unwrap_or(u32::MAX));
+        if added {
+            grow(&mut self.values, value as f32);
+        }
+        added
+    }
+
+    /// Every point.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, f64)> + '_ {
+        self.steps.iter().zip(&self.values).map(|(step, &value)| (u64::from(step), f64::from(value)))
+    }
+
+    fn bytes(&self) -> usize {
+        self.steps.bytes() + self.values.capacity() * size_of::<f32>()
+    }
+}
+
 impl Series {
-    /// Adds a point. A point whose step is not after the last one is left out, since a line never runs backwards.
-    pub fn push(&mut self, step: u64, value: f64) {
-        let step = u32::try_from(step).unwrap_or(u32::MAX);
-        if self.steps.last().is_some_and(|&last| step <= last) {
-            return;
+    /// Adds a point; as [`Points::push`].
+    pub fn push(&mut self, step: u64, value: f64) -> bool {
+        let added = self.points.push(step, value);
+        if added {
+            let index = self.len() - 1;
+            let value = self.points.values[index];
+            if !value.is_finite() {
+                self.gaps.push(index);
+            }
+            self.pyramid.push(value);
         }
-        let value = value as f32;
-        if !value.is_finite() {
-            self.gaps.push(step);
-        }
-        self.steps.push(step);
-        self.values.push(value);
-        self.pyramid.push(value, self.values.len());
+        added
     }
 
     /// Number of points, gaps included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.steps.len()
+        self.points.steps.len()
     }
 
     /// Whether there is no point.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.len() == 0
     }
 
     /// Number of points that are no number.
     #[must_use]
     pub fn gap_count(&self) -> usize {
-        self.gaps.len()
+        self.gaps.total()
     }
 
     /// First and last step.
     #[must_use]
     pub fn span(&self) -> Option<(u64, u64)> {
-        Some((u64::from(*self.steps.first()?), u64::from(*self.steps.last()?)))
+        Some((u64::from(self.points.steps.first()?), u64::from(self.points.steps.last()?)))
     }
 
     /// The last point, gap or not.
     #[must_use]
     pub fn last(&self) -> Option<(u64, f64)> {
-        Some((u64::from(*self.steps.last()?), f64::from(*self.values.last()?)))
+        Some((u64::from(self.points.steps.last()?), f64::from(*self.points.values.last()?)))
     }
 
     /// The points up to a step, that one included.
     #[must_use]
     pub fn until(&self, step: u64) -> Self {
         let mut series = Self::default();
-        self.points().take_while(|(at, _)| *at <= step).for_each(|(at, value)| series.push(at, value));
+        self.points().take_while(|(at, _)| *at <= step).for_each(|(at, value)| {
+            series.push(at, value);
+        });
         series
     }
 
     /// The point that is nearest to a step.
     #[must_use]
     pub fn nearest(&self, step: u64) -> Option<(u64, f64)> {
-        let after = self.steps.partition_point(|&at| u64::from(at) < step);
+        self.nearest_index(step).map(|index| self.at(index))
+    }
+
+    fn nearest_index(&self, step: u64) -> Option<usize> {
+        let after = self.before(step);
         let near = [after.checked_sub(1), Some(after)].into_iter().flatten().filter(|&index| index < self.len());
-        let index = near.min_by_key(|&index| u64::from(self.steps[index]).abs_diff(step))?;
-        Some((u64::from(self.steps[index]), f64::from(self.values[index])))
+        near.min_by_key(|&index| u64::from(self.points.steps.at(index)).abs_diff(step))
+    }
+
+    /// Number of points before a step.
+    #[must_use]
+    pub fn before(&self, step: u64) -> usize {
+        self.points.steps.before(step)
+    }
+
+    /// The point at a place, which must be one.
+    #[must_use]
+    pub fn at(&self, index: usize) -> (u64, f64) {
+        (u64::from(self.points.steps.at(index)), f64::from(self.points.values[index]))
+    }
+
+    /// The point this many points further than the one nearest to a step, none beyond the ends.
+    #[must_use]
+    pub fn neighbour(&self, step: u64, by: isize) -> Option<(u64, f64)> {
+        let index = self.nearest_index(step)?.saturating_add_signed(by).min(self.len() - 1);
+        Some(self.at(index))
+    }
+
+    /// The lowest point, or the highest one, of those from a step to before another; the first of equals.
+    #[must_use]
+    pub fn extreme(&self, from: u64, to: u64, lowest: bool) -> Option<(u64, f64)> {
+        let (from, to) = (self.before(from), self.before(to));
+        let (min, max) = self.pyramid.extremes(self.values(), from, to)?;
+        let wanted = |bin: pyramid::Bin| if lowest { bin.0 <= min } else { bin.1 >= max };
+        self.pyramid.first(self.values(), from, to, wanted).map(|index| self.at(index))
     }
 
     /// Every point.
     pub fn points(&self) -> impl Iterator<Item = (u64, f64)> + '_ {
-        self.steps.iter().zip(&self.values).map(|(&step, &value)| (u64::from(step), f64::from(value)))
+        self.points.iter()
     }
 
-    /// Thins the series out to `count` columns, the first of which begins at step `start`. Each column looks at
-    /// all of its points, so that no spike is lost; the cost grows with the columns, not with the points.
+    fn values(&self) -> &[f32] {
+        &self.points.values
+    }
+
+    fn last_finite(&self, from: usize, to: usize) -> Option<usize> {
+        self.pyramid.last_finite(self.values(), from, to)
+    }
+
+    /// The places in each of the columns of [`Series::columns`].
+    fn ranges<'a>(&'a self, edges: &'a [u64]) -> impl Iterator<Item = (usize, usize)> + 'a {
+        let mut from = edges.first().map_or(0, |&edge| self.before(edge));
+        edges.iter().skip(1).map(move |&edge| {
+            let to = self.before(edge).max(from);
+            (std::mem::replace(&mut from, to), to)
+        })
+    }
+
+    /// Thins the series out to columns: each holds the steps from one of these edges to before the next. Each column
+    /// looks at all of its points, so that no spike is lost; the cost grows with the columns, not with the points.
     ///
-    /// Where `start` is a multiple of `steps_per_column`, columns keep their points while the window moves, and a
-    /// live curve does not shimmer.
+    /// Where the edges stay while new points come, columns keep their points, and a live curve does not shimmer.
     #[must_use]
-    pub fn columns(&self, start: f64, steps_per_column: f64, count: usize) -> Vec<Option<Column>> {
-        edges(&self.steps, start, steps_per_column, count)
+    pub fn columns(&self, edges: &[u64]) -> Vec<Option<Column>> {
+        let values = self.values();
+        self.ranges(edges)
             .map(|(from, to)| {
-                let (min, max) = self.pyramid.extremes(&self.values, from, to)?;
-                let mut finite = self.values[from..to].iter().filter(|value| value.is_finite());
-                let first = *finite.next()?;
-                let last = finite.next_back().copied().unwrap_or(first);
+                let (min, max) = self.pyramid.extremes(values, from, to)?;
+                let first = values[self.pyramid.first_finite(values, from, to)?];
+                let last = values[self.last_finite(from, to)?];
                 Some(Column { first: first.into(), min: min.into(), max: max.into(), last: last.into() })
             })
             .collect()
@@ -126,27 +215,15 @@ impl Series {
 
     /// The gaps in each of the columns of [`Series::columns`].
     #[must_use]
-    pub fn gaps_in_columns(&self, start: f64, steps_per_column: f64, count: usize) -> Vec<usize> {
-        edges(&self.gaps, start, steps_per_column, count).map(|(from, to)| to - from).collect()
+    pub fn gaps_in_columns(&self, edges: &[u64]) -> Vec<usize> {
+        self.ranges(edges).map(|(from, to)| self.gaps.before(to) - self.gaps.before(from)).collect()
     }
 
-    #[cfg(test)]
-    fn bytes(&self) -> usize {
-        4 * (self.steps.len() + self.values.len() + self.gaps.len()) + self.pyramid.bytes()
+    /// Bytes that are kept for it.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.points.bytes() + self.gaps.bytes() + self.pyramid.bytes()
     }
-}
-
-/// The places in `steps` where each column begins and ends.
-fn edges(steps: &[u32], start: f64, width: f64, count: usize) -> impl Iterator<Item = (usize, usize)> + '_ {
-    let edge = move |column: usize| {
-        let step = (start + column as f64 * width).ceil().max(0.0) as u64;
-        steps.partition_point(|&known| u64::from(known) < step)
-    };
-    let mut from = edge(0);
-    (0..count).map(move |column| {
-        let to = edge(column + 1).max(from);
-        (std::mem::replace(&mut from, to), to)
-    })
 }
 
 #[cfg(test)]

@@ -2,9 +2,15 @@
 
 use super::layout;
 use super::state::{Cursor, Panel, Range, State};
+use crate::series::Series;
 
 /// Cells of the loss that are no plot: borders and the numbers of the axis.
 const MARGIN: u16 = 9;
+
+/// The samples that it stands on: of what the large chart shows.
+fn shown(state: &State) -> &Series {
+    state.history.curve(state.charts.main).raw()
+}
 
 /// Puts the cursor on the newest step in sight, or takes it away.
 pub fn toggle(state: &mut State) {
@@ -12,13 +18,13 @@ pub fn toggle(state: &mut State) {
         Some(_) => None,
         None => newest(state).map(|step| Cursor { step, anchor: None }),
     };
-    if state.cursor.is_none() && state.history.loss.raw().is_empty() {
+    if state.cursor.is_none() && shown(state).is_empty() {
         state.hint("there is no step yet to put a cursor on");
     }
 }
 
 fn newest(state: &State) -> Option<u64> {
-    let loss = state.history.loss.raw();
+    let loss = shown(state);
     let (start, steps) = state.view.window(state.span()?);
     Some(loss.nearest((start + steps - 1.0).max(0.0) as u64)?.0)
 }
@@ -26,7 +32,7 @@ fn newest(state: &State) -> Option<u64> {
 /// Moves so many columns of dots, at least as many samples.
 pub fn walk(state: &mut State, by: isize) {
     let Some(Cursor { step, anchor }) = state.cursor else { return };
-    let loss = state.history.loss.raw();
+    let loss = shown(state);
     let Some(span) = state.span() else { return };
     let stride = stride(state, span).saturating_mul(by.unsigned_abs() as u64);
     let wanted = if by < 0 { step.saturating_sub(stride) } else { step.saturating_add(stride) };
@@ -45,15 +51,11 @@ fn stride(state: &State, span: (u64, u64)) -> u64 {
 /// Moves to the lowest or the highest loss in sight.
 pub fn extreme(state: &mut State, lowest: bool) {
     let Some(Cursor { anchor, .. }) = state.cursor else { return };
-    let loss = state.history.loss.raw();
+    let loss = shown(state);
     let Some(span) = state.span() else { return };
     let (start, steps) = state.view.window(span);
-    let in_sight = loss.points().filter(|(step, value)| {
-        let step = *step as f64;
-        step >= start && step < start + steps && value.is_finite()
-    });
-    let sign = if lowest { 1.0 } else { -1.0 };
-    if let Some((step, _)) = in_sight.min_by(|a, b| (a.1 * sign).total_cmp(&(b.1 * sign))) {
+    let (from, to) = (start.ceil().max(0.0) as u64, (start + steps).ceil().max(0.0) as u64);
+    if let Some((step, _)) = loss.extreme(from, to, lowest) {
         put(state, Cursor { step, anchor }, span);
     }
 }

@@ -45,6 +45,7 @@ pub enum Action {
     Delete,
     Smooth(isize),
     LogAxis,
+    Metric(isize),
     Zoom(bool),
     Pan(isize),
     Follow,

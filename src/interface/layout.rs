@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::screens;
+use super::widgets::charts_place;
 use super::state::{Panel, Stage, State};
 
 /// The smallest terminal that is drawn on.
@@ -97,6 +98,7 @@ fn wide(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     let (loss, below) = split_bottom(left, settings.max(body.height / 4));
     let (settings, log) = split_left(below, (below.width * 42 / 100).clamp(32, 46));
     let remarks = if body.height >= 45 { 8 } else { 5 };
+    let (loss, charts) = charts_place(loss);
     let mut places = vec![(loss, vec![Panel::Loss]), (settings, vec![Panel::Settings]), (log, vec![Panel::Log])];
     let (map, device) = (groups + 5, 10);
     let (sparsity, rest) = split_top(right, (groups + remarks).min(body.height * 2 / 5));
@@ -119,7 +121,17 @@ fn wide(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
             (validation, vec![Panel::Validation]),
         ]);
     }
+    with_charts(&mut places, charts);
     places
+}
+
+/// The grid of charts in its own place, or in turn with the large chart where there is none.
+fn with_charts(places: &mut Vec<(Rect, Vec<Panel>)>, charts: Rect) {
+    if charts.height > 0 {
+        places.push((charts, vec![Panel::Charts]));
+    } else if let Some((_, panels)) = places.first_mut() {
+        panels.push(Panel::Charts);
+    }
 }
 
 /// Two columns, every panel in sight.
@@ -130,7 +142,7 @@ fn tall(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     let (settings, rest) = split_top(right, settings);
     let (memory, validation) = split_top(rest, rest.height / 2);
     vec![
-        (loss, vec![Panel::Loss]),
+        (loss, vec![Panel::Loss, Panel::Charts]),
         (sparsity, vec![Panel::Sparsity, Panel::Map]),
         (settings, vec![Panel::Settings]),
         (memory, vec![Panel::Memory, Panel::Device]),
@@ -145,7 +157,7 @@ fn medium(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     let (loss, lower) = split_bottom(left, (groups + 4).min(body.height * 53 / 100));
     let (settings, rest) = split_top(right, settings.min(body.height * 3 / 5));
     vec![
-        (loss, vec![Panel::Loss]),
+        (loss, vec![Panel::Loss, Panel::Charts]),
         (lower, vec![Panel::Sparsity, Panel::Log, Panel::Map]),
         (settings, vec![Panel::Settings]),
         (rest, vec![Panel::Validation, Panel::Memory, Panel::Device]),
@@ -155,8 +167,9 @@ fn medium(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
 /// The loss, and everything else in turn.
 fn small(body: Rect) -> Vec<(Rect, Vec<Panel>)> {
     let (loss, rest) = split_top(body, body.height / 2);
-    let others = Panel::ALL.into_iter().filter(|panel| *panel != Panel::Loss).collect();
-    vec![(loss, vec![Panel::Loss]), (rest, others)]
+    let beside = [Panel::Loss, Panel::Charts];
+    let others = Panel::ALL.into_iter().filter(|panel| !beside.contains(panel)).collect();
+    vec![(loss, beside.to_vec()), (rest, others)]
 }
 
 /// The upper `height` rows of a place, and the others.

@@ -9,6 +9,7 @@ use crate::protocol::{
 use crate::recipe::{FIELDS, Field, Value};
 
 mod alerts;
+mod charts;
 mod connection;
 mod contexts;
 mod edit;
@@ -16,6 +17,7 @@ mod history;
 mod log;
 mod map;
 mod owners;
+mod metric;
 mod panel;
 mod playground;
 mod pulse;
@@ -23,17 +25,19 @@ mod tree;
 mod view;
 
 pub use alerts::{Alert, Alerts, Cause, Said};
+pub use charts::{CELLS, Charts};
 pub use connection::Connection;
 pub use edit::{Edit, Preview};
 pub use history::{History, Pace};
 pub use log::{Entry, Log, Weight};
 pub use map::{Map, Measure};
 pub use owners::{OWNERS, Owners};
+pub use metric::{Metric, Place};
 pub use panel::Panel;
 pub use playground::{Playground, Reply};
 pub use pulse::Pulse;
 pub use tree::{Line, Tree};
-pub use view::{Range, View};
+pub use view::{Along, Extent, Range, View};
 
 use super::look::Look;
 use super::timeline;
@@ -96,8 +100,10 @@ pub struct State {
     pub group_row: usize,
     /// The selected row of the settings.
     pub setting_row: usize,
-    /// How the loss is shown.
+    /// How the charts are shown.
     pub view: View,
+    /// Which metrics they show: the large one first, then those of the grid.
+    pub charts: Charts,
     /// Dialogs over the screen, topmost last.
     pub layers: Vec<Layer>,
     /// First line of the help that is shown.
@@ -223,6 +229,7 @@ impl State {
             loading: Vec::new(),
             ready: None,
             view: View::default(),
+            charts: Charts::default(),
             history: History::new(View::default().smoothing()),
             pace: Pace::default(),
             at: 0,
@@ -274,7 +281,7 @@ impl State {
         state.log = self.log.clone();
         state.connection = Connection { client, owner, ..Connection::default() };
         state.next_id = first_command_id(client);
-        state.view = self.view;
+        (state.view, state.charts) = (self.view, self.charts);
         state.history = History::new(self.view.smoothing());
         state.playground.past.clone_from(&self.playground.past);
         (state.focus, state.recent, state.maximised) = (self.focus, self.recent.clone(), self.maximised);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use ratatui::buffer::{Buffer, Cell};
-use ratatui::style::{Color, Modifier};
+use ratatui::style::{Color, Modifier, Style};
 
 use super::theme::indexed_rgb;
 
@@ -140,6 +140,11 @@ fn colors(cell: &Cell, ground: Ground) -> ((u8, u8, u8), (u8, u8, u8)) {
     if cell.modifier.contains(Modifier::REVERSED) { (bg, fg) } else { (fg, bg) }
 }
 
+/// The colour of a style's text, where it has one of its own.
+pub(super) fn rgb_of(style: Style, otherwise: (u8, u8, u8)) -> (u8, u8, u8) {
+    style.fg.map_or(otherwise, |color| rgb(color, otherwise))
+}
+
 fn rgb(color: Color, own: (u8, u8, u8)) -> (u8, u8, u8) {
     match color {
         Color::Reset => own,
@@ -175,7 +180,6 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use ratatui::layout::Rect;
-    use ratatui::style::Style;
 
     use super::*;
 

@@ -6,10 +6,12 @@ use crossterm::event::{
     Event as TerminalEvent, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
+use ratatui::layout::{Margin, Rect};
+
 use super::keys::{Action, Context};
 use super::layout;
 use super::overlay::help;
-use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
+use super::state::{CELLS, Layer, Panel, RequestKind, Stage, State, Weight};
 use super::{Outcome, alerts, connection, cursor, playground, receive, steer, timeline};
 use crate::protocol::{Command, Event, News};
 
@@ -189,6 +191,7 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
             let last = help::last_scroll(state.size, &state.look.keys, &Context::COCKPIT);
             state.help_scroll = state.help_scroll.saturating_add_signed(by).min(last);
         }
+        Action::Metric(by) => state.charts.turn(state.focus != Panel::Charts, by),
         Action::LogAxis => state.view.log = !state.view.log,
         Action::Smooth(by) => {
             if state.view.smooth(by) {
@@ -237,9 +240,22 @@ fn move_row(state: &mut State, by: isize) {
             state.setting_row = state.setting_row.saturating_add_signed(by).min(rows.saturating_sub(1));
         }
         Panel::Log => state.log.scroll(-by),
+        Panel::Charts => walk_charts(state, by),
         Panel::Map => walk_map(state, (by, 0)),
         Panel::Loss | Panel::Memory | Panel::Validation | Panel::Device => {}
     }
+}
+
+/// Selects another chart of the grid, of those that there is room for.
+fn walk_charts(state: &mut State, by: isize) {
+    let place = layout::arrange(state)
+        .and_then(|layout| layout.places.into_iter().find(|(_, panels)| panels.first() == Some(&Panel::Charts)));
+    let inner = place.map_or(Rect::ZERO, |(area, _)| area.inner(Margin::new(1, 1)));
+    let shown = match super::widgets::chart_cells(inner).len() {
+        1 => CELLS,
+        shown => shown,
+    };
+    state.charts.walk(by, shown);
 }
 
 fn walk_map(state: &mut State, by: (isize, isize)) {

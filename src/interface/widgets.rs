@@ -3,6 +3,8 @@
 pub mod axis;
 mod bar;
 pub mod braille;
+pub mod chart;
+mod charts;
 mod curve;
 mod device;
 pub mod footer;
@@ -13,7 +15,7 @@ mod memory;
 mod settings;
 mod sparsity;
 mod validation;
-mod window;
+pub mod window;
 
 use ratatui::layout::Rect;
 
@@ -23,6 +25,8 @@ use super::text;
 use super::theme::Meaning;
 
 pub use bar::gauge;
+pub use chart::{Shape, Unit};
+pub use charts::{cells as chart_cells, place as charts_place};
 pub use log::meaning as weight_meaning;
 pub use loss::readout;
 
@@ -35,7 +39,7 @@ pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {
     let focused = panel == state.focus;
     let inner = pen.frame(area, if focused { Meaning::Focus } else { Meaning::Border });
     let title = Rect { x: area.x + 1, width: area.width - 2, height: 1, ..area };
-    let used = titles(pen, title, panels, focused);
+    let used = titles(pen, title, panels, focused, state);
     let room = Rect { x: used, width: title.right().saturating_sub(used), ..title };
     let facts = match panel {
         Panel::Loss => loss::draw(pen, inner, room.width, state),
@@ -44,6 +48,7 @@ pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {
         Panel::Memory => memory::draw(pen, inner, state),
         Panel::Validation => validation::draw(pen, inner, state),
         Panel::Log => log::draw(pen, inner, state),
+        Panel::Charts => charts::draw(pen, inner, state),
         Panel::Device => device::draw(pen, inner, state),
         Panel::Map => map::draw(pen, inner, state),
     };
@@ -51,7 +56,7 @@ pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {
 }
 
 /// Writes the panel's title, and in the order of their digits those of the panels behind it.
-fn titles(pen: &mut Pen, row: Rect, panels: &[Panel], focused: bool) -> u16 {
+fn titles(pen: &mut Pen, row: Rect, panels: &[Panel], focused: bool, state: &State) -> u16 {
     let mut ordered = panels.to_vec();
     ordered.sort_by_key(|panel| panel.digit());
     let mut x = row.x;
@@ -62,8 +67,11 @@ fn titles(pen: &mut Pen, row: Rect, panels: &[Panel], focused: bool) -> u16 {
             (true, false) => Meaning::Title,
             _ => Meaning::Muted,
         };
-        let title = format!(" {} {} ", panel.digit(), panel.title());
-        if shown || text::width(&title) <= row.right().saturating_sub(x) {
+        let name = if panel == Panel::Loss { state.charts.main.title() } else { panel.title() };
+        let title = format!(" {} {name} ", panel.digit());
+        // Next to the large chart, the grid's title gives way to what the chart says.
+        let fits = text::width(&title) <= row.right().saturating_sub(x) && (panel != Panel::Charts || row.width >= 70);
+        if shown || fits {
             x = pen.put(x, row.y, row.right().saturating_sub(x), &title, meaning);
         }
     }

@@ -3,74 +3,129 @@
 /// Points of a bin on the lowest level; each level above has bins twice as wide.
 const LOWEST: usize = 16;
 
-/// Minimum and maximum of power-of-two bins of points; what is not finite leaves a bin as it is.
-#[derive(Debug, Clone, Default)]
+/// A smallest and a largest value.
+pub type Bin = (f32, f32);
+
+/// What holds nothing that is finite.
+pub const EMPTY: Bin = (f32::INFINITY, f32::NEG_INFINITY);
+
+/// Minimum and maximum of power-of-two bins of points, as soon as a bin is full; what is not finite leaves a bin as it
+/// is.
+#[derive(Debug, Clone)]
 pub struct Pyramid {
-    levels: Vec<Vec<(f32, f32)>>,
+    levels: Vec<Vec<Bin>>,
+    /// The bin of the lowest level that is not full, and how many points it holds.
+    open: (Bin, usize),
 }
 
-const EMPTY: (f32, f32) = (f32::INFINITY, f32::NEG_INFINITY);
-
-impl Pyramid {
-    /// Takes in the value that made its series `len` points long.
-    pub fn push(&mut self, value: f32, len: usize) {
-        let mut width = LOWEST;
-        for level in 0.. {
-            let bins = len.div_ceil(width);
-            if level == self.levels.len() {
-                // A level of one bin says no more than the level below it.
-                if level > 0 && bins < 2 {
-                    break;
-                }
-                let new = self.levels.last().map_or_else(Vec::new, |below| below.chunks(2).map(join_all).collect());
-                self.levels.push(new);
-            }
-            let bin = &mut self.levels[level];
-            if bin.len() < bins {
-                bin.push(EMPTY);
-            }
-            if let Some(last) = bin.last_mut().filter(|_| value.is_finite()) {
-                *last = join(*last, (value, value));
-            }
-            width *= 2;
-        }
-    }
-
-    /// Smallest and largest finite value among the points `from..to`.
-    pub fn extremes(&self, values: &[f32], mut from: usize, to: usize) -> Option<(f32, f32)> {
-        let mut found = EMPTY;
-        while from < to {
-            let fits = |level: usize| {
-                let width = LOWEST << level;
-                level < self.levels.len() && from.is_multiple_of(width) && from + width <= to
-            };
-            if fits(0) {
-                let mut level = 0;
-                while fits(level + 1) {
-                    level += 1;
-                }
-                found = join(found, self.levels[level][from / (LOWEST << level)]);
-                from += LOWEST << level;
-            } else {
-                if values[from].is_finite() {
-                    found = join(found, (values[from], values[from]));
-                }
-                from += 1;
-            }
-        }
-        (found.0 <= found.1).then_some(found)
-    }
-
-    #[cfg(test)]
-    pub fn bytes(&self) -> usize {
-        self.levels.iter().map(|level| level.len() * size_of::<(f32, f32)>()).sum()
+impl Default for Pyramid {
+    fn default() -> Self {
+        Self { levels: Vec::new(), open: (EMPTY, 0) }
     }
 }
 
-fn join(a: (f32, f32), b: (f32, f32)) -> (f32, f32) {
+/// The bin of a single value.
+fn single(value: f32) -> Bin {
+    if value.is_finite() { (value, value) } else { EMPTY }
+}
+
+/// Whether a bin holds nothing that is finite.
+fn is_empty(bin: Bin) -> bool {
+    bin.0 > bin.1
+}
+
+fn join(a: Bin, b: Bin) -> Bin {
     (a.0.min(b.0), a.1.max(b.1))
 }
 
-fn join_all(bins: &[(f32, f32)]) -> (f32, f32) {
-    bins.iter().copied().fold(EMPTY, join)
+impl Pyramid {
+    /// Takes in the next value.
+    pub fn push(&mut self, value: f32) {
+        let (bin, count) = self.open;
+        self.open = (join(bin, single(value)), count + 1);
+        if self.open.1 < LOWEST {
+            return;
+        }
+        let mut full = std::mem::replace(&mut self.open, (EMPTY, 0)).0;
+        for level in 0.. {
+            if level == self.levels.len() {
+                self.levels.push(Vec::new());
+            }
+            let bins = &mut self.levels[level];
+            super::grow(bins, full);
+            let [.., a, b] = bins[..] else { break };
+            if !bins.len().is_multiple_of(2) {
+                break;
+            }
+            full = join(a, b);
+        }
+    }
+
+    /// The full bin of a level that begins at a place and ends by `to`.
+    fn bin(&self, level: usize, from: usize, to: usize) -> Option<Bin> {
+        let width = LOWEST << level;
+        if !from.is_multiple_of(width) || from + width > to {
+            return None;
+        }
+        self.levels.get(level)?.get(from / width).copied()
+    }
+
+    /// The full bin of a level that ends at a place and begins not before `from`.
+    fn bin_before(&self, level: usize, from: usize, to: usize) -> Option<Bin> {
+        let width = LOWEST << level;
+        if !to.is_multiple_of(width) || from + width > to {
+            return None;
+        }
+        self.levels.get(level)?.get(to / width - 1).copied()
+    }
+
+    /// Smallest and largest finite value among the points `from..to`.
+    pub fn extremes(&self, values: &[f32], mut from: usize, to: usize) -> Option<Bin> {
+        let mut found = EMPTY;
+        while from < to {
+            let widest = (0..).map_while(|level| self.bin(level, from, to)).enumerate().last();
+            let (bin, width) = widest.map_or((single(values[from]), 1), |(level, bin)| (bin, LOWEST << level));
+            found = join(found, bin);
+            from += width;
+        }
+        (!is_empty(found)).then_some(found)
+    }
+
+    /// The first point among `from..to` whose bin is wanted. What is wanted of a bin is wanted of any that holds it.
+    pub fn first(&self, values: &[f32], from: usize, to: usize, wanted: impl Fn(Bin) -> bool) -> Option<usize> {
+        let mut at = from;
+        while at < to {
+            let unwanted = |level| self.bin(level, at, to).filter(|bin| !wanted(*bin));
+            match (0..).map_while(unwanted).count() {
+                0 if wanted(single(values[at])) => return Some(at),
+                0 => at += 1,
+                levels => at += LOWEST << (levels - 1),
+            }
+        }
+        None
+    }
+
+    /// The first point among `from..to` that is finite.
+    pub fn first_finite(&self, values: &[f32], from: usize, to: usize) -> Option<usize> {
+        self.first(values, from, to, |bin| !is_empty(bin))
+    }
+
+    /// The last point among `from..to` that is finite.
+    pub fn last_finite(&self, values: &[f32], from: usize, to: usize) -> Option<usize> {
+        let mut end = to;
+        while from < end {
+            let empty = |level| self.bin_before(level, from, end).filter(|bin| is_empty(*bin));
+            match (0..).map_while(empty).count() {
+                0 if values[end - 1].is_finite() => return Some(end - 1),
+                0 => end -= 1,
+                levels => end -= LOWEST << (levels - 1),
+            }
+        }
+        None
+    }
+
+    /// Bytes that are kept.
+    pub fn bytes(&self) -> usize {
+        self.levels.iter().map(|level| level.capacity() * size_of::<Bin>()).sum()
+    }
 }

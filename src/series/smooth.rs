@@ -2,64 +2,123 @@
 
 use super::Series;
 
+/// Points between two places where the state of the smoothing is kept.
+const EVERY: usize = 64;
+
 /// `TensorBoard`'s smoothing: an exponential moving average, divided by the weight that it has seen so far, so that
 /// the first values are not drawn towards zero.
 #[derive(Debug, Clone, Copy)]
 pub struct Smoother {
     weight: f64,
+    state: State,
+}
+
+/// How far a smoother has come.
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
     average: f64,
     seen: f64,
+}
+
+impl State {
+    fn push(&mut self, weight: f64, value: f64) {
+        if value.is_finite() {
+            self.average = weight * self.average + (1.0 - weight) * value;
+            self.seen = weight * self.seen + (1.0 - weight);
+        }
+    }
+
+    fn value(self) -> f64 {
+        self.average / self.seen
+    }
 }
 
 impl Smoother {
     /// A smoother that keeps `weight` (0 to below 1) of what it has and takes the rest from each new value.
     #[must_use]
     pub fn new(weight: f64) -> Self {
-        Self { weight: weight.clamp(0.0, 0.9999), average: 0.0, seen: 0.0 }
+        Self { weight: weight.clamp(0.0, 0.9999), state: State::default() }
     }
 
     /// The smoothed value after this one; a value that is no number is handed through and forgotten.
     pub fn push(&mut self, value: f64) -> f64 {
-        if !value.is_finite() {
-            return f64::NAN;
-        }
-        self.average = self.weight * self.average + (1.0 - self.weight) * value;
-        self.seen = self.weight * self.seen + (1.0 - self.weight);
-        self.average / self.seen
+        self.state.push(self.weight, value);
+        if value.is_finite() { self.state.value() } else { f64::NAN }
     }
 }
 
-/// A series and its smoothed form, side by side.
+/// A series and its smoothed form. Of the latter only the state at every 64th point is kept; what lies between is
+/// computed where it is looked at.
 #[derive(Debug, Clone)]
 pub struct Curve {
     raw: Series,
-    smoothed: Series,
-    smoother: Smoother,
+    weight: f64,
+    /// Share of each of 64 values in the average after the last of them.
+    shares: Box<[f64; EVERY]>,
+    /// The state before every 64th point.
+    states: Vec<State>,
+}
+
+impl Default for Curve {
+    fn default() -> Self {
+        Self::new(0.0)
+    }
 }
 
 impl Curve {
     /// An empty curve that smooths with this weight.
     #[must_use]
     pub fn new(weight: f64) -> Self {
-        Self { raw: Series::default(), smoothed: Series::default(), smoother: Smoother::new(weight) }
+        let weight = Smoother::new(weight).weight;
+        let mut shares = Box::new([0.0; EVERY]);
+        let mut share = 1.0 - weight;
+        for slot in shares.iter_mut().rev() {
+            *slot = share;
+            share *= weight;
+        }
+        Self { raw: Series::default(), weight, shares, states: Vec::new() }
     }
 
     /// Adds a point; as [`Series::push`].
-    pub fn push(&mut self, step: u64, value: f64) {
-        let before = self.raw.len();
-        self.raw.push(step, value);
-        if self.raw.len() > before {
-            self.smoothed.push(step, self.smoother.push(value));
+    pub fn push(&mut self, step: u64, value: f64) -> bool {
+        let added = self.raw.push(step, value);
+        if added {
+            self.keep_states();
         }
+        added
     }
 
     /// Smooths all again with another weight.
     pub fn set_weight(&mut self, weight: f64) {
-        self.smoother = Smoother::new(weight);
-        self.smoothed = Series::default();
-        for (step, value) in self.raw.points() {
-            self.smoothed.push(step, self.smoother.push(value));
+        let raw = std::mem::take(&mut self.raw);
+        *self = Self { raw, ..Self::new(weight) };
+        self.keep_states();
+    }
+
+    /// Keeps the state before each 64th point that there is.
+    fn keep_states(&mut self) {
+        let values = self.raw.values();
+        while self.states.len() * EVERY < values.len() {
+            let next = match self.states.last() {
+                None => State::default(),
+                Some(&state) => {
+                    let end = self.states.len() * EVERY;
+                    self.after(state, &values[end - EVERY..end])
+                }
+            };
+            super::grow(&mut self.states, next);
         }
+    }
+
+    /// The state after so many more values: in one go where all of them count.
+    fn after(&self, mut state: State, values: &[f32]) -> State {
+        if values.iter().all(|value| value.is_finite()) {
+            let taken: f64 = values.iter().zip(self.shares.iter()).map(|(value, share)| f64::from(*value) * share).sum();
+            let kept = self.shares[0] * self.weight / (1.0 - self.weight);
+            return State { average: kept * state.average + taken, seen: kept * state.seen + (1.0 - kept) };
+        }
+        values.iter().for_each(|value| state.push(self.weight, f64::from(*value)));
+        state
     }
 
     /// The points as they came.
@@ -68,9 +127,47 @@ impl Curve {
         &self.raw
     }
 
-    /// The smoothed points.
+    /// The smoothed value at a place; of a gap, that of the point before it.
+    fn smoothed_at(&self, index: usize) -> f64 {
+        let block = index / EVERY;
+        let mut state = self.states[block];
+        let values = &self.raw.values()[block * EVERY..=index];
+        values.iter().for_each(|value| state.push(self.weight, f64::from(*value)));
+        state.value()
+    }
+
+    /// The last smoothed point.
     #[must_use]
-    pub fn smoothed(&self) -> &Series {
-        &self.smoothed
+    pub fn smoothed_last(&self) -> Option<(u64, f64)> {
+        let (step, value) = self.raw.last()?;
+        Some((step, if value.is_finite() { self.smoothed_at(self.raw.len() - 1) } else { f64::NAN }))
+    }
+
+    /// The smoothed value of the point nearest to a step; no number where there is none.
+    #[must_use]
+    pub fn smoothed_near(&self, step: u64) -> f64 {
+        match self.raw.nearest_index(step) {
+            Some(index) if self.raw.values()[index].is_finite() => self.smoothed_at(index),
+            _ => f64::NAN,
+        }
+    }
+
+    /// The smoothed value at the last point of each column; as [`Series::columns`].
+    #[must_use]
+    pub fn smoothed_columns(&self, edges: &[u64]) -> Vec<Option<f64>> {
+        let ends = self.raw.ranges(edges).map(|(from, to)| self.raw.last_finite(from, to));
+        ends.map(|index| Some(self.smoothed_at(index?))).collect()
+    }
+
+    /// Every step with its smoothed value.
+    pub fn smoothed(&self) -> impl Iterator<Item = (u64, f64)> + '_ {
+        let mut smoother = Smoother::new(self.weight);
+        self.raw.points().map(move |(step, value)| (step, smoother.push(value)))
+    }
+
+    /// Bytes that are kept for it.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.raw.bytes() + self.states.capacity() * size_of::<State>() + size_of::<[f64; EVERY]>()
     }
 }

@@ -10,19 +10,33 @@ fn series(values: &[f64]) -> Series {
     series
 }
 
+/// The edges of so many columns of one width.
+fn edges(start: f64, width: f64, count: usize) -> Vec<u64> {
+    (0..=count).map(|column| (start + column as f64 * width).ceil() as u64).collect()
+}
+
 #[test]
 fn a_point_takes_at_most_sixteen_bytes() {
-    let dense = series(&vec![1.0; 100_000]);
-    assert!(dense.bytes() <= 16 * dense.len());
-    let all_gaps = series(&vec![f64::NAN; 100_000]);
-    assert!(all_gaps.bytes() <= 16 * all_gaps.len());
+    let even = |step: u64| step;
+    let uneven = |step: u64| step * 10 + step * step % 7;
+    let value = |step: u64| (step as f64).sin();
+    let gaps = |step: u64| if step % 2 == 0 { f64::NAN } else { 1.0 };
+    let curve = |step: &dyn Fn(u64) -> u64, value: &dyn Fn(u64) -> f64| {
+        let mut curve = Curve::new(0.9);
+        for number in 1..=100_000 {
+            assert!(curve.push(step(number), value(number)));
+        }
+        curve.bytes() as f64 / 1e5
+    };
+    assert!(curve(&even, &value) < 6.2, "{}", curve(&even, &value));
+    assert!(curve(&uneven, &gaps) < 14.0, "{}", curve(&uneven, &gaps));
 }
 
 #[test]
 fn one_spike_among_a_million_points_survives() {
     let mut values = vec![1.0; 1_000_000];
     values[777_777] = 50.0;
-    let columns = series(&values).columns(0.0, 10_000.0, 101);
+    let columns = series(&values).columns(&edges(0.0, 10_000.0, 101));
     let spiked: Vec<usize> =
         (0..columns.len()).filter(|&index| columns[index].is_some_and(|column| column.max > 49.0)).collect();
     assert_eq!(spiked, [77]);
@@ -32,11 +46,11 @@ fn one_spike_among_a_million_points_survives() {
 fn what_is_no_number_is_a_gap_and_counted() {
     let series = series(&[1.0, f64::NAN, f64::INFINITY, 2.0]);
     assert_eq!(series.gap_count(), 2);
-    assert_eq!(series.gaps_in_columns(1.0, 1.0, 4), [0, 1, 1, 0]);
-    assert_eq!(series.gaps_in_columns(1.0, 4.0, 1), [2]);
-    let columns = series.columns(1.0, 1.0, 4);
+    assert_eq!(series.gaps_in_columns(&edges(1.0, 1.0, 4)), [0, 1, 1, 0]);
+    assert_eq!(series.gaps_in_columns(&edges(1.0, 4.0, 1)), [2]);
+    let columns = series.columns(&edges(1.0, 1.0, 4));
     assert_eq!((columns[1], columns[2]), (None, None));
-    assert!(series.columns(1.0, 4.0, 1)[0].is_some_and(|column| column.min > 0.9 && column.max < 2.1));
+    assert!(series.columns(&edges(1.0, 4.0, 1))[0].is_some_and(|column| column.min > 0.9 && column.max < 2.1));
 }
 
 #[test]
@@ -70,6 +84,22 @@ fn smoothing_is_debiased() {
     assert!((smoother.push(1.0) - expected).abs() < 1e-12);
 }
 
+#[test]
+fn the_extremes_of_a_stretch() {
+    let mut values: Vec<f64> = (0..1000).map(|step| f64::from(step % 100)).collect();
+    values[555] = -3.0;
+    values[556] = f64::NAN;
+    values[700] = 400.0;
+    let series = series(&values);
+    assert_eq!(series.extreme(1, 1001, true), Some((556, -3.0)));
+    assert_eq!(series.extreme(1, 1001, false), Some((701, 400.0)));
+    assert_eq!(series.extreme(702, 1001, false), Some((800, 99.0)));
+    assert_eq!(series.extreme(557, 558, true), None);
+    assert_eq!(series.neighbour(556, -2), Some((554, 53.0)));
+    assert_eq!(series.neighbour(3, isize::MIN), Some((1, 0.0)));
+    assert_eq!(series.neighbour(3, isize::MAX), Some((1000, 99.0)));
+}
+
 proptest! {
     #[test]
     #[expect(clippy::float_cmp, reason = "thinning computes nothing")]
@@ -86,7 +116,7 @@ proptest! {
             series.push(step, *value);
         }
         let start = f64::from(start);
-        for (index, column) in series.columns(start, width, 40).into_iter().enumerate() {
+        for (index, column) in series.columns(&edges(start, width, 40)).into_iter().enumerate() {
             let begin = start + index as f64 * width;
             let end = start + (index + 1) as f64 * width;
             let inside: Vec<f64> = series
@@ -119,6 +149,67 @@ proptest! {
             late.push(step as u64, value);
         }
         late.set_weight(weight);
-        prop_assert_eq!(early.smoothed().points().collect::<Vec<_>>(), late.smoothed().points().collect::<Vec<_>>());
+        prop_assert_eq!(early.smoothed_columns(&edges(0.0, 7.0, 30)), late.smoothed_columns(&edges(0.0, 7.0, 30)));
+    }
+
+    #[test]
+    fn steps_of_any_stride_are_found_again(strides in prop::collection::vec(prop_oneof![3 => Just(1u32), 1 => 1u32..2000], 1..300)) {
+        let mut steps = steps::Steps::default();
+        let mut plain = Vec::new();
+        let mut step = 0;
+        for stride in strides {
+            step += stride;
+            prop_assert!(steps.push(step));
+            plain.push(step);
+        }
+        prop_assert!(!steps.push(step) && !steps.push(0));
+        prop_assert_eq!(steps.iter().collect::<Vec<_>>(), plain.clone());
+        prop_assert_eq!((steps.first(), steps.last()), (plain.first().copied(), plain.last().copied()));
+        for (index, &at) in plain.iter().enumerate() {
+            prop_assert_eq!(steps.at(index), at);
+            prop_assert_eq!(steps.before(u64::from(at)), index);
+            prop_assert_eq!(steps.before(u64::from(at) + 1), index + 1);
+        }
+        prop_assert_eq!(steps.before(u64::MAX), plain.len());
+    }
+
+    #[test]
+    fn gaps_are_counted_to_any_place(values in prop::collection::vec(prop_oneof![1 => Just(f64::NAN), 3 => Just(1.0)], 1..2000), at in 0usize..2100) {
+        let series = series(&values);
+        let expected = values.iter().take(at).filter(|value| value.is_nan()).count();
+        prop_assert_eq!(series.gaps.before(at), expected);
+    }
+
+    #[test]
+    fn what_is_smoothed_in_pieces_is_what_is_smoothed_at_once(
+        values in prop::collection::vec(prop_oneof![9 => -10.0..10.0f64, 1 => Just(f64::NAN)], 1..400),
+        weight in 0.0..0.999f64,
+    ) {
+        let mut curve = Curve::new(weight);
+        let mut smoother = Smoother::new(weight);
+        for (step, &value) in values.iter().enumerate() {
+            curve.push(step as u64, value);
+            let expected = smoother.push(f64::from(value as f32));
+            let (_, found) = curve.smoothed_last().expect("a point");
+            prop_assert!(found.is_nan() == expected.is_nan());
+            prop_assert!(found.is_nan() || (found - expected).abs() < 1e-9, "{} is not {}", found, expected);
+        }
+        let last = curve.smoothed().last().expect("a point").1;
+        prop_assert!(last.is_nan() == values[values.len() - 1].is_nan());
+    }
+
+    #[test]
+    fn a_ruler_finds_the_point_that_it_measured(parts in prop::collection::vec(prop_oneof![8 => 0.0..9.0f64, 1 => Just(f64::NAN), 1 => Just(-3.0)], 1..400)) {
+        let mut ruler = Ruler::from(5.0);
+        parts.iter().for_each(|part| ruler.push(*part));
+        prop_assert_eq!(ruler.before(5.0), 0);
+        prop_assert_eq!(ruler.before(f64::INFINITY), parts.len());
+        for index in 0..parts.len() {
+            let at = ruler.at(index);
+            let before = ruler.before(at);
+            prop_assert!(before <= index && ruler.at(before) >= at, "{} {}", before, index);
+            prop_assert!(index == 0 || at >= ruler.at(index - 1));
+        }
+        prop_assert!((ruler.at(parts.len() - 1) - ruler.end()).abs() < 1e-6);
     }
 }

@@ -60,7 +60,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Cockpit, &[
         (char('1'), Action::FocusOn(Panel::Loss)), (char('2'), Action::FocusOn(Panel::Sparsity)), (char('3'), Action::FocusOn(Panel::Settings)),
         (char('4'), Action::FocusOn(Panel::Memory)), (char('5'), Action::FocusOn(Panel::Validation)), (char('6'), Action::FocusOn(Panel::Log)),
-        (char('7'), Action::FocusOn(Panel::Device)), (char('8'), Action::FocusOn(Panel::Map)),
+        (char('7'), Action::FocusOn(Panel::Charts)), (char('8'), Action::FocusOn(Panel::Device)), (char('9'), Action::FocusOn(Panel::Map)),
     ], "", "the panel of this number"),
     bind(Context::Cockpit, &[(char('m'), Action::Maximise)], "maximise", "give the panel the whole screen, and back"),
     step(Context::Rows, &[(code(KeyCode::Down), Action::Row(1)), (code(KeyCode::Up), Action::Row(-1)), (char('j'), Action::Row(1)), (char('k'), Action::Row(-1))], "", "the next row and the one before; scroll"),
@@ -77,6 +77,7 @@ pub const TABLE: &[Binding] = &[
     step(Context::Chart, &[(char('z'), Action::Zoom(true)), (char('Z'), Action::Zoom(false)), (code(KeyCode::Up), Action::Zoom(true)), (code(KeyCode::Down), Action::Zoom(false)), (char('k'), Action::Zoom(true)), (char('j'), Action::Zoom(false))], "zoom", "zoom in and out; the mouse wheel does so under the pointer"),
     step(Context::Chart, &[(code(KeyCode::Left), Action::Pan(-1)), (code(KeyCode::Right), Action::Pan(1)), (char('h'), Action::Pan(-1)), (char('l'), Action::Pan(1))], "pan", "move to earlier and later steps"),
     bind(Context::Chart, &[(char('f'), Action::Follow)], "follow", "follow the newest steps, or fit all"),
+    bind(Context::Cockpit, &[(char('o'), Action::Metric(1)), (char('O'), Action::Metric(-1))], "metric", "what the large chart shows, or the selected one of the grid of charts: loss, gradient, rate, speed and more"),
     bind(Context::Cockpit, &[(char('y'), Action::LogAxis)], "log y", "logarithmic and linear loss axis"),
     bind(Context::Cockpit, &[(char('v'), Action::Example)], "example", "view the first training example, with what is learned marked"),
     step(Context::Cockpit, &[(char(','), Action::Smooth(-1)), (char('.'), Action::Smooth(1))], "smooth", "smooth the loss less and more"),

@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::Metric;
+use super::metric::Place;
 use super::owners::Owners;
 use super::tree::Tree;
+use crate::interface::widgets::Shape;
 use crate::protocol::{self, Evaluation, Intervention, Memory, Step};
 use crate::series::{Curve, Series};
 
@@ -19,12 +22,16 @@ pub struct History {
     pub tree: Tree,
     /// Training loss.
     pub loss: Curve,
+    /// What else every step measures, in the order of [`Metric::STEPS`] after the loss.
+    others: [Curve; Metric::OF_STEPS - 1],
     /// Smoothed losses of what was left behind, each from the step where it leaves the way.
     pub left_behind: Vec<Series>,
     /// Validation loss.
     pub eval_loss: Series,
     /// Validation accuracy.
     pub accuracy: Series,
+    /// Matthews correlation on the validation rows.
+    mcc: Series,
     /// Resident bytes.
     pub memory: Series,
     /// The same by owner.
@@ -48,9 +55,11 @@ impl History {
         Self {
             tree: Tree::default(),
             loss: Curve::new(smoothing),
+            others: empty(smoothing),
             left_behind: Vec::new(),
             eval_loss: Series::default(),
             accuracy: Series::default(),
+            mcc: Series::default(),
             memory: Series::default(),
             owners: Owners::default(),
             peak_memory: 0,
@@ -67,8 +76,25 @@ impl History {
         if step.branch != self.tree.current {
             self.go_to(step.branch, step.step.saturating_sub(1));
         }
-        self.tree.push(step.step, step.loss);
+        self.tree.push(step);
         self.loss.push(step.step, step.loss);
+        for (curve, value) in self.others.iter_mut().zip(&Metric::of_step(step)[1..]) {
+            curve.push(step.step, *value);
+        }
+    }
+
+    /// The curve of a metric.
+    #[must_use]
+    pub fn curve(&self, metric: Metric) -> Shape<'_> {
+        let curve = match metric.place() {
+            Place::Step(0) => &self.loss,
+            Place::Step(at) => &self.others[at - 1],
+            Place::Evaluation(0) => return Shape::Series(&self.eval_loss),
+            Place::Evaluation(1) => return Shape::Series(&self.accuracy),
+            Place::Evaluation(_) => return Shape::Series(&self.mcc),
+            Place::Memory => return Shape::Series(&self.memory),
+        };
+        if metric.is_noisy() { Shape::Curve(curve) } else { Shape::Series(curve.raw()) }
     }
 
     /// The run goes on after this step, on this branch, which may be new. Whether it is.
@@ -93,17 +119,21 @@ impl History {
     pub fn smooth(&mut self, weight: f64) {
         self.weight = weight;
         self.loss.set_weight(weight);
+        self.others.iter_mut().for_each(|curve| curve.set_weight(weight));
         self.left_behind = self.tree.left_behind(weight);
     }
 
     fn follow_line(&mut self) {
         let line = self.tree.line();
-        self.loss = Curve::new(self.weight);
-        for (_, step, loss) in self.tree.losses(&line) {
-            self.loss.push(step, loss);
+        (self.loss, self.others) = (Curve::new(self.weight), empty(self.weight));
+        for (metric, curve) in std::iter::once(&mut self.loss).chain(&mut self.others).enumerate() {
+            for (_, step, value) in self.tree.along(metric, &line) {
+                curve.push(step, value);
+            }
         }
         self.left_behind = self.tree.left_behind(self.weight);
-        (self.eval_loss, self.accuracy, self.evaluations) = (Series::default(), Series::default(), Vec::new());
+        (self.eval_loss, self.accuracy, self.mcc) = (Series::default(), Series::default(), Series::default());
+        self.evaluations.clear();
         let mut evaluations: Vec<Evaluation> = self.all_evaluations.clone();
         evaluations.retain(|evaluation| line.holds(evaluation.branch, evaluation.step));
         evaluations.sort_by_key(|evaluation| evaluation.step);
@@ -132,6 +162,9 @@ impl History {
     fn show(&mut self, evaluation: Evaluation) {
         self.eval_loss.push(evaluation.step, evaluation.eval_loss);
         self.accuracy.push(evaluation.step, evaluation.accuracy);
+        if let Some(mcc) = evaluation.mcc {
+            self.mcc.push(evaluation.step, mcc);
+        }
         self.evaluations.push(evaluation);
     }
 
@@ -161,6 +194,10 @@ impl History {
         let finite = |evaluation: &&Evaluation| evaluation.accuracy.is_finite() && evaluation.eval_loss.is_finite();
         self.evaluations.iter().filter(finite).reduce(|best, next| if next.is_better_than(best) { next } else { best })
     }
+}
+
+fn empty(weight: f64) -> [Curve; Metric::OF_STEPS - 1] {
+    std::array::from_fn(|_| Curve::new(weight))
 }
 
 /// The newest steps, and how fast they went.

@@ -15,6 +15,8 @@ pub enum Panel {
     Validation,
     /// What happened.
     Log,
+    /// Everything else that is measured.
+    Charts,
     /// How machine and device are doing.
     Device,
     /// Groups by layers.
@@ -23,13 +25,14 @@ pub enum Panel {
 
 impl Panel {
     /// All, in the order in which the focus moves.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Loss,
         Self::Sparsity,
         Self::Settings,
         Self::Memory,
         Self::Validation,
         Self::Log,
+        Self::Charts,
         Self::Device,
         Self::Map,
     ];
@@ -44,6 +47,7 @@ impl Panel {
             Self::Memory => "memory",
             Self::Validation => "validation",
             Self::Log => "log",
+            Self::Charts => "charts",
             Self::Device => "device",
             Self::Map => "map",
         }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::protocol::{self, KeptState};
-use crate::series::{Series, Smoother};
+use super::Metric;
+use crate::protocol::{self, KeptState, Step};
+use crate::series::{Points, Series, Smoother};
 
 /// The branches of a run.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +23,8 @@ pub struct Tree {
 struct Own {
     /// The branch that it came from, and the step after which it began.
     parent: Option<(u32, u64)>,
-    loss: Series,
+    /// What every step measures, in the order of [`Metric::STEPS`].
+    metrics: [Points; Metric::OF_STEPS],
 }
 
 /// The branches that lead to a branch, the first one first, each with its last step that does.
@@ -65,17 +67,20 @@ impl Tree {
         Line(line)
     }
 
-    /// Branch, step and loss of all steps on a way.
-    pub fn losses<'a>(&'a self, line: &'a Line) -> impl Iterator<Item = (u32, u64, f64)> + 'a {
-        line.0.iter().flat_map(|&(branch, last)| {
-            let points = self.own.get(&branch).map(|own| own.loss.points()).into_iter().flatten();
-            points.take_while(move |(step, _)| *step <= last).map(move |(step, loss)| (branch, step, loss))
+    /// Branch, step and value of one of [`Metric::STEPS`] at all steps on a way.
+    pub fn along<'a>(&'a self, metric: usize, line: &'a Line) -> impl Iterator<Item = (u32, u64, f64)> + 'a {
+        line.0.iter().flat_map(move |&(branch, last)| {
+            let points = self.own.get(&branch).map(|own| own.metrics[metric].iter()).into_iter().flatten();
+            points.take_while(move |(step, _)| *step <= last).map(move |(step, value)| (branch, step, value))
         })
     }
 
-    /// Takes in a loss of the current branch.
-    pub fn push(&mut self, step: u64, loss: f64) {
-        self.own.entry(self.current).or_default().loss.push(step, loss);
+    /// Takes in a step of the current branch.
+    pub fn push(&mut self, step: &Step) {
+        let own = self.own.entry(self.current).or_default();
+        for (points, value) in own.metrics.iter_mut().zip(Metric::of_step(step)) {
+            points.push(step.step, value);
+        }
     }
 
     /// Goes to a branch, which began after this step of the current one if it is new. Whether it is.
@@ -84,7 +89,7 @@ impl Tree {
         let new = !self.own.contains_key(&branch);
         if new {
             let parent = self.own.contains_key(&before).then_some((before, step));
-            self.own.insert(branch, Own { parent, loss: Series::default() });
+            self.own.insert(branch, Own { parent, metrics: Default::default() });
         }
         new
     }
@@ -114,7 +119,7 @@ impl Tree {
         let line = self.line_to(branch);
         let mut smoother = Smoother::new(weight);
         let (mut series, mut before) = (Series::default(), None);
-        for (id, step, loss) in self.losses(&line) {
+        for (id, step, loss) in self.along(0, &line) {
             let value = smoother.push(loss);
             if id == branch && !current.holds(id, step) {
                 if let Some((step, value)) = before.take() {
@@ -134,11 +139,24 @@ mod tests {
     use super::*;
 
     fn steps(tree: &mut Tree, from: u64, to: u64, loss: f64) {
-        (from..=to).for_each(|step| tree.push(step, loss));
+        let step = |step| Step {
+            step,
+            epoch: 0.0,
+            loss,
+            learning_rate: 1e-4,
+            grad_norm: 1.0,
+            examples: 8,
+            tokens: 99,
+            seconds: 0.1,
+            trainable: 7,
+            sparsity: 0.5,
+            branch: tree.current,
+        };
+        (from..=to).map(step).collect::<Vec<_>>().iter().for_each(|step| tree.push(step));
     }
 
     fn shown(tree: &Tree) -> Vec<(u64, f64)> {
-        tree.losses(&tree.line()).map(|(_, step, loss)| (step, loss)).collect()
+        tree.along(0, &tree.line()).map(|(_, step, loss)| (step, loss)).collect()
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! Which part of the loss is shown, and how.
+//! Which part of a chart is shown, and how.
+
+use std::fmt;
 
 /// Weights of the smoothing that the keys walk through.
 const SMOOTHINGS: [f64; 8] = [0.0, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995];
@@ -6,14 +8,58 @@ const SMOOTHINGS: [f64; 8] = [0.0, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995];
 /// The fewest steps that a view can hold.
 const NEAREST: f64 = 8.0;
 
-/// How the loss is shown.
+/// How charts are shown.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct View {
     /// Which steps.
     pub range: Range,
     /// Whether the values are on a logarithmic axis.
     pub log: bool,
+    /// What the charts run over.
+    pub along: Along,
+    /// Whether what the charts run over is on a logarithmic axis.
+    pub log_x: bool,
+    /// Whether raw values are shown behind the smoothed line.
+    pub envelope: bool,
+    /// Whether what sticks out far above nearly all is left out of the axis.
+    pub outlier_proof: bool,
     smoothing: usize,
+}
+
+/// What a chart runs over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Along {
+    /// Optimizer steps.
+    #[default]
+    Steps,
+    /// Rounds through the training rows.
+    Epochs,
+    /// Tokens seen.
+    Tokens,
+    /// Seconds of training.
+    Time,
+}
+
+impl Along {
+    /// All, in the order in which a key walks through them.
+    pub const ALL: [Self; 4] = [Self::Steps, Self::Epochs, Self::Tokens, Self::Time];
+
+    /// The next one, round and round.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self::ALL[(self as usize + 1) % Self::ALL.len()]
+    }
+}
+
+impl fmt::Display for Along {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Steps => "step",
+            Self::Epochs => "epoch",
+            Self::Tokens => "tokens",
+            Self::Time => "time",
+        })
+    }
 }
 
 /// Which steps a chart shows. New points move the first two and never the third.
@@ -35,9 +81,50 @@ pub enum Range {
     },
 }
 
+/// All that a chart could show, along its axis.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Extent {
+    /// Where it begins.
+    pub start: f64,
+    /// Where it has ended.
+    pub end: f64,
+    /// What one step takes of it.
+    pub unit: f64,
+}
+
+impl From<(u64, u64)> for Extent {
+    /// The steps from the first to the last one.
+    fn from((first, last): (u64, u64)) -> Self {
+        Self { start: first as f64, end: last as f64 + 1.0, unit: 1.0 }
+    }
+}
+
+impl Extent {
+    fn all(self) -> f64 {
+        (self.end - self.start).max(self.unit)
+    }
+
+    /// The same on a logarithmic axis; what is not above nothing begins where one step has been taken.
+    #[must_use]
+    pub fn logarithmic(self) -> Self {
+        let unit = self.unit.max(f64::MIN_POSITIVE);
+        let start = self.start.max(unit).log10();
+        let end = self.end.max(2.0 * unit).log10().max(start + 1e-6);
+        Self { start, end, unit: (end - start) / 1000.0 }
+    }
+}
+
 impl Default for View {
     fn default() -> Self {
-        Self { range: Range::Fit, log: false, smoothing: 3 }
+        Self {
+            range: Range::Fit,
+            log: false,
+            along: Along::Steps,
+            log_x: false,
+            envelope: true,
+            outlier_proof: true,
+            smoothing: 3,
+        }
     }
 }
 
@@ -64,68 +151,92 @@ impl View {
         }
     }
 
-    /// First step and number of steps in sight, out of those from `first` to `last`.
+    /// Where what is in sight begins and how much it is, out of all that there is.
     #[must_use]
-    pub fn window(&self, (first, last): (u64, u64)) -> (f64, f64) {
-        let (first, last) = (first as f64, last as f64);
-        let all = (last - first + 1.0).max(1.0);
+    pub fn window(&self, extent: impl Into<Extent>) -> (f64, f64) {
+        let extent = extent.into();
         match self.range {
-            Range::Fit => (first, all),
+            Range::Fit => (extent.start, extent.all()),
             Range::Follow { steps } => {
-                let steps = steps.clamp(1.0, all.max(NEAREST));
-                ((last + 1.0 - steps).max(first), steps)
+                let steps = steps.clamp(extent.unit, extent.all().max(NEAREST * extent.unit));
+                ((extent.end - steps).max(extent.start), steps)
             }
             Range::Fixed { start, steps } => (start, steps),
         }
     }
 
-    /// Shows `factor` times as many steps; the step at the share `anchor` of the width stays where it is.
-    pub fn zoom(&mut self, factor: f64, anchor: Option<f64>, span: (u64, u64)) {
-        let (start, steps) = self.window(span);
-        let all = (span.1 - span.0 + 1) as f64;
-        let wanted = (steps * factor).max(NEAREST);
-        if wanted >= all {
+    /// Shows `factor` times as many steps; the step at the share `anchor` of the width stays where it is. What would be
+    /// too near is not shown at all, so that zooming out again always leads back.
+    pub fn zoom(&mut self, factor: f64, anchor: Option<f64>, extent: impl Into<Extent>) {
+        let extent = extent.into();
+        let (start, steps) = self.window(extent);
+        let wanted = steps * factor;
+        if wanted < NEAREST * extent.unit && factor < 1.0 {
+            return;
+        }
+        if wanted >= extent.all() {
             self.range = Range::Fit;
             return;
         }
         self.range = match (self.range, anchor) {
             (Range::Fit | Range::Follow { .. }, None) => Range::Follow { steps: wanted },
-            (Range::Fixed { .. }, None) => Self::fixed(start + (steps - wanted) * 0.5, wanted, span),
-            (_, Some(share)) => Self::fixed(start + (steps - wanted) * share.clamp(0.0, 1.0), wanted, span),
+            (Range::Fixed { .. }, None) => Self::fixed(start + (steps - wanted) * 0.5, wanted, extent),
+            (_, Some(share)) => Self::fixed(start + (steps - wanted) * share.clamp(0.0, 1.0), wanted, extent),
         };
     }
 
     /// Moves by this share of the width; at the newest step the view follows again.
-    pub fn pan(&mut self, share: f64, span: (u64, u64)) {
+    pub fn pan(&mut self, share: f64, extent: impl Into<Extent>) {
         if self.range == Range::Fit {
             return;
         }
-        let (start, steps) = self.window(span);
+        let extent = extent.into();
+        let (start, steps) = self.window(extent);
         let moved = start + share * steps;
-        self.range = if moved + steps >= span.1 as f64 + 1.0 && share > 0.0 {
+        self.range = if moved + steps >= extent.end && share > 0.0 {
             Range::Follow { steps }
         } else {
-            Self::fixed(moved, steps, span)
+            Self::fixed(moved, steps, extent)
         };
     }
 
     /// From following or a fixed stretch to all, from all to following the newest quarter.
-    pub fn toggle_follow(&mut self, span: (u64, u64)) {
+    pub fn toggle_follow(&mut self, extent: impl Into<Extent>) {
+        let extent = extent.into();
         self.range = match self.range {
-            Range::Fit => Range::Follow { steps: ((span.1 - span.0) as f64 / 4.0).max(100.0) },
+            Range::Fit => Range::Follow { steps: ((extent.all() - extent.unit) / 4.0).max(100.0 * extent.unit) },
             Range::Fixed { steps, .. } => Range::Follow { steps },
             Range::Follow { .. } => Range::Fit,
         };
     }
 
-    fn fixed(start: f64, steps: f64, (first, last): (u64, u64)) -> Range {
-        let latest = (last as f64 + 1.0 - steps).max(first as f64);
-        Range::Fixed { start: start.clamp(first as f64, latest), steps }
+    /// Moves so far that a place is in sight.
+    pub fn reveal(&mut self, place: f64, extent: impl Into<Extent>) {
+        let extent = extent.into();
+        let (start, steps) = self.window(extent);
+        if place < start || place >= start + steps {
+            self.range = Self::fixed(place - steps * 0.5, steps, extent);
+        }
+    }
+
+    /// Shows what lies between two places.
+    pub fn show(&mut self, from: f64, to: f64, extent: impl Into<Extent>) {
+        let extent = extent.into();
+        let (from, to) = (from.min(to), from.max(to));
+        let steps = (to - from).max(NEAREST * extent.unit);
+        self.range = if steps >= extent.all() { Range::Fit } else { Self::fixed(from, steps, extent) };
+    }
+
+    fn fixed(start: f64, steps: f64, extent: Extent) -> Range {
+        let latest = (extent.end - steps).max(extent.start);
+        Range::Fixed { start: start.clamp(extent.start, latest), steps }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -149,5 +260,37 @@ mod tests {
         assert_eq!(view.window((1, 300)), (151.0, 25.0));
         view.pan(9.0, (1, 300));
         assert_eq!(view.name(), "follow");
+    }
+
+    proptest! {
+        #[test]
+        fn zooming_in_then_out_is_the_identity(
+            first in 0u64..1000,
+            all in 20u64..1_000_000,
+            range in 0u8..3,
+            place in (0.0..1.0f64, 0.01..1.0f64),
+            anchor in prop::option::of(0.0..=1.0f64),
+            log in any::<bool>(),
+        ) {
+            let extent = Extent::from((first, first + all));
+            let extent = if log { extent.logarithmic() } else { extent };
+            let width = extent.end - extent.start;
+            let steps = (place.1 * width).max(NEAREST * extent.unit);
+            let range = match range {
+                0 => Range::Fit,
+                1 => Range::Follow { steps },
+                _ => View::fixed(extent.start + place.0 * width, steps, extent),
+            };
+            let before = View { range, ..View::default() };
+            let mut view = before;
+            view.zoom(0.5, anchor, extent);
+            if view == before {
+                return Ok(());
+            }
+            view.zoom(2.0, anchor, extent);
+            let (was, is) = (before.window(extent), view.window(extent));
+            prop_assert!((was.0 - is.0).abs() <= 1e-9 * width && (was.1 - is.1).abs() <= 1e-9 * width, "{was:?} {is:?}");
+            prop_assert!(range != Range::Fit || view.range == Range::Fit);
+        }
     }
 }

@@ -77,7 +77,7 @@ fn line_to(state: &State, at: Place) -> Line {
 /// Mean of the newest losses on the way there.
 fn loss(state: &State, at: Place) -> Option<f64> {
     let line = line_to(state, at);
-    let losses = state.history.tree.losses(&line).filter(|(_, step, loss)| *step <= at.step && loss.is_finite());
+    let losses = state.history.tree.along(0, &line).filter(|(_, step, loss)| *step <= at.step && loss.is_finite());
     let losses: Vec<f64> = losses.map(|(.., loss)| loss).collect();
     let newest = &losses[losses.len().saturating_sub(LOSSES)..];
     (!newest.is_empty()).then(|| newest.iter().sum::<f64>() / newest.len() as f64)

@@ -30,12 +30,17 @@ impl Axis {
         self.log
     }
 
+    /// How far down a value lies, from 0 at the top to 1.
+    #[must_use]
+    pub fn share(&self, value: f64) -> f64 {
+        let value = if self.log { value.max(f64::MIN_POSITIVE).log10() } else { value };
+        ((self.high - value) / (self.high - self.low)).clamp(0.0, 1.0)
+    }
+
     /// The row of a value among so many, 0 being the highest.
     #[must_use]
     pub fn row(&self, value: f64, rows: usize) -> usize {
-        let value = if self.log { value.max(f64::MIN_POSITIVE).log10() } else { value };
-        let share = ((self.high - value) / (self.high - self.low)).clamp(0.0, 1.0);
-        (share * rows.saturating_sub(1) as f64).round() as usize
+        (self.share(value) * rows.saturating_sub(1) as f64).round() as usize
     }
 
     /// Whether a value lies above the axis.

@@ -5,14 +5,25 @@ use super::braille::Grid;
 use super::window::Window;
 use crate::series::{Column, Series};
 
+/// The steps at which the columns of a window begin, where it counts steps.
+#[must_use]
+pub fn step_edges(window: &Window) -> Vec<u64> {
+    window.edges().map(|edge| edge.ceil().max(0.0) as u64).collect()
+}
+
+/// Draws the points of a series on their columns.
+pub fn draw(grid: &mut Grid, series: &Series, window: &Window, axis: &Axis) {
+    let edges = step_edges(window);
+    trace(grid, &series.columns(&edges), &series.gaps_in_columns(&edges), axis);
+}
+
 /// Draws columns: upright from the smallest to the largest value, joined from last to first, but never over a gap.
 /// What lies wholly above the axis is a gap too, not a line along the edge.
-pub fn trace(grid: &mut Grid, series: &Series, columns: &[Option<Column>], window: &Window, axis: &Axis) {
+pub fn trace(grid: &mut Grid, columns: &[Option<Column>], gaps: &[usize], axis: &Axis) {
     let rows = grid.size().1;
-    let gaps = series.gaps_in_columns(window.start, window.per_dot, window.dots);
     let mut before: Option<(usize, usize)> = None;
     for (x, (column, gaps)) in columns.iter().zip(gaps).enumerate() {
-        if gaps > 0 {
+        if *gaps > 0 {
             before = None;
         }
         let Some(column) = column else { continue };
@@ -25,6 +36,13 @@ pub fn trace(grid: &mut Grid, series: &Series, columns: &[Option<Column>], windo
             grid.line(before, (x, row(column.first)));
         }
         grid.vertical(x, row(column.max), row(column.min));
-        before = (gaps == 0).then(|| (x, row(column.last)));
+        before = (*gaps == 0).then(|| (x, row(column.last)));
     }
+}
+
+/// Columns of a line without height: a smoothed line would be thickened by it.
+#[must_use]
+pub fn flat(values: Vec<Option<f64>>) -> Vec<Option<Column>> {
+    let flat = |value| Column { first: value, min: value, max: value, last: value };
+    values.into_iter().map(|value| value.map(flat)).collect()
 }

@@ -92,9 +92,8 @@ fn accuracy_curve(pen: &mut Pen, area: Rect, state: &State) {
         pen.fill(Rect { y, height: 1, ..plot }, '┈', Meaning::Border);
     }
     let window = Window::new(&View::default(), span, usize::from(plot.width) * 2);
-    let columns = series.columns(window.start, window.per_dot, window.dots);
     let mut grid = Grid::new(plot);
-    curve::trace(&mut grid, series, &columns, &window, &axis);
+    curve::draw(&mut grid, series, &window, &axis);
     grid.paint(pen, plot, Meaning::Series2);
     let scale = Rect { x: plot.x, width: plot.width, ..scale };
     pen.put(scale.x, scale.y, scale.width, &format!("accuracy, step {}", span.0), Meaning::Axis);

@@ -1,52 +1,75 @@
 //! Which steps a chart shows on which dots.
 
-use crate::interface::state::{Range, View};
+use crate::interface::state::{Extent, Range, View};
 
-/// The steps in sight: a column of dots begins at a multiple of its width, so that points keep their columns while
-/// the window moves.
+/// What is in sight: a column of dots begins at a multiple of its width, so that points keep their columns while the
+/// window moves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Window {
-    /// Step at which the first column begins.
+    /// Where the first column begins.
     pub start: f64,
-    /// Steps on a column.
+    /// Steps on a column, or whatever the axis counts.
     pub per_dot: f64,
     /// Columns.
     pub dots: usize,
+    /// Whether the axis counts powers of ten.
+    pub log: bool,
 }
 
 impl Window {
-    /// The window of a view on so many columns of dots.
+    /// The window of a view on so many columns of dots, out of all that there is.
     #[must_use]
-    pub fn new(view: &View, span: (u64, u64), dots: usize) -> Self {
-        let (start, steps) = view.window(span);
-        let per_dot = round_up(steps / dots.max(2) as f64);
+    pub fn new(view: &View, extent: impl Into<Extent>, dots: usize) -> Self {
+        let extent = extent.into();
+        let (start, steps) = view.window(extent);
+        let per_dot = round_up(steps / dots.max(2) as f64).max(extent.unit / 64.0);
         let start = match view.range {
             Range::Follow { .. } => {
-                let end = ((span.1 as f64 + 1.0) / per_dot).ceil() * per_dot;
-                (end - dots as f64 * per_dot).max((span.0 as f64 / per_dot).floor() * per_dot)
+                let end = (extent.end / per_dot).ceil() * per_dot;
+                (end - dots as f64 * per_dot).max((extent.start / per_dot).floor() * per_dot)
             }
             _ => (start / per_dot).floor() * per_dot,
         };
-        Self { start, per_dot, dots }
+        Self { start, per_dot, dots, log: view.log_x }
     }
 
-    /// The step after the last one in sight.
+    /// Where what is in sight ends.
     #[must_use]
     pub fn end(&self) -> f64 {
         self.start + self.per_dot * self.dots as f64
     }
 
-    /// The column of a step, if it is in sight.
+    /// The place on the axis where each column begins, and where the last one ends, as the axis counts without
+    /// logarithms.
+    pub fn edges(&self) -> impl Iterator<Item = f64> {
+        let window = *self;
+        (0..=self.dots).map(move |column| window.value(window.start + column as f64 * window.per_dot))
+    }
+
+    /// What the axis counts at a place on it.
     #[must_use]
-    pub fn dot(&self, step: u64) -> Option<usize> {
-        let place = (step as f64 - self.start) / self.per_dot;
-        (place >= 0.0 && place < self.dots as f64).then_some(place as usize)
+    pub fn value(&self, place: f64) -> f64 {
+        if self.log { 10f64.powf(place) } else { place }
+    }
+
+    /// The place on the axis of what it counts.
+    #[must_use]
+    pub fn place(&self, value: f64) -> f64 {
+        if self.log { value.max(f64::MIN_POSITIVE).log10() } else { value }
+    }
+
+    /// The column of what the axis counts, if it is in sight.
+    #[must_use]
+    pub fn dot(&self, value: f64) -> Option<usize> {
+        let column = (self.place(value) - self.start) / self.per_dot;
+        (column >= 0.0 && column < self.dots as f64).then_some(column as usize)
     }
 
     /// Whether a step is in sight.
     #[must_use]
+    #[cfg(test)]
     pub fn holds(&self, step: u64) -> bool {
-        self.dot(step).is_some()
+        self.dot(step as f64).is_some()
     }
 }
 
@@ -56,7 +79,7 @@ fn round_up(least: f64) -> f64 {
         return 1.0;
     }
     let octave = 2f64.powf(least.log2().floor());
-    (octave * ((least / octave * 8.0) - 1e-9).ceil() / 8.0).max(1.0 / 64.0)
+    octave * ((least / octave * 8.0) - 1e-9).ceil() / 8.0
 }
 
 #[cfg(test)]
@@ -68,7 +91,7 @@ mod tests {
         for last in [1u64, 2, 7, 100, 1000, 12_345, 1_000_000] {
             let window = Window::new(&View::default(), (1, last), 120);
             assert!(window.holds(1) && window.holds(last), "{last}: {window:?}");
-            assert!(last < 10 || window.dot(last).expect("in sight") > 100, "{last}: {window:?}");
+            assert!(last < 10 || window.dot(last as f64).expect("in sight") > 100, "{last}: {window:?}");
         }
     }
 

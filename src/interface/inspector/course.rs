@@ -1,0 +1,283 @@
+//! What the files of a run say of its course: for each branch, everything that was measured.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::interface::state::{Along, Extent, Metric, Place};
+use crate::interface::widgets::Shape;
+use crate::interface::widgets::chart::Measure;
+use crate::protocol::{Deed, Entry, Evaluation, Intervention, Step, What};
+use crate::run::Reading;
+use crate::series::{Curve, Ruler, Series};
+
+/// The course of a run.
+#[derive(Debug, Clone, Default)]
+pub struct Course {
+    /// Its branches by their numbers. Whoever writes a picture of them holds on to them meanwhile.
+    pub branches: BTreeMap<u32, Arc<Track>>,
+    /// Lines of the metrics that could not be understood.
+    pub damaged: usize,
+    /// Points that were left out, since a line never runs backwards.
+    pub backwards: usize,
+    /// Changes of settings by hand, with the branch on which each was made.
+    pub changes: Vec<(u32, Intervention)>,
+    parents: BTreeMap<u32, (u32, u64)>,
+    weight: f64,
+}
+
+/// The course of a branch: its own steps.
+#[derive(Debug, Clone)]
+pub struct Track {
+    /// The branch that it came from, and the step after which it began.
+    pub parent: Option<(u32, u64)>,
+    /// What every step measures, in the order of [`Metric::STEPS`].
+    steps: [Curve; Metric::OF_STEPS],
+    evaluations: [Series; Metric::OF_EVALUATIONS],
+    /// Epochs, tokens and seconds after each step.
+    rulers: [Ruler; 3],
+}
+
+impl Track {
+    fn new(parent: Option<(u32, u64)>, weight: f64, begins: [f64; 3]) -> Self {
+        Self {
+            parent,
+            steps: std::array::from_fn(|_| Curve::new(weight)),
+            evaluations: Default::default(),
+            rulers: begins.map(Ruler::from),
+        }
+    }
+
+    /// The curve of a metric; none of what is not measured in a file.
+    #[must_use]
+    pub fn curve(&self, metric: Metric) -> Option<Shape<'_>> {
+        match metric.place() {
+            Place::Step(at) if metric.is_noisy() => Some(Shape::Curve(&self.steps[at])),
+            Place::Step(at) => Some(Shape::Series(self.steps[at].raw())),
+            Place::Evaluation(at) => Some(Shape::Series(&self.evaluations[at])),
+            Place::Memory => None,
+        }
+    }
+
+    /// Where its points lie along an axis.
+    #[must_use]
+    pub fn measure(&self, along: Along) -> Measure<'_> {
+        match along {
+            Along::Steps => Measure::Steps,
+            Along::Epochs => Measure::Ruled(self.steps[0].raw(), &self.rulers[0]),
+            Along::Tokens => Measure::Ruled(self.steps[0].raw(), &self.rulers[1]),
+            Along::Time => Measure::Ruled(self.steps[0].raw(), &self.rulers[2]),
+        }
+    }
+
+    /// What it takes of an axis; nothing before its first step.
+    #[must_use]
+    pub fn extent(&self, along: Along) -> Option<Extent> {
+        let steps = self.steps[0].raw();
+        let span = steps.span()?;
+        let ruler = match along {
+            Along::Steps => return Some(span.into()),
+            Along::Epochs => &self.rulers[0],
+            Along::Tokens => &self.rulers[1],
+            Along::Time => &self.rulers[2],
+        };
+        let all = ruler.end() - ruler.begin();
+        let unit = (all / steps.len() as f64).max(1e-9);
+        Some(Extent { start: ruler.begin(), end: ruler.end() + unit * 1e-3, unit })
+    }
+
+    /// The steps that it has of its own.
+    #[must_use]
+    pub fn span(&self) -> Option<(u64, u64)> {
+        self.steps[0].raw().span()
+    }
+
+    /// Bytes that are kept for it.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let steps: usize = self.steps.iter().map(Curve::bytes).sum();
+        let evaluations: usize = self.evaluations.iter().map(Series::bytes).sum();
+        steps + evaluations + self.rulers.iter().map(Ruler::bytes).sum::<usize>()
+    }
+
+    /// Takes in a step; whether it was after the last one.
+    fn step(&mut self, step: &Step) -> bool {
+        let added = self.steps[0].push(step.step, step.loss);
+        if added {
+            for (curve, value) in self.steps[1..].iter_mut().zip(&Metric::of_step(step)[1..]) {
+                curve.push(step.step, *value);
+            }
+            let [epochs, tokens, time] = &mut self.rulers;
+            epochs.push(step.epoch - epochs.end());
+            tokens.push(step.tokens as f64);
+            time.push(step.seconds);
+        }
+        added
+    }
+
+    fn evaluation(&mut self, evaluation: &Evaluation) -> bool {
+        let values = Metric::of_evaluation(evaluation);
+        let added = self.evaluations.iter_mut().zip(values).map(|(series, value)| {
+            let Some(value) = value else { return true };
+            series.push(evaluation.step, value)
+        });
+        added.fold(true, |all, added| all && added)
+    }
+}
+
+impl Course {
+    /// An empty course whose curves are smoothed with this weight.
+    #[must_use]
+    pub fn new(weight: f64) -> Self {
+        Self { weight, ..Self::default() }
+    }
+
+    /// Forgets all that was measured.
+    pub fn restart(&mut self) {
+        (self.branches, self.damaged, self.backwards) = (BTreeMap::new(), 0, 0);
+    }
+
+    /// Takes in lines of the metrics. Whether a branch began of which it is not known where it came from.
+    pub fn take(&mut self, readings: &[Reading]) -> bool {
+        let mut unknown = false;
+        for reading in readings {
+            let branch = match reading {
+                Reading::Step(step) => step.branch,
+                Reading::Evaluation(evaluation) => evaluation.branch,
+            };
+            if !self.branches.contains_key(&branch) {
+                let parent = self.parents.get(&branch).copied();
+                unknown |= branch > 0 && parent.is_none();
+                let mut begins = self.begins(parent);
+                if let (Reading::Step(step), 1..) = (reading, branch) {
+                    begins[0] = if step.epoch.is_finite() { step.epoch.max(0.0) } else { 0.0 };
+                }
+                self.branches.insert(branch, Arc::new(Track::new(parent, self.weight, begins)));
+            }
+            let Some(track) = self.branches.get_mut(&branch).map(Arc::make_mut) else { continue };
+            let added = match reading {
+                Reading::Step(step) => track.step(step),
+                Reading::Evaluation(evaluation) => track.evaluation(evaluation),
+            };
+            self.backwards += usize::from(!added);
+        }
+        unknown
+    }
+
+    /// Epochs, tokens and seconds at the step where a branch began.
+    fn begins(&self, parent: Option<(u32, u64)>) -> [f64; 3] {
+        let Some((branch, from)) = parent else { return [0.0; 3] };
+        let Some(track) = self.branches.get(&branch) else { return [0.0; 3] };
+        [Along::Epochs, Along::Tokens, Along::Time].map(|along| track.measure(along).value(from))
+    }
+
+    /// Takes in the journal: where branches came from, and what was changed.
+    pub fn journal(&mut self, entries: &[Entry]) {
+        (self.parents, self.changes) = (BTreeMap::new(), Vec::new());
+        let mut current = 0;
+        for entry in entries {
+            match entry {
+                Entry::Set(change) => self.changes.push((current, change.clone())),
+                Entry::Deed(Deed { what: What::Rewind { to, branch } | What::Undo { to, branch }, .. }) => {
+                    if *branch != current {
+                        self.parents.entry(*branch).or_insert((current, *to));
+                    }
+                    current = *branch;
+                }
+                Entry::Deed(Deed { what: What::SwitchBranch { branch }, .. }) => current = *branch,
+                Entry::Deed(_) => {}
+            }
+        }
+        // A branch comes after the one that it came from.
+        let ids: Vec<u32> = self.branches.keys().copied().collect();
+        for id in ids {
+            let parent = self.parents.get(&id).copied().filter(|(parent, _)| *parent < id);
+            let begins = self.begins(parent);
+            let Some(track) = self.branches.get_mut(&id).filter(|track| track.parent != parent) else { continue };
+            let track = Arc::make_mut(track);
+            track.parent = parent;
+            for (ruler, begin) in track.rulers.iter_mut().zip(begins).skip(1) {
+                ruler.rebase(begin);
+            }
+        }
+    }
+
+    /// Smooths with another weight.
+    pub fn smooth(&mut self, weight: f64) {
+        self.weight = weight;
+        for track in self.branches.values_mut() {
+            Arc::make_mut(track).steps.iter_mut().for_each(|curve| curve.set_weight(weight));
+        }
+    }
+
+    /// Steps of all branches.
+    #[must_use]
+    pub fn points(&self) -> usize {
+        self.branches.values().map(|track| track.steps[0].raw().len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub fn step(number: u64, branch: u32) -> Reading {
+        Reading::Step(Step {
+            step: number,
+            epoch: number as f64 / 100.0,
+            loss: 1.0 / number as f64,
+            learning_rate: 1e-4,
+            grad_norm: 1.0,
+            examples: 8,
+            tokens: 100,
+            seconds: 0.5,
+            trainable: 7,
+            sparsity: 0.5,
+            branch,
+        })
+    }
+
+    fn rewind(to: u64, branch: u32) -> Entry {
+        Entry::Deed(Deed { step: 9, what: What::Rewind { to, branch }, id: 1, time: 0.0 })
+    }
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-5
+    }
+
+    #[test]
+    fn a_branch_goes_on_where_its_parent_was() {
+        let readings: Vec<Reading> = (1..=10).map(|n| step(n, 0)).chain((5..=8).map(|n| step(n, 1))).collect();
+        // Whether the journal is known before the metrics or after them.
+        let mut early = Course::new(0.9);
+        early.journal(&[rewind(4, 1)]);
+        assert!(!early.take(&readings));
+        let mut late = Course::new(0.9);
+        assert!(late.take(&readings));
+        late.journal(&[rewind(4, 1)]);
+        for course in [early, late] {
+            let track = &course.branches[&1];
+            assert_eq!((track.parent, track.span()), (Some((0, 4)), Some((5, 8))));
+            let at = |along| track.measure(along).value(6);
+            assert!(close(at(Along::Tokens), 600.0) && close(at(Along::Time), 3.0) && close(at(Along::Epochs), 0.06));
+            assert_eq!(track.measure(Along::Tokens).step(599.0), 6);
+            assert_eq!(track.measure(Along::Tokens).step(601.0), 7);
+        }
+    }
+
+    #[test]
+    fn what_runs_backwards_is_left_out_and_counted() {
+        let mut course = Course::new(0.0);
+        course.take(&[step(1, 0), step(3, 0), step(2, 0), step(3, 0), step(4, 0)]);
+        assert_eq!((course.points(), course.backwards), (3, 2));
+        course.restart();
+        assert_eq!((course.points(), course.backwards), (0, 0));
+    }
+
+    #[test]
+    fn a_journal_that_leads_in_a_circle_does_no_harm() {
+        let mut course = Course::new(0.0);
+        course.take(&[step(1, 0), step(2, 1), step(3, 2)]);
+        course.journal(&[rewind(4, 0), rewind(1, 2), rewind(9, 1), rewind(3, 2)]);
+        assert!(course.branches.iter().all(|(id, track)| track.parent.is_none_or(|(parent, _)| parent < *id)));
+    }
+}

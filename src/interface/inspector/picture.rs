@@ -1,0 +1,87 @@
+//! A picture made of lines and words, that can be written as SVG and as PNG.
+
+mod png;
+mod svg;
+
+/// Red, green, blue.
+pub type Rgb = (u8, u8, u8);
+
+/// A picture.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// What everything stands on.
+    pub background: Rgb,
+    /// What stands on it, each over those before.
+    pub shapes: Vec<Shape>,
+}
+
+/// What stands on a picture.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shape {
+    /// Points joined by a line.
+    Line {
+        /// Where they are.
+        points: Vec<(f64, f64)>,
+        /// Their colour.
+        colour: Rgb,
+        /// How thick the line is.
+        width: f64,
+        /// How much of it is seen, 0 to 1.
+        opacity: f64,
+    },
+    /// Upright lines, each at its place from one height to another.
+    Bars {
+        /// Place, upper and lower end.
+        bars: Vec<(f64, f64, f64)>,
+        /// Their colour.
+        colour: Rgb,
+        /// How thick they are.
+        width: f64,
+        /// How much of them is seen, 0 to 1.
+        opacity: f64,
+    },
+    /// Words.
+    Text {
+        /// Where they begin, or end, or have their middle.
+        x: f64,
+        /// Their base line.
+        y: f64,
+        /// Which of these it is.
+        anchor: Anchor,
+        /// Their colour.
+        colour: Rgb,
+        /// The words.
+        text: String,
+    },
+}
+
+/// What of a text stands at its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Anchor {
+    /// Its beginning.
+    Start,
+    /// Its middle.
+    Middle,
+    /// Its end.
+    End,
+}
+
+impl Picture {
+    /// The picture as an SVG document.
+    #[must_use]
+    pub fn to_svg(&self) -> String {
+        svg::write(self)
+    }
+
+    /// The picture as a PNG file.
+    ///
+    /// # Errors
+    /// One sentence, where it cannot be encoded.
+    pub fn to_png(&self) -> Result<Vec<u8>, String> {
+        png::write(self)
+    }
+}

@@ -1,0 +1,181 @@
+//! What is measured over a run and can be drawn.
+
+use crate::interface::widgets::Unit;
+use crate::protocol::{Evaluation, Step};
+
+/// What is measured over a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Metric {
+    /// Training loss.
+    Loss,
+    /// Norm of the gradient.
+    Gradient,
+    /// Learning rate.
+    Rate,
+    /// Share of the parameters that stay frozen.
+    Sparsity,
+    /// Scalars that train.
+    Trainable,
+    /// Time of a step.
+    StepTime,
+    /// Tokens a second.
+    Speed,
+    /// Validation loss.
+    EvalLoss,
+    /// Validation accuracy.
+    Accuracy,
+    /// Matthews correlation on the validation rows.
+    Mcc,
+    /// Resident bytes.
+    Memory,
+}
+
+impl Metric {
+    /// Number of those that every step measures; they come first.
+    pub const OF_STEPS: usize = 7;
+
+    /// Number of those that an evaluation measures; they come next.
+    pub const OF_EVALUATIONS: usize = 3;
+
+    /// All, in the order in which they are shown.
+    pub const ALL: [Self; 11] = [
+        Self::Loss,
+        Self::EvalLoss,
+        Self::Accuracy,
+        Self::Mcc,
+        Self::Gradient,
+        Self::Rate,
+        Self::Speed,
+        Self::StepTime,
+        Self::Sparsity,
+        Self::Trainable,
+        Self::Memory,
+    ];
+
+    /// Those that every step measures, in the order of [`Metric::of_step`].
+    pub const STEPS: [Self; Self::OF_STEPS] =
+        [Self::Loss, Self::Gradient, Self::Rate, Self::Sparsity, Self::Trainable, Self::StepTime, Self::Speed];
+
+    /// What a step says of those that every step measures.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a curve is drawn, not counted")]
+    pub fn of_step(step: &Step) -> [f64; Self::OF_STEPS] {
+        let speed = if step.seconds > 0.0 { step.tokens as f64 / step.seconds } else { f64::NAN };
+        [
+            step.loss,
+            step.grad_norm,
+            step.learning_rate,
+            step.sparsity,
+            step.trainable as f64,
+            step.seconds,
+            speed,
+        ]
+    }
+
+    /// What an evaluation says of those that it measures; none of what it does not.
+    #[must_use]
+    pub fn of_evaluation(evaluation: &Evaluation) -> [Option<f64>; Self::OF_EVALUATIONS] {
+        [Some(evaluation.eval_loss), Some(evaluation.accuracy), evaluation.mcc]
+    }
+
+    /// Its place among those that every step measures, or an evaluation does.
+    #[must_use]
+    pub fn place(self) -> Place {
+        match self as usize {
+            at if at < Self::OF_STEPS => Place::Step(at),
+            at if at < Self::OF_STEPS + Self::OF_EVALUATIONS => Place::Evaluation(at - Self::OF_STEPS),
+            _ => Place::Memory,
+        }
+    }
+
+    /// Its title.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Loss => "loss",
+            Self::Gradient => "gradient norm",
+            Self::Rate => "learning rate",
+            Self::Sparsity => "sparsity",
+            Self::Trainable => "trainable scalars",
+            Self::StepTime => "time of a step",
+            Self::Speed => "tokens a second",
+            Self::EvalLoss => "validation loss",
+            Self::Accuracy => "validation accuracy",
+            Self::Mcc => "validation mcc",
+            Self::Memory => "memory",
+        }
+    }
+
+    /// Its name in a file.
+    #[must_use]
+    pub fn column(self) -> &'static str {
+        match self {
+            Self::Loss => "loss",
+            Self::Gradient => "grad_norm",
+            Self::Rate => "learning_rate",
+            Self::Sparsity => "sparsity",
+            Self::Trainable => "trainable",
+            Self::StepTime => "seconds",
+            Self::Speed => "tokens_per_second",
+            Self::EvalLoss => "eval_loss",
+            Self::Accuracy => "accuracy",
+            Self::Mcc => "mcc",
+            Self::Memory => "memory_bytes",
+        }
+    }
+
+    /// What its values are.
+    #[must_use]
+    pub fn unit(self) -> Unit {
+        match self {
+            Self::Sparsity | Self::Accuracy => Unit::Share,
+            Self::StepTime => Unit::Seconds,
+            Self::Trainable | Self::Speed => Unit::Count,
+            Self::Memory => Unit::Bytes,
+            Self::Loss | Self::Gradient | Self::Rate | Self::EvalLoss | Self::Mcc => Unit::Plain,
+        }
+    }
+
+    /// Whether smoothing shows more of it than it hides: what is set by hand has no noise.
+    #[must_use]
+    pub fn is_noisy(self) -> bool {
+        matches!(self, Self::Loss | Self::Gradient | Self::StepTime | Self::Speed)
+    }
+
+    /// The one this many places further in [`Metric::ALL`], round and round.
+    #[must_use]
+    pub fn moved(self, by: isize) -> Self {
+        let count = Self::ALL.len().cast_signed();
+        let at = Self::ALL.iter().position(|metric| *metric == self).unwrap_or(0).cast_signed();
+        Self::ALL[usize::try_from((at + by).rem_euclid(count)).unwrap_or(0)]
+    }
+}
+
+/// Where a metric comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// This one of those that every step measures.
+    Step(usize),
+    /// This one of those that an evaluation measures.
+    Evaluation(usize),
+    /// From the account of memory.
+    Memory,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_metric_has_its_place() {
+        for (at, metric) in Metric::STEPS.into_iter().enumerate() {
+            assert_eq!(metric.place(), Place::Step(at));
+        }
+        assert_eq!(Metric::EvalLoss.place(), Place::Evaluation(0));
+        assert_eq!(Metric::Mcc.place(), Place::Evaluation(2));
+        assert_eq!(Metric::Memory.place(), Place::Memory);
+        assert!(Metric::ALL.iter().enumerate().all(|(at, metric)| !Metric::ALL[..at].contains(metric)));
+        assert_eq!(Metric::Memory.moved(1), Metric::Loss);
+        assert_eq!(Metric::Loss.moved(-12), Metric::Memory);
+    }
+}

@@ -1,0 +1,194 @@
+//! One line of a chart.
+
+use ratatui::layout::Rect;
+
+use crate::interface::pen::Pen;
+use crate::interface::theme::Meaning;
+use crate::interface::widgets::axis::Axis;
+use crate::interface::widgets::braille::Grid;
+use crate::interface::widgets::curve::{flat, step_edges, trace};
+use crate::interface::widgets::window::Window;
+use crate::series::{Column, Curve, Ruler, Series};
+
+/// One line of a chart.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    /// Its points.
+    pub shape: Shape<'a>,
+    /// Where they lie along the axis.
+    pub measure: Measure<'a>,
+    /// What it is drawn as.
+    pub meaning: Meaning,
+    /// How it is drawn.
+    pub look: Look,
+}
+
+/// The points of a line.
+#[derive(Debug, Clone, Copy)]
+pub enum Shape<'a> {
+    /// With a smoothed form, which is drawn where the view smooths.
+    Curve(&'a Curve),
+    /// As they are.
+    Series(&'a Series),
+}
+
+/// Where the points of a line lie along the axis.
+#[derive(Debug, Clone, Copy)]
+pub enum Measure<'a> {
+    /// At their steps.
+    Steps,
+    /// Where a ruler puts the steps of a series.
+    Ruled(&'a Series, &'a Ruler),
+}
+
+/// How a line is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// All of it: raw values behind the smoothed ones.
+    Whole,
+    /// Thin, under everything else, and without a say in the range of the axis.
+    Behind,
+    /// A mark for each point.
+    Marks,
+}
+
+/// The mark of a point.
+pub const MARK: &str = "◆";
+
+impl<'a> Shape<'a> {
+    /// The points as they came.
+    #[must_use]
+    pub fn raw(self) -> &'a Series {
+        match self {
+            Self::Curve(curve) => curve.raw(),
+            Self::Series(series) => series,
+        }
+    }
+
+    /// The smoothed value near a step; the value itself where nothing smooths.
+    #[must_use]
+    pub fn smoothed_near(self, step: u64) -> f64 {
+        match self {
+            Self::Curve(curve) => curve.smoothed_near(step),
+            Self::Series(series) => series.nearest(step).map_or(f64::NAN, |(_, value)| value),
+        }
+    }
+}
+
+impl Measure<'_> {
+    /// Where a step lies.
+    #[must_use]
+    pub fn value(self, step: u64) -> f64 {
+        match self {
+            Self::Steps => step as f64,
+            Self::Ruled(steps, ruler) => match steps.before(step.saturating_add(1)) {
+                0 => ruler.begin(),
+                count => ruler.at(count - 1),
+            },
+        }
+    }
+
+    /// The first step that lies there or after.
+    #[must_use]
+    pub fn step(self, value: f64) -> u64 {
+        match self {
+            Self::Steps => value.ceil().max(0.0) as u64,
+            Self::Ruled(steps, ruler) => {
+                // What a line has in common with the one that it came from lies before all that is its own.
+                if value <= ruler.begin() {
+                    return 0;
+                }
+                let index = ruler.before(value);
+                if index < steps.len() { steps.at(index).0 } else { steps.last().map_or(0, |(step, _)| step + 1) }
+            }
+        }
+    }
+
+    fn edges(self, window: &Window) -> Vec<u64> {
+        match self {
+            Self::Steps => step_edges(window),
+            Self::Ruled(..) => window.edges().map(|edge| self.step(edge)).collect(),
+        }
+    }
+}
+
+impl Line<'_> {
+    /// Whether it has a smoothed form.
+    #[must_use]
+    pub fn smooths(&self) -> bool {
+        matches!(self.shape, Shape::Curve(_))
+    }
+
+    /// What its raw values are drawn as, behind the smoothed ones.
+    pub(super) fn envelope(&self) -> Meaning {
+        Meaning::Envelope
+    }
+
+    /// The points in each column.
+    #[must_use]
+    pub fn raw_columns(&self, window: &Window) -> Vec<Option<Column>> {
+        self.shape.raw().columns(&self.measure.edges(window))
+    }
+
+    /// The extremes of its columns.
+    pub(super) fn values(&self, window: &Window) -> Vec<f64> {
+        self.raw_columns(window).into_iter().flatten().flat_map(|column| [column.min, column.max]).collect()
+    }
+
+    /// The gaps in each column.
+    #[must_use]
+    pub fn gaps(&self, window: &Window) -> Vec<usize> {
+        self.shape.raw().gaps_in_columns(&self.measure.edges(window))
+    }
+
+    /// The last value of each column: smoothed, where there is such a form.
+    #[must_use]
+    pub fn thin_columns(&self, window: &Window) -> Vec<Option<Column>> {
+        let edges = self.measure.edges(window);
+        flat(match self.shape {
+            Shape::Curve(curve) => curve.smoothed_columns(&edges),
+            Shape::Series(series) => {
+                series.columns(&edges).into_iter().map(|column| column.map(|column| column.last)).collect()
+            }
+        })
+    }
+
+    pub(super) fn draw_raw(&self, pen: &mut Pen, plot: Rect, window: &Window, axis: &Axis, meaning: Meaning) {
+        let edges = self.measure.edges(window);
+        let mut grid = Grid::new(plot);
+        let series = self.shape.raw();
+        trace(&mut grid, &series.columns(&edges), &series.gaps_in_columns(&edges), axis);
+        grid.paint(pen, plot, meaning);
+    }
+
+    pub(super) fn draw_thin(&self, pen: &mut Pen, plot: Rect, window: &Window, axis: &Axis, meaning: Meaning) {
+        let mut grid = Grid::new(plot);
+        trace(&mut grid, &self.thin_columns(window), &self.gaps(window), axis);
+        grid.paint(pen, plot, meaning);
+    }
+
+    pub(super) fn draw_marks(&self, pen: &mut Pen, plot: Rect, window: &Window, axis: &Axis) {
+        let columns = self.shape.raw().columns(&self.measure.edges(window));
+        for (dot, column) in columns.into_iter().enumerate() {
+            let Some(column) = column else { continue };
+            let y = plot.y + (axis.row(column.last, usize::from(plot.height) * 4) / 4) as u16;
+            pen.put(plot.x + (dot / 2) as u16, y, 1, MARK, self.meaning);
+        }
+    }
+
+    /// Marks what is not on the chart: values above it at its top, gaps at its bottom. How many columns are above.
+    pub(super) fn draw_outside(&self, pen: &mut Pen, plot: Rect, window: &Window, axis: &Axis) -> usize {
+        let series = self.shape.raw();
+        let edges = self.measure.edges(window);
+        let mut count = 0;
+        let columns = series.columns(&edges);
+        for (dot, _) in columns.iter().enumerate().filter(|(_, at)| at.is_some_and(|at| axis.is_above(at.max))) {
+            count += 1;
+            pen.put(plot.x + (dot / 2) as u16, plot.y, 1, "▲", Meaning::Warn);
+        }
+        for (dot, _) in series.gaps_in_columns(&edges).into_iter().enumerate().filter(|(_, gaps)| *gaps > 0) {
+            pen.put(plot.x + (dot / 2) as u16, plot.bottom() - 1, 1, "×", Meaning::Error);
+        }
+        count
+    }
+}
