@@ -190,18 +190,18 @@ fn how_machine_and_device_are_doing() {
         for sample in 0..30 {
             desk.tell(Event::Vitals(Box::new(vitals(sample, true))));
         }
-        desk.press("7 m");
+        desk.press("8 m");
     });
     let mut desk = Desk::training((120, 40), "dark", 30);
     desk.tell(Event::Vitals(Box::new(vitals(3, false))));
-    desk.press("7");
+    desk.press("8");
     let text = desk.text();
     assert!(text.contains("cpu") && !text.contains("heat") && !text.contains("busy"), "{text}");
 }
 
 #[test]
 fn a_map_of_groups_by_layers() {
-    for (name, keys) in [("density", "8 m"), ("update", "8 m Enter"), ("kept", "8 m Enter Enter")] {
+    for (name, keys) in [("density", "9 m"), ("update", "9 m Enter"), ("kept", "9 m Enter Enter")] {
         everywhere(&format!("map_{name}"), |desk| {
             desk.tell(Event::Sparsity(sparsity(200, 0.99)));
             desk.press(keys);
