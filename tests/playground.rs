@@ -79,13 +79,15 @@ fn training_does_not_notice(causal: bool, overrides: &[&str]) {
     let folder = workshop(causal);
     let mut overrides = overrides.to_vec();
     overrides.extend(["train.max_steps=60", "train.checkpoint_every=20"]);
+    // A language model writes a token between two steps, so that a long answer would not be there at the end.
+    let predict = |id, about, at| Command::Predict { id, question: Question { max_new_tokens: 2, ..question(about, at) } };
     let asked = |id, at| vec![predict(id, text("the rain is late"), at), predict(id + 1, About::Row { row: 3 }, None)];
     let ran = drive(launch(folder.path(), "asked", &overrides), |event| match event {
         Event::Step(step) => match step.step {
             3 => asked(100, None),
-            12 => [asked(110, Some((0, 5))), vec![Command::Set { id: 1, field: "method.sparsity".into(), value: 0.95.into() }]]
+            12 if step.branch == 0 => [asked(110, Some((0, 5))), vec![Command::Set { id: 1, field: "method.sparsity".into(), value: 0.95.into() }]]
                 .concat(),
-            20 => [asked(120, Some((0, 5))), vec![predict(199, text("rain"), None), Command::BreakOff { asked: 199 }]]
+            20 => [asked(120, Some((0, 15))), vec![predict(199, text("rain"), None), Command::BreakOff { asked: 199 }]]
                 .concat(),
             31 if step.branch == 0 => vec![Command::Rewind { id: 2, step: 25 }],
             34 => asked(130, Some((0, 31))),
@@ -99,7 +101,7 @@ fn training_does_not_notice(causal: bool, overrides: &[&str]) {
     });
     ran.summary();
     let answers = ran.events.iter().filter(|event| matches!(event, Event::Predicted { .. })).count();
-    assert!(answers > 40, "{answers} answers");
+    assert!(answers > 30, "{answers} answers");
     for id in [100, 110, 120, 140] {
         let answer = answer(&ran, id);
         assert!(answer.done && answer.rejected.is_none(), "{id}: {answer:?}");
@@ -128,19 +130,31 @@ fn a_language_model_does_not_notice() {
     training_does_not_notice(true, &[]);
 }
 
-/// Asks of now and of earlier states while the run stands still at step 40; what it says, and the run's folder.
+/// Asks while the run stands still at about step 40, where its adapter is exported and its state kept, and of that state once
+/// more, under the name plus 100, at about step 52. The adapter of step 40 is in `exported` then.
 fn asked_at_rest(folder: &Path, overrides: &[&str], questions: &[(CommandId, About, Option<(u32, u64)>)]) -> Ran {
     let mut overrides = overrides.to_vec();
     overrides.extend(["train.max_steps=60", "train.keep_checkpoints=20"]);
-    let mut left = questions.to_vec();
-    left.reverse();
-    let last = questions.last().unwrap().0;
-    drive(launch(folder, "asked", &overrides), move |event| match event {
-        Event::Step(step) if step.step == 40 => vec![Command::Pause],
-        Event::Paused { .. } => {
-            std::iter::from_fn(|| left.pop()).map(|(id, about, at)| predict(id, about, at)).collect()
+    let (folder, first) = (folder.to_owned(), questions[0].clone());
+    let (mut left, last) = (questions.to_vec(), questions.last().unwrap().0);
+    let mut kept = None;
+    drive(launch(&folder.clone(), "asked", &overrides), move |event| match event {
+        Event::Step(step) if step.step == 40 || step.step == 52 => vec![Command::Pause],
+        Event::Paused { step } if kept.is_none() => {
+            kept = Some((0, *step));
+            let asked = std::mem::take(&mut left).into_iter().map(|(id, about, at)| predict(id, about, at));
+            [Command::Export { id: 8 }, Command::Snapshot { id: 9 }].into_iter().chain(asked).collect()
         }
-        event if is_answered(event, last) => vec![Command::Snapshot { id: 9 }, Command::Resume],
+        Event::Paused { .. } => vec![predict(first.0 + 100, first.1.clone(), kept)],
+        Event::Exported { path, .. } if !folder.join("exported").exists() && path.ends_with("adapter") => {
+            std::fs::create_dir(folder.join("exported")).unwrap();
+            for entry in std::fs::read_dir(path).unwrap() {
+                let entry = entry.unwrap();
+                std::fs::copy(entry.path(), folder.join("exported").join(entry.file_name())).unwrap();
+            }
+            Vec::new()
+        }
+        event if is_answered(event, last) || is_answered(event, first.0 + 100) => vec![Command::Resume],
         _ => Vec::new(),
     })
 }
@@ -150,41 +164,33 @@ fn close(a: &[f32], b: &[f32]) -> bool {
 }
 
 #[test]
-fn a_classifier_answers_as_predict_does_with_the_exported_checkpoint() {
+fn a_classifier_answers_as_predict_does_with_the_exported_adapter() {
     let folder = workshop(false);
     let asked = "the parcel is late 7";
-    let ran = asked_at_rest(
-        folder.path(),
-        &[],
-        &[
-            (1, text(asked), Some((0, 14))),
-            (2, text(asked), Some((0, 0))),
-            (3, About::Row { row: 13 }, None),
-            (4, text(asked), Some((7, 99))),
-        ],
-    );
+    let questions = [
+        (1, text(asked), None),
+        (2, text(asked), Some((0, 0))),
+        (3, About::Row { row: 13 }, None),
+        (4, text(asked), Some((7, 99))),
+    ];
+    let ran = asked_at_rest(folder.path(), &[], &questions);
     ran.summary();
-    let run = folder.path().join("runs/asked");
-    let (adapter, rows, out) =
-        (folder.path().join("adapter"), folder.path().join("rows.jsonl"), folder.path().join("out.jsonl"));
-    std::fs::write(&rows, format!("{{\"text\": \"{asked}\"}}\n")).unwrap();
-    let model = folder.path().join("model");
-    let [run, adapter, rows, out, model] =
-        [&run, &adapter, &rows, &out, &model].map(|path| path.to_str().unwrap());
-    spartui(&["export", run, "--format", "sparta", "--checkpoint", "14", "--output", adapter]);
-    spartui(&["predict", "--model", model, "--adapter", adapter, "--input", rows, "--output", out]);
+    let of = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(of("rows.jsonl"), format!("{{\"text\": \"{asked}\"}}\n")).unwrap();
+    let [model, adapter, rows, out] = ["model", "exported", "rows.jsonl", "out.jsonl"].map(of);
+    spartui(&["predict", "--model", &model, "--adapter", &adapter, "--input", &rows, "--output", &out]);
     let line: Value = serde_json::from_str(std::fs::read_to_string(out).unwrap().trim()).unwrap();
     let expected: Vec<f32> = serde_json::from_value(line["probabilities"].clone()).unwrap();
-    let then = answer(&ran, 1);
-    assert_eq!(then.at, (0, 14));
-    assert!(close(&then.classes[1], &expected), "{then:?} and {expected:?}");
+    let (now, later) = (answer(&ran, 1), answer(&ran, 101));
+    assert!(close(&now.classes[1], &expected), "{now:?} and {expected:?}");
+    assert_eq!((later.at, &later.classes), (now.at, &now.classes), "the kept state is asked twelve steps later");
     let start = answer(&ran, 2);
     assert_eq!((start.at, &start.classes[0]), ((0, 0), &start.classes[1]), "before any training both are the base");
-    assert_eq!(start.classes[0], then.classes[0]);
+    assert_eq!(start.classes[0], now.classes[0]);
     // Counted round: there are 12 rows.
     let row = answer(&ran, 3);
-    assert_eq!((row.expected.as_deref(), row.at.0), (Some("b"), 0));
-    assert!(row.text.as_deref().is_some_and(|text| text.contains("parcel")) && row.at.1 >= 40);
+    assert_eq!((row.expected.as_deref(), row.at), (Some("b"), now.at));
+    assert!(row.text.as_deref().is_some_and(|text| text.contains("parcel")));
     let nowhere = answer(&ran, 4);
     assert!(nowhere.rejected.is_some_and(|why| why.contains("no state of step 99 of branch 7")));
 }
@@ -192,30 +198,26 @@ fn a_classifier_answers_as_predict_does_with_the_exported_checkpoint() {
 #[test]
 fn a_language_model_writes_as_generate_does() {
     let folder = workshop(true);
-    let ran = asked_at_rest(
-        folder.path(),
-        &["optimizer.learning_rate=0.05"],
-        &[
-            (1, text("the rain"), Some((0, 35))),
-            (2, About::Row { row: 0 }, None),
-            (3, About::Chat { text: "hello".into() }, None),
-        ],
-    );
+    let questions = [
+        (1, text("the rain"), None),
+        (2, About::Row { row: 0 }, None),
+        (3, About::Chat { text: "hello".into() }, None),
+    ];
+    let ran = asked_at_rest(folder.path(), &["optimizer.learning_rate=0.05"], &questions);
     ran.summary();
-    let (run, adapter) = (folder.path().join("runs/asked"), folder.path().join("adapter"));
-    let model = folder.path().join("model");
-    let [run, adapter, model] = [&run, &adapter, &model].map(|path| path.to_str().unwrap());
-    spartui(&["export", run, "--format", "sparta", "--checkpoint", "35", "--output", adapter]);
+    let of = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [model, adapter] = ["model", "exported"].map(of);
     let generate = |more: &[&str]| {
-        let asked = ["generate", "--model", model, "--prompt", "the rain", "--max-new-tokens", "12", "--json"];
+        let asked = ["generate", "--model", &model, "--prompt", "the rain", "--max-new-tokens", "12", "--json"];
         let line: Value = serde_json::from_str(&spartui(&[&asked, more].concat())).unwrap();
         line["text"].as_str().unwrap().to_owned()
     };
-    let found = answer(&ran, 1);
-    assert_eq!(found.written, [generate(&[]), generate(&["--adapter", adapter])], "{found:?}");
-    assert_ne!(found.written[0], found.written[1]);
+    let (now, later) = (answer(&ran, 1), answer(&ran, 101));
+    assert_eq!(now.written, [generate(&[]), generate(&["--adapter", &adapter])], "{now:?}");
+    assert_ne!(now.written[0], now.written[1]);
+    assert_eq!((later.at, later.written), (now.at, now.written));
     let row = answer(&ran, 2);
-    assert!(row.done && row.expected.is_some_and(|expected| !expected.is_empty()), "{:?}", row.text);
+    assert!(row.done && row.text.as_deref() == Some("the") && row.expected.is_some(), "{row:?}");
     let chat = answer(&ran, 3);
     assert!(chat.done || chat.rejected.is_some_and(|why| why.contains("no chat template")));
 }
