@@ -1,41 +1,60 @@
-//! What steering costs at a million trainable scalars: changing the sparsity, a snapshot, going back to it, the update; where
-//! one scalar in a hundred trains, as of all linear layers, and where one in ten and three in ten do, as of two of them.
+//! What steering costs at a million trainable scalars: changing the sparsity, a snapshot, going back to it, the update. The
+//! weights lie where a run's do, in large pages where the system has them.
+//!
 //! `OMP_NUM_THREADS=2 cargo bench --bench steering`
 
 use std::hint::black_box;
 use std::time::Instant;
 
+use spartui::model::LargePages;
 use spartui::sparse::{AdamW, Cast, Delta, Saved, Selection};
 use tch::{Device, Kind, Tensor};
 
 /// Trainable scalars in all.
 const SCALARS: u64 = 1_000_000;
-const SHAPE: [i64; 2] = [1408, 1000];
-/// Weights of this shape: 99.4 million scalars, 9.9 and 3.3.
-const SITES: [u64; 3] = [71, 7, 3];
 const ADAMW: AdamW = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
 
+/// Weights of a model: how many of each shape.
+struct Weights {
+    name: &'static str,
+    shapes: &'static [(usize, [i64; 2])],
+}
+
+/// Of the Llama shape of benches/peers, and a model with four times as many.
+const MODELS: [Weights; 3] = [
+    Weights { name: "v and o of 58 million parameters", shapes: &[(16, [512, 512])] },
+    Weights { name: "all linears of 58 million parameters", shapes: &[(32, [512, 512]), (24, [1408, 512])] },
+    Weights { name: "linears of 100 million scalars", shapes: &[(71, [1408, 1000])] },
+];
+
 fn main() {
-    for (kind, sites) in [Kind::Float, Kind::BFloat16].iter().flat_map(|kind| SITES.map(|sites| (*kind, sites))) {
-        tch::no_grad(|| steer(kind, sites));
+    for (kind, model) in [Kind::Float, Kind::BFloat16].iter().flat_map(|kind| MODELS.iter().map(|model| (*kind, model)))
+    {
+        tch::no_grad(|| steer(kind, model));
     }
 }
 
-fn steer(kind: Kind, sites: u64) {
-    let count = SCALARS / sites;
-    let names: Vec<String> = (0..sites).map(|at| at.to_string()).collect();
-    let weight = || (Tensor::randn(SHAPE, (Kind::Float, Device::Cpu)) * 0.02).to_kind(kind);
-    let delta = |name: &String| Delta::new(&weight(), Selection::new(1, name, 1_408_000));
-    let mut deltas: Vec<Delta> = names.iter().map(delta).collect();
-    let resize = |deltas: &mut [Delta], count: u64, step: u64| {
-        Delta::resize_together(deltas.iter_mut().map(|delta| (delta, count)), step, false, ADAMW.betas);
+#[expect(clippy::cast_precision_loss, reason = "sizes are below 2^53")]
+fn steer(kind: Kind, model: &Weights) {
+    let shapes = model.shapes.iter().flat_map(|(count, shape)| std::iter::repeat_n(*shape, *count));
+    let weight = |shape: [i64; 2]| (Tensor::randn(shape, (Kind::Float, Device::Cpu)) * 0.02).to_kind(kind);
+    let weights: Vec<Tensor> = shapes.map(weight).collect();
+    let _pages = LargePages::take_in(&weights, |_| ());
+    let all: u64 = weights.iter().map(|weight| weight.numel() as u64).sum();
+    let delta =
+        |(at, weight): (usize, &Tensor)| Delta::new(weight, Selection::new(1, &at.to_string(), weight.numel() as u64));
+    let mut deltas: Vec<Delta> = weights.iter().enumerate().map(delta).collect();
+    let share = |scalars: u64| weights.iter().map(move |weight| weight.numel() as u64 * scalars / all);
+    let resize = |deltas: &mut [Delta], scalars: u64, step: u64| {
+        Delta::resize_together(deltas.iter_mut().zip(share(scalars)), step, false, ADAMW.betas);
     };
-    println!("{kind:?}, {} trainable scalars in {sites} weights", count * sites);
-    report("from nothing", vec![milliseconds(|| resize(&mut deltas, count, 0))]);
+    let density = 100.0 * SCALARS as f64 / all as f64;
+    println!("{kind:?}, {}: a million trainable scalars, density {density:.1} %", model.name);
+    report("from nothing", vec![milliseconds(|| resize(&mut deltas, SCALARS, 0))]);
     let (mut down, mut up) = (Vec::new(), Vec::new());
     for step in 0..9 {
-        down.push(milliseconds(|| resize(&mut deltas, count / 2, step)));
-        up.push(milliseconds(|| resize(&mut deltas, count, step)));
+        down.push(milliseconds(|| resize(&mut deltas, SCALARS / 2, step)));
+        up.push(milliseconds(|| resize(&mut deltas, SCALARS, step)));
     }
     report("to half of it", down);
     report("and back", up);
@@ -58,7 +77,7 @@ fn steer(kind: Kind, sites: u64) {
     };
     report("back to the snapshot", (0..9).map(|_| milliseconds(|| restore(&mut deltas))).collect());
     let across = (100..109).map(|step| {
-        resize(&mut deltas, count / 2, step);
+        resize(&mut deltas, SCALARS / 2, step);
         milliseconds(|| restore(&mut deltas))
     });
     let across = across.collect();

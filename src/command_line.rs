@@ -10,10 +10,12 @@ mod evaluate;
 mod export;
 mod generate;
 mod inspect;
+mod keys;
 mod launch;
 mod live;
 mod loading;
 mod looks;
+mod plan;
 mod predict;
 mod printer;
 mod replay;
@@ -52,6 +54,8 @@ enum Sub {
     Resume(resume::Arguments),
     /// Repeat a run from its recipe and its journal.
     Replay(replay::Arguments),
+    /// What a run would be before it is one: rows, what trains, memory, time of a step.
+    Plan(plan::Arguments),
     /// The interface on a run that another process trains.
     Attach(attach::Arguments),
     /// Write a prediction for each row of a file, as JSON lines.
@@ -66,6 +70,8 @@ enum Sub {
     Inspect(inspect::Arguments),
     /// List the runs.
     Runs(runs::Arguments),
+    /// Print the keys of the interface, as a file to change them with.
+    Keys(keys::Arguments),
     /// Time of a step, and the floor under it, on random tokens.
     Bench(bench::Arguments),
     /// What works on this machine, what does not, how to mend it.
@@ -79,7 +85,7 @@ impl Sub {
             Self::Demo(demo) => demo.output.trains_here(),
             Self::Train(train) => train.output.trains_here(),
             Self::Resume(resume) => resume.output.trains_here(),
-            Self::Attach(_) | Self::Runs(_) => false,
+            Self::Attach(_) | Self::Runs(_) | Self::Keys(_) => false,
             _ => true,
         }
     }
@@ -97,6 +103,7 @@ pub fn main() -> ExitCode {
         Sub::Train(train) => train::run(&train, arguments.runs_dir),
         Sub::Resume(resume) => resume::run(&resume, arguments.runs_dir),
         Sub::Replay(replay) => replay::run(&replay, arguments.runs_dir),
+        Sub::Plan(plan) => plan::run(&plan),
         Sub::Attach(attach) => attach::run(&attach, &arguments.runs_dir),
         Sub::Predict(predict) => predict::run(&predict),
         Sub::Evaluate(evaluate) => evaluate::run(&evaluate),
@@ -104,6 +111,7 @@ pub fn main() -> ExitCode {
         Sub::Export(export) => export::run(&export, &arguments.runs_dir),
         Sub::Inspect(inspect) => inspect::run(&inspect, &arguments.runs_dir),
         Sub::Runs(runs) => runs::run(&runs, &arguments.runs_dir),
+        Sub::Keys(keys) => keys::run(&keys),
         Sub::Bench(bench) => bench::run(&bench),
         Sub::Doctor => doctor::run(&cuda),
     });

@@ -7,6 +7,7 @@ mod attach;
 mod branches;
 mod devices;
 mod journal;
+mod plan;
 mod playground;
 mod ready;
 
@@ -20,6 +21,7 @@ pub use attach::{
 pub use branches::{Branch, KeptState, Place};
 pub use devices::{Gpu, Host, Vitals};
 pub use journal::{Deed, Entry, Intervention, What};
+pub use plan::{Planned, PlannedData, PlannedMemory, PlannedRows, PlannedTime};
 pub use playground::{About, Answer, Question, Side};
 pub use ready::{Example, ModelSummary, Ready};
 

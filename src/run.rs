@@ -4,9 +4,11 @@ mod adapter;
 mod adapter_config;
 mod adapter_reading;
 mod checkpoint;
+mod delete;
 mod disk;
 mod files;
 mod folder;
+mod follow;
 mod identity;
 mod journal;
 mod keyed;
@@ -28,11 +30,13 @@ pub use adapter_reading::{Contents, adapter_contents};
 pub use checkpoint::{
     Checkpoint, Found, Keep, Moment, Newest, Written, checkpoints, read_checkpoint, read_newest_valid, write_checkpoint,
 };
+pub use delete::delete_run;
 pub use folder::RunFolder;
+pub use follow::{Followed, Follower};
 pub use identity::{Identity, Measured, PARTS};
 pub use journal::Journal;
 pub use keyed::Keyed;
-pub use list::{ListedRun, list_runs};
+pub use list::{ListedRun, RECIPES, list_runs, run_folders};
 pub use merged::{trained_config, write_merged, write_model};
 pub use metrics::{Metrics, Reading, Readings};
 pub use status::{State, Status, now};

@@ -351,11 +351,109 @@ fn stopping_from_the_cockpit_leaves_the_summary_on_the_screen() {
 #[test]
 fn themes_change_live_and_monochrome_has_no_colour() {
     let mut desk = Desk::training(COMMON, "dark", 60);
-    desk.press("t t");
+    desk.press("T T T T");
     assert_eq!(desk.state.look.theme().name, "monochrome");
     let frame = desk.frame();
     assert!(frame.content().iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
     assert!(frame.content().iter().any(|cell| cell.modifier.contains(Modifier::BOLD)));
+}
+
+#[test]
+fn a_theme_is_seen_before_it_is_kept() {
+    let mut desk = Desk::training(COMMON, "dark", 60);
+    let shown = |desk: &Desk| desk.state.look.theme().name.clone();
+    desk.press("t Down");
+    assert_eq!(shown(&desk), "light");
+    assert_frame!(desk);
+    desk.press("Esc");
+    assert_eq!((shown(&desk), desk.state.overlay.is_none()), ("dark".into(), true));
+    desk.press("t Up Enter");
+    assert_eq!((shown(&desk), desk.state.overlay.is_none()), ("phosphor".into(), true));
+}
+
+#[test]
+fn the_palette_finds_what_can_be_done() {
+    let mut desk = Desk::training(COMMON, "dark", 60);
+    desk.press(":");
+    assert_frame!(desk);
+    desk.press("rate");
+    insta::assert_snapshot!("the_palette_after_four_letters", desk.text());
+    desk.press("Backspace Backspace Backspace Backspace ev Enter");
+    assert_eq!(desk.sent(), [Command::Evaluate { id: 1 }]);
+    assert!(desk.state.overlay.is_none());
+    desk.press(": the ember Enter");
+    assert_eq!(desk.state.look.theme().name, "ember");
+    desk.press(": zzz Enter Esc");
+    assert!(desk.state.overlay.is_none());
+}
+
+#[test]
+fn the_palette_sets_a_field_and_shows_what_it_would_do() {
+    let mut desk = Desk::training(LARGE, "dark", 60);
+    desk.press(": set Space rate Enter");
+    let typed = desk.text();
+    assert!(typed.contains("set optimizer.learning_rate ▏"), "{typed}");
+    desk.press("2e-4");
+    assert_frame!(desk);
+    desk.press("Enter");
+    let value = Value::Float(2e-4);
+    let preview = Command::Preview { id: 1, field: "optimizer.learning_rate".into(), value: value.clone() };
+    assert_eq!(desk.sent(), [preview]);
+    desk.press("Enter");
+    assert_eq!(desk.sent(), [Command::Set { id: 2, field: "optimizer.learning_rate".into(), value }]);
+    desk.press(": set Space rate Space fast Enter");
+    assert!(desk.state.edit.as_ref().is_some_and(|edit| edit.value.is_err()));
+}
+
+#[test]
+fn the_palette_goes_where_an_action_is_at_home() {
+    let mut desk = Desk::training(COMMON, "dark", 60);
+    desk.press("3 : rewind Enter");
+    assert!(desk.sent().is_empty() && desk.state.cursor.is_some(), "a rewind deserves a look at the cursor");
+    desk.press(": abort Enter");
+    assert!(desk.sent().is_empty() && desk.state.layers.last() == Some(&spartui::interface::state::Layer::Quit));
+    desk.press("Esc 3 : zoom-in Enter");
+    assert_eq!(desk.state.focus, spartui::interface::state::Panel::Loss);
+}
+
+#[test]
+fn a_users_keys_are_shown_wherever_keys_are() {
+    use spartui::interface::keys::Keymap;
+    let mut desk = Desk::training(COMMON, "dark", 60);
+    let keys = "[screen]\nhelp = 'H'\n[cockpit]\npause = ['P']\nquit = ['Q']\n[quit]\nclose = ['x']\nstop-now = 'S'";
+    desk.state.look.keys = Keymap::read(keys).unwrap();
+    desk.press("P");
+    assert_eq!(desk.sent(), [Command::Pause]);
+    desk.press("Space q ?");
+    assert!(desk.sent().is_empty() && desk.state.layers.is_empty() && desk.state.overlay.is_none());
+    desk.tell(Event::Paused { step: 60 });
+    desk.press("Esc");
+    let footer = desk.text();
+    assert!(footer.contains("H help") && footer.contains("Q quit") && footer.contains("P resume"), "{footer}");
+    desk.press("Q");
+    let question = desk.text();
+    assert!(question.contains("x      stay") && question.contains("S      stop"), "{question}");
+    desk.press("x H");
+    let help = desk.text();
+    assert!(help.contains("P ") && help.contains("pause and resume"), "{help}");
+}
+
+#[test]
+fn in_ascii() {
+    for size in [SMALL, COMMON, LARGE, HUGE] {
+        let mut desk = steered(size, "dark");
+        desk.state.look = desk.state.look.clone().in_ascii(true);
+        assert!(desk.text().is_ascii(), "{}", desk.text());
+        for keys in ["?", "Esc :", "Esc t", "Esc b", "Esc v", "Esc q", "Esc c Left ]"] {
+            desk.press(keys);
+            assert!(desk.text().is_ascii(), "{}", desk.text());
+        }
+    }
+    let mut desk = steered(LARGE, "dark");
+    desk.state.look = desk.state.look.clone().in_ascii(true);
+    assert_frame!(desk);
+    desk.press("?");
+    insta::assert_snapshot!("in_ascii_the_help", desk.text());
 }
 
 #[test]
@@ -507,8 +605,7 @@ fn the_last_change_as_if_it_had_never_been() {
 fn the_table_of_keys() {
     use spartui::interface::keys::{Binding, TABLE};
     let labels = |binding: &Binding| binding.keys.iter().map(|(press, _)| press.label(false)).collect::<Vec<_>>();
-    let line =
-        |binding: &Binding| format!("{:?}: {} = {}", binding.context, labels(binding).join(" "), binding.help);
+    let line = |binding: &Binding| format!("{:?}: {} = {}", binding.context, labels(binding).join(" "), binding.help);
     let table: Vec<String> = TABLE.iter().map(line).collect();
     insta::assert_snapshot!(table.join("\n"));
 }

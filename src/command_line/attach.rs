@@ -38,7 +38,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
         return print(&folder, Printer::new(arguments.json));
     }
     let purpose = if arguments.watch { Purpose::Watch } else { Purpose::Steer };
-    live::run(Run::Found { folder, purpose }, &arguments.looks)
+    live::run(Run::Found { folder, purpose }, arguments.looks.look()?)
 }
 
 fn nobody_trains(run: &Path, state: State) -> String {

@@ -1,9 +1,10 @@
 //! The process that trains for an interface, and outlives it.
 //!
-//! An interface never trains itself. It starts this program once more, with the same command line, in a session without a
-//! terminal, and is its first client: standard input is a socket. So nothing that befalls the terminal or the interface
+//! An interface never trains itself. It starts this program once more, with the command line that trains, in a session
+//! without a terminal, and is its first client: standard input is a socket. So nothing that befalls the terminal or the interface
 //! reaches the training, to detach is to leave, and to attach later is the same path again.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::os::fd::{AsFd, OwnedFd};
@@ -44,7 +45,15 @@ impl Background {
     ///
     /// # Errors
     /// Where the system gives no process.
-    pub fn start() -> Result<Self> {
+    pub fn again() -> Result<Self> {
+        Self::start(std::env::args_os().skip(1))
+    }
+
+    /// Starts this program with these arguments, which must be those of a subcommand that trains.
+    ///
+    /// # Errors
+    /// Where the system gives no process.
+    pub fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<Self> {
         let fail = |error: std::io::Error| {
             Error::failed(format!("the process that trains cannot be started: {error}; try again with --headless"))
         };
@@ -52,7 +61,7 @@ impl Background {
         let printed = tempfile::tempfile().map_err(fail)?;
         let copy = || printed.try_clone().map(Stdio::from).map_err(fail);
         let child = Command::new(program().map_err(fail)?)
-            .args(std::env::args_os().skip(1))
+            .args(arguments)
             .env(SERVE, "true")
             .stdin(OwnedFd::from(theirs))
             .stdout(copy()?)
@@ -132,7 +141,7 @@ impl Process {
 }
 
 /// This program, also where its file was replaced since it was started.
-fn program() -> std::io::Result<PathBuf> {
+pub(super) fn program() -> std::io::Result<PathBuf> {
     let path = std::env::current_exe()?;
     let running = Path::new("/proc/self/exe");
     Ok(if path.exists() || !running.exists() { path } else { running.to_owned() })

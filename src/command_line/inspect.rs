@@ -100,7 +100,7 @@ fn predict(recipe: &Recipe, folder: &Path, prepared: &Prepared, around: Surround
 }
 
 /// A predicted peak, a line for each owner.
-fn table(predicted: &Prediction) -> Vec<String> {
+pub(super) fn table(predicted: &Prediction) -> Vec<String> {
     let line = |name: &str, bytes: u64| format!("{name:<28} {:>8} MiB", bytes.div_ceil(1 << 20));
     let parts = predicted.parts().map(|(name, bytes)| line(name, bytes));
     let all = format!("{}, of {} MiB", line("memory at the peak, predicted", predicted.total()), predicted.limit >> 20);
@@ -108,7 +108,7 @@ fn table(predicted: &Prediction) -> Vec<String> {
 }
 
 /// How many rows and tokens, and how long they are.
-fn described(name: &str, examples: &[Example]) -> String {
+pub(super) fn described(name: &str, examples: &[Example]) -> String {
     let mut lengths: Vec<usize> = examples.iter().map(|example| example.tokens.len()).collect();
     lengths.sort_unstable();
     let tokens: usize = lengths.iter().sum();
@@ -119,7 +119,7 @@ fn described(name: &str, examples: &[Example]) -> String {
 }
 
 /// A line for each label, with its rows.
-fn counted(prepared: &Prepared) -> Vec<String> {
+pub(super) fn counted(prepared: &Prepared) -> Vec<String> {
     let of = |examples: &[Example], place: usize| {
         examples.iter().filter(|example| example.target == Target::Label(place)).count()
     };

@@ -49,7 +49,8 @@ pub fn run(mission: impl Into<Mission>, output: &Output) -> Result<()> {
         return background::serve(mission.into());
     }
     if !output.trains_here() {
-        return live::run(live::Run::Begun(Background::start()?), &output.looks);
+        let look = output.looks.look()?;
+        return live::run(live::Run::Begun(Background::again()?), look);
     }
     run_to_end(mission.into(), output).map(|_| ())
 }

@@ -9,14 +9,13 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::background::{Background, Lost};
 use super::launch::{ended, no_signals};
-use super::looks::Looks;
 use super::print_line;
 use super::printer::Printer;
 use crate::engine::socket::{Link, connect};
 use crate::error::{Error, Result};
 use crate::interface::input::{InputThread, watch_signals};
 use crate::interface::terminal::{Redirection, Screen, TerminalGuard};
-use crate::interface::{self, Outcome, Sources, State, is_remote};
+use crate::interface::{self, Look, Outcome, Sources, State, is_remote};
 use crate::protocol::{Event, News, Purpose};
 use crate::run::{RunFolder, State as RunState};
 
@@ -46,14 +45,19 @@ pub fn is_possible() -> bool {
 ///
 /// # Errors
 /// Where the run refused or failed, or the terminal cannot be used.
-pub fn run(mut run: Run, looks: &Looks) -> Result<()> {
+pub fn run(mut run: Run, look: Look) -> Result<()> {
     let signals = watch_signals().map_err(no_signals)?;
     let link = run.connect()?;
-    let mut state = State::new(looks.look(), (0, 0));
-    let outcome = show(&mut run, link, &mut state, &signals)?;
-    if let (Run::Begun(background), Outcome::Finished(_) | Outcome::Faulted { .. }) = (run, &outcome) {
-        background.ended();
-    }
+    let mut state = State::new(look, (0, 0));
+    let mut stage = Stage::take(signals)?;
+    let outcome = stage.cockpit(&mut run, link, &mut state);
+    drop(stage);
+    run.left(&outcome);
+    told(outcome, &state)
+}
+
+/// Says on standard output how the interface ended.
+fn told(outcome: Outcome, state: &State) -> Result<()> {
     let ready = state.ready.as_ref();
     match outcome {
         Outcome::Finished(summary) => {
@@ -77,49 +81,78 @@ pub fn run(mut run: Run, looks: &Looks) -> Result<()> {
     }
 }
 
-/// Takes the terminal, and connects again as often as the user wants.
-fn show(run: &mut Run, link: Link, state: &mut State, signals: &Receiver<i32>) -> Result<Outcome> {
-    let fail = |error: std::io::Error| {
-        Error::failed(format!("the terminal cannot be used: {error}; try again with --headless"))
-    };
-    // Whatever a library prints would tear the screen.
-    let printed = tempfile::tempfile().map_err(fail)?;
-    let redirection = Redirection::to(&printed).map_err(fail)?;
-    let screen = redirection.screen().map_err(fail)?;
-    let guard = TerminalGuard::enter(screen, Some(redirection)).map_err(fail)?;
-    let mut terminal = guard.terminal().map_err(fail)?;
-    let input = InputThread::start().map_err(fail)?;
-    let owner = matches!(run, Run::Begun(_));
-    *state = state.connected(link.client, owner);
-    let mut outcome = once(&mut terminal, state, link, &input, signals);
-    while outcome == Outcome::Reconnect {
-        let (link, _kept) = match run.reconnect(state) {
-            Ok(link) => {
-                *state = state.connected(link.client, owner);
-                (link, None)
-            }
-            Err(lost) => {
-                let (link, told) = no_link(lost);
-                (link, Some(told))
-            }
-        };
-        outcome = once(&mut terminal, state, link, &input, signals);
-    }
-    guard.restore();
-    drop(input);
-    Ok(outcome)
+/// The terminal, taken once: any number of screens follow each other on it. It is given back when this is dropped.
+pub struct Stage {
+    guard: TerminalGuard,
+    terminal: Screen,
+    input: InputThread,
+    signals: Receiver<i32>,
 }
 
-fn once(terminal: &mut Screen, state: &mut State, link: Link, input: &InputThread, signals: &Receiver<i32>) -> Outcome {
-    let sources = Sources {
-        input: input.events(),
-        news: link.news,
-        requests: link.requests,
-        signals: signals.clone(),
-        remote: is_remote(),
-        elapsed: link.elapsed,
-    };
-    interface::run(terminal, state, sources)
+impl Stage {
+    /// Takes the terminal.
+    ///
+    /// # Errors
+    /// Where it cannot be used.
+    pub fn take(signals: Receiver<i32>) -> Result<Self> {
+        let fail = |error: std::io::Error| {
+            Error::failed(format!("the terminal cannot be used: {error}; try again with --headless"))
+        };
+        // Whatever a library prints would tear the screen.
+        let printed = tempfile::tempfile().map_err(fail)?;
+        let redirection = Redirection::to(&printed).map_err(fail)?;
+        let screen = redirection.screen().map_err(fail)?;
+        let guard = TerminalGuard::enter(screen, Some(redirection)).map_err(fail)?;
+        let terminal = guard.terminal().map_err(fail)?;
+        let input = InputThread::start().map_err(fail)?;
+        Ok(Self { guard, terminal, input, signals })
+    }
+
+    /// Shows a screen to which no engine is connected.
+    #[expect(dead_code, reason = "the launcher's, which comes with the next commit")]
+    pub fn show(&mut self, screen: &mut impl interface::Screen) -> Outcome {
+        let sources = Sources::without_engine(self.input.events(), self.signals.clone());
+        interface::run(&mut self.terminal, screen, sources)
+    }
+
+    /// Shows a run, and connects again as often as the user wants.
+    pub fn cockpit(&mut self, run: &mut Run, link: Link, state: &mut State) -> Outcome {
+        let owner = matches!(run, Run::Begun(_));
+        *state = state.connected(link.client, owner);
+        let mut outcome = self.once(state, link);
+        while outcome == Outcome::Reconnect {
+            let (link, _kept) = match run.reconnect(state) {
+                Ok(link) => {
+                    *state = state.connected(link.client, owner);
+                    (link, None)
+                }
+                Err(lost) => {
+                    let (link, told) = no_link(lost);
+                    (link, Some(told))
+                }
+            };
+            outcome = self.once(state, link);
+        }
+        outcome
+    }
+
+    fn once(&mut self, state: &mut State, link: Link) -> Outcome {
+        let sources = Sources {
+            input: self.input.events(),
+            news: link.news,
+            requests: link.requests,
+            signals: self.signals.clone(),
+            remote: is_remote(),
+            elapsed: link.elapsed,
+        };
+        interface::run(&mut self.terminal, state, sources)
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.guard.restore();
+    }
 }
 
 /// A connection that says nothing but why there is none.
@@ -131,10 +164,21 @@ fn no_link(lost: Lost) -> (Link, Sender<News>) {
 }
 
 impl Run {
-    fn connect(&mut self) -> Result<Link> {
+    /// The connection to it; to one that was begun there is one only.
+    ///
+    /// # Errors
+    /// Where nobody answers.
+    pub fn connect(&mut self) -> Result<Link> {
         match self {
             Self::Begun(background) => background.connect(),
             Self::Found { folder, purpose } => open(folder, *purpose).map_err(|lost| Error::failed(lost.why)),
+        }
+    }
+
+    /// The interface has left it: a process that was begun and has told its end is waited for.
+    pub fn left(self, outcome: &Outcome) {
+        if let (Self::Begun(background), Outcome::Finished(_) | Outcome::Faulted { .. }) = (self, outcome) {
+            background.ended();
         }
     }
 

@@ -1,30 +1,92 @@
 //! How the interface looks and listens: options of every subcommand that shows one.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use crate::data::place;
+use crate::error::{Error, Result};
 use crate::interface::Look;
+use crate::interface::keys::Keymap;
 use crate::interface::terminal::no_color;
 use crate::interface::theme::{Depth, MONOCHROME, Themes};
 
-/// How the interface looks.
+/// How the interface looks, and which keys it has.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Looks {
-    /// Theme of the interface: dark, light, monochrome, colour-blind, or one of your own
+    /// Theme of the interface: dark, light, high-contrast, colour-blind, monochrome, ember, tide, phosphor, or one of
+    /// your own
     #[arg(long, env = "SPARTUI_THEME", value_name = "NAME")]
     theme: Option<String>,
+    /// File of keys in place of ~/.config/spartui/keys.toml; `spartui keys` prints one to begin with
+    #[arg(long, env = "SPARTUI_KEYS", value_name = "FILE")]
+    keys: Option<PathBuf>,
     /// Draw the interface in ASCII alone, for terminals and fonts that know no lines and dots
     #[arg(long, env = "SPARTUI_ASCII", value_parser = clap::builder::FalseyValueParser::new())]
     ascii: bool,
+    /// Colours of the terminal: 16, 256 or true; auto: as TERM and COLORTERM say
+    #[arg(long, env = "SPARTUI_COLOURS", value_name = "N", default_value = "auto")]
+    colours: Colours,
+}
+
+#[derive(Debug, Clone, Copy, Default, clap::ValueEnum)]
+enum Colours {
+    #[default]
+    Auto,
+    #[value(name = "16")]
+    Sixteen,
+    #[value(name = "256")]
+    Indexed,
+    True,
 }
 
 impl Looks {
-    /// What was asked for, with the themes of the user's folder.
-    pub fn look(&self) -> Look {
+    /// What was asked for, with themes and keys of the user's folder. What is wrong there is told on the screen.
+    ///
+    /// # Errors
+    /// Where the file of keys that was asked for is none.
+    pub fn look(&self) -> Result<Look> {
         let folder = config_folder().map(|folder| folder.join("themes"));
-        let themes = Themes::load(folder.as_deref(), Depth::from_colorterm(std::env::var("COLORTERM").ok().as_deref()));
+        let themes = Themes::load(folder.as_deref(), self.depth());
         let theme = self.theme.as_deref().or(no_color().then_some(MONOCHROME));
-        Look::new(themes, theme).in_ascii(self.ascii)
+        let mut look = Look::new(themes, theme).in_ascii(self.ascii);
+        match self.users_keys() {
+            Ok(keys) => look = look.with_keys(keys),
+            Err(error) if self.keys.is_some() => return Err(error),
+            Err(error) => look.warnings.push(format!("{}; the built-in keys are used", error.message())),
+        }
+        Ok(look)
     }
+
+    /// The keys.
+    ///
+    /// # Errors
+    /// Where the file of keys, also the one in the user's folder, is none.
+    pub fn keys(&self) -> Result<Keymap> {
+        self.users_keys()
+    }
+
+    fn users_keys(&self) -> Result<Keymap> {
+        match (&self.keys, config_folder().map(|folder| folder.join("keys.toml"))) {
+            (Some(file), _) => read_keys(file),
+            (None, Some(file)) if file.exists() => read_keys(&file),
+            _ => Ok(Keymap::default()),
+        }
+    }
+
+    fn depth(&self) -> Depth {
+        let variable = |name: &str| std::env::var(name).ok();
+        match self.colours {
+            Colours::Sixteen => Depth::Sixteen,
+            Colours::Indexed => Depth::Indexed,
+            Colours::True => Depth::True,
+            Colours::Auto => Depth::of_terminal(variable("COLORTERM").as_deref(), variable("TERM").as_deref()),
+        }
+    }
+}
+
+fn read_keys(file: &Path) -> Result<Keymap> {
+    let refuse = |why: String| Error::refused(format!("keys {}: {why}", place(file)));
+    let text = std::fs::read_to_string(file).map_err(|error| refuse(error.to_string()))?;
+    Keymap::read(&text).map_err(refuse)
 }
 
 /// The user's folder of the program's settings.

@@ -1,6 +1,6 @@
 //! `spartui train RECIPE`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::launch;
 use crate::engine::Launch;
@@ -23,10 +23,16 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     let recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
+    require_paths(&recipe, &arguments.recipe)?;
+    launch::run(Launch { recipe, runs, name: arguments.name.clone() }, &arguments.output)
+}
+
+/// Refuses a recipe without a model or without rows.
+pub(super) fn require_paths(recipe: &Recipe, file: &Path) -> Result<()> {
     for (field, path) in [("model.path", &recipe.model.path), ("data.train", &recipe.data.train)] {
         if path.as_os_str().is_empty() {
-            return Err(Error::refused(format!("{}: {field} is not given; add it", arguments.recipe.display())));
+            return Err(Error::refused(format!("{}: {field} is not given; add it", file.display())));
         }
     }
-    launch::run(Launch { recipe, runs, name: arguments.name.clone() }, &arguments.output)
+    Ok(())
 }

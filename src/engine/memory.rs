@@ -133,9 +133,13 @@ fn weight_bytes(session: &Session) -> u64 {
     tensors.map(|Parameter { tensor, .. }| (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64).sum()
 }
 
-/// Bytes of weights that were converted and so lie in memory of their own.
+/// Bytes of weights that were converted or moved and so lie in memory of their own.
 fn copied_weights(session: &Session) -> u64 {
-    if session.model.is_mapped() || session.model.device != tch::Device::Cpu { 0 } else { weight_bytes(session) }
+    match session.model.device {
+        tch::Device::Cpu if session.model.is_mapped() => session.model.settled_bytes(),
+        tch::Device::Cpu => weight_bytes(session),
+        _ => 0,
+    }
 }
 
 /// Largest resident size of this process so far; 0 where the system does not tell.

@@ -2,6 +2,7 @@
 //! keys in place of the built-in ones.
 
 mod context;
+mod file;
 mod keymap;
 mod names;
 mod press;
@@ -49,7 +50,6 @@ pub enum Action {
     Zoom(bool),
     Pan(isize),
     Follow,
-    ScrollHelp(isize),
     StopNow,
     AbortNow,
     Detach,
@@ -83,6 +83,11 @@ pub enum Action {
     MapMeasure,
     MapLayer(isize),
     TimelineCompare,
+    Palette,
+    Themes,
+    OverlayRow(isize),
+    Choose,
+    Complete,
 }
 
 impl Action {

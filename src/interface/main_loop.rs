@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TryRecvError, at, never, select};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, at, never, select, unbounded};
 use crossterm::event::Event as TerminalEvent;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 
 use super::Outcome;
-use super::screens;
-use super::state::State;
-use super::update::{Effect, Input, update};
+use super::jobs::Jobs;
+use super::screen::Screen;
+use super::update::{Effect, Input};
 use crate::protocol::{News, Request};
 
 /// The least time between two frames after input.
@@ -51,23 +51,45 @@ pub fn is_remote() -> bool {
     ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| std::env::var_os(name).is_some())
 }
 
-/// Shows the run until the user leaves, or the terminal goes. A terminal that cannot be written to is gone: the run
+impl Sources {
+    /// Of a screen that shows no run: there are keys and signals only.
+    #[must_use]
+    pub fn without_engine(input: Receiver<TerminalEvent>, signals: Receiver<i32>) -> Self {
+        let (requests, _) = unbounded();
+        Self { input, news: never(), requests, signals, remote: is_remote(), elapsed: Duration::ZERO }
+    }
+}
+
+/// Shows a screen until the user leaves it, or the terminal goes. A terminal that cannot be written to is gone: a run
 /// goes on without an interface then, so there is no way to fail.
-pub fn run<B: Backend>(terminal: &mut Terminal<B>, state: &mut State, mut sources: Sources) -> Outcome {
+pub fn run<B: Backend, S: Screen>(terminal: &mut Terminal<B>, screen: &mut S, mut sources: Sources) -> Outcome {
     let now = Instant::now();
     let began = now.checked_sub(sources.elapsed).unwrap_or(now);
     let mut pacer = Pacer::new(now, sources.remote);
+    let mut jobs = Jobs::default();
+    let mut effects = Vec::new();
     if let Ok(size) = terminal.size() {
-        state.size = (size.width, size.height);
+        effects.extend(screen.update(Input::Resize(size.width, size.height)));
     }
+    effects.extend(screen.begin());
     loop {
+        for effect in effects {
+            match effect {
+                Effect::Quit(outcome) => return outcome,
+                // The engine may have ended a moment ago; its last event tells then.
+                Effect::Send(command) => drop(sources.requests.send(Request::Command(command))),
+                Effect::TakeOver => drop(sources.requests.send(Request::TakeOver)),
+                Effect::Job(job) => jobs.begin(job),
+                Effect::Redraw => {}
+            }
+        }
         if pacer.due(Instant::now()) {
             pacer.drawn(Instant::now());
-            if terminal.draw(|frame| screens::draw(frame, state)).is_err() {
+            if terminal.draw(|frame| screen.draw(frame)).is_err() {
                 return Outcome::Detached;
             }
         }
-        let alarm = pacer.next(state.animated()).map_or_else(never, at);
+        let alarm = pacer.next(screen.animated()).map_or_else(never, at);
         let mut inputs = Vec::new();
         select! {
             recv(sources.input) -> event => inputs.push(event.map_or(Some(Input::Hangup), Input::from_terminal)),
@@ -76,18 +98,11 @@ pub fn run<B: Backend>(terminal: &mut Terminal<B>, state: &mut State, mut source
                 Ok(signal) => inputs.push(Some(Input::Signal(signal))),
                 Err(_) => sources.signals = never(),
             },
+            recv(jobs.done()) -> done => inputs.push(done.ok().map(Input::from_job)),
             recv(alarm) -> _ => pacer.tick(Instant::now()),
         }
         drain(&mut sources, &mut inputs);
-        for effect in take_in(terminal, state, &mut pacer, inputs.into_iter().flatten(), began.elapsed()) {
-            match effect {
-                Effect::Quit(outcome) => return outcome,
-                // The engine may have ended a moment ago; its last event tells then.
-                Effect::Send(command) => drop(sources.requests.send(Request::Command(command))),
-                Effect::TakeOver => drop(sources.requests.send(Request::TakeOver)),
-                Effect::Redraw => {}
-            }
-        }
+        effects = take_in(terminal, screen, &mut pacer, inputs.into_iter().flatten(), began.elapsed());
     }
 }
 
@@ -109,24 +124,24 @@ fn drain(sources: &mut Sources, inputs: &mut Vec<Option<Input>>) {
     }
 }
 
-/// Brings the state up to date; the effects that are the loop's business.
-fn take_in<B: Backend>(
+/// Brings the screen up to date; the effects that are the loop's business.
+fn take_in<B: Backend, S: Screen>(
     terminal: &mut Terminal<B>,
-    state: &mut State,
+    screen: &mut S,
     pacer: &mut Pacer,
     inputs: impl Iterator<Item = Input>,
     now: Duration,
 ) -> Vec<Effect> {
-    let mut effects = update(state, Input::Tick(state.connection.past.unwrap_or(now)));
+    let mut effects = screen.update(Input::Tick(screen.past().unwrap_or(now)));
     for input in inputs {
         match input {
             Input::Engine(_) | Input::News(_) | Input::EngineGone => pacer.data(),
             _ => pacer.input(),
         }
-        effects.extend(update(state, input));
+        effects.extend(screen.update(input));
     }
     // What had happened earlier was taken in at its own time; the screen shows the present.
-    effects.extend(update(state, Input::Tick(now)));
+    effects.extend(screen.update(Input::Tick(now)));
     if effects.contains(&Effect::Redraw) {
         // A terminal that cannot be cleared fails at the next frame too, and that ends the loop.
         let _ = terminal.clear();
@@ -140,7 +155,7 @@ struct Pacer {
     last_frame: Instant,
     last_tick: Instant,
     after_data: Duration,
-    /// How long after the last frame the next one is due; none while the screen shows the state.
+    /// How long after the last frame the next one is due; none while the terminal shows the screen as it is.
     wait: Option<Duration>,
 }
 

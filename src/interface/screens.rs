@@ -4,9 +4,8 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::keys::Context;
 use super::layout::{self, SMALLEST, centred};
-use super::overlay::help;
+use super::palette;
 use super::pen::Pen;
 use super::state::{Layer, State};
 use super::text;
@@ -57,13 +56,16 @@ fn whole(pen: &mut Pen, state: &State) {
     bottom::strip(pen, layout.strip, state);
     bottom::footer(pen, layout.footer, state);
     match state.layers.last() {
-        Some(Layer::Help) => help::draw(pen, screen, &state.look.keys, &Context::COCKPIT, state.help_scroll),
         Some(Layer::Quit) => dialogs::quit(pen, screen, state),
         Some(Layer::Stop) => dialogs::stop(pen, screen, state),
         Some(Layer::Example) => example::draw(pen, screen, state),
         Some(Layer::Timeline) => timeline::draw(pen, screen, state),
         Some(Layer::Playground) => playground::draw(pen, layout::below_header(&layout), state),
         None => {}
+    }
+    if let Some(overlay) = &state.overlay {
+        let below = state.contexts_below();
+        overlay.draw(pen, &state.look, &palette::scope(state, &below));
     }
 }
 

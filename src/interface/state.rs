@@ -27,7 +27,7 @@ mod view;
 pub use alerts::{Alert, Alerts, Cause, Said};
 pub use charts::{CELLS, Charts};
 pub use connection::Connection;
-pub use edit::{Edit, Preview};
+pub use edit::{Edit, Preview, Typed, value_of};
 pub use history::{History, Pace};
 pub use log::{Entry, Log, Weight};
 pub use map::{Map, Measure};
@@ -40,6 +40,7 @@ pub use tree::{Line, Tree};
 pub use view::{Along, Extent, Range, View};
 
 use super::look::Look;
+use super::overlay::Overlay;
 use super::timeline;
 
 /// Everything that the interface shows.
@@ -106,8 +107,6 @@ pub struct State {
     pub charts: Charts,
     /// Dialogs over the screen, topmost last.
     pub layers: Vec<Layer>,
-    /// First line of the help that is shown.
-    pub help_scroll: usize,
     /// A text through both models.
     pub playground: Playground,
     /// How machine and device are doing.
@@ -118,6 +117,8 @@ pub struct State {
     pub alerts: Alerts,
     /// The state that others are compared with in the timeline.
     pub compared: Option<timeline::Place>,
+    /// Help, palette or themes over all of it.
+    pub overlay: Option<Overlay>,
     /// How it looks and listens.
     pub look: Look,
     /// Columns and rows of the terminal.
@@ -205,8 +206,6 @@ pub struct Cursor {
 /// A dialog over the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
-    /// All keys.
-    Help,
     /// How to leave.
     Quit,
     /// Whether to stop.
@@ -254,12 +253,12 @@ impl State {
             group_row: 0,
             setting_row: 0,
             layers: Vec::new(),
-            help_scroll: 0,
             playground: Playground::default(),
             pulse: Pulse::default(),
             map: Map::default(),
             alerts: Alerts::default(),
             compared: None,
+            overlay: None,
             look,
             size,
             now: Duration::ZERO,

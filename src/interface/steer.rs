@@ -2,7 +2,7 @@
 
 use super::keys::{Action, Context};
 use super::ladder;
-use super::state::{Edit, Panel, Preview, RequestKind, Stage, State, Weight};
+use super::state::{Edit, Panel, Preview, RequestKind, Stage, State, Typed, Weight};
 use super::text;
 use super::update::Effect;
 use crate::protocol::Command;
@@ -54,6 +54,22 @@ pub fn type_character(state: &mut State, c: char) -> Vec<Effect> {
         typed.insert(c);
     }
     edit.read_typed();
+    ask(state)
+}
+
+/// Makes the value that a text says the pending one of a field, as if it had been typed there.
+pub fn propose(state: &mut State, field: &str, value: &str) -> Vec<Effect> {
+    if let Some(why) = state.connection.hindrance().filter(|_| state.running()) {
+        state.hint(why);
+        return Vec::new();
+    }
+    if !ready(state) {
+        return Vec::new();
+    }
+    let mut edit = Edit::new(state, field);
+    edit.typed = Some(Typed { text: value.to_owned(), cursor: value.chars().count(), fresh: false });
+    edit.read_typed();
+    state.edit = Some(edit);
     ask(state)
 }
 

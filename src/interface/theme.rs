@@ -12,11 +12,15 @@ pub use depth::Depth;
 pub(super) use depth::indexed_rgb;
 pub use meaning::Meaning;
 
-const EMBEDDED: [&str; 4] = [
+const EMBEDDED: [&str; 8] = [
     include_str!("../../themes/dark.toml"),
     include_str!("../../themes/light.toml"),
-    include_str!("../../themes/monochrome.toml"),
+    include_str!("../../themes/high-contrast.toml"),
     include_str!("../../themes/colour-blind.toml"),
+    include_str!("../../themes/monochrome.toml"),
+    include_str!("../../themes/ember.toml"),
+    include_str!("../../themes/tide.toml"),
+    include_str!("../../themes/phosphor.toml"),
 ];
 
 /// The name of the theme for terminals that shall show no colour.

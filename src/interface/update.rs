@@ -2,17 +2,16 @@
 
 use std::time::Duration;
 
-use crossterm::event::{
-    Event as TerminalEvent, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
-};
+use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
 
 use ratatui::layout::{Margin, Rect};
 
-use super::keys::{Action, Context};
+use super::jobs::{Done, Job};
+use super::keys::{Action, Press};
 use super::layout;
-use super::overlay::help;
+use super::overlay::Overlay;
 use super::state::{CELLS, Layer, Panel, RequestKind, Stage, State, Weight};
-use super::{Outcome, alerts, connection, cursor, playground, receive, steer, timeline};
+use super::{Outcome, alerts, connection, cursor, palette, playground, receive, steer, timeline};
 use crate::protocol::{Command, Event, News};
 
 /// How long something that was said stays on the screen.
@@ -41,6 +40,8 @@ pub enum Input {
     Hangup,
     /// Time since the interface came up.
     Tick(Duration),
+    /// A job is done, or tells how far it is.
+    Done(Box<Done>),
 }
 
 /// What the loop is to do.
@@ -50,6 +51,8 @@ pub enum Effect {
     Send(Command),
     /// Ask to steer in place of who does.
     TakeOver,
+    /// Do this beside the screen, and tell what came of it by [`Input::Done`].
+    Job(Job),
     /// Draw everything anew, whatever the terminal shows.
     Redraw,
     /// End the interface.
@@ -69,6 +72,12 @@ impl Input {
         }
     }
 
+    /// The input that the result of a job is.
+    #[must_use]
+    pub fn from_job(done: Done) -> Self {
+        Self::Done(Box::new(done))
+    }
+
     /// The input that a message of the engine's process is.
     #[must_use]
     pub fn from_engine(news: News) -> Self {
@@ -84,13 +93,11 @@ pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
     match input {
         Input::Key(event) => key(state, event),
         Input::Mouse(event) => mouse(state, event),
-        Input::Paste(text) if playground::is_typing(state) => {
+        Input::Paste(text) if state.overlay.is_none() && playground::is_typing(state) => {
             text.chars().for_each(|c| state.playground.insert(c));
             Vec::new()
         }
-        Input::Paste(text) => {
-            text.chars().filter(|c| !c.is_control()).flat_map(|c| steer::type_character(state, c)).collect()
-        }
+        Input::Paste(text) => text.chars().filter(|c| !c.is_control()).flat_map(|c| paste(state, c)).collect(),
         Input::Resize(columns, rows) => {
             state.size = (columns, rows);
             Vec::new()
@@ -108,40 +115,48 @@ pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
             }
             Vec::new()
         }
+        // The cockpit asks for no job.
+        Input::Done(_) => Vec::new(),
     }
 }
 
 fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
+    if state.overlay.is_some() {
+        return palette::key(state, event);
+    }
     if let Some(action) = state.look.keys.action(&state.contexts(), event) {
         return act(state, action);
     }
-    let typing = state.layers.is_empty() && event.kind != KeyEventKind::Release;
-    match event.code {
-        KeyCode::Char(c)
-            if playground::is_typing(state)
-                && event.kind != KeyEventKind::Release
-                && (event.modifiers - KeyModifiers::SHIFT).is_empty() =>
-        {
-            state.playground.insert(c);
-            Vec::new()
-        }
-        KeyCode::Char(c) if typing && (event.modifiers - KeyModifiers::SHIFT).is_empty() => {
-            steer::type_character(state, c)
-        }
-        _ => Vec::new(),
+    match Press::typed(event) {
+        Some(c) if playground::is_typing(state) => state.playground.insert(c),
+        Some(c) if state.layers.is_empty() => return steer::type_character(state, c),
+        _ => {}
     }
+    Vec::new()
+}
+
+fn paste(state: &mut State, c: char) -> Vec<Effect> {
+    match &mut state.overlay {
+        Some(overlay) => overlay.insert(c),
+        None if state.layers.is_empty() => return steer::type_character(state, c),
+        None => {}
+    }
+    Vec::new()
 }
 
 /// Does what a key stands for.
-fn act(state: &mut State, action: Action) -> Vec<Effect> {
+pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     if action.steers()
         && let Some(why) = state.connection.hindrance().filter(|_| state.running())
     {
         state.hint(why);
         return Vec::new();
     }
+    if let Some(overlay) = Overlay::opened_by(action, &state.look) {
+        state.overlay = Some(overlay);
+        return Vec::new();
+    }
     match action {
-        Action::Help => state.layers.push(Layer::Help),
         Action::Example => state.layers.push(Layer::Example),
         Action::Quit => return ask_to_quit(state),
         Action::Interrupt => return interrupt(state),
@@ -187,10 +202,6 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::FocusOn(panel) => state.focus_on(panel),
         Action::Maximise => state.maximised = !state.maximised,
         Action::Row(by) => move_row(state, by),
-        Action::ScrollHelp(by) => {
-            let last = help::last_scroll(state.size, &state.look.keys, &Context::COCKPIT);
-            state.help_scroll = state.help_scroll.saturating_add_signed(by).min(last);
-        }
         Action::Metric(by) => state.charts.turn(state.focus != Panel::Charts, by),
         Action::LogAxis => state.view.log = !state.view.log,
         Action::Smooth(by) => {
@@ -225,6 +236,9 @@ fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::Cursor(_)
         | Action::Backspace
         | Action::Delete => return steer::steer(state, action),
+        // What lies over the screen has taken these.
+        Action::Help | Action::Palette | Action::Themes | Action::OverlayRow(_) | Action::Choose | Action::Complete => {
+        }
     }
     Vec::new()
 }
@@ -276,9 +290,7 @@ fn next_theme(state: &mut State) {
 }
 
 fn leave_layer(state: &mut State) {
-    if state.layers.pop().is_some() {
-        state.help_scroll = 0;
-    } else {
+    if state.layers.pop().is_none() {
         state.maximised = false;
         state.notice = None;
     }
@@ -360,9 +372,11 @@ fn mouse(state: &mut State, event: MouseEvent) -> Vec<Effect> {
         MouseEventKind::ScrollUp => -1,
         _ => 0,
     };
+    if state.overlay.is_some() {
+        return palette::scroll(state, by);
+    }
     if let Some(layer) = state.layers.last() {
         return match layer {
-            Layer::Help if by != 0 => act(state, Action::ScrollHelp(by * 3)),
             Layer::Playground if by != 0 => act(state, Action::PlaygroundScroll(by * 3)),
             _ => Vec::new(),
         };

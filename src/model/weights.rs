@@ -84,7 +84,7 @@ impl Weights {
     /// Gives the pages of a tensor that was copied back to the system, so that a model is not in memory twice. Whoever reads
     /// the tensor again reads it from the file.
     #[allow(unsafe_code)]
-    fn forget(&self, tensor: &Tensor) {
+    pub(super) fn forget(&self, tensor: &Tensor) {
         #[cfg(unix)]
         {
             let (start, length) = (tensor.data_ptr() as usize, tensor.numel() * tensor.kind().elt_size_in_bytes());

@@ -9,7 +9,9 @@ use super::config::Architecture;
 use super::decoder::{self, Decoder};
 use super::encoder::Encoder;
 use super::loader::{Loader, Source};
-use super::{Batch, Cache, Config, Family, Head, HeadKind, Tape, Weights, groups, parse_device, parse_dtype};
+use super::{
+    Batch, Cache, Config, Family, Head, HeadKind, LargePages, Tape, Weights, groups, parse_device, parse_dtype,
+};
 use crate::error::{Error, Result};
 use crate::recipe::TaskKind;
 
@@ -109,7 +111,9 @@ pub struct Model {
     body: Body,
     head: Option<Head>,
     /// Keeps the mapped files alive; last, so that it is dropped after the tensors.
-    weights: Option<Weights>,
+    pub(super) weights: Option<Weights>,
+    /// Memory of the sites that were moved; as `weights`.
+    pub(super) settled: Option<LargePages>,
 }
 
 impl Model {
@@ -164,7 +168,19 @@ impl Model {
         };
         let Loader { parameters, sites, .. } = loader;
         let head = weights.as_ref().map_or(Ok(None), |weights| stored_head(weights, &config, open.task, device))?;
-        Ok(Self { task: open.task, sites, parameters, kind, device, stored, body, head, weights, config })
+        Ok(Self {
+            task: open.task,
+            sites,
+            parameters,
+            kind,
+            device,
+            stored,
+            body,
+            head,
+            weights,
+            settled: None,
+            config,
+        })
     }
 
     /// Opens the model of a folder in these types, for a task; for tests and tools.

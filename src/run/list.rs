@@ -37,23 +37,37 @@ pub struct ListedRun {
     pub problem: Option<String>,
 }
 
-/// The runs of a folder, the latest first; a missing folder has none.
+/// Name of the folder beside the runs that holds recipes.
+pub const RECIPES: &str = "recipes";
+
+/// The folders of a folder of runs; a missing one has none.
 ///
 /// # Errors
-/// Refuses a folder that cannot be read. One run that cannot be read is told as such, and the others are listed.
-pub fn list_runs(runs_dir: &Path) -> Result<Vec<ListedRun>> {
+/// Refuses a folder that cannot be read.
+pub fn run_folders(runs_dir: &Path) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(runs_dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(|error| {
             Error::refused(format!("cannot read the runs folder {}: {error}; give another one", place(runs_dir)))
         })?,
     };
-    let mut runs: Vec<ListedRun> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir() && !name_of(path).starts_with('.'))
-        .map(|path| listed(&path))
-        .collect();
+    let paths = entries.flatten().map(|entry| entry.path());
+    Ok(paths.filter(|path| path.is_dir() && !is_aside(path)).collect())
+}
+
+/// Whether a folder among the runs is there for something else.
+fn is_aside(path: &Path) -> bool {
+    let name = name_of(path);
+    name.starts_with('.') || (name == RECIPES && !path.join("status.json").exists())
+}
+
+/// The runs of a folder, the latest first; a missing folder has none.
+///
+/// # Errors
+/// As [`run_folders`]. One run that cannot be read is told as such, and the others are listed.
+pub fn list_runs(runs_dir: &Path) -> Result<Vec<ListedRun>> {
+    let mut runs: Vec<ListedRun> =
+        run_folders(runs_dir)?.iter().map(|path| ListedRun::of(path).with_course()).collect();
     runs.sort_by(|a, b| {
         let by_time = b.started.unwrap_or(0.0).total_cmp(&a.started.unwrap_or(0.0));
         by_time.then_with(|| a.name.cmp(&b.name))
@@ -65,57 +79,66 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
-fn listed(path: &Path) -> ListedRun {
-    let mut run = ListedRun {
-        name: name_of(path),
-        folder: path.to_owned(),
-        state: None,
-        steps: None,
-        total_steps: None,
-        best_accuracy: None,
-        method: None,
-        model: None,
-        started: None,
-        problem: None,
-    };
-    match RunFolder::open(path) {
-        Ok(folder) => {
-            let recipe = folder.recipe();
-            run.method = serde_json::to_value(recipe.method.kind).ok().and_then(|kind| Some(kind.as_str()?.to_owned()));
-            run.model = Some(name_of(&recipe.model.path));
+impl ListedRun {
+    /// What recipe and status of a folder say, its metrics unread.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        let mut run = Self {
+            name: name_of(path),
+            folder: path.to_owned(),
+            state: None,
+            steps: None,
+            total_steps: None,
+            best_accuracy: None,
+            method: None,
+            model: None,
+            started: None,
+            problem: None,
+        };
+        match RunFolder::open(path) {
+            Ok(folder) => {
+                let recipe = folder.recipe();
+                let method = serde_json::to_value(recipe.method.kind).ok();
+                run.method = method.and_then(|kind| Some(kind.as_str()?.to_owned()));
+                run.model = Some(name_of(&recipe.model.path));
+            }
+            Err(error) => run.problem = Some(error.message().to_owned()),
         }
-        Err(error) => run.problem = Some(error.message().to_owned()),
+        match Status::read(path) {
+            Ok(status) => {
+                run.state = Some(status.state);
+                run.steps = status.steps;
+                run.total_steps = status.total_steps;
+                run.best_accuracy = status.best_accuracy;
+                run.started = Some(status.started);
+                run.problem = run.problem.or(status.message);
+            }
+            Err(why) => {
+                run.problem.get_or_insert(why);
+            }
+        }
+        run.problem = run.problem.map(|problem| one_line(&problem));
+        run
     }
-    match Status::read(path) {
-        Ok(status) => {
-            run.state = Some(status.state);
-            run.steps = status.steps;
-            run.total_steps = status.total_steps;
-            run.best_accuracy = status.best_accuracy;
-            run.started = Some(status.started);
-            run.problem = run.problem.or(status.message);
+
+    /// A run that has ended says in its status what else only its metrics tell.
+    fn with_course(mut self) -> Self {
+        if self.steps.is_some() || self.state.is_none() {
+            return self;
         }
-        Err(why) => {
-            run.problem.get_or_insert(why);
-        }
-    }
-    // A run that has ended says in its status what else only its metrics tell.
-    if run.steps.is_none() && run.state.is_some() {
-        let metrics = path.join("metrics.jsonl");
-        let read = scan(&metrics, |reading| match reading {
-            Some(Reading::Step(step)) => run.steps = Some(step.step),
+        let read = scan(&self.folder.join("metrics.jsonl"), |reading| match reading {
+            Some(Reading::Step(step)) => self.steps = Some(step.step),
             Some(Reading::Evaluation(evaluation)) => {
-                run.best_accuracy =
-                    Some(run.best_accuracy.map_or(evaluation.accuracy, |best| best.max(evaluation.accuracy)));
+                self.best_accuracy =
+                    Some(self.best_accuracy.map_or(evaluation.accuracy, |best| best.max(evaluation.accuracy)));
             }
             None => {}
         });
         if let Err(error) = read {
-            run.problem.get_or_insert_with(|| error.message().to_owned());
+            self.problem.get_or_insert_with(|| one_line(error.message()));
         }
+        self
     }
-    run.problem = run.problem.map(|problem| one_line(&problem));
-    run
 }
 
 #[cfg(test)]

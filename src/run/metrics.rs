@@ -126,6 +126,7 @@ pub(super) fn scan(path: &Path, mut each: impl FnMut(Option<Reading>)) -> Result
     read.map_err(|error| Error::refused(format!("cannot read the metrics {}: {error}; check the file", place(path))))
 }
 
+/// What a line says; none where it is damaged.
 pub(super) fn parse(line: &[u8]) -> Option<Reading> {
     let is_evaluation = line.windows(11).any(|word| word == b"\"eval_loss\"");
     if is_evaluation { forgiving(line).map(Reading::Evaluation) } else { forgiving(line).map(Reading::Step) }

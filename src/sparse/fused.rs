@@ -172,6 +172,19 @@ impl<T: Scalar> Pending<T> {
     fn new() -> Self {
         Self { len: 0, indices: [0; BLOCK], values: [T::default(); BLOCK] }
     }
+
+    /// Drops those that are what they were.
+    #[inline(always)]
+    fn keep_changed(&mut self, before: &[T; BLOCK]) {
+        let mut kept = 0;
+        for at in 0..self.len {
+            let (index, value) = (self.indices[at], self.values[at]);
+            self.indices[kept] = index;
+            self.values[kept] = value;
+            kept += usize::from(!value.is_same(before[at]));
+        }
+        self.len = kept;
+    }
 }
 
 impl<T: Scalar> wide::Work for &mut Task<'_, T> {
@@ -196,20 +209,22 @@ impl<T: Scalar> Task<'_, T> {
     fn step(&mut self, from: usize, pending: &mut Pending<T>) {
         let block = from..self.indices.len().min(from + BLOCK);
         let (original, delta) = (&self.original[block.clone()], &mut self.delta[block.clone()]);
-        let (mut before, mut after) = ([T::default(); BLOCK], [T::default(); BLOCK]);
-        cast_nearest(&mut before, original, delta);
+        let rewrite = T::SHOWS_ALL || !self.was_nearest || self.cast != Cast::Nearest;
+        let mut before = [T::default(); BLOCK];
+        if !rewrite {
+            cast_nearest(&mut before, original, delta);
+        }
         let moments = [&mut self.first[block.clone()], &mut self.second[block.clone()]];
         adamw(delta, moments, &self.gradient[block.clone()], self.factors);
+        let after = &mut pending.values;
         match self.cast {
-            Cast::Nearest => cast_nearest(&mut after, original, delta),
-            Cast::Stochastic { key } => cast_stochastic(&mut after, original, delta, key, self.position + from as u64),
+            Cast::Nearest => cast_nearest(after, original, delta),
+            Cast::Stochastic { key } => cast_stochastic(after, original, delta, key, self.position + from as u64),
         }
-        let rewrite = !self.was_nearest || self.cast != Cast::Nearest;
-        pending.len = 0;
-        for ((index, after), before) in self.indices[block].iter().zip(&after).zip(&before) {
-            pending.indices[pending.len] = *index;
-            pending.values[pending.len] = *after;
-            pending.len += usize::from(rewrite | !after.is_same(*before));
+        pending.len = block.len();
+        pending.indices[..block.len()].copy_from_slice(&self.indices[block]);
+        if !rewrite {
+            pending.keep_changed(&before);
         }
     }
 }

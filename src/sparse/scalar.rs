@@ -7,6 +7,9 @@ use super::memory::Stored;
 
 /// A scalar of a weight.
 pub trait Scalar: Stored + Default {
+    /// Whether nearly every update of a delta shows in the weight, so that it is no use to look.
+    const SHOWS_ALL: bool;
+
     /// Exactly.
     fn to_f32(self) -> f32;
     /// Ties to even.
@@ -18,6 +21,8 @@ pub trait Scalar: Stored + Default {
 }
 
 impl Scalar for f32 {
+    const SHOWS_ALL: bool = true;
+
     #[inline(always)]
     fn to_f32(self) -> f32 {
         self
@@ -40,6 +45,8 @@ impl Scalar for f32 {
 }
 
 impl Scalar for bf16 {
+    const SHOWS_ALL: bool = false;
+
     #[inline(always)]
     fn to_f32(self) -> f32 {
         f32::from_bits(u32::from(self.to_bits()) << 16)

@@ -1,5 +1,7 @@
 //! Where a key means something.
 
+use super::{Action, TABLE};
+
 macro_rules! contexts {
     ($($variant:ident $name:literal $heading:literal : $help:literal),+ $(,)?) => {
         /// Where a key means something. Of the contexts that are active, the first one that knows a key has it.
@@ -27,6 +29,7 @@ macro_rules! contexts {
 
 contexts! {
     Cockpit "cockpit" "anywhere": "No dialog and no typing.",
+    Screen "screen" "on every screen": "Any screen, without a dialog and without typing.",
     Rows "rows" "in a panel with rows": "As [`Context::Cockpit`], with a panel in focus that has rows.",
     Map "map" "in the map of groups by layers": "As [`Context::Rows`], with the map in focus.",
     Chart "chart" "in the loss": "As [`Context::Cockpit`], with the loss in focus.",
@@ -35,6 +38,8 @@ contexts! {
     Typing "typing" "while a value is typed": "A value is being typed.",
     Lost "lost" "where the connection to the run is lost": "As [`Context::Cockpit`], where the connection to the run is lost.",
     Help "help" "in this help": "The help is open.",
+    Palette "palette" "in the palette": "The palette is open.",
+    Themes "themes" "choosing a theme": "The themes are open.",
     Example "example" "in the example": "The example is open.",
     Timeline "branches" "in branches and kept states": "Branches and kept states are listed.",
     PlaygroundText "playground-text" "in the playground, while a text is typed": "The playground is open, and keys go into its text.",
@@ -46,8 +51,9 @@ contexts! {
 
 impl Context {
     /// The contexts of the cockpit, in the order of its help.
-    pub const COCKPIT: [Self; 16] = [
+    pub const COCKPIT: [Self; 19] = [
         Self::Cockpit,
+        Self::Screen,
         Self::Rows,
         Self::Map,
         Self::Chart,
@@ -56,6 +62,8 @@ impl Context {
         Self::Typing,
         Self::Lost,
         Self::Help,
+        Self::Palette,
+        Self::Themes,
         Self::Example,
         Self::Timeline,
         Self::PlaygroundText,
@@ -68,16 +76,18 @@ impl Context {
     /// Contexts that are active together and in which a key may therefore mean one thing only. What is pending and a
     /// cursor may take keys from the panel below them.
     pub const TOGETHER: &[&[Self]] = &[
-        &[Self::Always, Self::Cockpit, Self::Chart, Self::Lost],
-        &[Self::Always, Self::Cockpit, Self::Rows, Self::Lost],
-        &[Self::Always, Self::Cockpit, Self::Map],
+        &[Self::Always, Self::Screen, Self::Cockpit, Self::Chart, Self::Lost],
+        &[Self::Always, Self::Screen, Self::Cockpit, Self::Rows, Self::Lost],
+        &[Self::Always, Self::Screen, Self::Cockpit, Self::Map],
         &[Self::Always, Self::Pending],
         &[Self::Always, Self::Typing],
         &[Self::Always, Self::Help],
+        &[Self::Always, Self::Palette],
+        &[Self::Always, Self::Themes],
         &[Self::Always, Self::Example],
         &[Self::Always, Self::Timeline],
         &[Self::Always, Self::PlaygroundText],
-        &[Self::Always, Self::Playground],
+        &[Self::Always, Self::Screen, Self::Playground],
         &[Self::Always, Self::Cursor],
         &[Self::Always, Self::Quit],
         &[Self::Always, Self::Stop],
@@ -89,9 +99,27 @@ impl Context {
         Self::ALL.into_iter().find(|context| context.name() == name)
     }
 
-    /// Whether text is typed there: a plain character is text then, and no key.
+    /// What its keys do, each once.
+    pub fn actions(self) -> impl Iterator<Item = Action> {
+        let lines = TABLE.iter().filter(move |line| line.context == self);
+        let mut known = Vec::new();
+        lines.flat_map(|line| line.keys).map(|(_, action)| *action).filter(move |action| {
+            let new = !known.contains(action);
+            known.push(*action);
+            new
+        })
+    }
+
+    /// Whether text may be typed there: a plain character is text then, and no key.
     #[must_use]
-    pub fn types(self) -> bool {
-        matches!(self, Self::Typing | Self::PlaygroundText)
+    pub fn keeps_text(self) -> bool {
+        matches!(self, Self::Typing | Self::PlaygroundText | Self::Palette | Self::Always)
+    }
+
+    /// Whether the palette offers its actions: those of what is typed into, and of what lies over a screen, are done
+    /// faster by their keys.
+    #[must_use]
+    pub fn is_offered(self) -> bool {
+        !matches!(self, Self::Typing | Self::PlaygroundText | Self::Palette | Self::Themes | Self::Help)
     }
 }

@@ -7,7 +7,7 @@ use super::{Action, Binding, Context, Press, TABLE};
 /// The table of keys, with the user's own keys in place of the built-in ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Keymap {
-    lines: Vec<Bound>,
+    pub(super) lines: Vec<Bound>,
 }
 
 /// A line of the table with the keys that are in force.

@@ -1,6 +1,6 @@
 //! What actions are called, in the palette and in a file of keys.
 
-use super::{Action, TABLE};
+use super::Action;
 use crate::interface::state::Panel;
 
 impl Action {
@@ -36,7 +36,9 @@ impl Action {
                 Panel::Charts => "panel-charts",
             },
             Self::Maximise => "maximise",
-            Self::Row(by) | Self::TimelineRow(by) => step(by, ["next-row", "previous-row", "page-down", "page-up"]),
+            Self::Row(by) | Self::TimelineRow(by) | Self::OverlayRow(by) => {
+                step(by, ["next-row", "previous-row", "page-down", "page-up"])
+            }
             Self::Edit => "edit",
             Self::Apply => "apply",
             Self::Discard => "discard",
@@ -50,7 +52,6 @@ impl Action {
             Self::Zoom(closer) => pair(closer, ["zoom-out", "zoom-in"]),
             Self::Pan(by) => pair(by > 0, ["pan-left", "pan-right"]),
             Self::Follow => "follow",
-            Self::ScrollHelp(by) => step(by, ["scroll-down", "scroll-up", "page-down", "page-up"]),
             Self::StopNow => "stop-now",
             Self::AbortNow => "abort-now",
             Self::Detach => "detach",
@@ -85,12 +86,11 @@ impl Action {
             Self::PlaygroundChat => "chat",
             Self::PlaygroundTokens(by) => pair(by > 0, ["fewer-tokens", "more-tokens"]),
             Self::PlaygroundScroll(by) => step(by, ["scroll-down", "scroll-up", "page-down", "page-up"]),
+            Self::Palette => "palette",
+            Self::Themes => "themes",
+            Self::Choose => "choose",
+            Self::Complete => "complete",
         }
-    }
-
-    /// All actions of the table of this name: one for each context that has it.
-    pub fn named(name: &str) -> impl Iterator<Item = Self> {
-        TABLE.iter().flat_map(|binding| binding.keys).map(|(_, action)| *action).filter(move |a| a.name() == name)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A key with its modifiers, and its names.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 /// A key with its modifiers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +97,16 @@ impl Press {
             (None, KeyCode::Char(c)) => c.to_string(),
             (None, other) => other.to_string(),
         })
+    }
+
+    /// The character that a key event types, if it types one.
+    #[must_use]
+    pub fn typed(event: KeyEvent) -> Option<char> {
+        match (event.code, Self::of(event).1.is_empty(), event.kind) {
+            (_, _, KeyEventKind::Release) => None,
+            (KeyCode::Char(c), true, _) => Some(c),
+            _ => None,
+        }
     }
 
     /// Whether it types a character.

@@ -39,7 +39,10 @@ pub const TABLE: &[Binding] = &[
     step(Context::Typing, &[(code(KeyCode::Left), Action::Cursor(-1)), (code(KeyCode::Right), Action::Cursor(1)), (code(KeyCode::Home), Action::Cursor(isize::MIN / 2)), (code(KeyCode::End), Action::Cursor(isize::MAX / 2))], "move", "move in what was typed"),
     step(Context::Typing, &[(code(KeyCode::Backspace), Action::Backspace), (code(KeyCode::Delete), Action::Delete)], "", "take a character away"),
 
-    bind(Context::Cockpit, &[(char('?'), Action::Help)], "help", "this help"),
+    bind(Context::Screen, &[(char('?'), Action::Help)], "help", "this help"),
+    bind(Context::Screen, &[(char(':'), Action::Palette)], "palette", "everything by its name: actions, fields to set, themes"),
+    bind(Context::Screen, &[(char('t'), Action::Themes)], "", "choose a theme"),
+    bind(Context::Screen, &[(char('T'), Action::NextTheme)], "", "the next theme"),
     bind(Context::Lost, &[(char('r'), Action::Reconnect)], "reconnect", "connect to the run again"),
     bind(Context::Cockpit, &[(char('q'), Action::Quit)], "quit", "leave: stop cleanly, abort, detach or stay; who only watches leaves at once"),
     bind(Context::Cockpit, &[(char('w'), Action::TakeOver)], "take over", "take the wheel: steer in place of who does"),
@@ -81,11 +84,22 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Cockpit, &[(char('y'), Action::LogAxis)], "log y", "logarithmic and linear loss axis"),
     bind(Context::Cockpit, &[(char('v'), Action::Example)], "example", "view the first training example, with what is learned marked"),
     step(Context::Cockpit, &[(char(','), Action::Smooth(-1)), (char('.'), Action::Smooth(1))], "smooth", "smooth the loss less and more"),
-    bind(Context::Cockpit, &[(char('t'), Action::NextTheme)], "theme", "the next theme"),
     bind(Context::Cockpit, &[(code(KeyCode::Esc), Action::Leave)], "", "leave the maximised panel; never the program"),
 
     bind(Context::Help, &[(code(KeyCode::Esc), Action::Leave), (char('?'), Action::Leave), (char('q'), Action::Leave)], "close", "close the help"),
-    step(Context::Help, &[(code(KeyCode::Down), Action::ScrollHelp(1)), (code(KeyCode::Up), Action::ScrollHelp(-1)), (char('j'), Action::ScrollHelp(1)), (char('k'), Action::ScrollHelp(-1)), (code(KeyCode::PageDown), Action::ScrollHelp(10)), (code(KeyCode::PageUp), Action::ScrollHelp(-10))], "scroll", "scroll the help"),
+    bind(Context::Help, &[(char('/'), Action::Palette), (char(':'), Action::Palette)], "find", "find an action by its name"),
+    step(Context::Help, &[(code(KeyCode::Down), Action::OverlayRow(1)), (code(KeyCode::Up), Action::OverlayRow(-1)), (char('j'), Action::OverlayRow(1)), (char('k'), Action::OverlayRow(-1)), (code(KeyCode::PageDown), Action::OverlayRow(10)), (code(KeyCode::PageUp), Action::OverlayRow(-10))], "scroll", "scroll the help"),
+
+    bind(Context::Palette, &[(code(KeyCode::Enter), Action::Choose)], "do it", "do what is selected"),
+    bind(Context::Palette, &[(code(KeyCode::Tab), Action::Complete)], "complete", "put the name that is selected in place of what was typed"),
+    step(Context::Palette, &[(code(KeyCode::Down), Action::OverlayRow(1)), (code(KeyCode::Up), Action::OverlayRow(-1)), (code(KeyCode::PageDown), Action::OverlayRow(10)), (code(KeyCode::PageUp), Action::OverlayRow(-10))], "select", "the next line and the one before"),
+    step(Context::Palette, &[(code(KeyCode::Left), Action::Cursor(-1)), (code(KeyCode::Right), Action::Cursor(1)), (code(KeyCode::Home), Action::Cursor(isize::MIN / 2)), (code(KeyCode::End), Action::Cursor(isize::MAX / 2))], "", "move in what was typed"),
+    step(Context::Palette, &[(code(KeyCode::Backspace), Action::Backspace), (code(KeyCode::Delete), Action::Delete)], "", "take a character away"),
+    bind(Context::Palette, &[(code(KeyCode::Esc), Action::Leave)], "close", "close the palette"),
+
+    bind(Context::Themes, &[(code(KeyCode::Enter), Action::Choose), (char(' '), Action::Choose)], "keep", "keep the theme that is shown"),
+    step(Context::Themes, &[(code(KeyCode::Down), Action::OverlayRow(1)), (code(KeyCode::Up), Action::OverlayRow(-1)), (char('j'), Action::OverlayRow(1)), (char('k'), Action::OverlayRow(-1)), (char('t'), Action::OverlayRow(1))], "preview", "show the next theme and the one before"),
+    bind(Context::Themes, &[(code(KeyCode::Esc), Action::Leave), (char('q'), Action::Leave)], "go back", "go back to the theme before"),
 
     bind(Context::Example, &[(code(KeyCode::Esc), Action::Leave), (char('v'), Action::Leave), (char('q'), Action::Leave)], "close", "close the example"),
 

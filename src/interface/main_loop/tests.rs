@@ -1,9 +1,9 @@
-use crossbeam_channel::unbounded;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::backend::TestBackend;
 
 use super::*;
 use crate::interface::look::Look;
+use crate::interface::state::State;
 use crate::interface::theme::{Depth, Themes};
 use crate::protocol::{Command, Event};
 

@@ -53,8 +53,8 @@ pub fn footer(pen: &mut Pen, row: Rect, state: &State) {
     let useful = |action: Action| match (&state.stage, &state.ready) {
         _ if action == Action::TakeOver && state.connection.steers() => false,
         _ if action.steers() && state.connection.hindrance().is_some() => false,
-        (_, None) if state.layers.is_empty() => {
-            matches!(action, Action::Help | Action::Quit | Action::NextTheme | Action::Reconnect)
+        (_, None) if state.layers.is_empty() && state.overlay.is_none() => {
+            matches!(action, Action::Help | Action::Palette | Action::Quit | Action::Reconnect)
         }
         (Stage::Training, _) => true,
         _ => !action.steers(),

@@ -2,13 +2,19 @@
 
 use super::{Layer, Panel, State};
 use crate::interface::keys::Context;
+use crate::interface::overlay::Overlay;
 
 impl State {
     /// The contexts in which a key means something now, the nearest first.
     #[must_use]
     pub fn contexts(&self) -> Vec<Context> {
+        self.overlay.as_ref().map_or_else(|| self.contexts_below(), Overlay::contexts)
+    }
+
+    /// As [`State::contexts`], whatever lies over the cockpit.
+    #[must_use]
+    pub fn contexts_below(&self) -> Vec<Context> {
         let mut contexts = match (self.layers.last(), &self.edit) {
-            (Some(Layer::Help), _) => vec![Context::Help],
             (Some(Layer::Example), _) => vec![Context::Example],
             (Some(Layer::Timeline), _) => vec![Context::Timeline],
             (Some(Layer::Playground), _) if self.playground.typing => vec![Context::PlaygroundText],
@@ -28,7 +34,7 @@ impl State {
                     contexts.push(Context::Map);
                 }
                 contexts.push(if self.focus == Panel::Loss { Context::Chart } else { Context::Rows });
-                contexts.push(Context::Cockpit);
+                contexts.extend([Context::Screen, Context::Cockpit]);
                 contexts
             }
         };

@@ -23,7 +23,7 @@ pub struct Edit {
 }
 
 /// A text that is being typed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Typed {
     /// The text.
     pub text: String,
@@ -138,6 +138,7 @@ impl Typed {
 }
 
 /// The value in force of a field, that of a group's density too.
+#[must_use]
 pub fn value_of(state: &State, field: &str) -> Option<Value> {
     if let Some(name) = field.strip_prefix("method.density.") {
         let group = state.sparsity.as_ref()?.groups.iter().find(|group| group.name == name)?;

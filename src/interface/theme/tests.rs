@@ -71,6 +71,104 @@ fn only_what_a_users_theme_names_changes() {
 fn few_colours_are_the_nearest_ones() {
     let few = Themes::load(None, Depth::Indexed);
     assert!(few.list.iter().flat_map(|theme| theme.styles).all(|style| !matches!(style.fg, Some(Color::Rgb(..)))));
-    assert_eq!(Depth::from_colorterm(Some("truecolor")), Depth::True);
-    assert_eq!(Depth::from_colorterm(None), Depth::Indexed);
+    let depth = |colorterm, term| Depth::of_terminal(colorterm, Some(term));
+    assert_eq!(depth(Some("truecolor"), "xterm-256color"), Depth::True);
+    assert_eq!(depth(None, "xterm-256color"), Depth::Indexed);
+    assert_eq!(depth(None, "screen"), Depth::Indexed);
+    assert_eq!(depth(None, "linux"), Depth::Sixteen);
+    assert_eq!(depth(None, "foot-direct"), Depth::True);
+}
+
+#[test]
+fn sixteen_colours_keep_their_hues_and_never_hide_text() {
+    let themes = Themes::load(None, Depth::Sixteen);
+    for theme in &themes.list {
+        for meaning in Meaning::ALL {
+            let style = theme.ground().patch(theme.style(meaning));
+            for color in [style.fg, style.bg].into_iter().flatten() {
+                assert!(!matches!(color, Color::Rgb(..) | Color::Indexed(_)), "{color} in {}", theme.name);
+            }
+            let hidden = style.fg.is_some() && style.fg == style.bg;
+            assert!(!hidden || style.add_modifier.contains(Modifier::REVERSED), "{} in {}", meaning.name(), theme.name);
+        }
+    }
+    let dark = &themes.list[0];
+    let colors = [Meaning::Ok, Meaning::Warn, Meaning::Error, Meaning::Text].map(|meaning| dark.style(meaning).fg);
+    let expected = [Color::LightGreen, Color::LightYellow, Color::LightRed, Color::White];
+    assert_eq!(colors, expected.map(Some));
+}
+
+/// Red, green and blue of what a meaning's text and its ground have, on the terminals that a theme is made for.
+fn seen(theme: &Theme, meaning: Meaning) -> Option<[(u8, u8, u8); 2]> {
+    let style = theme.ground().patch(theme.style(meaning));
+    let ground = if theme.name == "light" { (255, 255, 255) } else { (22, 24, 33) };
+    let rgb = |color: Option<Color>| match color {
+        Some(Color::Rgb(red, green, blue)) => Some((red, green, blue)),
+        _ => None,
+    };
+    Some([rgb(style.fg)?, rgb(style.bg).unwrap_or(ground)])
+}
+
+/// The contrast of two colours as WCAG measures it.
+fn contrast([one, other]: [(u8, u8, u8); 2]) -> f64 {
+    let linear = |channel: u8| {
+        let value = f64::from(channel) / 255.0;
+        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+    };
+    let light = |(r, g, b): (u8, u8, u8)| 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+    let (low, high) = (light(one).min(light(other)), light(one).max(light(other)));
+    (high + 0.05) / (low + 0.05)
+}
+
+#[test]
+fn what_is_to_be_read_can_be_read() {
+    for theme in Themes::load(None, Depth::True).list {
+        for meaning in Meaning::ALL {
+            let Some(colors) = seen(&theme, meaning) else { continue };
+            let least = match (theme.name.as_str(), meaning) {
+                ("high-contrast", Meaning::Envelope | Meaning::Branch) => 4.5,
+                ("high-contrast", _) => 7.0,
+                // Lines and dots that lie behind others, or between them.
+                (_, Meaning::Border | Meaning::Envelope | Meaning::Branch) => 1.4,
+                (_, Meaning::Muted | Meaning::Axis | Meaning::Series8) => 3.5,
+                _ => 4.5,
+            };
+            let found = contrast(colors);
+            assert!(found >= least, "{} of {}: {found:.1} where {least} is needed", meaning.name(), theme.name);
+        }
+    }
+}
+
+/// How a colour looks to who lacks the cones for red, or for green (Viénot, Brettel and Mollon, 1999).
+fn dichromat((r, g, b): (u8, u8, u8), without_red: bool) -> [f64; 3] {
+    let linear = |channel: u8| (f64::from(channel) / 255.0).powf(2.2);
+    let (r, g, b) = (linear(r), linear(g), linear(b));
+    let (mixed, blue) = if without_red {
+        (0.112_38 * r + 0.887_62 * g, 0.004_01 * r - 0.004_01 * g + b)
+    } else {
+        (0.292_75 * r + 0.707_25 * g, -0.022_34 * r + 0.022_34 * g + b)
+    };
+    [mixed, mixed, blue].map(|value| value.clamp(0.0, 1.0).powf(1.0 / 2.2))
+}
+
+#[test]
+fn the_colour_blind_theme_tells_apart_what_must_be_told_apart() {
+    let themes = Themes::load(None, Depth::True);
+    let theme = &themes.list[themes.position("colour-blind").expect("shipped")];
+    let groups: [&[Meaning]; 3] = [
+        &[Meaning::Series1, Meaning::Series2, Meaning::Series3, Meaning::Series4],
+        &[Meaning::Ok, Meaning::Warn, Meaning::Error],
+        &[Meaning::GaugeLow, Meaning::GaugeMid, Meaning::GaugeHigh],
+    ];
+    for without_red in [true, false] {
+        for meanings in groups {
+            for (index, one) in meanings.iter().enumerate() {
+                for other in &meanings[..index] {
+                    let look = |meaning: &Meaning| dichromat(seen(theme, *meaning).expect("colours")[0], without_red);
+                    let apart = look(one).iter().zip(look(other)).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+                    assert!(apart > 0.12, "{} and {}: {apart:.2}", one.name(), other.name());
+                }
+            }
+        }
+    }
 }

@@ -1,0 +1,245 @@
+//! `spartui plan RECIPE`
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use super::inspect::{counted, described, table};
+use super::{end_progress, print_line, show_progress};
+use crate::data::{Dataset, Example, Target};
+use crate::engine::Probe;
+use crate::error::{Error, Result};
+use crate::protocol::{Group, Planned, PlannedData, PlannedMemory, PlannedRows, PlannedTime, Sparsity};
+use crate::recipe::Recipe;
+use crate::train::{Prediction, Session};
+
+/// How long steps are taken for, once the first one was.
+const STEPS_FOR: Duration = Duration::from_millis(2500);
+/// The most steps that are taken.
+const MOST_STEPS: usize = 20;
+/// How long rows are evaluated for.
+const EVALUATION_FOR: Duration = Duration::from_millis(800);
+/// Stretches of the lengths.
+const STRETCHES: usize = 24;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The recipe, a TOML file.
+    recipe: PathBuf,
+    /// Give a field of the recipe another value; may be repeated.
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    set: Vec<String>,
+    /// A JSON object on a line for each part, as soon as it is known.
+    #[arg(long)]
+    json: bool,
+    /// Leave the calibration out: no step is taken, and no time is told.
+    #[arg(long)]
+    no_calibration: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let outcome = Recipe::load(&arguments.recipe, &arguments.set).and_then(|recipe| plan(recipe, arguments));
+    end_progress();
+    if let (Err(error), true) = (&outcome, arguments.json) {
+        tell(&Planned::Refused { message: error.message().to_owned() })?;
+    }
+    outcome
+}
+
+fn plan(recipe: Recipe, arguments: &Arguments) -> Result<()> {
+    super::train::require_paths(&recipe, &arguments.recipe)?;
+    let mut probe = Probe::new();
+    let mut doing = Doing { json: arguments.json, told: None };
+    let mut session = Session::load(recipe, &mut |what, fraction| doing.tell(what, fraction))?;
+    end_progress();
+    probe.loaded(&session);
+    let around = probe.surroundings(&session);
+    let prediction = session.memory_plan(around);
+    let predicted = prediction.predict(&session.recipe);
+    let warning = predicted.as_ref().ok().and_then(|predicted| prediction.warning(&session.recipe, predicted));
+    if arguments.json {
+        tell(&Planned::Data(rows(&session)))?;
+        tell(&Planned::Model(session.summary()))?;
+        tell(&Planned::Sparsity(session.sparsity_report()))?;
+        match &predicted {
+            Ok(predicted) => tell(&Planned::Memory(memory(predicted, warning.clone())))?,
+            Err(error) => doing.tell(&format!("the memory cannot be predicted: {}", error.message()), None),
+        }
+    } else {
+        print_rows(&session)?;
+        print_sparsity(&session.sparsity_report())?;
+        print_memory(predicted, warning)?;
+    }
+    if arguments.no_calibration {
+        return Ok(());
+    }
+    let time = calibrate(&mut session, &mut doing)?;
+    end_progress();
+    if arguments.json { tell(&Planned::Time(time)) } else { print_time(&time) }
+}
+
+/// What is being done, told once for each percent.
+struct Doing {
+    json: bool,
+    told: Option<(String, Option<u32>)>,
+}
+
+impl Doing {
+    fn tell(&mut self, what: &str, fraction: Option<f32>) {
+        if !self.json {
+            return show_progress(what, fraction);
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage")]
+        let now = (what.to_owned(), fraction.map(|fraction| (fraction.clamp(0.0, 1.0) * 100.0) as u32));
+        if self.told.as_ref() != Some(&now) {
+            // A reader that has gone is noticed at the next part.
+            let _ = tell(&Planned::Doing { what: what.to_owned(), fraction });
+            self.told = Some(now);
+        }
+    }
+}
+
+fn tell(part: &Planned) -> Result<()> {
+    let json = serde_json::to_string(part);
+    print_line(&json.map_err(|error| Error::failed(format!("a part of the plan cannot be written: {error}")))?)
+}
+
+/// A few real steps of the run, and a part of an evaluation. Nothing is written.
+fn calibrate(session: &mut Session, doing: &mut Doing) -> Result<PlannedTime> {
+    let (total_steps, steps_per_epoch) = (session.total_steps(), session.steps_per_epoch());
+    let wanted = usize::try_from(total_steps).unwrap_or(usize::MAX).min(MOST_STEPS);
+    let mut milliseconds = Vec::new();
+    doing.tell("timing steps", Some(0.0));
+    let first = session.train_step()?.seconds * 1e3;
+    let begun = Instant::now();
+    while milliseconds.len() + 1 < wanted && begun.elapsed() < STEPS_FOR {
+        milliseconds.push(session.train_step()?.seconds * 1e3);
+        #[expect(clippy::cast_precision_loss, reason = "at most twenty steps")]
+        let share = milliseconds.len() as f32 / wanted as f32;
+        doing.tell("timing steps", Some(share.max(begun.elapsed().div_duration_f32(STEPS_FOR)).min(1.0)));
+    }
+    // The first step warms caches up; it counts where there is no other.
+    if milliseconds.is_empty() {
+        milliseconds.push(first);
+    }
+    milliseconds.sort_by(f64::total_cmp);
+    let step_ms = milliseconds[milliseconds.len() / 2];
+    doing.tell("timing an evaluation", None);
+    let evaluation_seconds = evaluation(session);
+    let evaluations = match session.recipe.train.evaluate_every {
+        0 => 1,
+        every => (total_steps / every).max(1),
+    };
+    #[expect(clippy::cast_precision_loss, reason = "steps are below 2^53")]
+    let seconds = total_steps as f64 * step_ms / 1e3 + evaluations as f64 * evaluation_seconds;
+    let measured = milliseconds.len();
+    Ok(PlannedTime { step_ms, measured, total_steps, steps_per_epoch, evaluation_seconds, evaluations, seconds })
+}
+
+/// Seconds of an evaluation, from the rows that it manages in a moment.
+#[expect(clippy::cast_precision_loss, reason = "rows are below 2^53")]
+fn evaluation(session: &Session) -> f64 {
+    let all = session.data.validation.examples.len();
+    let (begun, mut rows) = (Instant::now(), 0);
+    let whole = session.evaluate(|done| {
+        rows = done;
+        if begun.elapsed() < EVALUATION_FOR { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    let seconds = begun.elapsed().as_secs_f64();
+    if whole.is_some() || rows == 0 { seconds } else { seconds / rows as f64 * all as f64 }
+}
+
+fn rows(session: &Session) -> PlannedData {
+    let data = &session.data;
+    let of = |examples: &[Example], place: usize| {
+        examples.iter().filter(|example| example.target == Target::Label(place)).count()
+    };
+    let labels =
+        data.labels.iter().enumerate().map(|(place, label)| {
+            (label.clone(), of(&data.train.examples, place), of(&data.validation.examples, place))
+        });
+    PlannedData {
+        train: planned_rows(&data.train),
+        validation: planned_rows(&data.validation),
+        labels: labels.collect(),
+    }
+}
+
+fn planned_rows(part: &Dataset) -> PlannedRows {
+    let mut sorted: Vec<usize> = part.examples.iter().map(|example| example.tokens.len()).collect();
+    sorted.sort_unstable();
+    let longest = sorted.last().copied().unwrap_or(0);
+    let mut lengths = vec![0; STRETCHES.min(longest)];
+    for length in &sorted {
+        let at = length.saturating_sub(1) * lengths.len() / longest.max(1);
+        if let Some(count) = lengths.get_mut(at) {
+            *count += 1;
+        }
+    }
+    PlannedRows {
+        rows: sorted.len(),
+        tokens: sorted.iter().sum(),
+        learned: part.examples.iter().map(Example::target_tokens).sum(),
+        median: sorted.get(sorted.len() / 2).copied().unwrap_or(0),
+        longest,
+        lengths,
+        left_out: part.left_out.sentence(),
+    }
+}
+
+fn memory(predicted: &Prediction, warning: Option<String>) -> PlannedMemory {
+    let parts = predicted.parts().into_iter().map(|(name, bytes)| (name.to_owned(), bytes)).collect();
+    PlannedMemory { memory: predicted.by_owner(), parts, warning }
+}
+
+fn print_rows(session: &Session) -> Result<()> {
+    let data = &session.data;
+    for (name, part) in [("training", &data.train), ("validation", &data.validation)] {
+        print_line(&described(name, &part.examples))?;
+        part.left_out.sentence().map_or(Ok(()), |sentence| print_line(&format!("            {sentence}")))?;
+    }
+    if !data.labels.is_empty() {
+        print_line("")?;
+        counted(data).into_iter().try_for_each(|line| print_line(&line))?;
+    }
+    print_line("")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]
+fn print_sparsity(sparsity: &Sparsity) -> Result<()> {
+    print_line(&format!(
+        "trainable   {} of {} parameters, sparsity {:.4} %",
+        sparsity.trainable,
+        sparsity.parameters,
+        sparsity.sparsity * 100.0
+    ))?;
+    print_line(&format!("{:<18} {:>14} {:>12} {:>9}", "group", "parameters", "trainable", "density"))?;
+    if sparsity.head > 0 {
+        print_line(&format!("{:<18} {:>14} {:>12} {:>9}", "head", sparsity.head, sparsity.head, "100 %"))?;
+    }
+    for Group { name, parameters, trainable, .. } in sparsity.groups.iter().filter(|group| group.trainable > 0) {
+        let density = *trainable as f64 / (*parameters).max(1) as f64 * 100.0;
+        print_line(&format!("{name:<18} {parameters:>14} {trainable:>12} {density:>7.2} %"))?;
+    }
+    print_line("")
+}
+
+fn print_memory(predicted: Result<Prediction>, warning: Option<String>) -> Result<()> {
+    match predicted {
+        Ok(predicted) => table(&predicted).into_iter().try_for_each(|line| print_line(&line))?,
+        Err(error) => print_line(&format!("the memory of a run cannot be predicted: {}", error.message()))?,
+    }
+    warning.map_or(Ok(()), |warning| print_line(&warning))?;
+    print_line("")
+}
+
+fn print_time(time: &PlannedTime) -> Result<()> {
+    print_line(&format!("step        {:.1} ms, the median of {} steps", time.step_ms, time.measured))?;
+    print_line(&format!("evaluation  {:.1} s", time.evaluation_seconds))?;
+    print_line(&format!(
+        "run         {} steps and {} evaluations, about {}",
+        time.total_steps,
+        time.evaluations,
+        crate::interface::text::duration(Duration::try_from_secs_f64(time.seconds).unwrap_or_default())
+    ))
+}

@@ -1,0 +1,236 @@
+//! What is done beside the screen, so that it never waits for the disk: a screen asks for a [`Job`] by
+//! [`super::Effect::Job`], and hears what came of it by [`super::Input::Done`].
+//!
+//! Jobs of one [`Lane`] are done one after another by a thread of their own; a job that goes on until it is told
+//! otherwise ends when the next one of its lane waits, and all end with the screen.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Select, Sender, unbounded};
+
+use crate::data::Sample;
+use crate::protocol::Planned;
+use crate::recipe::Recipe;
+use crate::run::delete_run;
+
+mod files;
+mod plan;
+mod recipes;
+mod runs;
+mod sample;
+mod spark;
+
+pub use files::{Entry, FoundModel};
+pub use plan::PlanOf;
+pub use recipes::FoundRecipe;
+pub use runs::KnownRun;
+pub use spark::Spark;
+
+/// Something to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Job {
+    /// Tell what runs there are in a folder, and whenever that changes.
+    WatchRuns(PathBuf),
+    /// Delete a run's folder.
+    DeleteRun(PathBuf),
+    /// Say what a run would be, part by part.
+    Plan(PlanOf),
+    /// List a folder, to choose a file of rows from.
+    ListFolder(PathBuf),
+    /// Look into a file of rows, its path relative to the working folder.
+    Sample {
+        /// The working folder.
+        folder: PathBuf,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Find the models below the working folder and in the hub's cache.
+    FindModels {
+        /// The working folder.
+        folder: PathBuf,
+        /// The cache.
+        cache: Option<PathBuf>,
+    },
+    /// Find the recipes in some folders.
+    FindRecipes {
+        /// The working folder.
+        folder: PathBuf,
+        /// The folders, relative to it.
+        places: Vec<PathBuf>,
+    },
+    /// Read a recipe.
+    LoadRecipe {
+        /// The working folder.
+        folder: PathBuf,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Write a recipe.
+    SaveRecipe {
+        /// The working folder.
+        folder: PathBuf,
+        /// The file.
+        file: PathBuf,
+        /// Whether the user named the file, so that what is there is replaced; else it gets a number.
+        given: bool,
+        /// What it asks for.
+        recipe: Box<Recipe>,
+    },
+}
+
+/// What came of a job.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Done {
+    /// The runs of the folder, the latest first, or why they cannot be read.
+    Runs(Result<Vec<KnownRun>, String>),
+    /// The run of this folder is gone, or why it is not.
+    Deleted(PathBuf, Result<(), String>),
+    /// A part of the plan of this name; none once it is at its end.
+    Planned(u64, Option<Box<Planned>>),
+    /// What is in a folder, or why that cannot be said.
+    Listed(PathBuf, Result<Vec<Entry>, String>),
+    /// What a file of rows holds, or why it cannot be read.
+    Sampled(PathBuf, Box<Result<Sample, String>>),
+    /// The models that were found.
+    Models(Vec<FoundModel>),
+    /// The recipes that were found.
+    Recipes(Vec<FoundRecipe>),
+    /// A recipe, or why it cannot be read.
+    Loaded(PathBuf, Result<Box<Recipe>, String>),
+    /// The file that a recipe was written to, or why not.
+    Saved(Result<PathBuf, String>),
+    /// A job ended in a way that nobody foresaw.
+    Broken(String),
+}
+
+/// Which jobs wait for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    Runs,
+    Plan,
+    Rows,
+    Models,
+    Disk,
+}
+
+impl Job {
+    fn lane(&self) -> Lane {
+        match self {
+            Self::WatchRuns(_) => Lane::Runs,
+            Self::Plan(_) => Lane::Plan,
+            Self::Sample { .. } => Lane::Rows,
+            Self::FindModels { .. } => Lane::Models,
+            Self::DeleteRun(_)
+            | Self::ListFolder(_)
+            | Self::FindRecipes { .. }
+            | Self::LoadRecipe { .. }
+            | Self::SaveRecipe { .. } => Lane::Disk,
+        }
+    }
+
+    fn work(self, desk: &Desk) {
+        let done = match self {
+            Self::WatchRuns(folder) => return runs::watch(&folder, desk),
+            Self::Plan(of) => return plan::plan(&of, desk),
+            Self::DeleteRun(folder) => {
+                let deleted = delete_run(&folder).map_err(|error| error.message().to_owned());
+                Done::Deleted(folder, deleted)
+            }
+            Self::ListFolder(folder) => {
+                let entries = files::list(&folder);
+                Done::Listed(folder, entries)
+            }
+            // What was asked for last is all that anybody wants to see.
+            Self::Sample { .. } if !desk.pause(Duration::ZERO) => return,
+            Self::Sample { folder, file } => {
+                let sample = sample::look(&folder, &file);
+                Done::Sampled(file, Box::new(sample))
+            }
+            Self::FindModels { folder, cache } => Done::Models(files::models(&folder, cache.as_deref())),
+            Self::FindRecipes { folder, places } => Done::Recipes(recipes::list(&folder, &places)),
+            Self::LoadRecipe { folder, file } => {
+                let recipe = recipes::load(&folder, &file);
+                Done::Loaded(file, recipe)
+            }
+            Self::SaveRecipe { folder, file, given, recipe } => {
+                Done::Saved(recipes::save(&folder, &file, given, &recipe))
+            }
+        };
+        desk.tell(done);
+    }
+}
+
+/// Where a job is done.
+#[derive(Debug)]
+struct Desk {
+    queue: Receiver<Job>,
+    done: Sender<Done>,
+}
+
+impl Desk {
+    /// Tells what came of it; whether anybody listens.
+    fn tell(&self, done: Done) -> bool {
+        self.done.send(done).is_ok()
+    }
+
+    /// Waits; whether the job is to go on then.
+    fn pause(&self, time: Duration) -> bool {
+        let mut select = Select::new();
+        select.recv(&self.queue);
+        select.ready_timeout(time).is_err()
+    }
+}
+
+/// The threads that do the jobs of a screen.
+#[derive(Debug)]
+pub struct Jobs {
+    lanes: Vec<(Lane, Sender<Job>)>,
+    done: Sender<Done>,
+    results: Receiver<Done>,
+}
+
+impl Default for Jobs {
+    fn default() -> Self {
+        let (done, results) = unbounded();
+        Self { lanes: Vec::new(), done, results }
+    }
+}
+
+impl Jobs {
+    /// Begins a job, or lets it wait behind those of its lane.
+    pub fn begin(&mut self, job: Job) {
+        let lane = job.lane();
+        let known = self.lanes.iter().find(|(known, _)| *known == lane).map(|(_, queue)| queue.clone());
+        let queue = known.map_or_else(|| self.open(lane), Ok);
+        let sent = queue.and_then(|queue| queue.send(job).map_err(|_| "its thread is gone".to_owned()));
+        if let Err(why) = sent {
+            // The receiver lives as long as this does.
+            let _ = self.done.send(Done::Broken(format!("nothing can be done beside the screen: {why}")));
+        }
+    }
+
+    /// What came of the jobs.
+    #[must_use]
+    pub fn done(&self) -> &Receiver<Done> {
+        &self.results
+    }
+
+    fn open(&mut self, lane: Lane) -> Result<Sender<Job>, String> {
+        let (sender, queue) = unbounded::<Job>();
+        let desk = Desk { queue, done: self.done.clone() };
+        let work = move || {
+            while let Ok(job) = desk.queue.recv() {
+                let name = format!("{:?}", job.lane()).to_lowercase();
+                let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job.work(&desk)));
+                if worked.is_err() && !desk.tell(Done::Broken(format!("what was asked about {name} broke"))) {
+                    return;
+                }
+            }
+        };
+        thread::Builder::new().name("job".into()).spawn(work).map_err(|error| error.to_string())?;
+        self.lanes.push((lane, sender.clone()));
+        Ok(sender)
+    }
+}

@@ -1,0 +1,159 @@
+//! Lists a folder, to choose a file of rows from it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Kinds of files that rows are read from.
+const KINDS: [&str; 5] = ["jsonl", "json", "csv", "tsv", "parquet"];
+/// The most entries that are listed.
+const MOST: usize = 5000;
+
+/// Something in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// Whether it is a folder.
+    pub folder: bool,
+    /// Bytes of a file.
+    pub bytes: u64,
+}
+
+/// The folders and the files of rows in a folder; hidden ones are left out.
+pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, String> {
+    let read = fs::read_dir(folder).map_err(|error| format!("the folder cannot be read: {error}"))?;
+    let mut entries: Vec<Entry> = read.flatten().filter_map(|entry| known(&entry.path())).take(MOST).collect();
+    entries.sort_by(|a, b| b.folder.cmp(&a.folder).then_with(|| a.name.to_lowercase().cmp(&b.name.to_lowercase())));
+    Ok(entries)
+}
+
+fn known(path: &Path) -> Option<Entry> {
+    let name = path.file_name()?.to_str()?.to_owned();
+    let metadata = fs::metadata(path).ok().filter(|_| !name.starts_with('.'))?;
+    let kind = path.extension().map(|kind| kind.to_string_lossy().to_lowercase());
+    let rows = metadata.is_file() && kind.is_some_and(|kind| KINDS.contains(&kind.as_str()));
+    (metadata.is_dir() || rows).then(|| Entry { name, folder: metadata.is_dir(), bytes: metadata.len() })
+}
+
+/// Folders of models below these, and those of a cache of the hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundModel {
+    /// What a recipe calls it: a path from the working folder, or a name on the hub.
+    pub name: String,
+    /// `model_type` of its config.json.
+    pub family: String,
+    /// Bytes of its weights.
+    pub bytes: u64,
+    /// Whether it is in the hub's cache.
+    pub cached: bool,
+}
+
+/// How deep models are looked for.
+const DEPTH: usize = 4;
+/// The most folders that are looked into.
+const MOST_FOLDERS: usize = 4000;
+
+pub(super) fn models(folder: &Path, cache: Option<&Path>) -> Vec<FoundModel> {
+    let mut found = Vec::new();
+    let mut left = MOST_FOLDERS;
+    walk(folder, Path::new(""), DEPTH, &mut left, &mut found);
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    if let Some(cache) = cache {
+        let mut cached: Vec<FoundModel> =
+            fs::read_dir(cache).into_iter().flatten().flatten().filter_map(|entry| cached(&entry.path())).collect();
+        cached.sort_by(|a, b| a.name.cmp(&b.name));
+        found.extend(cached);
+    }
+    found
+}
+
+fn walk(root: &Path, below: &Path, depth: usize, left: &mut usize, found: &mut Vec<FoundModel>) {
+    let folder = root.join(below);
+    if let Some((family, bytes)) = model(&folder) {
+        let name = if below.as_os_str().is_empty() { ".".into() } else { below.to_string_lossy().into_owned() };
+        found.push(FoundModel { name, family, bytes, cached: false });
+        return;
+    }
+    // A folder of runs holds what was trained, by the thousand.
+    if depth == 0 || *left == 0 || folder.join("status.json").exists() {
+        return;
+    }
+    *left -= 1;
+    for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let hidden = name.to_string_lossy().starts_with('.');
+        let skipped = ["target", "node_modules", "checkpoints"].iter().any(|skipped| name == *skipped);
+        if !hidden && !skipped && entry.file_type().is_ok_and(|kind| kind.is_dir() || kind.is_symlink()) {
+            walk(root, &below.join(name), depth - 1, left, found);
+        }
+    }
+}
+
+/// Family and size of the model in a folder, if it holds one.
+fn model(folder: &Path) -> Option<(String, u64)> {
+    let config = fs::read(folder.join("config.json")).ok()?;
+    let config: serde_json::Value = serde_json::from_slice(&config).ok()?;
+    let family = config.get("model_type")?.as_str()?.to_owned();
+    let weights = fs::read_dir(folder).ok()?.flatten().filter(|entry| {
+        let name = entry.file_name();
+        name.to_string_lossy().starts_with("model") && name.to_string_lossy().ends_with(".safetensors")
+    });
+    let bytes = weights.filter_map(|entry| Some(fs::metadata(entry.path()).ok()?.len())).sum();
+    (bytes > 0).then_some((family, bytes))
+}
+
+/// The model of a folder `models--owner--name` of the cache.
+fn cached(folder: &Path) -> Option<FoundModel> {
+    let (owner, name) = folder.file_name()?.to_str()?.strip_prefix("models--")?.split_once("--")?;
+    let snapshots: Vec<PathBuf> =
+        fs::read_dir(folder.join("snapshots")).ok()?.flatten().map(|entry| entry.path()).collect();
+    let (family, bytes) = snapshots.iter().find_map(|snapshot| model(snapshot))?;
+    Some(FoundModel { name: format!("{owner}/{name}"), family, bytes, cached: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(root: &Path, file: &str, text: &str) {
+        let path = root.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn folders_come_first_and_other_files_not_at_all() {
+        let root = tempfile::tempdir().unwrap();
+        for file in ["b.CSV", "a.parquet", "notes.txt", ".hidden.csv", "sub/c.csv"] {
+            put(root.path(), file, "x");
+        }
+        let names: Vec<(String, bool)> =
+            list(root.path()).unwrap().into_iter().map(|entry| (entry.name, entry.folder)).collect();
+        assert_eq!(names, [("sub".into(), true), ("a.parquet".into(), false), ("b.CSV".into(), false)]);
+        assert!(list(&root.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn models_are_found_in_folders_and_in_the_cache() {
+        let root = tempfile::tempdir().unwrap();
+        let config = "{\"model_type\": \"bert\"}";
+        for folder in ["models/small", "hub/models--owner--name/snapshots/abc", "runs/first/model", "models/no-weights"]
+        {
+            put(root.path(), &format!("{folder}/config.json"), config);
+        }
+        for folder in ["models/small", "hub/models--owner--name/snapshots/abc", "runs/first/model"] {
+            put(root.path(), &format!("{folder}/model.safetensors"), "12345");
+        }
+        put(root.path(), "runs/first/status.json", "{}");
+        let found = models(&root.path().join("models"), Some(&root.path().join("hub")));
+        let named: Vec<(&str, u64, bool)> =
+            found.iter().map(|model| (model.name.as_str(), model.bytes, model.cached)).collect();
+        assert_eq!(named, [("small", 5, false), ("owner/name", 5, true)]);
+        let names: Vec<String> = models(root.path(), None).into_iter().map(|model| model.name).collect();
+        assert!(
+            names.contains(&"models/small".into()) && !names.iter().any(|name| name.starts_with("runs")),
+            "{names:?}"
+        );
+        assert_eq!(models(&root.path().join("models/small"), None)[0].name, ".");
+    }
+}
