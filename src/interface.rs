@@ -11,8 +11,8 @@
     reason = "cells, dots and steps are far below 2^52, and every float is clamped before it becomes an index"
 )]
 
-mod ascii;
 mod alerts;
+mod ascii;
 mod connection;
 mod cursor;
 pub mod input;

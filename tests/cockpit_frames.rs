@@ -254,6 +254,22 @@ fn alerts_stand_above_the_panels_until_they_are_acknowledged() {
 }
 
 #[test]
+fn the_cursor_jumps_to_a_step_that_is_typed() {
+    let mut desk = Desk::training((80, 24), "dark", 210);
+    desk.press("c g 12x7");
+    assert!(desk.text().contains("to step 127▏"));
+    desk.press("Backspace Enter");
+    assert_eq!((desk.state.cursor.unwrap().step, desk.state.jump.clone()), (12, None));
+    desk.press("g 900 Enter");
+    assert_eq!(desk.state.cursor.unwrap().step, 210);
+    assert!(desk.text().contains("there is no step 900"));
+    desk.press("g 5 Esc");
+    assert_eq!(desk.state.cursor.unwrap().step, 210);
+    desk.press("Esc");
+    assert_eq!(desk.state.cursor, None);
+}
+
+#[test]
 fn two_states_are_compared() {
     everywhere("compare", |desk| {
         desk.press("] Enter");

@@ -9,8 +9,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use spartui::interface::{Effect, Input, draw_into};
 use spartui::protocol::{
-    Answer, Audience, Branch, Client, Command, CommandStatus, Ending, Evaluation, Event, Layer, Level, Memory, News, Side,
-    Step,
+    Answer, Audience, Branch, Client, Command, CommandStatus, Ending, Evaluation, Event, Layer, Level, Memory, News,
+    Side, Step,
 };
 use spartui::recipe::Value;
 
@@ -28,7 +28,7 @@ fn number() -> impl Strategy<Value = f64> {
 
 fn key() -> impl Strategy<Value = Input> {
     let code = prop_oneof![
-        12 => prop::sample::select("?q []-=+uexstmyf,.zZhjkl1234567800.e-59anbcdnpwUr<>AvViaplc\u{6f22}".chars().collect::<Vec<_>>())
+        12 => prop::sample::select("?q []-=+uexstmyf,.zZhjkl1234567800.e-59anbcdnpwUr<>AvViaplcg\u{6f22}".chars().collect::<Vec<_>>())
             .prop_map(KeyCode::Char),
         6 => prop::sample::select(vec![
             KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::BackTab, KeyCode::Left, KeyCode::Right, KeyCode::Up,

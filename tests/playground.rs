@@ -80,19 +80,24 @@ fn training_does_not_notice(causal: bool, overrides: &[&str]) {
     let mut overrides = overrides.to_vec();
     overrides.extend(["train.max_steps=60", "train.checkpoint_every=20"]);
     // A language model writes a token between two steps, so that a long answer would not be there at the end.
-    let predict = |id, about, at| Command::Predict { id, question: Question { max_new_tokens: 2, ..question(about, at) } };
+    let predict =
+        |id, about, at| Command::Predict { id, question: Question { max_new_tokens: 2, ..question(about, at) } };
     let asked = |id, at| vec![predict(id, text("the rain is late"), at), predict(id + 1, About::Row { row: 3 }, None)];
     let ran = drive(launch(folder.path(), "asked", &overrides), |event| match event {
         Event::Step(step) => match step.step {
             3 => asked(100, None),
-            12 if step.branch == 0 => [asked(110, Some((0, 5))), vec![Command::Set { id: 1, field: "method.sparsity".into(), value: 0.95.into() }]]
-                .concat(),
+            12 if step.branch == 0 => [
+                asked(110, Some((0, 5))),
+                vec![Command::Set { id: 1, field: "method.sparsity".into(), value: 0.95.into() }],
+            ]
+            .concat(),
             20 => [asked(120, Some((0, 15))), vec![predict(199, text("rain"), None), Command::BreakOff { asked: 199 }]]
                 .concat(),
             31 if step.branch == 0 => vec![Command::Rewind { id: 2, step: 25 }],
             34 => asked(130, Some((0, 31))),
             45 if step.branch == 1 => {
-                [vec![Command::Set { id: 3, field: "method.sparsity".into(), value: 0.93.into() }], asked(140, None)].concat()
+                [vec![Command::Set { id: 3, field: "method.sparsity".into(), value: 0.93.into() }], asked(140, None)]
+                    .concat()
             }
             step if step > 48 && step % 2 == 0 => asked(200 + step * 2, None),
             _ => Vec::new(),
@@ -261,9 +266,7 @@ fn of_the_head_alone_the_base_is_the_model_with_the_first_head() {
 fn what_is_asked_of_a_run_that_ends_is_refused() {
     let folder = workshop(true);
     let ran = drive(launch(folder.path(), "asked", &["train.max_steps=3"]), |event| match event {
-        Event::Step(step) if step.step == 1 => {
-            (1..40).map(|id| predict(id, text("the rain the rain"), None)).collect()
-        }
+        Event::Step(step) if step.step == 1 => (1..40).map(|id| predict(id, text("the rain the rain"), None)).collect(),
         _ => Vec::new(),
     });
     ran.summary();

@@ -53,9 +53,8 @@ pub struct Asked {
 /// # Errors
 /// Says why these tokens have no text.
 pub fn ask_about(example: &Example, labels: &[String], tokenizer: &Tokenizer) -> Result<Asked> {
-    let asked = |example: Example, expected: String| {
-        Ok(Asked { text: tokenizer.decode(&example.tokens)?, example, expected })
-    };
+    let asked =
+        |example: Example, expected: String| Ok(Asked { text: tokenizer.decode(&example.tokens)?, example, expected });
     match &example.target {
         Target::Label(label) => {
             let name = labels.get(*label).cloned().unwrap_or_else(|| quoted(&label.to_string()));
@@ -67,7 +66,8 @@ pub fn ask_about(example: &Example, labels: &[String], tokenizer: &Tokenizer) ->
             // Of a text that is learned from its beginning, some has to be given.
             let given = if first <= 1 { tokens.len().div_ceil(2) } else { first };
             let (given, rest) = tokens.split_at(given.min(tokens.len()));
-            let example = Example { tokens: given.to_vec(), token_types: Vec::new(), target: Target::Tokens(Vec::new()) };
+            let example =
+                Example { tokens: given.to_vec(), token_types: Vec::new(), target: Target::Tokens(Vec::new()) };
             asked(example, tokenizer.decode(rest)?)
         }
     }

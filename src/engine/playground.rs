@@ -1,7 +1,7 @@
 //! Texts through the base model and the adapted one, between two steps.
 //!
 //! Training does not notice: the weights are put back to the bit, nothing is drawn from a generator that it uses, and no
-//! entry of the journal is made. It is delayed by a few tokens a step at the most.
+//! entry of the journal is made. It is delayed by a fifth of its own time, or by one token a step where that takes longer.
 
 mod reading;
 
@@ -23,9 +23,12 @@ use crate::train::{Version, check_token_types, predict_logits};
 
 /// Questions that may wait.
 const WAITING: usize = 16;
-/// Most tokens that are written between two steps, and the share of a step's time after which there are no more.
+/// Most tokens that one side writes before it is the other's turn.
 const TOKENS: usize = 8;
+/// Share of a step's time that goes to the playground between two steps, and the longest that it is. What is begun is done: a
+/// classifier's answer, or one token.
 const SHARE: f64 = 0.2;
+const LONG: Duration = Duration::from_millis(500);
 /// Time between two looks at the commands while training stands still.
 const STILL: Duration = Duration::from_millis(50);
 /// Most tokens that are written for a question.
@@ -89,7 +92,9 @@ impl Playground {
             self.asked.push_back(Asked { id, question, begun: None });
             CommandStatus::Queued
         } else {
-            CommandStatus::Rejected { why: format!("{WAITING} questions wait already; ask again when some are answered") }
+            CommandStatus::Rejected {
+                why: format!("{WAITING} questions wait already; ask again when some are answered"),
+            }
         };
         outbox.send(Event::CommandStatus { id, status });
     }
@@ -111,8 +116,25 @@ impl Playground {
 }
 
 impl Training {
-    /// Answers the question that was asked first, for a short while.
+    /// Answers questions for a short while: between two steps a share of a step's time, while training stands still until it
+    /// is time to look at the commands again.
     pub(super) fn play(&mut self, outbox: &mut Outbox) -> Turn {
+        if self.playground.asked.is_empty() {
+            return Turn::Idle;
+        }
+        let last = self.step_seconds.last().copied().unwrap_or(0.0);
+        let patience = if self.paused { STILL } else { Duration::try_from_secs_f64(last * SHARE).unwrap_or_default() };
+        let until = Instant::now() + patience.min(LONG);
+        loop {
+            let turn = self.play_once(until, outbox);
+            if turn != Turn::Done || Instant::now() >= until {
+                return turn;
+            }
+        }
+    }
+
+    /// Takes a turn with the question that was asked first.
+    fn play_once(&mut self, until: Instant, outbox: &mut Outbox) -> Turn {
         if self.playground.asked.is_empty() {
             return Turn::Idle;
         }
@@ -127,7 +149,7 @@ impl Training {
         let Some(mut asked) = self.playground.asked.pop_front() else { return Turn::Idle };
         let turn = match asked.begun.take() {
             None => self.begin_answer(&asked, &words, outbox).map(Some),
-            Some(begun) => self.go_on_answering(asked.id, begun, &words, outbox),
+            Some(begun) => self.go_on_answering(asked.id, begun, (&words, until), outbox),
         };
         let status = match turn {
             Ok(Some(begun)) => {
@@ -216,7 +238,7 @@ impl Training {
         &mut self,
         id: CommandId,
         mut begun: Begun,
-        words: &Words,
+        (words, until): (&Words, Instant),
         outbox: &mut Outbox,
     ) -> Result<Option<Begun>> {
         let Some(Answering { side, version, work }) = begun.sides.pop_front() else { return Ok(None) };
@@ -227,7 +249,7 @@ impl Training {
                 tell(Answer::Classes { side, probabilities });
             }
             Work::Write { mut writing, told } => {
-                let ended = self.write_some(&version, &mut writing, &begun, words)?;
+                let ended = self.write_some(&version, &mut writing, &begun, (words, until))?;
                 let tokens = writing.written().len();
                 let text = words.tokenizer.decode(writing.written())?;
                 // A character of several tokens is whole only with its last one.
@@ -266,11 +288,8 @@ impl Training {
         version: &Version,
         writing: &mut Writing,
         begun: &Begun,
-        words: &Words,
+        (words, until): (&Words, Instant),
     ) -> Result<Option<bool>> {
-        let (began, still) = (Instant::now(), self.paused);
-        let last = self.step_seconds.last().copied().unwrap_or(0.0);
-        let patience = if still { STILL } else { Duration::try_from_secs_f64(last * SHARE).unwrap_or_default() };
         let (ends, sampling, most) = (words.tokenizer.end_tokens(), begun.sampling, begun.most);
         self.session.with_version(version, |model, _| {
             let mut now = 0;
@@ -279,7 +298,7 @@ impl Training {
                     return Ok(Some(true));
                 }
                 now += 1;
-                if began.elapsed() >= patience || (now >= TOKENS && !still) {
+                if now >= TOKENS || Instant::now() >= until {
                     break;
                 }
             }

@@ -3,8 +3,8 @@
 use ratatui::layout::Rect;
 
 use super::screens;
-use super::widgets::charts_place;
 use super::state::{Panel, Stage, State};
+use super::widgets::charts_place;
 
 /// The smallest terminal that is drawn on.
 pub const SMALLEST: (u16, u16) = (60, 20);
@@ -100,11 +100,11 @@ fn wide(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     let remarks = if body.height >= 45 { 8 } else { 5 };
     let (loss, charts) = charts_place(loss);
     let mut places = vec![(loss, vec![Panel::Loss]), (settings, vec![Panel::Settings]), (log, vec![Panel::Log])];
-    let (map, device) = (groups + 5, 10);
+    let beside = (groups + 5).max(11);
     let (sparsity, rest) = split_top(right, (groups + remarks).min(body.height * 2 / 5));
-    if body.height >= groups + remarks + map + device + 28 {
-        let (map, rest) = split_top(rest, map);
-        let (device, rest) = split_top(rest, device);
+    if right.width >= 70 && body.height >= groups + remarks + beside + 26 {
+        let (both, rest) = split_top(rest, beside);
+        let (map, device) = split_right(both, 36);
         let (memory, validation) = split_top(rest, (rest.height * 3 / 5).clamp(11, 20));
         places.extend([
             (sparsity, vec![Panel::Sparsity]),

@@ -105,15 +105,17 @@ fn choose(state: &mut State, by: isize) -> Vec<Effect> {
     let now = moments.iter().position(|at| *at == state.playground.at).unwrap_or(0);
     let next = now.saturating_add_signed(by).min(moments.len() - 1);
     if next == now {
-        let why = if moments.len() == 1 { "no state is kept yet; n in the cockpit keeps one" } else { "there is no other" };
+        let why =
+            if moments.len() == 1 { "no state is kept yet; n in the cockpit keeps one" } else { "there is no other" };
         state.hint(why);
         return Vec::new();
     }
     state.playground.at = moments[next];
-    match state.playground.shown.as_ref().map(|shown| shown.about.clone()) {
-        Some(about) => ask(state, about),
-        None => Vec::new(),
+    if state.playground.shown.is_none() && state.playground.asked.is_none() {
+        return Vec::new();
     }
+    let about = state.playground.about.clone();
+    ask(state, about)
 }
 
 fn ask(state: &mut State, about: About) -> Vec<Effect> {

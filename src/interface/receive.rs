@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::state::{Edit, Preview, Stage, State, Weight};
 use super::alerts;
 use super::playground;
+use super::state::{Edit, Preview, Stage, State, Weight};
 use super::text;
 use super::update::{Effect, outcome};
 use crate::protocol::{
@@ -30,6 +30,9 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Sparsity(sparsity) => {
             state.group_row = state.group_row.min(sparsity.groups.len());
+            if state.sparsity.is_none() {
+                state.map.group = sparsity.groups.iter().position(|group| group.targeted).unwrap_or(0);
+            }
             state.map.walk((0, 0), &sparsity.groups);
             state.sparsity = Some(sparsity);
         }
@@ -108,7 +111,7 @@ pub fn engine_gone(state: &mut State) -> Vec<Effect> {
 
 /// Clears away what only a running engine could settle, and leaves if that was asked for.
 fn ended(state: &mut State) -> Vec<Effect> {
-    state.edit = None;
+    (state.edit, state.jump) = (None, None);
     state.evaluating = None;
     state.paused = false;
     state.requests.clear();
@@ -161,7 +164,7 @@ fn rewound(state: &mut State, step: u64, branch: u32, left: (u32, u64)) {
     let new = state.history.go_to(branch, step);
     state.at = step;
     state.pace.clear();
-    state.cursor = None;
+    (state.cursor, state.jump) = (None, None);
     let interventions = &state.history.interventions;
     state.undo.retain(|change| interventions.contains(change));
     let (was, at) = left;

@@ -16,8 +16,8 @@ mod edit;
 mod history;
 mod log;
 mod map;
-mod owners;
 mod metric;
+mod owners;
 mod panel;
 mod playground;
 mod pulse;
@@ -31,8 +31,8 @@ pub use edit::{Edit, Preview, Typed, value_of};
 pub use history::{History, Pace};
 pub use log::{Entry, Log, Weight};
 pub use map::{Map, Measure};
-pub use owners::{OWNERS, Owners};
 pub use metric::{Metric, Place};
+pub use owners::{OWNERS, Owners};
 pub use panel::Panel;
 pub use playground::{Playground, Reply};
 pub use pulse::Pulse;
@@ -115,6 +115,8 @@ pub struct State {
     pub map: Map,
     /// What to look at.
     pub alerts: Alerts,
+    /// The digits of the step that the cursor is to jump to, while they are typed.
+    pub jump: Option<String>,
     /// The state that others are compared with in the timeline.
     pub compared: Option<timeline::Place>,
     /// Help, palette or themes over all of it.
@@ -257,6 +259,7 @@ impl State {
             pulse: Pulse::default(),
             map: Map::default(),
             alerts: Alerts::default(),
+            jump: None,
             compared: None,
             overlay: None,
             look,

@@ -25,7 +25,11 @@ pub fn rows(state: &State) -> Vec<Row<'_>> {
     let tree = &state.history.tree;
     let mut kept: Vec<&KeptState> = tree.kept.iter().collect();
     kept.sort_by_key(|kept| std::cmp::Reverse((kept.step, kept.branch)));
-    grown(&tree.listed).into_iter().map(|grown| Row::Branch(grown.branch)).chain(kept.into_iter().map(Row::State)).collect()
+    grown(&tree.listed)
+        .into_iter()
+        .map(|grown| Row::Branch(grown.branch))
+        .chain(kept.into_iter().map(Row::State))
+        .collect()
 }
 
 /// Opens the list at the branch that trains.

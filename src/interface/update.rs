@@ -129,6 +129,7 @@ fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
     }
     match Press::typed(event) {
         Some(c) if playground::is_typing(state) => state.playground.insert(c),
+        Some(c) if state.jump.is_some() => cursor::type_digit(state, c),
         Some(c) if state.layers.is_empty() => return steer::type_character(state, c),
         _ => {}
     }
@@ -138,6 +139,7 @@ fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
 fn paste(state: &mut State, c: char) -> Vec<Effect> {
     match &mut state.overlay {
         Some(overlay) => overlay.insert(c),
+        None if state.jump.is_some() => cursor::type_digit(state, c),
         None if state.layers.is_empty() => return steer::type_character(state, c),
         None => {}
     }
@@ -184,6 +186,10 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::MapMeasure => state.map.measure = state.map.measure.next(),
         Action::MapLayer(by) => walk_map(state, (0, by)),
         Action::TimelineCompare => timeline::mark(state),
+        Action::Jump => cursor::jump(state),
+        Action::JumpThere => cursor::land(state),
+        Action::JumpNowhere => state.jump = None,
+        Action::JumpErase => cursor::erase_digit(state),
         Action::Playground
         | Action::PlaygroundAsk
         | Action::PlaygroundRow(_)

@@ -29,9 +29,11 @@ impl Session {
             (false, _) => Vec::new(),
             (true, Some(start)) => self.method.patches_of(&start.method, start.step)?,
             (true, None) => {
-                return Err("method.kind \"full\" changes every parameter, and the base model is not kept in memory; a \
+                return Err(
+                    "method.kind \"full\" changes every parameter, and the base model is not kept in memory; a \
                             larger history.budget_mb keeps it"
-                    .into());
+                        .into(),
+                );
             }
         };
         Ok(Version { patches, head: self.head.start.copy() })

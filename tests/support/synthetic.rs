@@ -18,8 +18,8 @@ use ratatui::buffer::Buffer;
 use spartui::interface::theme::{Depth, Themes};
 use spartui::interface::{Effect, Input, Look, State, draw, update};
 use spartui::protocol::{
-    Audience, Branch, Client, Command, CommandStatus, Consequences, Ending, Evaluation, Event, Gpu, Group, Host, Intervention,
-    KeptState, Layer, Memory, ModelSummary, News, Place, Ready, Sparsity, Step, Summary, Vitals,
+    Audience, Branch, Client, Command, CommandStatus, Consequences, Ending, Evaluation, Event, Gpu, Group, Host,
+    Intervention, KeptState, Layer, Memory, ModelSummary, News, Place, Ready, Sparsity, Step, Summary, Vitals,
 };
 use spartui::recipe::Value;
 

@@ -34,6 +34,7 @@ contexts! {
     Map "map" "in the map of groups by layers": "As [`Context::Rows`], with the map in focus.",
     Chart "chart" "in the loss": "As [`Context::Cockpit`], with the loss in focus.",
     Cursor "cursor" "in the loss, with the cursor": "As [`Context::Chart`], with the cursor up.",
+    Jump "jump" "while the step is typed that the cursor jumps to": "The cursor is to jump to a step that is being typed.",
     Pending "pending" "while a value is pending": "A value is pending.",
     Typing "typing" "while a value is typed": "A value is being typed.",
     Lost "lost" "where the connection to the run is lost": "As [`Context::Cockpit`], where the connection to the run is lost.",
@@ -51,13 +52,14 @@ contexts! {
 
 impl Context {
     /// The contexts of the cockpit, in the order of its help.
-    pub const COCKPIT: [Self; 19] = [
+    pub const COCKPIT: [Self; 20] = [
         Self::Cockpit,
         Self::Screen,
         Self::Rows,
         Self::Map,
         Self::Chart,
         Self::Cursor,
+        Self::Jump,
         Self::Pending,
         Self::Typing,
         Self::Lost,
@@ -81,6 +83,7 @@ impl Context {
         &[Self::Always, Self::Screen, Self::Cockpit, Self::Map],
         &[Self::Always, Self::Pending],
         &[Self::Always, Self::Typing],
+        &[Self::Always, Self::Jump],
         &[Self::Always, Self::Help],
         &[Self::Always, Self::Palette],
         &[Self::Always, Self::Themes],
@@ -113,13 +116,13 @@ impl Context {
     /// Whether text may be typed there: a plain character is text then, and no key.
     #[must_use]
     pub fn keeps_text(self) -> bool {
-        matches!(self, Self::Typing | Self::PlaygroundText | Self::Palette | Self::Always)
+        matches!(self, Self::Typing | Self::Jump | Self::PlaygroundText | Self::Palette | Self::Always)
     }
 
     /// Whether the palette offers its actions: those of what is typed into, and of what lies over a screen, are done
     /// faster by their keys.
     #[must_use]
     pub fn is_offered(self) -> bool {
-        !matches!(self, Self::Typing | Self::PlaygroundText | Self::Palette | Self::Themes | Self::Help)
+        !matches!(self, Self::Typing | Self::Jump | Self::PlaygroundText | Self::Palette | Self::Themes | Self::Help)
     }
 }

@@ -109,6 +109,10 @@ pub const TABLE: &[Binding] = &[
     step(Context::Timeline, &[(code(KeyCode::Down), Action::TimelineRow(1)), (code(KeyCode::Up), Action::TimelineRow(-1)), (char('j'), Action::TimelineRow(1)), (char('k'), Action::TimelineRow(-1)), (code(KeyCode::PageDown), Action::TimelineRow(10)), (code(KeyCode::PageUp), Action::TimelineRow(-10))], "select", "the next row and the one before"),
     bind(Context::Timeline, &[(code(KeyCode::Esc), Action::Leave), (char('b'), Action::Leave), (char('q'), Action::Leave)], "close", "close the list"),
 
+    bind(Context::Cursor, &[(char('g'), Action::Jump)], "to step", "to the step that is typed then"),
+    bind(Context::Jump, &[(code(KeyCode::Enter), Action::JumpThere)], "go there", "move the cursor to the step that was typed"),
+    bind(Context::Jump, &[(code(KeyCode::Esc), Action::JumpNowhere)], "stay", "leave the cursor where it is"),
+    step(Context::Jump, &[(code(KeyCode::Backspace), Action::JumpErase)], "", "take the last digit away"),
     bind(Context::Map, &[(code(KeyCode::Enter), Action::MapMeasure)], "measure", "density, size of the update, share that the cast keeps"),
     step(Context::Map, &[(code(KeyCode::Left), Action::MapLayer(-1)), (code(KeyCode::Right), Action::MapLayer(1)), (char('h'), Action::MapLayer(-1)), (char('l'), Action::MapLayer(1))], "layer", "the layer before and the next"),
     bind(Context::Cockpit, &[(char('A'), Action::Acknowledge)], "", "acknowledge the alerts: they are no longer shown above the panels"),

@@ -130,7 +130,10 @@ fn remark_of(state: &State) -> (String, Meaning) {
         let ask = keys.label(Context::PlaygroundText, Action::PlaygroundAsk);
         let tab = keys.label(Context::PlaygroundText, Action::PlaygroundTyping(false));
         let (ask, tab) = (ask.unwrap_or_else(|| "–".into()), tab.unwrap_or_else(|| "–".into()));
-        return (format!("{ask} asks both models, and training goes on; {tab} leads to the other keys"), Meaning::Muted);
+        return (
+            format!("{ask} asks both models, and training goes on; {tab} leads to the other keys"),
+            Meaning::Muted,
+        );
     };
     let mut facts = vec![format!("read {} tokens", reply.read)];
     if reply.cut {
@@ -180,7 +183,8 @@ fn title(side: Side, reply: Option<&Reply>, state: &State) -> String {
         (Side::Adapted, None) => " adapted model ".into(),
         (Side::Adapted, Some(reply)) => {
             let (branch, step) = reply.at;
-            let elsewhere = if branch == state.history.tree.current { String::new() } else { format!(", branch {branch}") };
+            let elsewhere =
+                if branch == state.history.tree.current { String::new() } else { format!(", branch {branch}") };
             format!(" adapted model, step {step}{elsewhere} ")
         }
     }

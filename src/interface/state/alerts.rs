@@ -145,7 +145,9 @@ impl Alerts {
         {
             self.last_bad = at;
             let (loss, usual) = (short(step.loss), short(median));
-            let text = format!("the loss jumped to {loss} at step {at}, from about {usual}; a lower rate, or a rewind, may help");
+            let text = format!(
+                "the loss jumped to {loss} at step {at}, from about {usual}; a lower rate, or a rewind, may help"
+            );
             said.extend(self.begin(Cause::Spike, at, text));
         }
         if self.losses.len() == LOSSES {
@@ -233,7 +235,11 @@ impl Alerts {
             );
             return self.begin(Cause::Memory, step, text);
         }
-        if share < MEMORY[1] && who == "this run" { self.end(Cause::Memory, "there is memory to spare again") } else { Vec::new() }
+        if share < MEMORY[1] && who == "this run" {
+            self.end(Cause::Memory, "there is memory to spare again")
+        } else {
+            Vec::new()
+        }
     }
 
     /// Takes in the size of a checkpoint.
@@ -383,7 +389,15 @@ mod tests {
     fn validation_that_gets_worse_three_times_is_told() {
         let mut alerts = Alerts::default();
         let mut hear = |at: u64, eval_loss: f64| {
-            alerts.evaluated(&Evaluation { step: at, eval_loss, accuracy: 0.5, mcc: None, examples: 3, seconds: 0.1, branch: 0 })
+            alerts.evaluated(&Evaluation {
+                step: at,
+                eval_loss,
+                accuracy: 0.5,
+                mcc: None,
+                examples: 3,
+                seconds: 0.1,
+                branch: 0,
+            })
         };
         for (at, loss) in [(1, 1.0), (2, 1.1), (3, 0.9), (4, 1.0), (5, 1.1)] {
             assert_eq!(hear(at, loss), []);
@@ -430,7 +444,10 @@ mod tests {
         };
         assert_eq!(alerts.trains(&sparsity(5, 0.1), "bfloat16"), []);
         let said = alerts.trains(&sparsity(60, 0.1), "bfloat16");
-        assert!(matches!(&said[..], [Said::Began(text)] if text.contains("only 10 % of the changes of v_proj")), "{said:?}");
+        assert!(
+            matches!(&said[..], [Said::Began(text)] if text.contains("only 10 % of the changes of v_proj")),
+            "{said:?}"
+        );
         assert_eq!(alerts.trains(&sparsity(70, 0.55), "bfloat16"), []);
         assert_eq!(alerts.trains(&sparsity(80, 0.9), "bfloat16").len(), 1);
     }

@@ -18,9 +18,10 @@ impl State {
             (Some(Layer::Example), _) => vec![Context::Example],
             (Some(Layer::Timeline), _) => vec![Context::Timeline],
             (Some(Layer::Playground), _) if self.playground.typing => vec![Context::PlaygroundText],
-            (Some(Layer::Playground), _) => vec![Context::Playground],
+            (Some(Layer::Playground), _) => vec![Context::Playground, Context::Screen],
             (Some(Layer::Quit), _) => vec![Context::Quit],
             (Some(Layer::Stop), _) => vec![Context::Stop],
+            (None, _) if self.jump.is_some() => vec![Context::Jump],
             (None, Some(edit)) if edit.typed.is_some() => vec![Context::Typing],
             (None, edit) => {
                 let mut contexts = if edit.is_some() { vec![Context::Pending] } else { Vec::new() };

@@ -49,9 +49,8 @@ pub fn compare(state: &State, a: Place, b: Place) -> Vec<Compared> {
         line("loss", both(&|at| loss(state, at).map_or_else(|| "–".into(), text::number))),
     ];
     let evaluations = [a, b].map(|at| evaluation(state, at));
-    let show = |of: &dyn Fn(&Evaluation) -> String| {
-        evaluations.map(|found| found.as_ref().map_or_else(|| "–".into(), of))
-    };
+    let show =
+        |of: &dyn Fn(&Evaluation) -> String| evaluations.map(|found| found.as_ref().map_or_else(|| "–".into(), of));
     if evaluations.iter().any(Option::is_some) {
         lines.push(line("valid loss", show(&|one| format!("{} at {}", text::number(one.eval_loss), one.step))));
         if evaluations.iter().flatten().any(|one| one.mcc.is_some()) {
@@ -86,9 +85,8 @@ fn loss(state: &State, at: Place) -> Option<f64> {
 /// The newest evaluation on the way there.
 fn evaluation(state: &State, at: Place) -> Option<Evaluation> {
     let line = line_to(state, at);
-    let on_the_way = state.history.all_evaluations().iter().filter(|one| {
-        one.step <= at.step && line.holds(one.branch, one.step)
-    });
+    let on_the_way =
+        state.history.all_evaluations().iter().filter(|one| one.step <= at.step && line.holds(one.branch, one.step));
     on_the_way.max_by_key(|one| one.step).copied()
 }
 

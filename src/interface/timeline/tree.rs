@@ -35,7 +35,8 @@ fn add<'a>(listed: &'a [Branch], branch: &'a Branch, before: &str, own: &str, or
         return;
     }
     order.push(Grown { branch, lines: format!("{before}{own}") });
-    let children: Vec<&Branch> = listed.iter().filter(|child| child.parent == Some(branch.id) && child.id != branch.id).collect();
+    let children: Vec<&Branch> =
+        listed.iter().filter(|child| child.parent == Some(branch.id) && child.id != branch.id).collect();
     // The lines of a branch go on below it as long as one of its own generation follows.
     let below = match own {
         "" => String::new(),

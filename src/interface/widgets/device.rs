@@ -36,7 +36,8 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     lines.extend(host_lines(&vitals.host));
     let room = usize::from(area.height);
     let with_past = room >= lines.len() + 2 && area.width >= 20;
-    let (upper, below) = if with_past { split_bottom(area, area.height - lines.len() as u16) } else { (area, Rect::default()) };
+    let (upper, below) =
+        if with_past { split_bottom(area, area.height - lines.len() as u16) } else { (area, Rect::default()) };
     let values = lines.iter().map(|line| text::width(&line.value)).max().unwrap_or(0).min(area.width / 2);
     for (row, line) in Pen::rows(upper).zip(&lines) {
         pen.put(row.x, row.y, NAME, line.name, Meaning::Muted);
@@ -72,7 +73,12 @@ fn gpu_lines(gpu: &Gpu) -> Vec<Line> {
     }
     if let Some(busy) = gpu.busy {
         let memory = gpu.memory_busy.map_or(String::new(), |busy| format!(" · memory {}", whole_percent(busy)));
-        lines.push(Line { name: "busy", share: Some(busy), value: format!("{}{memory}", whole_percent(busy)), limit: false });
+        lines.push(Line {
+            name: "busy",
+            share: Some(busy),
+            value: format!("{}{memory}", whole_percent(busy)),
+            limit: false,
+        });
     }
     if let (Some(used), Some(total)) = (gpu.memory_used, gpu.memory_total) {
         lines.push(of("memory", used, total));
@@ -86,7 +92,8 @@ fn gpu_lines(gpu: &Gpu) -> Vec<Line> {
         Some(limit) => format!("{clock:.0} of {limit:.0} MHz"),
         None => format!("{clock:.0} MHz"),
     });
-    let facts: Vec<String> = gpu.temperature.map(|degrees| format!("{degrees:.0} °C")).into_iter().chain(clock).collect();
+    let facts: Vec<String> =
+        gpu.temperature.map(|degrees| format!("{degrees:.0} °C")).into_iter().chain(clock).collect();
     if !facts.is_empty() {
         lines.push(Line { name: "heat", share: None, value: facts.join(" · "), limit: false });
     }

@@ -109,7 +109,8 @@ fn legend(pen: &mut Pen, row: Rect, measure: Measure, scale: &Scale) {
         Measure::Density | Measure::Surviving => text::percent(value),
     };
     let shades: String = SHADES.iter().collect();
-    let ends = if scale.high > 0.0 { format!(" {} to {}", show(scale.low), show(scale.high)) } else { " nothing yet".into() };
+    let ends =
+        if scale.high > 0.0 { format!(" {} to {}", show(scale.low), show(scale.high)) } else { " nothing yet".into() };
     let log = if scale.log { ", logarithmic" } else { "" };
     pen.pieces(row, [(shades.as_str(), Meaning::Series1), (&ends, Meaning::Muted), (log, Meaning::Muted)]);
 }
@@ -163,7 +164,10 @@ mod tests {
     #[test]
     fn shades_go_from_little_to_much() {
         let scale = Scale { low: 0.0, high: 1.0, log: false };
-        assert_eq!([0.0, 0.1, 0.3, 0.6, 1.0].map(|value| scale.shade(value)), [None, Some(0), Some(1), Some(2), Some(3)]);
+        assert_eq!(
+            [0.0, 0.1, 0.3, 0.6, 1.0].map(|value| scale.shade(value)),
+            [None, Some(0), Some(1), Some(2), Some(3)]
+        );
         let scale = Scale { low: 1e-6, high: 1e-2, log: true };
         assert_eq!([1e-6, 1e-4, 1e-2].map(|value| scale.shade(value)), [Some(0), Some(2), Some(3)]);
         assert_eq!(Scale { low: 0.0, high: 0.0, log: false }.shade(1.0), None);

@@ -86,7 +86,8 @@ mod tests {
         let mut delta = Delta::new(&weight, Selection::new(3, "w", 600));
         let adamw = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
         let train = |delta: &mut Delta, step: u64| {
-            let gradients: Vec<Tensor> = delta.indices().map(|at| (at.to_kind(Kind::Float) * 0.37).sin() + 0.1).collect();
+            let gradients: Vec<Tensor> =
+                delta.indices().map(|at| (at.to_kind(Kind::Float) * 0.37).sin() + 0.1).collect();
             delta.update(&adamw, &gradients, (1e-2, 1.0), step, |_| Cast::Nearest);
         };
         delta.resize(300, 0, false, adamw.betas);

@@ -103,6 +103,10 @@ fn lines<'a>(words: impl Iterator<Item = (&'a str, Meaning)>, width: u16) -> Vec
             used = 0;
         }
     }
+    // A space at the end would take a cell that the line may not have.
+    for last in lines.iter_mut().filter_map(|line| line.last_mut()) {
+        last.0.truncate(last.0.trim_end().len());
+    }
     lines
 }
 
@@ -124,7 +128,7 @@ mod tests {
             let lines = lines(words(text).into_iter().map(|word| (word, Meaning::Text)), width);
             lines.into_iter().map(|line| line.into_iter().map(|(piece, _)| piece).collect::<String>()).collect()
         };
-        assert_eq!(shown("one two three", 8), ["one two ", "three"]);
+        assert_eq!(shown("one two three", 8), ["one two", "three"]);
         assert_eq!(shown("a\nb", 8), ["a", "b"]);
         assert_eq!(shown("abcdefgh", 3), ["abc", "def", "gh"]);
         assert_eq!(shown("\x1b[2J漢字", 40), ["\\u{1b}[2J漢字"]);

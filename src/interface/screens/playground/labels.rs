@@ -9,6 +9,9 @@ use crate::interface::theme::Meaning;
 use crate::interface::widgets::gauge;
 use crate::protocol::Side;
 
+/// Cells that a bar, its share and the marks take at least.
+const LEAST: u16 = 19;
+
 /// Draws the labels that the adapted model finds the likeliest, in the same order on both sides.
 pub fn draw(pen: &mut Pen, area: Rect, side: Side, reply: &Reply, state: &State) {
     let Some(mine) = &reply.classes[side as usize] else { return };
@@ -18,8 +21,10 @@ pub fn draw(pen: &mut Pen, area: Rect, side: Side, reply: &Reply, state: &State)
     order.sort_by(|&a, &b| at(leading, b).total_cmp(&at(leading, a)));
     let best = (0..mine.len()).max_by(|&a, &b| at(mine, a).total_cmp(&at(mine, b)).then(b.cmp(&a)));
     let longest = names.iter().map(|name| text::width(&text::safe_text(name))).max().unwrap_or(0);
-    let name_width = longest.clamp(4, (area.width / 2).saturating_sub(4).max(4));
-    for (row, label) in Pen::rows(area).zip(order.into_iter().skip(state.playground.scroll.min(mine.len().saturating_sub(1)))) {
+    let name_width = longest.clamp(4, area.width.saturating_sub(LEAST).max(4));
+    for (row, label) in
+        Pen::rows(area).zip(order.into_iter().skip(state.playground.scroll.min(mine.len().saturating_sub(1))))
+    {
         let name = names.get(label).map_or_else(|| format!("label {label}"), |name| text::safe_text(name));
         let share = f64::from(at(mine, label));
         let expected = reply.expected.as_ref().is_some_and(|expected| names.get(label) == Some(expected));
