@@ -8,7 +8,9 @@ use super::jobs::{Done, Job};
 use super::keys::{Action, Press};
 use super::overlay::Overlay;
 use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
-use super::{Outcome, charts, connection, cursor, inspect, mouse, palette, receive, steer, timeline};
+use super::{
+    Outcome, alerts, charts, connection, cursor, inspect, mouse, palette, playground, receive, steer, timeline,
+};
 use crate::protocol::{Command, Event, News};
 
 /// How long something that was said stays on the screen.
@@ -98,6 +100,10 @@ fn take(state: &mut State, input: Input) -> Vec<Effect> {
     match input {
         Input::Key(event) => key(state, event),
         Input::Mouse(event) => mouse::answer(state, event),
+        Input::Paste(text) if state.overlay.is_none() && playground::is_typing(state) => {
+            text.chars().for_each(|c| state.playground.insert(c));
+            Vec::new()
+        }
         Input::Paste(text) => text.chars().filter(|c| !c.is_control()).flat_map(|c| paste(state, c)).collect(),
         Input::Resize(columns, rows) => {
             state.size = (columns, rows);
@@ -128,15 +134,19 @@ fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
     if let Some(action) = state.look.keys.action(&state.contexts(), event) {
         return act(state, action);
     }
-    match Press::typed(event).filter(|_| state.layers.is_empty()) {
-        Some(c) => steer::type_character(state, c),
-        None => Vec::new(),
+    match Press::typed(event) {
+        Some(c) if playground::is_typing(state) => state.playground.insert(c),
+        Some(c) if state.jump.is_some() => cursor::type_digit(state, c),
+        Some(c) if state.layers.is_empty() => return steer::type_character(state, c),
+        _ => {}
     }
+    Vec::new()
 }
 
 fn paste(state: &mut State, c: char) -> Vec<Effect> {
     match &mut state.overlay {
         Some(overlay) => overlay.insert(c),
+        None if state.jump.is_some() => cursor::type_digit(state, c),
         None if state.layers.is_empty() => return steer::type_character(state, c),
         None => {}
     }
@@ -179,6 +189,27 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::CursorLowest(lowest) => cursor::extreme(state, lowest),
         Action::CursorAnchor => cursor::anchor(state),
         Action::RewindHere => return timeline::rewind(state),
+        Action::Acknowledge => alerts::acknowledge(state),
+        Action::MapMeasure => state.map.measure = state.map.measure.next(),
+        Action::MapLayer(by) => walk_map(state, (0, by)),
+        Action::TimelineCompare => timeline::mark(state),
+        Action::Jump => cursor::jump(state),
+        Action::JumpThere => cursor::land(state),
+        Action::JumpNowhere => state.jump = None,
+        Action::JumpErase => cursor::erase_digit(state),
+        Action::Playground
+        | Action::PlaygroundAsk
+        | Action::PlaygroundRow(_)
+        | Action::PlaygroundLeave
+        | Action::PlaygroundTyping(_)
+        | Action::PlaygroundPast(_)
+        | Action::PlaygroundCursor(_)
+        | Action::PlaygroundErase(_)
+        | Action::PlaygroundMoment(_)
+        | Action::PlaygroundLive
+        | Action::PlaygroundChat
+        | Action::PlaygroundTokens(_)
+        | Action::PlaygroundScroll(_) => return playground::act(state, action),
         Action::NextTheme => next_theme(state),
         Action::Focus(by) => state.focus_on(state.focus.moved(by)),
         Action::FocusOn(panel) => state.focus_on(panel),
@@ -236,6 +267,8 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         // The launcher's.
         Action::HomeRow(_)
         | Action::OpenRun
+        | Action::ViewRun
+        | Action::RunFacts
         | Action::NewRun
         | Action::CopyRun
         | Action::ResumeRun
@@ -276,8 +309,14 @@ pub(super) fn move_row(state: &mut State, by: isize) {
         }
         Panel::Log => state.log.scroll(-by),
         Panel::Charts => charts::walk(state, by),
-        Panel::Loss | Panel::Memory | Panel::Validation => {}
+        Panel::Map => walk_map(state, (by, 0)),
+        Panel::Loss | Panel::Memory | Panel::Validation | Panel::Device => {}
     }
+}
+
+fn walk_map(state: &mut State, by: (isize, isize)) {
+    let groups = state.sparsity.as_ref().map_or(&[][..], |sparsity| &sparsity.groups);
+    state.map.walk(by, groups);
 }
 
 pub(super) fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {

@@ -12,7 +12,6 @@ use crate::interface::update::Effect;
 /// Takes it in.
 pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
     match done {
-        Done::Curves(_) => {}
         Done::Runs(runs) => launcher.home.listed(runs),
         Done::Deleted(folder, Ok(())) => {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -77,8 +76,6 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
                 launcher.form.base = Some(base);
             }
         },
-        // The inspector's.
-        Done::Curves(_) => {}
         Done::Saved(Err(why)) => {
             launcher.saving = None;
             launcher.say(Weight::Error, why);
