@@ -213,20 +213,6 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
                 state.view.toggle_follow(span);
             }
         }
-        Action::CurvesToggle
-        | Action::CurvesOnly
-        | Action::CurvesPin
-        | Action::CurvesAll
-        | Action::CurvesFilter
-        | Action::CurvesStep
-        | Action::CurvesAlong
-        | Action::CurvesLogX
-        | Action::CurvesEnvelope
-        | Action::CurvesOutliers
-        | Action::CurvesBetween
-        | Action::CurvesDifferences
-        | Action::CurvesExport
-        | Action::CurvesExportAs(_) => {}
         Action::Pause
         | Action::Sparser(_)
         | Action::Faster(_)
@@ -240,8 +226,23 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::Cursor(_)
         | Action::Backspace
         | Action::Delete => return steer::steer(state, action),
+        // The inspector's.
+        Action::CurvesToggle
+        | Action::CurvesOnly
+        | Action::CurvesPin
+        | Action::CurvesAll
+        | Action::CurvesFilter
+        | Action::CurvesStep
+        | Action::CurvesAlong
+        | Action::CurvesLogX
+        | Action::CurvesEnvelope
+        | Action::CurvesOutliers
+        | Action::CurvesBetween
+        | Action::CurvesDifferences
+        | Action::CurvesExport
+        | Action::CurvesExportAs(_)
         // The launcher's.
-        Action::HomeRow(_)
+        | Action::HomeRow(_)
         | Action::OpenRun
         | Action::NewRun
         | Action::CopyRun
@@ -265,9 +266,9 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::StartNow
         | Action::PickRow(_)
         | Action::PickTake
-        | Action::PickAbove => {}
+        | Action::PickAbove
         // What lies over the screen has taken these.
-        Action::Help | Action::Palette | Action::Themes | Action::OverlayRow(_) | Action::Choose | Action::Complete => {
+        | Action::Help | Action::Palette | Action::Themes | Action::OverlayRow(_) | Action::Choose | Action::Complete => {
         }
     }
     Vec::new()

@@ -172,7 +172,7 @@ fn help(pen: &mut Pen, area: Rect, launcher: &Launcher) {
             "file that the recipe is written to before the run starts".to_owned(),
             "takes a path; by default a new file beside the runs".to_owned(),
         ),
-        Slot::Field(at) => FIELDS.get(at).map_or_else(Default::default, of_field),
+        Slot::Field(at) => FIELDS.get(at).map_or_else(|| (String::new(), String::new()), of_field),
     };
     let name = match form.slot {
         Slot::Name => "run name",
