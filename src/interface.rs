@@ -24,6 +24,7 @@ pub mod launcher;
 pub mod layout;
 pub mod look;
 mod main_loop;
+mod mouse;
 pub mod overlay;
 mod palette;
 mod pen;

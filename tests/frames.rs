@@ -359,6 +359,51 @@ fn themes_change_live_and_monochrome_has_no_colour() {
 }
 
 #[test]
+fn the_mouse_focuses_zooms_scrolls_and_drags() {
+    use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+    use spartui::interface::state::{Panel, Range};
+    let mouse = |desk: &mut Desk, kind, column, row| {
+        desk.input(Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+    };
+    let (down, drag, up) = (
+        MouseEventKind::Down(MouseButton::Left),
+        MouseEventKind::Drag(MouseButton::Left),
+        MouseEventKind::Up(MouseButton::Left),
+    );
+    let mut desk = Desk::training(COMMON, "dark", 400);
+    mouse(&mut desk, down, 60, 6);
+    assert_eq!(desk.state.focus, Panel::Settings);
+    mouse(&mut desk, MouseEventKind::ScrollDown, 60, 6);
+    assert_eq!(desk.state.setting_row, 1);
+    for _ in 0..2 {
+        mouse(&mut desk, MouseEventKind::ScrollUp, 25, 8);
+    }
+    let start = |desk: &Desk| match desk.state.view.range {
+        Range::Fixed { start, steps } => (start, steps),
+        range => panic!("{range:?}"),
+    };
+    let before = start(&desk);
+    mouse(&mut desk, drag, 30, 8);
+    assert_eq!(start(&desk), before, "nothing is dragged that was not taken");
+    mouse(&mut desk, down, 25, 8);
+    mouse(&mut desk, drag, 30, 9);
+    mouse(&mut desk, drag, 35, 9);
+    let after = start(&desk);
+    assert_eq!(after.1, before.1);
+    let cells = (before.0 - after.0) / before.1 * 39.0;
+    assert!((cells - 10.0).abs() < 0.5, "dragged by ten cells, moved by {cells}");
+    mouse(&mut desk, up, 35, 9);
+    mouse(&mut desk, drag, 50, 9);
+    assert_eq!((desk.state.focus, start(&desk)), (Panel::Loss, after));
+    desk.press("?");
+    mouse(&mut desk, MouseEventKind::ScrollDown, 5, 5);
+    assert!(desk.text().contains("↓"), "the help scrolls");
+    desk.press("Esc t");
+    mouse(&mut desk, MouseEventKind::ScrollDown, 5, 5);
+    assert_eq!(desk.state.look.theme().name, "light");
+}
+
+#[test]
 fn a_theme_is_seen_before_it_is_kept() {
     let mut desk = Desk::training(COMMON, "dark", 60);
     let shown = |desk: &Desk| desk.state.look.theme().name.clone();
@@ -385,6 +430,17 @@ fn the_palette_finds_what_can_be_done() {
     assert_eq!(desk.state.look.theme().name, "ember");
     desk.press(": zzz Enter Esc");
     assert!(desk.state.overlay.is_none());
+}
+
+#[test]
+fn what_lies_over_the_cockpit_on_larger_screens() {
+    for (size, name, theme) in [(LARGE, "large", "tide"), (HUGE, "huge", "high-contrast")] {
+        let mut desk = steered(size, theme);
+        desk.press(": ra");
+        insta::assert_snapshot!(format!("the_palette_{name}"), desk.text());
+        desk.press("Esc t");
+        insta::assert_snapshot!(format!("the_themes_{name}"), desk.text());
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn number() -> impl Strategy<Value = f64> {
 
 fn key() -> impl Strategy<Value = Input> {
     let code = prop_oneof![
-        12 => prop::sample::select("?q []-=+uexstmyf,.zZhjkl1234560.e-59anbcdoOi7npwUr<>\u{6f22}".chars().collect::<Vec<_>>())
+        12 => prop::sample::select("?q []-=+uexstT:/myf,.zZhjkl1234560.e-59anbcdoOi7npwUr<>\u{6f22}".chars().collect::<Vec<_>>())
             .prop_map(KeyCode::Char),
         6 => prop::sample::select(vec![
             KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::BackTab, KeyCode::Left, KeyCode::Right, KeyCode::Up,
@@ -47,6 +47,8 @@ fn mouse() -> impl Strategy<Value = Input> {
         MouseEventKind::ScrollDown,
         MouseEventKind::ScrollUp,
         MouseEventKind::Down(MouseButton::Left),
+        MouseEventKind::Drag(MouseButton::Left),
+        MouseEventKind::Up(MouseButton::Left),
         MouseEventKind::Moved,
     ]);
     (kind, 0u16..250, 0u16..90)

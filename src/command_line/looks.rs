@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::interface::Look;
 use crate::interface::keys::Keymap;
 use crate::interface::terminal::no_color;
-use crate::interface::theme::{Depth, MONOCHROME, Themes};
+use crate::interface::theme::{Depth, LIGHT, MONOCHROME, Themes};
 
 /// How the interface looks, and which keys it has.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -46,7 +46,8 @@ impl Looks {
     pub fn look(&self) -> Result<Look> {
         let folder = config_folder().map(|folder| folder.join("themes"));
         let themes = Themes::load(folder.as_deref(), self.depth());
-        let theme = self.theme.as_deref().or(no_color().then_some(MONOCHROME));
+        let fitting = if is_light(std::env::var("COLORFGBG").ok().as_deref()) { Some(LIGHT) } else { None };
+        let theme = self.theme.as_deref().or(if no_color() { Some(MONOCHROME) } else { fitting });
         let mut look = Look::new(themes, theme).in_ascii(self.ascii);
         match self.users_keys() {
             Ok(keys) => look = look.with_keys(keys),
@@ -89,9 +90,27 @@ fn read_keys(file: &Path) -> Result<Keymap> {
     Keymap::read(&text).map_err(refuse)
 }
 
+/// Whether the terminal says of itself, in `COLORFGBG`, that its background is light. It is not asked: terminals that do
+/// not answer would make the program wait, and those that answer late would type the answer.
+fn is_light(colorfgbg: Option<&str>) -> bool {
+    let background = colorfgbg.and_then(|colors| colors.rsplit(';').next()?.parse::<u8>().ok());
+    matches!(background, Some(7 | 9..=15))
+}
+
 /// The user's folder of the program's settings.
 fn config_folder() -> Option<PathBuf> {
     let config = std::env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let config = config.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));
     config.map(|config| config.join("spartui"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_light_background_is_known_by_its_name_alone() {
+        assert!(is_light(Some("0;15")) && is_light(Some("0;default;7")));
+        assert!(!is_light(Some("15;0")) && !is_light(Some("7;8")) && !is_light(Some("15;default")) && !is_light(None));
+    }
 }

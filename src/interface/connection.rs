@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Outcome;
+use super::keys::{Action, Context};
 use super::receive::receive;
 use super::state::{Layer, Stage, State, Weight};
 use super::text;
@@ -64,7 +65,8 @@ fn gathered(state: &mut State, audience: Audience) {
             state.edit = None;
             state.layers.retain(|layer| !matches!(layer, Layer::Quit | Layer::Stop));
             let from = state.connection.audience.steered_from().map_or_else(|| "nobody".into(), text::safe_text);
-            state.say(Weight::Warning, format!("{from} steers now; w takes over"));
+            let advice = state.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes over");
+            state.say(Weight::Warning, format!("{from} steers now{advice}"));
         }
         (false, true) => state.say(Weight::Done, "you steer now"),
         _ => {}

@@ -5,7 +5,7 @@ use super::state::{Cursor, Panel, Range, State};
 use crate::series::Series;
 
 /// Cells of the loss that are no plot: borders and the numbers of the axis.
-const MARGIN: u16 = 9;
+pub const MARGIN: u16 = 9;
 
 /// The samples that it stands on: of what the large chart shows.
 fn shown(state: &State) -> &Series {

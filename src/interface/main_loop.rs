@@ -22,6 +22,12 @@ const AFTER_DATA: Duration = Duration::from_millis(33);
 /// As [`AFTER_DATA`], over SSH.
 const AFTER_DATA_REMOTE: Duration = Duration::from_millis(100);
 
+/// As [`AFTER_DATA`], on a line that would need longer than that for a frame.
+const AFTER_DATA_SLOW: Duration = Duration::from_millis(1000);
+
+/// Bits a second below which a line is slow. Terminals that have no speed say 38,400.
+const SLOW: u32 = 38_400;
+
 /// How often the time on the screen moves.
 const TICK: Duration = Duration::from_secs(1);
 
@@ -49,6 +55,11 @@ pub struct Sources {
 #[must_use]
 pub fn is_remote() -> bool {
     ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| std::env::var_os(name).is_some())
+}
+
+/// Whether the terminal is at the end of a slow line, by its own word.
+fn is_slow() -> bool {
+    rustix::termios::tcgetattr(std::io::stdout()).is_ok_and(|terminal| (1..SLOW).contains(&terminal.output_speed()))
 }
 
 impl Sources {
@@ -143,8 +154,9 @@ fn take_in<B: Backend, S: Screen>(
     // What had happened earlier was taken in at its own time; the screen shows the present.
     effects.extend(screen.update(Input::Tick(now)));
     if effects.contains(&Effect::Redraw) {
-        // A terminal that cannot be cleared fails at the next frame too, and that ends the loop.
-        let _ = terminal.clear();
+        // `Terminal::clear` would ask the terminal where its cursor is, on the standard output that leads elsewhere, and
+        // wait for an answer; a new size clears too. A terminal that cannot be cleared fails at the next frame too.
+        let _ = terminal.size().and_then(|size| terminal.resize(size.into()));
     }
     effects
 }
@@ -161,7 +173,11 @@ struct Pacer {
 
 impl Pacer {
     fn new(now: Instant, remote: bool) -> Self {
-        let after_data = if remote { AFTER_DATA_REMOTE } else { AFTER_DATA };
+        let after_data = match remote {
+            _ if is_slow() => AFTER_DATA_SLOW,
+            true => AFTER_DATA_REMOTE,
+            false => AFTER_DATA,
+        };
         Self { last_frame: now, last_tick: now, after_data, wait: Some(Duration::ZERO) }
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::keys::{Action, Context};
 use super::state::{Edit, Preview, Stage, State, Weight};
 use super::text;
 use super::update::{Effect, outcome};
@@ -34,10 +35,12 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Previewed { id, outcome } => previewed(state, id, outcome),
         Event::Paused { step } => {
             state.paused = true;
+            state.paused_at = Some(state.now);
             state.note(Weight::Info, format!("paused after step {step}"));
         }
         Event::Resumed { step } => {
             state.paused = false;
+            state.paused_at = None;
             state.note(Weight::Info, format!("goes on after step {step}"));
         }
         Event::Checkpointed { path, bytes, .. } => {
@@ -98,6 +101,7 @@ fn ended(state: &mut State) -> Vec<Effect> {
     state.edit = None;
     state.evaluating = None;
     state.paused = false;
+    state.paused_at = None;
     state.requests.clear();
     state.layers.clear();
     state.notice = None;
@@ -191,7 +195,9 @@ fn intervened(state: &mut State, intervention: Intervention) {
     } else {
         state.undo.push(intervention.clone());
         state.note(Weight::Done, &change);
-        state.flash(Weight::Done, format!("{change} · u undoes"));
+        let key = state.look.keys.label(Context::Cockpit, Action::Undo);
+        let advice = key.map_or_else(String::new, |key| format!(" · {key} undoes"));
+        state.flash(Weight::Done, change + &advice);
     }
     state.history.intervened(intervention);
 }

@@ -67,6 +67,8 @@ pub struct State {
     pub settings: BTreeMap<String, Value>,
     /// Whether training stands still.
     pub paused: bool,
+    /// Since when, by [`State::now`].
+    pub paused_at: Option<Duration>,
     /// Rows done and rows in all of an evaluation that goes on.
     pub evaluating: Option<(usize, usize)>,
     /// Commands that the engine has not answered for good.
@@ -98,6 +100,8 @@ pub struct State {
     pub charts: Charts,
     /// Dialogs over the screen, topmost last.
     pub layers: Vec<Layer>,
+    /// Where the pointer was when the chart was last dragged.
+    pub drag: Option<Drag>,
     /// The inspector, where it is open over everything.
     pub inspector: Option<Box<Inspector>>,
     /// Help, palette or themes over all of it.
@@ -186,6 +190,15 @@ pub struct Cursor {
     pub anchor: Option<u64>,
 }
 
+/// The chart, held by the pointer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drag {
+    /// The column of the pointer.
+    pub column: u16,
+    /// The columns of the chart.
+    pub width: u16,
+}
+
 /// A dialog over the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
@@ -221,6 +234,7 @@ impl State {
             sparsity: None,
             settings: BTreeMap::new(),
             paused: false,
+            paused_at: None,
             evaluating: None,
             requests: Vec::new(),
             edit: None,
@@ -236,6 +250,7 @@ impl State {
             layers: Vec::new(),
             inspector: None,
             overlay: None,
+            drag: None,
             look,
             size,
             now: Duration::ZERO,
@@ -254,7 +269,7 @@ impl State {
     #[must_use]
     pub fn connected(&self, client: ClientId, owner: bool) -> Self {
         let mut state = Self::new(self.look.clone(), self.size);
-        state.log = self.log.clone();
+        (state.log, state.notice) = (self.log.clone(), self.notice.clone());
         state.connection = Connection { client, owner, ..Connection::default() };
         state.next_id = first_command_id(client);
         (state.view, state.charts) = (self.view, self.charts);
@@ -308,7 +323,13 @@ impl State {
     #[must_use]
     pub fn animated(&self) -> bool {
         let inspected = self.inspector.as_ref().is_some_and(|inspector| inspector.animated());
-        self.running() || self.notice.is_some() || inspected
+        (self.running() && !self.rests()) || self.notice.is_some() || inspected
+    }
+
+    /// Whether the run stands still and nothing is on its way: then nothing moves, the clock neither.
+    #[must_use]
+    pub fn rests(&self) -> bool {
+        self.paused_at.is_some() && self.requests.is_empty() && self.evaluating.is_none() && self.recomputing.is_none()
     }
 
     /// Tells the user something, on the screen and in the log.

@@ -59,7 +59,7 @@ pub fn type_character(state: &mut State, c: char) -> Vec<Effect> {
 
 /// Makes the value that a text says the pending one of a field, as if it had been typed there.
 pub fn propose(state: &mut State, field: &str, value: &str) -> Vec<Effect> {
-    if let Some(why) = state.connection.hindrance().filter(|_| state.running()) {
+    if let Some(why) = state.hindrance() {
         state.hint(why);
         return Vec::new();
     }
@@ -79,9 +79,8 @@ fn ready(state: &mut State) -> bool {
         Stage::Training => state.hint("the run is ending"),
         Stage::Loading => state.hint("the run is not loaded yet"),
         Stage::Finished(_) | Stage::Faulted { .. } => {
-            let key = state.look.keys.label(Context::Cockpit, Action::Quit);
-            state
-                .hint(key.map_or_else(|| "the run has ended".into(), |key| format!("the run has ended; {key} leaves")));
+            let advice = state.look.keys.advice(Context::Cockpit, Action::Quit, "leaves");
+            state.hint(format!("the run has ended{advice}"));
         }
     }
     false

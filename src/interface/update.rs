@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseButton, MouseEvent, MouseEventKind};
+use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 
 use ratatui::layout::{Margin, Rect};
 
 use super::jobs::{Done, Job};
 use super::keys::{Action, Press};
-use super::layout;
 use super::overlay::Overlay;
 use super::state::{CELLS, Layer, Panel, RequestKind, Stage, State, Weight};
-use super::{Outcome, connection, cursor, inspect, palette, receive, steer, timeline};
+use super::{Outcome, connection, cursor, inspect, layout, mouse, palette, receive, steer, timeline};
 use crate::protocol::{Command, Event, News};
 
 /// How long something that was said stays on the screen.
@@ -100,7 +99,7 @@ pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
 fn take(state: &mut State, input: Input) -> Vec<Effect> {
     match input {
         Input::Key(event) => key(state, event),
-        Input::Mouse(event) => mouse(state, event),
+        Input::Mouse(event) => mouse::answer(state, event),
         Input::Paste(text) => text.chars().filter(|c| !c.is_control()).flat_map(|c| paste(state, c)).collect(),
         Input::Resize(columns, rows) => {
             state.size = (columns, rows);
@@ -149,7 +148,7 @@ fn paste(state: &mut State, c: char) -> Vec<Effect> {
 /// Does what a key stands for.
 pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     if action.steers()
-        && let Some(why) = state.connection.hindrance().filter(|_| state.running())
+        && let Some(why) = state.hindrance()
     {
         state.hint(why);
         return Vec::new();
@@ -274,7 +273,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-fn move_row(state: &mut State, by: isize) {
+pub(super) fn move_row(state: &mut State, by: isize) {
     match state.focus {
         Panel::Sparsity => {
             let rows = state.sparsity.as_ref().map_or(1, |sparsity| sparsity.groups.len() + 1);
@@ -302,7 +301,7 @@ fn walk_charts(state: &mut State, by: isize) {
     state.charts.walk(by, shown);
 }
 
-fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {
+pub(super) fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {
     if let Some(span) = state.span() {
         state.view.zoom(factor, anchor, span);
     }
@@ -389,33 +388,6 @@ pub(super) fn outcome(state: &State) -> Option<Outcome> {
         Stage::Finished(summary) => Some(Outcome::Finished(summary.clone())),
         Stage::Faulted { message, refused } => Some(Outcome::Faulted { message: message.clone(), refused: *refused }),
     }
-}
-
-fn mouse(state: &mut State, event: MouseEvent) -> Vec<Effect> {
-    let by = match event.kind {
-        MouseEventKind::ScrollDown => 1,
-        MouseEventKind::ScrollUp => -1,
-        _ => 0,
-    };
-    if state.overlay.is_some() {
-        return palette::scroll(state, by);
-    }
-    if !state.layers.is_empty() {
-        return Vec::new();
-    }
-    let Some((panel, area)) = layout::panel_at(state, (event.column, event.row)) else {
-        return Vec::new();
-    };
-    if event.kind == MouseEventKind::Down(MouseButton::Left) {
-        state.focus_on(panel);
-    } else if by != 0 && panel == Panel::Loss {
-        let share = f64::from(event.column.saturating_sub(area.x)) / f64::from(area.width.max(1));
-        zoom(state, if by < 0 { 0.5 } else { 2.0 }, Some(share));
-    } else if by != 0 && state.edit.is_none() {
-        state.focus_on(panel);
-        move_row(state, if panel == Panel::Log { by * 3 } else { by });
-    }
-    Vec::new()
 }
 
 impl RequestKind {

@@ -21,8 +21,14 @@ pub use device::prepare;
 /// Scalars that one thread updates at a time.
 const TASK: usize = 1 << 13;
 
-/// Scalars whose places in the weight are asked for while as many are computed.
-const BLOCK: usize = 64;
+/// Scalars that are computed, and then asked for in the weight, at a time: no more than a core can wait for at once.
+const BLOCK: usize = 16;
+
+/// Blocks that are computed between asking for the places of one and writing to them, in which time they arrive.
+const AHEAD: usize = 4;
+
+/// One scalar of so many trains where it is no use to look which values have changed.
+const CROWDED: usize = 10;
 
 /// A cohort that is to be updated.
 pub(super) struct Due<'a> {
@@ -94,7 +100,8 @@ impl Factors {
 struct Task<'a, T> {
     factors: Factors,
     cast: Cast,
-    was_nearest: bool,
+    /// Whether all values are written, also those that are what they were.
+    rewrite: bool,
     /// Of the first among the cohort's.
     position: u64,
     indices: &'a [i64],
@@ -140,13 +147,15 @@ impl Due<'_> {
         let deltas = values_mut(&mut cohort.delta).chunks_mut(TASK);
         let moments = [&mut cohort.first, &mut cohort.second].map(|moment| values_mut(moment).chunks_mut(TASK));
         let [first, second] = moments;
+        // Where each line of the weight has several scalars, one of them has nearly always changed.
+        let is_crowded = indices.len() * CROWDED > weight.len;
+        let rewrite = T::SHOWS_ALL || is_crowded || !self.was_nearest || self.cast != Cast::Nearest;
         let mut position = 0;
         for (((((indices, original), gradient), delta), first), second) in places.zip(deltas).zip(first).zip(second) {
-            let (cast, was_nearest) = (self.cast, self.was_nearest);
             tasks.push(Task {
                 factors,
-                cast,
-                was_nearest,
+                cast: self.cast,
+                rewrite,
                 position,
                 indices,
                 original,
@@ -192,14 +201,14 @@ impl<T: Scalar> wide::Work for &mut Task<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let (mut on_the_way, mut next) = (Pending::new(), Pending::new());
-        for from in (0..self.indices.len()).step_by(BLOCK) {
-            self.step(from, &mut next);
-            self.weight.prefetch(&next);
-            self.weight.write(&on_the_way);
-            std::mem::swap(&mut on_the_way, &mut next);
+        let mut on_the_way: [Pending<T>; AHEAD] = std::array::from_fn(|_| Pending::new());
+        for (block, from) in (0..self.indices.len()).step_by(BLOCK).enumerate() {
+            let pending = &mut on_the_way[block % AHEAD];
+            self.weight.write(pending);
+            self.step(from, pending);
+            self.weight.prefetch(pending);
         }
-        self.weight.write(&on_the_way);
+        on_the_way.iter().for_each(|pending| self.weight.write(pending));
     }
 }
 
@@ -209,9 +218,8 @@ impl<T: Scalar> Task<'_, T> {
     fn step(&mut self, from: usize, pending: &mut Pending<T>) {
         let block = from..self.indices.len().min(from + BLOCK);
         let (original, delta) = (&self.original[block.clone()], &mut self.delta[block.clone()]);
-        let rewrite = T::SHOWS_ALL || !self.was_nearest || self.cast != Cast::Nearest;
         let mut before = [T::default(); BLOCK];
-        if !rewrite {
+        if !self.rewrite {
             cast_nearest(&mut before, original, delta);
         }
         let moments = [&mut self.first[block.clone()], &mut self.second[block.clone()]];
@@ -223,7 +231,7 @@ impl<T: Scalar> Task<'_, T> {
         }
         pending.len = block.len();
         pending.indices[..block.len()].copy_from_slice(&self.indices[block]);
-        if !rewrite {
+        if !self.rewrite {
             pending.keep_changed(&before);
         }
     }

@@ -17,35 +17,55 @@ pub struct Cockpit {
     pub keys: Box<dyn Write + Send>,
     pub child: Box<dyn Child + Send + Sync>,
     pub pty: Box<dyn MasterPty + Send>,
+    /// All that was written to the terminal.
+    pub written: Arc<Mutex<Vec<u8>>>,
     hung_up: Arc<AtomicBool>,
 }
 
 impl Cockpit {
     pub fn start(folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_in(folder, arguments, &[])
+    }
+
+    /// As [`Cockpit::start`], with these variables in the environment.
+    pub fn start_in(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        Self::start_program(Path::new(env!("CARGO_BIN_EXE_spartui")), folder, arguments, environment)
+    }
+
+    /// Any program.
+    pub fn start_program(program: &Path, folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let pair =
             native_pty_system().openpty(PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 }).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_spartui"));
+        let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.cwd(folder);
         command.env("TERM", "xterm-256color");
-        command.env_remove("NO_COLOR");
+        for name in ["NO_COLOR", "COLORTERM", "COLORFGBG", "SSH_CONNECTION", "SSH_TTY"] {
+            command.env_remove(name);
+        }
+        for (name, value) in environment {
+            command.env(name, value);
+        }
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let screen = Arc::new(Mutex::new(vt100::Parser::new(30, 100, 0)));
         let mut output = pair.master.try_clone_reader().unwrap();
         let parser = Arc::clone(&screen);
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let record = Arc::clone(&written);
         let hung_up = Arc::new(AtomicBool::new(false));
         let enough = Arc::clone(&hung_up);
         std::thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(count @ 1..) = output.read(&mut bytes) {
                 parser.lock().unwrap().process(&bytes[..count]);
+                record.lock().unwrap().extend_from_slice(&bytes[..count]);
                 if enough.load(Ordering::SeqCst) {
                     break;
                 }
             }
         });
-        Self { screen, keys: pair.master.take_writer().unwrap(), child, pty: pair.master, hung_up }
+        Self { screen, keys: pair.master.take_writer().unwrap(), child, pty: pair.master, written, hung_up }
     }
 
     /// Its process.
@@ -63,6 +83,14 @@ impl Cockpit {
 
     pub fn text(&self) -> String {
         self.screen.lock().unwrap().screen().contents()
+    }
+
+    /// Gives the terminal another size.
+    pub fn resize(&self, columns: u16, rows: u16) {
+        self.pty.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
+        if columns > 0 && rows > 0 {
+            self.screen.lock().unwrap().screen_mut().set_size(rows, columns);
+        }
     }
 
     /// Waits until the screen shows this.

@@ -66,6 +66,12 @@ impl Keymap {
         self.lines(context).find_map(|bound| bound.label_of(action))
     }
 
+    /// The end of a sentence that names the key to go on with, as in `…; r connects again`; nothing where there is none.
+    #[must_use]
+    pub fn advice(&self, context: Context, action: Action, does: &str) -> String {
+        self.label(context, action).map_or_else(String::new, |key| format!("; {key} {does}"))
+    }
+
     /// Keys with what they do, for the edge of a box: ` Enter goes there · Esc closes `. What no key does is left out.
     #[must_use]
     pub fn hints(&self, context: Context, hints: &[(Action, &str)]) -> String {

@@ -12,6 +12,7 @@ use crate::interface::update::Effect;
 /// Takes it in.
 pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
     match done {
+        Done::Curves(_) => {}
         Done::Runs(runs) => launcher.home.listed(runs),
         Done::Deleted(folder, Ok(())) => {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -142,3 +142,91 @@ fn nothing_is_drawn_while_nothing_changes() {
     pacer.input();
     assert!(pacer.due(now + AFTER_INPUT));
 }
+
+/// A terminal that counts what is drawn on it.
+struct Counted {
+    inner: TestBackend,
+    frames: std::sync::Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Backend for Counted {
+    type Error = <TestBackend as Backend>::Error;
+
+    fn draw<'a, I>(&mut self, content: I) -> Result<(), Self::Error>
+    where
+        I: Iterator<Item = (u16, u16, &'a ratatui::buffer::Cell)>,
+    {
+        self.frames.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        self.inner.draw(content)
+    }
+
+    fn hide_cursor(&mut self) -> Result<(), Self::Error> {
+        self.inner.hide_cursor()
+    }
+
+    fn show_cursor(&mut self) -> Result<(), Self::Error> {
+        self.inner.show_cursor()
+    }
+
+    fn get_cursor_position(&mut self) -> Result<ratatui::layout::Position, Self::Error> {
+        self.inner.get_cursor_position()
+    }
+
+    fn set_cursor_position<P: Into<ratatui::layout::Position>>(&mut self, position: P) -> Result<(), Self::Error> {
+        self.inner.set_cursor_position(position)
+    }
+
+    fn clear(&mut self) -> Result<(), Self::Error> {
+        self.inner.clear()
+    }
+
+    fn clear_region(&mut self, region: ratatui::backend::ClearType) -> Result<(), Self::Error> {
+        self.inner.clear_region(region)
+    }
+
+    fn size(&self) -> Result<ratatui::layout::Size, Self::Error> {
+        self.inner.size()
+    }
+
+    fn window_size(&mut self) -> Result<ratatui::backend::WindowSize, Self::Error> {
+        self.inner.window_size()
+    }
+
+    fn flush(&mut self) -> Result<(), Self::Error> {
+        self.inner.flush()
+    }
+}
+
+/// Frames in the second half of three seconds in which nothing happens after these events.
+fn frames_at_rest(events: Vec<Event>) -> usize {
+    let stage = stage();
+    for event in events {
+        stage.events.send(News::Event(event)).expect("listening");
+    }
+    let frames = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&frames);
+    let (signals, keys, events) = (stage.signals, stage.keys, stage.events);
+    let user = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(600));
+        let before = count.load(std::sync::atomic::Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(2400));
+        let frames = count.load(std::sync::atomic::Ordering::SeqCst) - before;
+        signals.send(signal_hook::consts::SIGHUP).expect("listening");
+        drop((keys, events));
+        (frames, before)
+    });
+    let mut state = State::new(Look::new(Themes::load(None, Depth::True), None), (80, 24)).connected(0, true);
+    let mut terminal = Terminal::new(Counted { inner: TestBackend::new(80, 24), frames }).expect("a terminal");
+    run(&mut terminal, &mut state, stage.sources);
+    let (frames, before) = user.join().expect("no panic");
+    assert!(before > 0, "what happened was drawn");
+    frames
+}
+
+#[test]
+fn a_run_that_rests_is_not_drawn_again() {
+    assert!(frames_at_rest(vec![Event::Loading { what: "the model".into(), fraction: None }]) >= 2, "a clock moves");
+    assert_eq!(frames_at_rest(vec![Event::Paused { step: 3 }]), 0);
+    let fault = Event::Fault { message: "no memory".into(), refused: false };
+    assert_eq!(frames_at_rest(vec![fault]), 0);
+}

@@ -1,5 +1,8 @@
 //! How well a few typed letters fit a name.
 
+/// What each scattered letter is worth at least, on average.
+const LEAST: u32 = 6;
+
 /// How well a query fits a text, more is better; none where it does not. Each word of the query must be in the text, at
 /// best as it stands, else as letters in order; the case does not matter.
 #[must_use]
@@ -44,8 +47,13 @@ fn scattered(word: &[char], text: &[char]) -> Option<u32> {
         };
         at = place + 1;
     }
-    // `zi` for zoom-in is as good as a piece of a name.
-    Some(if initials == word.len() { score.max(250) } else { score })
+    if initials == word.len() {
+        // `zi` for zoom-in is as good as a piece of a name.
+        return Some(score.max(250));
+    }
+    // Letters that only happen to be somewhere find everything.
+    let least = LEAST * u32::try_from(word.len()).unwrap_or(u32::MAX / LEAST);
+    (score >= least).then_some(score)
 }
 
 fn begins_word(text: &[char], at: usize) -> bool {
@@ -60,7 +68,9 @@ mod tests {
     fn letters_in_order_fit_and_others_do_not() {
         assert!(score("lrd", "learning-rate-down").is_some());
         assert!(score("rate down", "learning-rate-down").is_some());
+        assert!(score("evl", "evaluate").is_some() && score("maxmise", "maximise").is_some());
         assert_eq!(score("dlr", "learning-rate-down"), None);
+        assert_eq!(score("pin", "set optimizer.max_grad_norm"), None);
         assert_eq!(score("zzz", "zoom-in"), None);
         assert_eq!(score("", "anything"), Some(0));
         assert!(score("漢", "漢字").is_some());

@@ -38,8 +38,7 @@ pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
     } else if let Some(cursor) = state.cursor {
         pen.put(row.x, row.y, row.width, &readout(state, cursor), Meaning::Text);
     } else if state.paused {
-        let key = state.look.keys.label(Context::Cockpit, Action::Pause);
-        let remark = key.map_or_else(|| "paused".into(), |key| format!("paused; {key} goes on"));
+        let remark = format!("paused{}", state.look.keys.advice(Context::Cockpit, Action::Pause, "goes on"));
         pen.put(row.x, row.y, row.width, &remark, Meaning::Warn);
     }
 }

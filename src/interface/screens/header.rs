@@ -149,6 +149,6 @@ fn numbers(pen: &mut Pen, row: Rect, state: &State) {
 fn elapsed(state: &State) -> Option<Duration> {
     match &state.stage {
         Stage::Finished(summary) => Duration::try_from_secs_f64(summary.seconds).ok(),
-        _ => Some(state.now.saturating_sub(state.started?)),
+        _ => Some(state.paused_at.unwrap_or(state.now).saturating_sub(state.started?)),
     }
 }

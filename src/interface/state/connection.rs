@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::State;
+use crate::interface::keys::{Action, Context};
 use crate::protocol::{Audience, ClientId};
 
 /// The connection to the engine's process.
@@ -32,11 +34,11 @@ impl Connection {
     #[must_use]
     pub fn hindrance(&self) -> Option<&'static str> {
         if self.lost.is_some() {
-            Some("the connection to the run is lost; r connects again")
+            Some("the connection to the run is lost")
         } else if self.steers() {
             None
         } else {
-            Some("you watch this run and do not steer it; w takes over")
+            Some("you watch this run and do not steer it")
         }
     }
 
@@ -44,5 +46,18 @@ impl Connection {
     #[must_use]
     pub fn others(&self) -> usize {
         self.audience.clients.iter().filter(|client| client.id != self.client).count()
+    }
+}
+
+impl State {
+    /// Why nothing can be changed from here, while it could be, and the key that helps.
+    #[must_use]
+    pub fn hindrance(&self) -> Option<String> {
+        let why = self.connection.hindrance().filter(|_| self.running())?;
+        let advice = match self.connection.lost {
+            Some(_) => self.look.keys.advice(Context::Lost, Action::Reconnect, "connects again"),
+            None => self.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes over"),
+        };
+        Some(format!("{why}{advice}"))
     }
 }

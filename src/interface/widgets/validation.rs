@@ -28,8 +28,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
         (state.history.evaluations.last(), state.history.best().or(state.history.evaluations.last()))
     else {
         if state.evaluating.is_none() {
-            let key = state.look.keys.label(Context::Cockpit, Action::Evaluate);
-            let how = key.map_or_else(String::new, |key| format!("; {key} evaluates"));
+            let how = state.look.keys.advice(Context::Cockpit, Action::Evaluate, "evaluates");
             nothing(pen, area, &format!("no evaluation yet{how}"));
         }
         return facts;

@@ -1,0 +1,60 @@
+//! The mouse: a click gives the focus, the wheel zooms or scrolls, and to drag the chart moves it.
+
+use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+
+use super::cursor;
+use super::layout;
+use super::palette;
+use super::state::{Drag, Panel, State};
+use super::update::{Effect, move_row, zoom};
+
+/// Lines of the log that a turn of the wheel scrolls.
+const LINES: isize = 3;
+
+/// Answers the mouse.
+pub fn answer(state: &mut State, event: MouseEvent) -> Vec<Effect> {
+    let by = match event.kind {
+        MouseEventKind::ScrollDown => 1,
+        MouseEventKind::ScrollUp => -1,
+        _ => 0,
+    };
+    if state.overlay.is_some() {
+        return palette::scroll(state, by);
+    }
+    let dragged = std::mem::take(&mut state.drag);
+    if !state.layers.is_empty() {
+        return Vec::new();
+    }
+    if let (MouseEventKind::Drag(MouseButton::Left), Some(drag)) = (event.kind, dragged) {
+        pull(state, drag, event.column);
+        return Vec::new();
+    }
+    let Some((panel, area)) = layout::panel_at(state, (event.column, event.row)) else {
+        return Vec::new();
+    };
+    match event.kind {
+        MouseEventKind::Down(MouseButton::Left) => {
+            state.focus_on(panel);
+            state.drag = (panel == Panel::Loss).then_some(Drag { column: event.column, width: area.width });
+        }
+        _ if by != 0 && panel == Panel::Loss => {
+            let share = f64::from(event.column.saturating_sub(area.x)) / f64::from(area.width.max(1));
+            zoom(state, if by < 0 { 0.5 } else { 2.0 }, Some(share));
+        }
+        _ if by != 0 && state.edit.is_none() => {
+            state.focus_on(panel);
+            move_row(state, if panel == Panel::Log { by * LINES } else { by });
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Moves what the chart shows as far as the pointer was moved, so that the step under it stays under it.
+fn pull(state: &mut State, drag: Drag, column: u16) {
+    if let Some(span) = state.span().filter(|_| column != drag.column) {
+        let cells = f64::from(drag.column) - f64::from(column);
+        state.view.pan(cells / f64::from(drag.width.saturating_sub(cursor::MARGIN).max(1)), span);
+    }
+    state.drag = Some(Drag { column, ..drag });
+}
