@@ -179,7 +179,7 @@ fn the_launcher_comes_back_to_a_run_that_goes_on_and_gives_the_terminal_back_on_
     cockpit.press("s");
     cockpit.shows("● training");
     cockpit.press("d");
-    cockpit.shows("goes on; Enter comes back to it");
+    cockpit.shows(" goes on");
     cockpit.waits("the run in the list", |text| text.contains("1 training"));
     cockpit.press("d");
     cockpit.shows("cannot be deleted");

@@ -45,7 +45,7 @@ fn lines(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     let lines = form.lines();
     if lines.is_empty() {
         let row = Rect { x: area.x + 1, ..area };
-        pen.put(row.x, row.y, row.width.saturating_sub(1), "no field fits; Esc shows all", Meaning::Muted);
+        pen.put(row.x, row.y, row.width.saturating_sub(1), "no field fits", Meaning::Muted);
         return;
     }
     let values = form.values();
