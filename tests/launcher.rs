@@ -329,9 +329,12 @@ mod properties {
     use proptest::prelude::*;
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
-    use spartui::interface::{Input, Screen};
+    use spartui::interface::jobs::{Done, Job};
+    use spartui::interface::{Effect, Input, Screen};
+    use spartui::protocol::Planned;
 
-    use super::*;
+    use super::launcher_desk::{Desk, files, models, plan, recipes, runs, sample};
+    use super::{COMMON, LARGE};
 
     fn key() -> impl Strategy<Value = Input> {
         let code = prop_oneof![

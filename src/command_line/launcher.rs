@@ -115,6 +115,6 @@ fn told(name: &str, outcome: &Outcome) -> (Weight, String) {
             (weight, format!("{name} {how}"))
         }
         Outcome::Faulted { message, .. } => (Weight::Error, message.clone()),
-        _ => (Weight::Info, format!("{name} goes on; Enter comes back to it")),
+        _ => (Weight::Info, format!("{name} goes on")),
     }
 }

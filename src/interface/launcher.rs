@@ -6,7 +6,7 @@ use std::time::Duration;
 use ratatui::Frame;
 
 use super::jobs::Job;
-use super::keys::Context;
+use super::keys::{Action, Context};
 use super::look::Look;
 use super::overlay::{Overlay, Scope, Settable};
 use super::screen::Screen;
@@ -134,6 +134,12 @@ impl Launcher {
     /// Tells the user something.
     pub fn say(&mut self, weight: Weight, what: impl AsRef<str>) {
         self.notice = Some((weight, text::safe_text(what.as_ref()), self.now));
+    }
+
+    /// As [`Launcher::say`], with the key to go on with.
+    fn advise(&mut self, weight: Weight, said: impl AsRef<str>, (context, action): (Context, Action), does: &str) {
+        let advice = self.look.keys.advice(context, action, does);
+        self.say(weight, format!("{}{advice}", said.as_ref()));
     }
 
     /// The user is back from a run: it is selected, and this is said of it.

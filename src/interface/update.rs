@@ -237,20 +237,6 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
                 state.view.toggle_follow(span);
             }
         }
-        Action::CurvesToggle
-        | Action::CurvesOnly
-        | Action::CurvesPin
-        | Action::CurvesAll
-        | Action::CurvesFilter
-        | Action::CurvesStep
-        | Action::CurvesAlong
-        | Action::CurvesLogX
-        | Action::CurvesEnvelope
-        | Action::CurvesOutliers
-        | Action::CurvesBetween
-        | Action::CurvesDifferences
-        | Action::CurvesExport
-        | Action::CurvesExportAs(_) => {}
         Action::Pause
         | Action::Sparser(_)
         | Action::Faster(_)
@@ -264,8 +250,23 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::Cursor(_)
         | Action::Backspace
         | Action::Delete => return steer::steer(state, action),
+        // The inspector's.
+        Action::CurvesToggle
+        | Action::CurvesOnly
+        | Action::CurvesPin
+        | Action::CurvesAll
+        | Action::CurvesFilter
+        | Action::CurvesStep
+        | Action::CurvesAlong
+        | Action::CurvesLogX
+        | Action::CurvesEnvelope
+        | Action::CurvesOutliers
+        | Action::CurvesBetween
+        | Action::CurvesDifferences
+        | Action::CurvesExport
+        | Action::CurvesExportAs(_)
         // The launcher's.
-        Action::HomeRow(_)
+        | Action::HomeRow(_)
         | Action::OpenRun
         | Action::ViewRun
         | Action::RunFacts
@@ -289,9 +290,9 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::StartNow
         | Action::PickRow(_)
         | Action::PickTake
-        | Action::PickAbove => {}
+        | Action::PickAbove
         // What lies over the screen has taken these.
-        Action::Help | Action::Palette | Action::Themes | Action::OverlayRow(_) | Action::Choose | Action::Complete => {
+        | Action::Help | Action::Palette | Action::Themes | Action::OverlayRow(_) | Action::Choose | Action::Complete => {
         }
     }
     Vec::new()

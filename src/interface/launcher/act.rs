@@ -5,11 +5,11 @@ use super::home::{Can, can};
 use super::pick::{Files, Pick, Row, What, expanded};
 use super::{Launcher, Layer, Saving, View, value};
 use crate::interface::jobs::{Job, PlanOf};
-use crate::interface::keys::Action;
+use crate::interface::keys::{Action, Context};
 use crate::interface::overlay::Overlay;
 use crate::interface::state::{Typed, Weight};
 use crate::interface::update::Effect;
-use crate::interface::{Open, Outcome, text};
+use crate::interface::{Open, Outcome};
 use crate::recipe::{Field, Kind, Value};
 use crate::run::State;
 
@@ -56,7 +56,7 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         _ => {}
     }
     let Some(run) = launcher.home.selected().cloned() else {
-        launcher.say(Weight::Warning, "there is no run yet; n makes one");
+        launcher.advise(Weight::Warning, "there is no run yet", (Context::Home, Action::NewRun), "makes one");
         return Vec::new();
     };
     let folder = run.run.folder.clone();
@@ -70,15 +70,18 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         Action::RunFacts => launcher.layers.push(Layer::Facts),
         Action::ResumeRun if can(&run) == Can::Resume => return launcher.open(Open::Resume(folder)),
         Action::ResumeRun => {
-            let name = text::safe_text(&run.run.name);
-            launcher.say(
-                Weight::Warning,
-                match run.run.state {
-                    Some(State::Running) => format!("{name} is being trained; Enter opens it"),
-                    Some(_) => format!("{name} has taken all its steps; c makes a new run from it"),
-                    None => format!("{name} cannot be understood"),
-                },
-            );
+            let name = &run.run.name;
+            match run.run.state {
+                Some(State::Running) => {
+                    let said = format!("{name} is being trained");
+                    launcher.advise(Weight::Warning, said, (Context::Home, Action::OpenRun), "opens it");
+                }
+                Some(_) => {
+                    let said = format!("{name} has taken all its steps");
+                    launcher.advise(Weight::Warning, said, (Context::Home, Action::CopyRun), "makes a new run from it");
+                }
+                None => launcher.say(Weight::Warning, format!("{name} cannot be understood")),
+            }
         }
         Action::CopyRun => {
             launcher.layers.clear();
@@ -104,7 +107,12 @@ fn new_run(launcher: &mut Launcher) -> Vec<Effect> {
     launcher.layers.clear();
     launcher.view = View::Form;
     if launcher.form.is_changed() {
-        launcher.say(Weight::Info, "this is the draft that you left; N begins anew");
+        launcher.advise(
+            Weight::Info,
+            "this is the draft that you left",
+            (Context::Form, Action::NewRun),
+            "begins anew",
+        );
         return launcher.replan();
     }
     launcher.form = Form::new();
@@ -148,7 +156,7 @@ fn in_form(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
             if form.turn(by) {
                 return launcher.replan();
             }
-            launcher.say(Weight::Info, "Enter changes this value");
+            launcher.advise(Weight::Info, "this value has no steps", (Context::Form, Action::FormEdit), "changes it");
         }
         Action::FormEdit => return edit(launcher),
         Action::FormType => form.type_in(),
@@ -242,7 +250,7 @@ fn take(launcher: &mut Launcher) -> Vec<Effect> {
     let working = launcher.place.folder.clone();
     match (what, row) {
         (_, None) => {
-            launcher.say(Weight::Warning, "there is nothing of this name; type a path, or Esc");
+            launcher.say(Weight::Warning, "there is nothing of this name; a path serves too");
             Vec::new()
         }
         (What::Model(_), Some(Row::Model(model))) => {
@@ -470,7 +478,12 @@ fn leave(launcher: &mut Launcher) -> Vec<Effect> {
         View::Form => {
             launcher.view = View::Home;
             if launcher.form.is_changed() {
-                launcher.say(Weight::Info, "the form is kept as a draft; n comes back to it");
+                launcher.advise(
+                    Weight::Info,
+                    "the form is kept as a draft",
+                    (Context::Home, Action::NewRun),
+                    "comes back to it",
+                );
             }
         }
     }
@@ -494,7 +507,8 @@ fn interrupt(launcher: &mut Launcher) -> Vec<Effect> {
 fn start(launcher: &mut Launcher, sure: bool) -> Vec<Effect> {
     if let Some(missing) = launcher.form.missing() {
         launcher.form.select(missing);
-        launcher.say(Weight::Warning, format!("{missing} is not given yet; Enter chooses it"));
+        let said = format!("{missing} is not given yet");
+        launcher.advise(Weight::Warning, said, (Context::Form, Action::FormEdit), "chooses it");
         return Vec::new();
     }
     if launcher.saving.is_some() {

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::place::{self, Places};
 use super::{Launcher, Layer, View};
-use crate::interface::keys::Action;
+use crate::interface::keys::{Action, Context};
 use crate::interface::pen::Pen;
 use crate::interface::screens::too_small;
 use crate::interface::state::Weight;
@@ -69,7 +69,8 @@ fn strip(pen: &mut Pen, row: Rect, launcher: &Launcher) {
             pen.put(row.x, row.y, row.width, line, weight_meaning(*weight));
         }
     } else if launcher.view == View::Home && !launcher.home.filter.is_empty() {
-        let said = format!("only runs with \"{}\" are shown; Esc shows all", text::safe_text(&launcher.home.filter));
+        let advice = launcher.look.keys.advice(Context::Home, Action::Leave, "shows all");
+        let said = format!("only runs with \"{}\" are shown{advice}", text::safe_text(&launcher.home.filter));
         pen.put(row.x, row.y, row.width, &said, weight_meaning(Weight::Warning));
     }
 }

@@ -45,7 +45,7 @@ fn lines(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     let lines = form.lines();
     if lines.is_empty() {
         let row = Rect { x: area.x + 1, ..area };
-        pen.put(row.x, row.y, row.width.saturating_sub(1), "no field fits; Esc shows all", Meaning::Muted);
+        pen.put(row.x, row.y, row.width.saturating_sub(1), "no field fits", Meaning::Muted);
         return;
     }
     let values = form.values();
@@ -172,7 +172,7 @@ fn help(pen: &mut Pen, area: Rect, launcher: &Launcher) {
             "file that the recipe is written to before the run starts".to_owned(),
             "takes a path; by default a new file beside the runs".to_owned(),
         ),
-        Slot::Field(at) => FIELDS.get(at).map_or_else(Default::default, of_field),
+        Slot::Field(at) => FIELDS.get(at).map_or_else(|| (String::new(), String::new()), of_field),
     };
     let name = match form.slot {
         Slot::Name => "run name",

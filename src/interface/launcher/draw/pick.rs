@@ -28,8 +28,7 @@ pub fn draw(pen: &mut Pen, screen: Rect, pick: &Pick, launcher: &Launcher) {
     if pick.typed.text.is_empty() {
         let hint = match &pick.what {
             What::Model(_) => "type to search; a folder or a name on the hub such as owner/name serves too",
-            What::File(_) => "type to search; a path serves too",
-            What::Recipe(_) => "type to search; a path serves too",
+            What::File(_) | What::Recipe(_) => "type to search; a path serves too",
         };
         pen.put(input.x + 1, input.y, input.width.saturating_sub(1), hint, Meaning::Muted);
     }
