@@ -47,9 +47,7 @@ fn whole(pen: &mut Pen, inspector: &Inspector) {
     let mut contexts = act::contexts(inspector);
     contexts.sort_by_key(|context| *context != Context::Screen);
     let taken = |action| matches!(action, Action::Pan(_)) && inspector.cursor.is_some();
-    footer::draw(pen, layout.footer, &inspector.look.keys, &contexts, |action, word| {
-        (!taken(action)).then_some(word)
-    });
+    footer::draw(pen, layout.footer, &inspector.look.keys, &contexts, |action, word| (!taken(action)).then_some(word));
     match inspector.layer {
         Some(Layer::Differences) => table::draw(pen, screen, inspector),
         Some(Layer::Export) => export(pen, screen, inspector),

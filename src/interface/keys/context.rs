@@ -168,9 +168,6 @@ impl Context {
     /// faster by their keys.
     #[must_use]
     pub fn is_offered(self) -> bool {
-        !matches!(
-            self,
-            Self::Typing | Self::CurvesTyping | Self::Palette | Self::Themes | Self::Help | Self::Pick
-        )
+        !matches!(self, Self::Typing | Self::CurvesTyping | Self::Palette | Self::Themes | Self::Help | Self::Pick)
     }
 }
