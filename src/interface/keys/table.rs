@@ -138,7 +138,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::CurvesList, &[(char(' '), Action::CurvesToggle)], "show", "show or hide the selected run, branch or chart"),
     bind(Context::CurvesList, &[(code(KeyCode::Enter), Action::CurvesOnly)], "only", "show the selected one, and of the others only what is pinned"),
     bind(Context::CurvesList, &[(char('p'), Action::CurvesPin)], "pin", "pin the selected run: it comes first and lies over the others"),
-    bind(Context::CurvesList, &[(char('a'), Action::CurvesAll)], "all", "show all runs of the list, or only the pinned ones"),
+    bind(Context::CurvesList, &[(char('a'), Action::CurvesAll)], "all", "show all runs of the list, or only the pinned ones, or the selected one"),
     step(Context::CurvesList, &[(code(KeyCode::Down), Action::Row(1)), (code(KeyCode::Up), Action::Row(-1)), (char('j'), Action::Row(1)), (char('k'), Action::Row(-1))], "", "the next row and the one before"),
     step(Context::CurvesList, &[(code(KeyCode::PageDown), Action::Row(10)), (code(KeyCode::PageUp), Action::Row(-10))], "", "ten rows further and back"),
     bind(Context::Curves, &[(code(KeyCode::Esc), Action::Leave)], "", "take the cursor away, then leave"),
