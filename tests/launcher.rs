@@ -9,7 +9,7 @@ use spartui::interface::{Effect, Open, Outcome};
 use spartui::protocol::Planned;
 use spartui::recipe::Recipe;
 
-use launcher_desk::{Desk, files, models, plan, recipes, runs, sample};
+use launcher_desk::{Desk, files, models, recipes, runs, sample};
 
 const SMALL: (u16, u16) = (60, 20);
 const COMMON: (u16, u16) = (80, 24);

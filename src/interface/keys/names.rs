@@ -44,8 +44,10 @@ impl Action {
             Self::Apply => "apply",
             Self::Discard => "discard",
             Self::Turn(by) => pair(by > 0, ["value-down", "value-up"]),
-            Self::Cursor(by) => step(by, ["character-right", "character-left", "line-end", "line-start"]),
-            Self::Backspace => "backspace",
+            Self::Cursor(by) | Self::PlaygroundCursor(by) => {
+                step(by, ["character-right", "character-left", "line-end", "line-start"])
+            }
+            Self::Backspace | Self::JumpErase => "backspace",
             Self::Delete => "delete",
             Self::Smooth(by) => pair(by > 0, ["smooth-less", "smooth-more"]),
             Self::LogAxis => "log-axis",
@@ -98,13 +100,11 @@ impl Action {
             Self::Jump => "jump-to-step",
             Self::JumpThere => "jump",
             Self::JumpNowhere => "stay-there",
-            Self::JumpErase => "backspace",
             Self::PlaygroundAsk => "ask",
             Self::PlaygroundRow(by) => pair(by > 0, ["previous-example", "next-example"]),
             Self::PlaygroundLeave => "break-off-or-close",
             Self::PlaygroundTyping(typing) => pair(typing, ["leave-text", "type-text"]),
             Self::PlaygroundPast(by) => pair(by > 0, ["earlier-text", "later-text"]),
-            Self::PlaygroundCursor(by) => step(by, ["character-right", "character-left", "line-end", "line-start"]),
             Self::PlaygroundErase(forward) => pair(forward, ["backspace", "delete"]),
             Self::PlaygroundMoment(by) => pair(by > 0, ["newer-state", "older-state"]),
             Self::PlaygroundLive => "ask-again-by-itself",

@@ -136,7 +136,7 @@ impl Alerts {
         if !step.loss.is_finite() {
             self.last_bad = at;
             let text = format!("the loss of step {at} is no number; a lower learning rate may help, from before it");
-            return self.begin(Cause::NotANumber, at, text);
+            return self.begin(Cause::NotANumber, at, &text);
         }
         let mut said = Vec::new();
         if let Some((median, spread)) = median_and_spread(&self.losses)
@@ -148,7 +148,7 @@ impl Alerts {
             let text = format!(
                 "the loss jumped to {loss} at step {at}, from about {usual}; a lower rate, or a rewind, may help"
             );
-            said.extend(self.begin(Cause::Spike, at, text));
+            said.extend(self.begin(Cause::Spike, at, &text));
         }
         if self.losses.len() == LOSSES {
             self.losses.pop_front();
@@ -180,7 +180,7 @@ impl Alerts {
         if self.recent.len() == NOW && now >= SLOW[0] * usual {
             let (now, usual) = (milliseconds(now), milliseconds(usual));
             let text = format!("a step takes {now}, and took {usual}; look whether something else uses the machine");
-            return self.begin(Cause::Slow, step.step, text);
+            return self.begin(Cause::Slow, step.step, &text);
         }
         if now < SLOW[1] * usual { self.end(Cause::Slow, "steps are as fast as they were") } else { Vec::new() }
     }
@@ -195,7 +195,7 @@ impl Alerts {
             let text = format!(
                 "validation got worse {WORSE} times in a row, up to step {at}; the best state may lie behind (b lists them)"
             );
-            return self.begin(Cause::Worse, at, text);
+            return self.begin(Cause::Worse, at, &text);
         }
         if worse == 0 { self.end(Cause::Worse, "validation gets no worse any more") } else { Vec::new() }
     }
@@ -213,7 +213,7 @@ impl Alerts {
                 worst.name,
                 dtype
             );
-            return self.begin(Cause::Lost, sparsity.step, text);
+            return self.begin(Cause::Lost, sparsity.step, &text);
         }
         if surviving >= SURVIVING[1] { self.end(Cause::Lost, "changes survive the cast again") } else { Vec::new() }
     }
@@ -233,7 +233,7 @@ impl Alerts {
                 "{who} uses {:.0} % of the memory; a smaller train.micro_batch_size, or train.recompute, needs less",
                 share * 100.0
             );
-            return self.begin(Cause::Memory, step, text);
+            return self.begin(Cause::Memory, step, &text);
         }
         if share < MEMORY[1] && who == "this run" {
             self.end(Cause::Memory, "there is memory to spare again")
@@ -256,19 +256,19 @@ impl Alerts {
                 "the disk of the run has {} left; free some space, or a checkpoint may find none",
                 crate::interface::text::bytes(free)
             );
-            return self.begin(Cause::Disk, step, text);
+            return self.begin(Cause::Disk, step, &text);
         }
         if free / 5 * 4 > least { self.end(Cause::Disk, "the disk has room again") } else { Vec::new() }
     }
 
     /// What is going on is said once.
-    fn begin(&mut self, cause: Cause, step: u64, text: String) -> Vec<Said> {
+    fn begin(&mut self, cause: Cause, step: u64, text: &str) -> Vec<Said> {
         if self.list.iter().any(|alert| alert.cause == cause && !alert.over) {
             return Vec::new();
         }
         // Of those that nobody has seen, the newest of its kind is enough.
         self.list.retain(|alert| alert.cause != cause || alert.seen);
-        let text = crate::interface::text::safe_text(&text);
+        let text = crate::interface::text::safe_text(text);
         self.list.push(Alert { cause, step, text: text.clone(), seen: false, over: false });
         vec![Said::Began(text)]
     }

@@ -59,11 +59,8 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     }
     past(pen, below, state);
     let busy = vitals.gpu.as_ref().and_then(|gpu| gpu.busy).map(|share| ("gpu", share));
-    let (name, share) = match busy.or(vitals.host.cpu.map(|share| ("cpu", share))) {
-        Some(busy) => busy,
-        None => return Facts::new(),
-    };
-    vec![(format!("{name} {}", whole_percent(share)), Meaning::Title)]
+    let busy = busy.or(vitals.host.cpu.map(|share| ("cpu", share)));
+    busy.map(|(name, share)| (format!("{name} {}", whole_percent(share)), Meaning::Title)).into_iter().collect()
 }
 
 fn gpu_lines(gpu: &Gpu) -> Vec<Line> {
