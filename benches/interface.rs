@@ -3,6 +3,8 @@
 //! `cargo bench --bench interface` takes about three minutes; with a word it does that part alone: `latency`,
 //! `throughput` or `idle`.
 
+#![expect(clippy::cast_precision_loss, reason = "counts are small")]
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -50,7 +52,7 @@ impl Shown {
         let (sender, frames) = unbounded();
         std::thread::spawn(move || {
             let mut parser = vt100::Parser::new(SIZE.rows, SIZE.cols, 0);
-            let mut buffer = [0; 1 << 16];
+            let mut buffer = vec![0; 1 << 16];
             while let Ok(count @ 1..) = output.read(&mut buffer) {
                 counted.fetch_add(count, Ordering::SeqCst);
                 if words.is_empty() {

@@ -1,9 +1,7 @@
 //! Curves: how they are stored, smoothed and thinned out for drawing.
 
 #![expect(
-    clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
     reason = "values are kept in f32 for drawing, and every float is clamped before it becomes an index"
 )]
 

@@ -56,6 +56,7 @@ fn mouse() -> impl Strategy<Value = Input> {
         .prop_map(|(kind, column, row)| Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }))
 }
 
+#[expect(clippy::too_many_lines, reason = "a line for each event")]
 fn event() -> impl Strategy<Value = Event> {
     let text = prop_oneof![Just("plain".to_owned()), "\\PC{0,40}", Just("\x1b[2J\u{202e}\0漢字\n".to_owned())];
     let id = 0u64..12;

@@ -137,7 +137,10 @@ fn a_language_model_does_not_notice() {
 
 /// Asks while the run stands still at about step 40, where its adapter is exported and its state kept, and of that state once
 /// more, under the name plus 100, at about step 52. The adapter of step 40 is in `exported` then.
-fn asked_at_rest(folder: &Path, overrides: &[&str], questions: &[(CommandId, About, Option<(u32, u64)>)]) -> Ran {
+/// Its name, what it is about, and the branch and step that is asked.
+type Asked = (CommandId, About, Option<(u32, u64)>);
+
+fn asked_at_rest(folder: &Path, overrides: &[&str], questions: &[Asked]) -> Ran {
     let mut overrides = overrides.to_vec();
     overrides.extend(["train.max_steps=60", "train.keep_checkpoints=20"]);
     let (folder, first) = (folder.to_owned(), questions[0].clone());

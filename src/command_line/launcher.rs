@@ -77,13 +77,13 @@ fn visit(stage: &mut Stage, launcher: &mut Launcher, run: Result<Run>) -> bool {
             return true;
         }
     };
-    let mut state = State::new(launcher.look.clone(), (0, 0));
-    let outcome = stage.cockpit(&mut run, link, &mut state);
+    let mut cockpit = State::new(launcher.look.clone(), (0, 0));
+    let outcome = stage.cockpit(&mut run, link, &mut cockpit);
     run.left(&outcome);
-    launcher.look = state.look.clone();
-    let ends = outcome == Outcome::Detached || state.leaving == Some(Command::Terminate);
-    let folder = state.ready.as_ref().map(|ready| ready.folder.as_path());
-    let name = state.ready.as_ref().map_or("the run", |ready| ready.run.as_str());
+    launcher.look = cockpit.look.clone();
+    let ends = outcome == Outcome::Detached || cockpit.leaving == Some(Command::Terminate);
+    let folder = cockpit.ready.as_ref().map(|ready| ready.folder.as_path());
+    let name = cockpit.ready.as_ref().map_or("the run", |ready| ready.run.as_str());
     let (weight, said) = told(name, &outcome);
     launcher.back_from(known_folder(folder, launcher).as_deref(), weight, &said);
     !ends

@@ -48,12 +48,12 @@ pub fn is_possible() -> bool {
 pub fn run(mut run: Run, look: Look) -> Result<()> {
     let signals = watch_signals().map_err(no_signals)?;
     let link = run.connect()?;
-    let mut state = State::new(look, (0, 0));
+    let mut cockpit = State::new(look, (0, 0));
     let mut stage = Stage::take(signals)?;
-    let outcome = stage.cockpit(&mut run, link, &mut state);
+    let outcome = stage.cockpit(&mut run, link, &mut cockpit);
     drop(stage);
     run.left(&outcome);
-    told(outcome, &state)
+    told(outcome, &cockpit)
 }
 
 /// Says on standard output how the interface ended.

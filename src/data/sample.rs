@@ -166,7 +166,7 @@ mod tests {
         assert_eq!(sample.rows, [["1", ""], ["", "[true]"]]);
         assert!(sample.columns[1].nested && sample.columns[0].filled == 1);
         let mut many = String::from("a\n");
-        (0..MOST_VALUES + 1).for_each(|number| many.push_str(&format!("{number}\n")));
+        (0..=MOST_VALUES).for_each(|number| many.push_str(&format!("{number}\n")));
         assert_eq!(of("a.csv", &many).unwrap().columns[0].values, None);
     }
 

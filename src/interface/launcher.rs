@@ -275,7 +275,7 @@ impl Launcher {
     }
 
     /// Leaves for something else.
-    fn open(&self, open: Open) -> Vec<Effect> {
+    fn open(open: Open) -> Vec<Effect> {
         vec![Effect::Quit(super::Outcome::Open(open))]
     }
 }

@@ -154,6 +154,7 @@ fn paste(state: &mut State, c: char) -> Vec<Effect> {
 }
 
 /// Does what a key stands for.
+#[expect(clippy::too_many_lines, reason = "a line for each action")]
 pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     if action.steers()
         && let Some(why) = state.connection.hindrance().filter(|_| state.running())

@@ -94,7 +94,9 @@ impl Curve {
         let block = end.saturating_sub(1) / EVERY;
         let mut state = self.states.get(block).copied().unwrap_or(self.begin);
         let values = &self.raw.values()[block * EVERY..end];
-        values.iter().for_each(|value| state.push(self.weight, f64::from(*value)));
+        for value in values {
+            state.push(self.weight, f64::from(*value));
+        }
         state
     }
 
@@ -142,7 +144,9 @@ impl Curve {
             let kept = self.shares[0] * self.weight / (1.0 - self.weight);
             return State { average: kept * state.average + taken, seen: kept * state.seen + (1.0 - kept) };
         }
-        values.iter().for_each(|value| state.push(self.weight, f64::from(*value)));
+        for value in values {
+            state.push(self.weight, f64::from(*value));
+        }
         state
     }
 
@@ -157,7 +161,9 @@ impl Curve {
         let block = index / EVERY;
         let mut state = self.states[block];
         let values = &self.raw.values()[block * EVERY..=index];
-        values.iter().for_each(|value| state.push(self.weight, f64::from(*value)));
+        for value in values {
+            state.push(self.weight, f64::from(*value));
+        }
         state.value()
     }
 

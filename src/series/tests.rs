@@ -1,3 +1,5 @@
+#![expect(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "steps of a test are few")]
+
 use proptest::prelude::*;
 
 use super::*;
@@ -20,7 +22,7 @@ fn a_point_takes_at_most_sixteen_bytes() {
     let even = |step: u64| step;
     let uneven = |step: u64| step * 10 + step * step % 7;
     let value = |step: u64| (step as f64).sin();
-    let gaps = |step: u64| if step % 2 == 0 { f64::NAN } else { 1.0 };
+    let gaps = |step: u64| if step.is_multiple_of(2) { f64::NAN } else { 1.0 };
     let curve = |step: &dyn Fn(u64) -> u64, value: &dyn Fn(u64) -> f64| {
         let mut curve = Curve::new(0.9);
         for number in 1..=100_000 {
@@ -201,7 +203,9 @@ proptest! {
     #[test]
     fn a_ruler_finds_the_point_that_it_measured(parts in prop::collection::vec(prop_oneof![8 => 0.0..9.0f64, 1 => Just(f64::NAN), 1 => Just(-3.0)], 1..400)) {
         let mut ruler = Ruler::from(5.0);
-        parts.iter().for_each(|part| ruler.push(*part));
+        for part in &parts {
+            ruler.push(*part);
+        }
         prop_assert_eq!(ruler.before(5.0), 0);
         prop_assert_eq!(ruler.before(f64::INFINITY), parts.len());
         for index in 0..parts.len() {

@@ -186,11 +186,11 @@ impl<T: Scalar> Pending<T> {
     #[inline(always)]
     fn keep_changed(&mut self, before: &[T; BLOCK]) {
         let mut kept = 0;
-        for at in 0..self.len {
+        for (at, before) in before.iter().enumerate().take(self.len) {
             let (index, value) = (self.indices[at], self.values[at]);
             self.indices[kept] = index;
             self.values[kept] = value;
-            kept += usize::from(!value.is_same(before[at]));
+            kept += usize::from(!value.is_same(*before));
         }
         self.len = kept;
     }
@@ -208,7 +208,9 @@ impl<T: Scalar> wide::Work for &mut Task<'_, T> {
             self.step(from, pending);
             self.weight.prefetch(pending);
         }
-        on_the_way.iter().for_each(|pending| self.weight.write(pending));
+        for pending in &on_the_way {
+            self.weight.write(pending);
+        }
     }
 }
 

@@ -332,8 +332,8 @@ pub fn sparsity(number: u64, share: f64) -> Sparsity {
                 .map(|layer| Layer {
                     parameters: parameters / 6,
                     trainable: trainable / 6,
-                    surviving: (targeted && number > 0).then_some(1.0 - 0.03 * layer as f64),
-                    delta_rms: if targeted { 1e-5 * (1 + layer * layer) as f64 * number as f64 } else { 0.0 },
+                    surviving: (targeted && number > 0).then_some(1.0 - 0.03 * f64::from(layer)),
+                    delta_rms: if targeted { 1e-5 * f64::from(1 + layer * layer) * number as f64 } else { 0.0 },
                 })
                 .collect(),
         }

@@ -140,11 +140,11 @@ impl Track {
 
     fn evaluation(&mut self, evaluation: &Evaluation) -> bool {
         let values = Metric::of_evaluation(evaluation);
-        let added = self.evaluations.iter_mut().zip(values).map(|(series, value)| {
-            let Some(value) = value else { return true };
-            series.push(evaluation.step, value)
-        });
-        added.fold(true, |all, added| all && added)
+        let mut all = true;
+        for (series, value) in self.evaluations.iter_mut().zip(values) {
+            all &= value.is_none_or(|value| series.push(evaluation.step, value));
+        }
+        all
     }
 }
 

@@ -146,9 +146,9 @@ mod tests {
         }
         put(root.path(), "runs/first/status.json", "{}");
         let found = models(&root.path().join("models"), Some(&root.path().join("hub")));
-        let named: Vec<(&str, u64, bool)> =
+        let facts: Vec<(&str, u64, bool)> =
             found.iter().map(|model| (model.name.as_str(), model.bytes, model.cached)).collect();
-        assert_eq!(named, [("small", 5, false), ("owner/name", 5, true)]);
+        assert_eq!(facts, [("small", 5, false), ("owner/name", 5, true)]);
         let names: Vec<String> = models(root.path(), None).into_iter().map(|model| model.name).collect();
         assert!(
             names.contains(&"models/small".into()) && !names.iter().any(|name| name.starts_with("runs")),

@@ -7,6 +7,11 @@ use crate::interface::state::Panel;
 impl Action {
     /// Its name.
     #[must_use]
+    #[expect(
+        clippy::too_many_lines,
+        clippy::match_same_arms,
+        reason = "a line for each action, those of a screen together"
+    )]
     pub fn name(self) -> &'static str {
         let pair = |up: bool, names: [&'static str; 2]| names[usize::from(up)];
         match self {

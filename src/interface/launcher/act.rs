@@ -62,13 +62,13 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     let folder = run.run.folder.clone();
     match action {
         Action::OpenRun => match can(&run) {
-            Can::Attach => return launcher.open(Open::Attach(folder)),
-            Can::Look => return launcher.open(Open::Inspect(folder)),
+            Can::Attach => return Launcher::open(Open::Attach(folder)),
+            Can::Look => return Launcher::open(Open::Inspect(folder)),
             Can::Resume | Can::Nothing => launcher.layers.push(Layer::Facts),
         },
-        Action::ViewRun => return launcher.open(Open::Inspect(folder)),
+        Action::ViewRun => return Launcher::open(Open::Inspect(folder)),
         Action::RunFacts => launcher.layers.push(Layer::Facts),
-        Action::ResumeRun if can(&run) == Can::Resume => return launcher.open(Open::Resume(folder)),
+        Action::ResumeRun if can(&run) == Can::Resume => return Launcher::open(Open::Resume(folder)),
         Action::ResumeRun => {
             let name = &run.run.name;
             match run.run.state {
@@ -422,10 +422,9 @@ pub fn walk(launcher: &mut Launcher, by: isize) -> Vec<Effect> {
             pick.walk(by);
             return look_at_file(launcher);
         }
-        (Some(_), _) => {}
         (None, View::Home) => launcher.home.walk(by),
         (None, View::Form) if launcher.form.typed.is_none() => launcher.form.walk(by),
-        (None, View::Form) => {}
+        (Some(_), _) | (None, View::Form) => {}
     }
     Vec::new()
 }
@@ -529,7 +528,7 @@ fn start(launcher: &mut Launcher, sure: bool) -> Vec<Effect> {
 
 /// Leaves for the run of a recipe.
 pub fn train(launcher: &Launcher, recipe: std::path::PathBuf) -> Vec<Effect> {
-    launcher.open(Open::Train { recipe, name: launcher.run_name() })
+    Launcher::open(Open::Train { recipe, name: launcher.run_name() })
 }
 
 fn save(launcher: &mut Launcher, saving: Saving) -> Vec<Effect> {

@@ -234,7 +234,7 @@ impl Form {
             &|name| name.contains(&wanted),
             &|_| true,
         ];
-        let best = ranks.iter().find_map(|rank| slots.iter().find(|slot| rank(name(*slot))));
+        let best = ranks.iter().find_map(|rank| slots.iter().find(|slot| rank(name(slot))));
         if let Some(slot) = best {
             self.slot = *slot;
         }
@@ -324,7 +324,7 @@ impl Form {
         let (Some(typed), None) = (self.typed.clone(), &self.problem) else { return self.typed.is_none() };
         match self.slot {
             Slot::Name => self.edit(|form| form.name = typed.text),
-            Slot::File => self.edit(|form| form.file = typed.text.trim().to_owned()),
+            Slot::File => self.edit(|form| typed.text.trim().clone_into(&mut form.file)),
             Slot::Field(at) => {
                 let Some(field) = FIELDS.get(at) else { return false };
                 let taken = value::read(field, &typed.text).and_then(|value| self.set(field, value));

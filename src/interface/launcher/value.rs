@@ -53,13 +53,12 @@ fn quoted_key(key: &str) -> String {
 pub fn read(field: &Field, typed: &str) -> Result<Value, String> {
     let text = typed.trim();
     let value = match field.kind {
-        Kind::Path | Kind::PathOrName => Value::String(unquoted(text)),
+        Kind::Path | Kind::PathOrName | Kind::Choice(_) => Value::String(unquoted(text)),
         Kind::Text => Value::String(if is_quoted(text) { unquoted(text) } else { typed.to_owned() }),
         Kind::PathOrShare => match recipe::parse_value(text) {
             number @ (Value::Float(_) | Value::Integer(_)) => number,
             _ => Value::String(unquoted(text)),
         },
-        Kind::Choice(_) => Value::String(unquoted(text)),
         Kind::Words if !text.starts_with('[') => {
             let words = text.split(',').map(|word| unquoted(word.trim())).filter(|word| !word.is_empty());
             Value::Array(words.map(Value::String).collect())

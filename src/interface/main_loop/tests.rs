@@ -215,9 +215,9 @@ fn frames_at_rest(events: Vec<Event>) -> usize {
         drop((keys, events));
         (frames, before)
     });
-    let mut state = State::new(Look::new(Themes::load(None, Depth::True), None), (80, 24)).connected(0, true);
+    let mut cockpit = State::new(Look::new(Themes::load(None, Depth::True), None), (80, 24)).connected(0, true);
     let mut terminal = Terminal::new(Counted { inner: TestBackend::new(80, 24), frames }).expect("a terminal");
-    run(&mut terminal, &mut state, stage.sources);
+    run(&mut terminal, &mut cockpit, stage.sources);
     let (frames, before) = user.join().expect("no panic");
     assert!(before > 0, "what happened was drawn");
     frames

@@ -9,6 +9,7 @@ const SMOOTHINGS: [f64; 8] = [0.0, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995];
 const NEAREST: f64 = 8.0;
 
 /// How charts are shown.
+#[expect(clippy::struct_excessive_bools, reason = "switches of the user's, each its own")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct View {
     /// Which steps.

@@ -40,11 +40,11 @@ fn table(inspector: &Inspector, columns: &[usize]) -> Vec<Line> {
     let recipes: Vec<_> = abouts.iter().map(|about| about.as_ref()?.recipe.as_ref().ok()).collect();
     let mut lines = Vec::new();
     for field in FIELDS {
-        let value = |recipe: &Option<&crate::recipe::Recipe>| match recipe {
+        let value = |recipe: Option<&crate::recipe::Recipe>| match recipe {
             Some(recipe) => recipe.get(field.name).map_or_else(|| "–".into(), |value| text::value(&value)),
             None => "?".into(),
         };
-        let cells: Vec<String> = recipes.iter().map(value).collect();
+        let cells: Vec<String> = recipes.iter().copied().map(value).collect();
         if cells.windows(2).any(|pair| pair[0] != pair[1]) {
             lines.push(Line { name: field.name.to_owned(), cells, meaning: Meaning::Text });
         }

@@ -93,12 +93,12 @@ impl Canvas {
             Anchor::Middle => x - width / 2.0,
             Anchor::End => x - width,
         };
-        let top = y.round() as i64 - (FONT.1.val() as i64 * 13 / 16);
+        let top = y.round() as i64 - (FONT.1.val() * 13 / 16).cast_signed() as i64;
         for (at, character) in text.chars().enumerate() {
             // The letters at hand are those of ASCII; for others stands a question mark.
             let glyph = [character, '?'].into_iter().find_map(|character| get_raster(character, FONT.0, FONT.1));
             let Some(glyph) = glyph else { continue };
-            let left = begin.round() as i64 + (at * advance) as i64;
+            let left = begin.round() as i64 + (at * advance).cast_signed() as i64;
             for (row, line) in (top..).zip(glyph.raster()) {
                 for (column, intensity) in (left..).zip(line.iter()) {
                     self.blend(column, row, colour, f64::from(*intensity) / 255.0);

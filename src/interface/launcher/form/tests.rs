@@ -28,8 +28,8 @@ fn every_field_has_one_line_whatever_the_task() {
         form.set(form.field().unwrap(), Value::String(task.into())).unwrap();
         let slots = form.slots();
         assert_eq!(slots.len(), FIELDS.len() + 2);
-        for at in 0..FIELDS.len() {
-            assert_eq!(slots.iter().filter(|slot| **slot == Slot::Field(at)).count(), 1, "{}", FIELDS[at].name);
+        for (at, field) in FIELDS.iter().enumerate() {
+            assert_eq!(slots.iter().filter(|slot| **slot == Slot::Field(at)).count(), 1, "{}", field.name);
         }
     }
 }
