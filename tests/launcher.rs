@@ -9,7 +9,7 @@ use spartui::interface::{Effect, Open, Outcome};
 use spartui::protocol::Planned;
 use spartui::recipe::Recipe;
 
-use launcher_desk::{Desk, files, models, plan, recipes, runs, sample};
+use launcher_desk::{Desk, files, models, recipes, runs, sample};
 
 const SMALL: (u16, u16) = (60, 20);
 const COMMON: (u16, u16) = (80, 24);
@@ -270,13 +270,7 @@ fn what_is_pasted_goes_into_the_selected_line() {
 #[test]
 fn fields_are_set_by_name_in_the_palette() {
     let mut desk = Desk::planned(COMMON, "dark");
-    desk.press(": train.epochs=9 Enter");
-    if desk.launcher.form.recipe.train.epochs != 9 {
-        // Some palettes take the name first and the value then.
-        desk.press("Esc Esc");
-        desk = Desk::planned(COMMON, "dark");
-        desk.press(": train.epochs Space 9 Enter");
-    }
+    desk.press(": set Space train.epochs Enter 9 Enter");
     assert_eq!(desk.launcher.form.recipe.train.epochs, 9, "{}", desk.text());
 }
 

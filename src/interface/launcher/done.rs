@@ -75,8 +75,6 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
                 launcher.form.base = Some(base);
             }
         },
-        // The inspector's.
-        Done::Curves(_) => {}
         Done::Saved(Err(why)) => {
             launcher.saving = None;
             launcher.say(Weight::Error, why);
