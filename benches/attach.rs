@@ -15,6 +15,7 @@ const ROUNDS: usize = 7;
 
 fn ready(folder: &std::path::Path) -> Ready {
     Ready {
+        chat: false,
         run: "bench".into(),
         folder: folder.to_owned(),
         model: ModelSummary {

@@ -10,6 +10,7 @@ mod management;
 mod program;
 
 pub use driver::{Memory, Properties};
+pub use management::Vitals;
 pub use program::{Argument, Launch, Program};
 
 /// What the driver knows of a device.
@@ -34,6 +35,12 @@ pub fn memory(device: usize) -> Result<Memory, String> {
 #[must_use]
 pub fn used_memory(device: usize) -> Option<u64> {
     management::used(device)
+}
+
+/// How a device is doing; makes no context. None where NVIDIA's management library does not tell.
+#[must_use]
+pub fn vitals(device: usize) -> Option<Vitals> {
+    management::vitals(device)
 }
 
 /// The version of the run-time compiler, as `13.0`.

@@ -2,6 +2,7 @@
 //!
 //! Plain vectors and numbers go out; nothing here knows of tensors.
 
+mod asked;
 mod batching;
 mod bounds;
 mod caught;
@@ -22,6 +23,7 @@ mod table;
 mod tokenizer;
 mod whole;
 
+pub use asked::{Asked, ask_about, encode_asked};
 pub use batching::{Batch, Order, collate, epoch_batches};
 pub use chat::ChatTemplate;
 pub use example::{Example, Target};

@@ -6,11 +6,13 @@ mod loading;
 mod memory;
 mod obey;
 mod outbox;
+mod playground;
 mod record;
 pub mod socket;
 mod start;
 mod training;
 mod travel;
+mod vitals;
 
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;

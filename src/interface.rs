@@ -11,7 +11,9 @@
     reason = "cells, dots and steps are far below 2^52, and every float is clamped before it becomes an index"
 )]
 
+mod alerts;
 mod ascii;
+mod charts;
 mod connection;
 mod cursor;
 pub mod input;
@@ -28,6 +30,7 @@ mod mouse;
 pub mod overlay;
 mod palette;
 mod pen;
+mod playground;
 mod receive;
 mod screen;
 mod screens;

@@ -16,9 +16,9 @@ pub use state::{Dense, Part, State};
 
 use crate::error::{Error, Result};
 use crate::model::{Head, Model, Tap};
-use crate::protocol::Group;
+use crate::protocol::{Group, Layer};
 use crate::recipe::{self, MethodKind};
-use crate::sparse::{AdamW, Footprint, Resized, Saved};
+use crate::sparse::{AdamW, Footprint, Patch, Resized, Saved};
 
 /// What would train under other settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -96,6 +96,16 @@ pub trait Method: std::fmt::Debug + Send {
     /// What of the state does not fit the model or the settings; nothing has changed then.
     fn restore(&mut self, state: &State, settings: &recipe::Method, step: u64) -> std::result::Result<(), String>;
 
+    /// The weights as they are now, wherever training touched them.
+    fn patches(&self) -> Vec<Patch>;
+
+    /// The weights as they were in a state of the same model at so many optimizer steps; asked for while the weights are those
+    /// of the base model, where the method keeps these.
+    ///
+    /// # Errors
+    /// What of the state does not fit.
+    fn patches_of(&self, state: &State, step: u64) -> std::result::Result<Vec<Patch>, String>;
+
     /// Drops the gradient that was collected.
     fn forget(&mut self);
 }
@@ -142,6 +152,16 @@ fn untouched_groups(model: &Model) -> Vec<Group> {
         by_layer: vec![0; model.layers()],
         surviving: None,
         delta_rms: 0.0,
+        layers: layers_of(model, name),
     };
     model.groups().iter().map(group).collect()
+}
+
+/// The scalars of a group in each layer, nothing of which trains.
+fn layers_of(model: &Model, group: &str) -> Vec<Layer> {
+    let mut layers = vec![Layer::default(); model.layers()];
+    for site in model.sites.iter().filter(|site| site.group == group) {
+        layers[site.layer].parameters += site.weight.numel() as u64;
+    }
+    layers
 }

@@ -27,7 +27,7 @@ pub use batch::Batch;
 pub use config::{Activation, Config, Family};
 pub use decoder::Cache;
 pub use device::{available_devices, parse_device, parse_dtype};
-pub use generate::{Sampling, generate};
+pub use generate::{Sampling, Writing, generate};
 pub use head::{Head, HeadKind};
 pub use memory::{BlockMemory, Load};
 pub use settle::LargePages;

@@ -5,8 +5,10 @@
 
 mod attach;
 mod branches;
+mod devices;
 mod journal;
 mod plan;
+mod playground;
 mod ready;
 
 use std::path::PathBuf;
@@ -17,8 +19,10 @@ pub use attach::{
     Audience, Client, ClientId, News, Purpose, Request, Standing, VERSION as ATTACH_VERSION, first_command_id,
 };
 pub use branches::{Branch, KeptState, Place};
+pub use devices::{Gpu, Host, Vitals};
 pub use journal::{Deed, Entry, Intervention, What};
 pub use plan::{Planned, PlannedData, PlannedMemory, PlannedRows, PlannedTime};
+pub use playground::{About, Answer, Question, Side};
 pub use ready::{Example, ModelSummary, Ready};
 
 use crate::recipe::Value;
@@ -106,6 +110,19 @@ pub enum Command {
         /// Names this command in its [`Event::CommandStatus`].
         id: CommandId,
     },
+    /// Let the base model and the adapted one read a text, while training goes on. It changes nothing of the training and is
+    /// in no journal; several wait for each other.
+    Predict {
+        /// Names this command in its [`Event::Predicted`], and in the [`Event::CommandStatus`] that says that all is told.
+        id: CommandId,
+        /// What is asked.
+        question: Question,
+    },
+    /// Answer a [`Command::Predict`] no further.
+    BreakOff {
+        /// That command's name.
+        asked: CommandId,
+    },
 }
 
 /// What became of a command.
@@ -179,6 +196,15 @@ pub enum Event {
         /// What the change would do, or one sentence why it cannot be done.
         outcome: Result<Consequences, String>,
     },
+    /// A part of the answer to [`Command::Predict`].
+    Predicted {
+        /// The command's name.
+        id: CommandId,
+        /// The part.
+        answer: Answer,
+    },
+    /// How machine and device are doing.
+    Vitals(Box<Vitals>),
     /// Training stands still at this step.
     Paused {
         /// Optimizer steps taken.
@@ -411,6 +437,23 @@ pub struct Group {
     /// update.
     pub surviving: Option<f64>,
     /// Root mean square of the group's deltas.
+    #[serde(deserialize_with = "number_or_none")]
+    pub delta_rms: f64,
+    /// The same by layer; empty where the method knows no layers.
+    #[serde(default)]
+    pub layers: Vec<Layer>,
+}
+
+/// The sites with one role in one layer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Layer {
+    /// Scalars.
+    pub parameters: u64,
+    /// Scalars that train.
+    pub trainable: u64,
+    /// Share of the deltas that survive the cast, 0 to 1; none before the first update.
+    pub surviving: Option<f64>,
+    /// Root mean square of the deltas.
     #[serde(deserialize_with = "number_or_none")]
     pub delta_rms: f64,
 }

@@ -23,7 +23,7 @@ pub(crate) mod wide;
 use tch::{Device, Kind, Tensor};
 
 pub use cohort::{AdamW, Cohort};
-pub use delta::{Delta, Footprint, Resized, Saved, merge};
+pub use delta::{Delta, Footprint, Patch, Resized, Saved, merge};
 pub use rounding::Cast;
 pub use selection::Selection;
 

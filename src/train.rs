@@ -18,6 +18,7 @@ mod start;
 mod step;
 mod stopwatch;
 mod targets;
+mod version;
 
 pub use backward::{Trained, forward_backward};
 pub use branches::{Grown, Point, Tree};
@@ -35,3 +36,4 @@ pub use snapshot::{CARRIED, Progress, Snapshot};
 pub use start::starting_head;
 pub use stopwatch::Stopwatch;
 pub use targets::{Targets, check_token_types, to_tensors};
+pub use version::Version;

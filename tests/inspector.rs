@@ -214,6 +214,12 @@ fn runs_are_filtered_hidden_pinned_and_shown_alone() {
     assert!(desk.text().contains("3 of 3 runs"));
     desk.press("a");
     assert!(desk.text().contains("1 of 3 runs"));
+    // Without a pin the selected run stays; and a run that began since is found.
+    run(folder.path(), "new", 99, &[], &steps(1, 9, 0, 0.2), "");
+    desk.press("Up Up Up Up p a a");
+    assert!(desk.text().contains("1 of 3 runs"), "{}", desk.text());
+    desk.press("Tab Tab Tab");
+    assert!(desk.text().contains("1 of 4 runs") && desk.text().contains("○ new"), "{}", desk.text());
     desk.press("Tab Space Down Down Down Down Down Enter");
     let text = desk.text();
     assert!(text.contains("╭ learning rate ") && !text.contains("╭ loss "), "{text}");

@@ -9,11 +9,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use spartui::interface::{Effect, Input, draw_into};
 use spartui::protocol::{
-    Audience, Branch, Client, Command, CommandStatus, Ending, Evaluation, Event, Level, Memory, News, Step,
+    Answer, Audience, Branch, Client, Command, CommandStatus, Ending, Evaluation, Event, Layer, Level, Memory, News,
+    Side, Step,
 };
 use spartui::recipe::Value;
 
-use synthetic::{Desk, branch, consequences, evaluation, kept, memory, ready, sparsity, step, summary};
+use synthetic::{Desk, branch, consequences, evaluation, kept, memory, ready, sparsity, step, summary, vitals};
 
 fn number() -> impl Strategy<Value = f64> {
     prop_oneof![
@@ -27,7 +28,7 @@ fn number() -> impl Strategy<Value = f64> {
 
 fn key() -> impl Strategy<Value = Input> {
     let code = prop_oneof![
-        12 => prop::sample::select("?q []-=+uexstT:/myf,.zZhjkl1234560.e-59anbcdoOi7npwUr<>\u{6f22}".chars().collect::<Vec<_>>())
+        12 => prop::sample::select("?q []-=+uexstT:/myf,.zZhjkl12345678900.e-59anbcdoOi7npwUr<>AvViaplcg\u{6f22}".chars().collect::<Vec<_>>())
             .prop_map(KeyCode::Char),
         6 => prop::sample::select(vec![
             KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::BackTab, KeyCode::Left, KeyCode::Right, KeyCode::Up,
@@ -138,6 +139,27 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         (0u32..4, 0u64..900).prop_map(|(branch, steps)| Event::Snapshots { snapshots: kept(branch, steps) }),
         (0u64..9, 0u64..9).prop_map(|(done, of)| Event::Recomputing { done, of }),
+        (0u64..12, answer(text.clone().boxed())).prop_map(|(id, answer)| Event::Predicted { id, answer }),
+        (number(), number(), 0..=u64::MAX, any::<bool>()).prop_map(|(share, busy, bytes, device)| {
+            let mut vitals = vitals(3, device);
+            (vitals.host.cpu, vitals.host.memory_used) = (Some(share), bytes);
+            (vitals.host.disk_free, vitals.host.memory_total) = (Some(bytes), bytes / 3);
+            if let Some(gpu) = &mut vitals.gpu {
+                (gpu.busy, gpu.power, gpu.temperature) = (Some(busy), Some(share), Some(busy));
+            }
+            Event::Vitals(Box::new(vitals))
+        }),
+        (prop::collection::vec((number(), 0u64..9, 0u64..9), 0..90)).prop_map(|layers| {
+            let mut sparsity = sparsity(9, 0.99);
+            let layer = |(number, parameters, trainable): (f64, u64, u64)| Layer {
+                parameters,
+                trainable,
+                surviving: Some(number),
+                delta_rms: number,
+            };
+            sparsity.groups[1].layers = layers.into_iter().map(layer).collect();
+            Event::Sparsity(sparsity)
+        }),
         Just(Event::Paused { step: 3 }),
         Just(Event::Resumed { step: 3 }),
         text.clone().prop_map(|message| Event::Note { level: Level::Warning, message }),
@@ -148,6 +170,26 @@ fn event() -> impl Strategy<Value = Event> {
             adapter: None,
             ..summary(Ending::StoppedEarly)
         }))),
+    ]
+}
+
+fn answer(text: BoxedStrategy<String>) -> impl Strategy<Value = Answer> {
+    let side = || prop::sample::select(Side::BOTH.to_vec());
+    prop_oneof![
+        (0u32..3, 0u64..400, prop::option::of(text.clone()), prop::option::of(text.clone())).prop_map(
+            |(branch, step, text, no_base)| Answer::Begun {
+                at: (branch, step),
+                expected: text.clone(),
+                text,
+                tokens: 3,
+                cut: true,
+                no_base,
+            }
+        ),
+        (side(), prop::collection::vec(prop::num::f32::ANY, 0..20))
+            .prop_map(|(side, probabilities)| Answer::Classes { side, probabilities }),
+        (side(), text, 0usize..99).prop_map(|(side, text, tokens)| Answer::Text { side, text, tokens }),
+        (side(), any::<bool>()).prop_map(|(side, by_itself)| Answer::Ended { side, by_itself }),
     ]
 }
 

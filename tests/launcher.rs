@@ -270,7 +270,7 @@ fn what_is_pasted_goes_into_the_selected_line() {
 #[test]
 fn fields_are_set_by_name_in_the_palette() {
     let mut desk = Desk::planned(COMMON, "dark");
-    desk.press(": set Space train.epochs Enter 9 Enter");
+    desk.press(": set Space epochs Enter 9 Enter");
     assert_eq!(desk.launcher.form.recipe.train.epochs, 9, "{}", desk.text());
 }
 

@@ -129,20 +129,8 @@ pub(super) fn read(
     wanted: Wanted<'_>,
     each: &mut dyn FnMut(usize, std::result::Result<Row, String>) -> Result<()>,
 ) -> Result<()> {
-    let mut environment = Environment::new();
-    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
-    environment.set_auto_escape_callback(|_| AutoEscape::None);
-    let refuse = |error: minijinja::Error| {
-        let line = error.line().unwrap_or(1);
-        Error::refused(format!("data.template, line {line}: {}; mend the template", reason(&error)))
-    };
-    let template = match wanted.data.template.as_str() {
-        "" => None,
-        source => {
-            bounds::add(&mut environment, TEMPLATE, source.to_owned()).map_err(refuse)?;
-            Some(environment.get_template(TEMPLATE).map_err(refuse)?)
-        }
-    };
+    let environment = environment(wanted.data)?;
+    let template = environment.get_template(TEMPLATE).ok();
     let mut decided = wanted.layout;
     for_each_row(path, &mut |line, columns| {
         let columns = match columns {
@@ -159,6 +147,29 @@ pub(super) fn read(
         });
         each(line, row)
     })
+}
+
+/// What the recipe's template is rendered in; it has none where the recipe has none.
+fn environment(data: &Data) -> Result<Environment<'static>> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    let refuse = |error: minijinja::Error| {
+        let line = error.line().unwrap_or(1);
+        Error::refused(format!("data.template, line {line}: {}; mend the template", reason(&error)))
+    };
+    if !data.template.is_empty() {
+        bounds::add(&mut environment, TEMPLATE, data.template.clone()).map_err(refuse)?;
+        environment.get_template(TEMPLATE).map_err(refuse)?;
+    }
+    Ok(environment)
+}
+
+/// What a classifier reads of these columns.
+pub(super) fn content_of_text(columns: &Map<String, Value>, data: &Data) -> std::result::Result<Content, String> {
+    let environment = environment(data).map_err(|error| error.message().to_owned())?;
+    let layout = if data.text_pair.is_empty() { Layout::Text } else { Layout::Pair };
+    content(columns, layout, data, environment.get_template(TEMPLATE).ok().as_ref())
 }
 
 fn content(

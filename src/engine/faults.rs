@@ -46,6 +46,7 @@ impl Training {
                 }
                 self.record.note(Level::Warning, format!("{how}; lower the rate, then resume"));
                 self.paused = true;
+                self.watch(false);
                 outbox.send(Event::Paused { step: to });
             }
         }

@@ -1,8 +1,11 @@
 //! Commands, and entries of a journal that are done again.
 
-use crossbeam_channel::TryRecvError;
+use std::time::Duration;
+
+use crossbeam_channel::{RecvTimeoutError, TryRecvError};
 
 use super::Outbox;
+use super::playground::Turn;
 use super::record::now;
 use super::training::Training;
 use crate::error::{Error, Result};
@@ -12,6 +15,8 @@ use crate::train::Why;
 
 /// The first id of the settings that a resumed run is given.
 const FIRST_GIVEN: CommandId = 1 << 40;
+/// How long a paused run waits for a command before it looks again what else is to be done.
+const SOON: Duration = Duration::from_millis(5);
 
 impl Training {
     /// Serves every command that waits; while paused, waits for more. When nobody can ask any more, the run goes on.
@@ -20,16 +25,35 @@ impl Training {
         while self.ending.is_none() {
             let command = match self.commands.try_recv() {
                 Ok(command) => command,
-                Err(TryRecvError::Empty) if self.paused => {
-                    self.record.flush();
-                    self.housekeeping(outbox);
-                    self.commands.recv().unwrap_or(Command::Resume)
+                Err(TryRecvError::Empty) if self.paused => match self.wait_for_command(outbox) {
+                    Some(command) => command,
+                    None => continue,
+                },
+                Err(_) => {
+                    self.play(outbox);
+                    return Ok(());
                 }
-                Err(_) => return Ok(()),
             };
             self.obey(command, outbox)?;
         }
         Ok(())
+    }
+
+    /// While training stands still: the next command; none where something else was done meanwhile.
+    fn wait_for_command(&mut self, outbox: &mut Outbox) -> Option<Command> {
+        let turn = self.play(outbox);
+        if turn == Turn::Done {
+            return None;
+        }
+        self.record.flush();
+        self.housekeeping(outbox);
+        if turn == Turn::Waits {
+            return match self.commands.recv_timeout(SOON) {
+                Err(RecvTimeoutError::Timeout) => None,
+                heard => Some(heard.unwrap_or(Command::Resume)),
+            };
+        }
+        Some(self.commands.recv().unwrap_or(Command::Resume))
     }
 
     /// Does again what the journal says was done at this step; after the last entry, what had to wait for that.
@@ -125,6 +149,14 @@ impl Training {
                 outbox.send(Event::Previewed { id, outcome });
                 return Ok(());
             }
+            Command::Predict { id, question } => {
+                self.playground.ask(id, question, outbox);
+                return Ok(());
+            }
+            Command::BreakOff { asked } => {
+                self.playground.break_off(asked, outbox);
+                return Ok(());
+            }
             Command::Stop => return self.stop(outbox),
             // What changes training comes after what the journal says was done before.
             command if !self.again.entries.is_empty() => {
@@ -171,15 +203,24 @@ impl Training {
         match command {
             Command::Pause if !self.paused => {
                 self.paused = true;
+                self.watch(false);
                 outbox.send(Event::Paused { step });
             }
             Command::Resume if self.paused => {
                 self.paused = false;
+                self.watch(true);
                 outbox.send(Event::Resumed { step });
             }
             Command::Abort => self.ending = Some(Ending::Aborted),
             Command::Terminate => self.ending = Some(Ending::Terminated),
             _ => {}
+        }
+    }
+
+    /// Has machine and device sampled, or not while nothing happens.
+    pub(super) fn watch(&self, wanted: bool) {
+        if let Some(sampler) = &self.sampler {
+            sampler.pause(!wanted);
         }
     }
 

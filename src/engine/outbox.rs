@@ -20,6 +20,12 @@ impl Outbox {
         Self { channel, waiting: VecDeque::new() }
     }
 
+    /// The channel, for what is told beside the training and may be lost.
+    #[must_use]
+    pub fn channel(&self) -> Sender<Event> {
+        self.channel.clone()
+    }
+
     /// Sends an event after all that wait. When nobody listens any more, events are gone.
     pub fn send(&mut self, event: Event) {
         self.waiting.push_back(event);

@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::loading::load;
 use super::memory::Probe;
+use super::playground::Playground;
 use super::record::{Record, now};
 use super::training::{Again, Training};
 use super::{Launch, Mission, Outbox, Replay, Resume};
@@ -63,6 +64,8 @@ impl Training {
             deferred: Vec::new(),
             lowered: 0,
             written_by: 0,
+            playground: Playground::default(),
+            sampler: None,
         };
         training.announce(outbox);
         training.housekeeping(outbox);

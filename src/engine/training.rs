@@ -8,10 +8,13 @@ use crossbeam_channel::Receiver;
 
 use super::Outbox;
 use super::memory::Probe;
+use super::playground::Playground;
 use super::record::Record;
+use super::vitals::Sampler;
+use crate::data::ChatTemplate;
 use crate::error::{Error, Result};
 use crate::protocol::{Command, Ending, Entry, Event, Example, KeptState, Level, Place, Ready, Step, Summary};
-use crate::recipe::{FIELDS, Kind, MethodKind, Value};
+use crate::recipe::{FIELDS, Kind, MethodKind, TaskKind, Value};
 use crate::run::Found;
 use crate::train::{Attempt, History, Prediction, Session, Tree, Why, out_of_memory};
 
@@ -45,6 +48,10 @@ pub struct Training {
     pub(super) lowered: u32,
     /// The step at which the last regular checkpoint has to be on the disk.
     pub(super) written_by: u64,
+    /// Texts that the models are to read.
+    pub(super) playground: Playground,
+    /// Looks after machine and device.
+    pub(super) sampler: Option<Sampler>,
 }
 
 /// What is done again.
@@ -87,6 +94,7 @@ impl Training {
             step: session.step,
             branch: session.branch,
             predicted: self.predicted.map(|predicted| predicted.by_owner()),
+            chat: matches!(session.recipe.task.kind, TaskKind::CausalLm) && has_chat_template(&session.folder),
         })));
         if let Some(preview) = &session.data.preview {
             let pieces = preview.pieces.iter().map(|piece| (piece.text.clone(), piece.trained)).collect();
@@ -100,6 +108,8 @@ impl Training {
             outbox.send(Event::Branches { branches: self.tree.report() });
         }
         self.report(outbox);
+        let device = if let tch::Device::Cuda(device) = self.session.model.device { Some(device) } else { None };
+        self.sampler = Some(Sampler::start(outbox.channel(), self.record.folder(), device));
     }
 
     /// Tells every live-editable setting that is in force.
@@ -217,6 +227,7 @@ impl Training {
     }
 
     fn finish(&mut self, outbox: &mut Outbox) -> Result<Summary> {
+        self.playground.dismiss("the run has ended", outbox);
         let ending = self.ending.unwrap_or(Ending::Completed);
         let mut adapter = None;
         let mut events = self.record.written(true);
@@ -327,6 +338,11 @@ impl Training {
         });
         shown.collect()
     }
+}
+
+/// A template that cannot be read is none; who asks for it hears why.
+fn has_chat_template(folder: &std::path::Path) -> bool {
+    matches!(ChatTemplate::load(folder), Ok(Some(_)))
 }
 
 fn is_due(step: u64, every: u64) -> bool {

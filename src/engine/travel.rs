@@ -176,7 +176,7 @@ impl Training {
                 None => {
                     self.history.at(at.branch, at.step, at.until, Why::Regular).map(|kept| self.session.restore(&kept))
                 }
-                Some(found) => Some(self.read(&found).and_then(|snapshot| self.session.restore(&snapshot))),
+                Some(found) => Some(self.read_checkpoint(&found).and_then(|snapshot| self.session.restore(&snapshot))),
             };
             match restored {
                 Some(Ok(())) => return Ok(at),
@@ -188,7 +188,7 @@ impl Training {
         Err(Error::failed("no state is kept from which that step can be reached; keep more with history.budget_mb"))
     }
 
-    fn read(&self, found: &Found) -> Result<Snapshot> {
+    pub(super) fn read_checkpoint(&self, found: &Found) -> Result<Snapshot> {
         let checkpoint = read_checkpoint(found, largest_checkpoint(&self.session))?;
         Ok(from_checkpoint(&checkpoint, &self.session)?.snapshot)
     }

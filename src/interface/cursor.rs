@@ -60,6 +60,38 @@ pub fn extreme(state: &mut State, lowest: bool) {
     }
 }
 
+/// Begins to type the step to jump to.
+pub fn jump(state: &mut State) {
+    state.jump = Some(String::new());
+}
+
+/// Types a digit of it.
+pub fn type_digit(state: &mut State, c: char) {
+    if let Some(typed) = state.jump.as_mut().filter(|typed| c.is_ascii_digit() && typed.len() < 15) {
+        typed.push(c);
+    }
+}
+
+/// Takes a digit away.
+pub fn erase_digit(state: &mut State) {
+    if let Some(typed) = &mut state.jump {
+        typed.pop();
+    }
+}
+
+/// Moves to the sample nearest to the step that was typed.
+pub fn land(state: &mut State) {
+    let Some(wanted) = state.jump.take().and_then(|typed| typed.parse::<u64>().ok()) else { return };
+    let (Some(cursor), Some(span)) = (state.cursor, state.span()) else { return };
+    let nearest = state.history.loss.raw().nearest(wanted.clamp(span.0, span.1));
+    if let Some((step, _)) = nearest {
+        put(state, Cursor { step, ..cursor }, span);
+        if step != wanted {
+            state.hint(format!("there is no step {wanted} on the way to here; the nearest one is {step}"));
+        }
+    }
+}
+
 /// Compares with the step under the cursor from now on, or no longer.
 pub fn anchor(state: &mut State) {
     if let Some(cursor) = &mut state.cursor {

@@ -83,6 +83,27 @@ pub enum Action {
     CursorLowest(bool),
     CursorAnchor,
     RewindHere,
+    Playground,
+    PlaygroundAsk,
+    PlaygroundRow(isize),
+    PlaygroundLeave,
+    PlaygroundTyping(bool),
+    PlaygroundPast(isize),
+    PlaygroundCursor(isize),
+    PlaygroundErase(bool),
+    PlaygroundMoment(isize),
+    PlaygroundLive,
+    PlaygroundChat,
+    PlaygroundTokens(isize),
+    PlaygroundScroll(isize),
+    Acknowledge,
+    MapMeasure,
+    MapLayer(isize),
+    TimelineCompare,
+    Jump,
+    JumpThere,
+    JumpNowhere,
+    JumpErase,
     Palette,
     Themes,
     OverlayRow(isize),
@@ -135,6 +156,8 @@ impl Action {
                 | Self::Snapshot
                 | Self::UndoSteps
                 | Self::RewindHere
+                | Self::PlaygroundAsk
+                | Self::PlaygroundRow(_)
         )
     }
 }

@@ -16,6 +16,8 @@ pub struct Layout {
     pub header: Rect,
     /// How far it is.
     pub progress: Rect,
+    /// What to look at.
+    pub alerts: Rect,
     /// How it ended, once it has.
     pub banner: Rect,
     /// All panels together.
@@ -41,8 +43,10 @@ pub fn arrange(state: &State) -> Option<Layout> {
     let (rest, strip) = split_bottom(rest, 1);
     let progress_height = if state.ready.is_some() { 2 } else { 0 };
     let (progress, rest) = split_top(rest, progress_height);
+    let alerts_height = if state.running() { screens::alert_height(state, width).min(rest.height / 4) } else { 0 };
+    let (alerts, rest) = split_top(rest, alerts_height);
     let (banner, body) = split_top(rest, screens::banner_height(state, width).min(rest.height / 2));
-    let mut layout = Layout { header, progress, banner, body, strip, footer, places: Vec::new() };
+    let mut layout = Layout { header, progress, alerts, banner, body, strip, footer, places: Vec::new() };
     if state.ready.is_some() || (matches!(state.stage, Stage::Faulted { .. }) && state.loading.is_empty()) {
         layout.places = places(state, body);
         for (_, panels) in &mut layout.places {
@@ -50,6 +54,13 @@ pub fn arrange(state: &State) -> Option<Layout> {
         }
     }
     Some(layout)
+}
+
+/// All between the first line and the last two: the place of a screen of its own.
+#[must_use]
+pub fn below_header(layout: &Layout) -> Rect {
+    let top = layout.header.bottom();
+    Rect { y: top, height: layout.strip.y.saturating_sub(top), ..layout.header }
 }
 
 /// The panel under a cell of the screen, and its place.
@@ -87,17 +98,29 @@ fn wide(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     let (loss, below) = split_bottom(left, settings.max(body.height / 4));
     let (settings, log) = split_left(below, (below.width * 42 / 100).clamp(32, 46));
     let remarks = if body.height >= 45 { 8 } else { 5 };
-    let (sparsity, rest) = split_top(right, (groups + remarks).min(body.height * 2 / 5));
-    let (memory, validation) = split_top(rest, (rest.height / 2).clamp(11, 20));
     let (loss, charts) = charts_place(loss);
-    let mut places = vec![
-        (loss, vec![Panel::Loss]),
-        (sparsity, vec![Panel::Sparsity]),
-        (settings, vec![Panel::Settings]),
-        (memory, vec![Panel::Memory]),
-        (validation, vec![Panel::Validation]),
-        (log, vec![Panel::Log]),
-    ];
+    let mut places = vec![(loss, vec![Panel::Loss]), (settings, vec![Panel::Settings]), (log, vec![Panel::Log])];
+    let beside = (groups + 5).max(11);
+    let (sparsity, rest) = split_top(right, (groups + remarks).min(body.height * 2 / 5));
+    if right.width >= 70 && body.height >= groups + remarks + beside + 26 {
+        let (both, rest) = split_top(rest, beside);
+        let (map, device) = split_right(both, 36);
+        let (memory, validation) = split_top(rest, (rest.height * 3 / 5).clamp(11, 20));
+        places.extend([
+            (sparsity, vec![Panel::Sparsity]),
+            (map, vec![Panel::Map]),
+            (device, vec![Panel::Device]),
+            (memory, vec![Panel::Memory]),
+            (validation, vec![Panel::Validation]),
+        ]);
+    } else {
+        let (memory, validation) = split_top(rest, (rest.height / 2).clamp(11, 20));
+        places.extend([
+            (sparsity, vec![Panel::Sparsity, Panel::Map]),
+            (memory, vec![Panel::Memory, Panel::Device]),
+            (validation, vec![Panel::Validation]),
+        ]);
+    }
     with_charts(&mut places, charts);
     places
 }
@@ -120,9 +143,9 @@ fn tall(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     let (memory, validation) = split_top(rest, rest.height / 2);
     vec![
         (loss, vec![Panel::Loss, Panel::Charts]),
-        (sparsity, vec![Panel::Sparsity]),
+        (sparsity, vec![Panel::Sparsity, Panel::Map]),
         (settings, vec![Panel::Settings]),
-        (memory, vec![Panel::Memory]),
+        (memory, vec![Panel::Memory, Panel::Device]),
         (validation, vec![Panel::Validation]),
         (log, vec![Panel::Log]),
     ]
@@ -135,9 +158,9 @@ fn medium(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     let (settings, rest) = split_top(right, settings.min(body.height * 3 / 5));
     vec![
         (loss, vec![Panel::Loss, Panel::Charts]),
-        (lower, vec![Panel::Sparsity, Panel::Log]),
+        (lower, vec![Panel::Sparsity, Panel::Log, Panel::Map]),
         (settings, vec![Panel::Settings]),
-        (rest, vec![Panel::Validation, Panel::Memory]),
+        (rest, vec![Panel::Validation, Panel::Memory, Panel::Device]),
     ]
 }
 

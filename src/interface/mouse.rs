@@ -3,10 +3,11 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::cursor;
+use super::keys::Action;
 use super::layout;
 use super::palette;
-use super::state::{Drag, Panel, State};
-use super::update::{Effect, move_row, zoom};
+use super::state::{Drag, Layer, Panel, State};
+use super::update::{Effect, act, move_row, zoom};
 
 /// Lines of the log that a turn of the wheel scrolls.
 const LINES: isize = 3;
@@ -22,8 +23,10 @@ pub fn answer(state: &mut State, event: MouseEvent) -> Vec<Effect> {
         return palette::scroll(state, by);
     }
     let dragged = std::mem::take(&mut state.drag);
-    if !state.layers.is_empty() {
-        return Vec::new();
+    match state.layers.last() {
+        Some(Layer::Playground) if by != 0 => return act(state, Action::PlaygroundScroll(by * LINES)),
+        Some(_) => return Vec::new(),
+        None => {}
     }
     if let (MouseEventKind::Drag(MouseButton::Left), Some(drag)) = (event.kind, dragged) {
         pull(state, drag, event.column);

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use super::alerts;
 use super::keys::{Action, Context};
+use super::playground;
 use super::state::{Edit, Preview, Stage, State, Weight};
 use super::text;
 use super::update::{Effect, outcome};
@@ -12,11 +14,15 @@ use crate::protocol::{
 
 /// Takes one event into the state.
 pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
+    alerts::watch(state, &event);
     match event {
         Event::Loading { what, fraction } => loading(state, &what, fraction),
         Event::Ready(ready) => became_ready(state, ready),
         Event::Example(example) => state.example = Some(example),
-        Event::Step(step) => stepped(state, step),
+        Event::Step(step) => {
+            stepped(state, step);
+            return playground::stepped(state);
+        }
         Event::Evaluating { done, of } => state.evaluating = Some((done, of)),
         Event::Evaluated(evaluation) => evaluated(state, evaluation),
         Event::Memory(memory) => {
@@ -25,13 +31,23 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Sparsity(sparsity) => {
             state.group_row = state.group_row.min(sparsity.groups.len());
+            if state.sparsity.is_none() {
+                state.map.group = sparsity.groups.iter().position(|group| group.targeted).unwrap_or(0);
+            }
+            state.map.walk((0, 0), &sparsity.groups);
             state.sparsity = Some(sparsity);
         }
         Event::Setting { field, value } => {
             state.settings.insert(field, value);
         }
         Event::Intervention(intervention) => intervened(state, intervention),
-        Event::CommandStatus { id, status } => answered(state, id, status),
+        Event::CommandStatus { id, status } => {
+            if !playground::answered(state, id, &status) {
+                answered(state, id, status);
+            }
+        }
+        Event::Predicted { id, answer } => playground::hear(state, id, answer),
+        Event::Vitals(vitals) => state.pulse.push(*vitals),
         Event::Previewed { id, outcome } => previewed(state, id, outcome),
         Event::Paused { step } => {
             state.paused = true;
@@ -98,7 +114,7 @@ pub fn engine_gone(state: &mut State) -> Vec<Effect> {
 
 /// Clears away what only a running engine could settle, and leaves if that was asked for.
 fn ended(state: &mut State) -> Vec<Effect> {
-    state.edit = None;
+    (state.edit, state.jump) = (None, None);
     state.evaluating = None;
     state.paused = false;
     state.paused_at = None;
@@ -143,10 +159,6 @@ fn became_ready(state: &mut State, ready: Box<Ready>) {
 fn stepped(state: &mut State, step: Step) {
     state.history.stepped(&step);
     state.at = step.step;
-    if !step.loss.is_finite() && state.history.loss.raw().gap_count() == 1 {
-        state
-            .say(Weight::Error, format!("the loss of step {} is no number; a lower learning rate may help", step.step));
-    }
     state.pace.push(step);
 }
 
@@ -156,7 +168,7 @@ fn rewound(state: &mut State, step: u64, branch: u32, left: (u32, u64)) {
     let new = state.history.go_to(branch, step);
     state.at = step;
     state.pace.clear();
-    state.cursor = None;
+    (state.cursor, state.jump) = (None, None);
     let interventions = &state.history.interventions;
     state.undo.retain(|change| interventions.contains(change));
     let (was, at) = left;

@@ -12,6 +12,7 @@ use super::text;
 use super::theme::Meaning;
 use super::widgets;
 
+mod alerts;
 mod banner;
 mod bottom;
 mod card;
@@ -19,8 +20,10 @@ mod dialogs;
 mod example;
 mod header;
 mod loading;
+mod playground;
 mod timeline;
 
+pub use alerts::{MARK as ALERT, height as alert_height, meaning as alert_meaning};
 pub use banner::height as banner_height;
 
 /// Draws the state.
@@ -44,6 +47,7 @@ fn whole(pen: &mut Pen, state: &State) {
     };
     header::draw(pen, layout.header, state);
     header::progress(pen, layout.progress, state);
+    alerts::draw(pen, layout.alerts, state);
     banner::draw(pen, layout.banner, state);
     if layout.places.is_empty() {
         loading::draw(pen, layout.body, state);
@@ -59,6 +63,7 @@ fn whole(pen: &mut Pen, state: &State) {
         Some(Layer::Stop) => dialogs::stop(pen, screen, state),
         Some(Layer::Example) => example::draw(pen, screen, state),
         Some(Layer::Timeline) => timeline::draw(pen, screen, state),
+        Some(Layer::Playground) => playground::draw(pen, layout::below_header(&layout), state),
         None => {}
     }
     if let Some(overlay) = &state.overlay {

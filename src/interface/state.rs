@@ -8,24 +8,34 @@ use crate::protocol::{
 };
 use crate::recipe::{FIELDS, Field, Value};
 
+mod alerts;
 mod charts;
 mod connection;
 mod contexts;
 mod edit;
 mod history;
 mod log;
+mod map;
 mod metric;
+mod owners;
 mod panel;
+mod playground;
+mod pulse;
 mod tree;
 mod view;
 
+pub use alerts::{Alert, Alerts, Cause, Said};
 pub use charts::{CELLS, Charts};
 pub use connection::Connection;
 pub use edit::{Edit, Preview, Typed, value_of};
 pub use history::{History, Pace};
 pub use log::{Entry, Log, Weight};
+pub use map::{Map, Measure};
 pub use metric::{Metric, Place};
+pub use owners::{OWNERS, Owners};
 pub use panel::Panel;
+pub use playground::{Playground, Reply};
+pub use pulse::Pulse;
 pub use tree::{Line, Tree};
 pub use view::{Along, Extent, Range, View};
 
@@ -33,6 +43,7 @@ use super::inspector::Inspector;
 use super::look::Look;
 use super::overlay::Overlay;
 use super::screen::Screen;
+use super::timeline;
 
 /// Everything that the interface shows.
 #[derive(Debug, Clone)]
@@ -100,10 +111,22 @@ pub struct State {
     pub charts: Charts,
     /// Dialogs over the screen, topmost last.
     pub layers: Vec<Layer>,
-    /// Where the pointer was when the chart was last dragged.
-    pub drag: Option<Drag>,
     /// The inspector, where it is open over everything.
     pub inspector: Option<Box<Inspector>>,
+    /// Where the pointer was when the chart was last dragged.
+    pub drag: Option<Drag>,
+    /// A text through both models.
+    pub playground: Playground,
+    /// How machine and device are doing.
+    pub pulse: Pulse,
+    /// The map of groups by layers.
+    pub map: Map,
+    /// What to look at.
+    pub alerts: Alerts,
+    /// The digits of the step that the cursor is to jump to, while they are typed.
+    pub jump: Option<String>,
+    /// The state that others are compared with in the timeline.
+    pub compared: Option<timeline::Place>,
     /// Help, palette or themes over all of it.
     pub overlay: Option<Overlay>,
     /// How it looks and listens.
@@ -210,6 +233,8 @@ pub enum Layer {
     Example,
     /// Branches and kept states.
     Timeline,
+    /// A text through both models.
+    Playground,
 }
 
 impl State {
@@ -249,6 +274,12 @@ impl State {
             setting_row: 0,
             layers: Vec::new(),
             inspector: None,
+            playground: Playground::default(),
+            pulse: Pulse::default(),
+            map: Map::default(),
+            alerts: Alerts::default(),
+            jump: None,
+            compared: None,
             overlay: None,
             drag: None,
             look,
@@ -274,6 +305,7 @@ impl State {
         state.next_id = first_command_id(client);
         (state.view, state.charts) = (self.view, self.charts);
         state.history = History::new(self.view.smoothing());
+        state.playground.past.clone_from(&self.playground.past);
         (state.focus, state.recent, state.maximised) = (self.focus, self.recent.clone(), self.maximised);
         state
     }

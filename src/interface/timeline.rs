@@ -1,5 +1,11 @@
 //! Going back, and between branches: what is asked of the engine, and the list of where one can go.
 
+mod compare;
+mod tree;
+
+pub use compare::{Compared, Place, compare};
+pub use tree::grown;
+
 use super::state::{Layer, RequestKind, Stage, State};
 use super::update::Effect;
 use crate::protocol::{Branch, Command, CommandId, KeptState};
@@ -13,13 +19,17 @@ pub enum Row<'a> {
     State(&'a KeptState),
 }
 
-/// The rows: branches in the order in which they began, then states, the newest first.
+/// The rows: branches, each below the one that it came from, then states, the newest first.
 #[must_use]
 pub fn rows(state: &State) -> Vec<Row<'_>> {
     let tree = &state.history.tree;
     let mut kept: Vec<&KeptState> = tree.kept.iter().collect();
     kept.sort_by_key(|kept| std::cmp::Reverse((kept.step, kept.branch)));
-    tree.listed.iter().map(Row::Branch).chain(kept.into_iter().map(Row::State)).collect()
+    grown(&tree.listed)
+        .into_iter()
+        .map(|grown| Row::Branch(grown.branch))
+        .chain(kept.into_iter().map(Row::State))
+        .collect()
 }
 
 /// Opens the list at the branch that trains.
@@ -76,6 +86,13 @@ pub fn pin(state: &mut State) -> Vec<Effect> {
         None => return Vec::new(),
     };
     ask(state, RequestKind::Pin { branch, step, pinned }, |id| Command::Pin { id, branch, step, pinned })
+}
+
+/// Compares with the selected row from now on, or no longer.
+pub fn mark(state: &mut State) {
+    let place = rows(state).get(state.timeline_row).map(|row| row.place(state));
+    let marked = place.filter(|place| state.compared != Some(*place));
+    state.compared = marked;
 }
 
 /// Keeps the state of now.

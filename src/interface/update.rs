@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 
-use ratatui::layout::{Margin, Rect};
-
 use super::jobs::{Done, Job};
 use super::keys::{Action, Press};
 use super::overlay::Overlay;
-use super::state::{CELLS, Layer, Panel, RequestKind, Stage, State, Weight};
-use super::{Outcome, connection, cursor, inspect, layout, mouse, palette, receive, steer, timeline};
+use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
+use super::{
+    Outcome, alerts, charts, connection, cursor, inspect, mouse, palette, playground, receive, steer, timeline,
+};
 use crate::protocol::{Command, Event, News};
 
 /// How long something that was said stays on the screen.
@@ -100,6 +100,10 @@ fn take(state: &mut State, input: Input) -> Vec<Effect> {
     match input {
         Input::Key(event) => key(state, event),
         Input::Mouse(event) => mouse::answer(state, event),
+        Input::Paste(text) if state.overlay.is_none() && playground::is_typing(state) => {
+            text.chars().for_each(|c| state.playground.insert(c));
+            Vec::new()
+        }
         Input::Paste(text) => text.chars().filter(|c| !c.is_control()).flat_map(|c| paste(state, c)).collect(),
         Input::Resize(columns, rows) => {
             state.size = (columns, rows);
@@ -130,15 +134,19 @@ fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
     if let Some(action) = state.look.keys.action(&state.contexts(), event) {
         return act(state, action);
     }
-    match Press::typed(event).filter(|_| state.layers.is_empty()) {
-        Some(c) => steer::type_character(state, c),
-        None => Vec::new(),
+    match Press::typed(event) {
+        Some(c) if playground::is_typing(state) => state.playground.insert(c),
+        Some(c) if state.jump.is_some() => cursor::type_digit(state, c),
+        Some(c) if state.layers.is_empty() => return steer::type_character(state, c),
+        _ => {}
     }
+    Vec::new()
 }
 
 fn paste(state: &mut State, c: char) -> Vec<Effect> {
     match &mut state.overlay {
         Some(overlay) => overlay.insert(c),
+        None if state.jump.is_some() => cursor::type_digit(state, c),
         None if state.layers.is_empty() => return steer::type_character(state, c),
         None => {}
     }
@@ -148,7 +156,7 @@ fn paste(state: &mut State, c: char) -> Vec<Effect> {
 /// Does what a key stands for.
 pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     if action.steers()
-        && let Some(why) = state.hindrance()
+        && let Some(why) = state.connection.hindrance().filter(|_| state.running())
     {
         state.hint(why);
         return Vec::new();
@@ -181,17 +189,34 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::CursorLowest(lowest) => cursor::extreme(state, lowest),
         Action::CursorAnchor => cursor::anchor(state),
         Action::RewindHere => return timeline::rewind(state),
+        Action::Acknowledge => alerts::acknowledge(state),
+        Action::MapMeasure => state.map.measure = state.map.measure.next(),
+        Action::MapLayer(by) => walk_map(state, (0, by)),
+        Action::TimelineCompare => timeline::mark(state),
+        Action::Jump => cursor::jump(state),
+        Action::JumpThere => cursor::land(state),
+        Action::JumpNowhere => state.jump = None,
+        Action::JumpErase => cursor::erase_digit(state),
+        Action::Playground
+        | Action::PlaygroundAsk
+        | Action::PlaygroundRow(_)
+        | Action::PlaygroundLeave
+        | Action::PlaygroundTyping(_)
+        | Action::PlaygroundPast(_)
+        | Action::PlaygroundCursor(_)
+        | Action::PlaygroundErase(_)
+        | Action::PlaygroundMoment(_)
+        | Action::PlaygroundLive
+        | Action::PlaygroundChat
+        | Action::PlaygroundTokens(_)
+        | Action::PlaygroundScroll(_) => return playground::act(state, action),
         Action::NextTheme => next_theme(state),
         Action::Focus(by) => state.focus_on(state.focus.moved(by)),
         Action::FocusOn(panel) => state.focus_on(panel),
         Action::Maximise => state.maximised = !state.maximised,
         Action::Row(by) => move_row(state, by),
         Action::Curves => return inspect::open(state),
-        Action::Metric(by) => {
-            let history = &state.history;
-            let is_measured = |metric| !history.curve(metric).raw().is_empty();
-            state.charts.turn(state.focus != Panel::Charts, by, is_measured);
-        }
+        Action::Metric(by) => charts::turn(state, by),
         Action::LogAxis => state.view.log = !state.view.log,
         Action::Smooth(by) => {
             if state.view.smooth(by) {
@@ -243,11 +268,11 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         // The launcher's.
         | Action::HomeRow(_)
         | Action::OpenRun
+        | Action::ViewRun
+        | Action::RunFacts
         | Action::NewRun
         | Action::CopyRun
         | Action::ResumeRun
-        | Action::ViewRun
-        | Action::RunFacts
         | Action::DeleteRun
         | Action::DeleteNow
         | Action::FilterRuns
@@ -284,21 +309,15 @@ pub(super) fn move_row(state: &mut State, by: isize) {
             state.setting_row = state.setting_row.saturating_add_signed(by).min(rows.saturating_sub(1));
         }
         Panel::Log => state.log.scroll(-by),
-        Panel::Charts => walk_charts(state, by),
-        Panel::Loss | Panel::Memory | Panel::Validation => {}
+        Panel::Charts => charts::walk(state, by),
+        Panel::Map => walk_map(state, (by, 0)),
+        Panel::Loss | Panel::Memory | Panel::Validation | Panel::Device => {}
     }
 }
 
-/// Selects another chart of the grid, of those that there is room for.
-fn walk_charts(state: &mut State, by: isize) {
-    let place = layout::arrange(state)
-        .and_then(|layout| layout.places.into_iter().find(|(_, panels)| panels.first() == Some(&Panel::Charts)));
-    let inner = place.map_or(Rect::ZERO, |(area, _)| area.inner(Margin::new(1, 1)));
-    let shown = match super::widgets::chart_cells(inner).len() {
-        1 => CELLS,
-        shown => shown,
-    };
-    state.charts.walk(by, shown);
+fn walk_map(state: &mut State, by: (isize, isize)) {
+    let groups = state.sparsity.as_ref().map_or(&[][..], |sparsity| &sparsity.groups);
+    state.map.walk(by, groups);
 }
 
 pub(super) fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {

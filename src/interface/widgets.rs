@@ -6,9 +6,11 @@ pub mod braille;
 pub mod chart;
 mod charts;
 pub mod curve;
+mod device;
 pub mod footer;
 mod log;
 mod loss;
+mod map;
 mod memory;
 mod settings;
 mod sparsity;
@@ -47,6 +49,8 @@ pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {
         Panel::Validation => validation::draw(pen, inner, state),
         Panel::Log => log::draw(pen, inner, state),
         Panel::Charts => charts::draw(pen, inner, state),
+        Panel::Device => device::draw(pen, inner, state),
+        Panel::Map => map::draw(pen, inner, state),
     };
     facts_in_title(pen, room, &facts);
 }

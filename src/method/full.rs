@@ -7,7 +7,7 @@ use super::{Dense, Method, Plan, State, untouched_groups};
 use crate::model::{Model, Tap};
 use crate::protocol::Group;
 use crate::recipe;
-use crate::sparse::{AdamW, Footprint, Resized, Saved, squared_norm};
+use crate::sparse::{AdamW, Footprint, Patch, Resized, Saved, squared_norm};
 
 /// Scalars of a parameter that are updated at a time, since the update has temporaries of their number.
 const AT_A_TIME: u32 = 1 << 20;
@@ -55,6 +55,9 @@ impl Full {
             group.targeted = true;
             for site in model.sites.iter().filter(|site| site.group == group.name) {
                 group.by_layer[site.layer] += site.weight.numel() as u64;
+            }
+            for layer in &mut group.layers {
+                layer.trainable = layer.parameters;
             }
         }
         Self { parameters: parameters.collect(), groups }
@@ -168,6 +171,24 @@ impl Method for Full {
         }
         self.forget();
         Ok(())
+    }
+
+    fn patches(&self) -> Vec<Patch> {
+        self.parameters.iter().map(|trained| Patch::whole(&trained.weight, &trained.weight)).collect()
+    }
+
+    fn patches_of(&self, state: &State, _: u64) -> Result<Vec<Patch>, String> {
+        let patch = |trained: &Trained| {
+            let name = format!("full.{}.value", trained.name);
+            match state.tensors.iter().find(|dense| dense.name == name) {
+                Some(dense) if dense.values.len() == trained.weight.numel() => {
+                    Ok(Patch::whole(&trained.weight, &Tensor::from_slice(&dense.values)))
+                }
+                Some(_) => Err(format!("{name} has another shape")),
+                None => Err(format!("{name} is missing")),
+            }
+        };
+        self.parameters.iter().map(patch).collect()
     }
 
     fn forget(&mut self) {

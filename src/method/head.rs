@@ -6,7 +6,7 @@ use super::{Method, Plan, State, untouched_groups};
 use crate::model::{Head, Model, Tap};
 use crate::protocol::Group;
 use crate::recipe;
-use crate::sparse::{AdamW, Footprint, Resized, Saved};
+use crate::sparse::{AdamW, Footprint, Patch, Resized, Saved};
 
 /// Adapts nothing: the head, which trains beside every method, is all that trains.
 #[derive(Debug)]
@@ -77,6 +77,14 @@ impl Method for HeadOnly {
 
     fn restore(&mut self, _: &State, _: &recipe::Method, _: u64) -> Result<(), String> {
         Ok(())
+    }
+
+    fn patches(&self) -> Vec<Patch> {
+        Vec::new()
+    }
+
+    fn patches_of(&self, _: &State, _: u64) -> Result<Vec<Patch>, String> {
+        Ok(Vec::new())
     }
 
     fn forget(&mut self) {}

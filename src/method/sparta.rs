@@ -12,7 +12,7 @@ use crate::permutation::derive_key;
 use crate::protocol::Group;
 use crate::recipe::{self, OnShrink, Rounding};
 use crate::sparse::gradient::{self, Product};
-use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection, squared_norm};
+use crate::sparse::{AdamW, Cast, Delta, Footprint, Patch, Resized, Saved, Selection, squared_norm};
 
 /// `SpaRTA` on one model.
 #[derive(Debug)]
@@ -161,24 +161,25 @@ impl Method for Sparta {
         })
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
     fn groups(&self) -> Vec<Group> {
         let mut groups = self.scope.groups.clone();
         for group in &mut groups {
-            let (mut moved, mut shown, mut squares, mut touched) = (0, 0, 0.0, 0);
+            let mut whole = Survival::default();
+            let mut by_layer = vec![Survival::default(); group.layers.len()];
             for site in self.sites.iter().filter(|site| site.group == group.name) {
                 group.trainable += site.delta.count();
                 group.by_layer[site.layer] += site.delta.count();
-                let survival = site.delta.survival();
-                moved += survival.0;
-                shown += survival.1;
-                squares += survival.2;
-                touched += site.delta.count() + site.delta.retired();
+                group.layers[site.layer].trainable += site.delta.count();
+                let survival = Survival::of(&site.delta);
+                whole.add(survival);
+                by_layer[site.layer].add(survival);
             }
             group.targeted = is_target(&self.settings, &group.name);
             group.density = self.settings.density.get(&group.name).copied();
-            group.surviving = (moved > 0).then(|| shown as f64 / moved as f64);
-            group.delta_rms = if touched == 0 { 0.0 } else { (squares / touched as f64).sqrt() };
+            (group.surviving, group.delta_rms) = (whole.share(), whole.rms());
+            for (layer, survival) in group.layers.iter_mut().zip(by_layer) {
+                (layer.surviving, layer.delta_rms) = (survival.share(), survival.rms());
+            }
         }
         groups
     }
@@ -230,8 +231,60 @@ impl Method for Sparta {
         Ok(())
     }
 
+    fn patches(&self) -> Vec<Patch> {
+        self.sites.iter().flat_map(|site| site.delta.patches()).collect()
+    }
+
+    fn patches_of(&self, state: &State, step: u64) -> Result<Vec<Patch>, String> {
+        let mut patches = Vec::new();
+        for (name, parts) in &state.sites {
+            let site = self.sites.iter().find(|site| site.name == *name);
+            let site = site.ok_or_else(|| format!("the model has no weight {}", name.escape_debug()))?;
+            check(parts, site.weight.numel() as u64, step).map_err(|why| format!("{name}: {why}"))?;
+            for part in parts {
+                patches.push(site.delta.patch_of(&part.to_saved(), part.written(&site.weight)));
+            }
+        }
+        Ok(patches)
+    }
+
     fn forget(&mut self) {
         self.sites.iter_mut().for_each(|site| site.gradients = None);
+    }
+}
+
+/// What became of deltas in the cast to the weights' type.
+#[derive(Debug, Clone, Copy, Default)]
+struct Survival {
+    moved: u64,
+    shown: u64,
+    squares: f64,
+    touched: u64,
+}
+
+impl Survival {
+    fn of(delta: &Delta) -> Self {
+        let (moved, shown, squares) = delta.survival();
+        Self { moved, shown, squares, touched: delta.count() + delta.retired() }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.moved += other.moved;
+        self.shown += other.shown;
+        self.squares += other.squares;
+        self.touched += other.touched;
+    }
+
+    /// Share of the deltas that survive, where there are any.
+    #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
+    fn share(&self) -> Option<f64> {
+        (self.moved > 0).then(|| self.shown as f64 / self.moved as f64)
+    }
+
+    /// Root mean square of the deltas.
+    #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
+    fn rms(&self) -> f64 {
+        if self.touched == 0 { 0.0 } else { (self.squares / self.touched as f64).sqrt() }
     }
 }
 

@@ -82,11 +82,17 @@ impl Part {
 
     /// Writes the bits that were kept into a flat weight.
     pub fn write_bits(&self, weight: &Tensor) {
-        if !self.written.is_empty() {
+        if let Some(values) = self.written(weight) {
             let indices = Tensor::from_slice(&self.indices).to_device(weight.device());
-            let values = Tensor::from_slice(&self.written).view_dtype(Kind::BFloat16).to_device(weight.device());
             let _ = weight.shallow_clone().index_copy_(0, &indices, &values);
         }
+    }
+
+    /// The values of a weight whose bits were kept; none where the nearest value is meant, or the weight is of another type.
+    #[must_use]
+    pub fn written(&self, weight: &Tensor) -> Option<Tensor> {
+        let is_kept = !self.written.is_empty() && weight.kind() == Kind::BFloat16;
+        is_kept.then(|| Tensor::from_slice(&self.written).view_dtype(Kind::BFloat16).to_device(weight.device()))
     }
 
     /// What is wrong with it, if it comes from a file.

@@ -31,22 +31,70 @@ pub fn generate(
     sampling: Sampling,
     mut each: impl FnMut(u32) -> ControlFlow<()>,
 ) -> Result<Vec<u32>> {
-    let room = usize::try_from(model.config.max_positions).unwrap_or(usize::MAX);
-    if prompt.is_empty() {
-        return Err(Error::refused("the prompt has no tokens; give some text"));
+    let mut writing = Writing::new(model, prompt)?;
+    while writing.written.len() < most
+        && let Some(next) = writing.next(model, ends, sampling)?
+    {
+        if each(next).is_break() {
+            break;
+        }
     }
-    if prompt.len() >= room {
-        return Err(Error::refused(format!(
-            "the prompt has {} tokens, and the model has {room} positions; shorten it",
-            prompt.len()
-        )));
+    Ok(writing.written)
+}
+
+/// A text that is being written. Between two tokens anything may happen, as long as the model is the same at each.
+#[derive(Debug)]
+pub struct Writing {
+    cache: Cache,
+    /// What the model has not read yet.
+    unread: Vec<i64>,
+    /// Tokens that it has read.
+    from: i64,
+    /// Tokens that there is still room for.
+    room: usize,
+    written: Vec<u32>,
+}
+
+impl Writing {
+    /// Nothing is written behind `prompt` yet.
+    ///
+    /// # Errors
+    /// As [`generate`].
+    pub fn new(model: &Model, prompt: &[u32]) -> Result<Self> {
+        let room = usize::try_from(model.config.max_positions).unwrap_or(usize::MAX);
+        if prompt.is_empty() {
+            return Err(Error::refused("the prompt has no tokens; give some text"));
+        }
+        if prompt.len() >= room {
+            return Err(Error::refused(format!(
+                "the prompt has {} tokens, and the model has {room} positions; shorten it",
+                prompt.len()
+            )));
+        }
+        Ok(Self {
+            cache: Cache::default(),
+            unread: prompt.iter().map(|&token| i64::from(token)).collect(),
+            from: 0,
+            room: room - prompt.len(),
+            written: Vec::new(),
+        })
     }
-    let mut cache = Cache::default();
-    let mut written = Vec::new();
-    let mut tokens: Vec<i64> = prompt.iter().map(|&token| i64::from(token)).collect();
-    let mut from = 0;
-    while written.len() < most && prompt.len() + written.len() < room {
-        let Some(logits) = model.next_logits(&tokens, from, &mut cache) else {
+
+    /// The tokens so far.
+    #[must_use]
+    pub fn written(&self) -> &[u32] {
+        &self.written
+    }
+
+    /// The next token; none where the text ends, or the model has no position left.
+    ///
+    /// # Errors
+    /// Where the model is none that writes, or computes what is no number.
+    pub fn next(&mut self, model: &Model, ends: &[u32], sampling: Sampling) -> Result<Option<u32>> {
+        if self.written.len() >= self.room {
+            return Ok(None);
+        }
+        let Some(logits) = model.next_logits(&self.unread, self.from, &mut self.cache) else {
             return Err(Error::refused("the model is an encoder and writes no text; take a decoder"));
         };
         if !logits.max().double_value(&[]).is_finite() {
@@ -54,18 +102,15 @@ pub fn generate(
                 "the model computes what is no number; get its files again, or take --dtype float32",
             ));
         }
-        from += tokens.len().cast_signed() as i64;
-        let next = choose(&logits, sampling, written.len() as u64);
+        self.from += self.unread.len().cast_signed() as i64;
+        let next = choose(&logits, sampling, self.written.len() as u64);
         if ends.contains(&next) {
-            break;
+            return Ok(None);
         }
-        written.push(next);
-        tokens = vec![i64::from(next)];
-        if each(next).is_break() {
-            break;
-        }
+        self.written.push(next);
+        self.unread = vec![i64::from(next)];
+        Ok(Some(next))
     }
-    Ok(written)
 }
 
 /// The next token from logits `[vocab_size]`, at the given place of the text.

@@ -39,6 +39,9 @@ pub struct Ready {
     /// The branch that goes on.
     #[serde(default)]
     pub branch: u32,
+    /// Whether the model has a chat template, so that the playground can put a message into it.
+    #[serde(default)]
+    pub chat: bool,
 }
 
 /// What a model is.

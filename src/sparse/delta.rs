@@ -1,5 +1,6 @@
 //! What training added to one weight.
 
+mod patch;
 mod resize;
 
 use tch::{Kind, Tensor};
@@ -7,6 +8,8 @@ use tch::{Kind, Tensor};
 use super::cohort::{AdamW, Cohort, sum};
 use super::fused::{self, Due};
 use super::{Cast, Selection, threads};
+
+pub use patch::Patch;
 
 /// The trained scalars of one weight, and the weight itself, which always holds `cast(original + delta)`.
 #[derive(Debug)]

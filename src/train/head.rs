@@ -99,6 +99,25 @@ impl TrainedHead {
         self.named().into_iter().map(|(name, tensor)| Dense::new(name, &tensor)).collect()
     }
 
+    /// The head as it is in a state that [`TrainedHead::state`] gave.
+    ///
+    /// # Errors
+    /// What of the state does not fit.
+    pub fn of_state(&self, state: &[Dense]) -> Result<Head, String> {
+        let names = self.head.kind.names().iter().zip(&self.head.tensors);
+        let tensors = names.map(|(name, now)| {
+            let name = format!("head.{name}.value");
+            match state.iter().find(|dense| dense.name == name) {
+                Some(dense) if dense.shape == now.size() && dense.values.len() == now.numel() => {
+                    Ok(Tensor::from_slice(&dense.values).view(dense.shape.as_slice()).to_device(now.device()))
+                }
+                Some(_) => Err(format!("{name} has another shape")),
+                None => Err(format!("{name} is missing")),
+            }
+        });
+        Ok(Head { kind: self.head.kind, tensors: tensors.collect::<Result<_, String>>()? })
+    }
+
     /// Goes back to a state that [`TrainedHead::state`] gave. A gradient that was collected is gone.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::model::{Batch, Model, Tap};
 use crate::permutation::mix;
 use crate::protocol::Group;
 use crate::recipe::{self, Recompute, TaskKind};
-use crate::sparse::{AdamW, Footprint, Resized, Saved};
+use crate::sparse::{AdamW, Footprint, Patch, Resized, Saved};
 
 /// Takes steps on random tokens and times them.
 #[derive(Debug)]
@@ -169,6 +169,14 @@ impl Method for Floor {
 
     fn restore(&mut self, _: &State, _: &recipe::Method, _: u64) -> Result<(), String> {
         Ok(())
+    }
+
+    fn patches(&self) -> Vec<Patch> {
+        Vec::new()
+    }
+
+    fn patches_of(&self, _: &State, _: u64) -> Result<Vec<Patch>, String> {
+        Ok(Vec::new())
     }
 
     fn forget(&mut self) {}

@@ -5,7 +5,7 @@ use spartui::method::{Method, Plan, State};
 use spartui::model::{Model, Tap};
 use spartui::protocol::Group;
 use spartui::recipe;
-use spartui::sparse::{AdamW, Cast, Cohort, Footprint, Resized, Saved, gradient};
+use spartui::sparse::{AdamW, Cast, Cohort, Footprint, Patch, Resized, Saved, gradient};
 use tch::{Device, Kind, Tensor};
 
 /// Trains scalars that are given, as far as a training step goes.
@@ -120,6 +120,14 @@ impl Method for Given {
         unimplemented!()
     }
 
+    fn patches(&self) -> Vec<Patch> {
+        unimplemented!()
+    }
+
+    fn patches_of(&self, _: &State, _: u64) -> Result<Vec<Patch>, String> {
+        unimplemented!()
+    }
+
     fn forget(&mut self) {}
 }
 
@@ -220,6 +228,14 @@ impl Method for Watched {
     }
 
     fn restore(&mut self, _: &State, _: &recipe::Method, _: u64) -> Result<(), String> {
+        unimplemented!()
+    }
+
+    fn patches(&self) -> Vec<Patch> {
+        unimplemented!()
+    }
+
+    fn patches_of(&self, _: &State, _: u64) -> Result<Vec<Patch>, String> {
         unimplemented!()
     }
 

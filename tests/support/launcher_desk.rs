@@ -270,6 +270,7 @@ pub fn plan() -> Vec<Planned> {
         targeted: trainable > 0,
         density: None,
         by_layer: vec![trainable / 6; 6],
+        layers: Vec::new(),
         surviving: None,
         delta_rms: 0.0,
     };

@@ -18,8 +18,8 @@ use ratatui::buffer::Buffer;
 use spartui::interface::theme::{Depth, Themes};
 use spartui::interface::{Effect, Input, Look, State, draw, update};
 use spartui::protocol::{
-    Audience, Branch, Client, Command, CommandStatus, Consequences, Ending, Evaluation, Event, Group, Intervention,
-    KeptState, Memory, ModelSummary, News, Place, Ready, Sparsity, Step, Summary,
+    Audience, Branch, Client, Command, CommandStatus, Consequences, Ending, Evaluation, Event, Gpu, Group, Host,
+    Intervention, KeptState, Layer, Memory, ModelSummary, News, Place, Ready, Sparsity, Step, Summary, Vitals,
 };
 use spartui::recipe::Value;
 
@@ -239,6 +239,7 @@ pub fn ready() -> Ready {
         labels: (0..12).map(|label| format!("label {label}")).collect(),
         step: 0,
         branch: 0,
+        chat: false,
         predicted: Some(Memory { total: 401_604_608, ..memory(0) }),
     }
 }
@@ -327,6 +328,14 @@ pub fn sparsity(number: u64, share: f64) -> Sparsity {
             by_layer: vec![trainable / 6; if targeted { 6 } else { 0 }],
             surviving: (targeted && number > 0).then_some(0.998),
             delta_rms: if targeted { 2.3e-4 * (number as f64 / 100.0).sqrt() } else { 0.0 },
+            layers: (0..6)
+                .map(|layer| Layer {
+                    parameters: parameters / 6,
+                    trainable: trainable / 6,
+                    surviving: (targeted && number > 0).then_some(1.0 - 0.03 * layer as f64),
+                    delta_rms: if targeted { 1e-5 * (1 + layer * layer) as f64 * number as f64 } else { 0.0 },
+                })
+                .collect(),
         }
     };
     Sparsity {
@@ -345,6 +354,35 @@ pub fn sparsity(number: u64, share: f64) -> Sparsity {
             group("output", 4 * site, false),
         ],
     }
+}
+
+/// The machine and, if there is one, its device at so many samples.
+pub fn vitals(sample: u64, device: bool) -> Vitals {
+    let gib = 1 << 30;
+    let gpu = Gpu {
+        name: Some("NVIDIA H100 80GB HBM3".into()),
+        memory_used: Some(31 * gib),
+        memory_total: Some(80 * gib),
+        busy: Some(0.9 + 0.09 * noise(sample)),
+        memory_busy: Some(0.41),
+        power: Some(512.0),
+        power_limit: Some(700.0),
+        temperature: Some(61.0),
+        clock: Some(1755.0),
+        clock_limit: Some(1980.0),
+    };
+    let host = Host {
+        cpu: (sample > 0).then(|| 0.5 + 0.4 * noise(sample + 5)),
+        cores: 16,
+        process_cores: Some(1.8),
+        memory_used: 41 * gib,
+        memory_total: 128 * gib,
+        swap_used: 0,
+        resident: Some(344 << 20),
+        disk_free: Some(212 * gib),
+        disk_total: Some(900 * gib),
+    };
+    Vitals { host, gpu: device.then_some(gpu) }
 }
 
 pub fn branch(id: u32, parent: Option<u32>, from: u64, tip: u64) -> Branch {

@@ -42,6 +42,7 @@ enum Kind {
     Recomputing,
     Branches,
     Snapshots,
+    Vitals,
 }
 
 /// Where a reader is.
@@ -55,7 +56,7 @@ impl Kept {
     /// Takes an event in; what answers a single interface is not kept.
     pub fn take(&mut self, event: &Event, seconds: f64) {
         let kind = match event {
-            Event::CommandStatus { .. } | Event::Previewed { .. } => return,
+            Event::CommandStatus { .. } | Event::Previewed { .. } | Event::Predicted { .. } => return,
             Event::Loading { what, .. } => Kind::Loading(what.clone()),
             Event::Example(_) => Kind::Example,
             Event::Setting { field, .. } => Kind::Setting(field.clone()),
@@ -65,6 +66,7 @@ impl Kept {
             Event::Recomputing { .. } => Kind::Recomputing,
             Event::Branches { .. } => Kind::Branches,
             Event::Snapshots { .. } => Kind::Snapshots,
+            Event::Vitals(_) => Kind::Vitals,
             _ => return self.append(event, seconds),
         };
         self.versions += 1;

@@ -78,6 +78,7 @@ impl Room {
                 inside.answer(*id, event, queued);
             }
             Event::Previewed { id, .. } => inside.answer(*id, event, false),
+            Event::Predicted { id, .. } => inside.answer(*id, event, true),
             _ => inside.kept.take(event, seconds),
         }
         inside.let_slow_ones_go();
@@ -288,8 +289,14 @@ fn command_id(command: &Command) -> Option<CommandId> {
         | Command::Rewind { id, .. }
         | Command::SwitchBranch { id, .. }
         | Command::Pin { id, .. }
-        | Command::Undo { id } => Some(*id),
-        Command::Pause | Command::Resume | Command::Stop | Command::Abort | Command::Terminate => None,
+        | Command::Undo { id }
+        | Command::Predict { id, .. } => Some(*id),
+        Command::Pause
+        | Command::Resume
+        | Command::Stop
+        | Command::Abort
+        | Command::Terminate
+        | Command::BreakOff { .. } => None,
     }
 }
 

@@ -165,6 +165,10 @@ pub fn act(inspector: &mut Inspector, action: Action) -> Vec<Effect> {
             let at = all.iter().position(|focus| *focus == inspector.focus).unwrap_or(0);
             inspector.focus = all[(at + if by < 0 { 2 } else { 1 }) % 3];
             inspector.maximised = false;
+            // Runs may have begun since.
+            if inspector.focus == Focus::Runs {
+                return effects(vec![Ask::List(inspector.runs_dir.clone())]);
+            }
         }
         Action::Row(by) => walk(inspector, by),
         Action::Maximise => {
@@ -389,14 +393,17 @@ fn pin(inspector: &mut Inspector) -> Vec<Effect> {
     effects(asks)
 }
 
-/// Shows every run that the filter lets through; where all are shown, only the pinned ones.
+/// Shows every run that the filter lets through; where all are shown, only the pinned ones, or the selected one.
 fn all(inspector: &mut Inspector) -> Vec<Effect> {
     let listed: Vec<usize> = rows(inspector).into_iter().map(|row| row.which().run).collect();
     let show = listed.iter().any(|index| !inspector.runs[*index].shown);
+    // Something stays in sight: the selected run, where none is pinned.
+    let pinned = listed.iter().any(|index| inspector.runs[*index].pinned);
+    let selected = inspector.selected().filter(|_| !pinned).map(|which| which.run);
     let mut asks = Vec::new();
     for index in listed {
         let run = &mut inspector.runs[index];
-        run.shown = show || run.pinned;
+        run.shown = show || run.pinned || selected == Some(index);
         if run.shown {
             asks.extend(run.ask());
         }

@@ -43,8 +43,11 @@ fn whole(pen: &mut Pen, inspector: &Inspector) {
         charts::draw(pen, *place, *metric, inspector);
     }
     strip::draw(pen, layout.strip, inspector);
-    let contexts = act::contexts(inspector);
-    footer::draw(pen, layout.footer, &inspector.look.keys, &contexts, |_, word| Some(word));
+    // The help comes first, and a cursor takes the keys that move the view without one.
+    let mut contexts = act::contexts(inspector);
+    contexts.sort_by_key(|context| *context != Context::Screen);
+    let taken = |action| matches!(action, Action::Pan(_)) && inspector.cursor.is_some();
+    footer::draw(pen, layout.footer, &inspector.look.keys, &contexts, |action, word| (!taken(action)).then_some(word));
     match inspector.layer {
         Some(Layer::Differences) => table::draw(pen, screen, inspector),
         Some(Layer::Export) => export(pen, screen, inspector),
@@ -89,21 +92,19 @@ pub fn line_name(inspector: &Inspector, which: Which) -> String {
     if run.course.branches.len() > 1 { format!("{}, branch {}", run.name, which.branch) } else { run.name.clone() }
 }
 
-/// The changes by hand of the line that the cursor stands on.
+/// The changes by hand of the run that the cursor stands on, on those of its branches that are in sight.
 pub fn changes(inspector: &Inspector) -> Vec<Change> {
     let Some(which) = inspector.reference() else { return Vec::new() };
-    let Some(track) = inspector.track(which) else { return Vec::new() };
-    let Some((first, _)) = track.span() else { return Vec::new() };
-    let measure = track.measure(inspector.view.along);
-    let own = inspector.runs[which.run].course.changes.iter().filter(|(branch, _)| *branch == which.branch);
-    // A branch begins after the change that was made where it began.
-    let own = own.filter(|(_, change)| change.step + 1 >= first);
-    own.map(|(_, change)| Change {
-        before: measure.value(change.step),
-        after: measure.value(change.step.saturating_add(1)),
-        ..crate::interface::widgets::change(change)
-    })
-    .collect()
+    let run = &inspector.runs[which.run];
+    let seen = run.course.changes.iter().filter(|(branch, _)| !run.hidden.contains(branch));
+    let placed = seen.filter_map(|(branch, change)| {
+        let measure = run.course.branches.get(branch)?.measure(inspector.view.along);
+        let (before, after) = (measure.value(change.step), measure.value(change.step.saturating_add(1)));
+        Some(Change { before, after, ..crate::interface::widgets::change(change) })
+    });
+    let mut changes: Vec<Change> = placed.collect();
+    changes.sort_by(|a, b| a.before.total_cmp(&b.before));
+    changes
 }
 
 /// The chart of a metric, and the line that each of its lines is; none where there is nothing to show.

@@ -33,17 +33,6 @@ pub enum Shape {
         /// How much of it is seen, 0 to 1.
         opacity: f64,
     },
-    /// Upright lines, each at its place from one height to another.
-    Bars {
-        /// Place, upper and lower end.
-        bars: Vec<(f64, f64, f64)>,
-        /// Their colour.
-        colour: Rgb,
-        /// How thick they are.
-        width: f64,
-        /// How much of them is seen, 0 to 1.
-        opacity: f64,
-    },
     /// Words.
     Text {
         /// Where they begin, or end, or have their middle.

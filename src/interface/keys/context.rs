@@ -31,8 +31,10 @@ contexts! {
     Cockpit "cockpit" "anywhere": "No dialog and no typing.",
     Screen "screen" "on every screen": "Any screen, without a dialog and without typing.",
     Rows "rows" "in a panel with rows": "As [`Context::Cockpit`], with a panel in focus that has rows.",
+    Map "map" "in the map of groups by layers": "As [`Context::Rows`], with the map in focus.",
     Chart "chart" "in the loss": "As [`Context::Cockpit`], with the loss in focus.",
     Cursor "cursor" "in the loss, with the cursor": "As [`Context::Chart`], with the cursor up.",
+    Jump "jump" "while the step is typed that the cursor jumps to": "The cursor is to jump to a step that is being typed.",
     Pending "pending" "while a value is pending": "A value is pending.",
     Typing "typing" "while a value is typed": "A value is being typed.",
     Lost "lost" "where the connection to the run is lost": "As [`Context::Cockpit`], where the connection to the run is lost.",
@@ -48,6 +50,8 @@ contexts! {
     CurvesTyping "curves-typing" "while a filter or a step is typed": "A filter or a step is being typed in the inspector.",
     CurvesTable "curves-table" "in the differences": "The differences of runs are open.",
     CurvesExport "curves-export" "asked as what to write": "The question as what to write the view is open.",
+    PlaygroundText "playground-text" "in the playground, while a text is typed": "The playground is open, and keys go into its text.",
+    Playground "playground" "in the playground, beside the text": "The playground is open, and keys do not go into its text.",
     Quit "quit" "asked how to leave": "The question how to leave is open.",
     Stop "stop" "asked whether to stop": "The question whether to stop is open.",
     Home "runs" "in the list of runs": "The runs are listed.",
@@ -61,12 +65,14 @@ contexts! {
 
 impl Context {
     /// The contexts of the cockpit, in the order of its help.
-    pub const COCKPIT: [Self; 16] = [
+    pub const COCKPIT: [Self; 20] = [
         Self::Cockpit,
         Self::Screen,
         Self::Rows,
+        Self::Map,
         Self::Chart,
         Self::Cursor,
+        Self::Jump,
         Self::Pending,
         Self::Typing,
         Self::Lost,
@@ -75,24 +81,10 @@ impl Context {
         Self::Themes,
         Self::Example,
         Self::Timeline,
+        Self::PlaygroundText,
+        Self::Playground,
         Self::Quit,
         Self::Stop,
-        Self::Always,
-    ];
-
-    /// The contexts of the launcher, in the order of its help.
-    pub const LAUNCHER: [Self; 12] = [
-        Self::Home,
-        Self::Form,
-        Self::Screen,
-        Self::Typing,
-        Self::Pick,
-        Self::Facts,
-        Self::Delete,
-        Self::Start,
-        Self::Help,
-        Self::Palette,
-        Self::Themes,
         Self::Always,
     ];
 
@@ -112,33 +104,53 @@ impl Context {
         Self::Always,
     ];
 
+    /// The contexts of the launcher, in the order of its help.
+    pub const LAUNCHER: [Self; 12] = [
+        Self::Home,
+        Self::Form,
+        Self::Screen,
+        Self::Typing,
+        Self::Pick,
+        Self::Facts,
+        Self::Delete,
+        Self::Start,
+        Self::Help,
+        Self::Palette,
+        Self::Themes,
+        Self::Always,
+    ];
+
     /// Contexts that are active together and in which a key may therefore mean one thing only. What is pending and a
     /// cursor may take keys from the panel below them.
     pub const TOGETHER: &[&[Self]] = &[
         &[Self::Always, Self::Screen, Self::Cockpit, Self::Chart, Self::Lost],
         &[Self::Always, Self::Screen, Self::Cockpit, Self::Rows, Self::Lost],
+        &[Self::Always, Self::Screen, Self::Cockpit, Self::Map],
         &[Self::Always, Self::Pending],
         &[Self::Always, Self::Typing],
+        &[Self::Always, Self::Jump],
         &[Self::Always, Self::Help],
         &[Self::Always, Self::Palette],
         &[Self::Always, Self::Themes],
         &[Self::Always, Self::Example],
         &[Self::Always, Self::Timeline],
+        &[Self::Always, Self::PlaygroundText],
+        &[Self::Always, Self::Screen, Self::Playground],
         &[Self::Always, Self::Cursor],
         &[Self::Always, Self::Quit],
         &[Self::Always, Self::Stop],
-        &[Self::Always, Self::Screen, Self::Home],
-        &[Self::Always, Self::Screen, Self::Form],
-        &[Self::Always, Self::Facts],
-        &[Self::Always, Self::Delete],
-        &[Self::Always, Self::Pick],
-        &[Self::Always, Self::Start],
         &[Self::Always, Self::Screen, Self::Curves, Self::CurvesChart],
         &[Self::Always, Self::Screen, Self::Curves, Self::CurvesCursor],
         &[Self::Always, Self::Screen, Self::Curves, Self::CurvesList],
         &[Self::Always, Self::CurvesTyping],
         &[Self::Always, Self::CurvesTable],
         &[Self::Always, Self::CurvesExport],
+        &[Self::Always, Self::Screen, Self::Home],
+        &[Self::Always, Self::Screen, Self::Form],
+        &[Self::Always, Self::Facts],
+        &[Self::Always, Self::Delete],
+        &[Self::Always, Self::Pick],
+        &[Self::Always, Self::Start],
     ];
 
     /// The context of this name.
@@ -161,13 +173,32 @@ impl Context {
     /// Whether text may be typed there: a plain character is text then, and no key.
     #[must_use]
     pub fn keeps_text(self) -> bool {
-        matches!(self, Self::Typing | Self::CurvesTyping | Self::Palette | Self::Pick | Self::Always)
+        matches!(
+            self,
+            Self::Typing
+                | Self::Jump
+                | Self::PlaygroundText
+                | Self::CurvesTyping
+                | Self::Palette
+                | Self::Pick
+                | Self::Always
+        )
     }
 
     /// Whether the palette offers its actions: those of what is typed into, and of what lies over a screen, are done
     /// faster by their keys.
     #[must_use]
     pub fn is_offered(self) -> bool {
-        !matches!(self, Self::Typing | Self::CurvesTyping | Self::Palette | Self::Themes | Self::Help | Self::Pick)
+        !matches!(
+            self,
+            Self::Typing
+                | Self::Jump
+                | Self::PlaygroundText
+                | Self::CurvesTyping
+                | Self::Palette
+                | Self::Themes
+                | Self::Help
+                | Self::Pick
+        )
     }
 }

@@ -213,7 +213,10 @@ mod tests {
     fn what_is_wrong_is_said_with_what_would_be_right() {
         assert!(refused("[cockpit]\npaus = 'p'").contains("did you mean \"pause\"?"));
         assert!(refused("[cockpitt]\npause = 'p'").contains("did you mean [cockpit]?"));
-        assert_eq!(refused("[cockpit]\nzoom-in = 'p'"), "[cockpit] has no action \"zoom-in\", but [chart] has");
+        assert_eq!(
+            refused("[cockpit]\nzoom-in = 'p'"),
+            "[cockpit] has no action \"zoom-in\", but [chart], [curves-chart] has"
+        );
         assert!(refused("[cockpit]\npause = 'control p'").contains("is no key"));
         assert!(refused("[cockpit]\npause = 3").starts_with("pause in [cockpit]:"));
         assert!(refused("pause = 'p'").contains("there is no context"));

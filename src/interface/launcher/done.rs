@@ -12,7 +12,6 @@ use crate::interface::update::Effect;
 /// Takes it in.
 pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
     match done {
-        Done::Curves(_) => {}
         Done::Runs(runs) => launcher.home.listed(runs),
         Done::Deleted(folder, Ok(())) => {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -42,6 +41,8 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
                 return launcher.replan();
             }
         }
+        // The inspector's.
+        Done::Curves(_) => {}
         Done::Models(found) => {
             if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
                 && let What::Model(place) = &mut pick.what

@@ -16,7 +16,9 @@ const LINES: usize = 3;
 pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
     let whole = row;
     let row = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
-    if let Some((entry, _)) = &state.notice {
+    if let Some(typed) = &state.jump {
+        pen.put(row.x, row.y, row.width, &format!("to step {typed}▏"), Meaning::Pending);
+    } else if let Some((entry, _)) = &state.notice {
         let grave = matches!(entry.weight, Weight::Warning | Weight::Error);
         let lines = if grave { text::wrap(&entry.text, row.width) } else { vec![entry.text.clone()] };
         let shown = &lines[..lines.len().min(LINES)];

@@ -3,16 +3,19 @@
 use ratatui::layout::Rect;
 
 use crate::interface::keys::{Action, Context};
-use crate::interface::layout::centred;
+use crate::interface::layout::{centred, split_bottom};
 use crate::interface::pen::Pen;
 use crate::interface::state::State;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
-use crate::interface::timeline::{Row, rows};
+use crate::interface::timeline::{Compared, Row, compare, grown, rows};
 use crate::protocol::{Branch, KeptState, Place};
 
 /// Where each column begins.
 const COLUMNS: [u16; 4] = [0, 14, 32, 50];
+
+/// Cells of the lines before a branch's number.
+const DEEPEST: usize = 10;
 
 /// A line of the box, and the row that it stands for.
 struct Line {
@@ -21,32 +24,68 @@ struct Line {
     row: Option<usize>,
 }
 
-/// Draws the list.
+/// Draws the list, and below it how the selected row differs from the one that it is compared with.
 pub fn draw(pen: &mut Pen, screen: Rect, state: &State) {
     let lines = lines(state);
-    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2);
-    let place = centred(screen, screen.width.saturating_sub(4).min(84), height.min(screen.height.saturating_sub(4)));
+    let difference = difference(state);
+    let most = screen.height.saturating_sub(4);
+    // The list keeps a few rows at least, however many settings differ.
+    let below = u16::try_from(difference.len()).unwrap_or(u16::MAX).min(most.saturating_sub(8));
+    let below = if below > 0 { below + 1 } else { 0 };
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2 + below);
+    let place = centred(screen, screen.width.saturating_sub(4).min(84), height.min(most));
     let inner = pen.frame(place, Meaning::Focus);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let (list, below) = split_bottom(inner, below.min(inner.height));
     let title = " branches and kept states ";
     pen.put(place.x + 2, place.y, place.width.saturating_sub(4), title, Meaning::Focus);
     let bottom = Rect { y: place.bottom().saturating_sub(1), width: place.width.saturating_sub(2), height: 1, ..place };
-    let hints = [
+    let does = [
         (Action::TimelineGo, "goes there"),
         (Action::TimelinePin, "pins"),
         (Action::Snapshot, "keeps now"),
+        (Action::TimelineCompare, "compares"),
         (Action::Leave, "closes"),
     ];
-    pen.put_right(bottom, &state.look.keys.hints(Context::Timeline, &hints), Meaning::Muted);
+    pen.put_right(bottom, &state.look.keys.hints(Context::Timeline, &does), Meaning::Muted);
     let selected = lines.iter().position(|line| line.row == Some(state.timeline_row)).unwrap_or(0);
-    let first = (selected + 2).saturating_sub(usize::from(inner.height)).min(lines.len());
-    for (row, line) in Pen::rows(inner).zip(&lines[first..]) {
+    let first = (selected + 2).saturating_sub(usize::from(list.height)).min(lines.len());
+    let marked = state.compared.and_then(|place| rows(state).iter().position(|row| row.place(state) == place));
+    for (row, line) in Pen::rows(list).zip(&lines[first..]) {
         for (cell, x) in line.cells.iter().zip(COLUMNS) {
             pen.put(row.x + x, row.y, row.width.saturating_sub(x), cell, line.meaning);
         }
         if line.row == Some(state.timeline_row) {
             pen.restyle(row, Meaning::Selection);
         }
+        if line.row.is_some() && line.row == marked {
+            pen.put(row.x.saturating_sub(1), row.y, 1, "◆", Meaning::Series2);
+        }
+    }
+    draw_difference(pen, below, &difference);
+}
+
+/// How the marked state and the selected one differ; nothing where none is marked.
+fn difference(state: &State) -> Vec<Compared> {
+    let selected = rows(state).get(state.timeline_row).map(|row| row.place(state));
+    match (state.compared, selected) {
+        (Some(marked), Some(selected)) if marked != selected => compare(state, marked, selected),
+        _ => Vec::new(),
+    }
+}
+
+fn draw_difference(pen: &mut Pen, area: Rect, lines: &[Compared]) {
+    let mut rows = Pen::rows(area);
+    if let Some(row) = rows.next() {
+        pen.fill(row, '─', Meaning::Border);
+        pen.put(row.x + COLUMNS[1], row.y, 12, " ◆ marked ", Meaning::Series2);
+        pen.put(row.x + COLUMNS[2] + 6, row.y, 12, " selected ", Meaning::Title);
+    }
+    for (row, [name, marked, selected]) in rows.zip(lines) {
+        pen.put(row.x, row.y, COLUMNS[1] - 1, name, Meaning::Muted);
+        pen.put(row.x + COLUMNS[1] + 1, row.y, COLUMNS[2] + 4 - COLUMNS[1], marked, Meaning::Text);
+        let x = COLUMNS[2] + 7;
+        pen.put(row.x + x, row.y, row.width.saturating_sub(x), selected, Meaning::Text);
     }
 }
 
@@ -92,22 +131,13 @@ fn branch_cells(state: &State, branch: &Branch) -> [String; 4] {
     if let Some(parent) = branch.parent {
         remarks.push(format!("from {parent}"));
     }
-    let depth = depth(state, branch);
-    let name = if depth == 0 { branch.id.to_string() } else { format!("{}└ {}", "  ".repeat(depth - 1), branch.id) };
+    let lines = grown(&state.history.tree.listed).into_iter().find(|grown| grown.branch.id == branch.id);
+    let lines = lines.map(|grown| grown.lines).unwrap_or_default();
+    // However deep it is, its number has to be read.
+    let hidden = lines.chars().count().saturating_sub(DEEPEST);
+    let name = format!("{}{}", lines.chars().skip(hidden).collect::<String>(), branch.id);
     let tip = if branch.current { state.step() } else { branch.tip };
     [name, format!("{} to {tip}", branch.from + 1), best, remarks.join(" · ")]
-}
-
-/// How many branches there are before this one, as many as there is room for.
-fn depth(state: &State, branch: &Branch) -> usize {
-    let listed = &state.history.tree.listed;
-    let mut parent = branch.parent;
-    let mut depth = 0;
-    while let Some(found) = parent.and_then(|id| listed.iter().find(|branch| branch.id == id)).filter(|_| depth < 4) {
-        depth += 1;
-        parent = found.parent;
-    }
-    depth
 }
 
 fn state_cells(kept: &KeptState) -> [String; 4] {

@@ -17,8 +17,11 @@ impl State {
         let mut contexts = match (self.layers.last(), &self.edit) {
             (Some(Layer::Example), _) => vec![Context::Example],
             (Some(Layer::Timeline), _) => vec![Context::Timeline],
+            (Some(Layer::Playground), _) if self.playground.typing => vec![Context::PlaygroundText],
+            (Some(Layer::Playground), _) => vec![Context::Playground, Context::Screen],
             (Some(Layer::Quit), _) => vec![Context::Quit],
             (Some(Layer::Stop), _) => vec![Context::Stop],
+            (None, _) if self.jump.is_some() => vec![Context::Jump],
             (None, Some(edit)) if edit.typed.is_some() => vec![Context::Typing],
             (None, edit) => {
                 let mut contexts = if edit.is_some() { vec![Context::Pending] } else { Vec::new() };
@@ -27,6 +30,9 @@ impl State {
                 }
                 if self.focus == Panel::Loss && self.cursor.is_some() {
                     contexts.push(Context::Cursor);
+                }
+                if self.focus == Panel::Map {
+                    contexts.push(Context::Map);
                 }
                 contexts.push(if self.focus == Panel::Loss { Context::Chart } else { Context::Rows });
                 contexts.extend([Context::Screen, Context::Cockpit]);

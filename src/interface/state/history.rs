@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Metric;
 use super::metric::Place;
+use super::owners::Owners;
 use super::tree::Tree;
 use crate::interface::widgets::Shape;
 use crate::protocol::{self, Evaluation, Intervention, Memory, Step};
@@ -33,6 +34,8 @@ pub struct History {
     mcc: Series,
     /// Resident bytes.
     pub memory: Series,
+    /// The same by owner.
+    pub owners: Owners,
     /// The largest of them.
     pub peak_memory: u64,
     /// Every evaluation.
@@ -58,6 +61,7 @@ impl History {
             accuracy: Series::default(),
             mcc: Series::default(),
             memory: Series::default(),
+            owners: Owners::default(),
             peak_memory: 0,
             evaluations: Vec::new(),
             interventions: Vec::new(),
@@ -97,6 +101,7 @@ impl History {
     pub fn go_to(&mut self, branch: u32, step: u64) -> bool {
         let new = self.tree.go_to(branch, step);
         self.memory = self.memory.until(step);
+        self.owners.cut(step);
         self.follow_line();
         new
     }
@@ -163,10 +168,23 @@ impl History {
         self.evaluations.push(evaluation);
     }
 
+    /// Every evaluation of every branch.
+    #[must_use]
+    pub fn all_evaluations(&self) -> &[Evaluation] {
+        &self.all_evaluations
+    }
+
+    /// Every change by hand, each with its branch.
+    #[must_use]
+    pub fn all_interventions(&self) -> &[(u32, Intervention)] {
+        &self.all_interventions
+    }
+
     /// Takes in where the memory is.
     #[expect(clippy::cast_precision_loss, reason = "a curve of bytes is drawn, not counted")]
     pub fn remembered(&mut self, memory: &Memory) {
         self.memory.push(memory.step, memory.total as f64);
+        self.owners.push(memory);
         self.peak_memory = self.peak_memory.max(memory.total);
     }
 

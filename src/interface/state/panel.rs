@@ -17,12 +17,25 @@ pub enum Panel {
     Log,
     /// Everything else that is measured.
     Charts,
+    /// How machine and device are doing.
+    Device,
+    /// Groups by layers.
+    Map,
 }
 
 impl Panel {
     /// All, in the order in which the focus moves.
-    pub const ALL: [Self; 7] =
-        [Self::Loss, Self::Sparsity, Self::Settings, Self::Memory, Self::Validation, Self::Log, Self::Charts];
+    pub const ALL: [Self; 9] = [
+        Self::Loss,
+        Self::Sparsity,
+        Self::Settings,
+        Self::Memory,
+        Self::Validation,
+        Self::Log,
+        Self::Charts,
+        Self::Device,
+        Self::Map,
+    ];
 
     /// Its title.
     #[must_use]
@@ -35,6 +48,8 @@ impl Panel {
             Self::Validation => "validation",
             Self::Log => "log",
             Self::Charts => "charts",
+            Self::Device => "device",
+            Self::Map => "map",
         }
     }
 

@@ -52,7 +52,9 @@ impl Tree {
         self.line_to(self.current)
     }
 
-    fn line_to(&self, branch: u32) -> Line {
+    /// The way to a branch.
+    #[must_use]
+    pub fn line_to(&self, branch: u32) -> Line {
         let mut line = vec![(branch, u64::MAX)];
         // However wrong what was told is, no way is longer than there are branches.
         while line.len() <= self.own.len()

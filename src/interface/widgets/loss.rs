@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use super::chart::{Change, Chart, Drawn, Line, Look, MARK, Measure, Shape};
 use super::{Facts, nothing};
 use crate::interface::pen::Pen;
+use crate::interface::screens::{ALERT, alert_meaning};
 use crate::interface::state::{Cursor, Metric, State};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
@@ -30,9 +31,22 @@ pub fn draw(pen: &mut Pen, area: Rect, title_room: u16, state: &State) -> Facts 
     let (view, unit) = (&state.view, metric.unit());
     let chart = Chart { view, extent: span.into(), unit, lines: lines(state, metric), changes: &changes, cursor };
     let Some(drawn) = chart.draw(pen, area) else { return Facts::new() };
+    alerts(pen, area, &chart, state);
     match state.cursor {
         Some(cursor) => cursor_facts(state, cursor),
         None => facts(state, drawn, title_room),
+    }
+}
+
+/// Where an alert began, at the bottom.
+fn alerts(pen: &mut Pen, area: Rect, chart: &Chart, state: &State) {
+    let alerts = state.alerts.all();
+    let Some(plan) = (!alerts.is_empty()).then(|| chart.plan(area)).flatten() else { return };
+    for alert in alerts {
+        if let Some(dot) = plan.window.dot(alert.step as f64) {
+            let (x, y) = (plan.plot.x + (dot / 2) as u16, plan.plot.bottom().saturating_sub(1));
+            pen.put(x, y, 1, ALERT.encode_utf8(&mut [0; 4]), alert_meaning(alert));
+        }
     }
 }
 

@@ -4,12 +4,11 @@ use ratatui::layout::Rect;
 
 use super::axis::Axis;
 use super::braille::Grid;
-use super::curve::step_edges;
 use super::window::Window;
 use super::{Facts, bar, nothing};
 use crate::interface::layout::{split_bottom, split_left, split_top};
 use crate::interface::pen::Pen;
-use crate::interface::state::{State, View};
+use crate::interface::state::{OWNERS, State, View};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::protocol::Memory;
@@ -47,7 +46,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
         bar::gauge(pen, Rect { x, width: row.right() - x, ..row }, share, bar::gauge_meaning(share));
     }
     if with_curve {
-        over_time(pen, split_top(rest, 1).1, state);
+        over_time(pen, split_top(rest, 1).1, state, &owners, predicted);
     }
     vec![
         (text::bytes(memory.total), bar::gauge_meaning(share)),
@@ -92,32 +91,91 @@ fn write_owners(pen: &mut Pen, area: Rect, columns: u16, owners: &[Owner], total
     }
 }
 
-/// Resident bytes over the steps, from nothing up, so that a small wobble does not look like a leak.
-fn over_time(pen: &mut Pen, area: Rect, state: &State) {
-    let series = &state.history.memory;
-    let Some(span) = series.span().filter(|(first, last)| last > first) else { return };
-    let highest = text::bytes(state.history.peak_memory);
+/// Bytes by owner over the steps, one on another from nothing up, so that a small wobble does not look like a leak; above
+/// them the peak that was predicted.
+fn over_time(pen: &mut Pen, area: Rect, state: &State, owners: &[Owner], predicted: Option<u64>) {
+    let past = &state.history.owners;
+    let Some(span) = past.span().filter(|(first, last)| last > first) else { return };
+    let peak = state.history.peak_memory;
+    let top = predicted.map_or(peak, |predicted| predicted.max(peak));
+    let highest = text::bytes(top);
     let (upper, scale) = split_bottom(area, 1);
     let (labels, plot) = split_left(upper, text::width(&highest) + 1);
     if plot.width < 4 || plot.height < 2 {
         return;
     }
-    let axis = Axis::between(0.0, state.history.peak_memory as f64);
     let label = |y: u16| Rect { y, width: labels.width - 1, height: 1, ..labels };
     pen.put_right(label(plot.y), &highest, Meaning::Axis);
     pen.put_right(label(plot.bottom() - 1), "0", Meaning::Axis);
     let window = Window::new(&View::default(), span, usize::from(plot.width) * 2);
-    let mut grid = Grid::new(plot);
-    let rows = grid.size().1;
-    let mut height = None;
-    for (x, column) in series.columns(&step_edges(&window)).into_iter().enumerate() {
-        height = column.map_or(height, |column| Some(axis.row(column.max, rows)));
-        if let Some(height) = height.filter(|_| window.start + x as f64 * window.per_dot <= span.1 as f64) {
-            grid.vertical(x, height, rows - 1);
+    let rows = usize::from(plot.height) * 4;
+    // Which owner has each dot, from the top.
+    let columns: Vec<Vec<Option<usize>>> = (0..window.dots)
+        .map(|dot| {
+            let step = window.start + (dot as f64 + 1.0) * window.per_dot - f64::EPSILON;
+            let bytes = past.at(step).filter(|_| window.start + dot as f64 * window.per_dot <= span.1 as f64);
+            stack(bytes, top, rows)
+        })
+        .collect();
+    for (y, row) in Pen::rows(plot).enumerate() {
+        for x in 0..usize::from(plot.width) {
+            stacked_cell(pen, (row.x + x as u16, row.y), &columns[x * 2..x * 2 + 2], y * 4, owners);
         }
     }
-    grid.paint(pen, plot, Meaning::Envelope);
+    if let Some(predicted) = predicted {
+        let row = Axis::between(0.0, top as f64).row(predicted as f64, usize::from(plot.height)) as u16;
+        line_where_empty(pen, Rect { y: plot.y + row, height: 1, ..plot }, " predicted ");
+    }
     let scale = Rect { x: plot.x, width: plot.width, ..scale };
     pen.put(scale.x, scale.y, scale.width, &format!("step {}", span.0), Meaning::Axis);
     pen.put_right(scale, &span.1.to_string(), Meaning::Axis);
+}
+
+/// The owner of each dot of a column, the highest dot first.
+fn stack(bytes: Option<&[u64; OWNERS]>, top: u64, rows: usize) -> Vec<Option<usize>> {
+    let mut column = vec![None; rows];
+    let Some(bytes) = bytes else { return column };
+    let (mut sum, mut filled) = (0u64, 0);
+    for (owner, bytes) in bytes.iter().enumerate() {
+        sum = sum.saturating_add(*bytes);
+        let height = ((sum as f64 / top.max(1) as f64 * rows as f64).round() as usize).min(rows);
+        for dot in column.iter_mut().rev().take(height).skip(filled) {
+            *dot = Some(owner);
+        }
+        filled = filled.max(height);
+    }
+    column
+}
+
+/// Two columns of four dots as one cell, in the colour of the owner that has most of them.
+fn stacked_cell(pen: &mut Pen, (x, y): (u16, u16), columns: &[Vec<Option<usize>>], from: usize, owners: &[Owner]) {
+    let mut grid = Grid::new(Rect::new(0, 0, 1, 1));
+    let mut counts = [0u8; OWNERS];
+    for (column, dots) in columns.iter().enumerate() {
+        for (row, owner) in dots[from..from + 4].iter().enumerate() {
+            if let Some(owner) = owner {
+                grid.dot(column, row);
+                counts[*owner] += 1;
+            }
+        }
+    }
+    let most = (0..OWNERS).rev().max_by_key(|owner| counts[*owner]).unwrap_or(0);
+    if counts[most] > 0 {
+        let meaning = owners.get(most).map_or(Meaning::Envelope, |owner| owner.meaning);
+        grid.paint(pen, Rect::new(x, y, 1, 1), meaning);
+    }
+}
+
+/// A line through the cells of a row where nothing stands yet, with a word at its right end.
+fn line_where_empty(pen: &mut Pen, row: Rect, word: &str) {
+    let row = row.intersection(pen.buffer.area);
+    for x in row.left()..row.right() {
+        if pen.buffer.cell((x, row.y)).is_some_and(|cell| cell.symbol() == " ") {
+            pen.put(x, row.y, 1, "╌", Meaning::Pending);
+        }
+    }
+    let width = text::width(word);
+    if row.width > width + 8 {
+        pen.put(row.right() - width - 2, row.y, width, word, Meaning::Pending);
+    }
 }

@@ -97,6 +97,36 @@ fn an_answer_is_for_who_asked() {
 }
 
 #[test]
+fn an_answer_in_parts_is_for_who_asked_and_for_no_late_comer() {
+    use crate::protocol::{About, Answer, Question, Side};
+    let (room, _asked) = room();
+    let (asks, other) = (seated(&room, Purpose::Steer), seated(&room, Purpose::Watch));
+    until_live(&room, asks);
+    until_live(&room, other);
+    let question = Question { about: About::Row { row: 0 }, at: None, max_new_tokens: 3, temperature: 0.0, seed: 0 };
+    room.ask(asks, Command::Predict { id: 7, question });
+    let part = |text: &str| Event::Predicted {
+        id: 7,
+        answer: Answer::Text { side: Side::Base, text: text.into(), tokens: 1 },
+    };
+    for event in [
+        Event::CommandStatus { id: 7, status: CommandStatus::Queued },
+        part("a"),
+        part("b"),
+        Event::CommandStatus { id: 7, status: CommandStatus::Applied { step: 3 } },
+    ] {
+        room.tell(&event);
+    }
+    let told = |news: &[News]| news.iter().filter(|news| matches!(news, News::Event(Event::Predicted { .. }))).count();
+    let heard = room.next(asks).unwrap();
+    assert_eq!((told(&heard), heard.len()), (2, 4));
+    room.tell(&step(1));
+    assert_eq!(told(&room.next(other).unwrap()), 0);
+    let late = seated(&room, Purpose::Watch);
+    assert_eq!(told(&until_live(&room, late)), 0);
+}
+
+#[test]
 fn who_falls_far_behind_is_let_go_with_a_reason_and_may_come_back() {
     let (room, _asked) = room();
     let slow = seated(&room, Purpose::Steer);

@@ -84,11 +84,12 @@ fn problem(inspector: &Inspector) -> Option<(String, Meaning)> {
     let (damaged, backwards) =
         shown().fold((0, 0), |sum, run| (sum.0 + run.course.damaged, sum.1 + run.course.backwards));
     let mut facts = Vec::new();
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
     if damaged > 0 {
-        facts.push(format!("{damaged} damaged lines left out"));
+        facts.push(format!("{damaged} damaged line{} left out", plural(damaged)));
     }
     if backwards > 0 {
-        facts.push(format!("{backwards} points that run backwards left out"));
+        facts.push(format!("{backwards} step{} backwards left out", plural(backwards)));
     }
     (!facts.is_empty()).then(|| (facts.join(", "), Meaning::Warn))
 }

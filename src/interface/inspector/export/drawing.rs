@@ -95,28 +95,31 @@ fn chart(picture: &mut Picture, export: &Export, metric: Metric, top: f64) {
         let raw = line.raw_columns(&plot.window);
         let gaps = line.gaps(&plot.window);
         if !smooths {
-            strokes(picture, &plot, &raw, &gaps, colour);
+            strokes(picture, &plot, &raw, &gaps, (colour, 2.0, 1.0));
             continue;
         }
         if view.envelope {
-            let bars = raw.iter().enumerate().filter_map(|(dot, column)| {
-                let column = (*column)?;
-                Some((plot.x(dot as f64), plot.y(column.max), plot.y(column.min)))
-            });
-            picture.shapes.push(Shape::Bars { bars: bars.collect(), colour, width: 1.0, opacity: 0.2 });
+            strokes(picture, &plot, &raw, &gaps, (colour, 1.0, 0.25));
         }
-        strokes(picture, &plot, &line.thin_columns(&plot.window), &gaps, colour);
+        strokes(picture, &plot, &line.thin_columns(&plot.window), &gaps, (colour, 2.0, 1.0));
     }
     changes(picture, &plot, export);
 }
 
-/// Lines through columns, from each to the next one that has a value, but never over a gap.
-fn strokes(picture: &mut Picture, plot: &Plot, columns: &[Option<Column>], gaps: &[usize], colour: Rgb) {
+/// Lines through columns, from each to the next one that has a value, but never over a gap; in this colour, so thick and
+/// so far seen.
+fn strokes(
+    picture: &mut Picture,
+    plot: &Plot,
+    columns: &[Option<Column>],
+    gaps: &[usize],
+    (colour, width, opacity): (Rgb, f64, f64),
+) {
     let mut points: Vec<(f64, f64)> = Vec::new();
     let mut ended = |points: &mut Vec<(f64, f64)>| {
         let points = std::mem::take(points);
         if !points.is_empty() {
-            picture.shapes.push(Shape::Line { points, colour, width: 2.0, opacity: 1.0 });
+            picture.shapes.push(Shape::Line { points, colour, width, opacity });
         }
     };
     for (dot, (column, gaps)) in columns.iter().zip(gaps).enumerate() {

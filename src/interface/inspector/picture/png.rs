@@ -59,15 +59,6 @@ impl Canvas {
                     self.segment(only, only, *width, *colour, *opacity);
                 }
             }
-            Shape::Bars { bars, colour, width, opacity } => {
-                for &(x, top, bottom) in bars {
-                    let left = (x - width / 2.0).round() as i64;
-                    let right = ((x + width / 2.0).round() as i64).max(left + 1);
-                    for y in top.round() as i64..=bottom.round() as i64 {
-                        (left..right).for_each(|x| self.blend(x, y, *colour, *opacity));
-                    }
-                }
-            }
             Shape::Text { x, y, anchor, colour, text } => self.text((*x, *y), *anchor, *colour, text),
         }
     }
@@ -129,7 +120,7 @@ mod tests {
             background: (255, 255, 255),
             shapes: vec![
                 Shape::Line { points: vec![(5.0, 30.0), (50.0, 30.0)], colour: (255, 0, 0), width: 2.0, opacity: 1.0 },
-                Shape::Bars { bars: vec![(55.0, 5.0, 20.0)], colour: (0, 0, 255), width: 1.0, opacity: 0.5 },
+                Shape::Line { points: vec![(55.0, 5.0), (55.0, 20.0)], colour: (0, 0, 255), width: 1.0, opacity: 0.5 },
                 Shape::Text { x: 2.0, y: 16.0, anchor: Anchor::Start, colour: (0, 0, 0), text: "Aé".into() },
                 Shape::Line { points: vec![(-1e12, 1e12), (1e12, -1e12)], colour: (0, 0, 0), width: 1.0, opacity: 0.0 },
             ],

@@ -27,15 +27,6 @@ pub fn write(picture: &Picture) -> String {
                     hex(*colour)
                 )
             }
-            Shape::Bars { bars, colour, width, opacity } => {
-                let path: String =
-                    bars.iter().map(|(x, top, bottom)| format!("M{x:.1} {top:.1}V{bottom:.1}")).collect();
-                writeln!(
-                    svg,
-                    "<path d=\"{path}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{width}\" stroke-opacity=\"{opacity}\"/>",
-                    hex(*colour)
-                )
-            }
             Shape::Text { x, y, anchor, colour, text } => {
                 let anchor = match anchor {
                     Anchor::Start => "start",

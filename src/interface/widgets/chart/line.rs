@@ -166,10 +166,15 @@ impl Line<'_> {
         let columns = self.raw_columns(window);
         for (dot, column) in columns.into_iter().enumerate() {
             let Some(column) = column else { continue };
-            let y = plot.y + (axis.row(column.last, usize::from(plot.height) * 4) / 4) as u16;
-            pen.put(plot.x + (dot / 2) as u16, y, 1, MARK, self.meaning);
+            mark(pen, plot, axis, dot, column.last, self.meaning);
         }
     }
+}
+
+/// Marks a value in a column of dots.
+fn mark(pen: &mut Pen, plot: Rect, axis: &Axis, dot: usize, value: f64, meaning: Meaning) {
+    let y = plot.y + (axis.row(value, usize::from(plot.height) * 4) / 4) as u16;
+    pen.put(plot.x + (dot / 2) as u16, y, 1, MARK, meaning);
 }
 
 /// What a line is on the columns of a chart: computed once, since each of it is looked at more than once.
@@ -191,6 +196,13 @@ impl Drawn {
         let mut grid = Grid::new(plot);
         trace(&mut grid, &self.raw, &self.gaps, axis);
         grid.paint(pen, plot, meaning);
+        // One point alone makes no line, and a dot is easily overlooked.
+        let mut points = self.raw.iter().enumerate().filter_map(|(dot, column)| Some((dot, (*column)?)));
+        if let (Some((dot, column)), None) = (points.next(), points.next())
+            && !axis.is_above(column.min)
+        {
+            mark(pen, plot, axis, dot, column.last, meaning);
+        }
     }
 
     pub fn draw_thin(&self, pen: &mut Pen, plot: Rect, axis: &Axis, meaning: Meaning) {

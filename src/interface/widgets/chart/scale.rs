@@ -30,7 +30,7 @@ pub fn draw(pen: &mut Pen, row: Rect, window: &Window, along: Along) {
 /// `fine` dots wide.
 #[must_use]
 pub fn ticks(window: &Window, along: Along, fine: usize) -> Vec<(f64, String)> {
-    if window.log { log_ticks(window) } else { even_ticks(window, along, fine) }
+    if window.log { log_ticks(window, along) } else { even_ticks(window, along, fine) }
 }
 
 fn even_ticks(window: &Window, along: Along, fine: usize) -> Vec<(f64, String)> {
@@ -48,11 +48,15 @@ fn even_ticks(window: &Window, along: Along, fine: usize) -> Vec<(f64, String)> 
     ticks.take_while(|tick| *tick < window.end()).map(|tick| (tick, label(tick, step))).collect()
 }
 
-fn log_ticks(window: &Window) -> Vec<(f64, String)> {
+fn log_ticks(window: &Window, along: Along) -> Vec<(f64, String)> {
     let decades = window.start.floor() as i32..=window.end().ceil() as i32;
     let ticks = decades.flat_map(|decade| [1.0, 2.0, 5.0].map(|digit| digit * 10f64.powi(decade)));
     let inside = |tick: &f64| (window.start..window.end()).contains(&tick.log10());
-    ticks.filter(inside).map(|tick| (tick, text::number_short(tick))).collect()
+    let label = |tick: f64| match along {
+        Along::Time | Along::Tokens => label(tick, tick, along),
+        Along::Steps | Along::Epochs => text::number_short(tick),
+    };
+    ticks.filter(inside).map(|tick| (tick, label(tick))).collect()
 }
 
 /// Round seconds: of a minute, of an hour, of a day.

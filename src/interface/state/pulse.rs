@@ -1,0 +1,34 @@
+//! How machine and device are doing, now and lately.
+
+use std::collections::VecDeque;
+
+use crate::protocol::Vitals;
+
+/// Samples that are kept.
+const KEPT: usize = 240;
+
+/// The newest samples.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Pulse {
+    /// The newest.
+    pub latest: Option<Vitals>,
+    /// Shares of the processors' time, the newest last.
+    pub cpu: VecDeque<f64>,
+    /// Shares of the device's time, the newest last.
+    pub gpu: VecDeque<f64>,
+}
+
+impl Pulse {
+    /// Takes in a sample.
+    pub fn push(&mut self, vitals: Vitals) {
+        let keep = |past: &mut VecDeque<f64>, share: Option<f64>| {
+            past.extend(share.filter(|share| share.is_finite()));
+            while past.len() > KEPT {
+                past.pop_front();
+            }
+        };
+        keep(&mut self.cpu, vitals.host.cpu);
+        keep(&mut self.gpu, vitals.gpu.as_ref().and_then(|gpu| gpu.busy));
+        self.latest = Some(vitals);
+    }
+}
