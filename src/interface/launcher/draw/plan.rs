@@ -35,11 +35,15 @@ pub fn draw(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     }
     let form = &launcher.form;
     let plan = &form.plan;
+    let stale = plan.time.value.is_some() && plan.time.stale;
     let remark = match (&plan.refused, plan.running) {
         (Some(_), _) => ("refused".to_owned(), Meaning::Error),
         (None, true) => match &plan.doing {
-            Some((_, Some(share))) => (format!("{:.0} %", share.clamp(0.0, 1.0) * 100.0), Meaning::Pending),
-            _ => ("working it out".to_owned(), Meaning::Pending),
+            Some((_, Some(share))) => {
+                let share = share.clamp(0.0, 1.0) * 100.0;
+                (format!("{}{share:.0} %", if stale { "stale, " } else { "" }), Meaning::Pending)
+            }
+            _ => (if stale { "stale" } else { "working" }.to_owned(), Meaning::Pending),
         },
         _ => (String::new(), Meaning::Muted),
     };
