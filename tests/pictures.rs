@@ -1,6 +1,18 @@
-//! Draws the README's picture from a frame of a real run: `make pictures`.
+//! Draws the README's pictures from frames of real runs, and records a tour: `make pictures`.
+
+#![cfg(unix)]
+
+#[path = "support/cockpit.rs"]
+mod cockpit;
 
 use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cockpit::Cockpit;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
 
 use spartui::engine::{Engine, Launch};
 use spartui::interface::svg::{Ground, svg};
@@ -11,7 +23,7 @@ use spartui::recipe::{Recipe, Value};
 
 #[test]
 #[ignore = "trains the demo for a minute; `make pictures` runs it"]
-fn cockpit() {
+fn cockpit_of_a_run() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut recipe = Recipe::load(&root.join("examples/support/recipe.toml"), &[]).unwrap();
     recipe.model.path = root.join("models/all-MiniLM-L6-v2");
@@ -32,9 +44,159 @@ fn cockpit() {
         }
     }
     engine.commands.send(Command::Abort).unwrap();
-    let mut buffer = ratatui::buffer::Buffer::empty(ratatui::layout::Rect::new(0, 0, 120, 40));
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 120, 40));
     draw_into(&mut buffer, &state);
     std::fs::create_dir_all(root.join("docs")).unwrap();
     std::fs::write(root.join("docs/cockpit.svg"), svg(&buffer, Ground::DARK)).unwrap();
     engine.join();
+}
+
+/// Columns and rows of the pictures.
+const SIZE: (u16, u16) = (120, 40);
+
+/// What a terminal got, and when.
+struct Recording {
+    began: Instant,
+    /// Bytes that had been written after so many seconds.
+    marks: Vec<(f64, usize)>,
+}
+
+impl Recording {
+    fn look(&mut self, cockpit: &Cockpit) {
+        let length = cockpit.written.lock().unwrap().len();
+        if self.marks.last().is_none_or(|(_, known)| *known < length) {
+            self.marks.push((self.began.elapsed().as_secs_f64(), length));
+        }
+    }
+
+    /// Waits until the screen shows this.
+    fn shows(&mut self, cockpit: &Cockpit, holds: impl Fn(&str) -> bool) {
+        let begun = Instant::now();
+        while !holds(&cockpit.text()) {
+            assert!(begun.elapsed() < Duration::from_secs(180), "waited in vain:\n{}", cockpit.text());
+            self.rest(cockpit, 0.03);
+        }
+    }
+
+    fn rest(&mut self, cockpit: &Cockpit, seconds: f64) {
+        let until = Instant::now() + Duration::from_secs_f64(seconds);
+        while Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+            self.look(cockpit);
+        }
+    }
+
+    /// An asciicast, version 2; a pause is never longer than `longest` seconds.
+    fn cast(&self, written: &[u8], longest: f64) -> String {
+        let header = serde_json::json!({ "version": 2, "width": SIZE.0, "height": SIZE.1, "title": "spartui" });
+        let mut cast = format!("{header}\n");
+        let (mut from, mut at, mut before) = (0, 0.0, 0.0);
+        for (seconds, to) in &self.marks {
+            // A character is not cut in two.
+            let end = (*to..written.len()).find(|end| written[*end] & 0xc0 != 0x80).unwrap_or(written.len());
+            at += (seconds - before).min(longest);
+            before = *seconds;
+            let text = String::from_utf8_lossy(&written[from..end]);
+            cast.push_str(&format!("{}\n", serde_json::json!([(at * 1e3).round() / 1e3, "o", text])));
+            from = end;
+        }
+        cast
+    }
+}
+
+/// The screen as cells of a buffer.
+fn buffer_of(screen: &vt100::Screen) -> Buffer {
+    let (rows, columns) = screen.size();
+    let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
+    let colour = |colour| match colour {
+        vt100::Color::Default => Color::Reset,
+        vt100::Color::Idx(index) => Color::Indexed(index),
+        vt100::Color::Rgb(red, green, blue) => Color::Rgb(red, green, blue),
+    };
+    for (row, column) in (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column))) {
+        let Some(shown) = screen.cell(row, column).filter(|cell| !cell.is_wide_continuation()) else { continue };
+        let mut style = Style::new().fg(colour(shown.fgcolor())).bg(colour(shown.bgcolor()));
+        for (has, modifier) in [
+            (shown.bold(), Modifier::BOLD),
+            (shown.dim(), Modifier::DIM),
+            (shown.italic(), Modifier::ITALIC),
+            (shown.underline(), Modifier::UNDERLINED),
+            (shown.inverse(), Modifier::REVERSED),
+        ] {
+            style = if has { style.add_modifier(modifier) } else { style };
+        }
+        let symbol = if shown.has_contents() { shown.contents() } else { " " };
+        buffer[(column, row)].set_symbol(symbol).set_style(style);
+    }
+    buffer
+}
+
+/// The whole way of a new user, in a pseudo-terminal: pictures of the screens, and a recording.
+#[test]
+#[ignore = "trains for some minutes; `make pictures` runs it"]
+fn tour() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("models")).unwrap();
+    let model = "models/all-MiniLM-L6-v2";
+    std::os::unix::fs::symlink(root.join(model), folder.path().join(model)).unwrap();
+    std::fs::copy(root.join("examples/support/train.jsonl"), folder.path().join("support.jsonl")).unwrap();
+    let mut cockpit = Cockpit::start_in(folder.path(), &[], &[("COLORTERM", "truecolor")]);
+    cockpit.resize(SIZE.0, SIZE.1);
+    let mut recording = Recording { began: Instant::now(), marks: Vec::new() };
+    let picture = |cockpit: &Cockpit, name: &str| {
+        let drawn = svg(&buffer_of(cockpit.screen.lock().unwrap().screen()), Ground::DARK);
+        std::fs::write(root.join("docs").join(name), drawn).unwrap();
+    };
+    let mut go = |recording: &mut Recording, cockpit: &mut Cockpit, keys: &str, then: &str| {
+        recording.rest(cockpit, 0.8);
+        cockpit.press(keys);
+        recording.shows(cockpit, |text| text.contains(then));
+    };
+    recording.shows(&cockpit, |text| text.contains("There are no runs"));
+    go(&mut recording, &mut cockpit, "n", "choose one: Enter");
+    go(&mut recording, &mut cockpit, "\r", model);
+    go(&mut recording, &mut cockpit, "\r", "rows, 2 columns");
+    go(&mut recording, &mut cockpit, "\r", "timed");
+    recording.rest(&cockpit, 2.0);
+    picture(&cockpit, "form.svg");
+    go(&mut recording, &mut cockpit, "s", "● training");
+    let after = |step: u64| {
+        move |text: &str| {
+            let shown =
+                text.split("step ").skip(1).filter_map(|rest| rest.split('/').next()?.trim().parse::<u64>().ok());
+            shown.max().is_some_and(|shown| shown >= step)
+        }
+    };
+    recording.shows(&cockpit, after(20));
+    go(&mut recording, &mut cockpit, ":", "what to do");
+    recording.rest(&cockpit, 0.8);
+    picture(&cockpit, "palette.svg");
+    go(&mut recording, &mut cockpit, "\x1b", "● training");
+    go(&mut recording, &mut cockpit, "]", "Enter");
+    recording.rest(&cockpit, 1.5);
+    go(&mut recording, &mut cockpit, "\r", "method.sparsity");
+    go(&mut recording, &mut cockpit, "p", "base");
+    for letter in "where is my parcel?".chars() {
+        recording.rest(&cockpit, 0.05);
+        cockpit.press(&letter.to_string());
+    }
+    cockpit.press("\r");
+    recording.shows(&cockpit, |text| text.matches('%').count() > 6);
+    recording.rest(&cockpit, 2.0);
+    picture(&cockpit, "playground.svg");
+    go(&mut recording, &mut cockpit, "\x1b", "● training");
+    recording.shows(&cockpit, |text| !text.contains("● training"));
+    go(&mut recording, &mut cockpit, "q", "1 run in runs");
+    recording.rest(&cockpit, 1.0);
+    picture(&cockpit, "launcher.svg");
+    go(&mut recording, &mut cockpit, "\r", "support");
+    recording.rest(&cockpit, 2.0);
+    picture(&cockpit, "curves.svg");
+    go(&mut recording, &mut cockpit, "q", "1 run in runs");
+    cockpit.press("q");
+    let written = Arc::clone(&cockpit.written);
+    assert_eq!(cockpit.ends(), 0);
+    let cast = recording.cast(&written.lock().unwrap(), 1.0);
+    std::fs::write(root.join("docs/tour.cast"), cast).unwrap();
 }
