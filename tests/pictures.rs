@@ -148,7 +148,7 @@ fn tour() {
         let drawn = svg(&buffer_of(cockpit.screen.lock().unwrap().screen()), Ground::DARK);
         std::fs::write(root.join("docs").join(name), drawn).unwrap();
     };
-    let mut go = |recording: &mut Recording, cockpit: &mut Cockpit, keys: &str, then: &str| {
+    let go = |recording: &mut Recording, cockpit: &mut Cockpit, keys: &str, then: &str| {
         recording.rest(cockpit, 0.8);
         cockpit.press(keys);
         recording.shows(cockpit, |text| text.contains(then));

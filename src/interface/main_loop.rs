@@ -59,7 +59,7 @@ pub fn is_remote() -> bool {
 
 /// Whether the terminal is at the end of a slow line, by its own word.
 fn is_slow() -> bool {
-    rustix::termios::tcgetattr(std::io::stdout()).is_ok_and(|terminal| (1..SLOW).contains(&terminal.output_speed()))
+    rustix::termios::tcgetattr(std::io::stdin()).is_ok_and(|terminal| (1..SLOW).contains(&terminal.output_speed()))
 }
 
 impl Sources {
