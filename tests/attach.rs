@@ -38,7 +38,7 @@ impl Run {
 
     fn begin(&self) -> Cockpit {
         let cockpit = Cockpit::start(self.root.path(), &["train", "recipe.toml", "--run", "one"]);
-        cockpit.shows("training");
+        cockpit.shows("● training");
         cockpit
     }
 
@@ -161,7 +161,7 @@ fn a_run_outlives_its_terminal_and_is_steered_from_another_one() {
 
     let begun = Instant::now();
     let mut attached = run.attach(&[]);
-    attached.shows("training");
+    attached.shows("● training");
     println!("attach, from the start of the program to the first frame: {} ms", begun.elapsed().as_millis());
     attached.press("]");
     attached.shows("Enter");
@@ -211,12 +211,12 @@ fn to_detach_leaves_the_run_as_it_is() {
     let mut attached = run.attach(&[]);
     attached.shows("paused");
     attached.press(" ");
-    attached.shows("training");
+    attached.shows("● training");
     run.goes_on();
     attached.press("d");
     assert_eq!(attached.ends(), 0);
     let again = run.attach(&[]);
-    again.shows("training");
+    again.shows("● training");
     kill_process(run.engine(), Signal::TERM).unwrap();
     again.waits("the end", |text| text.contains("ended by a signal"));
     run.ends("terminated");

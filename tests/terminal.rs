@@ -32,7 +32,7 @@ fn start(folder: &Path) -> Cockpit {
 fn launch_steer_pause_resume_export_quit() {
     let folder = tempfile::tempdir().unwrap();
     let mut cockpit = start(folder.path());
-    cockpit.shows("training");
+    cockpit.shows("● training");
     cockpit.press("]");
     cockpit.shows("Enter");
     cockpit.press("\r");
@@ -47,13 +47,13 @@ fn launch_steer_pause_resume_export_quit() {
     cockpit.press(" ");
     cockpit.shows("paused");
     cockpit.press(" ");
-    cockpit.shows("training");
+    cockpit.shows("● training");
     cockpit.press("x");
     let adapter = folder.path().join("runs/steered/adapter/sparse_deltas.safetensors");
     cockpit.waits("an adapter", |_| adapter.exists());
     cockpit.pty.resize(PtySize { rows: 20, cols: 60, pixel_width: 0, pixel_height: 0 }).unwrap();
     cockpit.screen.lock().unwrap().screen_mut().set_size(20, 60);
-    cockpit.shows("training");
+    cockpit.shows("● training");
     cockpit.press("q");
     cockpit.waits("the question", |text| text.to_lowercase().contains("stop"));
     cockpit.press("s");
@@ -93,7 +93,7 @@ fn launch_steer_pause_resume_export_quit() {
 fn a_termination_signal_writes_a_checkpoint_and_gives_the_terminal_back() {
     let folder = tempfile::tempdir().unwrap();
     let cockpit = start(folder.path());
-    cockpit.shows("training");
+    cockpit.shows("● training");
     rustix::process::kill_process(cockpit.process(), rustix::process::Signal::TERM).unwrap();
     cockpit.ends();
     assert!(folder.path().join("runs/steered/checkpoints").read_dir().unwrap().next().is_some());

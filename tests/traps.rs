@@ -30,7 +30,7 @@ const TRAIN: [&str; 2] = ["train", "recipe.toml"];
 fn training(folder: &Path, more: &[&str], environment: &[(&str, &str)]) -> Cockpit {
     recipe(folder);
     let cockpit = Cockpit::start_in(folder, &[&TRAIN[..], more].concat(), environment);
-    cockpit.shows("training");
+    cockpit.shows("● training");
     cockpit
 }
 
@@ -165,7 +165,7 @@ fn a_hangup_signal_gives_a_terminal_that_is_still_there_back() {
         .unwrap();
     assert!(contains(&left.stdout, "\"alive\": true"), "the run goes on: {}", String::from_utf8_lossy(&left.stdout));
     let mut attached = Cockpit::start(folder.path(), &["attach", "trapped"]);
-    attached.shows("training");
+    attached.shows("● training");
     attached.press("q");
     attached.shows("abort");
     attached.press("a");
@@ -270,7 +270,7 @@ fn control_characters_of_the_data_stay_out_of_the_terminal() {
     std::fs::write(folder.path().join("train.jsonl"), &rows).unwrap();
     std::fs::write(folder.path().join("validation.jsonl"), &rows).unwrap();
     let mut cockpit = Cockpit::start(folder.path(), &TRAIN);
-    cockpit.shows("training");
+    cockpit.shows("● training");
     cockpit.press("v");
     cockpit.shows("the first training example");
     cockpit.shows("\\u{1b}[31m");
