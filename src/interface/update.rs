@@ -157,7 +157,7 @@ fn paste(state: &mut State, c: char) -> Vec<Effect> {
 #[expect(clippy::too_many_lines, reason = "a line for each action")]
 pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     if action.steers()
-        && let Some(why) = state.connection.hindrance().filter(|_| state.running())
+        && let Some(why) = state.hindrance()
     {
         state.hint(why);
         return Vec::new();
