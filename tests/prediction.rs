@@ -39,11 +39,20 @@ const CASES: &[Case] = &[
     case("gpt2", "bfloat16", [8, 128], &[]),
 ];
 
+/// Whether a step in `bfloat16` takes seconds here: without these instructions libtorch multiplies number by number, which
+/// takes minutes.
+fn is_quick_in_bfloat16() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return std::arch::is_x86_feature_detected!("avx512f");
+    #[cfg(not(target_arch = "x86_64"))]
+    true
+}
+
 #[test]
 fn the_predicted_peak_is_what_a_process_comes_to() {
     let folder = tempfile::tempdir().unwrap();
     let mut off = Vec::new();
-    for case in CASES {
+    for case in CASES.iter().filter(|case| case.dtype == "float32" || is_quick_in_bfloat16()) {
         let model = folder.path().join(format!("{}-{}", case.model, case.dtype));
         if !model.exists() {
             write_model(&model, case.model, case.dtype);
