@@ -86,7 +86,8 @@ impl Looks {
 
 fn read_keys(file: &Path) -> Result<Keymap> {
     let refuse = |why: String| Error::refused(format!("keys {}: {why}", place(file)));
-    let text = std::fs::read_to_string(file).map_err(|error| refuse(error.to_string()))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| refuse(format!("{error}; give a file of keys, such as `spartui keys` prints")))?;
     Keymap::read(&text).map_err(refuse)
 }
 
