@@ -1,6 +1,8 @@
 //! The playground, device, map, memory over time, alerts and the comparison of states, as the user sees them: real keys and a
-//! pretended engine in, the screen's text out. Each at three sizes, in three themes.
+//! pretended engine in, the screen out. Each at three sizes, in three themes.
 
+#[path = "support/seen.rs"]
+mod seen;
 #[path = "support/synthetic.rs"]
 mod synthetic;
 
@@ -8,15 +10,14 @@ use spartui::protocol::{About, Answer, Command, CommandStatus, Event, Memory, Qu
 
 use synthetic::{Desk, kept, memory, ready, sparsity, step, vitals};
 
-const SIZES: [((u16, u16), &str); 3] = [((80, 24), "dark"), ((120, 40), "light"), ((200, 60), "colour-blind")];
-
-/// The same at each size, in another theme each time.
+/// The same at each size in each theme.
 fn everywhere(name: &str, show: impl Fn(&mut Desk)) {
-    for (size, theme) in SIZES {
+    let seen = seen::everywhere(|size, theme| {
         let mut desk = Desk::training(size, theme, 210);
         show(&mut desk);
-        insta::assert_snapshot!(format!("{name}_{}x{}_{theme}", size.0, size.1), desk.text());
-    }
+        desk.frame()
+    });
+    insta::assert_snapshot!(name, seen);
 }
 
 /// Names of a support desk's labels.

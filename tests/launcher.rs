@@ -392,6 +392,7 @@ mod properties {
             1 => (0u64..100).prop_map(|seconds| Input::Tick(std::time::Duration::from_secs(seconds))),
             1 => text().prop_map(Input::Paste),
             1 => Just(Input::Signal(signal_hook::consts::SIGINT)),
+            1 => any::<bool>().prop_map(|light| Input::Background { light }),
         ]
     }
 

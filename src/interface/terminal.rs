@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
@@ -11,9 +11,11 @@ use crossterm::{cursor, execute, style};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
+mod background;
 mod redirection;
 mod synchronized;
 
+pub use background::Answers;
 pub use redirection::Redirection;
 pub use synchronized::Synchronized;
 
@@ -51,12 +53,21 @@ impl TerminalGuard {
         Ok(guard)
     }
 
-    /// A terminal to draw on.
+    /// A terminal to draw on, which counts here what is written.
     ///
     /// # Errors
     /// Where the terminal's size cannot be read.
-    pub fn terminal(&self) -> io::Result<Screen> {
-        Terminal::new(CrosstermBackend::new(Synchronized::new(self.held.screen.try_clone()?)))
+    pub fn terminal(&self, written: Arc<AtomicUsize>) -> io::Result<Screen> {
+        Terminal::new(CrosstermBackend::new(Synchronized::new(self.held.screen.try_clone()?, written)))
+    }
+
+    /// Asks the terminal for its background.
+    ///
+    /// # Errors
+    /// Where it cannot be written to.
+    pub fn ask_background(&self) -> io::Result<()> {
+        let mut screen = &self.held.screen;
+        screen.write_all(background::ASK)
     }
 
     /// Gives the terminal back; the second time nothing happens.
