@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -121,7 +120,7 @@ impl Stage {
         let screen = redirection.screen().map_err(fail)?;
         let guard = TerminalGuard::enter(screen, Some(redirection)).map_err(fail)?;
         let line = Line::of_terminal();
-        let terminal = guard.terminal(Arc::clone(&line.written)).map_err(fail)?;
+        let terminal = guard.terminal(&line).map_err(fail)?;
         let input = InputThread::start().map_err(fail)?;
         // A slow line has better things to carry.
         if look.pair.is_some() && look.light.is_none() && !line.is_slow() {

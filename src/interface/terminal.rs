@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
 use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
@@ -11,7 +11,10 @@ use crossterm::{cursor, execute, style};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
+use super::main_loop::Line;
+
 mod background;
+mod frugal;
 mod redirection;
 mod synchronized;
 
@@ -53,12 +56,13 @@ impl TerminalGuard {
         Ok(guard)
     }
 
-    /// A terminal to draw on, which counts here what is written.
+    /// A terminal to draw on, at the end of this line.
     ///
     /// # Errors
     /// Where the terminal's size cannot be read.
-    pub fn terminal(&self, written: Arc<AtomicUsize>) -> io::Result<Screen> {
-        Terminal::new(CrosstermBackend::new(Synchronized::new(self.held.screen.try_clone()?, written)))
+    pub fn terminal(&self, line: &Line) -> io::Result<Screen> {
+        let screen = Synchronized::new(self.held.screen.try_clone()?, Arc::clone(&line.written));
+        Terminal::new(CrosstermBackend::new(screen.frugal(line.is_slow())))
     }
 
     /// Asks the terminal for its background.

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 
+use super::frugal::Frugal;
+
 /// Collects what is written and hands it on when flushed, in one piece, as one synchronized update: a terminal never
 /// shows half a frame, and a slow connection sees one write.
 #[derive(Debug)]
@@ -14,12 +16,19 @@ pub struct Synchronized<W: Write> {
     inner: W,
     frame: Vec<u8>,
     written: Arc<AtomicUsize>,
+    frugal: Option<Frugal>,
 }
 
 impl<W: Write> Synchronized<W> {
     /// Hands on to this writer, and counts the bytes here.
     pub fn new(inner: W, written: Arc<AtomicUsize>) -> Self {
-        Self { inner, frame: Vec::new(), written }
+        Self { inner, frame: Vec::new(), written, frugal: None }
+    }
+
+    /// In as few bytes as may be, or not.
+    #[must_use]
+    pub fn frugal(self, frugal: bool) -> Self {
+        Self { frugal: frugal.then(Frugal::default), ..self }
     }
 }
 
@@ -35,7 +44,10 @@ impl<W: Write> Write for Synchronized<W> {
         }
         let mut whole = Vec::with_capacity(self.frame.len() + 16);
         queue!(whole, BeginSynchronizedUpdate)?;
-        whole.append(&mut self.frame);
+        match &mut self.frugal {
+            Some(frugal) => whole.extend(frugal.shorten(&std::mem::take(&mut self.frame))),
+            None => whole.append(&mut self.frame),
+        }
         queue!(whole, EndSynchronizedUpdate)?;
         self.written.fetch_add(whole.len(), Ordering::SeqCst);
         self.inner.write_all(&whole)?;
