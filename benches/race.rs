@@ -22,7 +22,9 @@ fn main() {
     let run = |arguments: &[String]| -> Summary {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spartui"));
         command.arg("--runs-dir").arg(folder.path()).args(arguments).arg("--json");
-        common.iter().for_each(|set| drop(command.args(["--set", set])));
+        for set in &common {
+            command.args(["--set", set]);
+        }
         let output = command.output().expect("the program");
         let told = String::from_utf8_lossy(&output.stdout);
         let last = told.lines().last().unwrap_or_default();
