@@ -23,6 +23,8 @@ impl Tour {
             "\r" => "Enter",
             "\x1b" => "Esc",
             " " => "Space",
+            "\t" => "Tab",
+            "\x1b[C" => "→",
             key => key,
         });
         let keys = named.collect::<Vec<_>>().join(" ");
@@ -55,6 +57,22 @@ fn rows(root: &Path, file: &Path) {
         csv.push_str(&format!("{},{}\n", quoted("text"), quoted("label")));
     }
     std::fs::write(file, csv).unwrap();
+}
+
+/// Two seconds for the first screen, and no question that the line would have to carry twice.
+#[test]
+fn little_is_written_and_nothing_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut line = SlowLine::start(folder.path(), &[], (80, 24));
+    line.answers(&[], |text| text.contains("There are no runs") && text.contains("palette"));
+    let arrived = line.arrived();
+    assert!(arrived.len() < 2200, "{} bytes", arrived.len());
+    assert!(!arrived.windows(4).any(|bytes| bytes == b"\x1b]11"));
+    let form = line.answers(&["n"], |text| text.contains("essentials"));
+    assert!(form.bytes < 2600, "{} bytes", form.bytes);
+    line.answers(&["\x1b"], |text| text.contains("There are no runs"));
+    line.answers(&["q"], |text| text.trim().is_empty());
+    assert!(line.child.wait().unwrap().success());
 }
 
 #[test]
@@ -101,7 +119,8 @@ fn the_whole_tour() {
     tour.shows("stop", &["s"], "Stop the run");
     tour.shows("  yes", &["\r"], "stopped as asked");
     tour.shows("to the runs", &["q"], "2 runs in runs");
-    tour.shows("the curves of both", &["v"], "2 of 2 runs");
+    tour.shows("its curves", &["v"], "one more run to compare with");
+    tour.shows("  and those of the run before", &["\t", "a"], "2 of 2 runs");
     tour.shows("how do they differ?", &["d"], "learning_rate");
     tour.shows("  back to the curves", &["\x1b"], "╭ loss");
     tour.shows("write the view", &["e"], "SVG");

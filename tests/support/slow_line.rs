@@ -28,7 +28,7 @@ struct UnderWay {
 /// The program, and the screen at the other end.
 pub struct SlowLine {
     pub child: Box<dyn Child + Send + Sync>,
-    screen: Arc<Mutex<(vt100::Parser, usize)>>,
+    screen: Arc<Mutex<(vt100::Parser, Vec<u8>)>>,
     keys: Box<dyn Write + Send>,
     /// Keys that were pressed.
     pub pressed: usize,
@@ -62,7 +62,7 @@ impl SlowLine {
         }
         let child = pair.slave.spawn_command(command).unwrap();
         drop((pair.slave, terminal));
-        let screen = Arc::new(Mutex::new((vt100::Parser::new(size.rows, size.cols, 0), 0)));
+        let screen = Arc::new(Mutex::new((vt100::Parser::new(size.rows, size.cols, 0), Vec::new())));
         let line = Arc::new(UnderWay::default());
         let output = pair.master.try_clone_reader().unwrap();
         let sending = Arc::clone(&line);
@@ -80,7 +80,12 @@ impl SlowLine {
 
     /// Bytes that have arrived.
     pub fn bytes(&self) -> usize {
-        self.screen.lock().unwrap().1
+        self.screen.lock().unwrap().1.len()
+    }
+
+    /// What has arrived.
+    pub fn arrived(&self) -> Vec<u8> {
+        self.screen.lock().unwrap().1.clone()
     }
 
     /// Presses a key, which takes its time to arrive.
@@ -124,7 +129,7 @@ fn send(mut output: impl Read, line: &UnderWay) {
 }
 
 /// Shows what has arrived.
-fn arrive(line: &UnderWay, screen: &Mutex<(vt100::Parser, usize)>) {
+fn arrive(line: &UnderWay, screen: &Mutex<(vt100::Parser, Vec<u8>)>) {
     loop {
         let mut pieces = line.pieces.lock().unwrap();
         while pieces.0.is_empty() && !pieces.1 {
@@ -135,6 +140,6 @@ fn arrive(line: &UnderWay, screen: &Mutex<(vt100::Parser, usize)>) {
         std::thread::sleep(at.saturating_duration_since(Instant::now()));
         let mut screen = screen.lock().unwrap();
         screen.0.process(&bytes);
-        screen.1 += bytes.len();
+        screen.1.extend_from_slice(&bytes);
     }
 }
