@@ -118,7 +118,7 @@ pub fn main() -> ExitCode {
         Sub::Train(train) => train::run(&train, arguments.runs_dir),
         Sub::Resume(resume) => resume::run(&resume, arguments.runs_dir),
         Sub::Replay(replay) => replay::run(&replay, arguments.runs_dir),
-        Sub::Plan(plan) => plan::run(&plan),
+        Sub::Plan(plan) => plan::run(&plan, &arguments.runs_dir),
         Sub::Attach(attach) => attach::run(&attach, &arguments.runs_dir),
         Sub::Predict(predict) => predict::run(&predict),
         Sub::Evaluate(evaluate) => evaluate::run(&evaluate),

@@ -117,7 +117,7 @@ impl Session {
         };
         model.settle(&method::counts(&recipe.method, &model, head.parameters())?);
         let method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
-        Ok(Self {
+        let mut session = Self {
             folder: recipe.model.path.clone(),
             head: TrainedHead::new(head),
             recipe,
@@ -131,7 +131,17 @@ impl Session {
             timing: Timing::default(),
             #[cfg(test)]
             memory_for: usize::MAX,
-        })
+        };
+        session.recipe.method.sparsity = session.sparsity_by(&session.recipe);
+        Ok(session)
+    }
+
+    /// The sparsity that a recipe asks for: where it gives a count, that follows.
+    fn sparsity_by(&self, recipe: &Recipe) -> f64 {
+        match recipe.method.trainable {
+            0 => recipe.method.sparsity,
+            trainable => self.sparsity_of(trainable),
+        }
     }
 
     /// Optimizer steps in one epoch.
@@ -305,6 +315,7 @@ impl Session {
         }
         let mut recipe = self.recipe.clone();
         recipe.set(field, value)?;
+        recipe.method.sparsity = self.sparsity_by(&recipe);
         Ok(recipe)
     }
 
@@ -373,5 +384,5 @@ fn label_of(example: &Example) -> Option<usize> {
 }
 
 fn changes_selection(field: &str) -> bool {
-    field == "method.sparsity" || field.starts_with("method.density")
+    ["method.sparsity", "method.trainable"].contains(&field) || field.starts_with("method.density")
 }
