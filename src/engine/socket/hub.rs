@@ -50,22 +50,30 @@ impl Hub {
 fn hand_on(told: &Receiver<Event>, here: &Sender<Event>, room: &Arc<Room>) {
     let mut door = None;
     for event in told {
-        let note = match &event {
-            Event::Ready(ready) => match Door::open(&ready.folder, room) {
-                Ok(opened) => {
-                    door = Some(opened);
-                    None
-                }
-                Err(error) => Some(format!("nobody can attach to this run: {error}; training goes on")),
-            },
+        let folder = match &event {
+            Event::Ready(ready) => Some(&ready.folder),
+            Event::Race(race) if door.is_none() => Some(&race.folder),
             _ => None,
+        };
+        let note = match folder.map(|folder| Door::open(folder, room)) {
+            Some(Ok(opened)) => {
+                door = Some(opened);
+                None
+            }
+            Some(Err(error)) => Some(format!("nobody can attach to this run: {error}; training goes on")),
+            None => None,
         };
         let note = note.map(|message| Event::Note { level: Level::Warning, message });
         room.tell(&event);
-        if let Event::Ready(ready) = &event {
-            for event in earlier(ready) {
-                room.tell(&event);
+        match &event {
+            Event::Ready(ready) => earlier(ready).iter().for_each(|event| room.tell(event)),
+            Event::Lane { lane, told } => {
+                if let Event::Ready(ready) = told.as_ref() {
+                    let of_lane = |event| Event::Lane { lane: *lane, told: Box::new(event) };
+                    earlier(ready).into_iter().map(of_lane).for_each(|event| room.tell(&event));
+                }
             }
+            _ => {}
         }
         // In this process nobody may be left to hear it.
         let _ = here.send(event);
