@@ -8,17 +8,16 @@ use super::halving::Halving;
 use super::router::Router;
 use super::{Lane, Race};
 use crate::data::{place, quoted};
-use crate::engine::Outbox;
-use crate::engine::Resume;
 use crate::engine::loading::load;
 use crate::engine::memory::Probe;
 use crate::engine::record::{Record, default_name};
 use crate::engine::start::{Asked, Begun, begin, continued};
 use crate::engine::training::{Again, Company, Training};
+use crate::engine::{Launch, Outbox, Resume};
 use crate::error::{Error, Result};
 use crate::protocol::{self, Command};
 use crate::recipe::{Recipe, Value};
-use crate::run::{Measured, RunFolder, State, lanes_of, read_race};
+use crate::run::{Measured, RunFolder, State, lanes_of, read_race, take_count};
 use crate::train::Tree;
 
 /// What all lanes are made with.
@@ -123,7 +122,7 @@ impl Race {
     ) -> Result<Self> {
         let mut probe = Probe::new();
         let crate::engine::Race { launch, lanes: varied, halve_every } = race;
-        let recipes = varied.iter().map(|varied| recipe_of(&launch.recipe, varied)).collect::<Result<Vec<_>>>()?;
+        let recipes = varied.iter().map(|varied| recipe_of(&launch, varied)).collect::<Result<Vec<_>>>()?;
         let halving = halve_every.map(|every| Halving::new(every, &recipes)).transpose()?;
         let (loaded, later) = load(launch.recipe.clone(), &commands, outbox)?;
         let sessions = loaded.sessions(recipes)?;
@@ -173,10 +172,11 @@ pub(super) fn name_of(place: usize) -> String {
     format!("lane-{}", place + 1)
 }
 
-fn recipe_of(common: &Recipe, varied: &[(String, Value)]) -> Result<Recipe> {
-    let mut recipe = common.clone();
+fn recipe_of(common: &Launch, varied: &[(String, Value)]) -> Result<Recipe> {
+    let mut recipe = common.recipe.clone();
     for (field, value) in varied {
         recipe.set(field, value.clone()).map_err(|why| Error::refused(format!("--vary {}: {why}", quoted(field))))?;
     }
+    take_count(&mut recipe, &common.runs)?;
     Ok(recipe)
 }
