@@ -79,6 +79,10 @@ fn a_preview_tells_what_every_live_field_does() {
     for field in spartui::recipe::FIELDS.iter().filter(|field| field.live) {
         let (name, value) = match field.name {
             "method.sparsity" => (field.name.to_owned(), Value::Float(0.96)),
+            "method.trainable" => {
+                let now = i64::try_from(load().trainable()).unwrap();
+                (field.name.to_owned(), Value::Integer(now * 3 / 4))
+            }
             "method.density" => ("method.density.value".to_owned(), Value::Float(0.02)),
             "method.on_shrink" => (field.name.to_owned(), Value::String("revert".into())),
             "optimizer.learning_rate" | "optimizer.weight_decay" => (field.name.to_owned(), Value::Float(1e-3)),
@@ -97,7 +101,7 @@ fn a_preview_tells_what_every_live_field_does() {
         let after = (session.trainable(), session.sparsity());
         assert_eq!((foreseen.trainable.1, foreseen.sparsity.1), after, "{name}");
         assert_eq!(before.0 + foreseen.joining - foreseen.leaving, after.0, "{name}");
-        let scalars = matches!(field.name, "method.sparsity" | "method.density");
+        let scalars = matches!(field.name, "method.sparsity" | "method.trainable" | "method.density");
         assert_eq!(before.0 != after.0, scalars, "{name}");
         session.train_step().unwrap();
     }

@@ -329,7 +329,7 @@ mod tests {
             Modifier::empty(),
             Modifier::BOLD,
             Modifier::DIM,
-            Modifier::BOLD | Modifier::DIM,
+            Modifier::BOLD | Modifier::ITALIC,
             Modifier::REVERSED,
             Modifier::UNDERLINED,
             Modifier::ITALIC,
@@ -360,6 +360,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn the_screen_is_the_same_in_fewer_bytes(frames in prop::collection::vec(words(), 1..5)) {
             let written = Written::default();
