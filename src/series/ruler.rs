@@ -151,11 +151,11 @@ mod tests {
             parts in prop::collection::vec(prop_oneof![4 => 0.0..3.0f64, 1 => Just(0.0)], 0..900),
             start in -0.2..1.1f64,
             width in 0.0..0.2f64,
-            columns in 1usize..40,
+            columns in 1u32..40,
         ) {
             let mut ruler = Ruler::from(2.0);
             parts.iter().for_each(|part| ruler.push(*part));
-            let edges = (0..columns).map(|column| 2.0 + (start + column as f64 * width) * ruler.end());
+            let edges = (0..columns).map(|column| 2.0 + (start + f64::from(column) * width) * ruler.end());
             let expected: Vec<usize> = edges.clone().map(|edge| ruler.before(edge)).collect();
             prop_assert_eq!(ruler.places(edges), expected);
         }
