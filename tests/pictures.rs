@@ -14,10 +14,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
-use spartui::engine::{Engine, Launch};
+use spartui::engine::{Engine, Launch, Race};
 use spartui::interface::svg::{Ground, svg};
 use spartui::interface::theme::{Depth, Themes};
-use spartui::interface::{Input, Look, State, draw_into, update};
+use spartui::interface::{Input, Look, RaceScreen, Screen, State, draw_into, update};
 use spartui::protocol::{Command, Event};
 use spartui::recipe::{Recipe, Value};
 
@@ -48,6 +48,42 @@ fn cockpit_of_a_run() {
     draw_into(&mut buffer, &state);
     std::fs::create_dir_all(root.join("docs")).unwrap();
     std::fs::write(root.join("docs/cockpit.svg"), svg(&buffer, Ground::DARK)).unwrap();
+    engine.join();
+}
+
+#[test]
+#[ignore = "trains six lanes of the demo for two minutes; `make pictures` runs it"]
+fn lanes_of_a_race() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut recipe =
+        Recipe::load(&root.join("examples/support/recipe.toml"), &["train.evaluate_every=25".into()]).unwrap();
+    recipe.model.path = root.join("models/all-MiniLM-L6-v2");
+    let runs = tempfile::tempdir().unwrap();
+    let launch = Launch { recipe, runs: runs.path().join("runs"), name: Some("rates".into()) };
+    let lane = |rate: f64, sparsity: f64| {
+        let number = |field: &str, value: f64| (field.to_owned(), Value::Float(value));
+        vec![number("optimizer.learning_rate", rate), number("method.sparsity", sparsity)]
+    };
+    let lanes = [0.99, 0.999].into_iter().flat_map(|sparsity| [1e-3, 3e-3, 1e-2].map(|rate| lane(rate, sparsity)));
+    let engine = Engine::start(Race { launch, lanes: lanes.collect(), halve_every: None });
+    let mut screen = RaceScreen::new(Look::new(Themes::load(None, Depth::True), Some("dark")));
+    screen.update(Input::Resize(SIZE.0, SIZE.1));
+    let began = Instant::now();
+    for event in &engine.events {
+        let is_last = match &event {
+            Event::Lane { told, .. } => matches!(**told, Event::Step(step) if step.step == 130),
+            _ => false,
+        };
+        screen.update(Input::Tick(began.elapsed()));
+        screen.update(Input::Engine(Box::new(event)));
+        if is_last {
+            break;
+        }
+    }
+    engine.commands.send(Command::Abort).unwrap();
+    let mut buffer = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
+    screen.draw_into(&mut buffer);
+    std::fs::write(root.join("docs/race.svg"), svg(&buffer, Ground::DARK)).unwrap();
     engine.join();
 }
 
