@@ -274,20 +274,20 @@ fn panels() {
         }
         cockpit.shows(then);
     };
-    let mut cockpit = start(&["demo", "--model", model, "--run", "support"]);
-    after(&cockpit, 60);
+    let mut cockpit = start(&["demo", "--model", model, "--run", "support", "--set", "train.batch_size=8"]);
+    after(&cockpit, 80);
     go(&mut cockpit, &["]"], "Enter");
     go(&mut cockpit, &["\r"], "0.99 → 0.995");
-    after(&cockpit, 100);
+    after(&cockpit, 140);
     go(&mut cockpit, &["="], "Enter");
     go(&mut cockpit, &["\r"], "learning_rate");
-    after(&cockpit, 150);
+    after(&cockpit, 210);
     go(&mut cockpit, &["9", "m"], "9 map");
     picture(&cockpit, "map.svg");
     go(&mut cockpit, &["m", "8", "m"], "8 device");
     picture(&cockpit, "device.svg");
     go(&mut cockpit, &["m", "1", "c", "g", "9", "0", "\r", "r"], "on branch 1");
-    after(&cockpit, 130);
+    after(&cockpit, 150);
     go(&mut cockpit, &["b"], "kept state");
     picture(&cockpit, "branches.svg");
     go(&mut cockpit, &["\x1b", ":"], "what to do");
@@ -299,8 +299,16 @@ fn panels() {
     cockpit.shows("aborted");
     cockpit.press("q");
     cockpit.ends();
-    let more =
-        ["--set", "method.sparsity=0.995", "--set", "optimizer.learning_rate=1e-3", "--set", "train.max_steps=120"];
+    let more = [
+        "--set",
+        "method.sparsity=0.995",
+        "--set",
+        "optimizer.learning_rate=1e-3",
+        "--set",
+        "train.max_steps=200",
+        "--set",
+        "train.batch_size=8",
+    ];
     let mut cockpit = start(&[&["demo", "--model", model, "--run", "support-2"][..], &more].concat());
     cockpit.shows("finished");
     cockpit.press("q");

@@ -17,7 +17,7 @@ use super::terminal::Answers;
 const COUNTS: Duration = Duration::from_secs(2);
 
 /// How long the end of the thread that reads may take.
-const PATIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reads the terminal as long as it lives. The thread is never waited for, since it may be in the middle of a read;
 /// it takes no more input than what it has begun to read.

@@ -84,11 +84,11 @@ pub fn run<B: Backend, S: Screen>(terminal: &mut Terminal<B>, screen: &mut S, mu
             }
         }
         if pacer.due(Instant::now()) {
-            let begun = Instant::now();
+            let drawing = Instant::now();
             if terminal.draw(|frame| screen.draw(frame)).is_err() {
                 return Outcome::Detached;
             }
-            pacer.drawn(begun);
+            pacer.drawn(drawing);
         }
         let alarm = pacer.next(screen.animated()).map_or_else(never, at);
         let mut inputs = Vec::new();

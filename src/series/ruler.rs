@@ -140,7 +140,9 @@ mod tests {
             near in 0usize..1200,
         ) {
             let mut ruler = Ruler::from(begin);
-            parts.iter().for_each(|part| ruler.push(*part));
+            for part in &parts {
+                ruler.push(*part);
+            }
             let measure = begin + share * (ruler.end() - begin);
             let expected = (0..parts.len()).filter(|index| ruler.at(*index) < measure).count();
             prop_assert_eq!(ruler.before_near(measure, near), expected);
@@ -151,11 +153,13 @@ mod tests {
             parts in prop::collection::vec(prop_oneof![4 => 0.0..3.0f64, 1 => Just(0.0)], 0..900),
             start in -0.2..1.1f64,
             width in 0.0..0.2f64,
-            columns in 1usize..40,
+            columns in 1u32..40,
         ) {
             let mut ruler = Ruler::from(2.0);
-            parts.iter().for_each(|part| ruler.push(*part));
-            let edges = (0..columns).map(|column| 2.0 + (start + column as f64 * width) * ruler.end());
+            for part in &parts {
+                ruler.push(*part);
+            }
+            let edges = (0..columns).map(|column| 2.0 + (start + f64::from(column) * width) * ruler.end());
             let expected: Vec<usize> = edges.clone().map(|edge| ruler.before(edge)).collect();
             prop_assert_eq!(ruler.places(edges), expected);
         }
@@ -164,7 +168,9 @@ mod tests {
     #[test]
     fn places_among_very_many_points_are_nearly_right() {
         let mut ruler = Ruler::default();
-        (0..2_000_000).for_each(|number| ruler.push(1.0 + f64::from(number % 7) / 3.0));
+        for number in 0..2_000_000 {
+            ruler.push(1.0 + f64::from(number % 7) / 3.0);
+        }
         let edges = (0..=200).map(|column| ruler.end() / 200.0 * f64::from(column));
         let places = ruler.places(edges.clone().collect::<Vec<_>>().into_iter());
         for (edge, place) in edges.zip(&places) {

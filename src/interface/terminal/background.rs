@@ -120,7 +120,9 @@ mod tests {
         let long = format!("\x1b]11;rgb:{}", "0".repeat(60));
         assert_eq!(taken(&long), (keys(&long), Vec::new()));
         let mut answers = Answers::default();
-        keys("\x1b]11").into_iter().for_each(|key| drop(answers.take(key)));
+        for key in keys("\x1b]11") {
+            answers.take(key);
+        }
         let resized = Event::Resize(9, 9);
         assert_eq!(answers.take(resized.clone()).0.last(), Some(&resized));
     }

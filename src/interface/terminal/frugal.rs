@@ -86,7 +86,9 @@ impl Look {
         for ((now, was), (_, unset)) in self.marks.iter().zip(before.marks).zip(MARKS) {
             if was && !now && !parameters.contains(&unset.to_string()) {
                 parameters.push(unset.to_string());
-                marks.iter_mut().zip(MARKS).filter(|(_, mark)| mark.1 == unset).for_each(|(mark, _)| *mark = false);
+                for (mark, _) in marks.iter_mut().zip(MARKS).filter(|(_, mark)| mark.1 == unset) {
+                    *mark = false;
+                }
             }
         }
         let plain = Self { marks, ..before.clone() };
