@@ -17,11 +17,19 @@ pub const BAUD: u32 = 9600;
 pub const DELAY: Duration = Duration::from_millis(200);
 /// Bytes that are taken from the line at once, so that the rest stays where a real line would leave it.
 const PIECE: usize = 24;
+/// How long a byte takes.
+const TO_CARRY: Duration = Duration::from_nanos(10_000_000_000 / BAUD as u64);
 
 /// What is under way on the line, and when it arrives.
 #[derive(Default)]
+struct Pieces {
+    sent: VecDeque<(Instant, Vec<u8>)>,
+    ended: bool,
+}
+
+#[derive(Default)]
 struct UnderWay {
-    pieces: Mutex<(VecDeque<(Instant, Vec<u8>)>, bool)>,
+    pieces: Mutex<Pieces>,
     more: Condvar,
 }
 
@@ -119,12 +127,12 @@ fn send(mut output: impl Read, line: &UnderWay) {
     let mut free = Instant::now();
     let mut piece = [0; PIECE];
     while let Ok(count @ 1..) = output.read(&mut piece) {
-        free = free.max(Instant::now()) + Duration::from_secs_f64(count as f64 * 10.0 / f64::from(BAUD));
-        line.pieces.lock().unwrap().0.push_back((free + DELAY, piece[..count].to_vec()));
+        free = free.max(Instant::now()) + TO_CARRY * u32::try_from(count).unwrap();
+        line.pieces.lock().unwrap().sent.push_back((free + DELAY, piece[..count].to_vec()));
         line.more.notify_one();
         std::thread::sleep(free.saturating_duration_since(Instant::now()));
     }
-    line.pieces.lock().unwrap().1 = true;
+    line.pieces.lock().unwrap().ended = true;
     line.more.notify_one();
 }
 
@@ -132,10 +140,10 @@ fn send(mut output: impl Read, line: &UnderWay) {
 fn arrive(line: &UnderWay, screen: &Mutex<(vt100::Parser, Vec<u8>)>) {
     loop {
         let mut pieces = line.pieces.lock().unwrap();
-        while pieces.0.is_empty() && !pieces.1 {
+        while pieces.sent.is_empty() && !pieces.ended {
             pieces = line.more.wait(pieces).unwrap();
         }
-        let Some((at, bytes)) = pieces.0.pop_front() else { return };
+        let Some((at, bytes)) = pieces.sent.pop_front() else { return };
         drop(pieces);
         std::thread::sleep(at.saturating_duration_since(Instant::now()));
         let mut screen = screen.lock().unwrap();
