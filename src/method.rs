@@ -2,6 +2,8 @@
 
 mod full;
 mod head;
+mod lora;
+mod patch;
 mod scope;
 mod sparta;
 pub(crate) mod state;
@@ -10,6 +12,9 @@ use tch::Tensor;
 
 pub use full::Full;
 pub use head::HeadOnly;
+pub(crate) use lora::AT_A_TIME;
+pub use lora::{Factors, Lora, addition_of};
+pub use patch::Patch;
 use scope::Scope;
 pub use sparta::Sparta;
 pub use state::{Dense, Part, State};
@@ -18,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::model::{Head, Model, Tap};
 use crate::protocol::{Group, Layer};
 use crate::recipe::{self, MethodKind};
-use crate::sparse::{AdamW, Footprint, Patch, Resized, Saved};
+use crate::sparse::{AdamW, Footprint, Resized, Saved};
 
 /// What would train under other settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,6 +38,15 @@ pub struct Plan {
 pub trait Method: std::fmt::Debug + Send {
     /// Which of the model's sites leave a tap in the forward pass.
     fn adapted(&self) -> &[bool];
+
+    /// What comes next is the forward and backward pass of a step (the first is 1) over one of its micro-batches: what is drawn
+    /// at random in it is drawn by these numbers.
+    fn begin_pass(&mut self, _step: u64, _micro_batch: u64) {}
+
+    /// Key of what is drawn at random in that pass; none where nothing is.
+    fn noise(&self) -> Option<u64> {
+        None
+    }
 
     /// Adds to the gradient what the taps of a block and the gradients of their outputs (`[.., out]`) contribute.
     fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]);
@@ -86,6 +100,11 @@ pub trait Method: std::fmt::Debug + Send {
     /// The state of every site that was touched: its position among the model's sites, and its parts.
     fn save(&self) -> Vec<(usize, Vec<Saved>)>;
 
+    /// What is added to layers as a product of two factors: the layer's position among the model's sites, and its factors.
+    fn factors(&self) -> Vec<(usize, Factors)> {
+        Vec::new()
+    }
+
     /// All that training has changed: what [`Method::restore`] goes back to.
     fn state(&self) -> State;
 
@@ -117,6 +136,7 @@ pub trait Method: std::fmt::Debug + Send {
 pub fn build(recipe: &recipe::Method, model: &Model, head: &Head, betas: [f64; 2]) -> Result<Box<dyn Method>> {
     match recipe.kind {
         MethodKind::Full => Ok(Box::new(Full::new(model))),
+        MethodKind::Lora => Ok(Box::new(Lora::new(recipe, model, head).map_err(Error::refused)?)),
         MethodKind::Head if head.tensors.is_empty() => Err(Error::refused(
             "method.kind \"head\" has nothing to train in causal-lm: there is no classification head; take \"sparta\"",
         )),
@@ -134,11 +154,21 @@ pub fn counts(recipe: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u
     match recipe.kind {
         MethodKind::Full => Ok(model.sites.iter().map(|site| site.weight.numel() as u64).collect()),
         MethodKind::Head => Ok(vec![0; model.sites.len()]),
+        MethodKind::Lora => lora::counts(recipe, model, head).map_err(Error::refused),
         MethodKind::Sparta => {
             let scope = Scope::new(model, head);
             scope.resolve(recipe).and_then(|settings| scope.counts(&settings)).map_err(Error::refused)
         }
     }
+}
+
+/// As [`counts`], of the scalars that are written to in the model's own weights.
+///
+/// # Errors
+/// As [`counts`].
+pub fn written(recipe: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u64>> {
+    let counts = counts(recipe, model, head)?;
+    Ok(if recipe.kind == MethodKind::Lora { vec![0; counts.len()] } else { counts })
 }
 
 /// The groups of a model with nothing in them that trains.

@@ -24,7 +24,7 @@ pub use backward::{Trained, forward_backward};
 pub use branches::{Grown, Point, Tree};
 pub use checkpoint::{Held, from_checkpoint, largest_checkpoint, to_checkpoint};
 pub use evaluate::{Scores, predict_logits};
-pub use export::{adapter, whole_model};
+pub use export::{adapter, lora_adapter, whole_model};
 pub use faults::{Attempt, NotFinite, out_of_memory};
 pub use head::TrainedHead;
 pub use history::{History, Why};

@@ -82,6 +82,7 @@ impl Training {
             model: session.summary(),
             method: match session.recipe.method.kind {
                 MethodKind::Sparta => "sparta".into(),
+                MethodKind::Lora => "lora".into(),
                 MethodKind::Full => "full".into(),
                 MethodKind::Head => "head".into(),
             },

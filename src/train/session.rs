@@ -115,7 +115,7 @@ impl Session {
             TaskKind::CausalLm => Head::none(),
             TaskKind::SequenceClassification => starting_head(&recipe, &mut model, &data.labels, tokenizer)?,
         };
-        model.settle(&method::counts(&recipe.method, &model, head.parameters())?);
+        model.settle(&method::written(&recipe.method, &model, head.parameters())?);
         let method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
         Ok(Self {
             folder: recipe.model.path.clone(),

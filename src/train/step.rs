@@ -103,7 +103,9 @@ impl Session {
         #[expect(clippy::cast_precision_loss, reason = "targets are below 2^53")]
         let weight = 1.0 / targets.max(1) as f64;
         let mut passed = Passed::default();
-        for rows in rows.chunks(self.micro_batch().clamp(1, rows.len().max(1))) {
+        let micro_batches = rows.chunks(self.micro_batch().clamp(1, rows.len().max(1)));
+        for (number, rows) in (0..).zip(micro_batches) {
+            self.method.begin_pass(self.step + 1, number);
             let batch = data::collate(rows.iter().map(|&row| &self.data.train.examples[row]));
             passed.tokens += batch.lengths.iter().sum::<usize>();
             let recompute = self.recipe.train.recompute;

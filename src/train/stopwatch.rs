@@ -5,12 +5,12 @@ use std::time::Instant;
 use tch::{Device, Tensor};
 
 use super::{Targets, Trained, TrainedHead, forward_backward};
-use crate::method::{Method, Plan, State};
+use crate::method::{Method, Patch, Plan, State};
 use crate::model::{Batch, Model, Tap};
 use crate::permutation::mix;
 use crate::protocol::Group;
 use crate::recipe::{self, Recompute, TaskKind};
-use crate::sparse::{AdamW, Footprint, Patch, Resized, Saved};
+use crate::sparse::{AdamW, Footprint, Resized, Saved};
 
 /// Takes steps on random tokens and times them.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ impl Stopwatch<'_> {
         self.step += 1;
         let (batch, targets, weight) = self.batch();
         let adamw = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
+        self.method.begin_pass(self.step, 0);
         wait(self.model.device);
         let started = Instant::now();
         let mut trained = Trained { head: self.head, method: self.method };
