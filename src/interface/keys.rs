@@ -135,6 +135,11 @@ pub enum Action {
     PickRow(isize),
     PickTake,
     PickAbove,
+    // The race's own.
+    RaceOpen,
+    RaceHide,
+    RaceOthers,
+    RaceClone,
 }
 
 impl Action {

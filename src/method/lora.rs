@@ -73,9 +73,9 @@ impl Lora {
         let scope = Scope::new(model, head.parameters());
         let settings = resolve(&scope, settings)?;
         let site = |site| tch::no_grad(|| Adapted::new(&settings, site));
-        let mut sites: Vec<Option<Adapted>> =
+        let sites: Vec<Option<Adapted>> =
             model.sites.iter().map(|one| is_target(&settings, one.group).then(|| site(one))).collect();
-        sites.iter_mut().flatten().for_each(Adapted::enter);
+        sites.iter().flatten().for_each(Adapted::enter);
         let trained: u64 = sites.iter().flatten().map(Adapted::count).sum();
         let (trained, all) = ((trained + head.parameters()) as f64, (model.base_parameters() + head.parameters()) as f64);
         Ok(Self {
@@ -193,7 +193,7 @@ impl Method for Lora {
     fn restore(&mut self, state: &State, _: &recipe::Method, _: u64) -> Result<(), String> {
         copy_named(self.present().flat_map(Adapted::named).collect(), &state.tensors)?;
         self.forget();
-        tch::no_grad(|| self.sites.iter_mut().flatten().for_each(Adapted::enter));
+        tch::no_grad(|| self.sites.iter_mut().flatten().for_each(Adapted::renew));
         Ok(())
     }
 
@@ -209,6 +209,14 @@ impl Method for Lora {
 
     fn forget(&mut self) {
         self.sites.iter_mut().flatten().for_each(Adapted::forget);
+    }
+
+    fn leave(&mut self) {
+        self.present().for_each(Adapted::leave);
+    }
+
+    fn enter(&mut self) {
+        self.present().for_each(Adapted::enter);
     }
 }
 

@@ -59,6 +59,7 @@ contexts! {
     Delete "delete" "asked whether to delete a run": "The question whether to delete a run is open.",
     Form "form" "in the form of a new run": "The form of a new run is shown.",
     Pick "pick" "in a list to choose from": "Something is chosen from a list.",
+    Race "race" "in a race": "The lanes of a race are shown.",
     Start "start" "asked whether to start all the same": "The question whether to start a run all the same is open.",
     Always "always" "always": "Whatever is on the screen.",
 }
@@ -120,6 +121,20 @@ impl Context {
         Self::Always,
     ];
 
+    /// The contexts of a race, in the order of its help.
+    pub const RACE: [Self; 10] = [
+        Self::Race,
+        Self::Screen,
+        Self::Typing,
+        Self::Lost,
+        Self::Quit,
+        Self::Stop,
+        Self::Help,
+        Self::Palette,
+        Self::Themes,
+        Self::Always,
+    ];
+
     /// Contexts that are active together and in which a key may therefore mean one thing only. What is pending and a
     /// cursor may take keys from the panel below them.
     pub const TOGETHER: &[&[Self]] = &[
@@ -151,6 +166,7 @@ impl Context {
         &[Self::Always, Self::Delete],
         &[Self::Always, Self::Pick],
         &[Self::Always, Self::Start],
+        &[Self::Always, Self::Screen, Self::Race, Self::Lost],
     ];
 
     /// The context of this name.

@@ -147,6 +147,10 @@ impl Action {
             Self::StartNow => "start-now",
             Self::PickTake => "choose",
             Self::PickAbove => "folder-above",
+            Self::RaceOpen => "open-lane",
+            Self::RaceHide => "show-or-hide-lane",
+            Self::RaceOthers => "stop-other-lanes",
+            Self::RaceClone => "clone-lane",
         }
     }
 }

@@ -98,12 +98,17 @@ impl Adapted {
         row_lengths(&self.weight, self.transposed, (down, up, self.scale))
     }
 
-    /// Puts what is trained on top of the model's layer.
-    pub fn enter(&mut self) {
+    /// Puts what is trained, which is not what it was, on top of the model's layer.
+    pub fn renew(&mut self) {
         if self.magnitude.is_some() {
             let lengths = self.lengths(&self.down.value, &self.up.value);
             self.magnitude.iter_mut().for_each(|magnitude| magnitude.lengths = lengths.shallow_clone());
         }
+        self.enter();
+    }
+
+    /// Puts what is trained on top of the model's layer.
+    pub fn enter(&self) {
         self.slot.set(Some(self.addition()));
     }
 
@@ -204,7 +209,7 @@ impl Adapted {
         if let Some(magnitude) = &mut self.magnitude {
             magnitude.rows.update(&AdamW { weight_decay: 0.0, ..*adamw }, rate, scale, step);
         }
-        self.enter();
+        self.renew();
     }
 
     pub fn forget(&mut self) {
