@@ -105,6 +105,15 @@ pub trait Method: std::fmt::Debug + Send {
         Vec::new()
     }
 
+    /// Begins with factors that are given, instead of those that it would begin with, on exactly these layers; to be asked
+    /// before the first step.
+    ///
+    /// # Errors
+    /// One sentence why these cannot be.
+    fn start_from(&mut self, _factors: &[(usize, Factors)]) -> std::result::Result<(), String> {
+        Err("only method.kind \"lora\" starts from factors".into())
+    }
+
     /// All that training has changed: what [`Method::restore`] goes back to.
     fn state(&self) -> State;
 

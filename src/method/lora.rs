@@ -185,6 +185,25 @@ impl Method for Lora {
         numbered.filter_map(|(at, site)| Some((at, site.as_ref()?.factors()))).collect()
     }
 
+    fn start_from(&mut self, factors: &[(usize, Factors)]) -> Result<(), String> {
+        let given = |at: usize| factors.iter().find(|(site, _)| *site == at).map(|(_, factors)| factors);
+        if let Some((stranger, _)) = factors.iter().find(|(site, _)| !self.sites.get(*site).is_some_and(Option::is_some)) {
+            let group = self.scope.group_of(*stranger);
+            return Err(format!("it adapts {group} too; take method.targets as it has them"));
+        }
+        for (at, site) in self.sites.iter().enumerate() {
+            let Some(site) = site else { continue };
+            let given = given(at).ok_or_else(|| format!("it does not adapt {}; take method.targets as it has them", site.name))?;
+            site.check(given)?;
+        }
+        tch::no_grad(|| {
+            for (at, site) in self.sites.iter_mut().enumerate() {
+                site.iter_mut().zip(given(at)).for_each(|(site, factors)| site.start_from(factors));
+            }
+        });
+        Ok(())
+    }
+
     fn state(&self) -> State {
         let named = self.present().flat_map(Adapted::named);
         State { sites: Vec::new(), tensors: named.map(|(name, tensor)| Dense::new(name, &tensor)).collect() }

@@ -173,6 +173,47 @@ impl Adapted {
         }
     }
 
+    /// Whether it can begin with these factors.
+    ///
+    /// # Errors
+    /// One sentence why it cannot.
+    pub fn check(&self, factors: &Factors) -> Result<(), String> {
+        let rank = usize::try_from(self.down.value.size()[0]).unwrap_or(0);
+        if factors.rank != rank {
+            return Err(format!("its rank is {}, not {rank}; set method.rank to it", factors.rank));
+        }
+        if (factors.scale - self.scale).abs() > 1e-9 * self.scale.abs() {
+            return Err(format!(
+                "it multiplies its products by {}, and the settings say {}; set method.alpha and method.variant as it has them",
+                factors.scale, self.scale
+            ));
+        }
+        let sizes = [factors.down.len() as u64, factors.up.len() as u64];
+        if sizes != [self.down.numel(), self.up.numel()] {
+            return Err(format!("its factors of {} have another size; it was made for another model", self.name));
+        }
+        let rows = |magnitude: &Magnitude| magnitude.rows.numel();
+        let given = factors.magnitude.as_ref().map(|magnitude| magnitude.len() as u64);
+        if given != self.magnitude.as_ref().map(rows) {
+            return Err("it has magnitudes and method.variant no \"dora\", or the other way round".into());
+        }
+        Ok(())
+    }
+
+    /// Begins with these factors, which [`Adapted::check`] has looked at.
+    pub fn start_from(&mut self, factors: &Factors) {
+        let put = |trained: &mut Trained, values: &[f32]| {
+            let value = Tensor::from_slice(values).view(trained.value.size().as_slice());
+            trained.value.copy_(&value);
+        };
+        put(&mut self.down, &factors.down);
+        put(&mut self.up, &factors.up);
+        if let (Some(magnitude), Some(values)) = (&mut self.magnitude, &factors.magnitude) {
+            put(&mut magnitude.rows, values);
+        }
+        self.renew();
+    }
+
     /// Adds what a tap and the gradient of its output contribute.
     pub fn collect(&mut self, tap: &Tap, output_gradient: &Tensor) {
         let Some(Inside { mask, low, sum }) = &tap.inside else { return };
