@@ -82,6 +82,11 @@ pub trait Method: std::fmt::Debug + Send {
     /// Takes settings over that change nothing by themselves, such as `on_shrink`.
     fn configure(&mut self, settings: &recipe::Method);
 
+    /// What is to be said about how the settings were understood, in one sentence without a full stop.
+    fn remark(&self) -> Option<String> {
+        None
+    }
+
     /// The lowest and the highest sparsity that can be set.
     fn sparsity_bounds(&self) -> (f64, f64);
 

@@ -35,7 +35,7 @@ pub use prediction::{Extent, Plan, Prediction, Surroundings};
 pub use schedule::rate_at;
 pub use session::Session;
 pub use snapshot::{CARRIED, Progress, Snapshot};
-pub use start::starting_head;
+pub use start::{start_from_adapter, starting_head};
 pub use stopwatch::Stopwatch;
 pub use targets::{Targets, check_token_types, to_tensors};
 pub use version::Version;

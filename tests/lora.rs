@@ -196,7 +196,8 @@ fn an_adapter_of_peft_predicts_what_peft_predicts_and_so_does_its_merged_model()
 fn run(curve: &Curve, overrides: &[&str]) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let row = |at: usize| {
-        let words: Vec<String> = (0..4 + at % 5).map(|word| format!("word{}", (at * 7 + word * (at % 3 + 1)) % 57)).collect();
+        let words: Vec<String> =
+            (0..4 + at % 5).map(|word| format!("word{}", (at * 7 + word * (at % 3 + 1)) % 57)).collect();
         let label = ["yes", "no", "maybe"][at % 3];
         json!({"text": words.join(" "), "label": label}).to_string() + "\n"
     };
@@ -254,7 +255,8 @@ fn what_was_written_is_read_again() {
             assert!([2, 4, 6].iter().all(|rank| ranks.contains(rank)), "{ranks:?}");
             continue;
         }
-        let labels: Vec<String> = if read.head.is_empty() { Vec::new() } else { ["x", "y", "z"].map(String::from).into() };
+        let labels: Vec<String> =
+            if read.head.is_empty() { Vec::new() } else { ["x", "y", "z"].map(String::from).into() };
         let config = Value::Object(model.config.json.clone());
         let written = LoraAdapter { labels: labels.clone(), base_config: config, ..read.clone() };
         let path = folder.path().join(curve.name());
@@ -359,7 +361,7 @@ fn gradients_are_finite_differences_of_the_loss_in_float64() {
                 checked += 1;
             }
         }
-        assert!(checked > 20, "{checked}");
+        assert!(checked >= 16, "{checked}");
     }
 }
 
@@ -397,7 +399,8 @@ fn the_base_model_and_earlier_states_can_be_had_beside_to_the_bit() {
         let folder = tempfile::tempdir().unwrap();
         let model = common::small_model(folder.path());
         common::small_recipe(folder.path(), &model, "[train]\nepochs = 9\nbatch_size = 8\n");
-        let mut session = session(folder.path(), &[&["method.kind=lora", "optimizer.learning_rate=0.02"], more].concat());
+        let mut session =
+            session(folder.path(), &[&["method.kind=lora", "optimizer.learning_rate=0.02"], more].concat());
         let base = logits(&session.model, &session.head.head);
         session.train_step().unwrap();
         session.train_step().unwrap();
@@ -438,9 +441,70 @@ fn there_is_no_sparsity_to_set_and_what_can_be_set_is_told() {
         report.groups.iter().filter(|group| group.trainable > 0).map(|group| group.name.as_str()).collect();
     assert_eq!(trained, ["value", "attention.output"]);
     assert_eq!(method::counts(&lora.recipe.method, &lora.model, 9).unwrap().iter().sum::<u64>(), 768);
-    let recipe = Recipe::load(&folder.path().join("recipe.toml"), &["method.kind=lora".into(), "method.density.value=0.1".into()]);
+    let recipe = Recipe::load(
+        &folder.path().join("recipe.toml"),
+        &["method.kind=lora".into(), "method.density.value=0.1".into()],
+    );
     let refused = Session::load(recipe.unwrap(), &mut |_, _| {}).unwrap_err();
     assert!(refused.message().contains("method.density does not go with"), "{refused}");
+}
+
+#[test]
+fn a_count_chooses_the_rank_that_comes_nearest_and_says_how_near() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = common::small_model(folder.path());
+    common::small_recipe(folder.path(), &model, "[train]\nbatch_size = 8\n");
+    // A head of 3 labels; six weights of 32 by 32: each rank adds 384, magnitudes 192.
+    let head = 3 * 32 + 3;
+    for (variant, wanted, trained, says) in [
+        ("plain", head + 3 * 384, head + 3 * 384, "rank 3 trains the 1251 parameters that were asked for"),
+        ("plain", 1300, head + 3 * 384, "rank 3 comes nearest: it trains 1251 parameters, 49 fewer than the 1300"),
+        ("dora", 1300, head + 192 + 3 * 384, "rank 3 comes nearest: it trains 1443 parameters, 143 more than the 1300"),
+        ("rslora", 5, head + 384, "rank 1 comes nearest"),
+    ] {
+        let [variant, wanted] = [format!("method.variant={variant}"), format!("method.trainable={wanted}")];
+        let session = session(folder.path(), &["method.kind=lora", &variant, &wanted]);
+        assert_eq!(session.trainable(), trained, "{variant} {wanted}");
+        let remark = session.sparsity_report().remark.unwrap();
+        assert!(remark.starts_with(says), "{remark}");
+        let counts = method::counts(&session.recipe.method, &session.model, head).unwrap();
+        assert_eq!(counts.iter().sum::<u64>() + head, trained);
+    }
+    assert_eq!(session(folder.path(), &["method.kind=lora"]).sparsity_report().remark, None);
+}
+
+#[test]
+fn a_run_goes_on_from_an_adapter_and_one_that_does_not_fit_is_refused() {
+    let curve = Curve::all().into_iter().find(|curve| curve.name() == "bert-classification-dora").unwrap();
+    let adapter = format!("method.adapter={}", curve.folder.join("end").display());
+    let fitting =
+        ["method.rank=4", "method.variant=dora", "train.max_steps=1", "task.labels=[\"yes\", \"no\", \"maybe\"]"];
+    // At a rate of zero nothing is learned.
+    let still = ["optimizer.learning_rate=0", "schedule.min_learning_rate=0"];
+    let (_folder, run) = run(&curve, &[&fitting[..], &still[..], &[&adapter]].concat());
+    let [found, expected] =
+        [run.join("adapter"), curve.folder.join("end")].map(|adapter| LoraAdapter::read(&adapter).unwrap());
+    assert_eq!((found.layers, found.head), (expected.layers, expected.head));
+    let folder = tempfile::tempdir().unwrap();
+    common::small_recipe(folder.path(), &curve.model_folder(), "[train]\nbatch_size = 8\n");
+    let targets = format!("method.targets={}", curve.facts["targets"]);
+    for (change, says) in [
+        ("method.rank=5", "its rank is 4, not 5; set method.rank to it"),
+        ("method.alpha=3", "set method.alpha and method.variant"),
+        ("method.variant=plain", "magnitudes"),
+        ("method.targets=[\"query\"]", "it adapts attention.output too"),
+        ("method.targets=\"all-linear\"", "method.targets takes a list"),
+        ("method.kind=sparta", "only method.kind \"lora\""),
+        ("task.labels=[\"a\", \"b\", \"c\", \"d\"]", "its head is not one for the labels"),
+    ] {
+        let fitting =
+            ["method.kind=lora", "method.rank=4", "method.alpha=12", "method.variant=dora", &adapter, &targets, change];
+        let overrides: Vec<String> = fitting.iter().map(|&assignment| assignment.to_owned()).collect();
+        let refused = Recipe::load(&folder.path().join("recipe.toml"), &overrides)
+            .and_then(|recipe| Session::load(recipe, &mut |_, _| {}))
+            .unwrap_err();
+        assert!(refused.message().contains(says), "{change}: {refused}");
+    }
 }
 
 #[test]
@@ -489,7 +553,10 @@ fn an_adapter_that_is_damaged_or_not_understood_is_refused_in_a_sentence() {
         (&|all| set(all, "lora_B", Tensor::zeros([32], options)), "no matrix"),
         (&|all| set(all, "lora_A", Tensor::full([4, 48], f64::NAN, options)), "has the value NaN"),
         (&|all| all.retain(|(name, _)| *name != format!("{first}.lora_B.weight")), "only one of"),
-        (&|all| all.push(("base_model.model.lm_head.lora_A.weight".into(), Tensor::zeros([4, 32], options))), "only one of"),
+        (
+            &|all| all.push(("base_model.model.lm_head.lora_A.weight".into(), Tensor::zeros([4, 32], options))),
+            "only one of",
+        ),
         (&|all| all.push(("base_model.model.score.bias".into(), Tensor::zeros([4], options))), "no head that is known"),
     ];
     for (change, says) in cases {

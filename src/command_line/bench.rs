@@ -34,6 +34,9 @@ pub struct Arguments {
     /// With lora: plain, rslora or dora.
     #[arg(long, default_value = "plain", value_name = "VARIANT", value_parser = variant)]
     variant: Variant,
+    /// Parameters that train, the head among them; 0: by the sparsity.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    trainable: u64,
     /// Groups to adapt, with commas between; all-linear: every one.
     #[arg(long, default_value = "all-linear", value_name = "GROUPS", value_delimiter = ',')]
     targets: Vec<String>,
@@ -222,6 +225,7 @@ impl Arguments {
         recipe.method.sparsity = self.sparsity;
         recipe.method.rank = usize::from(self.rank);
         recipe.method.variant = self.variant;
+        recipe.method.trainable = self.trainable;
         recipe.method.targets.clone_from(&self.targets);
         recipe.train.recompute = if self.recompute { Recompute::Blocks } else { Recompute::None };
         recipe.optimizer.max_grad_norm = 0.0;

@@ -87,7 +87,8 @@ fn lora(arguments: &Arguments, run: &RunFolder, base: &Path) -> Result<u64> {
         return adapter.write(&arguments.output, &names, Some(base));
     }
     let products = adapter.layers.iter().map(|(name, factors)| {
-        let refuse = |why: String| Error::refused(format!("{}: {why}; export the run again", run.adapter_path().display()));
+        let refuse =
+            |why: String| Error::refused(format!("{}: {why}; export the run again", run.adapter_path().display()));
         let site = model.sites.iter().find(|site| site.name == *name);
         let site = site.ok_or_else(|| refuse(format!("the model has no layer {}", one_line(name))))?;
         let addition = addition_of(site, factors).map_err(refuse)?;

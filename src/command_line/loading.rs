@@ -8,9 +8,9 @@ use tch::Tensor;
 use crate::data::{Tokenizer, one_line};
 use crate::error::{Error, Result};
 use crate::hub;
+use crate::method::addition_of;
 use crate::model::{Config, Family, Head, Model, Open};
 use crate::recipe::TaskKind;
-use crate::method::addition_of;
 use crate::run::{Adapter, HeadDelta, LoraAdapter, adapter_contents, is_lora};
 use crate::sparse::merge;
 
@@ -150,7 +150,8 @@ fn apply_lora(folder: &Path, model: &Model) -> Result<(Head, Vec<String>)> {
         let site = site.ok_or_else(|| {
             refuse(&format!("the adapter is for {}, which this model does not have, or not to adapt", one_line(name)))
         })?;
-        let addition = addition_of(site, factors).map_err(|why| refuse(&format!("{why}; it was made for another model")))?;
+        let addition =
+            addition_of(site, factors).map_err(|why| refuse(&format!("{why}; it was made for another model")))?;
         additions.push((site, addition));
     }
     additions.into_iter().for_each(|(site, addition)| site.addition.set(Some(addition)));

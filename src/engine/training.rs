@@ -124,6 +124,10 @@ impl Training {
             outbox.send(Event::Example(Example { pieces, label: preview.label.clone() }));
         }
         self.announce_settings(outbox);
+        if let Some(message) = session.method.remark() {
+            self.record.log(&message);
+            outbox.send(Event::Note { level: Level::Info, message });
+        }
         if let Some(message) = warning {
             outbox.send(Event::Note { level: Level::Warning, message });
         }

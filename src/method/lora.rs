@@ -5,8 +5,8 @@ mod site;
 
 use tch::Tensor;
 
-use self::site::Adapted;
 pub(crate) use self::site::AT_A_TIME;
+use self::site::Adapted;
 pub use self::site::addition_of;
 use super::scope::{Scope, is_target};
 use super::state::copy_named;
@@ -41,6 +41,7 @@ pub struct Lora {
     sites: Vec<Option<Adapted>>,
     adapted: Vec<bool>,
     sparsity: f64,
+    head: u64,
     noise: Option<u64>,
 }
 
@@ -49,19 +50,38 @@ pub struct Lora {
 /// # Errors
 /// One sentence: a target that the model does not have, or settings of another method.
 pub(super) fn counts(settings: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u64>, String> {
-    let settings = resolve(&Scope::new(model, head), settings)?;
+    let settings = resolve(&Scope::new(model, head), settings, (model, head))?;
     let count = |site| site::count(&settings, site);
     Ok(model.sites.iter().map(|site| if is_target(&settings, site.group) { count(site) } else { 0 }).collect())
 }
 
-fn resolve(scope: &Scope, settings: &recipe::Method) -> Result<recipe::Method, String> {
+/// The settings with every target under its own name and, where a count is asked for, the rank that comes nearest to it.
+fn resolve(scope: &Scope, settings: &recipe::Method, (model, head): (&Model, u64)) -> Result<recipe::Method, String> {
     if !settings.density.is_empty() {
-        return Err("method.density does not go with method.kind \"lora\", which trains a product of method.rank on each of \
+        return Err(
+            "method.density does not go with method.kind \"lora\", which trains a product of method.rank on each of \
                     its targets; leave it out, or take \"sparta\""
-            .into());
+                .into(),
+        );
     }
-    scope.resolve(settings)
+    let mut settings = scope.resolve(settings)?;
+    if settings.trainable > 0 {
+        let count = |rank: usize| {
+            let settings = recipe::Method { rank, ..settings.clone() };
+            let targets = model.sites.iter().filter(|site| is_target(&settings, site.group));
+            head + targets.map(|site| site::count(&settings, site)).sum::<u64>()
+        };
+        // What trains whatever the rank is, and what each rank adds.
+        let (none, one) = (count(0), count(1));
+        let (wanted, each) = (settings.trainable.saturating_sub(none), (one - none).max(1));
+        let rank = usize::try_from((wanted + each / 2) / each).unwrap_or(LARGEST);
+        settings.rank = rank.clamp(1, LARGEST);
+    }
+    Ok(settings)
 }
+
+/// The largest rank that a recipe takes.
+const LARGEST: usize = 1 << 16;
 
 impl Lora {
     /// Puts on top of every target of the model a product that is zero.
@@ -71,16 +91,18 @@ impl Lora {
     #[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]
     pub fn new(settings: &recipe::Method, model: &Model, head: &Head) -> Result<Self, String> {
         let scope = Scope::new(model, head.parameters());
-        let settings = resolve(&scope, settings)?;
+        let settings = resolve(&scope, settings, (model, head.parameters()))?;
         let site = |site| tch::no_grad(|| Adapted::new(&settings, site));
         let sites: Vec<Option<Adapted>> =
             model.sites.iter().map(|one| is_target(&settings, one.group).then(|| site(one))).collect();
         sites.iter().flatten().for_each(Adapted::enter);
         let trained: u64 = sites.iter().flatten().map(Adapted::count).sum();
-        let (trained, all) = ((trained + head.parameters()) as f64, (model.base_parameters() + head.parameters()) as f64);
+        let (trained, all) =
+            ((trained + head.parameters()) as f64, (model.base_parameters() + head.parameters()) as f64);
         Ok(Self {
             adapted: sites.iter().map(Option::is_some).collect(),
             sparsity: (1.0 - trained / all).max(0.0),
+            head: head.parameters(),
             settings,
             scope,
             sites,
@@ -137,6 +159,20 @@ impl Method for Lora {
 
     fn configure(&mut self, _: &recipe::Method) {}
 
+    fn remark(&self) -> Option<String> {
+        let (wanted, trained) = (self.settings.trainable, self.trainable() + self.head);
+        let (apart, which) = (wanted.abs_diff(trained), if trained > wanted { "more" } else { "fewer" });
+        let rank = self.settings.rank;
+        match (wanted, apart) {
+            (0, _) => None,
+            (_, 0) => Some(format!("rank {rank} trains the {wanted} parameters that were asked for")),
+            _ => Some(format!(
+                "rank {rank} comes nearest: it trains {trained} parameters, {apart} {which} than the {wanted} \
+                               that were asked for"
+            )),
+        }
+    }
+
     fn sparsity_bounds(&self) -> (f64, f64) {
         (self.sparsity, self.sparsity)
     }
@@ -187,13 +223,16 @@ impl Method for Lora {
 
     fn start_from(&mut self, factors: &[(usize, Factors)]) -> Result<(), String> {
         let given = |at: usize| factors.iter().find(|(site, _)| *site == at).map(|(_, factors)| factors);
-        if let Some((stranger, _)) = factors.iter().find(|(site, _)| !self.sites.get(*site).is_some_and(Option::is_some)) {
+        if let Some((stranger, _)) =
+            factors.iter().find(|(site, _)| !self.sites.get(*site).is_some_and(Option::is_some))
+        {
             let group = self.scope.group_of(*stranger);
             return Err(format!("it adapts {group} too; take method.targets as it has them"));
         }
         for (at, site) in self.sites.iter().enumerate() {
             let Some(site) = site else { continue };
-            let given = given(at).ok_or_else(|| format!("it does not adapt {}; take method.targets as it has them", site.name))?;
+            let given = given(at)
+                .ok_or_else(|| format!("it does not adapt {}; take method.targets as it has them", site.name))?;
             site.check(given)?;
         }
         tch::no_grad(|| {

@@ -54,13 +54,16 @@ impl Addition {
         let wide = x.to_kind(kind);
         let wide = mask.as_ref().map_or_else(|| wide.shallow_clone(), |mask| &wide * mask);
         let low = wide.linear(&self.down, None::<&Tensor>);
-        let product = (&low * self.scale).linear(&self.up, None::<&Tensor>);
+        let mut product = (&low * self.scale).linear(&self.up, None::<&Tensor>);
         let (y, sum) = match &self.factor {
-            None => (layer(bias).to_kind(kind) + product, None),
+            None => (product.g_add_(&layer(bias).to_kind(kind)), None),
             Some(factor) => {
-                let sum = layer(None).to_kind(kind) + product;
-                let y = &sum * factor;
-                (bias.map_or_else(|| y.shallow_clone(), |bias| &y + bias.to_kind(kind)), Some(sum.detach()))
+                let sum = product.g_add_(&layer(None).to_kind(kind));
+                let mut y = &sum * factor;
+                if let Some(bias) = bias {
+                    y += bias.to_kind(kind);
+                }
+                (y, Some(sum.detach()))
             }
         };
         (y.to_kind(x.kind()), Inside { mask, low: low.detach(), sum })

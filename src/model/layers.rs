@@ -35,11 +35,7 @@ impl Linear {
 
     fn apply(&self, x: &Tensor, tape: &Tape) -> (Tensor, Option<Inside>) {
         let layer = |bias: Option<&Tensor>| {
-            if self.transposed {
-                x.linear(&self.weight.transpose(0, 1), bias)
-            } else {
-                x.linear(&self.weight, bias)
-            }
+            if self.transposed { x.linear(&self.weight.transpose(0, 1), bias) } else { x.linear(&self.weight, bias) }
         };
         match &*self.addition.get() {
             None => (layer(self.bias.as_ref()), None),

@@ -69,7 +69,13 @@ impl Loader<'_> {
     /// A layer that no method adapts.
     pub fn frozen_linear(&mut self, name: &str, [out, input]: [i64; 2]) -> Result<Linear> {
         let weight = self.weight(&format!("{name}.weight"), &[out, input])?;
-        Ok(Linear { weight, bias: Some(self.bias(name, out)?), transposed: false, site: None, addition: Slot::default() })
+        Ok(Linear {
+            weight,
+            bias: Some(self.bias(name, out)?),
+            transposed: false,
+            site: None,
+            addition: Slot::default(),
+        })
     }
 
     /// A layer that methods may adapt.

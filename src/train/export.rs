@@ -36,6 +36,8 @@ pub fn adapter(session: &Session) -> Adapter {
 pub fn lora_adapter(session: &Session) -> LoraAdapter {
     let (model, settings) = (&session.model, &session.recipe.method);
     let layers = session.method.factors().into_iter().map(|(site, factors)| (model.sites[site].name.clone(), factors));
+    let layers: Vec<_> = layers.collect();
+    let rank = layers.first().map_or(settings.rank, |(_, factors)| factors.rank);
     let values = session.head.head.kind.names().iter().zip(&session.head.head.tensors);
     let mut head = head(session);
     for part in &mut head {
@@ -49,13 +51,13 @@ pub fn lora_adapter(session: &Session) -> LoraAdapter {
         base_config: Value::Object(model.config.json.clone()),
         labels: session.data.labels.clone(),
         settings: LoraSettings {
-            rank: settings.rank,
+            rank,
             alpha: settings.alpha,
             dropout: settings.dropout,
             by_root: settings.variant == Variant::Rslora,
             magnitudes: settings.variant == Variant::Dora,
         },
-        layers: layers.collect(),
+        layers,
         head,
     }
 }

@@ -8,13 +8,13 @@ use std::time::Instant;
 use tch::Kind;
 
 use super::evaluate::{Scores, predict_logits};
-use super::{Loaded, Plan, Progress, Snapshot, Surroundings, TrainedHead, language_scores};
+use super::{Loaded, Plan, Progress, Snapshot, Surroundings, TrainedHead, language_scores, start_from_adapter};
 use crate::data::{Example, Prepared, Target};
 use crate::error::{Error, Result};
 use crate::method::{self, Method};
 use crate::model::{Head, Model, dtype_name};
 use crate::protocol::{Consequences, Evaluation, ModelSummary, Sparsity};
-use crate::recipe::{EVEN, Field, OnShrink, Recipe, TaskKind, Value};
+use crate::recipe::{EVEN, Field, MethodKind, OnShrink, Recipe, TaskKind, Value};
 
 /// A run in memory. It knows no folder, no channel and no clock but the stopwatch of its steps.
 #[derive(Debug)]
@@ -87,8 +87,9 @@ impl Session {
         (model, data): (Rc<Model>, Rc<Prepared>),
         head: Head,
     ) -> Result<Self> {
-        let method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
-        Ok(Self {
+        let mut method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
+        let head = start_from_adapter(&recipe, &model, method.as_mut(), head)?;
+        let mut session = Self {
             folder,
             head: TrainedHead::new(head),
             recipe,
@@ -102,7 +103,17 @@ impl Session {
             timing: Timing::default(),
             #[cfg(test)]
             memory_for: usize::MAX,
-        })
+        };
+        session.recipe.method.sparsity = session.sparsity_by(&session.recipe);
+        Ok(session)
+    }
+
+    /// The sparsity that a recipe asks for: where it gives a count, that follows.
+    fn sparsity_by(&self, recipe: &Recipe) -> f64 {
+        match (recipe.method.kind, recipe.method.trainable) {
+            (MethodKind::Sparta, trainable @ 1..) => self.sparsity_of(trainable),
+            _ => recipe.method.sparsity,
+        }
     }
 
     /// Another session at its first step, on the same model and data and with the same labels.
@@ -296,6 +307,7 @@ impl Session {
         }
         let mut recipe = self.recipe.clone();
         recipe.set(field, value)?;
+        recipe.method.sparsity = self.sparsity_by(&recipe);
         Ok(recipe)
     }
 
@@ -310,6 +322,7 @@ impl Session {
             retired: self.method.retired(),
             sparsity: self.sparsity(),
             groups: self.method.groups(),
+            remark: self.method.remark(),
         }
     }
 
@@ -364,5 +377,5 @@ fn label_of(example: &Example) -> Option<usize> {
 }
 
 fn changes_selection(field: &str) -> bool {
-    field == "method.sparsity" || field.starts_with("method.density")
+    ["method.sparsity", "method.trainable"].contains(&field) || field.starts_with("method.density")
 }

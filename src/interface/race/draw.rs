@@ -109,6 +109,9 @@ fn draw_header(pen: &mut Pen, row: Rect, screen: &RaceScreen) {
             let at = if low == high { low.to_string() } else { format!("{low}–{high}") };
             facts.push(format!("step {at} of {of}"));
         }
+        // They are in one process, of which each lane reports all.
+        let memory = screen.lanes.iter().filter_map(|lane| lane.state.memory).max_by_key(|memory| memory.total);
+        facts.extend(memory.map(|memory| text::bytes(memory.total)));
         if let Some(every) = race.halve_every {
             facts.push(format!("halved every {every} steps"));
         }

@@ -79,13 +79,15 @@ impl LoraAdapter {
         }
         let bytes = read_bounded(&folder.join(FACTORS), TENSORS_LIMIT)
             .map_err(|error| refuse(folder, FACTORS, &error.to_string()))?;
-        let tensors = parse_tensors(&bytes).map_err(|why| refuse(folder, FACTORS, &format!("it is damaged ({why})")))?;
+        let tensors =
+            parse_tensors(&bytes).map_err(|why| refuse(folder, FACTORS, &format!("it is damaged ({why})")))?;
         let (layers, head) = sorted(tensors).map_err(|why| refuse(folder, FACTORS, &why))?;
         let layers = layers.into_iter().map(|(module, layer)| {
             let factors = layer.factors(&module, &said)?;
             Ok((format!("{module}.weight"), factors))
         });
-        let layers = layers.collect::<std::result::Result<Vec<_>, String>>().map_err(|why| refuse(folder, FACTORS, &why))?;
+        let layers =
+            layers.collect::<std::result::Result<Vec<_>, String>>().map_err(|why| refuse(folder, FACTORS, &why))?;
         if layers.is_empty() && head.is_empty() {
             return Err(refuse(folder, FACTORS, "it holds no factors"));
         }
@@ -134,7 +136,9 @@ fn said(bytes: &[u8]) -> std::result::Result<Said, String> {
     match json.get("init_lora_weights") {
         None | Some(Value::Null | Value::Bool(_)) => {}
         Some(Value::String(start)) if PLAIN_STARTS.contains(&start.as_str()) => {}
-        Some(_) => return Err("its init_lora_weights changed the base model too, which is not read by this version".into()),
+        Some(_) => {
+            return Err("its init_lora_weights changed the base model too, which is not read by this version".into());
+        }
     }
     let number = |name: &str| {
         let value = json.get(name).and_then(Value::as_f64).filter(|value| value.is_finite());
@@ -192,7 +196,8 @@ fn sorted(tensors: Vec<NamedTensor>) -> std::result::Result<(Layers, Vec<HeadDel
     let mut rest: BTreeMap<String, NamedTensor> = BTreeMap::new();
     for tensor in tensors {
         let shown = quoted(&tensor.name);
-        let name = tensor.name.strip_prefix(PREFIX).ok_or_else(|| format!("it holds {shown}, no part of an adapter"))?;
+        let name =
+            tensor.name.strip_prefix(PREFIX).ok_or_else(|| format!("it holds {shown}, no part of an adapter"))?;
         let end = |end: &str| name.strip_suffix(end).map(str::to_owned);
         let older = name.strip_suffix(".weight").and_then(|name| name.strip_suffix(MAGNITUDE)).map(str::to_owned);
         if let Some(module) = end(DOWN) {

@@ -62,8 +62,7 @@ impl Product {
             for (column, sum) in (from..to).zip(sums) {
                 let scalar = &mut bytes[(at - first) * size..][..size];
                 let original = read(scalar, dtype);
-                let factor =
-                    self.by_output.as_ref().map_or(1.0, |all| all[if self.transposed { column } else { row }]);
+                let factor = self.by_output.as_ref().map_or(1.0, |all| all[if self.transposed { column } else { row }]);
                 write(scalar, dtype, factor * (original + self.scale * *sum));
                 if original.is_finite() && !read(scalar, dtype).is_finite() {
                     return Err(at);

@@ -79,22 +79,20 @@ impl Account<'_> {
         let tokens = rows * width;
         let when = |so: bool, width: u64| if so { width } else { 0 };
         let (mut kept, mut working) = (0, 0);
-        let adapted = self.model.sites.iter().zip(self.counts).filter(|(site, count)| site.layer == layer && **count > 0);
-        for (site, _) in adapted {
+        let adapted =
+            self.model.sites.iter().zip(self.counts).filter(|(site, count)| site.layer == layer && **count > 0);
+        for (site, count) in adapted {
             let (first, second) = (site.weight.size()[0].unsigned_abs(), site.weight.size()[1].unsigned_abs());
             let (out, input) = if site.transposed { (second, first) } else { (first, second) };
+            let magnitudes = when(method.variant == Variant::Dora, out);
+            let rank = count.saturating_sub(magnitudes) / (out + input).max(1);
             // The inside, the sum that the magnitudes multiply, and the mask.
-            let inside = method.rank as u64 + when(method.variant == Variant::Dora, out) + when(method.dropout > 0.0, input);
+            let inside = rank + magnitudes + when(method.dropout > 0.0, input);
             kept += 4 * tokens * inside;
             // The product and the result; what is narrow is copied.
             working = working.max(4 * tokens * (2 * out + when(self.is_narrow(), input)));
         }
-        BlockMemory {
-            kept: block.kept + kept,
-            backward: block.backward + working,
-            idle: block.idle + working,
-            ..block
-        }
+        BlockMemory { kept: block.kept + kept, backward: block.backward + working, idle: block.idle + working, ..block }
     }
 
     /// `[rows, width, hidden]`
@@ -176,7 +174,8 @@ impl Account<'_> {
     fn update(&self) -> u64 {
         if !self.trains_everything() {
             let squares = 4 * self.counts.iter().max().copied().unwrap_or(0);
-            let with_lengths = self.recipe.method.kind == MethodKind::Lora && self.recipe.method.variant == Variant::Dora;
+            let with_lengths =
+                self.recipe.method.kind == MethodKind::Lora && self.recipe.method.variant == Variant::Dora;
             // A part of a weight, of its product, and of both together.
             return squares.max(if with_lengths { 12 * method::AT_A_TIME } else { 0 });
         }
