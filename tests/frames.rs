@@ -372,9 +372,9 @@ fn the_mouse_focuses_zooms_scrolls_and_drags() {
     );
     let mut desk = Desk::training(COMMON, "dark", 400);
     mouse(&mut desk, down, 60, 6);
-    assert_eq!(desk.state.focus, Panel::Settings);
+    assert_eq!((desk.state.focus, desk.state.setting_row), (Panel::Settings, 2));
     mouse(&mut desk, MouseEventKind::ScrollDown, 60, 6);
-    assert_eq!(desk.state.setting_row, 1);
+    assert_eq!(desk.state.setting_row, 3);
     for _ in 0..2 {
         mouse(&mut desk, MouseEventKind::ScrollUp, 25, 8);
     }
