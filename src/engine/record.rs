@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::protocol::{Ending, Entry, Evaluation, Event, Level, Step};
+use crate::recipe::MethodKind;
 use crate::run::{Found, Job, Journal, Measured, Metrics, Moment, Outcome, RunFolder, State, Writer};
 use crate::train::{self, Session};
 
@@ -216,7 +217,12 @@ impl Record {
             (path, bytes)
         } else {
             let path = self.folder.adapter_path();
-            let bytes = train::adapter(session).write(&path, Some(&session.folder))?;
+            let bytes = if session.recipe.method.kind == MethodKind::Lora {
+                let names: Vec<&str> = session.model.parameters.iter().map(|one| one.name.as_str()).collect();
+                train::lora_adapter(session).write(&path, &names, Some(&session.folder))?
+            } else {
+                train::adapter(session).write(&path, Some(&session.folder))?
+            };
             (path, bytes)
         };
         self.log(&format!("step {}: {} written", session.step, path.display()));

@@ -104,6 +104,7 @@ impl Training {
             model: session.summary(),
             method: match session.recipe.method.kind {
                 MethodKind::Sparta => "sparta".into(),
+                MethodKind::Lora => "lora".into(),
                 MethodKind::Full => "full".into(),
                 MethodKind::Head => "head".into(),
             },
@@ -123,6 +124,10 @@ impl Training {
             outbox.send(Event::Example(Example { pieces, label: preview.label.clone() }));
         }
         self.announce_settings(outbox);
+        if let Some(message) = session.method.remark() {
+            self.record.log(&message);
+            outbox.send(Event::Note { level: Level::Info, message });
+        }
         if let Some(message) = warning {
             outbox.send(Event::Note { level: Level::Warning, message });
         }

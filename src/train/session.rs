@@ -8,7 +8,7 @@ use std::time::Instant;
 use tch::Kind;
 
 use super::evaluate::{Scores, predict_logits};
-use super::{Loaded, Plan, Progress, Snapshot, Surroundings, TrainedHead, language_scores};
+use super::{Loaded, Plan, Progress, Snapshot, Surroundings, TrainedHead, language_scores, start_from_adapter};
 use crate::data::{Example, Prepared, Target};
 use crate::error::{Error, Result};
 use crate::method::{self, Method};
@@ -87,7 +87,8 @@ impl Session {
         (model, data): (Rc<Model>, Rc<Prepared>),
         head: Head,
     ) -> Result<Self> {
-        let method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
+        let mut method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
+        let head = start_from_adapter(&recipe, &model, method.as_mut(), head)?;
         let mut session = Self {
             folder,
             head: TrainedHead::new(head),
@@ -326,6 +327,7 @@ impl Session {
             retired: self.method.retired(),
             sparsity: self.sparsity(),
             groups: self.method.groups(),
+            remark: self.method.remark(),
         }
     }
 
