@@ -66,6 +66,7 @@ impl Training {
             written_by: 0,
             playground: Playground::default(),
             sampler: None,
+            said: None,
         };
         training.announce(outbox);
         training.housekeeping(outbox);
