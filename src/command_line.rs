@@ -21,6 +21,7 @@ mod looks;
 mod plan;
 mod predict;
 mod printer;
+mod race;
 mod replay;
 mod resume;
 mod runs;
@@ -58,6 +59,8 @@ enum Sub {
     /// Train as a recipe says.
     #[command(after_long_help = recipe_reference())]
     Train(train::Arguments),
+    /// Train several candidates in turns on one copy of the model, and compare them while they train.
+    Race(race::Arguments),
     /// Go on with a run, from its newest checkpoint, as if it had never been interrupted.
     Resume(resume::Arguments),
     /// Repeat a run from its recipe and its journal.
@@ -96,6 +99,7 @@ impl Sub {
         match self {
             Self::Demo(demo) => demo.output.trains_here(),
             Self::Train(train) => train.output.trains_here(),
+            Self::Race(race) => race.output.trains_here(),
             Self::Resume(resume) => resume.output.trains_here(),
             Self::Attach(_) | Self::Curves(_) | Self::Runs(_) | Self::Keys(_) => false,
             _ => true,
@@ -119,6 +123,7 @@ pub fn main() -> ExitCode {
     ended(&crate::model::guarded(|| match subcommand {
         Sub::Demo(demo) => demo::run(&demo, arguments.runs_dir),
         Sub::Train(train) => train::run(&train, arguments.runs_dir),
+        Sub::Race(race) => race::run(&race, arguments.runs_dir),
         Sub::Resume(resume) => resume::run(&resume, arguments.runs_dir),
         Sub::Replay(replay) => replay::run(&replay, arguments.runs_dir),
         Sub::Plan(plan) => plan::run(&plan),

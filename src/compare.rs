@@ -2,10 +2,12 @@
 //!
 //! The statistics know no run; [`Comparison::of`] joins both, and the writers bring it to text, JSON, CSV and Markdown.
 
+mod along;
 mod bootstrap;
 mod cells;
 mod mcnemar;
 mod paired;
+mod picture;
 mod setting;
 mod special;
 mod spread;
@@ -14,10 +16,12 @@ mod write;
 
 use serde::Serialize;
 
+pub use along::{Along, Line, Tick};
 pub use bootstrap::{Interval, RESAMPLES, interval};
 pub use cells::{Column, Heading};
 pub use mcnemar::{EXACT_BELOW, McNemar, Test, mcnemar};
 pub use paired::{Paired, paired};
+pub use picture::svg;
 pub use special::chi_square_1;
 pub use spread::Spread;
 pub use subject::Subject;
@@ -87,19 +91,7 @@ impl Comparison {
     /// # Errors
     /// One sentence, where they have no common metric.
     pub fn of(subjects: &[Subject], against: usize) -> Result<Self, String> {
-        let kind = |subject: &Subject| subject.recipe.task.kind;
-        let Some(first) = subjects.first() else { return Err("there is no run to compare".into()) };
-        if let Some(other) = subjects.iter().find(|other| kind(other) != kind(first)) {
-            return Err(format!(
-                "{} and {} have different tasks, and so no metric in common; compare classifiers with classifiers and \
-                 language models with language models",
-                first.name, other.name
-            ));
-        }
-        let metric = match kind(first) {
-            TaskKind::SequenceClassification => Metric::Accuracy,
-            TaskKind::CausalLm => Metric::EvalLoss,
-        };
+        let metric = metric_of(subjects)?;
         let groups = settings(subjects);
         let reference = groups.iter().position(|group| group.members.contains(&against)).unwrap_or(0);
         let members = |group: &Setting| group.members.iter().map(|&at| &subjects[at]).collect::<Vec<_>>();
@@ -166,6 +158,23 @@ impl Metric {
             Self::EvalLoss => "eval_loss",
         }
     }
+}
+
+/// The metric that runs have in common.
+fn metric_of(subjects: &[Subject]) -> Result<Metric, String> {
+    let kind = |subject: &Subject| subject.recipe.task.kind;
+    let Some(first) = subjects.first() else { return Err("there is no run to compare".into()) };
+    if let Some(other) = subjects.iter().find(|other| kind(other) != kind(first)) {
+        return Err(format!(
+            "{} and {} have different tasks, and so no metric in common; compare classifiers with classifiers and \
+             language models with language models",
+            first.name, other.name
+        ));
+    }
+    Ok(match kind(first) {
+        TaskKind::SequenceClassification => Metric::Accuracy,
+        TaskKind::CausalLm => Metric::EvalLoss,
+    })
 }
 
 /// What to know beside the numbers.

@@ -7,6 +7,7 @@ mod memory;
 mod obey;
 mod outbox;
 mod playground;
+mod race;
 mod record;
 pub mod socket;
 mod start;
@@ -24,7 +25,7 @@ pub use memory::{Probe, high_water_mark, machine_memory, resident_size};
 
 use crate::model::guarded;
 use crate::protocol::{Command, Event};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Value};
 use outbox::Outbox;
 use socket::Hub;
 use training::Training;
@@ -70,6 +71,17 @@ pub struct Replay {
     pub allow_changed: Vec<String>,
 }
 
+/// What competes, and how. Lanes are runs of their own, in folders inside the race's.
+#[derive(Debug, Clone)]
+pub struct Race {
+    /// What all lanes have in common, and where the race's folder goes.
+    pub launch: Launch,
+    /// The lanes: each with the fields in which it differs.
+    pub lanes: Vec<Vec<(String, Value)>>,
+    /// After every so many steps the worse half of the lanes is stopped; none: never.
+    pub halve_every: Option<u64>,
+}
+
 /// What the training thread is started for.
 #[derive(Debug, Clone)]
 pub enum Mission {
@@ -79,6 +91,8 @@ pub enum Mission {
     Resume(Resume),
     /// An earlier run is repeated.
     Replay(Replay),
+    /// Several runs, on one copy of the model.
+    Race(Box<Race>),
 }
 
 impl From<Launch> for Mission {
@@ -96,6 +110,12 @@ impl From<Resume> for Mission {
 impl From<Replay> for Mission {
     fn from(replay: Replay) -> Self {
         Self::Replay(replay)
+    }
+}
+
+impl From<Race> for Mission {
+    fn from(race: Race) -> Self {
+        Self::Race(Box::new(race))
     }
 }
 
@@ -142,7 +162,10 @@ impl Engine {
         let hub = Hub::start(heard, here, commands.clone(), interface);
         let thread = std::thread::spawn(move || {
             let mut outbox = Outbox::new(told);
-            let ended = guarded(|| Training::prepare(mission, attended, asked, &mut outbox)?.run(&mut outbox));
+            let ended = guarded(|| match mission {
+                Mission::Race(race) => race::run(*race, attended, asked, &mut outbox),
+                mission => Training::prepare(mission, attended, asked, &mut outbox)?.run(&mut outbox),
+            });
             outbox.send(match ended {
                 Ok(summary) => Event::Finished(Box::new(summary)),
                 Err(error) => Event::Fault {

@@ -14,6 +14,7 @@
 mod alerts;
 mod ascii;
 mod charts;
+pub mod comparison;
 mod connection;
 mod cursor;
 pub mod input;
@@ -31,6 +32,7 @@ pub mod overlay;
 mod palette;
 mod pen;
 mod playground;
+pub mod race;
 mod receive;
 mod screen;
 mod screens;
@@ -44,9 +46,11 @@ mod timeline;
 mod update;
 mod widgets;
 
+pub use comparison::ComparisonScreen;
 pub use inspector::Inspector;
 pub use look::Look;
 pub use main_loop::{Sources, is_remote, run};
+pub use race::RaceScreen;
 pub use screen::Screen;
 pub use screens::{draw, draw_into};
 pub use state::State;
@@ -94,4 +98,11 @@ pub enum Open {
     Attach(PathBuf),
     /// The curves of a run, by its folder.
     Inspect(PathBuf),
+    /// Runs beside each other, by their folders: these, as far as they have the rows and the task of that one.
+    Compare {
+        /// The runs.
+        runs: Vec<PathBuf>,
+        /// The run that they are to be like.
+        like: PathBuf,
+    },
 }

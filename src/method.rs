@@ -108,6 +108,13 @@ pub trait Method: std::fmt::Debug + Send {
 
     /// Drops the gradient that was collected.
     fn forget(&mut self);
+
+    /// Takes all that training changed out of the model, which is the base model afterwards, to the bit. Until
+    /// [`Method::enter`], nothing else may be asked of the method but what it holds.
+    fn leave(&mut self) {}
+
+    /// Puts back into the model what [`Method::leave`] took out, to the bit.
+    fn enter(&mut self) {}
 }
 
 /// The method that a recipe asks for, on this model, with nothing trained yet.

@@ -9,6 +9,7 @@ mod devices;
 mod journal;
 mod plan;
 mod playground;
+mod race;
 mod ready;
 
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ pub use devices::{Gpu, Host, Vitals};
 pub use journal::{Deed, Entry, Intervention, What};
 pub use plan::{Planned, PlannedData, PlannedMemory, PlannedRows, PlannedTime};
 pub use playground::{About, Answer, Question, Side};
+pub use race::{Lane, Origin, Race};
 pub use ready::{Example, ModelSummary, Ready};
 
 use crate::recipe::Value;
@@ -122,6 +124,22 @@ pub enum Command {
     BreakOff {
         /// That command's name.
         asked: CommandId,
+    },
+    /// Ask this of one lane of a race. What is asked of the race itself is asked of all its lanes.
+    Lane {
+        /// The lane's number.
+        lane: u32,
+        /// What is asked.
+        asked: Box<Command>,
+    },
+    /// Begin another lane from where this one is now.
+    Clone {
+        /// Names this command in its [`Event::CommandStatus`].
+        id: CommandId,
+        /// The lane's number.
+        lane: u32,
+        /// Live-editable fields that get another value in the new lane.
+        set: Vec<(String, Value)>,
     },
 }
 
@@ -275,6 +293,24 @@ pub enum Event {
         message: String,
         /// Whether the input was refused (exit status 2) rather than that the run failed (1).
         refused: bool,
+    },
+    /// The lanes of a race; sent before the first step and where one was added.
+    Race(Box<Race>),
+    /// Something happened in one lane of a race: it is as if a run told it.
+    Lane {
+        /// The lane's number.
+        lane: u32,
+        /// What happened.
+        told: Box<Event>,
+    },
+    /// The worse lanes of a race are stopped.
+    Halved {
+        /// Optimizer steps that each lane had taken.
+        step: u64,
+        /// The lanes that go on, the best first.
+        kept: Vec<u32>,
+        /// The lanes that are stopped.
+        stopped: Vec<u32>,
     },
     /// The run ended as asked; the last event.
     Finished(Box<Summary>),

@@ -152,7 +152,7 @@ fn predictions_are_those_of_the_state_that_was_exported() {
 fn missing_predictions_are_said_and_can_be_made() {
     let folder = workshop(true);
     let folder = folder.path();
-    for (name, seed) in [("a", "train.seed=1"), ("b", "train.seed=2"), ("c", "method.sparsity=0.8")] {
+    for (name, seed) in [("a", "train.seed=1"), ("b", "train.seed=2"), ("c", "method.sparsity=0.85")] {
         drive(launch(folder, name, &["train.epochs=3", seed]), |_| Vec::new()).summary();
     }
     let file = folder.join("runs/b/predictions.jsonl");
@@ -164,10 +164,10 @@ fn missing_predictions_are_said_and_can_be_made() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(std::fs::read(&file).unwrap(), whole);
     let report = std::fs::read_to_string(folder.join("r.md")).unwrap();
-    assert!(report.contains("| sparta, sparsity 0.8 | 1 |") && report.contains("eval\\_loss"), "{report}");
+    assert!(report.contains("| sparta, sparsity 0.85 | 1 |") && report.contains("eval\\_loss"), "{report}");
     // Against another run than the first.
     let text = said(&spartui(folder, &["compare", "a", "b", "--against", "c"]));
-    assert!(text.contains("against sparta, sparsity 0.8"), "{text}");
+    assert!(text.contains("against sparta, sparsity 0.85"), "{text}");
 }
 
 #[test]

@@ -193,10 +193,10 @@ fn heads_start_from_the_rows_that_the_reference_takes() {
 fn from_pretrained(folder: &Path, words: &Value) -> spartui::error::Result<Head> {
     let words: Vec<String> = serde_json::from_value(words.clone()).unwrap();
     let labels: Vec<String> = (0..words.len()).map(|label| label.to_string()).collect();
-    let mut model = Model::load(folder, "auto", "cpu", TaskKind::SequenceClassification).unwrap();
+    let model = Model::load(folder, "auto", "cpu", TaskKind::SequenceClassification).unwrap();
     let tokenizer = Tokenizer::load(folder, usize::try_from(model.config.vocab_size).unwrap()).unwrap();
     let mut recipe = Recipe::default();
     recipe.task.head_init = HeadInit::FromPretrained;
     recipe.task.response_classes = words;
-    starting_head(&recipe, &mut model, &labels, &tokenizer)
+    starting_head(&recipe, &model, &labels, &tokenizer)
 }

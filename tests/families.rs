@@ -96,8 +96,8 @@ fn given_head(golden: &Value, model: &Model) -> Head {
     Head { kind, tensors: tensors.collect() }
 }
 
-fn head(golden: &Value, model: &mut Model) -> Head {
-    model.take_head().unwrap_or_else(|| given_head(golden, model))
+fn head(golden: &Value, model: &Model) -> Head {
+    model.stored_head().unwrap_or_else(|| given_head(golden, model))
 }
 
 /// Logits of the vocabulary at the positions that the golden file lists, row by row.
@@ -136,14 +136,14 @@ fn float32_logits_are_those_of_transformers_and_padding_changes_nothing() {
     for path in families() {
         let golden = golden(&path);
         let (task, mut worst) = (task(&golden), 0_f64);
-        let mut model = Model::load(&path, "float32", "cpu", task).unwrap();
+        let model = Model::load(&path, "float32", "cpu", task).unwrap();
         for case in golden["batches"].as_array().unwrap() {
             let found: Vec<Tensor> = match task {
                 TaskKind::CausalLm => {
                     [vec![together(case)], apart(case)].iter().map(|all| language_logits(&model, case, all)).collect()
                 }
                 TaskKind::SequenceClassification => {
-                    let head = head(&golden, &mut model);
+                    let head = head(&golden, &model);
                     let found = [vec![together(case)], apart(case)].map(|all| class_logits(&model, &head, &all));
                     model = Model::load(&path, "float32", "cpu", task).unwrap();
                     found.into()
@@ -164,8 +164,8 @@ fn bfloat16_is_no_farther_from_float32_than_transformers_is() {
     for path in families() {
         let golden = golden(&path);
         let task = task(&golden);
-        let mut model = Model::load(&path, "bfloat16", "cpu", task).unwrap();
-        let head = (task == TaskKind::SequenceClassification).then(|| head(&golden, &mut model));
+        let model = Model::load(&path, "bfloat16", "cpu", task).unwrap();
+        let head = (task == TaskKind::SequenceClassification).then(|| head(&golden, &model));
         let (mut ours, mut theirs) = (0.0, 0.0);
         for case in golden["batches"].as_array().unwrap() {
             let found = match &head {
@@ -291,8 +291,8 @@ fn every_gradient_of_a_classifier_is_that_of_a_dense_backward_pass_in_float64() 
             continue;
         }
         let targets = Targets::Labels(Tensor::from_slice(&integers(&case["labels"])));
-        let mut model = Model::load(&path, "float32", "cpu", TaskKind::SequenceClassification).unwrap();
-        let head = head(&golden, &mut model);
+        let model = Model::load(&path, "float32", "cpu", TaskKind::SequenceClassification).unwrap();
+        let head = head(&golden, &model);
         checked += compare(&path, &model, head, case, &targets, Recompute::None);
     }
     assert!(checked > 100, "{checked}");

@@ -68,7 +68,7 @@ def sweep(options, what):
     }[what]
     return {
         dtype: [(x, measure(options, shape, dtype, density, rows, length)) for x, shape, density, rows, length in settings]
-        for dtype in DTYPES
+        for dtype in options.dtypes
     }
 
 
@@ -91,7 +91,7 @@ def plot(what, points):
 def table(what, points):
     head = [TITLES[what][1]] + [f"{dtype}: {figure}" for dtype in points for figure in ("step, ms", "floor, ms", "ratio")]
     rows = []
-    for at, (x, _) in enumerate(points[DTYPES[0]]):
+    for at, (x, _) in enumerate(next(iter(points.values()))):
         row = [f"{x:g}"]
         for measured in points.values():
             said = measured[at][1]
@@ -138,6 +138,7 @@ def options_of():
     parser.add_argument("--output", type=Path, help="folder of tables and plots [CACHE/cost]")
     parser.add_argument("--sweeps", nargs="*", choices=TITLES, default=list(TITLES))
     parser.add_argument("--gradient", type=Path, help="what `cargo bench --bench gradient` printed, to draw the crossover")
+    parser.add_argument("--dtypes", nargs="*", choices=DTYPES, default=list(DTYPES), help="bfloat16 takes minutes without AVX-512")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()

@@ -8,7 +8,7 @@ use super::printer::Printer;
 use crate::data::place;
 use crate::error::{Error, Result};
 use crate::protocol::{News, Purpose};
-use crate::run::{RunFolder, State};
+use crate::run::{RunFolder, State, read_race};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -38,7 +38,11 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
         return print(&folder, Printer::new(arguments.json));
     }
     let purpose = if arguments.watch { Purpose::Watch } else { Purpose::Steer };
-    live::run(Run::Found { folder, purpose }, arguments.looks.look()?)
+    let look = arguments.looks.look()?;
+    if read_race(&folder)?.is_some() {
+        return live::run_race(Run::Found { folder, purpose }, look);
+    }
+    live::run(Run::Found { folder, purpose }, look)
 }
 
 fn nobody_trains(run: &Path, state: State) -> String {

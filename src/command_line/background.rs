@@ -161,8 +161,13 @@ pub fn serve(mission: Mission) -> Result<()> {
     let engine = Engine::start_for(mission, interface);
     let mut log = None;
     let ended = headless(&engine, &signals, |event| {
-        if let Event::Ready(ready) = event {
-            log = print_to(&ready.folder.join("log.txt"));
+        let folder = match event {
+            Event::Ready(ready) => Some(&ready.folder),
+            Event::Race(race) if log.is_none() => Some(&race.folder),
+            _ => None,
+        };
+        if let Some(folder) = folder {
+            log = print_to(&folder.join("log.txt"));
         }
         Ok(())
     });
@@ -183,6 +188,6 @@ fn standard_input() -> std::io::Result<UnixStream> {
 
 /// What libtorch prints goes to the run's log; without one, it stays where it is.
 fn print_to(log: &Path) -> Option<Redirection> {
-    let file = File::options().append(true).open(log).ok()?;
+    let file = File::options().create(true).append(true).open(log).ok()?;
     Redirection::to(&file).ok()
 }

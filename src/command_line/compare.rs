@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::{end_progress, print_line, show_progress};
-use crate::compare::{self, Comparison, Subject};
+use crate::compare::{self, Along, Comparison, Subject};
 use crate::data::place;
 use crate::error::{Error, Result};
 use crate::run::{RunFolder, checkpoints, read_checkpoint};
@@ -25,6 +25,10 @@ pub struct Arguments {
     /// A file in place of standard output.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    /// The best metric of each run over the values of this field of the recipe, in place of the comparison: a learning-rate
+    /// curve with optimizer.learning_rate.
+    #[arg(long, value_name = "FIELD", conflicts_with = "against")]
+    along: Option<String>,
     /// Put the validation rows through those runs first that have no predictions, as those of earlier versions.
     #[arg(long)]
     evaluate: bool,
@@ -36,15 +40,19 @@ enum Format {
     Json,
     Csv,
     Markdown,
+    /// A picture, with --along.
+    Svg,
 }
 
-impl From<Format> for compare::Format {
-    fn from(format: Format) -> Self {
-        match format {
-            Format::Text => Self::Text,
-            Format::Json => Self::Json,
-            Format::Csv => Self::Csv,
-            Format::Markdown => Self::Markdown,
+impl Format {
+    /// As the comparison knows it; none for a picture.
+    fn words(self) -> Option<compare::Format> {
+        match self {
+            Self::Text => Some(compare::Format::Text),
+            Self::Json => Some(compare::Format::Json),
+            Self::Csv => Some(compare::Format::Csv),
+            Self::Markdown => Some(compare::Format::Markdown),
+            Self::Svg => None,
         }
     }
 }
@@ -66,6 +74,28 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
         }
         subjects.push(subject);
     }
+    let text = match &arguments.along {
+        Some(field) => along(&subjects, field, arguments.format)?,
+        None => beside(&subjects, &folders, arguments, runs)?,
+    };
+    match &arguments.output {
+        Some(path) => std::fs::write(path, text)
+            .map_err(|error| Error::failed(format!("{} cannot be written: {error}; give another file", place(path)))),
+        None => print_line(text.trim_end_matches('\n')),
+    }
+}
+
+/// The metric along a field.
+fn along(subjects: &[Subject], field: &str, format: Format) -> Result<String> {
+    let along = Along::of(subjects, field).map_err(Error::refused)?;
+    match format.words() {
+        Some(format) => format.write_along(&along),
+        None => Ok(compare::svg(&along)),
+    }
+}
+
+/// The comparison.
+fn beside(subjects: &[Subject], folders: &[RunFolder], arguments: &Arguments, runs: &Path) -> Result<String> {
     let against = match &arguments.against {
         Some(run) => {
             let path = RunFolder::find(runs, run)?.path().to_owned();
@@ -73,18 +103,15 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
         }
         None => 0,
     };
-    let mut comparison = Comparison::of(&subjects, against).map_err(Error::refused)?;
-    if comparison.settings.iter().any(|row| row.untested.is_some())
-        && subjects.iter().any(|run| run.predictions.is_err())
-    {
+    let Some(format) = arguments.format.words() else {
+        return Err(Error::refused("--format svg draws a curve: give the field that it goes along with --along FIELD"));
+    };
+    let mut comparison = Comparison::of(subjects, against).map_err(Error::refused)?;
+    let missing = subjects.iter().any(|run| run.predictions.is_err());
+    if missing && comparison.settings.iter().any(|row| row.untested.is_some()) {
         comparison.notes.push("with --evaluate, the missing predictions are made from the newest checkpoints".into());
     }
-    let text = compare::Format::from(arguments.format).write(&comparison)?;
-    match &arguments.output {
-        Some(path) => std::fs::write(path, text)
-            .map_err(|error| Error::failed(format!("{} cannot be written: {error}; give another file", place(path)))),
-        None => print_line(text.trim_end_matches('\n')),
-    }
+    format.write(&comparison)
 }
 
 /// Puts the validation rows through the state that a run ended in, and leaves in its folder what it says of them.

@@ -134,8 +134,8 @@ pub(super) fn counted(prepared: &Prepared) -> Vec<String> {
 fn inspect_model(path: &Path) -> Result<()> {
     let config = Config::load(path)?;
     let task = if config.family.is_decoder() { TaskKind::CausalLm } else { TaskKind::SequenceClassification };
-    let mut model = Model::load(path, "auto", "cpu", task)?;
-    let head = model.take_head().map_or_else(|| "none".into(), |head| format!("{} parameters", head.parameters()));
+    let model = Model::load(path, "auto", "cpu", task)?;
+    let head = model.stored_head().map_or_else(|| "none".into(), |head| format!("{} parameters", head.parameters()));
     print_line(&format!("model       {}", path.display()))?;
     print_line(&format!("family      {}", model.config.family.name()))?;
     print_line(&format!("parameters  {} in {}", model.base_parameters(), dtype_name(model.kind)))?;

@@ -45,14 +45,16 @@ impl Output {
 /// # Errors
 /// What the engine refused or failed at.
 pub fn run(mission: impl Into<Mission>, output: &Output) -> Result<()> {
+    let mission = mission.into();
     if output.serve {
-        return background::serve(mission.into());
+        return background::serve(mission);
     }
     if !output.trains_here() {
         let look = output.looks.look()?;
-        return live::run(live::Run::Begun(Background::again()?), look);
+        let run = live::Run::Begun(Background::again()?);
+        return if matches!(mission, Mission::Race(_)) { live::run_race(run, look) } else { live::run(run, look) };
     }
-    run_to_end(mission.into(), output).map(|_| ())
+    run_to_end(mission, output).map(|_| ())
 }
 
 /// As [`run`], in this process; how the run ended.

@@ -15,7 +15,7 @@ use crate::engine::socket::{Link, connect};
 use crate::error::{Error, Result};
 use crate::interface::input::{InputThread, watch_signals};
 use crate::interface::terminal::{Redirection, Screen, TerminalGuard};
-use crate::interface::{self, Look, Outcome, Sources, State, is_remote};
+use crate::interface::{self, Look, Outcome, RaceScreen, Sources, State, is_remote};
 use crate::protocol::{Event, News, Purpose};
 use crate::run::{RunFolder, State as RunState};
 
@@ -53,12 +53,27 @@ pub fn run(mut run: Run, look: Look) -> Result<()> {
     let outcome = stage.cockpit(&mut run, link, &mut cockpit);
     drop(stage);
     run.left(&outcome);
-    told(outcome, &cockpit)
+    told(outcome, cockpit.ready.as_ref().map(|ready| (ready.run.as_str(), ready.folder.as_path())))
 }
 
-/// Says on standard output how the interface ended.
-fn told(outcome: Outcome, state: &State) -> Result<()> {
-    let ready = state.ready.as_ref();
+/// As [`run`], of a race.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_race(mut run: Run, look: Look) -> Result<()> {
+    let signals = watch_signals().map_err(no_signals)?;
+    let link = run.connect()?;
+    let mut screen = RaceScreen::new(look);
+    let mut stage = Stage::take(signals)?;
+    let outcome = stage.race(&mut run, link, &mut screen);
+    drop(stage);
+    run.left(&outcome);
+    let known = screen.race.as_ref().map(|race| (race.name.as_str(), race.folder.as_path()));
+    told(outcome, known)
+}
+
+/// Says on standard output how the interface ended, with name and folder of the run, where they are known.
+fn told(outcome: Outcome, known: Option<(&str, &Path)>) -> Result<()> {
     match outcome {
         Outcome::Finished(summary) => {
             Printer::new(false).print(&Event::Finished(summary.clone()))?;
@@ -68,14 +83,11 @@ fn told(outcome: Outcome, state: &State) -> Result<()> {
         }
         Outcome::Faulted { message, refused: true } => Err(Error::refused(message)),
         Outcome::Faulted { message, refused: false } => Err(Error::failed(message)),
-        Outcome::Left => ready.map_or(Ok(()), |ready| {
-            let name = if ready.folder == Path::new("runs").join(&ready.run) {
-                ready.run.clone()
-            } else {
-                ready.folder.display().to_string()
-            };
+        Outcome::Left => known.map_or(Ok(()), |(run, folder)| {
+            let name =
+                if folder == Path::new("runs").join(run) { run.to_owned() } else { folder.display().to_string() };
             print_line(&format!("detached; the run goes on, and `spartui attach {name}` comes back to it"))?;
-            print_line(&ready.folder.display().to_string())
+            print_line(&folder.display().to_string())
         }),
         Outcome::Detached | Outcome::Reconnect | Outcome::Open(_) => Ok(()),
     }
@@ -120,7 +132,7 @@ impl Stage {
         *state = state.connected(link.client, owner);
         let mut outcome = self.once(state, link);
         while outcome == Outcome::Reconnect {
-            let (link, _kept) = match run.reconnect(state) {
+            let (link, _kept) = match run.reconnect(state.ready.as_ref().map(|ready| ready.folder.as_path())) {
                 Ok(link) => {
                     *state = state.connected(link.client, owner);
                     (link, None)
@@ -135,7 +147,28 @@ impl Stage {
         outcome
     }
 
-    fn once(&mut self, state: &mut State, link: Link) -> Outcome {
+    /// As [`Stage::cockpit`], of a race.
+    pub fn race(&mut self, run: &mut Run, link: Link, screen: &mut RaceScreen) -> Outcome {
+        let owner = matches!(run, Run::Begun(_));
+        *screen = screen.connected(link.client, owner);
+        let mut outcome = self.once(screen, link);
+        while outcome == Outcome::Reconnect {
+            let (link, _kept) = match run.reconnect(screen.race.as_ref().map(|race| race.folder.as_path())) {
+                Ok(link) => {
+                    *screen = screen.connected(link.client, owner);
+                    (link, None)
+                }
+                Err(lost) => {
+                    let (link, told) = no_link(lost);
+                    (link, Some(told))
+                }
+            };
+            outcome = self.once(screen, link);
+        }
+        outcome
+    }
+
+    fn once(&mut self, screen: &mut impl interface::Screen, link: Link) -> Outcome {
         let sources = Sources {
             input: self.input.events(),
             news: link.news,
@@ -144,7 +177,7 @@ impl Stage {
             remote: is_remote(),
             elapsed: link.elapsed,
         };
-        interface::run(&mut self.terminal, state, sources)
+        interface::run(&mut self.terminal, screen, sources)
     }
 }
 
@@ -182,10 +215,10 @@ impl Run {
     }
 
     /// Another connection to the same run.
-    fn reconnect(&self, state: &State) -> std::result::Result<Link, Lost> {
-        let (folder, purpose) = match (self, &state.ready) {
-            (Self::Found { folder, purpose }, _) => (folder, *purpose),
-            (Self::Begun(_), Some(ready)) => (&ready.folder, Purpose::Steer),
+    fn reconnect(&self, known: Option<&Path>) -> std::result::Result<Link, Lost> {
+        let (folder, purpose) = match (self, known) {
+            (Self::Found { folder, purpose }, _) => (folder.as_path(), *purpose),
+            (Self::Begun(_), Some(folder)) => (folder, Purpose::Steer),
             (Self::Begun(_), None) => {
                 let why =
                     "the run had no folder yet when the connection broke; `spartui runs` shows whether it has one";

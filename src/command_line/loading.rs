@@ -79,12 +79,12 @@ impl Source {
             None => self.task_of(&folder)?,
         };
         let (dtype, device) = (self.dtype.as_str(), self.device.as_str());
-        let mut model = Model::open(&Open { folder: &folder, dtype, device, task, fresh: None })?;
+        let model = Model::open(&Open { folder: &folder, dtype, device, task, fresh: None })?;
         let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
         let tokenizer = Tokenizer::load(&folder, vocabulary)?;
         let (head, labels) = match &self.adapter {
             Some(adapter) => apply(adapter, &model)?,
-            None => self.own_head(&mut model)?,
+            None => self.own_head(&model)?,
         };
         Ok(Loaded { model, head, labels, tokenizer, folder })
     }
@@ -97,7 +97,7 @@ impl Source {
         Ok(if classifies { TaskKind::SequenceClassification } else { TaskKind::CausalLm })
     }
 
-    fn own_head(&self, model: &mut Model) -> Result<(Head, Vec<String>)> {
+    fn own_head(&self, model: &Model) -> Result<(Head, Vec<String>)> {
         if model.task == TaskKind::CausalLm {
             return Ok((Head::none(), Vec::new()));
         }
@@ -107,7 +107,7 @@ impl Source {
                 self.model.display()
             ))
         };
-        Ok((model.take_head().ok_or_else(missing)?, model.config.labels.clone().ok_or_else(missing)?))
+        Ok((model.stored_head().ok_or_else(missing)?, model.config.labels.clone().ok_or_else(missing)?))
     }
 }
 

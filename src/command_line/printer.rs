@@ -1,5 +1,7 @@
 //! Events as lines.
 
+mod lanes;
+
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -7,6 +9,7 @@ use super::print_line;
 use crate::data::quoted;
 use crate::error::Result;
 use crate::protocol::{Evaluation, Event, Example, Level, Memory, Ready, Step, Summary};
+use lanes::Lanes;
 
 /// Prints a run as it goes.
 #[derive(Debug)]
@@ -15,6 +18,8 @@ pub struct Printer {
     total_steps: u64,
     printed: Option<Instant>,
     loading: String,
+    /// Where it prints a race.
+    lanes: Lanes,
 }
 
 /// Time between two lines of progress.
@@ -24,7 +29,7 @@ impl Printer {
     /// With `json`, every event is a line of JSON.
     #[must_use]
     pub fn new(json: bool) -> Self {
-        Self { json, total_steps: 0, printed: None, loading: String::new() }
+        Self { json, total_steps: 0, printed: None, loading: String::new(), lanes: Lanes::default() }
     }
 
     /// Prints an event, if it deserves a line.
@@ -69,7 +74,8 @@ impl Printer {
             }
             Event::Note { level: Level::Warning, message } => Some(format!("warning: {message}")),
             Event::Note { level: Level::Info, message } => Some(message.clone()),
-            Event::Finished(summary) => Some(conclusion(summary)),
+            Event::Race(_) | Event::Lane { .. } | Event::Halved { .. } => self.lanes.line(event),
+            Event::Finished(summary) => Some(self.lanes.standing().unwrap_or_default() + &conclusion(summary)),
             _ => None,
         }
     }

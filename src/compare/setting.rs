@@ -19,10 +19,17 @@ pub struct Setting {
 /// Groups runs, in the order in which they come.
 #[must_use]
 pub fn settings(subjects: &[Subject]) -> Vec<Setting> {
+    settings_but(subjects, None)
+}
+
+/// As [`settings`], as if there were no such field.
+#[must_use]
+pub fn settings_but(subjects: &[Subject], without: Option<&str>) -> Vec<Setting> {
     let mut keys: Vec<Key> = Vec::new();
     let mut members: Vec<Vec<usize>> = Vec::new();
     for (index, subject) in subjects.iter().enumerate() {
-        let key = Key::of(subject);
+        let mut key = Key::of(subject);
+        key.fields.retain(|field, _| Some(*field) != without);
         match keys.iter().position(|known| *known == key) {
             Some(at) => members[at].push(index),
             None => {
@@ -31,7 +38,11 @@ pub fn settings(subjects: &[Subject]) -> Vec<Setting> {
             }
         }
     }
-    let differ = |field: &&str| keys.iter().any(|key| key.fields.get(field) != keys[0].fields.get(field));
+    // Where a method has no use for a field, that is no difference.
+    let differ = |field: &&str| {
+        let mut values = keys.iter().filter_map(|key| key.fields.get(field));
+        values.next().is_some_and(|first| values.any(|other| other != first))
+    };
     let differing: Vec<&str> = FIELDS.iter().map(|field| field.name).filter(differ).collect();
     let mut settings: Vec<Setting> = Vec::new();
     for (key, members) in keys.iter().zip(members) {
@@ -94,7 +105,7 @@ fn label(fields: &[(String, String)], all: &BTreeMap<&'static str, Value>) -> St
 }
 
 /// A value in the shortest form.
-fn shown(value: &Value) -> String {
+pub fn shown(value: &Value) -> String {
     match value {
         Value::String(text) if text.contains('/') => text.rsplit('/').next().unwrap_or(text).to_owned(),
         Value::String(text) => text.clone(),

@@ -1,5 +1,7 @@
 //! A comparison as text, JSON, CSV and Markdown.
 
+mod along;
+
 use super::cells::{Column, difference, limits, p_value, test_name};
 use super::spread::Spread;
 use super::{Comparison, EXACT_BELOW, Metric, RESAMPLES, Row};
@@ -300,7 +302,7 @@ mod tests {
         let text = Format::Csv.write(&comparison()).unwrap();
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let heads = reader.headers().unwrap().clone();
-        let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+        let rows: Vec<csv::StringRecord> = reader.records().map(|row| row.unwrap()).collect();
         let cell = |row: usize, name: &str| &rows[row][heads.iter().position(|head| head == name).unwrap()];
         assert_eq!((cell(0, "method.kind"), cell(0, "runs"), cell(0, "names")), ("sparta", "3", "a0 a1 a2"));
         assert_eq!(

@@ -11,22 +11,22 @@ use crate::error::{Error, Result};
 use crate::model::guarded;
 use crate::protocol::{Command, Event};
 use crate::recipe::Recipe;
-use crate::train::Session;
+use crate::train::Loaded;
 
 /// How long a loader that was told to end may take to do so; after that, the end of the process ends it.
 const GRACE: Duration = Duration::from_secs(2);
 
 enum Told {
     Progress(String, Option<f32>),
-    Done(Box<Result<Session>>),
+    Done(Box<Result<Loaded>>),
 }
 
-/// Loads a session on another thread. The commands that came meanwhile are given back, but for those that end the run, at
+/// Reads all that a recipe asks for on another thread. The commands that came meanwhile are given back, but for those that end the run, at
 /// which it ends at once, however long a file takes to read.
 ///
 /// # Errors
-/// What the session refuses; and where the run was ended.
-pub fn load(recipe: Recipe, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(Session, Vec<Command>)> {
+/// What is refused; and where the run was ended.
+pub fn load(recipe: Recipe, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(Loaded, Vec<Command>)> {
     let (tell, told) = unbounded();
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
@@ -38,7 +38,7 @@ pub fn load(recipe: Recipe, commands: &Receiver<Command>, outbox: &mut Outbox) -
             // Nobody listens where the run was ended.
             let _ = tell.send(Told::Progress(what.to_owned(), fraction));
         };
-        let loaded = guarded(|| Session::load(recipe, &mut progress));
+        let loaded = guarded(|| Loaded::read(recipe, &mut progress));
         let _ = tell.send(Told::Done(Box::new(loaded)));
     });
     let (mut later, mut commands) = (Vec::new(), commands.clone());

@@ -51,6 +51,21 @@ impl Probe {
         Self { system, at_start, at_load: None, on_devices: device::Probe::new(), expected: 0, peak: 0 }
     }
 
+    /// For another run that trains on the same model, which was loaded when this probe said so.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let mut system = System::new();
+        system.refresh_memory();
+        Self {
+            system,
+            at_start: self.at_start,
+            at_load: self.at_load,
+            on_devices: self.on_devices.clone(),
+            expected: 0,
+            peak: 0,
+        }
+    }
+
     /// Takes the measure between loading and the first step: what came before it are tokenizer and rows, what comes
     /// after it is the working memory of the steps.
     pub fn loaded(&mut self, session: &Session) {

@@ -7,9 +7,9 @@ use crossbeam_channel::{RecvTimeoutError, TryRecvError};
 use super::Outbox;
 use super::playground::Turn;
 use super::record::now;
-use super::training::Training;
+use super::training::{Company, Training};
 use crate::error::{Error, Result};
-use crate::protocol::{Command, CommandId, CommandStatus, Deed, Ending, Entry, Event, Intervention, What};
+use crate::protocol::{Command, CommandId, CommandStatus, Deed, Ending, Entry, Event, Intervention, Level, What};
 use crate::recipe::{EVEN, Value};
 use crate::train::Why;
 
@@ -25,10 +25,12 @@ impl Training {
         while self.ending.is_none() {
             let command = match self.commands.try_recv() {
                 Ok(command) => command,
-                Err(TryRecvError::Empty) if self.paused => match self.wait_for_command(outbox) {
-                    Some(command) => command,
-                    None => continue,
-                },
+                Err(TryRecvError::Empty) if self.paused && self.company == Company::Nobody => {
+                    match self.wait_for_command(outbox) {
+                        Some(command) => command,
+                        None => continue,
+                    }
+                }
                 Err(_) => {
                     self.play(outbox);
                     return Ok(());
@@ -147,6 +149,11 @@ impl Training {
             Command::Preview { id, field, value } => {
                 let outcome = self.session.preview(&field, value);
                 outbox.send(Event::Previewed { id, outcome });
+                return Ok(());
+            }
+            Command::Lane { .. } | Command::Clone { .. } => {
+                let message = "this is no race, and has no lanes".into();
+                outbox.send(Event::Note { level: Level::Warning, message });
                 return Ok(());
             }
             Command::Predict { id, question } => {

@@ -86,6 +86,11 @@ pub enum Turn {
 }
 
 impl Playground {
+    /// Whether a question waits for its answer.
+    pub fn is_busy(&self) -> bool {
+        !self.asked.is_empty()
+    }
+
     /// Takes a question in.
     pub fn ask(&mut self, id: CommandId, question: Question, outbox: &mut Outbox) {
         let status = if self.asked.len() < WAITING {

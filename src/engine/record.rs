@@ -127,6 +127,16 @@ impl Record {
         is_written
     }
 
+    /// The recipe that the run began with.
+    pub fn recipe(&self) -> &crate::recipe::Recipe {
+        self.folder.recipe()
+    }
+
+    /// The run folder.
+    pub fn run_folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
     /// Name of the run.
     pub fn name(&self) -> String {
         self.folder.name()
@@ -245,7 +255,7 @@ impl Record {
     }
 }
 
-fn default_name(session: &Session) -> String {
+pub fn default_name(session: &Session) -> String {
     let model = session.summary().name;
     let method = toml::Value::try_from(session.recipe.method.kind).ok();
     let method = method.as_ref().and_then(toml::Value::as_str).unwrap_or("run").to_owned();

@@ -9,7 +9,7 @@ use super::loading::load;
 use super::memory::Probe;
 use super::playground::Playground;
 use super::record::{Record, now};
-use super::training::{Again, Training};
+use super::training::{Again, Company, Training};
 use super::{Launch, Mission, Outbox, Replay, Resume};
 use crate::data::place;
 use crate::error::{Error, Result};
@@ -21,13 +21,13 @@ use crate::run::{
 use crate::train::{CARRIED, Held, History, Session, Tree, Why, from_checkpoint, largest_checkpoint};
 
 /// What a training begins with.
-struct Begun {
-    session: Session,
-    record: Record,
-    tree: Tree,
-    history: History,
-    again: Again,
-    given: Vec<(String, Value)>,
+pub(super) struct Begun {
+    pub session: Session,
+    pub record: Record,
+    pub tree: Tree,
+    pub history: History,
+    pub again: Again,
+    pub given: Vec<(String, Value)>,
 }
 
 impl Training {
@@ -41,10 +41,21 @@ impl Training {
             Mission::Train(launch) => train(*launch, &commands, outbox)?,
             Mission::Resume(resume) => go_on(&resume, &commands, outbox)?,
             Mission::Replay(replay) => repeat(&replay, &commands, outbox)?,
+            Mission::Race(_) => return Err(Error::failed("a race is no single run; please report this")),
         };
+        probe.loaded(&begun.session);
+        let mut training = Self::new(begun, probe, commands, attended);
+        training.announce(outbox);
+        training.housekeeping(outbox);
+        for command in deferred {
+            training.obey(command, outbox)?;
+        }
+        Ok(training)
+    }
+
+    pub(super) fn new(begun: Begun, probe: Probe, commands: Receiver<Command>, attended: bool) -> Self {
         let Begun { session, record, tree, history, again, given } = begun;
-        probe.loaded(&session);
-        let mut training = Self {
+        Self {
             session,
             record,
             commands,
@@ -67,19 +78,16 @@ impl Training {
             playground: Playground::default(),
             sampler: None,
             said: None,
-        };
-        training.announce(outbox);
-        training.housekeeping(outbox);
-        for command in deferred {
-            training.obey(command, outbox)?;
+            arrived: false,
+            company: Company::Nobody,
         }
-        Ok(training)
     }
 }
 
-fn begin(session: &Session) -> History {
+/// The history of a run, which shares the budget that its recipe gives with other lanes.
+pub(super) fn begin(session: &Session, lanes: u64) -> History {
     let settings = &session.recipe.history;
-    let mut history = History::new(settings.budget_mb.saturating_mul(1_000_000), settings.every);
+    let mut history = History::new(settings.budget_mb.saturating_mul(1_000_000) / lanes.max(1), settings.every);
     if history.takes() {
         history.keep(session.snapshot(0), Why::Start);
     }
@@ -87,9 +95,10 @@ fn begin(session: &Session) -> History {
 }
 
 fn train(launch: Launch, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(Begun, Vec<Command>)> {
-    let (session, later) = load(launch.recipe, commands, outbox)?;
+    let (loaded, later) = load(launch.recipe, commands, outbox)?;
+    let session = loaded.session()?;
     let record = Record::create(&launch.runs, launch.name.as_deref(), &session)?;
-    let (history, tree) = (begin(&session), Tree::default());
+    let (history, tree) = (begin(&session, 1), Tree::default());
     let begun = Begun { session, record, tree, history, again: Again::default(), given: Vec::new() };
     Ok((begun, later))
 }
@@ -102,8 +111,9 @@ fn go_on(resume: &Resume, commands: &Receiver<Command>, outbox: &mut Outbox) -> 
     let state = folder.status().map_or(State::Interrupted, |status| status.state);
     let asks_for_more = given.iter().any(|(field, _)| CARRIED.contains(&field.as_str()));
     refuse_ended(&folder, state, asks_for_more)?;
-    let (mut session, mut later) = load(folder.recipe().clone(), commands, outbox)?;
-    let history = begin(&session);
+    let (loaded, mut later) = load(folder.recipe().clone(), commands, outbox)?;
+    let mut session = loaded.session()?;
+    let history = begin(&session, 1);
     let measured = Measured::start(session.recipe.clone(), session.folder.clone());
     let entries = Journal::read(&folder.journal_path())?;
     let mut notes = Vec::new();
@@ -251,7 +261,8 @@ fn repeat(replay: &Replay, commands: &Receiver<Command>, outbox: &mut Outbox) ->
     check_parts(&replay.allow_changed)?;
     let folder = RunFolder::find(&replay.runs, &replay.run)?;
     let entries = Journal::read(&folder.journal_path())?;
-    let (session, mut later) = load(folder.recipe().clone(), commands, outbox)?;
+    let (loaded, mut later) = load(folder.recipe().clone(), commands, outbox)?;
+    let session = loaded.session()?;
     let mut notes = Vec::new();
     if let Some(held) = newest(&folder, &session, &mut notes)? {
         let measured = Measured::start(session.recipe.clone(), session.folder.clone());
@@ -264,7 +275,7 @@ fn repeat(replay: &Replay, commands: &Receiver<Command>, outbox: &mut Outbox) ->
     for note in notes {
         record.note(Level::Warning, note);
     }
-    let (history, tree) = (begin(&session), Tree::default());
+    let (history, tree) = (begin(&session, 1), Tree::default());
     let again = Again { entries: entries.into(), journaled: false, now: false };
     Ok((Begun { session, record, tree, history, again, given: Vec::new() }, later))
 }

@@ -16,10 +16,10 @@ const STORAGE_FULL: i32 = 28;
 const READ_ONLY: i32 = 30;
 const LARGEST: u64 = 1 << 30;
 
-struct Ran {
-    events: Vec<Event>,
-    summary: Option<Summary>,
-    fault: String,
+pub(super) struct Ran {
+    pub events: Vec<Event>,
+    pub summary: Option<Summary>,
+    pub fault: String,
 }
 
 impl Ran {
@@ -44,7 +44,11 @@ impl Ran {
     }
 }
 
-fn drive(mission: impl Into<Mission>, attended: bool, mut script: impl FnMut(&Event) -> Vec<Command>) -> Ran {
+pub(super) fn drive(
+    mission: impl Into<Mission>,
+    attended: bool,
+    mut script: impl FnMut(&Event) -> Vec<Command>,
+) -> Ran {
     let engine = Engine::launch(mission.into(), attended);
     let mut ran = Ran { events: Vec::new(), summary: None, fault: String::new() };
     for event in &engine.events {
@@ -62,12 +66,12 @@ fn drive(mission: impl Into<Mission>, attended: bool, mut script: impl FnMut(&Ev
     ran
 }
 
-fn quiet(mission: impl Into<Mission>) -> Ran {
+pub(super) fn quiet(mission: impl Into<Mission>) -> Ran {
     drive(mission, false, |_| Vec::new())
 }
 
 /// A folder with a small model, and a recipe of 24 steps.
-fn workshop() -> (tempfile::TempDir, Recipe) {
+pub(super) fn workshop() -> (tempfile::TempDir, Recipe) {
     let folder = tempfile::tempdir().unwrap();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert-a");
     let model = folder.path().join("model");
@@ -86,15 +90,15 @@ fn workshop() -> (tempfile::TempDir, Recipe) {
     (folder, recipe)
 }
 
-fn launch(folder: &Path, name: &str, recipe: &Recipe) -> Launch {
+pub(super) fn launch(folder: &Path, name: &str, recipe: &Recipe) -> Launch {
     Launch { recipe: recipe.clone(), runs: folder.join("runs"), name: Some(name.into()) }
 }
 
-fn resume(folder: &Path, name: &str) -> Resume {
+pub(super) fn resume(folder: &Path, name: &str) -> Resume {
     Resume { runs: folder.join("runs"), run: name.into(), ..Resume::default() }
 }
 
-fn result(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(super) fn result(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let entries = std::fs::read_dir(run.join("adapter")).unwrap().map(|entry| entry.unwrap());
     let mut files: Vec<_> =
         entries.map(|entry| (entry.file_name().into(), std::fs::read(entry.path()).unwrap())).collect();
@@ -102,7 +106,7 @@ fn result(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     files
 }
 
-fn losses(run: &Path) -> Vec<(u64, u64)> {
+pub(super) fn losses(run: &Path) -> Vec<(u64, u64)> {
     let readings = crate::run::Metrics::read(&run.join("metrics.jsonl")).unwrap();
     assert_eq!(readings.damaged, 0);
     readings.steps.iter().map(|step| (step.step, step.loss.to_bits())).collect()

@@ -56,6 +56,28 @@ pub struct Training {
     pub(super) sampler: Option<Sampler>,
     /// What was said of each validation row at the last evaluation, and when that was.
     pub(super) said: Option<(Moment, Predictions)>,
+    /// Whether the step that was taken last has not been kept yet, where that is due.
+    pub(super) arrived: bool,
+    /// Who else trains on the same model.
+    pub(super) company: Company,
+}
+
+/// Who else trains on the same model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    /// Nobody.
+    Nobody,
+    /// It takes turns with others, so that it never waits itself.
+    Others {
+        /// Bytes that they hold.
+        bytes: u64,
+    },
+}
+
+impl Company {
+    fn bytes(self) -> u64 {
+        if let Self::Others { bytes } = self { bytes } else { 0 }
+    }
 }
 
 /// What is done again.
@@ -113,7 +135,9 @@ impl Training {
         }
         self.report(outbox);
         let device = if let tch::Device::Cuda(device) = self.session.model.device { Some(device) } else { None };
-        self.sampler = Some(Sampler::start(outbox.channel(), self.record.folder(), device));
+        if self.company == Company::Nobody {
+            self.sampler = Some(Sampler::start(outbox.channel(), self.record.folder(), device));
+        }
     }
 
     /// Tells every live-editable setting that is in force.
@@ -134,7 +158,19 @@ impl Training {
     /// # Errors
     /// Where a step fails or the result cannot be written; the folder then says that the run failed.
     pub fn run(mut self, outbox: &mut Outbox) -> Result<Summary> {
-        let ended = self.steps(outbox).and_then(|()| self.finish(outbox));
+        let mut ended = self.settle(outbox);
+        while let Ok(false) = ended {
+            ended = self.advance(outbox).and_then(|()| self.settle(outbox));
+        }
+        self.conclude(ended.map(drop), outbox)
+    }
+
+    /// What is left to do when all steps are taken, or when one failed.
+    ///
+    /// # Errors
+    /// As [`Training::run`].
+    pub(super) fn conclude(&mut self, ended: Result<()>, outbox: &mut Outbox) -> Result<Summary> {
+        let ended = ended.and_then(|()| self.finish(outbox));
         if let Err(error) = &ended {
             for event in self.record.written(true) {
                 outbox.send(event);
@@ -145,29 +181,52 @@ impl Training {
         ended
     }
 
-    fn steps(&mut self, outbox: &mut Outbox) -> Result<()> {
-        let mut arrived = false;
-        loop {
-            if self.session.progress.evaluation_due {
-                self.evaluate(outbox)?;
-            }
-            if std::mem::take(&mut arrived) && self.ending.is_none() {
-                self.keep_step(outbox);
-            }
-            self.serve(outbox)?;
-            if self.ending.is_none() && self.has_stopped_improving() {
-                self.ending = Some(Ending::StoppedEarly);
-            }
-            if self.ending.is_some() || self.session.step >= self.session.total_steps() {
-                return Ok(());
-            }
-            arrived = self.advance(outbox)?;
-            self.housekeeping(outbox);
+    /// All that comes between two steps: evaluates and keeps the state where that is due, and serves commands. Whether the
+    /// run has ended.
+    pub(super) fn settle(&mut self, outbox: &mut Outbox) -> Result<bool> {
+        if self.session.progress.evaluation_due {
+            self.evaluate(outbox)?;
         }
+        if std::mem::take(&mut self.arrived) && self.ending.is_none() {
+            self.keep_step(outbox);
+        }
+        self.serve(outbox)?;
+        if self.ending.is_none() && self.has_stopped_improving() {
+            self.ending = Some(Ending::StoppedEarly);
+        }
+        Ok(self.ending.is_some() || self.session.step >= self.session.total_steps())
+    }
+
+    /// Whether it stands still until a command comes.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused && self.ending.is_none()
+    }
+
+    /// Whether a turn would do something: it steps, or was asked something.
+    pub(super) fn has_something_to_do(&self) -> bool {
+        !self.is_paused() || !self.commands.is_empty() || self.playground.is_busy()
+    }
+
+    /// Bytes that it holds beside model and data.
+    pub(super) fn bytes(&self) -> u64 {
+        let [deltas, moments, _] = self.session.accounted();
+        deltas + moments + self.history.bytes()
+    }
+
+    /// Largest resident size that was seen.
+    pub(super) fn peak(&self) -> u64 {
+        self.probe.peak()
+    }
+
+    /// Tries a step.
+    pub(super) fn advance(&mut self, outbox: &mut Outbox) -> Result<()> {
+        self.arrived = self.attempt(outbox)?;
+        self.housekeeping(outbox);
+        Ok(())
     }
 
     /// Tries a step; whether it was taken.
-    fn advance(&mut self, outbox: &mut Outbox) -> Result<bool> {
+    fn attempt(&mut self, outbox: &mut Outbox) -> Result<bool> {
         #[cfg(test)]
         super::tests::hooks::before_step(&self.record.folder(), &mut self.session);
         match self.session.attempt_step()? {
@@ -346,7 +405,7 @@ impl Training {
 
     pub(super) fn report(&mut self, outbox: &mut Outbox) {
         self.reported = Some(Instant::now());
-        outbox.send(Event::Memory(self.probe.measure(&self.session, self.history.bytes())));
+        outbox.send(Event::Memory(self.probe.measure(&self.session, self.history.bytes() + self.company.bytes())));
         outbox.send(Event::Sparsity(self.session.sparsity_report()));
         if self.history.take_changed() {
             outbox.send(Event::Snapshots { snapshots: self.kept_states() });

@@ -135,6 +135,21 @@ pub enum Action {
     PickRow(isize),
     PickTake,
     PickAbove,
+    // The race's own.
+    RaceOpen,
+    RaceHide,
+    RaceOthers,
+    RaceClone,
+    // The comparison's own.
+    CompareRuns,
+    CompareToggle,
+    CompareAll,
+    CompareAgainst,
+    CompareSort(isize),
+    CompareReverse,
+    CompareAgain,
+    CompareWrite,
+    CompareWriteAs(crate::compare::Format),
 }
 
 impl Action {

@@ -75,6 +75,8 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         },
         Event::Rewound { step, branch, left } => rewound(state, step, branch, left),
         Event::Recomputing { done, of } => state.recomputing = Some((done, of)),
+        // A race has its own screen.
+        Event::Race(_) | Event::Lane { .. } | Event::Halved { .. } => {}
         Event::Branches { branches } => state.history.listed(branches),
         Event::Snapshots { snapshots } => state.history.tree.kept = snapshots,
         Event::Fault { message, refused } => {

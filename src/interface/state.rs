@@ -393,6 +393,11 @@ impl State {
         self.recent.insert(0, panel);
     }
 
+    /// Names its commands from here on: those of several states at one connection must not meet.
+    pub(super) fn number_from(&mut self, first: CommandId) {
+        self.next_id = first;
+    }
+
     pub(super) fn fresh_id(&mut self) -> CommandId {
         let id = self.next_id;
         self.next_id += 1;

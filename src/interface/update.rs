@@ -266,6 +266,11 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::CurvesDifferences
         | Action::CurvesExport
         | Action::CurvesExportAs(_)
+        // The race's.
+        | Action::RaceOpen
+        | Action::RaceHide
+        | Action::RaceOthers
+        | Action::RaceClone
         // The launcher's.
         | Action::HomeRow(_)
         | Action::OpenRun

@@ -29,6 +29,7 @@ pub use chart::{Shape, Unit};
 pub use charts::{cells as chart_cells, place as charts_place};
 pub use log::meaning as weight_meaning;
 pub use loss::{change, readout};
+pub use sparsity::first_row;
 
 /// Draws the first of these panels, with the titles of those that share its place.
 pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {

@@ -22,6 +22,8 @@ pub struct Sparta {
     sites: Vec<Adapted>,
     /// Sites with at least one scalar that trains.
     active: Vec<bool>,
+    /// What the weights hold, while it is away from the model.
+    away: Vec<Patch>,
 }
 
 /// One site of the model and what `SpaRTA` did to it.
@@ -60,6 +62,7 @@ impl Sparta {
             scope: Scope::new(model, head.parameters()),
             active: vec![false; model.sites.len()],
             sites: sites.collect(),
+            away: Vec::new(),
         };
         sparta.apply(settings, 0, betas)?;
         Ok(sparta)
@@ -250,6 +253,17 @@ impl Method for Sparta {
 
     fn forget(&mut self) {
         self.sites.iter_mut().for_each(|site| site.gradients = None);
+    }
+
+    fn leave(&mut self) {
+        if self.away.is_empty() {
+            self.away = self.patches();
+            self.away.iter().for_each(Patch::lift);
+        }
+    }
+
+    fn enter(&mut self) {
+        std::mem::take(&mut self.away).iter().for_each(Patch::lay);
     }
 }
 

@@ -167,7 +167,7 @@ impl Model {
             Architecture::Decoder(decoder) => Body::Decoder(Decoder::load(&mut loader, decoder, open.task)?),
         };
         let Loader { parameters, sites, .. } = loader;
-        let head = weights.as_ref().map_or(Ok(None), |weights| stored_head(weights, &config, open.task, device))?;
+        let head = weights.as_ref().map_or(Ok(None), |weights| head_in_files(weights, &config, open.task, device))?;
         Ok(Self {
             task: open.task,
             sites,
@@ -237,9 +237,9 @@ impl Model {
         head_kind(self.config.family, self.task)
     }
 
-    /// The classification head that is stored with the model, if there is one.
-    pub fn take_head(&mut self) -> Option<Head> {
-        self.head.take()
+    /// A copy of the classification head that is stored with the model, if there is one.
+    pub fn stored_head(&self) -> Option<Head> {
+        self.head.as_ref().map(Head::copy)
     }
 
     /// Rows of the token-type embeddings; 0 where there are none.
@@ -407,7 +407,7 @@ fn head_kind(family: Family, task: TaskKind) -> HeadKind {
     }
 }
 
-fn stored_head(weights: &Weights, config: &Config, task: TaskKind, device: Device) -> Result<Option<Head>> {
+fn head_in_files(weights: &Weights, config: &Config, task: TaskKind, device: Device) -> Result<Option<Head>> {
     let kind = head_kind(config.family, task);
     let complete = !kind.names().is_empty() && kind.names().iter().all(|name| weights.contains(name));
     let (Some(labels), true) = (&config.labels, complete) else { return Ok(None) };

@@ -48,6 +48,24 @@ impl Measured {
         measured
     }
 
+    /// That of another recipe with the same files, which are not read again.
+    #[must_use]
+    pub fn beside(&self, recipe: &Recipe) -> Self {
+        let (files, recipe) = (self.clone(), recipe.to_toml());
+        let measured = Self(Arc::new(OnceLock::new()));
+        let result = measured.clone();
+        std::thread::spawn(move || {
+            while files.ready().is_none() {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let identity = files.ready().map(|files| files.map(|files| Identity { recipe, ..files.clone() }));
+            if let Some(identity) = identity {
+                let _ = result.0.set(identity.map_err(str::to_owned));
+            }
+        });
+        measured
+    }
+
     /// The identity, or why a file cannot be read; none as long as it is not ready.
     #[must_use]
     pub fn ready(&self) -> Option<Result<&Identity, &str>> {

@@ -2,22 +2,21 @@
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Instant;
 
-use tch::{Device, Kind};
+use tch::Kind;
 
 use super::evaluate::{Scores, labelled, predict_logits};
 use super::language::{scores, told};
-use super::{Plan, Progress, Snapshot, Surroundings, TrainedHead, check_token_types, starting_head};
-use crate::data::{self, Dataset, Example, Prepared, Target, Tokenizer};
+use super::{Loaded, Plan, Progress, Snapshot, Surroundings, TrainedHead};
+use crate::data::{Dataset, Example, Prepared, Target};
 use crate::error::{Error, Result};
-use crate::hub;
 use crate::method::{self, Method};
-use crate::model::{Head, Model, Open, dtype_name};
+use crate::model::{Head, Model, dtype_name};
 use crate::protocol::{Consequences, Evaluation, ModelSummary, Sparsity};
-use crate::recipe::{EVEN, Field, Init, OnShrink, Recipe, TaskKind, Value};
+use crate::recipe::{EVEN, Field, OnShrink, Recipe, TaskKind, Value};
 use crate::run::{Each, Predictions};
-use crate::sparse::prepare_device;
 
 /// A run in memory. It knows no folder, no channel and no clock but the stopwatch of its steps.
 #[derive(Debug)]
@@ -26,14 +25,14 @@ pub struct Session {
     pub recipe: Recipe,
     /// The folder that the model was read from.
     pub folder: PathBuf,
-    /// The model.
-    pub model: Model,
+    /// The model; the lanes of a race share it.
+    pub model: Rc<Model>,
     /// Its head.
     pub head: TrainedHead,
     /// How it is adapted.
     pub method: Box<dyn Method>,
-    /// What it learns from.
-    pub data: Prepared,
+    /// What it learns from; as the model.
+    pub data: Rc<Prepared>,
     /// Optimizer steps taken.
     pub step: u64,
     /// The branch that these steps belong to.
@@ -76,51 +75,23 @@ impl Session {
     /// # Errors
     /// Refuses a model, data or settings that will not do.
     pub fn load(recipe: Recipe, progress: &mut dyn FnMut(&str, Option<f32>)) -> Result<Self> {
-        let folder = hub::resolve(&recipe.model.path, progress)?;
-        progress("reading the model", None);
-        let model = Model::open(&Open {
-            folder: &folder,
-            dtype: &recipe.model.dtype,
-            device: &recipe.model.device,
-            task: recipe.task.kind,
-            fresh: (recipe.model.init == Init::Random).then_some(recipe.method.seed),
-        })?;
-        let positions = usize::try_from(model.config.max_positions).unwrap_or(0);
-        if recipe.data.max_length > positions {
-            return Err(Error::refused(format!(
-                "data.max_length {} is more than the {positions} positions of the model; take {positions} or less",
-                recipe.data.max_length
-            )));
-        }
-        let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
-        let tokenizer = Tokenizer::load(&folder, vocabulary)?;
-        let data = data::prepare(&recipe, &tokenizer, progress)?;
-        check_token_types(&model, &data.train.examples)?;
-        check_token_types(&model, &data.validation.examples)?;
-        if let Device::Cuda(device) = model.device {
-            progress("compiling kernels for the device", None);
-            // Without them the plain way is taken; `spartui doctor` says why.
-            let _ = prepare_device(device);
-        }
-        progress("choosing the trainable parameters", None);
-        let mut session = Self::new(recipe, model, data, &tokenizer)?;
-        session.folder = folder;
-        Ok(session)
+        Loaded::read(recipe, progress)?.session()
     }
 
-    /// From parts that are loaded already.
+    /// From parts that are there already. What other sessions on the same model have changed in it must be away: see
+    /// [`Method::leave`].
     ///
     /// # Errors
-    /// Refuses settings of the method that this model cannot have, and a head that cannot start as asked.
-    pub fn new(recipe: Recipe, mut model: Model, data: Prepared, tokenizer: &Tokenizer) -> Result<Self> {
-        let head = match recipe.task.kind {
-            TaskKind::CausalLm => Head::none(),
-            TaskKind::SequenceClassification => starting_head(&recipe, &mut model, &data.labels, tokenizer)?,
-        };
-        model.settle(&method::counts(&recipe.method, &model, head.parameters())?);
+    /// Refuses settings of the method that this model cannot have.
+    pub(super) fn of(
+        recipe: Recipe,
+        folder: PathBuf,
+        (model, data): (Rc<Model>, Rc<Prepared>),
+        head: Head,
+    ) -> Result<Self> {
         let method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
         Ok(Self {
-            folder: recipe.model.path.clone(),
+            folder,
             head: TrainedHead::new(head),
             recipe,
             model,
@@ -134,6 +105,26 @@ impl Session {
             #[cfg(test)]
             memory_for: usize::MAX,
         })
+    }
+
+    /// Another session at its first step, on the same model and data and with the same labels.
+    ///
+    /// # Errors
+    /// As [`Session::of`], and as [`Loaded::sessions`] where the recipe asks for another model or other data.
+    pub fn beside(&self, recipe: Recipe) -> Result<Self> {
+        super::loaded::check_alike(&self.recipe, &recipe)?;
+        let shared = (Rc::clone(&self.model), Rc::clone(&self.data));
+        Self::of(recipe, self.folder.clone(), shared, self.head.start.copy())
+    }
+
+    /// Takes all that this session changed out of the model, for others that share it.
+    pub fn leave(&mut self) {
+        self.method.leave();
+    }
+
+    /// Puts back into the model what [`Session::leave`] took out, to the bit.
+    pub fn enter(&mut self) {
+        self.method.enter();
     }
 
     /// Optimizer steps in one epoch.

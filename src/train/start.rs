@@ -12,7 +12,7 @@ use crate::recipe::{HeadInit, Recipe};
 /// # Errors
 /// Refuses `from_pretrained` where the model has nothing to start from, and response classes that do not tell the labels
 /// apart.
-pub fn starting_head(recipe: &Recipe, model: &mut Model, labels: &[String], tokenizer: &Tokenizer) -> Result<Head> {
+pub fn starting_head(recipe: &Recipe, model: &Model, labels: &[String], tokenizer: &Tokenizer) -> Result<Head> {
     match (recipe.task.head_init, model.head_kind()) {
         (HeadInit::Random, kind) => {
             Ok(Head::random(kind, labels.len(), model.config.hidden_size, recipe.method.seed, model.device))
@@ -59,9 +59,9 @@ fn from_language_head(model: &Model, labels: &[String], words: &[String], tokeni
 }
 
 /// The head that an encoder's files hold.
-fn stored(model: &mut Model, labels: &[String]) -> Result<Head> {
+fn stored(model: &Model, labels: &[String]) -> Result<Head> {
     let names = model.config.labels.clone().unwrap_or_default();
-    let head = model.take_head().ok_or_else(|| {
+    let head = model.stored_head().ok_or_else(|| {
         Error::refused("task.head_init = \"from_pretrained\": the model has no classification head; take \"random\"")
     })?;
     if names != labels {

@@ -8,7 +8,7 @@ use crate::protocol::Memory;
 use crate::train::Session;
 
 /// Measures what is used on the model's device.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Probe {
     /// What others used on each device before this process took any.
     others: Vec<u64>,

@@ -50,15 +50,18 @@ impl Hub {
 fn hand_on(told: &Receiver<Event>, here: &Sender<Event>, room: &Arc<Room>) {
     let mut door = None;
     for event in told {
-        let note = match &event {
-            Event::Ready(ready) => match Door::open(&ready.folder, room) {
-                Ok(opened) => {
-                    door = Some(opened);
-                    None
-                }
-                Err(error) => Some(format!("nobody can attach to this run: {error}; training goes on")),
-            },
+        let folder = match &event {
+            Event::Ready(ready) => Some(&ready.folder),
+            Event::Race(race) if door.is_none() => Some(&race.folder),
             _ => None,
+        };
+        let note = match folder.map(|folder| Door::open(folder, room)) {
+            Some(Ok(opened)) => {
+                door = Some(opened);
+                None
+            }
+            Some(Err(error)) => Some(format!("nobody can attach to this run: {error}; training goes on")),
+            None => None,
         };
         let note = note.map(|message| Event::Note { level: Level::Warning, message });
         room.tell(&event);

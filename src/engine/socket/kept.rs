@@ -43,6 +43,40 @@ enum Kind {
     Branches,
     Snapshots,
     Vitals,
+    Race,
+    Lane(u32, Box<Kind>),
+}
+
+/// What becomes of an event.
+enum Fate {
+    /// It answers a single interface.
+    Dropped,
+    Latest(Kind),
+    Course,
+}
+
+impl Fate {
+    fn of(event: &Event) -> Self {
+        Self::Latest(match event {
+            Event::CommandStatus { .. } | Event::Previewed { .. } | Event::Predicted { .. } => return Self::Dropped,
+            Event::Loading { what, .. } => Kind::Loading(what.clone()),
+            Event::Example(_) => Kind::Example,
+            Event::Setting { field, .. } => Kind::Setting(field.clone()),
+            Event::Sparsity(_) => Kind::Sparsity,
+            Event::Evaluating { .. } => Kind::Evaluating,
+            Event::Paused { .. } | Event::Resumed { .. } => Kind::Pause,
+            Event::Recomputing { .. } => Kind::Recomputing,
+            Event::Branches { .. } => Kind::Branches,
+            Event::Snapshots { .. } => Kind::Snapshots,
+            Event::Vitals(_) => Kind::Vitals,
+            Event::Race(_) => Kind::Race,
+            Event::Lane { lane, told } => match Self::of(told) {
+                Self::Latest(kind) => Kind::Lane(*lane, Box::new(kind)),
+                other => return other,
+            },
+            _ => return Self::Course,
+        })
+    }
 }
 
 /// Where a reader is.
@@ -55,19 +89,10 @@ pub struct Cursor {
 impl Kept {
     /// Takes an event in; what answers a single interface is not kept.
     pub fn take(&mut self, event: &Event, seconds: f64) {
-        let kind = match event {
-            Event::CommandStatus { .. } | Event::Previewed { .. } | Event::Predicted { .. } => return,
-            Event::Loading { what, .. } => Kind::Loading(what.clone()),
-            Event::Example(_) => Kind::Example,
-            Event::Setting { field, .. } => Kind::Setting(field.clone()),
-            Event::Sparsity(_) => Kind::Sparsity,
-            Event::Evaluating { .. } => Kind::Evaluating,
-            Event::Paused { .. } | Event::Resumed { .. } => Kind::Pause,
-            Event::Recomputing { .. } => Kind::Recomputing,
-            Event::Branches { .. } => Kind::Branches,
-            Event::Snapshots { .. } => Kind::Snapshots,
-            Event::Vitals(_) => Kind::Vitals,
-            _ => return self.append(event, seconds),
+        let kind = match Fate::of(event) {
+            Fate::Dropped => return,
+            Fate::Course => return self.append(event, seconds),
+            Fate::Latest(kind) => kind,
         };
         self.versions += 1;
         let (version, place) = (self.versions, self.course.len());
@@ -78,6 +103,10 @@ impl Kept {
     fn append(&mut self, event: &Event, seconds: f64) {
         match event {
             Event::Ready(_) => self.latest.retain(|latest| !matches!(latest.kind, Kind::Loading(_))),
+            Event::Lane { lane, told } if matches!(**told, Event::Evaluated(_)) => {
+                let kind = Kind::Lane(*lane, Box::new(Kind::Evaluating));
+                self.latest.retain(|latest| latest.kind != kind);
+            }
             Event::Rewound { .. } => self.latest.retain(|latest| latest.kind != Kind::Recomputing),
             Event::Evaluated(_) => self.latest.retain(|latest| latest.kind != Kind::Evaluating),
             _ => {}

@@ -72,7 +72,8 @@ impl Room {
         let seconds = self.seconds();
         let mut inside = self.inside();
         inside.note_standing(event);
-        match event {
+        let told = if let Event::Lane { told, .. } = event { told } else { event };
+        match told {
             Event::CommandStatus { id, status } => {
                 let queued = *status == CommandStatus::Queued;
                 inside.answer(*id, event, queued);
@@ -290,7 +291,9 @@ fn command_id(command: &Command) -> Option<CommandId> {
         | Command::SwitchBranch { id, .. }
         | Command::Pin { id, .. }
         | Command::Undo { id }
-        | Command::Predict { id, .. } => Some(*id),
+        | Command::Predict { id, .. }
+        | Command::Clone { id, .. } => Some(*id),
+        Command::Lane { asked, .. } => command_id(asked),
         Command::Pause
         | Command::Resume
         | Command::Stop

@@ -147,6 +147,24 @@ impl Action {
             Self::StartNow => "start-now",
             Self::PickTake => "choose",
             Self::PickAbove => "folder-above",
+            Self::RaceOpen => "open-lane",
+            Self::RaceHide => "show-or-hide-lane",
+            Self::RaceOthers => "stop-other-lanes",
+            Self::RaceClone => "clone-lane",
+            Self::CompareRuns => "compare-runs",
+            Self::CompareToggle => "mark",
+            Self::CompareAll => "mark-all",
+            Self::CompareAgainst => "test-against",
+            Self::CompareSort(by) => pair(by > 0, ["sort-by-previous", "sort-by-next"]),
+            Self::CompareReverse => "reverse",
+            Self::CompareAgain => "compare-again",
+            Self::CompareWrite => "write-comparison",
+            Self::CompareWriteAs(format) => match format {
+                crate::compare::Format::Text => "write-text",
+                crate::compare::Format::Json => "write-json",
+                crate::compare::Format::Csv => "write-csv",
+                crate::compare::Format::Markdown => "write-markdown",
+            },
         }
     }
 }

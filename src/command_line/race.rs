@@ -1,0 +1,64 @@
+//! `spartui race RECIPE --vary FIELD=A,B …`
+
+mod vary;
+
+use std::path::PathBuf;
+
+use super::launch;
+use super::train::require_paths;
+use crate::engine::{Launch, Race};
+use crate::error::{Error, Result};
+use crate::recipe::Recipe;
+use vary::Varied;
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// What all lanes have in common, a recipe.
+    recipe: PathBuf,
+    /// A field in which the lanes differ, with its values; may be repeated, and gives a lane for each combination. With
+    /// --random, a value may be a range LOW..HIGH.
+    #[arg(long = "vary", value_name = "FIELD=A,B,…", required = true)]
+    vary: Vec<String>,
+    /// Draw so many combinations instead of taking all; ranges above 0 are drawn from evenly in their logarithm.
+    #[arg(long, value_name = "LANES")]
+    random: Option<usize>,
+    /// Seed of what --random draws.
+    #[arg(long, default_value_t = 10605, value_name = "SEED")]
+    seed: u64,
+    /// The most lanes; more are refused.
+    #[arg(long, default_value_t = 16, value_name = "LANES")]
+    most: usize,
+    /// Stop the worse half of the lanes after every so many steps, until one is left; by default all go to their end.
+    #[arg(long, value_name = "STEPS")]
+    halve_every: Option<u64>,
+    /// Give a field of the recipe another value in all lanes; may be repeated.
+    #[arg(long = "set", value_name = "FIELD=VALUE")]
+    set: Vec<String>,
+    /// Name of the race.
+    #[arg(long = "run", value_name = "NAME")]
+    name: Option<String>,
+    #[command(flatten)]
+    pub(super) output: launch::Output,
+}
+
+pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
+    let recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
+    require_paths(&recipe, &arguments.recipe)?;
+    let varied = arguments.vary.iter().map(|text| Varied::parse(text, &recipe)).collect::<Result<Vec<_>>>()?;
+    let lanes = match arguments.random {
+        Some(lanes) => vary::drawn(&varied, lanes, arguments.seed)?,
+        None => vary::grid(&varied, arguments.most)?,
+    };
+    if lanes.len() > arguments.most {
+        return Err(too_many(lanes.len(), arguments.most));
+    }
+    let launch = Launch { recipe, runs, name: arguments.name.clone() };
+    launch::run(Race { launch, lanes, halve_every: arguments.halve_every }, &arguments.output)
+}
+
+fn too_many(lanes: usize, most: usize) -> Error {
+    Error::refused(format!(
+        "that makes {lanes} lanes, and {most} are allowed; vary less, draw some with --random {most}, or allow more with \
+         --most {lanes}"
+    ))
+}

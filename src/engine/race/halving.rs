@@ -1,0 +1,108 @@
+//! Successive halving: after every so many steps the worse half of the lanes is stopped.
+
+use super::Race;
+use crate::engine::Outbox;
+use crate::error::{Error, Result};
+use crate::protocol::{Command, Evaluation, Event};
+use crate::recipe::Recipe;
+
+/// Where lanes are stopped.
+#[derive(Debug)]
+pub struct Halving {
+    every: u64,
+    /// The step at which the next ones are.
+    next: u64,
+    /// Whether there is still more than one lane.
+    goes_on: bool,
+}
+
+impl Halving {
+    /// After every so many steps.
+    ///
+    /// # Errors
+    /// Refuses lanes that are not evaluated then.
+    pub fn new<'a>(every: u64, lanes: impl IntoIterator<Item = &'a Recipe>) -> Result<Self> {
+        if every == 0 {
+            return Err(Error::refused("--halve-every takes a number of steps above 0; leave it out for no halving"));
+        }
+        for recipe in lanes {
+            let evaluate_every = recipe.train.evaluate_every;
+            if evaluate_every == 0 || !every.is_multiple_of(evaluate_every) {
+                return Err(Error::refused(format!(
+                    "lanes are halved by their evaluations, and a lane evaluates every {evaluate_every} steps, of which \
+                     {every} is no multiple; set train.evaluate_every to {every} or to a divisor of it"
+                )));
+            }
+        }
+        Ok(Self { every, next: every, goes_on: true })
+    }
+
+    /// Steps between two halvings.
+    #[must_use]
+    pub fn every(&self) -> u64 {
+        self.every
+    }
+
+    /// Whether a lane waits at this step for the others.
+    #[must_use]
+    pub fn stops(&self, step: u64) -> bool {
+        self.goes_on && step >= self.next
+    }
+}
+
+impl Race {
+    /// Stops the worse half of the lanes that have come to the step where that is due.
+    pub(super) fn halve(&mut self, outbox: &mut Outbox) {
+        let waiting = (0..).zip(&self.lanes).filter(|(_, lane)| lane.waiting && lane.training.is_some());
+        let standing: Vec<(u32, Option<Evaluation>)> =
+            waiting.map(|(number, lane)| (number, lane.last_evaluation())).collect();
+        let order = ranked(standing);
+        let (kept, stopped) = order.split_at(order.len().div_ceil(2));
+        for &lane in stopped {
+            self.router.pass_on(Command::Lane { lane, asked: Box::new(Command::Stop) });
+        }
+        self.lanes.iter_mut().for_each(|lane| lane.waiting = false);
+        if let Some(halving) = &mut self.halving {
+            outbox.send(Event::Halved { step: halving.next, kept: kept.to_vec(), stopped: stopped.to_vec() });
+            halving.next += halving.every;
+            halving.goes_on = kept.len() > 1;
+        }
+    }
+}
+
+/// The lanes, the best first; of equals the one with the lower number. What was not evaluated comes last.
+fn ranked(mut lanes: Vec<(u32, Option<Evaluation>)>) -> Vec<u32> {
+    lanes.sort_by(|(_, one), (_, other)| {
+        let before = match (one, other) {
+            (Some(one), Some(other)) => (one.is_better_than(other), other.is_better_than(one)),
+            (one, other) => (one.is_some() && other.is_none(), other.is_some() && one.is_none()),
+        };
+        before.1.cmp(&before.0)
+    });
+    lanes.into_iter().map(|(lane, _)| lane).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scored(accuracy: f64) -> Evaluation {
+        Evaluation { step: 1, eval_loss: 1.0, accuracy, mcc: Some(0.0), examples: 1, seconds: 0.0, branch: 0 }
+    }
+
+    #[test]
+    fn the_best_come_first_and_equals_keep_their_order() {
+        let lanes = vec![(0, Some(0.5)), (1, None), (2, Some(0.9)), (3, Some(0.5)), (4, Some(0.7))];
+        let lanes = lanes.into_iter().map(|(lane, accuracy)| (lane, accuracy.map(scored))).collect();
+        assert_eq!(ranked(lanes), [2, 4, 0, 3, 1]);
+    }
+
+    #[test]
+    fn lanes_have_to_be_evaluated_where_they_are_halved() {
+        let mut recipe = Recipe::default();
+        recipe.train.evaluate_every = 30;
+        assert!(Halving::new(60, [&recipe]).is_ok());
+        assert!(Halving::new(50, [&recipe]).unwrap_err().message().contains("train.evaluate_every"));
+        assert!(Halving::new(0, [&recipe]).is_err());
+    }
+}

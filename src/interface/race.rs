@@ -1,0 +1,208 @@
+//! A race: the lanes in the order in which they stand, their curves over each other, and the whole cockpit of each lane a key
+//! away.
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+
+use super::look::Look;
+use super::overlay::Overlay;
+use super::screen::Screen;
+use super::state::{Connection, Extent, Metric, Stage, State, Typed, View, Weight};
+use super::update::{Effect, Input};
+use super::{Outcome, text};
+use crate::protocol::{ClientId, CommandId, Evaluation, Lane, Race, first_command_id};
+
+mod act;
+mod draw;
+mod receive;
+
+/// The screen of a race.
+#[derive(Debug, Clone)]
+pub struct RaceScreen {
+    /// How it looks and listens.
+    pub look: Look,
+    /// Who else is at the race.
+    pub connection: Connection,
+    /// The race, once it is loaded.
+    pub race: Option<Box<Race>>,
+    /// Its lanes.
+    pub lanes: Vec<LaneView>,
+    /// What is done before the first step, with the share of it that is done.
+    loading: Vec<(String, Option<f32>)>,
+    /// The lane whose cockpit is open.
+    open: Option<usize>,
+    /// The lane that is selected.
+    selected: usize,
+    view: View,
+    metric: Metric,
+    layer: Option<Layer>,
+    overlay: Option<Overlay>,
+    notice: Option<(Weight, String, Duration)>,
+    /// The clone that was asked for and is not there yet.
+    cloning: Option<CommandId>,
+    next_id: CommandId,
+    /// How it ended, once it has.
+    ended: Option<Outcome>,
+    /// Whether to leave as soon as it has ended.
+    leaving: bool,
+    size: (u16, u16),
+    now: Duration,
+}
+
+/// One lane.
+#[derive(Debug, Clone)]
+pub struct LaneView {
+    /// What it is.
+    pub about: Lane,
+    /// Its own cockpit.
+    pub state: State,
+    /// Whether its curve is left out.
+    pub hidden: bool,
+}
+
+/// What lies over the lanes.
+#[derive(Debug, Clone, PartialEq)]
+enum Layer {
+    /// How to leave.
+    Quit,
+    /// Whether to stop this lane, or all others.
+    Stop { lane: usize, others: bool },
+    /// What a clone of this lane is to have otherwise.
+    Clone { lane: usize, typed: Typed },
+}
+
+impl LaneView {
+    /// The best evaluation.
+    #[must_use]
+    pub fn best(&self) -> Option<&Evaluation> {
+        self.state.history.best()
+    }
+
+    /// Whether it trains.
+    #[must_use]
+    pub fn trains(&self) -> bool {
+        self.state.running()
+    }
+
+    /// How it stands, in a word.
+    #[must_use]
+    pub fn standing(&self) -> String {
+        match &self.state.stage {
+            Stage::Loading => "waits".into(),
+            Stage::Training if self.state.evaluating.is_some() => "evaluates".into(),
+            Stage::Training if self.state.paused => "paused".into(),
+            Stage::Training => "trains".into(),
+            Stage::Finished(summary) => format!("{:?}", summary.ending).to_lowercase(),
+            Stage::Faulted { .. } => "failed".into(),
+        }
+    }
+}
+
+impl RaceScreen {
+    /// The screen before the engine has said anything.
+    #[must_use]
+    pub fn new(look: Look) -> Self {
+        let mut screen = Self {
+            look,
+            connection: Connection::default(),
+            race: None,
+            lanes: Vec::new(),
+            loading: Vec::new(),
+            open: None,
+            selected: 0,
+            view: View::default(),
+            metric: Metric::Loss,
+            layer: None,
+            overlay: None,
+            notice: None,
+            cloning: None,
+            next_id: 1,
+            ended: None,
+            leaving: false,
+            size: (0, 0),
+            now: Duration::ZERO,
+        };
+        let warnings = std::mem::take(&mut screen.look.warnings);
+        if !warnings.is_empty() {
+            screen.say(Weight::Warning, warnings.join("; "));
+        }
+        screen
+    }
+
+    /// For a race to which this interface has just been connected, under this name.
+    #[must_use]
+    pub fn connected(&self, client: ClientId, owner: bool) -> Self {
+        let mut screen = Self::new(self.look.clone());
+        screen.connection = Connection { client, owner, ..Connection::default() };
+        screen.next_id = first_command_id(client);
+        (screen.size, screen.view, screen.metric, screen.selected) = (self.size, self.view, self.metric, self.selected);
+        screen
+    }
+
+    /// Draws it into a buffer, of whatever size that is.
+    pub fn draw_into(&self, buffer: &mut Buffer) {
+        draw::into(buffer, self);
+    }
+
+    /// The lanes in the order in which they stand: by their best evaluation, and before the first one by their loss.
+    #[must_use]
+    pub fn ranking(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.lanes.len()).collect();
+        let loss = |lane: &LaneView| lane.state.history.loss.smoothed_last().map_or(f64::INFINITY, |(_, loss)| loss);
+        order.sort_by(|&one, &other| {
+            let (one, other) = (&self.lanes[one], &self.lanes[other]);
+            let (ahead, behind) = match (one.best(), other.best()) {
+                (Some(one), Some(other)) => (one.is_better_than(other), other.is_better_than(one)),
+                (one, other) => (one.is_some() && other.is_none(), other.is_some() && one.is_none()),
+            };
+            behind.cmp(&ahead).then_with(|| loss(one).total_cmp(&loss(other)))
+        });
+        order
+    }
+
+    /// All that the curves in sight take of the axis.
+    fn extent(&self) -> Option<Extent> {
+        let spans = self.lanes.iter().filter(|lane| !lane.hidden).filter_map(|lane| lane.state.span());
+        spans.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))).map(Extent::from)
+    }
+
+    /// Whether a lane still trains.
+    #[must_use]
+    pub fn running(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    fn say(&mut self, weight: Weight, what: impl AsRef<str>) {
+        self.notice = Some((weight, text::safe_text(what.as_ref()), self.now));
+    }
+
+    fn fresh_id(&mut self) -> CommandId {
+        let id = self.next_id;
+        self.next_id += 1;
+        id
+    }
+}
+
+impl Screen for RaceScreen {
+    fn update(&mut self, input: Input) -> Vec<Effect> {
+        act::update(self, input)
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        draw::into(frame.buffer_mut(), self);
+    }
+
+    fn animated(&self) -> bool {
+        let of_lane = |open: usize| self.lanes.get(open).is_some_and(|lane| lane.state.animated());
+        self.notice.is_some()
+            || self.open.is_some_and(of_lane)
+            || (self.running() && self.lanes.iter().any(|lane| lane.trains() && !lane.state.rests()))
+            || (self.running() && self.race.is_none())
+    }
+
+    fn past(&self) -> Option<Duration> {
+        self.connection.past
+    }
+}

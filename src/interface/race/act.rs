@@ -1,0 +1,388 @@
+//! What the keys of a race do.
+
+use std::time::Duration;
+
+use crossterm::event::{KeyEvent, MouseEventKind};
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+use super::receive::{self, to_lane};
+use super::{Layer, RaceScreen};
+use crate::interface::Outcome;
+use crate::interface::keys::{Action, Context, Press};
+use crate::interface::overlay::{Answer, Overlay, Scope};
+use crate::interface::state::{Typed, Weight};
+use crate::interface::update::{Effect, Input};
+use crate::protocol::Command;
+use crate::recipe::{Field, Value, parse_assignment};
+
+/// How long something that was said stays.
+const NOTICE: Duration = Duration::from_secs(15);
+
+/// Answers an input.
+pub fn update(screen: &mut RaceScreen, input: Input) -> Vec<Effect> {
+    match input {
+        Input::Engine(event) => receive::event(screen, *event),
+        Input::News(news) => receive::news(screen, *news),
+        Input::EngineGone if screen.running() && screen.connection.lost.is_none() => {
+            let message = "the training thread ended without a word; please report this".to_owned();
+            vec![Effect::Quit(Outcome::Faulted { message, refused: false })]
+        }
+        Input::EngineGone => Vec::new(),
+        Input::Resize(columns, rows) => {
+            screen.size = (columns, rows);
+            for lane in 0..screen.lanes.len() {
+                to_lane(screen, lane, Input::Resize(columns, rows));
+            }
+            Vec::new()
+        }
+        Input::Tick(now) => {
+            screen.now = now;
+            if screen.notice.as_ref().is_some_and(|(_, _, since)| now.saturating_sub(*since) > NOTICE) {
+                screen.notice = None;
+            }
+            (0..screen.lanes.len()).flat_map(|lane| from_lane(screen, lane, Input::Tick(now))).collect()
+        }
+        Input::Signal(SIGTERM) => terminate(screen),
+        Input::Signal(SIGINT) => act(screen, Action::Interrupt),
+        Input::Signal(_) | Input::Hangup => vec![Effect::Quit(screen.ended.clone().unwrap_or(Outcome::Detached))],
+        Input::Key(event) => key(screen, event),
+        input => match (screen.open, input) {
+            (Some(lane), input) => from_lane(screen, lane, input),
+            (None, Input::Paste(text)) => {
+                text.chars().filter(|c| !c.is_control()).for_each(|c| type_character(screen, c));
+                Vec::new()
+            }
+            (None, Input::Mouse(event)) => match event.kind {
+                MouseEventKind::ScrollUp => act(screen, Action::Row(-1)),
+                MouseEventKind::ScrollDown => act(screen, Action::Row(1)),
+                _ => Vec::new(),
+            },
+            _ => Vec::new(),
+        },
+    }
+}
+
+/// Gives a lane's cockpit an input. What it asks of the engine is asked of its lane, and leaving it leads back to the race.
+fn from_lane(screen: &mut RaceScreen, lane: usize, input: Input) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for effect in to_lane(screen, lane, input) {
+        match effect {
+            Effect::Send(command) => {
+                let lane = u32::try_from(lane).unwrap_or(u32::MAX);
+                effects.push(Effect::Send(Command::Lane { lane, asked: Box::new(command) }));
+            }
+            Effect::Quit(Outcome::Left | Outcome::Finished(_) | Outcome::Faulted { .. }) => close(screen),
+            effect => effects.push(effect),
+        }
+    }
+    effects
+}
+
+fn open(screen: &mut RaceScreen, lane: usize) {
+    if let Some(view) = screen.lanes.get_mut(lane) {
+        view.state.look = screen.look.clone();
+        screen.open = Some(lane);
+    }
+}
+
+/// Back to the lanes.
+fn close(screen: &mut RaceScreen) {
+    if let Some(view) = screen.open.take().and_then(|lane| screen.lanes.get_mut(lane)) {
+        view.state.layers.clear();
+        // What was asked at its end is not asked again.
+        view.state.leaving = None;
+        screen.look.theme = view.state.look.theme;
+    }
+}
+
+/// The contexts in which a key means something now, the nearest first.
+pub fn contexts(screen: &RaceScreen) -> Vec<Context> {
+    screen.overlay.as_ref().map_or_else(|| contexts_below(screen), Overlay::contexts)
+}
+
+/// As [`contexts`], as if neither help nor palette nor themes lay over it.
+pub fn contexts_below(screen: &RaceScreen) -> Vec<Context> {
+    match &screen.layer {
+        Some(Layer::Quit) => vec![Context::Quit, Context::Always],
+        Some(Layer::Stop { .. }) => vec![Context::Stop, Context::Always],
+        Some(Layer::Clone { .. }) => vec![Context::Typing, Context::Always],
+        None if screen.connection.lost.is_some() => {
+            vec![Context::Lost, Context::Race, Context::Screen, Context::Always]
+        }
+        None => vec![Context::Race, Context::Screen, Context::Always],
+    }
+}
+
+/// What it says of itself to help, palette and themes.
+pub fn scope<'a>(screen: &RaceScreen, below: &'a [Context]) -> Scope<'a> {
+    Scope { size: screen.size, contexts: &Context::RACE, active: below, fields: Vec::new() }
+}
+
+fn key(screen: &mut RaceScreen, event: KeyEvent) -> Vec<Effect> {
+    if let Some(lane) = screen.open {
+        return key_of_lane(screen, lane, event);
+    }
+    let below = contexts_below(screen);
+    if screen.overlay.is_some() {
+        let scope = scope(screen, &below);
+        return match Overlay::key(&mut screen.overlay, &mut screen.look, &scope, event) {
+            Answer::Do(_, action) => act(screen, action),
+            Answer::Nothing | Answer::Set(..) => Vec::new(),
+        };
+    }
+    if let Some(action) = screen.look.keys.action(&below, event) {
+        return act(screen, action);
+    }
+    if let Some(c) = Press::typed(event) {
+        type_character(screen, c);
+    }
+    Vec::new()
+}
+
+/// A key in a lane's cockpit: leaving it leads back, and so does what leaves a layer where there is none.
+fn key_of_lane(screen: &mut RaceScreen, lane: usize, event: KeyEvent) -> Vec<Effect> {
+    let Some(view) = screen.lanes.get(lane) else { return Vec::new() };
+    let state = &view.state;
+    let contexts = state.contexts();
+    let bare = state.overlay.is_none() && state.layers.is_empty() && state.inspector.is_none();
+    let bare = bare && state.edit.is_none() && state.cursor.is_none() && !state.maximised;
+    match screen.look.keys.action(&contexts, event) {
+        Some(Action::Quit | Action::Leave) if bare => {
+            close(screen);
+            Vec::new()
+        }
+        Some(Action::Quit) if contexts.contains(&Context::Cockpit) => {
+            close(screen);
+            Vec::new()
+        }
+        _ => from_lane(screen, lane, Input::Key(event)),
+    }
+}
+
+fn type_character(screen: &mut RaceScreen, c: char) {
+    match (&mut screen.overlay, &mut screen.layer) {
+        (Some(overlay), _) => overlay.insert(c),
+        (None, Some(Layer::Clone { typed, .. })) => typed.insert(c),
+        _ => {}
+    }
+}
+
+/// Does what a key stands for.
+pub fn act(screen: &mut RaceScreen, action: Action) -> Vec<Effect> {
+    if let Some(overlay) = Overlay::opened_by(action, &screen.look) {
+        screen.overlay = Some(overlay);
+        return Vec::new();
+    }
+    let steers = matches!(
+        action,
+        Action::Pause | Action::Evaluate | Action::Stop | Action::RaceOthers | Action::RaceClone | Action::StopNow
+    );
+    if let Some(why) = screen.connection.hindrance().filter(|_| steers && screen.running()) {
+        screen.say(Weight::Warning, why);
+        return Vec::new();
+    }
+    match action {
+        Action::Redraw => return vec![Effect::Redraw],
+        Action::NextTheme => {
+            screen.look.theme = (screen.look.theme + 1) % screen.look.themes.list.len();
+            let name = screen.look.theme().name.clone();
+            screen.say(Weight::Info, format!("theme: {name}"));
+        }
+        Action::Row(by) => walk(screen, by),
+        Action::RaceOpen => open(screen, screen.selected),
+        Action::RaceHide => {
+            let selected = screen.selected;
+            if let Some(lane) = screen.lanes.get_mut(selected) {
+                lane.hidden = !lane.hidden;
+            }
+        }
+        Action::Metric(by) => screen.metric = screen.metric.moved(by),
+        Action::LogAxis => screen.view.log = !screen.view.log,
+        Action::Smooth(by) => smooth(screen, by),
+        Action::Zoom(closer) => {
+            if let Some(extent) = screen.extent() {
+                screen.view.zoom(if closer { 0.5 } else { 2.0 }, None, extent);
+            }
+        }
+        Action::Pan(by) => {
+            if let Some(extent) = screen.extent() {
+                screen.view.pan(by as f64 * 0.25, extent);
+            }
+        }
+        Action::Follow => {
+            if let Some(extent) = screen.extent() {
+                screen.view.toggle_follow(extent);
+            }
+        }
+        Action::Pause => return pause(screen),
+        Action::Evaluate if screen.running() => {
+            let id = screen.fresh_id();
+            screen.say(Weight::Info, "every lane evaluates at its next turn");
+            return vec![Effect::Send(Command::Evaluate { id })];
+        }
+        Action::Stop => ask_to_stop(screen, false),
+        Action::RaceOthers => ask_to_stop(screen, true),
+        Action::RaceClone => ask_to_clone(screen),
+        Action::Apply => return apply(screen),
+        Action::Backspace | Action::Delete | Action::Cursor(_) => edit(screen, action),
+        Action::Discard | Action::Leave => screen.layer = None,
+        Action::Quit | Action::Interrupt => return ask_to_quit(screen),
+        Action::StopNow => return stop(screen),
+        Action::AbortNow => {
+            screen.leaving = true;
+            return vec![Effect::Send(Command::Abort)];
+        }
+        Action::Detach => return detach(screen),
+        Action::TakeOver if screen.running() && !screen.connection.steers() => return vec![Effect::TakeOver],
+        Action::Reconnect => return vec![Effect::Quit(Outcome::Reconnect)],
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// The selection moves along the ranking.
+fn walk(screen: &mut RaceScreen, by: isize) {
+    let ranking = screen.ranking();
+    let at = ranking.iter().position(|lane| *lane == screen.selected).unwrap_or(0);
+    let next = at.saturating_add_signed(by).min(ranking.len().saturating_sub(1));
+    if let Some(&lane) = ranking.get(next) {
+        screen.selected = lane;
+    }
+}
+
+fn smooth(screen: &mut RaceScreen, by: isize) {
+    if screen.view.smooth(by) {
+        let weight = screen.view.smoothing();
+        for lane in &mut screen.lanes {
+            lane.state.view.smooth(by);
+            lane.state.history.smooth(weight);
+        }
+    }
+}
+
+fn pause(screen: &mut RaceScreen) -> Vec<Effect> {
+    if !screen.running() {
+        screen.say(Weight::Warning, "the race has ended");
+        return Vec::new();
+    }
+    let paused = screen.lanes.iter().filter(|lane| lane.trains()).all(|lane| lane.state.paused);
+    screen.say(Weight::Info, if paused { "all lanes go on" } else { "all lanes stand still after their step" });
+    vec![Effect::Send(if paused { Command::Resume } else { Command::Pause })]
+}
+
+fn ask_to_stop(screen: &mut RaceScreen, others: bool) {
+    let lane = screen.selected;
+    let trains = |lane: usize| screen.lanes.get(lane).is_some_and(super::LaneView::trains);
+    let any = if others { (0..screen.lanes.len()).any(|other| other != lane && trains(other)) } else { trains(lane) };
+    if any {
+        screen.layer = Some(Layer::Stop { lane, others });
+    } else {
+        let why = if others { "no other lane trains" } else { "this lane trains no more" };
+        screen.say(Weight::Warning, why);
+    }
+}
+
+fn stop(screen: &mut RaceScreen) -> Vec<Effect> {
+    let asked = screen.layer.take();
+    let Some(Layer::Stop { lane, others }) = asked else {
+        screen.leaving = true;
+        screen.say(Weight::Info, "every lane finishes its step and writes its adapter");
+        return vec![Effect::Send(Command::Stop)];
+    };
+    let stops =
+        (0..).zip(&screen.lanes).filter(|(number, view): &(usize, _)| (*number != lane) == others && view.trains());
+    let command = |(number, _): (usize, _)| {
+        let lane = u32::try_from(number).unwrap_or(u32::MAX);
+        Effect::Send(Command::Lane { lane, asked: Box::new(Command::Stop) })
+    };
+    stops.map(command).collect()
+}
+
+fn ask_to_clone(screen: &mut RaceScreen) {
+    let lane = screen.selected;
+    if !screen.lanes.get(lane).is_some_and(super::LaneView::trains) {
+        screen.say(Weight::Warning, "this lane trains no more and cannot be cloned");
+    } else if screen.cloning.is_some() {
+        screen.say(Weight::Warning, "a clone is under way");
+    } else {
+        screen.layer = Some(Layer::Clone { lane, typed: Typed::default() });
+    }
+}
+
+fn edit(screen: &mut RaceScreen, action: Action) {
+    let Some(Layer::Clone { typed, .. }) = &mut screen.layer else { return };
+    match action {
+        Action::Backspace => typed.backspace(),
+        Action::Delete => typed.delete(),
+        Action::Cursor(by) => typed.walk(by),
+        _ => {}
+    }
+}
+
+/// Clones a lane with what was typed; what is wrong with that is said, and can be mended.
+fn apply(screen: &mut RaceScreen) -> Vec<Effect> {
+    let Some(Layer::Clone { lane, typed }) = &screen.layer else { return Vec::new() };
+    let lane = u32::try_from(*lane).unwrap_or(u32::MAX);
+    match settings(&typed.text) {
+        Err(why) => {
+            screen.say(Weight::Error, why);
+            Vec::new()
+        }
+        Ok(set) => {
+            screen.layer = None;
+            let id = screen.fresh_id();
+            screen.cloning = Some(id);
+            vec![Effect::Send(Command::Clone { id, lane, set })]
+        }
+    }
+}
+
+/// Reads `field=value field=value`; a field may be named by its last part.
+fn settings(text: &str) -> Result<Vec<(String, Value)>, String> {
+    let mut set = Vec::new();
+    for assignment in text.split_whitespace() {
+        let (name, value) = parse_assignment(assignment)
+            .map_err(|_| format!("{assignment} says no value; write field=value, such as learning_rate=1e-3"))?;
+        let live = crate::interface::State::live_fields();
+        let short = live.map(|field| field.name).find(|full| full.rsplit('.').next() == Some(name.as_str()));
+        let name = short.map_or(name, str::to_owned);
+        let field = Field::find(&name)?;
+        if !field.live {
+            return Err(format!("{name} cannot be changed while a run trains; a clone differs in live fields only"));
+        }
+        set.push((name.clone(), field.check(&name, value)?));
+    }
+    Ok(set)
+}
+
+fn ask_to_quit(screen: &mut RaceScreen) -> Vec<Effect> {
+    if let Some(outcome) = &screen.ended {
+        return vec![Effect::Quit(outcome.clone())];
+    }
+    if screen.race.is_none() {
+        screen.leaving = true;
+        return vec![Effect::Send(Command::Abort)];
+    }
+    if screen.connection.hindrance().is_some() {
+        return vec![Effect::Quit(Outcome::Left)];
+    }
+    screen.layer = Some(Layer::Quit);
+    Vec::new()
+}
+
+fn detach(screen: &mut RaceScreen) -> Vec<Effect> {
+    if screen.race.is_none() {
+        screen.say(Weight::Warning, "the race is not loaded yet, so there would be nothing to come back to");
+        return Vec::new();
+    }
+    vec![Effect::Quit(screen.ended.clone().unwrap_or(Outcome::Left))]
+}
+
+/// A signal to end: it ends the race that this interface began, and else the interface alone.
+fn terminate(screen: &mut RaceScreen) -> Vec<Effect> {
+    if screen.connection.owner && screen.connection.hindrance().is_none() && screen.running() {
+        screen.leaving = true;
+        return vec![Effect::Send(Command::Terminate)];
+    }
+    vec![Effect::Quit(screen.ended.clone().unwrap_or(Outcome::Left))]
+}

@@ -1,0 +1,304 @@
+//! Drawing a race.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{LaneView, Layer, RaceScreen, act};
+use crate::interface::keys::{Action, Context};
+use crate::interface::layout::{SMALLEST, centred, split_bottom, split_top};
+use crate::interface::pen::Pen;
+use crate::interface::screens;
+use crate::interface::state::Weight;
+use crate::interface::text;
+use crate::interface::theme::Meaning;
+use crate::interface::widgets::chart::{Chart, Line, Look, Measure};
+use crate::interface::widgets::{footer, nothing};
+
+/// Least rows of the chart, border included.
+const CHART: u16 = 8;
+
+/// Draws it into a buffer, of whatever size that is.
+pub fn into(buffer: &mut Buffer, screen: &RaceScreen) {
+    if let Some(lane) = screen.open.and_then(|lane| screen.lanes.get(lane)) {
+        screens::draw_into(buffer, &lane.state);
+        let keys = &lane.state.look.keys;
+        let back = keys.label(Context::Cockpit, Action::Leave).unwrap_or_default();
+        let said = format!(" {} of the race; {back}: back ", lane.about.name);
+        lane.state.look.paint(buffer, |pen| {
+            let row = Rect { y: pen.buffer.area.bottom().saturating_sub(1), height: 1, ..pen.buffer.area };
+            let width = text::width(&said);
+            if row.width > 2 * width {
+                pen.put_right(row, &said, Meaning::Focus);
+            }
+        });
+        return;
+    }
+    screen.look.paint(buffer, |pen| whole(pen, screen));
+}
+
+fn whole(pen: &mut Pen, screen: &RaceScreen) {
+    let area = pen.buffer.area;
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        let line = format!("too small: {} x {} needed", SMALLEST.0, SMALLEST.1);
+        let row = centred(area, text::width(&line), 1);
+        pen.put(row.x, row.y, row.width, &line, Meaning::Warn);
+        return;
+    }
+    let (header, rest) = split_top(area, 1);
+    let (rest, footer_row) = split_bottom(rest, 1);
+    let (body, strip) = split_bottom(rest, 1);
+    draw_header(pen, header, screen);
+    if screen.race.is_none() {
+        loading(pen, body, screen);
+    } else {
+        let wanted = u16::try_from(screen.lanes.len()).unwrap_or(u16::MAX).saturating_add(3);
+        let table = wanted.clamp(5, body.height.saturating_sub(CHART).max(5));
+        let (chart, table) = split_bottom(body, table);
+        draw_chart(pen, chart, screen);
+        draw_table(pen, table, screen);
+    }
+    if let Some((weight, said, _)) = &screen.notice {
+        pen.put(strip.x + 1, strip.y, strip.width.saturating_sub(2), said, meaning_of(*weight));
+    } else if let Some(why) = screen.connection.hindrance() {
+        pen.put(strip.x + 1, strip.y, strip.width.saturating_sub(2), why, Meaning::Warn);
+    }
+    let contexts = act::contexts(screen);
+    footer::draw(pen, footer_row, &screen.look.keys, &contexts, |_, word| Some(word));
+    if let Some(layer) = &screen.layer {
+        dialog(pen, area, layer, screen);
+    }
+    if let Some(overlay) = &screen.overlay {
+        let below = act::contexts_below(screen);
+        overlay.draw(pen, &screen.look, &act::scope(screen, &below));
+    }
+}
+
+fn meaning_of(weight: Weight) -> Meaning {
+    crate::interface::widgets::weight_meaning(weight)
+}
+
+fn draw_header(pen: &mut Pen, row: Rect, screen: &RaceScreen) {
+    let name = screen.race.as_ref().map_or_else(|| "race".into(), |race| text::safe_text(&race.name));
+    let x = pen.pieces(
+        Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row },
+        [
+            ("spartui", Meaning::Focus),
+            ("  race ", Meaning::Muted),
+            (name.as_str(), Meaning::Title),
+            ("  ", Meaning::Text),
+        ],
+    );
+    let mut facts = Vec::new();
+    if let Some(race) = &screen.race {
+        let train = screen.lanes.iter().filter(|lane| lane.trains()).count();
+        facts.push(match train {
+            0 => format!("{} lanes, none trains", screen.lanes.len()),
+            all if all == screen.lanes.len() => format!("{all} lanes train"),
+            some => format!("{some} of {} lanes train", screen.lanes.len()),
+        });
+        let steps = || screen.lanes.iter().filter(|lane| lane.trains()).map(|lane| lane.state.step());
+        let of = screen.lanes.iter().filter_map(|lane| lane.state.ready.as_ref().map(|ready| ready.total_steps)).max();
+        if let (Some(low), Some(high), Some(of)) = (steps().min(), steps().max(), of) {
+            let at = if low == high { low.to_string() } else { format!("{low}–{high}") };
+            facts.push(format!("step {at} of {of}"));
+        }
+        if let Some(every) = race.halve_every {
+            facts.push(format!("halved every {every} steps"));
+        }
+    }
+    facts.push(text::clock(screen.now));
+    pen.put(x, row.y, row.right().saturating_sub(x + 1), &facts.join(" · "), Meaning::Muted);
+}
+
+fn loading(pen: &mut Pen, area: Rect, screen: &RaceScreen) {
+    let rows = Pen::rows(area).skip(usize::from(area.height / 3));
+    for (row, (what, share)) in rows.zip(&screen.loading) {
+        let share = share.map_or_else(String::new, |share| format!(" {:.0} %", share * 100.0));
+        nothing(pen, row, &format!("{what}{share}"));
+    }
+}
+
+/// What a lane is drawn as; the more lanes than colours there are, the more share one.
+pub fn meaning(lane: usize) -> Meaning {
+    Meaning::SERIES[lane % Meaning::SERIES.len()]
+}
+
+fn draw_chart(pen: &mut Pen, area: Rect, screen: &RaceScreen) {
+    let inner = pen.frame(area, Meaning::Border);
+    let title = format!(" {} ", screen.metric.title());
+    let x = pen.put(area.x + 1, area.y, area.width.saturating_sub(2), &title, Meaning::Title);
+    let mut facts = format!(" {} · smooth {} ", screen.view.name(), screen.view.smoothing());
+    if screen.view.log {
+        facts.push_str("· log ");
+    }
+    if x + text::width(&facts) < area.right() {
+        pen.put_right(Rect { width: area.width.saturating_sub(1), height: 1, ..area }, &facts, Meaning::Muted);
+    }
+    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let Some(extent) = screen.extent() else {
+        let hidden = !screen.lanes.is_empty() && screen.lanes.iter().all(|lane| lane.hidden);
+        nothing(pen, inner, if hidden { "every lane is hidden" } else { "the first steps are under way" });
+        return;
+    };
+    // The best lies over the others, and the selected one over all.
+    let mut order = screen.ranking();
+    order.reverse();
+    order.sort_by_key(|lane| *lane == screen.selected);
+    let lines: Vec<Line> = order
+        .into_iter()
+        .filter(|lane| !screen.lanes[*lane].hidden)
+        .map(|lane| (lane, screen.lanes[lane].state.history.curve(screen.metric)))
+        .filter(|(_, shape)| !shape.raw().is_empty())
+        .map(|(lane, shape)| Line { shape, measure: Measure::Steps, meaning: meaning(lane), look: Look::Whole })
+        .collect();
+    if lines.is_empty() {
+        nothing(pen, inner, "not measured yet");
+        return;
+    }
+    // Envelopes of many lanes would hide each other.
+    let mut view = screen.view;
+    view.envelope = false;
+    let chart = Chart { view: &view, extent, unit: screen.metric.unit(), lines, changes: &[], cursor: None };
+    chart.draw(pen, inner);
+}
+
+/// A column of the table.
+struct Column {
+    head: &'static str,
+    width: u16,
+    cell: fn(&LaneView) -> String,
+}
+
+/// Columns from the most to the least important; those for which there is no room are left out.
+const COLUMNS: [Column; 7] = [
+    Column { head: "best", width: 9, cell: best },
+    Column { head: "step", width: 7, cell: |lane| lane.state.step().to_string() },
+    Column { head: "loss", width: 8, cell: loss },
+    Column { head: "", width: 10, cell: LaneView::standing },
+    Column { head: "trains", width: 8, cell: trainable },
+    Column { head: "last", width: 9, cell: last },
+    Column { head: "rate", width: 9, cell: rate },
+];
+
+fn draw_table(pen: &mut Pen, area: Rect, screen: &RaceScreen) {
+    let inner = pen.frame(area, Meaning::Border);
+    pen.put(area.x + 1, area.y, area.width.saturating_sub(2), " standing ", Meaning::Title);
+    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let labels = screen.lanes.iter().map(|lane| text::width(&text::safe_text(&lane.about.label()))).max().unwrap_or(8);
+    let least = 9 + labels.clamp(8, inner.width / 3);
+    let mut room = inner.width.saturating_sub(least);
+    let columns: Vec<&Column> = COLUMNS
+        .iter()
+        .filter(|column| {
+            let fits = room > column.width;
+            room -= if fits { column.width + 1 } else { 0 };
+            fits
+        })
+        .collect();
+    let place = |row: Rect, index: usize| {
+        let after: u16 = columns[index..].iter().map(|column| column.width + 1).sum();
+        Rect { x: row.right() - after, width: columns[index].width + 1, ..row }
+    };
+    let (head, body) = split_top(inner, 1);
+    pen.put(head.x, head.y, head.width, "   lane  what it has of its own", Meaning::Muted);
+    for (index, column) in columns.iter().enumerate() {
+        pen.put_right(place(head, index), column.head, Meaning::Muted);
+    }
+    let ranking = screen.ranking();
+    let at = ranking.iter().position(|lane| *lane == screen.selected).unwrap_or(0);
+    let first = crate::interface::widgets::first_row(at, ranking.len(), usize::from(body.height));
+    for (row, (rank, lane)) in Pen::rows(body).zip((1..).zip(&ranking).skip(first)) {
+        let view = &screen.lanes[*lane];
+        let of_lane = if view.hidden { Meaning::Muted } else { meaning(*lane) };
+        let said = if view.trains() { Meaning::Text } else { Meaning::Muted };
+        let label = text::safe_text(&view.about.label());
+        let number = format!("{:>2} ", lane + 1);
+        let rank = format!("{rank:>2} ");
+        let mark = if view.hidden { "○ " } else { "● " };
+        let names = columns.iter().map(|column| column.width + 1).sum::<u16>();
+        let row_of_names = Rect { width: row.width.saturating_sub(names + 1), ..row };
+        pen.pieces(
+            row_of_names,
+            [
+                (rank.as_str(), Meaning::Muted),
+                (mark, of_lane),
+                (number.as_str(), of_lane),
+                (" ", said),
+                (label.as_str(), said),
+            ],
+        );
+        for (index, column) in columns.iter().enumerate() {
+            pen.put_right(place(row, index), &(column.cell)(view), said);
+        }
+        if *lane == screen.selected {
+            pen.restyle(row, Meaning::Selection);
+        }
+    }
+}
+
+fn scored(evaluation: &crate::protocol::Evaluation) -> String {
+    match evaluation.mcc {
+        Some(_) => format!("{:.2} %", evaluation.accuracy * 100.0),
+        None => text::number(evaluation.eval_loss),
+    }
+}
+
+fn best(lane: &LaneView) -> String {
+    lane.best().map_or_else(|| "–".into(), scored)
+}
+
+fn last(lane: &LaneView) -> String {
+    lane.state.history.evaluations.last().map_or_else(|| "–".into(), scored)
+}
+
+fn loss(lane: &LaneView) -> String {
+    lane.state.history.loss.smoothed_last().map_or_else(|| "–".into(), |(_, loss)| text::number(loss))
+}
+
+fn trainable(lane: &LaneView) -> String {
+    lane.state.sparsity.as_ref().map_or_else(|| "–".into(), |sparsity| text::count(sparsity.trainable))
+}
+
+fn rate(lane: &LaneView) -> String {
+    lane.state.pace.latest().map_or_else(|| "–".into(), |step| text::rate(step.learning_rate))
+}
+
+fn dialog(pen: &mut Pen, screen: Rect, layer: &Layer, race: &RaceScreen) {
+    let keys = &race.look.keys;
+    let (title, lines, context) = match layer {
+        Layer::Quit => (" leave the race ", vec!["the lanes still train".to_owned()], Context::Quit),
+        Layer::Stop { lane, others: false } => (
+            " stop a lane ",
+            vec![format!("stop lane {}? It can be resumed as a run of its own.", lane + 1)],
+            Context::Stop,
+        ),
+        Layer::Stop { lane, others: true } => {
+            let said = format!("stop all lanes but {}? It goes on; the others can be resumed.", lane + 1);
+            (" let one lane win ", vec![said], Context::Stop)
+        }
+        Layer::Clone { lane, typed } => {
+            let (before, after) = typed.halves();
+            let lines = vec![
+                format!("a lane that begins where lane {} is, with these changes:", lane + 1),
+                format!("› {}▏{}", text::safe_text(before), text::safe_text(after)),
+                "such as learning_rate=1e-3 sparsity=0.995; nothing: a lane like it".to_owned(),
+            ];
+            (" clone a lane ", lines, Context::Typing)
+        }
+    };
+    let bound: Vec<_> = keys.lines(context).filter(|bound| bound.line.footer.is_some()).collect();
+    let bound = if context == Context::Typing { bound.into_iter().take(2).collect() } else { bound };
+    let height = u16::try_from(lines.len() + bound.len()).unwrap_or(8) + 3;
+    let place = centred(screen, 72, height);
+    let inner = pen.frame(place, Meaning::Focus);
+    pen.put(place.x + 2, place.y, place.width.saturating_sub(4), title, Meaning::Focus);
+    let mut rows = Pen::rows(Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner });
+    for (line, row) in lines.iter().zip(&mut rows) {
+        let meaning = if line.starts_with('›') { Meaning::Pending } else { Meaning::Text };
+        pen.put(row.x, row.y, row.width, line, meaning);
+    }
+    for (bound, row) in bound.into_iter().zip(rows.skip(1)) {
+        pen.put(row.x, row.y, 8, &bound.short_label(), Meaning::Key);
+        pen.put(row.x + 9, row.y, row.width.saturating_sub(9), bound.line.help, Meaning::Text);
+    }
+}

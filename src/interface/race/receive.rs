@@ -1,0 +1,148 @@
+//! What the engine tells of a race.
+
+use std::time::Duration;
+
+use super::{LaneView, RaceScreen};
+use crate::interface::state::{Connection, State, Weight};
+use crate::interface::update::{Effect, Input, update};
+use crate::interface::{Outcome, text};
+use crate::protocol::{Audience, CommandId, CommandStatus, Event, Level, News, Race, first_command_id};
+
+/// Names of commands that the race has for itself, and each lane.
+const IDS: CommandId = 10_000;
+
+/// Takes an event in.
+pub fn event(screen: &mut RaceScreen, event: Event) -> Vec<Effect> {
+    match event {
+        Event::Loading { what, fraction } => {
+            let what = text::safe_text(&what);
+            match screen.loading.iter_mut().find(|(known, _)| *known == what) {
+                Some((_, share)) => *share = fraction,
+                None => screen.loading.push((what, fraction)),
+            }
+        }
+        Event::Race(race) => meet(screen, *race),
+        Event::Lane { lane, told } => {
+            let lane = lane as usize;
+            let trained = screen.lanes.get(lane).is_some_and(LaneView::trains);
+            // Only the lane whose cockpit is open has something to ask.
+            to_lane(screen, lane, Input::Engine(told));
+            match screen.lanes.get(lane) {
+                Some(view) if trained && !view.trains() => {
+                    let said = format!("lane {}: {}", lane + 1, view.standing());
+                    screen.say(Weight::Info, said);
+                }
+                _ => {}
+            }
+        }
+        Event::Halved { step, kept, stopped } => {
+            let names = |lanes: &[u32]| lanes.iter().map(|lane| (lane + 1).to_string()).collect::<Vec<_>>().join(", ");
+            let said = format!("step {step}: lanes {} go on, {} are stopped", names(&kept), names(&stopped));
+            screen.say(Weight::Warning, said);
+        }
+        Event::CommandStatus { id, status } if screen.cloning == Some(id) => match status {
+            CommandStatus::Queued => {}
+            CommandStatus::Applied { step } => {
+                screen.cloning = None;
+                screen.selected = screen.lanes.len().saturating_sub(1);
+                screen.say(Weight::Done, format!("lane {} begins at step {step}", screen.lanes.len()));
+            }
+            CommandStatus::Rejected { why } => {
+                screen.cloning = None;
+                screen.say(Weight::Error, why);
+            }
+        },
+        Event::Note { level, message } => {
+            let weight = if level == Level::Warning { Weight::Warning } else { Weight::Info };
+            screen.say(weight, message);
+        }
+        Event::Finished(summary) => return ended(screen, Outcome::Finished(summary)),
+        Event::Fault { message, refused } => {
+            screen.say(Weight::Error, &message);
+            return ended(screen, Outcome::Faulted { message, refused });
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn meet(screen: &mut RaceScreen, race: Race) {
+    for about in race.lanes.iter().skip(screen.lanes.len()) {
+        let mut look = screen.look.clone();
+        look.warnings.clear();
+        let Connection { client, owner, .. } = screen.connection;
+        let mut state = State::new(look, screen.size).connected(client, owner);
+        state.number_from(first_command_id(client) + IDS * (1 + screen.lanes.len() as CommandId));
+        state.connection = screen.connection.clone();
+        state.now = screen.now;
+        let mut about = about.clone();
+        about.name = text::safe_text(&about.name);
+        screen.lanes.push(LaneView { about, state, hidden: false });
+    }
+    screen.race = Some(Box::new(race));
+}
+
+fn ended(screen: &mut RaceScreen, outcome: Outcome) -> Vec<Effect> {
+    if screen.leaving || screen.race.is_none() {
+        return vec![Effect::Quit(outcome)];
+    }
+    if let Outcome::Finished(summary) = &outcome {
+        let best = screen.ranking().first().map(|lane| format!("; lane {} is the best", lane + 1)).unwrap_or_default();
+        let said = format!("the race has ended ({:?}){best}", summary.ending).to_lowercase();
+        screen.say(Weight::Done, said);
+    }
+    screen.ended = Some(outcome);
+    Vec::new()
+}
+
+/// Takes in what is said about the connection.
+pub fn news(screen: &mut RaceScreen, news: News) -> Vec<Effect> {
+    match news {
+        News::Event(told) => return event(screen, told),
+        News::Clock { seconds } => {
+            screen.now = Duration::try_from_secs_f64(seconds).unwrap_or(screen.now);
+            screen.connection.past = Some(screen.now).filter(|_| !screen.connection.live);
+            let now = screen.now;
+            screen.lanes.iter_mut().for_each(|lane| lane.state.now = now);
+        }
+        News::Live => (screen.connection.live, screen.connection.past) = (true, None),
+        News::Audience(audience) => gathered(screen, audience),
+        News::Refused { why } => screen.connection.lost = Some(why),
+        News::Lost { why, .. } if screen.running() => {
+            let why = screen.connection.lost.take().unwrap_or(why);
+            screen.say(Weight::Error, &why);
+            screen.connection.lost = Some(why);
+        }
+        News::Lost { .. } | News::Hello { .. } | News::Standing(_) => {}
+    }
+    share(screen);
+    Vec::new()
+}
+
+/// Every lane is at the other end of the same connection.
+fn share(screen: &mut RaceScreen) {
+    for lane in &mut screen.lanes {
+        lane.state.connection = screen.connection.clone();
+    }
+}
+
+fn gathered(screen: &mut RaceScreen, audience: Audience) {
+    let steered = screen.connection.steers();
+    let known = std::mem::replace(&mut screen.connection.audience, audience);
+    if known.clients.is_empty() {
+        return;
+    }
+    match (steered, screen.connection.steers()) {
+        (true, false) => {
+            screen.layer = None;
+            screen.say(Weight::Warning, "another interface steers this race now");
+        }
+        (false, true) => screen.say(Weight::Done, "you steer now"),
+        _ => {}
+    }
+}
+
+/// Gives a lane's cockpit an input.
+pub fn to_lane(screen: &mut RaceScreen, lane: usize, input: Input) -> Vec<Effect> {
+    screen.lanes.get_mut(lane).map_or_else(Vec::new, |lane| update(&mut lane.state, input))
+}
