@@ -126,7 +126,7 @@ pub fn main() -> ExitCode {
         Sub::Race(race) => race::run(&race, arguments.runs_dir),
         Sub::Resume(resume) => resume::run(&resume, arguments.runs_dir),
         Sub::Replay(replay) => replay::run(&replay, arguments.runs_dir),
-        Sub::Plan(plan) => plan::run(&plan),
+        Sub::Plan(plan) => plan::run(&plan, &arguments.runs_dir),
         Sub::Attach(attach) => attach::run(&attach, &arguments.runs_dir),
         Sub::Predict(predict) => predict::run(&predict),
         Sub::Evaluate(evaluate) => evaluate::run(&evaluate),

@@ -26,6 +26,7 @@ pub use memory::{Probe, high_water_mark, machine_memory, resident_size};
 use crate::model::guarded;
 use crate::protocol::{Command, Event};
 use crate::recipe::{Recipe, Value};
+use crate::run::{RunFolder, read_race};
 use outbox::Outbox;
 use socket::Hub;
 use training::Training;
@@ -56,6 +57,15 @@ pub struct Resume {
     pub set: Vec<String>,
     /// Parts of what the run belongs to that may have changed: `recipe`, `weights`, `tokenizer`, `data`.
     pub allow_changed: Vec<String>,
+}
+
+impl Resume {
+    /// Whether what goes on is a race.
+    #[must_use]
+    pub fn is_of_race(&self) -> bool {
+        let folder = RunFolder::find(&self.runs, &self.run);
+        folder.is_ok_and(|folder| read_race(folder.path()).is_ok_and(|race| race.is_some()))
+    }
 }
 
 /// Which run is repeated, from its recipe and its journal.
@@ -93,6 +103,18 @@ pub enum Mission {
     Replay(Replay),
     /// Several runs, on one copy of the model.
     Race(Box<Race>),
+}
+
+impl Mission {
+    /// Whether it is about several runs at once.
+    #[must_use]
+    pub fn is_race(&self) -> bool {
+        match self {
+            Self::Race(_) => true,
+            Self::Resume(resume) => resume.is_of_race(),
+            Self::Train(_) | Self::Replay(_) => false,
+        }
+    }
 }
 
 impl From<Launch> for Mission {
@@ -164,6 +186,7 @@ impl Engine {
             let mut outbox = Outbox::new(told);
             let ended = guarded(|| match mission {
                 Mission::Race(race) => race::run(*race, attended, asked, &mut outbox),
+                Mission::Resume(resume) if resume.is_of_race() => race::go_on(&resume, attended, asked, &mut outbox),
                 mission => Training::prepare(mission, attended, asked, &mut outbox)?.run(&mut outbox),
             });
             outbox.send(match ended {

@@ -156,6 +156,9 @@ pub enum BadRows {
 pub struct Method {
     pub kind: MethodKind,
     pub sparsity: f64,
+    pub trainable: u64,
+    #[serde(rename = "match")]
+    pub same_as: String,
     pub targets: Vec<String>,
     pub density: BTreeMap<String, f64>,
     pub on_shrink: OnShrink,
@@ -324,6 +327,8 @@ impl Default for Method {
         Self {
             kind: MethodKind::Sparta,
             sparsity: 0.99,
+            trainable: 0,
+            same_as: String::new(),
             targets: vec!["v_proj".into(), "o_proj".into()],
             density: BTreeMap::new(),
             on_shrink: OnShrink::Retire,
@@ -401,7 +406,11 @@ impl Recipe {
             Error::refused(format!("line {line}: {}; mend the TOML", error.message().replace('\n', ", ")))
         })?;
         let mut recipe = Self::default();
-        for (name, value) in flatten(&table) {
+        let mut fields = flatten(&table);
+        // A recipe that was written out has a sparsity beside its count, which is what holds.
+        fields.sort_by_key(|(name, _)| [TRAINABLE, MATCH].contains(&name.as_str()));
+        refuse_two_counts(&fields)?;
+        for (name, value) in fields {
             recipe.set(&name, from_folder(&name, value, folder)).map_err(Error::refused)?;
         }
         let here = std::env::current_dir().unwrap_or_default();
@@ -412,7 +421,8 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// Gives the field of this dotted name another value.
+    /// Gives the field of this dotted name another value. What trains is asked for in one of three ways: to give a sparsity, a
+    /// count or a run takes the others back.
     ///
     /// # Errors
     /// One sentence that names the field and what it takes; the recipe is unchanged then.
@@ -424,6 +434,13 @@ impl Recipe {
             value => *entry(&mut table, name)? = value,
         }
         *self = table.try_into().map_err(|error: toml::de::Error| format!("{name}: {}", error.message()))?;
+        let method = &mut self.method;
+        match name {
+            SPARSITY => (method.trainable, method.same_as) = (0, String::new()),
+            TRAINABLE if method.trainable > 0 => method.same_as.clear(),
+            MATCH if !method.same_as.is_empty() => method.trainable = 0,
+            _ => {}
+        }
         Ok(())
     }
 
@@ -457,6 +474,23 @@ impl Recipe {
     fn to_table(&self) -> toml::Table {
         toml::Table::try_from(self).unwrap_or_else(|error| unreachable!("a recipe is a TOML table: {error}"))
     }
+}
+
+const SPARSITY: &str = "method.sparsity";
+const TRAINABLE: &str = "method.trainable";
+const MATCH: &str = "method.match";
+
+/// Refuses a file that asks for a count and for that of a run.
+fn refuse_two_counts(fields: &[(String, Value)]) -> Result<()> {
+    let count =
+        fields.iter().any(|(name, value)| name == TRAINABLE && value.as_integer().is_some_and(|count| count > 0));
+    let run = fields.iter().any(|(name, value)| name == MATCH && value.as_str().is_some_and(|run| !run.is_empty()));
+    if count && run {
+        return Err(Error::refused(format!(
+            "{TRAINABLE} and {MATCH} both say how many parameters train; give one of them"
+        )));
+    }
+    Ok(())
 }
 
 /// Reads one `field=value` of the command line. What is no TOML value is a text, so that

@@ -396,3 +396,54 @@ fn another_user_is_refused() {
     assert!(said.contains("this run belongs to another user") && !said.contains("hello"), "{said}");
     run.goes_on();
 }
+
+#[test]
+fn a_race_is_left_come_back_to_steered_cloned_and_resumed() {
+    let run = Run::prepare("");
+    let arguments = [
+        "race",
+        "recipe.toml",
+        "--vary",
+        "optimizer.learning_rate=1e-3,2e-3",
+        "--run",
+        "one",
+        "--set",
+        "train.max_steps=100000",
+    ];
+    let mut race = Cockpit::start(run.root.path(), &arguments);
+    race.shows("2 lanes train");
+    race.press("d");
+    race.waits("where it went", |text| text.contains("spartui attach one"));
+    assert_eq!(race.ends(), 0);
+    assert!(run.output(&["runs"]).1.contains("race of 2"));
+
+    let mut race = run.attach(&[]);
+    race.shows("2 lanes train");
+    race.press("\r");
+    race.shows("of the race");
+    race.press("]");
+    race.shows("Enter");
+    race.press("\r");
+    race.shows("method.sparsity 0.9 → 0.95");
+    race.press("q");
+    race.shows("standing");
+    race.press("c");
+    race.shows("clone a lane");
+    race.press("learning_rate=5e-3\r");
+    race.shows("3 lanes train");
+    let lane = |number: u32| run.folder().join(format!("lanes/lane-{number}"));
+    wait("the change in a journal", || (1..=2).any(|number| !lines(&lane(number).join("journal.jsonl")).is_empty()));
+    kill_process(run.engine(), Signal::TERM).unwrap();
+    race.waits("the end", |text| text.contains("the race has ended"));
+    race.press("q");
+    assert_eq!(race.ends(), 0);
+    run.ends("terminated");
+    let state = |number: u32| common::json(&lane(number).join("status.json"))["state"].clone();
+    assert!((1..=3).all(|number| state(number) == "terminated"));
+
+    let taken = |number: u32| common::json(&lane(number).join("status.json"))["steps"].as_u64().unwrap();
+    let bound = (1..=3).map(taken).max().unwrap() + 20;
+    let (status, said) = run.output(&["resume", "one", "--headless", "--set", &format!("train.max_steps={bound}")]);
+    assert_eq!(status, 0, "{said}");
+    assert!((1..=3).all(|number| state(number) == "completed" && taken(number) == bound), "{said}");
+}

@@ -136,7 +136,7 @@ fn float32_logits_are_those_of_transformers_and_padding_changes_nothing() {
     for path in families() {
         let golden = golden(&path);
         let (task, mut worst) = (task(&golden), 0_f64);
-        let model = Model::load(&path, "float32", "cpu", task).unwrap();
+        let mut model = Model::load(&path, "float32", "cpu", task).unwrap();
         for case in golden["batches"].as_array().unwrap() {
             let found: Vec<Tensor> = match task {
                 TaskKind::CausalLm => {

@@ -28,6 +28,9 @@ pub struct Arguments {
     /// Share of all parameters that stay frozen.
     #[arg(long, default_value_t = 0.99, value_name = "S")]
     sparsity: f64,
+    /// Parameters that train, the head among them; 0: by the sparsity.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    trainable: u64,
     /// Groups to adapt, with commas between; all-linear: every one.
     #[arg(long, default_value = "all-linear", value_name = "GROUPS", value_delimiter = ',')]
     targets: Vec<String>,
@@ -210,6 +213,7 @@ impl Arguments {
         let mut recipe = Recipe::default();
         recipe.method.kind = self.method;
         recipe.method.sparsity = self.sparsity;
+        recipe.method.trainable = self.trainable;
         recipe.method.targets.clone_from(&self.targets);
         recipe.train.recompute = if self.recompute { Recompute::Blocks } else { Recompute::None };
         recipe.optimizer.max_grad_norm = 0.0;

@@ -7,6 +7,7 @@ use super::loading::Kind;
 use crate::engine::Launch;
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
+use crate::run::take_count;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -67,6 +68,7 @@ pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     let folder = runs.join(".demo-data").join(example.name);
     write_example(&folder, example.files)?;
     let mut recipe = Recipe::load(&folder.join(RECIPE), &arguments.set)?;
+    take_count(&mut recipe, &runs)?;
     if !arguments.set.iter().any(|field| field.starts_with("model.path")) {
         recipe.model.path = std::path::absolute(&model).unwrap_or(model);
     }

@@ -52,7 +52,7 @@ pub fn run(mission: impl Into<Mission>, output: &Output) -> Result<()> {
     if !output.trains_here() {
         let look = output.looks.look()?;
         let run = live::Run::Begun(Background::again()?);
-        return if matches!(mission, Mission::Race(_)) { live::run_race(run, look) } else { live::run(run, look) };
+        return if mission.is_race() { live::run_race(run, look) } else { live::run(run, look) };
     }
     run_to_end(mission, output).map(|_| ())
 }

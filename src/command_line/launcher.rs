@@ -7,13 +7,15 @@ use super::background::{Background, program};
 use super::launch::no_signals;
 use super::live::{Run, Stage};
 use super::looks::Looks;
+use crate::engine::socket::Link;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::interface::input::watch_signals;
 use crate::interface::launcher::{Launcher, Place};
 use crate::interface::state::Weight;
-use crate::interface::{ComparisonScreen, Inspector, Open, Outcome, State};
+use crate::interface::{ComparisonScreen, Inspector, Open, Outcome, RaceScreen, State};
 use crate::protocol::{Command, Ending, Purpose};
+use crate::run::read_race;
 
 /// Shows the launcher, and each run that the user opens, until the user leaves or the terminal goes.
 ///
@@ -27,15 +29,17 @@ pub fn run(runs: PathBuf, looks: &Looks) -> Result<()> {
             Outcome::Open(Open::Inspect(folder)) => inspect(&mut stage, &mut launcher, &folder),
             Outcome::Open(Open::Compare { runs, like }) => compare(&mut stage, &mut launcher, runs, like),
             Outcome::Open(Open::Attach(folder)) => {
-                visit(&mut stage, &mut launcher, Ok(Run::Found { folder, purpose: Purpose::Steer }))
+                let race = is_race(&folder);
+                visit(&mut stage, &mut launcher, Ok(Run::Found { folder, purpose: Purpose::Steer }), race)
             }
             Outcome::Open(Open::Train { recipe, name }) => {
                 let begun = begin(&launcher, ["train".into(), recipe.into(), "--run".into(), name.into()]);
-                visit(&mut stage, &mut launcher, begun)
+                visit(&mut stage, &mut launcher, begun, false)
             }
             Outcome::Open(Open::Resume(folder)) => {
+                let race = is_race(&folder);
                 let begun = begin(&launcher, ["resume".into(), folder.into()]);
-                visit(&mut stage, &mut launcher, begun)
+                visit(&mut stage, &mut launcher, begun, race)
             }
             _ => false,
         };
@@ -79,7 +83,7 @@ fn compare(stage: &mut Stage, launcher: &mut Launcher, candidates: Vec<PathBuf>,
 }
 
 /// Shows a run; whether the launcher is wanted again.
-fn visit(stage: &mut Stage, launcher: &mut Launcher, run: Result<Run>) -> bool {
+fn visit(stage: &mut Stage, launcher: &mut Launcher, run: Result<Run>, race: bool) -> bool {
     let connected = run.and_then(|mut run| Ok((run.connect()?, run)));
     let (link, mut run) = match connected {
         Ok(connected) => connected,
@@ -88,6 +92,9 @@ fn visit(stage: &mut Stage, launcher: &mut Launcher, run: Result<Run>) -> bool {
             return true;
         }
     };
+    if race {
+        return visit_race(stage, launcher, run, link);
+    }
     let mut cockpit = State::new(launcher.look.clone(), (0, 0));
     let outcome = stage.cockpit(&mut run, link, &mut cockpit);
     run.left(&outcome);
@@ -98,6 +105,23 @@ fn visit(stage: &mut Stage, launcher: &mut Launcher, run: Result<Run>) -> bool {
     let (weight, said) = told(name, &outcome);
     launcher.back_from(known_folder(folder, launcher).as_deref(), weight, &said);
     !ends
+}
+
+fn is_race(folder: &Path) -> bool {
+    read_race(folder).is_ok_and(|race| race.is_some())
+}
+
+/// As [`visit`], of a race.
+fn visit_race(stage: &mut Stage, launcher: &mut Launcher, mut run: Run, link: Link) -> bool {
+    let mut screen = RaceScreen::new(launcher.look.clone());
+    let outcome = stage.race(&mut run, link, &mut screen);
+    run.left(&outcome);
+    launcher.look = screen.look.clone();
+    let folder = screen.race.as_ref().map(|race| race.folder.as_path());
+    let name = screen.race.as_ref().map_or("the race", |race| race.name.as_str());
+    let (weight, said) = told(name, &outcome);
+    launcher.back_from(known_folder(folder, launcher).as_deref(), weight, &said);
+    outcome != Outcome::Detached
 }
 
 /// The folder of a run as the launcher lists it.

@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::hub;
 use crate::protocol::{Group, Planned, PlannedData, PlannedMemory, PlannedRows, PlannedTime, Sparsity};
 use crate::recipe::Recipe;
+use crate::run::take_count;
 use crate::train::{Prediction, Session};
 
 /// How long steps are taken for, once the first one was.
@@ -41,8 +42,11 @@ pub struct Arguments {
     no_calibration: bool,
 }
 
-pub fn run(arguments: &Arguments) -> Result<()> {
-    let outcome = Recipe::load(&arguments.recipe, &arguments.set).and_then(|recipe| plan(recipe, arguments));
+pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
+    let outcome = Recipe::load(&arguments.recipe, &arguments.set).and_then(|mut recipe| {
+        take_count(&mut recipe, runs)?;
+        plan(recipe, arguments)
+    });
     end_progress();
     if let (Err(error), true) = (&outcome, arguments.json) {
         tell(&Planned::Refused { message: error.message().to_owned() })?;

@@ -9,6 +9,7 @@ use super::train::require_paths;
 use crate::engine::{Launch, Race};
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
+use crate::run::take_count;
 use vary::Varied;
 
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
-    let recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
+    let mut recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
+    take_count(&mut recipe, &runs)?;
     require_paths(&recipe, &arguments.recipe)?;
     let varied = arguments.vary.iter().map(|text| Varied::parse(text, &recipe)).collect::<Result<Vec<_>>>()?;
     let lanes = match arguments.random {

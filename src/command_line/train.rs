@@ -6,6 +6,7 @@ use super::launch;
 use crate::engine::Launch;
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
+use crate::run::take_count;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -22,7 +23,8 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
-    let recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
+    let mut recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
+    take_count(&mut recipe, &runs)?;
     require_paths(&recipe, &arguments.recipe)?;
     launch::run(Launch { recipe, runs, name: arguments.name.clone() }, &arguments.output)
 }

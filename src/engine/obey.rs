@@ -15,6 +15,8 @@ use crate::train::Why;
 
 /// The first id of the settings that a resumed run is given.
 const FIRST_GIVEN: CommandId = 1 << 40;
+/// Two ways to say how much trains: each follows the other.
+const BUDGET: [&str; 2] = ["method.sparsity", "method.trainable"];
 /// How long a paused run waits for a command before it looks again what else is to be done.
 const SOON: Duration = Duration::from_millis(5);
 
@@ -256,6 +258,7 @@ impl Training {
         outbox: &mut Outbox,
     ) -> std::result::Result<(), String> {
         let before = self.session.setting(field);
+        let budget = BUDGET.map(|field| self.session.setting(field));
         if is_risky(field) && self.history.takes() {
             self.keep(Why::Change);
         }
@@ -275,6 +278,12 @@ impl Training {
         };
         self.enter(Entry::Set(intervention.clone()));
         outbox.send(Event::Setting { field: field.to_owned(), value: intervention.to.clone() });
+        // What follows from a change is told and not journaled.
+        for (other, before) in BUDGET.into_iter().zip(budget).filter(|(other, _)| *other != field) {
+            if let Some(value) = self.session.setting(other).filter(|value| Some(value) != before.as_ref()) {
+                outbox.send(Event::Setting { field: other.to_owned(), value });
+            }
+        }
         outbox.send(Event::Intervention(intervention));
         self.report(outbox);
         Ok(())

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
 
-use super::Outbox;
 use super::training::{Company, Training};
+use super::{Outbox, Resume};
 use crate::error::{Error, Result};
 use crate::protocol::{self, Command, Ending, Evaluation, Event, Summary};
 use crate::run::{RunFolder, State, write_race};
@@ -36,6 +36,8 @@ struct Lane {
     about: protocol::Lane,
     /// How it ended, if it did.
     summary: Option<Summary>,
+    /// Steps that it had taken when the race went on without it.
+    before: u64,
     /// Whether it waits until the others are as far.
     waiting: bool,
 }
@@ -57,20 +59,31 @@ struct Race {
 /// # Errors
 /// Refuses lanes that cannot train beside each other; fails where every lane does.
 pub fn run(race: super::Race, attended: bool, commands: Receiver<Command>, outbox: &mut Outbox) -> Result<Summary> {
-    let mut race = Race::prepare(race, attended, commands, outbox)?;
-    race.hand_on(outbox);
-    while race.lanes.iter().any(|lane| lane.training.is_some()) {
-        race.serve(outbox);
-        match race.next() {
-            Some(lane) => race.turn(lane),
-            None => race.halve_or_wait(outbox),
-        }
-        race.hand_on(outbox);
-    }
-    race.conclude()
+    Race::prepare(race, attended, commands, outbox)?.finish(outbox)
+}
+
+/// Goes on with a race.
+///
+/// # Errors
+/// As [`run`], and where its folder is damaged or not what it was.
+pub fn go_on(resume: &Resume, attended: bool, commands: Receiver<Command>, outbox: &mut Outbox) -> Result<Summary> {
+    Race::go_on(resume, attended, commands, outbox)?.finish(outbox)
 }
 
 impl Race {
+    fn finish(mut self, outbox: &mut Outbox) -> Result<Summary> {
+        self.hand_on(outbox);
+        while self.lanes.iter().any(|lane| lane.training.is_some()) {
+            self.serve(outbox);
+            match self.next() {
+                Some(lane) => self.turn(lane),
+                None => self.halve_or_wait(outbox),
+            }
+            self.hand_on(outbox);
+        }
+        self.conclude()
+    }
+
     /// The lane whose turn it is: of those that can step, the one that is least far.
     fn next(&self) -> Option<usize> {
         let can_step = |lane: &&(usize, u64)| {
@@ -215,12 +228,21 @@ impl Lane {
     fn new(about: protocol::Lane, make: impl FnOnce(&mut Outbox) -> Training) -> Self {
         let (channel, told) = unbounded();
         let mut outbox = Outbox::new(channel);
-        Self { training: Some(make(&mut outbox)), outbox, told, about, summary: None, waiting: false }
+        Self { training: Some(make(&mut outbox)), outbox, told, about, summary: None, before: 0, waiting: false }
+    }
+
+    /// One that had ended before the race went on.
+    fn over(about: protocol::Lane, state: State, steps: u64) -> Self {
+        let (channel, told) = unbounded();
+        let mut outbox = Outbox::new(channel);
+        let message = format!("this lane has ended before ({state} after {steps} steps)");
+        outbox.send(Event::Fault { message, refused: false });
+        Self { training: None, outbox, told, about, summary: None, before: steps, waiting: false }
     }
 
     /// Optimizer steps that it has taken.
     fn steps(&self) -> u64 {
-        let ended = || self.summary.as_ref().map_or(0, |summary| summary.steps);
+        let ended = || self.summary.as_ref().map_or(self.before, |summary| summary.steps);
         self.training.as_ref().map_or_else(ended, |training| training.session.step)
     }
 

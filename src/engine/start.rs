@@ -104,23 +104,60 @@ fn train(launch: Launch, commands: &Receiver<Command>, outbox: &mut Outbox) -> R
 }
 
 fn go_on(resume: &Resume, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(Begun, Vec<Command>)> {
-    let given = resume.set.iter().map(|assignment| given(assignment)).collect::<Result<Vec<_>>>()?;
-    check_parts(&resume.allow_changed)?;
+    let asked = Asked::of(resume)?;
     let mut folder = RunFolder::find(&resume.runs, &resume.run)?;
     folder.claim()?;
     let state = folder.status().map_or(State::Interrupted, |status| status.state);
-    let asks_for_more = given.iter().any(|(field, _)| CARRIED.contains(&field.as_str()));
+    let asks_for_more = asked.given.iter().any(|(field, _)| CARRIED.contains(&field.as_str()));
     refuse_ended(&folder, state, asks_for_more)?;
     let (loaded, mut later) = load(folder.recipe().clone(), commands, outbox)?;
-    let mut session = loaded.session()?;
-    let history = begin(&session, 1);
+    let session = loaded.session()?;
     let measured = Measured::start(session.recipe.clone(), session.folder.clone());
+    let begun = continued(folder, session, (measured, 1), asked, commands, &mut later)?;
+    Ok((begun, later))
+}
+
+/// What is to be otherwise where a run goes on.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    given: Vec<(String, Value)>,
+    allow_changed: Vec<String>,
+}
+
+impl Asked {
+    /// As the user put it.
+    ///
+    /// # Errors
+    /// Refuses fields that cannot be changed there, and parts that nobody knows.
+    pub(super) fn of(resume: &Resume) -> Result<Self> {
+        let given = resume.set.iter().map(|assignment| given(assignment)).collect::<Result<Vec<_>>>()?;
+        check_parts(&resume.allow_changed)?;
+        Ok(Self { given, allow_changed: resume.allow_changed.clone() })
+    }
+}
+
+/// A run that goes on from its newest checkpoint, with a session that has taken no step yet and a folder that is claimed;
+/// snapshots in memory share their budget with so many `lanes`.
+///
+/// # Errors
+/// Refuses a folder that is damaged, and one that is not what it was.
+pub(super) fn continued(
+    folder: RunFolder,
+    mut session: Session,
+    (measured, lanes): (Measured, u64),
+    asked: Asked,
+    commands: &Receiver<Command>,
+    later: &mut Vec<Command>,
+) -> Result<Begun> {
+    let state = folder.status().map_or(State::Interrupted, |status| status.state);
+    let Asked { given, allow_changed } = asked;
+    let history = begin(&session, lanes);
     let entries = Journal::read(&folder.journal_path())?;
     let mut notes = Vec::new();
     let held = newest(&folder, &session, &mut notes)?;
     if let Some(held) = &held {
-        wait_for(&measured, commands, &mut later)?;
-        compare(held.identity.as_ref(), &measured, &resume.allow_changed, &folder, &mut notes)?;
+        wait_for(&measured, commands, later)?;
+        compare(held.identity.as_ref(), &measured, &allow_changed, &folder, &mut notes)?;
         session.restore(&held.snapshot)?;
     } else {
         notes.push(format!("{} has no checkpoint yet; it begins at its first step", folder.name()));
@@ -146,7 +183,7 @@ fn go_on(resume: &Resume, commands: &Receiver<Command>, outbox: &mut Outbox) -> 
         record.note(Level::Warning, note);
     }
     let again = Again { entries: pending, journaled: true, now: false };
-    Ok((Begun { session, record, tree, history, again, given }, later))
+    Ok(Begun { session, record, tree, history, again, given })
 }
 
 /// A setting that a run is given where it goes on.

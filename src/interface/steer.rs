@@ -9,6 +9,7 @@ use crate::protocol::Command;
 use crate::recipe::{Kind, Value};
 
 const SPARSITY: &str = "method.sparsity";
+const TRAINABLE: &str = "method.trainable";
 const DENSITY: &str = "method.density";
 const RATE: &str = "optimizer.learning_rate";
 
@@ -136,6 +137,10 @@ fn turn(state: &mut State, by: isize) -> Vec<Effect> {
             let Some(bounds) = state.ready.as_ref().map(|ready| ready.sparsity_bounds) else { return Vec::new() };
             step_field(state, SPARSITY, |value| ladder::sparsity(value, by > 0, bounds))
         }
+        TRAINABLE => {
+            let most = state.sparsity.as_ref().map_or(u64::MAX, |sparsity| sparsity.parameters) as f64;
+            step_field(state, TRAINABLE, |value| if by > 0 { ladder::up(value).min(most) } else { ladder::down(value) })
+        }
         field => {
             let highest = if field.starts_with(DENSITY) { 1.0 } else { 10.0 };
             let field = field.to_owned();
@@ -150,22 +155,37 @@ fn step_field(state: &mut State, field: &str, next: impl Fn(f64) -> f64) -> Vec<
         Some(edit) if edit.field == field => edit,
         _ => Edit::new(state, field),
     };
-    let Ok(Some(now)) = edit.value.as_ref().map(Value::as_float) else {
+    let Ok(Some(now)) = edit.value.as_ref().map(|value| number(state, value)) else {
         state.hint(format!("{} has no value that could be stepped", text::safe_text(field)));
         return Vec::new();
     };
     let value = next(now);
     if (value - now).abs() <= f64::EPSILON * now.abs() {
-        state.hint(format!("{} can go no further than {}", text::safe_text(field), text::value(&Value::Float(now))));
+        let now = edit.value.as_ref().map(text::value).unwrap_or_default();
+        state.hint(format!("{} can go no further than {now}", text::safe_text(field)));
         if edit.preview != Preview::None {
             state.edit = Some(edit);
         }
         return Vec::new();
     }
     edit.typed = None;
-    edit.value = Ok(Value::Float(value));
+    edit.value = Ok(if matches!(edit.value, Ok(Value::Integer(_))) {
+        Value::Integer(value.round() as i64)
+    } else {
+        Value::Float(value)
+    });
     state.edit = Some(edit);
     ask(state)
+}
+
+/// The number that a value is. No count at all stands for as many as train now.
+fn number(state: &State, value: &Value) -> Option<f64> {
+    match value {
+        Value::Float(number) => Some(*number),
+        Value::Integer(0) => Some(state.sparsity.as_ref()?.trainable as f64),
+        Value::Integer(number) => Some(*number as f64),
+        _ => None,
+    }
 }
 
 /// Begins to edit the selected row in place.

@@ -50,6 +50,12 @@ impl Scope {
                 )
             })
         };
+        if !settings.same_as.is_empty() {
+            return Err(format!(
+                "method.match = \"{}\" is looked up where a run is launched; give method.trainable here",
+                settings.same_as.escape_debug()
+            ));
+        }
         let mut resolved = settings.clone();
         resolved.targets = if settings.targets.iter().any(|target| target == "all-linear") {
             all().collect()
@@ -78,9 +84,14 @@ impl Scope {
     /// Scalars that train at each site by (resolved) settings.
     ///
     /// # Errors
-    /// One sentence: a sparsity outside its bounds.
+    /// One sentence: a sparsity or a count outside its bounds.
     pub fn counts(&self, settings: &recipe::Method) -> Result<Vec<u64>, String> {
-        let mut counts = self.budget(settings).counts(settings.sparsity)?.into_iter();
+        let budget = self.budget(settings);
+        let counts = match settings.trainable {
+            0 => budget.counts(settings.sparsity),
+            trainable => budget.counts_of(trainable),
+        };
+        let mut counts = counts?.into_iter();
         let count = |(group, _): &(&str, u64)| if is_target(settings, group) { counts.next().unwrap_or(0) } else { 0 };
         Ok(self.sites.iter().map(count).collect())
     }

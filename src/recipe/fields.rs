@@ -93,6 +93,8 @@ pub const FIELDS: &[Field] = &[
 
     field("method.kind", Kind::Choice(&["sparta", "full", "head"]), "how the model is adapted; full: every parameter; head: the classification head alone"),
     live("method.sparsity", Kind::Number(0.0, 1.0), "share of all parameters that stay frozen"),
+    live("method.trainable", Kind::Integer(0, ANY), "parameters that train, the head among them, in place of method.sparsity, which follows; 0: as many as that leaves"),
+    field("method.match", Kind::Text, "a run, by name or folder: as many parameters train as train there; method.trainable holds their number from the launch on"),
     field("method.targets", Kind::Words, "groups to adapt; all-linear: every one"),
     live("method.density", Kind::NumberByName(0.0, 1.0), "share of a group's scalars that train, for groups that shall not share the rest evenly"),
     live("method.on_shrink", Kind::Choice(&["retire", "revert"]), "scalars that leave keep their delta (retire) or lose it (revert)"),

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::RunFolder;
 use super::metrics::{Reading, scan};
 use super::status::{State, Status};
+use super::{RunFolder, read_race};
 use crate::data::{one_line, place};
 use crate::error::{Error, Result};
 
@@ -100,6 +100,9 @@ impl ListedRun {
                 let recipe = folder.recipe();
                 let method = serde_json::to_value(recipe.method.kind).ok();
                 run.method = method.and_then(|kind| Some(kind.as_str()?.to_owned()));
+                if let Ok(Some(race)) = read_race(path) {
+                    run.method = Some(format!("race of {}", race.lanes.len()));
+                }
                 run.model = Some(name_of(&recipe.model.path));
             }
             Err(error) => run.problem = Some(error.message().to_owned()),

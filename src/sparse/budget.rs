@@ -27,8 +27,7 @@ impl Budget {
     /// scalar of it.
     #[must_use]
     pub fn sparsity_bounds(&self) -> (f64, f64) {
-        let adapted: u64 = self.weights.iter().map(|weight| weight.scalars).sum();
-        (self.sparsity_of(self.always + adapted), self.sparsity_of(self.always + 1))
+        (self.sparsity_of(self.always + self.adapted()), self.sparsity_of(self.always + 1))
     }
 
     /// The sparsity at which this many parameters train, the head included.
@@ -70,14 +69,43 @@ impl Budget {
                 round_down(highest),
             ));
         }
-        let adapted: u64 = self.weights.iter().map(|weight| weight.scalars).sum();
-        let spread = spread(&self.weights, self.trainable_at(sparsity).saturating_sub(self.always).clamp(1, adapted));
-        Ok(self
-            .weights
-            .iter()
-            .zip(spread)
-            .map(|(weight, even)| weight.density.map_or(even, |d| part(weight.scalars, d)))
-            .collect())
+        Ok(self.spread(self.trainable_at(sparsity).saturating_sub(self.always).clamp(1, self.adapted())))
+    }
+
+    /// As [`Budget::counts`], for so many parameters that train, the head included.
+    ///
+    /// # Errors
+    /// One sentence that names the bound, where there are too few or too many of them.
+    pub fn counts_of(&self, trainable: u64) -> Result<Vec<u64>, String> {
+        if self.weights.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (fewest, most) = (self.always + 1, self.always + self.adapted());
+        if trainable < fewest {
+            return Err(format!(
+                "method.trainable {trainable} is too low: the head alone has {} of {} parameters; take {fewest} or more",
+                self.always, self.parameters,
+            ));
+        }
+        if trainable > most {
+            return Err(format!(
+                "method.trainable {trainable} is too high: head and targets have {most} parameters; take {most} or fewer, or \
+                 adapt more groups (method.targets)",
+            ));
+        }
+        Ok(self.spread(trainable - self.always))
+    }
+
+    /// Scalars that are adapted.
+    fn adapted(&self) -> u64 {
+        self.weights.iter().map(|weight| weight.scalars).sum()
+    }
+
+    /// So many scalars, over all weights that have no density of their own; those have what that says.
+    fn spread(&self, scalars: u64) -> Vec<u64> {
+        let even = spread(&self.weights, scalars);
+        let own = |(weight, even): (&Share, u64)| weight.density.map_or(even, |density| part(weight.scalars, density));
+        self.weights.iter().zip(even).map(own).collect()
     }
 
     #[expect(
@@ -189,6 +217,19 @@ mod tests {
         let mut budget = budget(&[400, 400], 9_190, 10);
         budget.weights[1].density = Some(0.5);
         assert_eq!(budget.counts(0.99).unwrap(), [45, 200]);
+    }
+
+    #[test]
+    fn a_count_is_met_exactly_and_its_bounds_are_named() {
+        let budget = budget(&[400, 300], 9_290, 10);
+        for trainable in [11, 12, 57, 709, 710] {
+            assert_eq!(budget.counts_of(trainable).unwrap().iter().sum::<u64>(), trainable - 10);
+            assert_eq!(budget.counts(budget.sparsity_of(trainable)).unwrap(), budget.counts_of(trainable).unwrap());
+        }
+        let low = budget.counts_of(10).unwrap_err();
+        assert!(low.contains("too low") && low.contains("take 11 or more"), "{low}");
+        let high = budget.counts_of(711).unwrap_err();
+        assert!(high.contains("too high") && high.contains("take 710 or fewer"), "{high}");
     }
 
     #[test]

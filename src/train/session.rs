@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::method::{self, Method};
 use crate::model::{Head, Model, dtype_name};
 use crate::protocol::{Consequences, Evaluation, ModelSummary, Sparsity};
-use crate::recipe::{EVEN, Field, OnShrink, Recipe, TaskKind, Value};
+use crate::recipe::{EVEN, Field, MethodKind, OnShrink, Recipe, TaskKind, Value};
 use crate::run::{Each, Predictions};
 
 /// A run in memory. It knows no folder, no channel and no clock but the stopwatch of its steps.
@@ -90,7 +90,7 @@ impl Session {
         head: Head,
     ) -> Result<Self> {
         let method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
-        Ok(Self {
+        let mut session = Self {
             folder,
             head: TrainedHead::new(head),
             recipe,
@@ -104,7 +104,17 @@ impl Session {
             timing: Timing::default(),
             #[cfg(test)]
             memory_for: usize::MAX,
-        })
+        };
+        session.recipe.method.sparsity = session.sparsity_by(&session.recipe);
+        Ok(session)
+    }
+
+    /// The sparsity that a recipe asks for: where it gives a count, that follows.
+    fn sparsity_by(&self, recipe: &Recipe) -> f64 {
+        match (recipe.method.kind, recipe.method.trainable) {
+            (MethodKind::Sparta, trainable @ 1..) => self.sparsity_of(trainable),
+            _ => recipe.method.sparsity,
+        }
     }
 
     /// Another session at its first step, on the same model and data and with the same labels.
@@ -315,6 +325,7 @@ impl Session {
         }
         let mut recipe = self.recipe.clone();
         recipe.set(field, value)?;
+        recipe.method.sparsity = self.sparsity_by(&recipe);
         Ok(recipe)
     }
 
@@ -383,5 +394,5 @@ fn label_of(example: &Example) -> Option<usize> {
 }
 
 fn changes_selection(field: &str) -> bool {
-    field == "method.sparsity" || field.starts_with("method.density")
+    ["method.sparsity", "method.trainable"].contains(&field) || field.starts_with("method.density")
 }

@@ -7,18 +7,18 @@ use crossbeam_channel::Receiver;
 use super::halving::Halving;
 use super::router::Router;
 use super::{Lane, Race};
-use crate::data::quoted;
-use crate::engine::Outbox;
+use crate::data::{place, quoted};
 use crate::engine::loading::load;
 use crate::engine::memory::Probe;
 use crate::engine::record::{Record, default_name};
-use crate::engine::start::{Begun, begin};
+use crate::engine::start::{Asked, Begun, begin, continued};
 use crate::engine::training::{Again, Company, Training};
+use crate::engine::{Launch, Outbox, Resume};
 use crate::error::{Error, Result};
 use crate::protocol::{self, Command};
 use crate::recipe::{Recipe, Value};
-use crate::run::{Measured, RunFolder, lanes_of};
-use crate::train::{Session, Tree};
+use crate::run::{Measured, RunFolder, State, lanes_of, read_race, take_count};
+use crate::train::Tree;
 
 /// What all lanes are made with.
 pub(super) struct Common<'a> {
@@ -30,6 +30,86 @@ pub(super) struct Common<'a> {
 }
 
 impl Race {
+    /// Goes on with the lanes of a race that had not come to their end and were not stopped.
+    ///
+    /// # Errors
+    /// Refuses a race that is over, and lanes that are not what they were.
+    pub(super) fn go_on(
+        resume: &Resume,
+        attended: bool,
+        commands: Receiver<Command>,
+        outbox: &mut Outbox,
+    ) -> Result<Self> {
+        let mut probe = Probe::new();
+        let asked = Asked::of(resume)?;
+        let mut folder = RunFolder::find(&resume.runs, &resume.run)?;
+        folder.claim()?;
+        let known = read_race(folder.path())?.ok_or_else(|| Error::refused("this run is no race"))?;
+        let mut runs = Vec::new();
+        for about in known.lanes {
+            let mut run = RunFolder::open(&about.folder)?;
+            let state = run.status().map_or(State::Interrupted, |status| status.state);
+            let goes_on = !matches!(state, State::Completed | State::Stopped | State::StoppedEarly);
+            if goes_on {
+                run.claim()?;
+            }
+            runs.push((about, run, state, goes_on));
+        }
+        let recipes: Vec<Recipe> =
+            runs.iter().filter(|(.., goes_on)| *goes_on).map(|(_, run, ..)| run.recipe().clone()).collect();
+        let Some(first) = recipes.first() else {
+            return Err(Error::refused(format!(
+                "every lane of {} has ended; go on with one by `spartui resume {}`",
+                folder.name(),
+                place(&lanes_of(folder.path()).join(name_of(0)))
+            )));
+        };
+        let halving = known.halve_every.map(|every| Halving::new(every, &recipes)).transpose()?;
+        let (loaded, mut later) = load(first.clone(), &commands, outbox)?;
+        let mut sessions = loaded.sessions(recipes)?.into_iter();
+        let lanes_that_go_on = u64::try_from(sessions.len()).unwrap_or(1);
+        let mut begun = Vec::new();
+        let mut measured: Option<Measured> = None;
+        for (about, run, state, goes_on) in runs {
+            let Some(mut session) = goes_on.then(|| sessions.next()).flatten() else {
+                begun.push((about, Err((state, run.status().ok().and_then(|status| status.steps).unwrap_or(0)))));
+                continue;
+            };
+            if measured.is_none() {
+                probe.loaded(&session);
+            }
+            let files = match &measured {
+                Some(files) => files.beside(&session.recipe),
+                None => Measured::start(session.recipe.clone(), session.folder.clone()),
+            };
+            measured.get_or_insert_with(|| files.clone());
+            session.enter();
+            let mut going = continued(run, session, (files, lanes_that_go_on), asked.clone(), &commands, &mut later)?;
+            going.session.leave();
+            begun.push((about, Ok(going)));
+        }
+        let router = Router::start(later, commands);
+        let common = Common { probe: &probe, router: &router, attended, lanes: lanes_that_go_on };
+        let lanes: Vec<Lane> = begun
+            .into_iter()
+            .map(|(about, begun)| match begun {
+                Ok(begun) => lane(about, begun, &common),
+                Err((state, steps)) => {
+                    // Its number stays, although nothing is asked of it any more.
+                    drop(common.router.add());
+                    Lane::over(about, state, steps)
+                }
+            })
+            .collect();
+        let step = lanes.iter().filter(|lane| lane.training.is_some()).map(Lane::steps).min().unwrap_or(0);
+        let halving = halving.map(|halving| halving.after(step));
+        folder.go_on(lanes.iter().map(Lane::steps).sum())?;
+        let race =
+            Self { name: folder.name(), folder, lanes, router, halving, attended, started: Instant::now(), peak: 0 };
+        race.announce(outbox);
+        Ok(race)
+    }
+
     /// Loads what all lanes share, and only then makes the folders.
     ///
     /// # Errors
@@ -42,7 +122,7 @@ impl Race {
     ) -> Result<Self> {
         let mut probe = Probe::new();
         let crate::engine::Race { launch, lanes: varied, halve_every } = race;
-        let recipes = varied.iter().map(|varied| recipe_of(&launch.recipe, varied)).collect::<Result<Vec<_>>>()?;
+        let recipes = varied.iter().map(|varied| recipe_of(&launch, varied)).collect::<Result<Vec<_>>>()?;
         let halving = halve_every.map(|every| Halving::new(every, &recipes)).transpose()?;
         let (loaded, later) = load(launch.recipe.clone(), &commands, outbox)?;
         let sessions = loaded.sessions(recipes)?;
@@ -62,7 +142,9 @@ impl Race {
             let measured = measured.beside(&session.recipe);
             let record = Record::open(run, &session, measured)?;
             let about = protocol::Lane { name, folder: record.folder(), varied, origin: None };
-            lanes.push(lane(about, session, record, Tree::default(), &common));
+            let (history, tree) = (begin(&session, common.lanes), Tree::default());
+            let begun = Begun { session, record, tree, history, again: Again::default(), given: Vec::new() };
+            lanes.push(lane(about, begun, &common));
         }
         let race =
             Self { name: folder.name(), folder, lanes, router, halving, attended, started: Instant::now(), peak: 0 };
@@ -71,19 +153,11 @@ impl Race {
     }
 }
 
-/// A lane of a session that is away from the model.
-pub(super) fn lane(
-    about: protocol::Lane,
-    mut session: Session,
-    record: Record,
-    tree: Tree,
-    common: &Common<'_>,
-) -> Lane {
+/// A lane whose session is away from the model.
+pub(super) fn lane(about: protocol::Lane, mut begun: Begun, common: &Common<'_>) -> Lane {
     let commands = common.router.add();
     Lane::new(about, |outbox| {
-        session.enter();
-        let history = begin(&session, common.lanes);
-        let begun = Begun { session, record, tree, history, again: Again::default(), given: Vec::new() };
+        begun.session.enter();
         let mut training = Training::new(begun, common.probe.beside(), commands, common.attended);
         training.company = Company::Others { bytes: 0 };
         training.announce(outbox);
@@ -98,10 +172,11 @@ pub(super) fn name_of(place: usize) -> String {
     format!("lane-{}", place + 1)
 }
 
-fn recipe_of(common: &Recipe, varied: &[(String, Value)]) -> Result<Recipe> {
-    let mut recipe = common.clone();
+fn recipe_of(common: &Launch, varied: &[(String, Value)]) -> Result<Recipe> {
+    let mut recipe = common.recipe.clone();
     for (field, value) in varied {
         recipe.set(field, value.clone()).map_err(|why| Error::refused(format!("--vary {}: {why}", quoted(field))))?;
     }
+    take_count(&mut recipe, &common.runs)?;
     Ok(recipe)
 }

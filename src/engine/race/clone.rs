@@ -5,6 +5,8 @@ use super::begin::{Common, lane, name_of};
 use crate::data::one_line;
 use crate::engine::Outbox;
 use crate::engine::record::Record;
+use crate::engine::start::{Begun, begin};
+use crate::engine::training::Again;
 use crate::error::{Error, Result};
 use crate::protocol::{self, Command, Origin};
 use crate::recipe::Value;
@@ -70,7 +72,9 @@ impl Race {
         let probe = parent.probe.beside();
         let lanes = u64::try_from(place + 1).unwrap_or(1);
         let common = Common { probe: &probe, router: &self.router, attended: self.attended, lanes };
-        let new = lane(about, session, record, tree, &common);
+        let history = begin(&session, lanes);
+        let begun = Begun { session, record, tree, history, again: Again::default(), given: Vec::new() };
+        let new = lane(about, begun, &common);
         self.lanes.push(new);
         let lane = u32::try_from(place).unwrap_or(u32::MAX);
         for (id, (field, value)) in (FIRST..).zip(set) {

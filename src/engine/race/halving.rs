@@ -43,6 +43,13 @@ impl Halving {
         self.every
     }
 
+    /// For lanes that have taken so many steps already.
+    #[must_use]
+    pub fn after(mut self, step: u64) -> Self {
+        self.next = step.next_multiple_of(self.every).max(self.every);
+        self
+    }
+
     /// Whether a lane waits at this step for the others.
     #[must_use]
     pub fn stops(&self, step: u64) -> bool {

@@ -166,9 +166,9 @@ fn the_worse_half_is_stopped_and_could_go_on() {
 }
 
 #[test]
-fn all_lanes_pause_go_on_and_end_together() {
+fn all_lanes_pause_go_on_end_together_and_are_resumed_together() {
     let folder = shop();
-    let (race, ..) = three(folder.path());
+    let (race, recipe, lanes) = three(folder.path());
     let (mut paused, mut ended) = (0, false);
     let ran = drive(race, true, |event| match event {
         Event::Race(_) => vec![Command::Pause],
@@ -192,6 +192,16 @@ fn all_lanes_pause_go_on_and_end_together() {
         assert_eq!(RunFolder::open(&run).unwrap().status().unwrap().state, State::Terminated);
         assert!(run.join("checkpoints").read_dir().unwrap().count() > 0);
     }
+    // The whole race goes on, as if it had never been ended.
+    let again = quiet(resume(folder.path(), "race"));
+    assert_eq!(again.summary.unwrap_or_else(|| panic!("{}", again.fault)).ending, Ending::Completed);
+    for (number, lane_varied) in lanes.iter().enumerate() {
+        let alone = alone(folder.path(), &format!("alone-{number}"), &recipe, lane_varied);
+        let run = lane(folder.path(), "race", number + 1);
+        assert!(result(&run) == result(&alone) && losses(&run) == losses(&alone), "lane {}", number + 1);
+    }
+    let over = quiet(resume(folder.path(), "race"));
+    assert!(over.fault.contains("every lane") && over.fault.contains("lane-1"), "{}", over.fault);
 }
 
 #[test]

@@ -65,10 +65,15 @@ fn hand_on(told: &Receiver<Event>, here: &Sender<Event>, room: &Arc<Room>) {
         };
         let note = note.map(|message| Event::Note { level: Level::Warning, message });
         room.tell(&event);
-        if let Event::Ready(ready) = &event {
-            for event in earlier(ready) {
-                room.tell(&event);
+        match &event {
+            Event::Ready(ready) => earlier(ready).iter().for_each(|event| room.tell(event)),
+            Event::Lane { lane, told } => {
+                if let Event::Ready(ready) = told.as_ref() {
+                    let of_lane = |event| Event::Lane { lane: *lane, told: Box::new(event) };
+                    earlier(ready).into_iter().map(of_lane).for_each(|event| room.tell(&event));
+                }
             }
+            _ => {}
         }
         // In this process nobody may be left to hear it.
         let _ = here.send(event);

@@ -18,7 +18,30 @@ pub struct Kept {
 #[derive(Debug)]
 enum Entry {
     Step(Step),
+    /// Of a lane of a race.
+    LaneStep(u32, Step),
     Other(Box<Event>),
+}
+
+impl Entry {
+    fn of(event: &Event) -> Self {
+        match event {
+            Event::Step(step) => Self::Step(*step),
+            Event::Lane { lane, told } => match **told {
+                Event::Step(step) => Self::LaneStep(*lane, step),
+                _ => Self::Other(Box::new(event.clone())),
+            },
+            other => Self::Other(Box::new(other.clone())),
+        }
+    }
+
+    fn event(&self) -> Event {
+        match self {
+            Self::Step(step) => Event::Step(*step),
+            Self::LaneStep(lane, step) => Event::Lane { lane: *lane, told: Box::new(Event::Step(*step)) },
+            Self::Other(event) => event.as_ref().clone(),
+        }
+    }
 }
 
 /// The last event of its kind; those before it say nothing any more.
@@ -114,10 +137,7 @@ impl Kept {
         if self.clock.last().is_none_or(|(_, last)| seconds - last >= CLOCK) {
             self.clock.push((self.course.len(), seconds));
         }
-        self.course.push(match event {
-            Event::Step(step) => Entry::Step(*step),
-            other => Entry::Other(Box::new(other.clone())),
-        });
+        self.course.push(Entry::of(event));
     }
 
     /// Entries of the course that a reader has not seen.
@@ -146,10 +166,7 @@ impl Kept {
             if let Some((_, seconds)) = clock.next_if(|(at, _)| *at == place) {
                 news.push(News::Clock { seconds: *seconds });
             }
-            news.push(News::Event(match &self.course[place] {
-                Entry::Step(step) => Event::Step(*step),
-                Entry::Other(event) => event.as_ref().clone(),
-            }));
+            news.push(News::Event(self.course[place].event()));
         }
         news.extend(latest.map(|latest| News::Event(latest.event.clone())));
         let seen = self.latest.iter().filter(|latest| latest.place <= end).map(|latest| latest.version).max();
@@ -229,6 +246,24 @@ mod tests {
             [setting("b", 1), step(1), setting("a", 2), note, step(2), resumed, Event::Evaluating { done: 1, of: 2 }];
         assert_eq!(read(&kept, &mut Cursor::default(), 100), expected);
         assert_eq!(read(&kept, &mut Cursor::default(), 1), expected);
+    }
+
+    #[test]
+    fn lanes_are_told_apart() {
+        let mut kept = Kept::default();
+        let of = |lane, told| Event::Lane { lane, told: Box::new(told) };
+        for event in [
+            of(0, setting("a", 1)),
+            of(1, setting("a", 2)),
+            of(0, step(1)),
+            of(0, setting("a", 3)),
+            of(1, step(1)),
+            of(1, Event::CommandStatus { id: 1, status: CommandStatus::Queued }),
+        ] {
+            kept.take(&event, 0.0);
+        }
+        let expected = [of(1, setting("a", 2)), of(0, step(1)), of(0, setting("a", 3)), of(1, step(1))];
+        assert_eq!(read(&kept, &mut Cursor::default(), 100), expected);
     }
 
     #[test]

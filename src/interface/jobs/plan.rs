@@ -29,6 +29,8 @@ pub struct PlanOf {
     pub program: PathBuf,
     /// The working folder.
     pub folder: PathBuf,
+    /// The folder of all runs.
+    pub runs: PathBuf,
 }
 
 /// Makes a plan, and tells each part as it comes, unless a newer one is wanted.
@@ -56,7 +58,14 @@ fn begin(of: &PlanOf) -> Result<(Child, tempfile::NamedTempFile), String> {
     file.write_all(recipe.to_toml().as_bytes()).map_err(fail)?;
     let child = Command::new(&of.program)
         // To look at a model's name must not download it.
-        .args([Path::new("plan"), file.path(), Path::new("--json"), Path::new("--no-download")])
+        .args([
+            Path::new("--runs-dir"),
+            &of.runs,
+            Path::new("plan"),
+            file.path(),
+            Path::new("--json"),
+            Path::new("--no-download"),
+        ])
         .current_dir(&of.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

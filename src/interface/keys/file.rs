@@ -215,7 +215,7 @@ mod tests {
         assert!(refused("[cockpitt]\npause = 'p'").contains("did you mean [cockpit]?"));
         assert_eq!(
             refused("[cockpit]\nzoom-in = 'p'"),
-            "[cockpit] has no action \"zoom-in\", but [chart], [curves-chart] has"
+            "[cockpit] has no action \"zoom-in\", but [chart], [curves-chart], [race] has"
         );
         assert!(refused("[cockpit]\npause = 'control p'").contains("is no key"));
         assert!(refused("[cockpit]\npause = 3").starts_with("pause in [cockpit]:"));

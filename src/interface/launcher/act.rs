@@ -563,7 +563,8 @@ impl Launcher {
         }
         let id = self.form.plan.begin();
         let (recipe, program) = (self.form.recipe.clone(), self.place.program.clone());
-        effects.push(Effect::Job(Job::Plan(PlanOf { id, recipe, program, folder })));
+        let runs = self.place.runs.clone();
+        effects.push(Effect::Job(Job::Plan(PlanOf { id, recipe, program, folder, runs })));
         effects
     }
 }

@@ -115,6 +115,10 @@ pub fn turned(field: &Field, value: &Value, by: isize) -> Option<Value> {
             Value::String(words[next].to_owned())
         }
         (Kind::Flag, Value::Boolean(flag)) => Value::Boolean(!flag),
+        (Kind::Integer(_, high), Value::Integer(number)) if field.name == "method.trainable" => {
+            let next = if by > 0 { ladder::up(*number as f64) } else { ladder::down(*number as f64) };
+            Value::Integer((next.round() as i64).clamp(1, high))
+        }
         (Kind::Integer(low, high), Value::Integer(number)) => {
             Value::Integer(number.saturating_add(by as i64).clamp(low, high))
         }

@@ -25,15 +25,22 @@ pub fn into(buffer: &mut Buffer, screen: &RaceScreen) {
         let back = keys.label(Context::Cockpit, Action::Leave).unwrap_or_default();
         let said = format!(" {} of the race; {back}: back ", lane.about.name);
         lane.state.look.paint(buffer, |pen| {
-            let row = Rect { y: pen.buffer.area.bottom().saturating_sub(1), height: 1, ..pen.buffer.area };
-            let width = text::width(&said);
-            if row.width > 2 * width {
-                pen.put_right(row, &said, Meaning::Focus);
+            let (_, row) = split_bottom(pen.buffer.area, 1);
+            if row.height > 0 && row.width > 2 * text::width(&said) {
+                let x = pen.put_right(row, &said, Meaning::Focus);
+                clear_cut(pen, Rect { width: x - row.x, ..row });
             }
         });
         return;
     }
     screen.look.paint(buffer, |pen| whole(pen, screen));
+}
+
+/// Takes the last of the words in a row away, which something else was written over: words stand two cells apart.
+fn clear_cut(pen: &mut Pen, row: Rect) {
+    let blank = |x: u16| pen.buffer[(x, row.y)].symbol() == " ";
+    let from = (row.x + 1..row.right()).rev().find(|x| blank(*x) && blank(x - 1)).unwrap_or(row.x);
+    pen.fill(Rect { x: from, width: row.right() - from, ..row }, ' ', Meaning::Text);
 }
 
 fn whole(pen: &mut Pen, screen: &RaceScreen) {
@@ -102,6 +109,9 @@ fn draw_header(pen: &mut Pen, row: Rect, screen: &RaceScreen) {
             let at = if low == high { low.to_string() } else { format!("{low}–{high}") };
             facts.push(format!("step {at} of {of}"));
         }
+        // They are in one process, of which each lane reports all.
+        let memory = screen.lanes.iter().filter_map(|lane| lane.state.memory).max_by_key(|memory| memory.total);
+        facts.extend(memory.map(|memory| text::bytes(memory.total)));
         if let Some(every) = race.halve_every {
             facts.push(format!("halved every {every} steps"));
         }
@@ -185,7 +195,7 @@ fn draw_table(pen: &mut Pen, area: Rect, screen: &RaceScreen) {
     pen.put(area.x + 1, area.y, area.width.saturating_sub(2), " standing ", Meaning::Title);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     let labels = screen.lanes.iter().map(|lane| text::width(&text::safe_text(&lane.about.label()))).max().unwrap_or(8);
-    let least = 9 + labels.clamp(8, inner.width / 3);
+    let least = 9 + labels.clamp(8, inner.width / 2);
     let mut room = inner.width.saturating_sub(least);
     let columns: Vec<&Column> = COLUMNS
         .iter()
@@ -260,7 +270,7 @@ fn trainable(lane: &LaneView) -> String {
 }
 
 fn rate(lane: &LaneView) -> String {
-    lane.state.pace.latest().map_or_else(|| "–".into(), |step| text::rate(step.learning_rate))
+    lane.state.pace.latest().map_or_else(|| "–".into(), |step| text::number_short(step.learning_rate))
 }
 
 fn dialog(pen: &mut Pen, screen: Rect, layer: &Layer, race: &RaceScreen) {

@@ -11,6 +11,12 @@ use crate::protocol::{Audience, CommandId, CommandStatus, Event, Level, News, Ra
 /// Names of commands that the race has for itself, and each lane.
 const IDS: CommandId = 10_000;
 
+/// Every lane that trains takes turns with the others that do.
+fn count(screen: &mut RaceScreen) {
+    let train = screen.lanes.iter().filter(|lane| lane.trains()).count();
+    screen.lanes.iter_mut().for_each(|lane| lane.state.pace.others = train.saturating_sub(1));
+}
+
 /// Takes an event in.
 pub fn event(screen: &mut RaceScreen, event: Event) -> Vec<Effect> {
     match event {
@@ -31,6 +37,7 @@ pub fn event(screen: &mut RaceScreen, event: Event) -> Vec<Effect> {
                 Some(view) if trained && !view.trains() => {
                     let said = format!("lane {}: {}", lane + 1, view.standing());
                     screen.say(Weight::Info, said);
+                    count(screen);
                 }
                 _ => {}
             }
@@ -80,6 +87,7 @@ fn meet(screen: &mut RaceScreen, race: Race) {
         screen.lanes.push(LaneView { about, state, hidden: false });
     }
     screen.race = Some(Box::new(race));
+    count(screen);
 }
 
 fn ended(screen: &mut RaceScreen, outcome: Outcome) -> Vec<Effect> {

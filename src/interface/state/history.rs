@@ -204,6 +204,8 @@ fn empty(weight: f64) -> [Curve; Metric::OF_STEPS - 1] {
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
     steps: VecDeque<Step>,
+    /// Other runs that take turns with this one.
+    pub others: usize,
 }
 
 impl Pace {
@@ -249,7 +251,7 @@ impl Pace {
     #[expect(clippy::cast_precision_loss, reason = "an estimate is rounded anyway")]
     pub fn time_for(&self, steps: u64) -> Option<Duration> {
         let total: f64 = self.steps.iter().map(|step| step.seconds).sum();
-        let mean = total / self.steps.len().max(1) as f64;
+        let mean = total / self.steps.len().max(1) as f64 * (1 + self.others) as f64;
         Duration::try_from_secs_f64(mean * steps as f64).ok().filter(|_| mean > 0.0)
     }
 }
