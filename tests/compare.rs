@@ -155,11 +155,11 @@ fn missing_predictions_are_said_and_can_be_made() {
     for (name, seed) in [("a", "train.seed=1"), ("b", "train.seed=2"), ("c", "method.sparsity=0.85")] {
         drive(launch(folder, name, &["train.epochs=3", seed]), |_| Vec::new()).summary();
     }
-    let file = folder.join("runs/b/predictions.jsonl");
+    let file = folder.join("runs/a/predictions.jsonl");
     let whole = std::fs::read(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
     let text = said(&spartui(folder, &["compare", "a", "b", "c"]));
-    assert!(text.contains("no test, b has no predictions.jsonl") && text.contains("--evaluate"), "{text}");
+    assert!(text.contains("no test, a has no predictions.jsonl") && text.contains("--evaluate"), "{text}");
     let output = spartui(folder, &["compare", "a", "b", "c", "--evaluate", "--format", "markdown", "--output", "r.md"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(std::fs::read(&file).unwrap(), whole);

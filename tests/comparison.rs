@@ -86,7 +86,7 @@ impl Desk {
 /// Rows that a run has right: all but those that `wrong` says.
 fn predictions(folder: &Path, rows: &str, wrong: impl Fn(usize) -> bool) {
     let row = |line: usize| Labelled { line, label: 1, predicted: usize::from(!wrong(line)), logprob: -0.5 };
-    let each = Each::Labels { names: vec!["a".into(), "b".into()], rows: (0..300).map(row).collect() };
+    let each = Each::Labels { names: vec!["a".into(), "b".into()], rows: (0..90).map(row).collect() };
     let predictions = Predictions { step: 200, branch: 0, rows: rows.into(), each };
     predictions.write(&folder.join("predictions.jsonl")).unwrap();
 }
@@ -173,10 +173,10 @@ fn it_is_written_as_the_command_writes_it() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(10))]
     #[test]
     fn whatever_is_pressed_it_draws(
-        presses in prop::collection::vec((0_usize..16, 0_u16..220, 0_u16..70), 1..25),
+        presses in prop::collection::vec((0_usize..16, 0_u16..220, 0_u16..70), 1..16),
         size in (1_u16..210, 1_u16..70),
     ) {
         let folder = folder();

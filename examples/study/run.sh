@@ -10,7 +10,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
-work=$root/runs/study
+work=$here/work
 budget=
 tasks=()
 only=()
@@ -181,7 +181,7 @@ for task in "${tasks[@]}"; do
         done
     done < <(methods)
     curve=$task-rates.svg
-    mapfile -t tuned < <(printf '%s\n' "${tuned[@]}" | sort -u)
+    mapfile -t tuned < <(printf "%s\n" "${tuned[@]}" | awk "!seen[\$0]++")
     (cd "$work" && "$spartui" --runs-dir . compare "${tuned[@]}" --along optimizer.learning_rate --format svg --output "$curve")
     {
         printf '## %s\n\n%s\n\n' "$title" "$about"

@@ -26,7 +26,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The best metric of each run over the values of this field of the recipe, in place of the comparison: a learning-rate
-    /// curve with optimizer.learning_rate.
+    /// curve with `optimizer.learning_rate`.
     #[arg(long, value_name = "FIELD", conflicts_with = "against")]
     along: Option<String>,
     /// Put the validation rows through those runs first that have no predictions, as those of earlier versions.

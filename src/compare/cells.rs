@@ -223,7 +223,7 @@ mod tests {
         assert_eq!(cell(Column::Best, 0), "81.00 ± 1.00 %");
         assert_eq!(cell(Column::Best, 1), "50.00 %");
         assert_eq!(cell(Column::Trainable, 0), "227 178");
-        assert_eq!(cell(Column::Sparsity, 1), "99.98 %");
+        assert_eq!(cell(Column::Sparsity, 1), "99.980 %");
         assert_eq!((cell(Column::Memory, 0).as_str(), cell(Column::Size, 0).as_str()), ("559 MiB", "1.8 MiB"));
         assert_eq!((cell(Column::Step, 0).as_str(), cell(Column::Runs, 0).as_str()), ("177 ms", "3"));
         assert!(cell(Column::Difference, 1).starts_with("-30.00 [-3"), "{}", cell(Column::Difference, 1));

@@ -66,7 +66,9 @@ pub fn paired(against: &[&Subject], these: &[&Subject]) -> Result<Paired, String
         }
     }
     let count = tokens(told.len());
-    differences.iter_mut().for_each(|difference| *difference /= count);
+    for difference in &mut differences {
+        *difference /= count;
+    }
     let key = derive_key(0, "compare", &first.rows);
     let difference = interval(&differences, &weights, key).ok_or("a loss is not finite")?;
     let classifies = matches!(first.each, Each::Labels { .. });

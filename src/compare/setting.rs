@@ -73,7 +73,7 @@ struct Key {
 impl Key {
     fn of(subject: &Subject) -> Self {
         let mut fields = subject.recipe.values();
-        fields.retain(|field, _| !field.ends_with(".seed") && matters(&subject.recipe, field));
+        fields.retain(|field, _| field.rsplit('.').next() != Some("seed") && matters(&subject.recipe, field));
         Self { fields, changes: subject.changes.clone() }
     }
 }
@@ -84,6 +84,9 @@ fn matters(recipe: &Recipe, field: &str) -> bool {
     match (recipe.method.kind, of_method) {
         (_, "kind") => true,
         (MethodKind::Full | MethodKind::Head, _) => false,
+        // A count and a share say the same: the count counts where it is given.
+        (_, "trainable") => recipe.method.trainable > 0,
+        (_, "sparsity") if recipe.method.trainable > 0 => false,
         (MethodKind::Sparta, name) => !["rank", "alpha", "dropout", "variant"].contains(&name),
     }
 }
@@ -149,10 +152,20 @@ mod tests {
             subject("b", &["method.kind=head", "method.sparsity=0.8", "optimizer.learning_rate=1e-4"]),
             subject("c", &["method.sparsity=0.8", "optimizer.learning_rate=2e-3", "method.targets=[\"a\", \"b\"]"]),
         ];
-        let expected = [
-            ("head, learning rate 1e-4".to_owned(), vec![0, 1]),
-            ("sparta, sparsity 0.8, targets a+b, learning rate 0.002".to_owned(), vec![2]),
+        let expected =
+            [("head, learning rate 1e-4".to_owned(), vec![0, 1]), ("sparta, learning rate 0.002".to_owned(), vec![2])];
+        assert_eq!(labels(&runs), expected);
+    }
+
+    #[test]
+    fn a_count_stands_for_a_sparsity() {
+        let runs = [
+            subject("a", &["method.sparsity=0.9", "method.trainable=5000"]),
+            subject("b", &["method.sparsity=0.8", "method.trainable=5000"]),
+            subject("c", &["method.trainable=9000"]),
         ];
+        let expected =
+            [("sparta, trainable 5000".to_owned(), vec![0, 1]), ("sparta, trainable 9000".to_owned(), vec![2])];
         assert_eq!(labels(&runs), expected);
     }
 

@@ -41,17 +41,17 @@ fn upper_gamma_half(x: f64) -> f64 {
         }
         return 1.0 - front * sum;
     }
-    let mut b = x + 0.5;
-    let (mut c, mut d) = (1.0 / TINY, 1.0 / b);
-    let mut fraction = d;
-    for i in 1..1000_u32 {
-        let i = f64::from(i);
-        let a = -i * (i - 0.5);
-        b += 2.0;
-        d = 1.0 / nonzero(a * d + b, TINY);
-        c = nonzero(b + a / c, TINY);
-        fraction *= d * c;
-        if (d * c - 1.0).abs() < f64::EPSILON {
+    let mut whole = x + 0.5;
+    let (mut above, mut below) = (1.0 / TINY, 1.0 / whole);
+    let mut fraction = below;
+    for term in 1..1000_u32 {
+        let term = f64::from(term);
+        let part = -term * (term - 0.5);
+        whole += 2.0;
+        below = 1.0 / nonzero(part * below + whole, TINY);
+        above = nonzero(whole + part / above, TINY);
+        fraction *= above * below;
+        if (above * below - 1.0).abs() < f64::EPSILON {
             break;
         }
     }

@@ -274,7 +274,7 @@ mod tests {
         let path = folder.path().join("predictions.jsonl");
         classifier().write(&path).unwrap();
         let whole = std::fs::read_to_string(&path).unwrap();
-        let cut = whole.lines().take(2).map(|line| format!("{line}\n")).collect::<String>();
+        let cut = whole.split_inclusive('\n').take(2).collect::<String>();
         let last = whole.lines().last().unwrap();
         for (text, why) in [
             (cut, "it is cut off"),

@@ -132,9 +132,8 @@ pub fn act(screen: &mut ComparisonScreen, action: Action) -> Vec<Effect> {
         return Vec::new();
     }
     match action {
-        Action::Quit | Action::Interrupt => return vec![Effect::Quit(Outcome::Left)],
         Action::Leave if std::mem::take(&mut screen.writing) => {}
-        Action::Leave => return vec![Effect::Quit(Outcome::Left)],
+        Action::Quit | Action::Interrupt | Action::Leave => return vec![Effect::Quit(Outcome::Left)],
         Action::Redraw => return vec![Effect::Redraw],
         Action::NextTheme => {
             screen.look.theme = (screen.look.theme + 1) % screen.look.themes.list.len().max(1);

@@ -16,8 +16,6 @@ use crate::run::State;
 
 /// Cells between two columns.
 const GAP: u16 = 2;
-/// Cells that the name of a setting takes at least.
-const NAME: u16 = 20;
 
 /// Draws it into a buffer, of whatever size that is.
 pub fn into(buffer: &mut Buffer, screen: &ComparisonScreen) {
@@ -122,8 +120,10 @@ fn columns(comparison: &Comparison, rows: &[(usize, &Row)], width: u16) -> Vec<(
         .collect();
     // Nobody needs a column of dashes.
     kept.retain(|(_, _, cells)| cells.iter().skip(1).any(|cell| cell != "-") || cells.len() == 1);
+    // A third of the table is the name's, where it needs as much.
+    let least_name = (width / 3).clamp(20, 44);
     let needed = |kept: &[(Column, u16, Vec<String>)]| {
-        let name = |column: &Column, width: u16| if *column == Column::Setting { width.min(NAME) } else { width };
+        let name = |column: &Column, width: u16| if *column == Column::Setting { width.min(least_name) } else { width };
         kept.iter().map(|(column, width, _)| name(column, *width) + GAP).sum::<u16>().saturating_sub(GAP)
     };
     while needed(&kept) > width && kept.len() > 1 {
