@@ -5,7 +5,7 @@ CARGO ?= cargo
 # For example: make run ARGS="--set train.epochs=3"
 ARGS ?=
 
-.PHONY: help setup run test components gpu-check study pictures docs deny clean distclean
+.PHONY: help setup run test components gpu-check study pictures slow-line docs deny clean distclean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ study: setup ## SpaRTA beside LoRA, other selections, full and head-only (hours;
 
 pictures: setup ## draw the README's pictures from real frames
 	$(CARGO) test --release --locked --test pictures -- --ignored
+
+slow-line: setup ## go the way of a new user over a slow line, and tell keystrokes and seconds
+	$(CARGO) test --release --locked --test slow_line -- --ignored --nocapture
 
 docs: setup ## write the references of keys and recipe from the program's tables
 	SPARTUI_WRITE_DOCS=1 $(CARGO) test --release --locked --test documents

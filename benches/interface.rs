@@ -19,9 +19,9 @@ const SIZE: PtySize = PtySize { rows: 40, cols: 120, pixel_width: 0, pixel_heigh
 /// Keys pressed for the latency.
 const PRESSES: usize = 300;
 /// Steps of a run for the throughput, and those at its beginning that are left out.
-const STEPS: (usize, usize) = (160, 20);
-/// Pairs of runs for the throughput.
-const PAIRS: usize = 3;
+const STEPS: (usize, usize) = (100, 20);
+/// Pairs of runs for the throughput, in each of which the one that comes first changes.
+const PAIRS: usize = 6;
 /// How long nothing happens.
 const IDLE: Duration = Duration::from_secs(20);
 
@@ -158,18 +158,25 @@ fn latency(model: &Path) {
     );
 }
 
-/// Seconds of a step on average, and processor seconds of the interface for each second.
-fn one_run(model: &Path, interface: bool) -> f64 {
+/// Seconds of a step, the median of them, and the processor time that the interface took of each second.
+fn one_run(model: &Path, interface: bool) -> (f64, f64) {
     let folder = tempfile::tempdir().expect("a folder");
     let steps = format!("train.max_steps={}", STEPS.0);
     let settings = ["--set", &steps, "--set", "train.evaluate_every=0", "--set", "train.checkpoint_every=0"];
     let arguments = demo(model, &settings);
+    let metrics = folder.path().join("runs/bench/metrics.jsonl");
+    let mut share = 0.0;
     if interface {
         let mut shown = Shown::start(folder.path(), &arguments, &["finished"]);
-        let metrics = folder.path().join("runs/bench/metrics.jsonl");
+        let process = shown.child.process_id().expect("a process").to_string();
+        while seconds(&metrics).len() < STEPS.1 {
+            std::thread::sleep(Duration::from_millis(250));
+        }
+        let (begun, before) = (Instant::now(), ticks(&process));
         while seconds(&metrics).len() < STEPS.0 {
             std::thread::sleep(Duration::from_millis(250));
         }
+        share = (ticks(&process) - before) as f64 / 100.0 / begun.elapsed().as_secs_f64();
         shown.waits(0, true);
         shown.press("q");
         shown.child.wait().expect("its end");
@@ -178,9 +185,14 @@ fn one_run(model: &Path, interface: bool) -> f64 {
         command.args(&arguments).arg("--headless").current_dir(folder.path()).env_remove("OMP_NUM_THREADS");
         command.output().expect("a run");
     }
-    let seconds = seconds(&folder.path().join("runs/bench/metrics.jsonl"));
-    let counted = &seconds[STEPS.1.min(seconds.len())..];
-    counted.iter().sum::<f64>() / counted.len().max(1) as f64
+    let mut seconds = seconds(&metrics);
+    seconds.drain(..STEPS.1.min(seconds.len()));
+    (median(&mut seconds), share)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 fn seconds(metrics: &PathBuf) -> Vec<f64> {
@@ -193,23 +205,29 @@ fn seconds(metrics: &PathBuf) -> Vec<f64> {
 
 /// A step with an interface and without one, in turn.
 fn throughput(model: &Path) {
-    let mut sums = [0.0, 0.0];
+    let (mut ratios, mut shares) = (Vec::new(), Vec::new());
     for pair in 0..PAIRS {
+        let mut medians = [0.0, 0.0];
         for interface in [pair % 2 == 0, pair % 2 != 0] {
-            let seconds = one_run(model, interface);
-            println!(
-                "  {} {:.2} ms a step",
-                if interface { "with interface" } else { "headless      " },
-                seconds * 1e3
-            );
-            sums[usize::from(interface)] += seconds;
+            let (seconds, share) = one_run(model, interface);
+            medians[usize::from(interface)] = seconds;
+            if interface {
+                shares.push(share);
+            }
         }
+        let [without, with] = medians;
+        println!("  {:.2} ms a step with interface, {:.2} ms headless", with * 1e3, without * 1e3);
+        ratios.push(with / without);
     }
+    let median = median(&mut ratios);
+    let percent = |ratio: f64| (ratio - 1.0) * 100.0;
     println!(
-        "an interface makes a step {:+.2} % longer ({:.2} ms, {:.2} ms headless, means of {PAIRS} runs)",
-        (sums[1] / sums[0] - 1.0) * 100.0,
-        sums[1] / PAIRS as f64 * 1e3,
-        sums[0] / PAIRS as f64 * 1e3,
+        "with an interface a step takes {:+.2} % (median of {PAIRS} pairs, {:+.2} to {:+.2} %); the interface takes {:.2} % of \
+         one core",
+        percent(median),
+        percent(ratios[0]),
+        percent(ratios[PAIRS - 1]),
+        shares.iter().sum::<f64>() / PAIRS as f64 * 100.0,
     );
 }
 

@@ -49,7 +49,7 @@ mod widgets;
 pub use comparison::ComparisonScreen;
 pub use inspector::Inspector;
 pub use look::Look;
-pub use main_loop::{Sources, is_remote, run};
+pub use main_loop::{Line, Sources, is_remote, run};
 pub use race::RaceScreen;
 pub use screen::Screen;
 pub use screens::{draw, draw_into};

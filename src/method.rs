@@ -1,5 +1,6 @@
 //! Ways to adapt a model.
 
+mod dynamic;
 mod full;
 mod head;
 mod scope;
@@ -64,6 +65,22 @@ pub trait Method: std::fmt::Debug + Send {
     /// # Errors
     /// As [`Method::plan`]; nothing has changed then.
     fn apply(&mut self, settings: &recipe::Method, step: u64, betas: [f64; 2]) -> std::result::Result<Resized, String>;
+
+    /// The sites whose whole gradients, in the base model and on the run's first batches, decide what other settings select:
+    /// in rounds, none of which has more gradients than fit the memory well. What is heard of them goes to [`Method::hear`],
+    /// before [`Method::apply`]. Most methods ask for none.
+    ///
+    /// # Errors
+    /// As [`Method::plan`].
+    fn asks(&mut self, _settings: &recipe::Method) -> std::result::Result<Vec<Vec<usize>>, String> {
+        Ok(Vec::new())
+    }
+
+    /// Hears the gradient (flat, `f32`) of one of the sites that were asked for with these settings.
+    fn hear(&mut self, _settings: &recipe::Method, _site: usize, _gradient: &Tensor) {}
+
+    /// Chooses anew what trains after a step, of which `of` are to be taken, where the settings ask for that.
+    fn evolve(&mut self, _step: u64, _of: u64, _betas: [f64; 2]) {}
 
     /// Takes settings over that change nothing by themselves, such as `on_shrink`.
     fn configure(&mut self, settings: &recipe::Method);
@@ -145,6 +162,23 @@ pub fn counts(recipe: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u
             let scope = Scope::new(model, head);
             scope.resolve(recipe).and_then(|settings| scope.counts(&settings)).map_err(Error::refused)
         }
+    }
+}
+
+/// Bytes of whole gradients that a method asks for at a time, unless one site alone has more.
+#[must_use]
+pub fn gradients_at_a_time() -> u64 {
+    sparta::AT_A_TIME
+}
+
+/// Scalars beside those that train whose gradients are collected, where so many train at a site.
+#[must_use]
+pub fn candidates(recipe: &recipe::Method, trainable: u64, scalars: u64) -> u64 {
+    match (recipe.kind, recipe.selection) {
+        (MethodKind::Sparta, recipe::Selection::Dynamic) => {
+            dynamic::candidates(recipe.regrow_share, trainable, scalars)
+        }
+        _ => 0,
     }
 }
 

@@ -164,6 +164,27 @@ pub struct Method {
     pub on_shrink: OnShrink,
     pub rounding: Rounding,
     pub seed: u64,
+    pub selection: Selection,
+    pub gradient_batches: usize,
+    pub regrow_every: u64,
+    pub regrow_share: f64,
+    pub on_drop: OnShrink,
+}
+
+/// Which scalars train.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Selection {
+    /// Any, drawn with the seed.
+    Random,
+    /// Those with the smallest weights.
+    Smallest,
+    /// Those with the largest weights.
+    Largest,
+    /// Those with the largest gradients on the first batches.
+    Gradient,
+    /// At first any; then, again and again, some are dropped for others.
+    Dynamic,
 }
 
 /// How the model is adapted.
@@ -334,6 +355,11 @@ impl Default for Method {
             on_shrink: OnShrink::Retire,
             rounding: Rounding::Nearest,
             seed: 10605,
+            selection: Selection::Random,
+            gradient_batches: 1,
+            regrow_every: 20,
+            regrow_share: 0.2,
+            on_drop: OnShrink::Revert,
         }
     }
 }

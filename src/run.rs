@@ -32,7 +32,7 @@ pub use adapter_reading::{Contents, adapter_contents};
 pub use checkpoint::{
     Checkpoint, Found, Keep, Moment, Newest, Written, checkpoints, read_checkpoint, read_newest_valid, write_checkpoint,
 };
-pub use delete::delete_run;
+pub use delete::{delete_run, rename_run};
 pub use folder::{RunFolder, check_name};
 pub use identity::{Identity, Measured, PARTS};
 pub use journal::Journal;

@@ -2,7 +2,7 @@
 //!
 //! Tensors and numbers in, tensors and numbers out: nothing here knows a model, a file or a screen.
 //!
-//! * [`Selection`]: which scalars of a weight train;
+//! * [`Selection`]: which scalars of a weight train, where a key says so; [`rank`]: where their magnitudes do;
 //! * [`budget`]: how many of each weight;
 //! * [`Delta`]: what training added to them, and how an optimizer's update reaches the weight;
 //! * [`gradient`]: the gradient at those scalars and nowhere else.
@@ -13,6 +13,7 @@ mod delta;
 mod fused;
 pub mod gradient;
 pub(crate) mod memory;
+pub mod rank;
 mod rounding;
 pub(crate) mod scalar;
 mod selection;
@@ -23,7 +24,7 @@ pub(crate) mod wide;
 use tch::{Device, Kind, Tensor};
 
 pub use cohort::{AdamW, Cohort};
-pub use delta::{Delta, Footprint, Patch, Resized, Saved, merge};
+pub use delta::{Change, Delta, Footprint, Patch, Resized, Saved, merge};
 pub use rounding::Cast;
 pub use selection::Selection;
 

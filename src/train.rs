@@ -10,6 +10,7 @@ mod faults;
 mod head;
 mod history;
 mod language;
+mod listener;
 mod loaded;
 mod prediction;
 mod schedule;
@@ -18,6 +19,7 @@ mod snapshot;
 mod start;
 mod step;
 mod stopwatch;
+mod survey;
 mod targets;
 mod version;
 

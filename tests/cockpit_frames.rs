@@ -1,22 +1,26 @@
 //! The playground, device, map, memory over time, alerts and the comparison of states, as the user sees them: real keys and a
-//! pretended engine in, the screen's text out. Each at three sizes, in three themes.
+//! pretended engine in, the screen out. Each at three sizes, in three themes.
 
+#[path = "support/seen.rs"]
+mod seen;
 #[path = "support/synthetic.rs"]
 mod synthetic;
 
+use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
+use spartui::interface::state::Panel;
+use spartui::interface::{Input, State};
 use spartui::protocol::{About, Answer, Command, CommandStatus, Event, Memory, Question, Ready, Side, Step};
 
 use synthetic::{Desk, kept, memory, ready, sparsity, step, vitals};
 
-const SIZES: [((u16, u16), &str); 3] = [((80, 24), "dark"), ((120, 40), "light"), ((200, 60), "colour-blind")];
-
-/// The same at each size, in another theme each time.
+/// The same at each size in each theme.
 fn everywhere(name: &str, show: impl Fn(&mut Desk)) {
-    for (size, theme) in SIZES {
+    let seen = seen::everywhere(|size, theme| {
         let mut desk = Desk::training(size, theme, 210);
         show(&mut desk);
-        insta::assert_snapshot!(format!("{name}_{}x{}_{theme}", size.0, size.1), desk.text());
-    }
+        desk.frame()
+    });
+    insta::assert_snapshot!(name, seen);
 }
 
 /// Names of a support desk's labels.
@@ -289,4 +293,39 @@ fn two_states_are_compared() {
     let mut desk = Desk::training((80, 24), "dark", 20);
     desk.press("b c c");
     assert_eq!(desk.state.compared, None);
+}
+
+/// Clicks where the screen shows this.
+fn click(desk: &mut Desk, what: &str) {
+    let text = desk.text();
+    let found = text.lines().enumerate().find_map(|(row, line)| Some((line.split_once(what)?.0.chars().count(), row)));
+    let (column, row) = found.unwrap_or_else(|| panic!("no {what}:\n{text}"));
+    let (column, row) = (u16::try_from(column).unwrap(), u16::try_from(row).unwrap());
+    let kind = MouseEventKind::Down(MouseButton::Left);
+    desk.input(Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
+}
+
+#[test]
+fn a_click_chooses_a_row_of_a_list() {
+    let mut desk = Desk::training((120, 40), "dark", 60);
+    click(&mut desk, "weight_decay");
+    assert_eq!(desk.state.setting_row, State::live_fields().position(|field| field.name.ends_with("decay")).unwrap());
+    click(&mut desk, "attention.output");
+    let groups = desk.state.sparsity.as_ref().unwrap().groups.iter();
+    let row = groups.map(|group| group.name.as_str()).position(|name| name == "attention.output").unwrap() + 1;
+    assert_eq!((desk.state.group_row, desk.state.focus), (row, Panel::Sparsity));
+    // A value that is pending stays that of its own row.
+    desk.press("]");
+    click(&mut desk, "weight_decay");
+    assert_eq!(desk.state.edit.as_ref().unwrap().field, "method.density.attention.output");
+    desk.press("Esc");
+    desk.rewind(30, 1);
+    desk.train(20);
+    desk.tell(Event::Snapshots { snapshots: [kept(0, 60), kept(1, 40)].concat() });
+    desk.press("b");
+    let before = desk.state.timeline_row;
+    click(&mut desk, "1 to 60");
+    assert_ne!(desk.state.timeline_row, before);
+    desk.press("Enter");
+    assert!(matches!(desk.sent()[..], [.., Command::SwitchBranch { branch: 0, .. }]));
 }

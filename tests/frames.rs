@@ -146,7 +146,7 @@ fn a_groups_density_is_typed_in_place() {
 #[test]
 fn a_setting_that_is_no_value_is_refused_before_it_is_sent() {
     let mut desk = Desk::training(COMMON, "dark", 150);
-    desk.press("3 Down Down Down Enter fast");
+    desk.press("3 Down Down Down Down Enter fast");
     desk.effects.clear();
     desk.press("Enter");
     assert!(desk.sent().is_empty());
@@ -214,7 +214,7 @@ fn the_ladder_ends_at_the_bounds() {
 #[test]
 fn a_choice_is_turned_and_applied() {
     let mut desk = Desk::training(COMMON, "dark", 10);
-    desk.press("3 Down Down Enter Enter");
+    desk.press("3 Down Down Down Enter Enter");
     let set = desk.sent().pop();
     assert!(
         matches!(set, Some(Command::Set { field, value: Value::String(word), .. }) if field == "method.on_shrink" && word == "revert")
@@ -372,9 +372,9 @@ fn the_mouse_focuses_zooms_scrolls_and_drags() {
     );
     let mut desk = Desk::training(COMMON, "dark", 400);
     mouse(&mut desk, down, 60, 6);
-    assert_eq!(desk.state.focus, Panel::Settings);
+    assert_eq!((desk.state.focus, desk.state.setting_row), (Panel::Settings, 2));
     mouse(&mut desk, MouseEventKind::ScrollDown, 60, 6);
-    assert_eq!(desk.state.setting_row, 1);
+    assert_eq!(desk.state.setting_row, 3);
     for _ in 0..2 {
         mouse(&mut desk, MouseEventKind::ScrollUp, 25, 8);
     }

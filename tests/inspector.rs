@@ -1,110 +1,20 @@
 //! What the inspector shows of folders of runs, frame by frame, and what it writes.
 
+#[path = "support/inspector_desk.rs"]
+mod inspector_desk;
 #[path = "support/runs_folder.rs"]
 mod runs_folder;
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
-use ratatui::buffer::{Buffer, Cell};
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use spartui::interface::inspector::{Ask, carry_out};
-use spartui::interface::jobs::{Done, Job};
-use spartui::interface::theme::{Depth, Themes};
-use spartui::interface::{Effect, Input, Inspector, Look, Outcome, Screen};
+use spartui::interface::{Input, Screen};
 
+use inspector_desk::Desk;
 use runs_folder::{run, step, steps, three};
-
-/// An inspector with someone in front of it, and a disk that answers at once.
-struct Desk {
-    inspector: Inspector,
-    size: (u16, u16),
-    left: bool,
-}
-
-impl Desk {
-    fn new(runs: &Path, selected: &[&str], size: (u16, u16), theme: &str) -> Self {
-        let look = Look::new(Themes::load(None, Depth::True), Some(theme));
-        let selected = selected.iter().map(|run| runs.join(run)).collect();
-        let mut desk = Self { inspector: Inspector::new(runs.to_owned(), selected, look), size, left: false };
-        let effects = desk.inspector.begin();
-        desk.answer(effects);
-        desk.input(Input::Resize(size.0, size.1));
-        desk
-    }
-
-    fn input(&mut self, input: Input) {
-        let effects = self.inspector.update(input);
-        self.answer(effects);
-    }
-
-    /// Does what is asked, but writes no file.
-    fn answer(&mut self, mut effects: Vec<Effect>) {
-        while let Some(effect) = effects.pop() {
-            match effect {
-                Effect::Job(Job::Curves(ask)) if !matches!(*ask, Ask::Export(_)) => {
-                    let done = Done::Curves(Box::new(carry_out(*ask)));
-                    effects.extend(self.inspector.update(Input::Done(Box::new(done))));
-                }
-                Effect::Quit(outcome) => {
-                    assert_eq!(outcome, Outcome::Left);
-                    self.left = true;
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn press(&mut self, keys: &str) {
-        for key in keys.split(' ') {
-            let code = match key {
-                "Enter" => KeyCode::Enter,
-                "Esc" => KeyCode::Esc,
-                "Tab" => KeyCode::Tab,
-                "Space" => KeyCode::Char(' '),
-                "Up" => KeyCode::Up,
-                "Down" => KeyCode::Down,
-                "Left" => KeyCode::Left,
-                "Right" => KeyCode::Right,
-                "Home" => KeyCode::Home,
-                "End" => KeyCode::End,
-                text => {
-                    for c in text.chars() {
-                        self.input(Input::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
-                    }
-                    continue;
-                }
-            };
-            self.input(Input::Key(KeyEvent::new(code, KeyModifiers::NONE)));
-        }
-    }
-
-    fn frame(&self) -> Buffer {
-        let mut buffer = Buffer::empty(Rect::new(0, 0, self.size.0, self.size.1));
-        self.inspector.draw_into(&mut buffer);
-        buffer
-    }
-
-    fn text(&self) -> String {
-        let frame = self.frame();
-        let rows = frame.content().chunks(usize::from(self.size.0.max(1)));
-        let lines = rows.map(|row| row.iter().map(Cell::symbol).collect::<String>().trim_end().to_owned());
-        lines.collect::<Vec<_>>().join("\n")
-    }
-
-    /// What it asks to be written, written into a folder: the name of the file.
-    fn write(&mut self, keys: &str, folder: &Path) -> PathBuf {
-        let (last, before) = (keys.len() - 1, &keys[..keys.len() - 1]);
-        self.press(before);
-        let c = keys.as_bytes()[last] as char;
-        let effects = self.inspector.update(Input::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
-        let [Effect::Job(Job::Curves(ask))] = &effects[..] else { panic!("nothing is written: {effects:?}") };
-        let Ask::Export(export) = &**ask else { panic!("{ask:?}") };
-        folder.join(export.write(folder).expect("written"))
-    }
-}
 
 macro_rules! assert_frame {
     ($name:expr, $desk:expr) => {
@@ -119,14 +29,8 @@ fn folder() -> tempfile::TempDir {
 }
 
 #[test]
-fn three_sizes_in_three_themes() {
+fn styles_of_a_small_screen() {
     let folder = folder();
-    for (name, size, theme) in
-        [("common", (80, 24), "dark"), ("large", (120, 40), "light"), ("huge", (200, 60), "monochrome")]
-    {
-        let desk = Desk::new(folder.path(), &[], size, theme);
-        assert_frame!(format!("inspector_{name}"), desk);
-    }
     insta::assert_debug_snapshot!("inspector_styles", Desk::new(folder.path(), &["faster"], (64, 20), "dark").frame());
 }
 
@@ -334,6 +238,7 @@ fn input() -> impl Strategy<Value = Input> {
         1 => (0u16..210, 0u16..70).prop_map(|(columns, rows)| Input::Resize(columns, rows)),
         1 => (0u64..100).prop_map(|seconds| Input::Tick(Duration::from_secs(seconds))),
         1 => "\\PC{0,5}".prop_map(Input::Paste),
+        1 => any::<bool>().prop_map(|light| Input::Background { light }),
     ]
 }
 

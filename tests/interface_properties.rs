@@ -217,6 +217,7 @@ fn input() -> impl Strategy<Value = Input> {
         2 => (0u16..210, 0u16..70).prop_map(|(columns, rows)| Input::Resize(columns, rows)),
         2 => news().prop_map(|news| Input::News(Box::new(news))),
         1 => Just(Input::EngineGone),
+        1 => any::<bool>().prop_map(|light| Input::Background { light }),
         1 => (0u64..100).prop_map(|seconds| Input::Tick(std::time::Duration::from_secs(seconds))),
         1 => "\\PC{0,9}".prop_map(Input::Paste),
     ]

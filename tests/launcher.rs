@@ -237,6 +237,30 @@ fn a_run_that_trains_is_not_deleted_and_another_one_only_after_a_question() {
 }
 
 #[test]
+fn a_run_gets_another_name_and_its_old_one_back() {
+    let mut desk = home(COMMON, "dark");
+    desk.asked();
+    desk.press("R");
+    assert!(desk.text().contains("a run that trains cannot be renamed") && desk.jobs().is_empty());
+    desk.press("Down R Backspace Enter");
+    let folder = |name: &str| std::path::PathBuf::from("/home/ada/tickets/runs").join(name);
+    let job = |from: &str, to: &str| Job::RenameRun { folder: folder(from), name: to.into() };
+    assert_eq!(desk.jobs(), [job("tickets-4", "tickets-")]);
+    desk.done(Done::Renamed(folder("tickets-4"), Err("there is something of the name already".into())));
+    assert!(desk.text().contains("of the name already") && desk.text().contains("another name for tickets-4"));
+    desk.press("9");
+    insta::assert_snapshot!("another_name_for_a_run", desk.text());
+    desk.press("Enter");
+    assert_eq!(desk.jobs(), [job("tickets-4", "tickets-9")]);
+    desk.done(Done::Renamed(folder("tickets-4"), Ok(folder("tickets-9"))));
+    assert!(desk.text().contains("tickets-4 is called tickets-9 now; u gives it its name back"), "{}", desk.text());
+    desk.press("u u");
+    assert_eq!(desk.jobs(), [job("tickets-9", "tickets-4")]);
+    desk.press("R Esc R Enter");
+    assert_eq!(desk.jobs(), [], "who keeps the name changes nothing");
+}
+
+#[test]
 fn a_copy_begins_with_the_runs_recipe_and_says_how_it_differs() {
     let mut desk = home(COMMON, "dark");
     desk.asked();
@@ -332,7 +356,7 @@ mod properties {
 
     fn key() -> impl Strategy<Value = Input> {
         let code = prop_oneof![
-            12 => prop::sample::select("?q:tTncordvi/jkhlsuewN.0159=yx\u{6f22}".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+            12 => prop::sample::select("?q:tTncordvi/jkhlsuewNR.0159=yx\u{6f22}".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
             8 => prop::sample::select(vec![
                 KeyCode::Enter, KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::BackTab, KeyCode::Left, KeyCode::Right,
                 KeyCode::Up, KeyCode::Down, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Home, KeyCode::End,
@@ -378,6 +402,7 @@ mod properties {
             1 => text().prop_map(|why| Done::Saved(Err(why))),
             1 => Just(Done::Saved(Ok("runs/recipes/x.toml".into()))),
             1 => text().prop_map(|name| Done::Deleted(name.into(), Ok(()))),
+            1 => (text(), text()).prop_map(|(from, to)| Done::Renamed(from.into(), Ok(to.into()))),
             1 => text().prop_map(Done::Broken),
             1 => Just(Done::Loaded("recipe.toml".into(), Ok(Box::default()))),
         ]
@@ -392,6 +417,7 @@ mod properties {
             1 => (0u64..100).prop_map(|seconds| Input::Tick(std::time::Duration::from_secs(seconds))),
             1 => text().prop_map(Input::Paste),
             1 => Just(Input::Signal(signal_hook::consts::SIGINT)),
+            1 => any::<bool>().prop_map(|light| Input::Background { light }),
         ]
     }
 

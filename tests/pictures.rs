@@ -14,10 +14,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
-use spartui::engine::{Engine, Launch};
+use spartui::engine::{Engine, Launch, Race};
 use spartui::interface::svg::{Ground, svg};
 use spartui::interface::theme::{Depth, Themes};
-use spartui::interface::{Input, Look, State, draw_into, update};
+use spartui::interface::{Input, Look, RaceScreen, Screen, State, draw_into, update};
 use spartui::protocol::{Command, Event};
 use spartui::recipe::{Recipe, Value};
 
@@ -48,6 +48,42 @@ fn cockpit_of_a_run() {
     draw_into(&mut buffer, &state);
     std::fs::create_dir_all(root.join("docs")).unwrap();
     std::fs::write(root.join("docs/cockpit.svg"), svg(&buffer, Ground::DARK)).unwrap();
+    engine.join();
+}
+
+#[test]
+#[ignore = "trains six lanes of the demo for two minutes; `make pictures` runs it"]
+fn lanes_of_a_race() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut recipe =
+        Recipe::load(&root.join("examples/support/recipe.toml"), &["train.evaluate_every=25".into()]).unwrap();
+    recipe.model.path = root.join("models/all-MiniLM-L6-v2");
+    let runs = tempfile::tempdir().unwrap();
+    let launch = Launch { recipe, runs: runs.path().join("runs"), name: Some("rates".into()) };
+    let lane = |rate: f64, sparsity: f64| {
+        let number = |field: &str, value: f64| (field.to_owned(), Value::Float(value));
+        vec![number("optimizer.learning_rate", rate), number("method.sparsity", sparsity)]
+    };
+    let lanes = [0.99, 0.999].into_iter().flat_map(|sparsity| [1e-3, 3e-3, 1e-2].map(|rate| lane(rate, sparsity)));
+    let engine = Engine::start(Race { launch, lanes: lanes.collect(), halve_every: None });
+    let mut screen = RaceScreen::new(Look::new(Themes::load(None, Depth::True), Some("dark")));
+    screen.update(Input::Resize(SIZE.0, SIZE.1));
+    let began = Instant::now();
+    for event in &engine.events {
+        let is_last = match &event {
+            Event::Lane { told, .. } => matches!(**told, Event::Step(step) if step.step == 130),
+            _ => false,
+        };
+        screen.update(Input::Tick(began.elapsed()));
+        screen.update(Input::Engine(Box::new(event)));
+        if is_last {
+            break;
+        }
+    }
+    engine.commands.send(Command::Abort).unwrap();
+    let mut buffer = Buffer::empty(Rect::new(0, 0, SIZE.0, SIZE.1));
+    screen.draw_into(&mut buffer);
+    std::fs::write(root.join("docs/race.svg"), svg(&buffer, Ground::DARK)).unwrap();
     engine.join();
 }
 
@@ -203,4 +239,84 @@ fn tour() {
     assert_eq!(cockpit.ends(), 0);
     let cast = recording.cast(&written.lock().unwrap(), 1.0);
     std::fs::write(root.join("docs/tour.cast"), cast).unwrap();
+}
+
+/// What a run shows beside its curves: map, device, branches, alerts; and how two runs differ.
+#[test]
+#[ignore = "trains for some minutes; `make pictures` runs it"]
+fn panels() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let model = root.join("models/all-MiniLM-L6-v2");
+    let model = model.to_str().unwrap();
+    let truecolor = [("COLORTERM", "truecolor")];
+    let start = |arguments: &[&str]| {
+        let cockpit = Cockpit::start_in(folder.path(), arguments, &truecolor);
+        cockpit.resize(SIZE.0, SIZE.1);
+        cockpit
+    };
+    let picture = |cockpit: &Cockpit, name: &str| {
+        std::thread::sleep(Duration::from_millis(1500));
+        let drawn = svg(&buffer_of(cockpit.screen.lock().unwrap().screen()), Ground::DARK);
+        std::fs::write(root.join("docs").join(name), drawn).unwrap();
+    };
+    let after = |cockpit: &Cockpit, step: u64| {
+        cockpit.waits("a step", |text| {
+            let shown =
+                text.split("step ").skip(1).filter_map(|rest| rest.split('/').next()?.trim().parse::<u64>().ok());
+            shown.max().is_some_and(|shown| shown >= step)
+        });
+    };
+    let go = |cockpit: &mut Cockpit, keys: &[&str], then: &str| {
+        for key in keys {
+            cockpit.press(key);
+            std::thread::sleep(Duration::from_millis(150));
+        }
+        cockpit.shows(then);
+    };
+    let mut cockpit = start(&["demo", "--model", model, "--run", "support", "--set", "train.batch_size=8"]);
+    after(&cockpit, 80);
+    go(&mut cockpit, &["]"], "Enter");
+    go(&mut cockpit, &["\r"], "0.99 → 0.995");
+    after(&cockpit, 140);
+    go(&mut cockpit, &["="], "Enter");
+    go(&mut cockpit, &["\r"], "learning_rate");
+    after(&cockpit, 210);
+    go(&mut cockpit, &["9", "m"], "9 map");
+    picture(&cockpit, "map.svg");
+    go(&mut cockpit, &["m", "8", "m"], "8 device");
+    picture(&cockpit, "device.svg");
+    go(&mut cockpit, &["m", "1", "c", "g", "9", "0", "\r", "r"], "on branch 1");
+    after(&cockpit, 150);
+    go(&mut cockpit, &["b"], "kept state");
+    picture(&cockpit, "branches.svg");
+    go(&mut cockpit, &["\x1b", ":"], "what to do");
+    go(&mut cockpit, &["set rate", "\r", "0.4", "\r"], "Enter applies");
+    go(&mut cockpit, &["\r"], "acknowledges");
+    picture(&cockpit, "alerts.svg");
+    go(&mut cockpit, &["q"], "bort");
+    cockpit.press("a");
+    cockpit.shows("aborted");
+    cockpit.press("q");
+    cockpit.ends();
+    let more = [
+        "--set",
+        "method.sparsity=0.995",
+        "--set",
+        "optimizer.learning_rate=1e-3",
+        "--set",
+        "train.max_steps=200",
+        "--set",
+        "train.batch_size=8",
+    ];
+    let mut cockpit = start(&[&["demo", "--model", model, "--run", "support-2"][..], &more].concat());
+    cockpit.shows("finished");
+    cockpit.press("q");
+    cockpit.ends();
+    let mut cockpit = start(&["curves", "support", "support-2"]);
+    go(&mut cockpit, &["d"], "optimizer.learning_rate");
+    picture(&cockpit, "differences.svg");
+    cockpit.press("\x1b");
+    cockpit.press("q");
+    cockpit.ends();
 }

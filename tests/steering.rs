@@ -64,6 +64,49 @@ fn from_99_to_99_9_percent_and_back() {
     session.train_step().unwrap();
 }
 
+/// What is shown before a change is applied is what the change does, whatever can be changed.
+#[test]
+fn a_preview_tells_what_every_live_field_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = common::small_model(folder.path());
+    common::small_recipe(folder.path(), &model, "[train]\nepochs = 9\nbatch_size = 8\nevaluate_every = 0\n");
+    let load = || {
+        let recipe = Recipe::load(&folder.path().join("recipe.toml"), &[]).unwrap();
+        let mut session = Session::load(recipe, &mut |_, _| {}).unwrap();
+        session.train_step().unwrap();
+        session
+    };
+    for field in spartui::recipe::FIELDS.iter().filter(|field| field.live) {
+        let (name, value) = match field.name {
+            "method.sparsity" => (field.name.to_owned(), Value::Float(0.96)),
+            "method.trainable" => {
+                let now = i64::try_from(load().trainable()).unwrap();
+                (field.name.to_owned(), Value::Integer(now * 3 / 4))
+            }
+            "method.density" => ("method.density.value".to_owned(), Value::Float(0.02)),
+            "method.on_shrink" => (field.name.to_owned(), Value::String("revert".into())),
+            "optimizer.learning_rate" | "optimizer.weight_decay" => (field.name.to_owned(), Value::Float(1e-3)),
+            "optimizer.max_grad_norm" => (field.name.to_owned(), Value::Float(1.0)),
+            "train.evaluate_every" | "train.checkpoint_every" | "train.keep_checkpoints" => {
+                (field.name.to_owned(), Value::Integer(7))
+            }
+            other => panic!("{other} can be changed live: give it a value here"),
+        };
+        let mut session = load();
+        let before = (session.trainable(), session.sparsity());
+        let foreseen = session.preview(&name, value.clone()).unwrap();
+        assert_eq!((session.trainable(), session.sparsity()), before, "{name}: a preview changes nothing");
+        assert_eq!((foreseen.trainable.0, foreseen.sparsity.0), before, "{name}");
+        session.set(&name, value).unwrap();
+        let after = (session.trainable(), session.sparsity());
+        assert_eq!((foreseen.trainable.1, foreseen.sparsity.1), after, "{name}");
+        assert_eq!(before.0 + foreseen.joining - foreseen.leaving, after.0, "{name}");
+        let scalars = matches!(field.name, "method.sparsity" | "method.trainable" | "method.density");
+        assert_eq!(before.0 != after.0, scalars, "{name}");
+        session.train_step().unwrap();
+    }
+}
+
 #[test]
 fn training_goes_on_when_nobody_listens() {
     let folder = tempfile::tempdir().unwrap();

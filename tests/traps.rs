@@ -339,3 +339,81 @@ fn a_file_of_keys_is_used_or_refused() {
     cockpit.shows("paused");
     abort(cockpit);
 }
+
+/// The colour of the program's name on the first screen.
+fn colour_of_the_name(cockpit: &Cockpit) -> vt100::Color {
+    cockpit.screen.lock().unwrap().screen().cell(0, 1).unwrap().fgcolor()
+}
+
+#[test]
+fn the_background_is_asked_for_and_the_answer_is_no_input() {
+    let asks = |cockpit: &Cockpit| cockpit.written.lock().unwrap().windows(5).any(|bytes| bytes == b"\x1b]11;");
+    let folder = tempfile::tempdir().unwrap();
+    let named = |theme: &str| {
+        let mut cockpit = Cockpit::start_in(folder.path(), &[], &[("SPARTUI_THEME", theme)]);
+        cockpit.shows("palette");
+        let colour = colour_of_the_name(&cockpit);
+        assert!(!asks(&cockpit), "who names a theme is not asked for another");
+        cockpit.press("q");
+        assert_eq!(cockpit.ends(), 0);
+        colour
+    };
+    let (dark, light) = (named("dark"), named("light"));
+    assert_ne!(dark, light);
+    for (answer, expected) in [
+        ("\x1b]11;rgb:fefe/fefe/fefe\x1b\\", light),
+        ("\x1b]11;rgb:ff/ff/ff\x07", light),
+        ("\x1b]11;rgb:1010/1010/1010\x1b\\", dark),
+    ] {
+        let mut cockpit = Cockpit::start_in(folder.path(), &[], &[]);
+        cockpit.shows("palette");
+        assert!(asks(&cockpit));
+        // A filter that is being typed would show whatever is taken for keys.
+        cockpit.press(&format!("n{answer}"));
+        cockpit.waits("the colours of the background", |text| {
+            text.contains("new run") && colour_of_the_name(&cockpit) == expected
+        });
+        cockpit.press("/");
+        cockpit.press("sparsity");
+        cockpit.waits("what was typed and nothing else", |text| text.contains("›method.sparsity"));
+        cockpit.press("\x1b");
+        std::thread::sleep(Duration::from_millis(300));
+        cockpit.press("\x1b");
+        cockpit.shows("There are no runs");
+        cockpit.press("q");
+        assert_eq!(cockpit.ends(), 0);
+    }
+}
+
+#[test]
+fn a_theme_that_was_chosen_is_there_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = || {
+        let cockpit = Cockpit::start_in(folder.path(), &[], &[]);
+        cockpit.shows("palette");
+        cockpit
+    };
+    let mut cockpit = start();
+    cockpit.press("t");
+    cockpit.shows("high-contrast");
+    cockpit.press("\x1b[B");
+    cockpit.press("\x1b[B");
+    cockpit.press("\r");
+    std::thread::sleep(Duration::from_millis(300));
+    let chosen = colour_of_the_name(&cockpit);
+    cockpit.press("q");
+    assert_eq!(cockpit.ends(), 0);
+    let kept = std::fs::read_to_string(folder.path().join("config/spartui/chosen.toml")).unwrap();
+    assert!(kept.contains("theme = \"high-contrast\""), "{kept}");
+    let mut cockpit = start();
+    assert_eq!(colour_of_the_name(&cockpit), chosen);
+    // What is only looked at is not kept.
+    cockpit.press("t");
+    cockpit.press("\x1b[B");
+    std::thread::sleep(Duration::from_millis(300));
+    cockpit.press("\x1b");
+    std::thread::sleep(Duration::from_millis(300));
+    cockpit.press("q");
+    assert_eq!(cockpit.ends(), 0);
+    assert_eq!(std::fs::read_to_string(folder.path().join("config/spartui/chosen.toml")).unwrap(), kept);
+}

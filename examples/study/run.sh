@@ -59,9 +59,9 @@ methods() {
     echo "sparta-high -5 $(matched $high)"
     echo "sparta-dense -6 method.sparsity=0.95"
     if knows method.selection; then
-        for selection in magnitude gradient dynamic; do
-            knows "\"$selection\"" && echo "$selection-mid -5 $(matched $mid) method.selection=$selection"
-        done
+        echo "smallest-mid -5 $(matched $mid) method.selection=smallest"
+        echo "gradient-mid -5 $(matched $mid) method.selection=gradient"
+        echo "dynamic-mid -5 $(matched $mid) method.selection=dynamic method.regrow_every=20"
     fi
     if knows method.rank; then
         echo "lora-low -5 method.kind=lora method.rank=1 method.alpha=2"

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::hub;
 use crate::method;
 use crate::model::{Config, Head, Model, Open, dtype_name};
-use crate::recipe::{MethodKind, Recipe, Recompute, TaskKind};
+use crate::recipe::{MethodKind, Recipe, Recompute, Selection, TaskKind};
 use crate::sparse::prepare_device;
 use crate::train::{Extent, Prediction, Stopwatch, Surroundings, TrainedHead};
 
@@ -31,6 +31,9 @@ pub struct Arguments {
     /// Parameters that train, the head among them; 0: by the sparsity.
     #[arg(long, default_value_t = 0, value_name = "N")]
     trainable: u64,
+    /// Which scalars train: random, smallest, largest, gradient or dynamic.
+    #[arg(long, default_value = "random", value_name = "KIND", value_parser = selection)]
+    selection: Selection,
     /// Groups to adapt, with commas between; all-linear: every one.
     #[arg(long, default_value = "all-linear", value_name = "GROUPS", value_delimiter = ',')]
     targets: Vec<String>,
@@ -70,6 +73,10 @@ fn method_kind(text: &str) -> std::result::Result<MethodKind, String> {
     serde_json::from_value(text.into()).map_err(|_| "give sparta, full or head".into())
 }
 
+fn selection(text: &str) -> std::result::Result<Selection, String> {
+    serde_json::from_value(text.into()).map_err(|_| "give random, smallest, largest, gradient or dynamic".into())
+}
+
 /// Labels of a classifier that is timed; their number does not matter.
 const LABELS: usize = 2;
 
@@ -97,7 +104,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let predicted =
         Prediction::new(&recipe, &model, head.parameters(), (arguments.extent(&model), Extent::default()), around)?;
     let mut head = TrainedHead::new(head);
-    let trainable = method.trainable() + head.head.parameters();
     let mut stopwatch = Stopwatch {
         model: &model,
         head: &mut head,
@@ -107,6 +113,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         recompute: recipe.train.recompute,
         step: 0,
     };
+    stopwatch.choose(&recipe.method)?;
+    let trainable = stopwatch.method.trainable() + stopwatch.head.head.parameters();
     let all = arguments.warmup + arguments.steps;
     let (mut steps, mut floors) = (Vec::new(), Vec::new());
     for at in 0..all {
@@ -214,6 +222,7 @@ impl Arguments {
         recipe.method.kind = self.method;
         recipe.method.sparsity = self.sparsity;
         recipe.method.trainable = self.trainable;
+        recipe.method.selection = self.selection;
         recipe.method.targets.clone_from(&self.targets);
         recipe.train.recompute = if self.recompute { Recompute::Blocks } else { Recompute::None };
         recipe.optimizer.max_grad_norm = 0.0;

@@ -30,6 +30,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let look = arguments.looks.look()?;
     let signals = watch_signals().map_err(no_signals)?;
     let mut inspector = Inspector::new(runs.to_owned(), selected, look);
-    Stage::take(signals)?.show(&mut inspector);
+    Stage::take(signals, &inspector.look)?.show(&mut inspector);
+    Looks::remember(&inspector.look);
     Ok(())
 }

@@ -23,7 +23,7 @@ use crate::run::read_race;
 /// Where the terminal cannot be used.
 pub fn run(runs: PathBuf, looks: &Looks) -> Result<()> {
     let mut launcher = Launcher::new(looks.look()?, place(runs)?);
-    let mut stage = Stage::take(watch_signals().map_err(no_signals)?)?;
+    let mut stage = Stage::take(watch_signals().map_err(no_signals)?, &launcher.look)?;
     loop {
         let goes_on = match stage.show(&mut launcher) {
             Outcome::Open(Open::Inspect(folder)) => inspect(&mut stage, &mut launcher, &folder),
@@ -44,6 +44,8 @@ pub fn run(runs: PathBuf, looks: &Looks) -> Result<()> {
             _ => false,
         };
         if !goes_on {
+            drop(stage);
+            Looks::remember(&launcher.look);
             return Ok(());
         }
     }

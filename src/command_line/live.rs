@@ -9,13 +9,14 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::background::{Background, Lost};
 use super::launch::{ended, no_signals};
+use super::looks::Looks;
 use super::print_line;
 use super::printer::Printer;
 use crate::engine::socket::{Link, connect};
 use crate::error::{Error, Result};
 use crate::interface::input::{InputThread, watch_signals};
 use crate::interface::terminal::{Redirection, Screen, TerminalGuard};
-use crate::interface::{self, Look, Outcome, RaceScreen, Sources, State, is_remote};
+use crate::interface::{self, Line, Look, Outcome, RaceScreen, Sources, State, is_remote};
 use crate::protocol::{Event, News, Purpose};
 use crate::run::{RunFolder, State as RunState};
 
@@ -48,10 +49,11 @@ pub fn is_possible() -> bool {
 pub fn run(mut run: Run, look: Look) -> Result<()> {
     let signals = watch_signals().map_err(no_signals)?;
     let link = run.connect()?;
+    let mut stage = Stage::take(signals, &look)?;
     let mut cockpit = State::new(look, (0, 0));
-    let mut stage = Stage::take(signals)?;
     let outcome = stage.cockpit(&mut run, link, &mut cockpit);
     drop(stage);
+    Looks::remember(&cockpit.look);
     run.left(&outcome);
     told(outcome, cockpit.ready.as_ref().map(|ready| (ready.run.as_str(), ready.folder.as_path())))
 }
@@ -63,10 +65,11 @@ pub fn run(mut run: Run, look: Look) -> Result<()> {
 pub fn run_race(mut run: Run, look: Look) -> Result<()> {
     let signals = watch_signals().map_err(no_signals)?;
     let link = run.connect()?;
+    let mut stage = Stage::take(signals, &look)?;
     let mut screen = RaceScreen::new(look);
-    let mut stage = Stage::take(signals)?;
     let outcome = stage.race(&mut run, link, &mut screen);
     drop(stage);
+    Looks::remember(&screen.look);
     run.left(&outcome);
     let known = screen.race.as_ref().map(|race| (race.name.as_str(), race.folder.as_path()));
     told(outcome, known)
@@ -99,14 +102,15 @@ pub struct Stage {
     terminal: Screen,
     input: InputThread,
     signals: Receiver<i32>,
+    line: Line,
 }
 
 impl Stage {
-    /// Takes the terminal.
+    /// Takes the terminal, and asks for its background where that decides what things look like.
     ///
     /// # Errors
     /// Where it cannot be used.
-    pub fn take(signals: Receiver<i32>) -> Result<Self> {
+    pub fn take(signals: Receiver<i32>, look: &Look) -> Result<Self> {
         let fail = |error: std::io::Error| {
             Error::failed(format!("the terminal cannot be used: {error}; try again with --headless"))
         };
@@ -115,14 +119,19 @@ impl Stage {
         let redirection = Redirection::to(&printed).map_err(fail)?;
         let screen = redirection.screen().map_err(fail)?;
         let guard = TerminalGuard::enter(screen, Some(redirection)).map_err(fail)?;
-        let terminal = guard.terminal().map_err(fail)?;
+        let line = Line::of_terminal();
+        let terminal = guard.terminal(&line).map_err(fail)?;
         let input = InputThread::start().map_err(fail)?;
-        Ok(Self { guard, terminal, input, signals })
+        // A slow line has better things to carry.
+        if look.pair.is_some() && look.light.is_none() && !line.is_slow() {
+            guard.ask_background().map_err(fail)?;
+        }
+        Ok(Self { guard, terminal, input, signals, line })
     }
 
     /// Shows a screen to which no engine is connected.
     pub fn show(&mut self, screen: &mut impl interface::Screen) -> Outcome {
-        let sources = Sources::without_engine(self.input.events(), self.signals.clone());
+        let sources = Sources::without_engine(&self.input, self.signals.clone(), self.line.clone());
         interface::run(&mut self.terminal, screen, sources)
     }
 
@@ -171,10 +180,12 @@ impl Stage {
     fn once(&mut self, screen: &mut impl interface::Screen, link: Link) -> Outcome {
         let sources = Sources {
             input: self.input.events(),
+            background: self.input.background(),
             news: link.news,
             requests: link.requests,
             signals: self.signals.clone(),
             remote: is_remote(),
+            line: self.line.clone(),
             elapsed: link.elapsed,
         };
         interface::run(&mut self.terminal, screen, sources)

@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
+mod remembered;
+
 use crate::data::place;
 use crate::error::{Error, Result};
 use crate::interface::Look;
 use crate::interface::keys::Keymap;
 use crate::interface::terminal::no_color;
-use crate::interface::theme::{Depth, LIGHT, MONOCHROME, Themes};
+use crate::interface::theme::{DARK, Depth, LIGHT, MONOCHROME, Themes};
+use remembered::Chosen;
 
 /// How the interface looks, and which keys it has.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -46,15 +49,33 @@ impl Looks {
     pub fn look(&self) -> Result<Look> {
         let folder = config_folder().map(|folder| folder.join("themes"));
         let themes = Themes::load(folder.as_deref(), self.depth());
-        let fitting = if is_light(std::env::var("COLORFGBG").ok().as_deref()) { Some(LIGHT) } else { None };
-        let theme = self.theme.as_deref().or(if no_color() { Some(MONOCHROME) } else { fitting });
-        let mut look = Look::new(themes, theme).in_ascii(self.ascii);
+        let light = is_light(std::env::var("COLORFGBG").ok().as_deref());
+        let remembered = config_folder().map_or(Ok(None), |folder| Chosen::read(&folder));
+        let forced = self.theme.as_deref().or(no_color().then_some(MONOCHROME));
+        let look = |theme| Look::new(themes, theme);
+        let look = match (forced, remembered.as_ref().ok().and_then(Option::as_ref)) {
+            (Some(name), _) => look(Some(name)),
+            (None, Some(Chosen::One(name))) => look(Some(name)),
+            (None, Some(Chosen::Pair { dark, light: other })) => look(None).of_background([dark, other], light),
+            (None, None) => look(None).of_background([DARK, LIGHT], light),
+        };
+        let mut look = look.in_ascii(self.ascii);
+        look.warnings.extend(remembered.err());
         match self.users_keys() {
             Ok(keys) => look = look.with_keys(keys),
             Err(error) if self.keys.is_some() => return Err(error),
             Err(error) => look.warnings.push(format!("{}; the built-in keys are used", error.message())),
         }
         Ok(look)
+    }
+
+    /// The interface was left: a theme that was chosen in it is the one that the next start begins with. Why it cannot
+    /// be remembered is said on standard error.
+    pub fn remember(look: &Look) {
+        let Some(folder) = config_folder().filter(|_| look.chosen) else { return };
+        if let Err(why) = Chosen::write(&folder, &look.theme().name, look.light) {
+            eprintln!("spartui: {why}");
+        }
     }
 
     /// The keys.
@@ -91,11 +112,10 @@ fn read_keys(file: &Path) -> Result<Keymap> {
     Keymap::read(&text).map_err(refuse)
 }
 
-/// Whether the terminal says of itself, in `COLORFGBG`, that its background is light. It is not asked: terminals that do
-/// not answer would make the program wait, and those that answer late would type the answer.
-fn is_light(colorfgbg: Option<&str>) -> bool {
-    let background = colorfgbg.and_then(|colors| colors.rsplit(';').next()?.parse::<u8>().ok());
-    matches!(background, Some(7 | 9..=15))
+/// Whether the terminal says of itself, in `COLORFGBG`, that its background is light, or that it is not.
+fn is_light(colorfgbg: Option<&str>) -> Option<bool> {
+    let background = colorfgbg?.rsplit(';').next()?.parse::<u8>().ok()?;
+    (background < 16).then_some(matches!(background, 7 | 9..=15))
 }
 
 /// The user's folder of the program's settings.
@@ -111,7 +131,8 @@ mod tests {
 
     #[test]
     fn a_light_background_is_known_by_its_name_alone() {
-        assert!(is_light(Some("0;15")) && is_light(Some("0;default;7")));
-        assert!(!is_light(Some("15;0")) && !is_light(Some("7;8")) && !is_light(Some("15;default")) && !is_light(None));
+        assert_eq!([is_light(Some("0;15")), is_light(Some("0;default;7"))], [Some(true); 2]);
+        assert_eq!([is_light(Some("15;0")), is_light(Some("7;8"))], [Some(false); 2]);
+        assert_eq!([is_light(Some("15;default")), is_light(Some("0;99")), is_light(None)], [None; 3]);
     }
 }

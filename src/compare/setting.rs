@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::subject::Subject;
-use crate::recipe::{FIELDS, MethodKind, Recipe, Value};
+use crate::recipe::{FIELDS, Recipe, Value};
 
 /// A setting: the runs that have it, and by what it differs from the others.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,13 +81,20 @@ impl Key {
 /// Whether a field has a meaning beside the method of a recipe.
 fn matters(recipe: &Recipe, field: &str) -> bool {
     let Some(of_method) = field.strip_prefix("method.") else { return true };
-    match (recipe.method.kind, of_method) {
-        (_, "kind") => true,
-        (MethodKind::Full | MethodKind::Head, _) => false,
+    let word = |field: &str| recipe.get(field).and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default();
+    let (kind, selection) = (word("method.kind"), word("method.selection"));
+    let of_lora = ["rank", "alpha", "dropout", "variant"].contains(&of_method);
+    match of_method {
+        "kind" => true,
+        _ if kind == "full" || kind == "head" => false,
         // A count and a share say the same: the count counts where it is given.
-        (_, "trainable") => recipe.method.trainable > 0,
-        (_, "sparsity") if recipe.method.trainable > 0 => false,
-        (MethodKind::Sparta, name) => !["rank", "alpha", "dropout", "variant"].contains(&name),
+        "trainable" => recipe.method.trainable > 0,
+        "targets" => true,
+        _ if kind == "lora" => of_lora,
+        "sparsity" => recipe.method.trainable == 0,
+        "gradient_batches" => selection == "gradient",
+        "regrow_every" | "regrow_share" | "on_drop" => selection == "dynamic",
+        _ => !of_lora,
     }
 }
 

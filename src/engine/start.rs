@@ -84,10 +84,13 @@ impl Training {
     }
 }
 
-/// The history of a run, which shares the budget that its recipe gives with other lanes.
+/// The history of a run. Lanes of a race keep together as many snapshots as one run, in the same budget: so they cost the
+/// memory of one.
 pub(super) fn begin(session: &Session, lanes: u64) -> History {
     let settings = &session.recipe.history;
-    let mut history = History::new(settings.budget_mb.saturating_mul(1_000_000) / lanes.max(1), settings.every);
+    let lanes = lanes.max(1);
+    let budget = settings.budget_mb.saturating_mul(1_000_000) / lanes;
+    let mut history = History::new(budget, settings.every.saturating_mul(lanes));
     if history.takes() {
         history.keep(session.snapshot(0), Why::Start);
     }

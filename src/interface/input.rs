@@ -4,15 +4,20 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use crossterm::event::{self, Event};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use super::terminal::Answers;
+
+/// How long an answer of the terminal counts.
+const COUNTS: Duration = Duration::from_secs(2);
+
 /// How long the end of the thread that reads may take.
-const PATIENCE: Duration = Duration::from_millis(200);
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Reads the terminal as long as it lives. The thread is never waited for, since it may be in the middle of a read;
 /// it takes no more input than what it has begun to read.
@@ -20,6 +25,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 pub struct InputThread {
     ended: Arc<AtomicBool>,
     events: Receiver<Event>,
+    background: Receiver<bool>,
 }
 
 impl InputThread {
@@ -30,8 +36,11 @@ impl InputThread {
     pub fn start() -> io::Result<Self> {
         let ended = Arc::new(AtomicBool::new(false));
         let (sender, events) = unbounded();
+        let (told, background) = bounded(1);
+        let begun = Instant::now();
         let flag = Arc::clone(&ended);
         thread::Builder::new().name("input".into()).spawn(move || {
+            let mut answers = Answers::default();
             while !flag.load(Ordering::Relaxed) {
                 let event = match event::poll(PATIENCE) {
                     Ok(false) => continue,
@@ -40,18 +49,29 @@ impl InputThread {
                 };
                 // A terminal that cannot be read is gone: dropping the sender says so.
                 let Ok(event) = event else { return };
-                if sender.send(event).is_err() {
+                let (events, light) = answers.take(event);
+                if let Some(light) = light.filter(|_| begun.elapsed() < COUNTS) {
+                    // There is room for one, and the first one counts.
+                    let _ = told.try_send(light);
+                }
+                if events.into_iter().any(|event| sender.send(event).is_err()) {
                     return;
                 }
             }
         })?;
-        Ok(Self { ended, events })
+        Ok(Self { ended, events, background })
     }
 
     /// What was read; disconnected once the terminal is gone.
     #[must_use]
     pub fn events(&self) -> Receiver<Event> {
         self.events.clone()
+    }
+
+    /// Whether the background is light, once the terminal has said so.
+    #[must_use]
+    pub fn background(&self) -> Receiver<bool> {
+        self.background.clone()
     }
 }
 

@@ -34,7 +34,7 @@ pub fn offer(state: &mut State, input: Input) -> (Vec<Effect>, Option<Input>) {
         }
         Input::Mouse(_) | Input::Paste(_) => (true, false),
         Input::Done(done) => (matches!(**done, Done::Curves(_) | Done::Broken(_)), true),
-        Input::Resize(..) | Input::Tick(_) => (true, true),
+        Input::Resize(..) | Input::Tick(_) | Input::Background { .. } => (true, true),
         _ => (false, true),
     };
     if !its {
@@ -45,7 +45,7 @@ pub fn offer(state: &mut State, input: Input) -> (Vec<Effect>, Option<Input>) {
     }
     let mut effects = inspector.update(input.clone());
     let closed = effects.iter().any(|effect| matches!(effect, Effect::Quit(_)));
-    state.look.theme = inspector.look.theme;
+    (state.look.theme, state.look.chosen) = (inspector.look.theme, inspector.look.chosen);
     effects.retain(|effect| !matches!(effect, Effect::Quit(_)));
     if closed {
         state.inspector = None;

@@ -14,7 +14,7 @@ use super::{comparison, inspector};
 use crate::data::Sample;
 use crate::protocol::Planned;
 use crate::recipe::Recipe;
-use crate::run::delete_run;
+use crate::run::{delete_run, rename_run};
 
 mod files;
 mod plan;
@@ -36,6 +36,13 @@ pub enum Job {
     WatchRuns(PathBuf),
     /// Delete a run's folder.
     DeleteRun(PathBuf),
+    /// Give a run another name.
+    RenameRun {
+        /// Its folder.
+        folder: PathBuf,
+        /// The name.
+        name: String,
+    },
     /// Say what a run would be, part by part.
     Plan(PlanOf),
     /// List a folder, to choose a file of rows from.
@@ -92,6 +99,8 @@ pub enum Done {
     Runs(Result<Vec<KnownRun>, String>),
     /// The run of this folder is gone, or why it is not.
     Deleted(PathBuf, Result<(), String>),
+    /// The run of this folder is in another one now, or why it is not.
+    Renamed(PathBuf, Result<PathBuf, String>),
     /// A part of the plan of this name; none once it is at its end.
     Planned(u64, Option<Box<Planned>>),
     /// What is in a folder, or why that cannot be said.
@@ -136,6 +145,7 @@ impl Job {
             Self::Curves(_) => Lane::Curves,
             Self::Compare(_) => Lane::Compare,
             Self::DeleteRun(_)
+            | Self::RenameRun { .. }
             | Self::ListFolder(_)
             | Self::FindRecipes { .. }
             | Self::LoadRecipe { .. }
@@ -150,6 +160,10 @@ impl Job {
             Self::DeleteRun(folder) => {
                 let deleted = delete_run(&folder).map_err(|error| error.message().to_owned());
                 Done::Deleted(folder, deleted)
+            }
+            Self::RenameRun { folder, name } => {
+                let renamed = rename_run(&folder, &name).map_err(|error| error.message().to_owned());
+                Done::Renamed(folder, renamed)
             }
             Self::ListFolder(folder) => {
                 let entries = files::list(&folder);

@@ -119,6 +119,10 @@ pub enum Action {
     RunFacts,
     DeleteRun,
     DeleteNow,
+    /// Type another name for the selected run.
+    RenameRun,
+    /// Give the run that was renamed its name back.
+    RenameBack,
     FilterRuns,
     OpenRecipe,
     FormRow(isize),

@@ -10,7 +10,7 @@ use super::keys::{Action, Context};
 use super::look::Look;
 use super::overlay::{Overlay, Scope, Settable};
 use super::screen::Screen;
-use super::state::Weight;
+use super::state::{Typed, Weight};
 use super::update::{Effect, Input};
 use super::{Open, text};
 use crate::recipe::FIELDS;
@@ -72,6 +72,8 @@ pub struct Launcher {
     pub size: (u16, u16),
     /// Time since the screen came up.
     pub now: Duration,
+    /// The folder of the run that was renamed last, and the name that it had.
+    renamed: Option<(PathBuf, String)>,
     /// A recipe that is being written.
     saving: Option<Saving>,
 }
@@ -92,6 +94,8 @@ pub enum Layer {
     Pick(Box<Pick>),
     /// Whether to delete the run of this folder.
     Delete(PathBuf),
+    /// Another name for the run of this folder, as far as it is typed.
+    Rename(PathBuf, Typed),
     /// What there is to know of the selected run.
     Facts,
     /// Whether to start, although.
@@ -122,6 +126,7 @@ impl Launcher {
             notice: None,
             size: (0, 0),
             now: Duration::ZERO,
+            renamed: None,
             saving: None,
         };
         let warnings = std::mem::take(&mut launcher.look.warnings);
@@ -165,6 +170,7 @@ impl Launcher {
         let mut contexts = match self.layers.last() {
             Some(Layer::Pick(_)) => vec![Context::Pick],
             Some(Layer::Delete(_)) => vec![Context::Delete],
+            Some(Layer::Rename(..)) => vec![Context::Typing],
             Some(Layer::Facts) => vec![Context::Facts],
             Some(Layer::Start(_)) => vec![Context::Start],
             None if self.is_typing() => vec![Context::Typing],

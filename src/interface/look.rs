@@ -11,8 +11,14 @@ use super::theme::{Theme, Themes};
 pub struct Look {
     /// The themes to choose from.
     pub themes: Themes,
-    /// The chosen one.
+    /// The one in use.
     pub theme: usize,
+    /// Whether the user has chosen it since the program began, so that it is worth remembering.
+    pub chosen: bool,
+    /// Themes for a dark background and for a light one, where the background decides.
+    pub pair: Option<[usize; 2]>,
+    /// Whether the background is light, where that is known.
+    pub light: Option<bool>,
     /// The keys.
     pub keys: Keymap,
     /// Whether all is drawn in ASCII.
@@ -31,7 +37,7 @@ impl Look {
             warnings.push(format!("there is no theme \"{}\"; there are {known}", name.escape_debug()));
         }
         let theme = theme.and_then(|name| themes.position(name)).unwrap_or(0);
-        Self { themes, theme, keys: Keymap::default(), ascii: false, warnings }
+        Self { themes, theme, chosen: false, pair: None, light: None, keys: Keymap::default(), ascii: false, warnings }
     }
 
     /// With these keys.
@@ -50,6 +56,39 @@ impl Look {
     #[must_use]
     pub fn theme(&self) -> &Theme {
         &self.themes.list[self.theme.min(self.themes.list.len() - 1)]
+    }
+
+    /// Lets the background decide between two themes, which it has where it is known.
+    #[must_use]
+    pub fn of_background(self, pair: [&str; 2], light: Option<bool>) -> Self {
+        let mut look = self;
+        let unknown = pair.iter().find(|name| look.themes.position(name).is_none());
+        if let Some(name) = unknown {
+            look.warnings.push(format!("there is no theme \"{}\"", name.escape_debug()));
+        }
+        look.pair = Some(pair.map(|name| look.themes.position(name).unwrap_or(0)));
+        look.fit(light.unwrap_or(false));
+        look.light = light;
+        look
+    }
+
+    /// The background is known now: where it decides and the user has not, its theme is used.
+    pub fn fit(&mut self, light: bool) {
+        self.light = Some(light);
+        if let Some(pair) = self.pair.filter(|_| !self.chosen) {
+            self.theme = pair[usize::from(light)];
+        }
+    }
+
+    /// The user chooses a theme by its place.
+    pub fn choose(&mut self, theme: usize) {
+        (self.theme, self.chosen) = (theme, true);
+    }
+
+    /// The user chooses the next theme; what to say about it.
+    pub fn choose_next(&mut self) -> String {
+        self.choose((self.theme + 1) % self.themes.list.len().max(1));
+        format!("theme: {}", self.theme().name)
     }
 
     /// Draws a whole screen: on the theme's ground, and in ASCII where that is asked for.

@@ -7,29 +7,18 @@ use crossterm::event::Event as TerminalEvent;
 use ratatui::Terminal;
 use ratatui::backend::Backend;
 
+mod pacer;
+
+pub use pacer::Line;
+
 use super::Outcome;
+use super::input::InputThread;
 use super::jobs::Jobs;
 use super::screen::Screen;
 use super::update::{Effect, Input};
+use pacer::Pacer;
+
 use crate::protocol::{News, Request};
-
-/// The least time between two frames after input.
-const AFTER_INPUT: Duration = Duration::from_millis(16);
-
-/// The least time between two frames when only data came.
-const AFTER_DATA: Duration = Duration::from_millis(33);
-
-/// As [`AFTER_DATA`], over SSH.
-const AFTER_DATA_REMOTE: Duration = Duration::from_millis(100);
-
-/// As [`AFTER_DATA`], on a line that would need longer than that for a frame.
-const AFTER_DATA_SLOW: Duration = Duration::from_millis(1000);
-
-/// Bits a second below which a line is slow. Terminals that have no speed say 38,400.
-const SLOW: u32 = 38_400;
-
-/// How often the time on the screen moves.
-const TICK: Duration = Duration::from_secs(1);
 
 /// The most events that are taken in before the screen gets its turn.
 const BATCH: usize = 10_000;
@@ -39,6 +28,8 @@ const BATCH: usize = 10_000;
 pub struct Sources {
     /// Keys, mouse, new sizes. Disconnected means that the terminal is gone.
     pub input: Receiver<TerminalEvent>,
+    /// Whether the terminal's background is light, once it has said so.
+    pub background: Receiver<bool>,
     /// What the engine tells.
     pub news: Receiver<News>,
     /// What the engine is asked. Sending must never block, so the channel is unbounded.
@@ -47,6 +38,8 @@ pub struct Sources {
     pub signals: Receiver<i32>,
     /// Whether the terminal is at the end of a network connection.
     pub remote: bool,
+    /// What leads to the terminal.
+    pub line: Line,
     /// Time since the engine began.
     pub elapsed: Duration,
 }
@@ -57,17 +50,13 @@ pub fn is_remote() -> bool {
     ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| std::env::var_os(name).is_some())
 }
 
-/// Whether the terminal is at the end of a slow line, by its own word.
-fn is_slow() -> bool {
-    rustix::termios::tcgetattr(std::io::stdin()).is_ok_and(|terminal| (1..SLOW).contains(&terminal.output_speed()))
-}
-
 impl Sources {
     /// Of a screen that shows no run: there are keys and signals only.
     #[must_use]
-    pub fn without_engine(input: Receiver<TerminalEvent>, signals: Receiver<i32>) -> Self {
+    pub fn without_engine(thread: &InputThread, signals: Receiver<i32>, line: Line) -> Self {
         let (requests, _) = unbounded();
-        Self { input, news: never(), requests, signals, remote: is_remote(), elapsed: Duration::ZERO }
+        let (input, background) = (thread.events(), thread.background());
+        Self { input, background, news: never(), requests, signals, remote: is_remote(), line, elapsed: Duration::ZERO }
     }
 }
 
@@ -76,7 +65,7 @@ impl Sources {
 pub fn run<B: Backend, S: Screen>(terminal: &mut Terminal<B>, screen: &mut S, mut sources: Sources) -> Outcome {
     let now = Instant::now();
     let began = now.checked_sub(sources.elapsed).unwrap_or(now);
-    let mut pacer = Pacer::new(now, sources.remote);
+    let mut pacer = Pacer::new(now, sources.remote, sources.line.clone());
     let mut jobs = Jobs::default();
     let mut effects = Vec::new();
     if let Ok(size) = terminal.size() {
@@ -95,10 +84,11 @@ pub fn run<B: Backend, S: Screen>(terminal: &mut Terminal<B>, screen: &mut S, mu
             }
         }
         if pacer.due(Instant::now()) {
-            pacer.drawn(Instant::now());
+            let drawing = Instant::now();
             if terminal.draw(|frame| screen.draw(frame)).is_err() {
                 return Outcome::Detached;
             }
+            pacer.drawn(drawing);
         }
         let alarm = pacer.next(screen.animated()).map_or_else(never, at);
         let mut inputs = Vec::new();
@@ -108,6 +98,10 @@ pub fn run<B: Backend, S: Screen>(terminal: &mut Terminal<B>, screen: &mut S, mu
             recv(sources.signals) -> signal => match signal {
                 Ok(signal) => inputs.push(Some(Input::Signal(signal))),
                 Err(_) => sources.signals = never(),
+            },
+            recv(sources.background) -> light => match light {
+                Ok(light) => inputs.push(Some(Input::Background { light })),
+                Err(_) => sources.background = never(),
             },
             recv(jobs.done()) -> done => inputs.push(done.ok().map(Input::from_job)),
             recv(alarm) -> _ => pacer.tick(Instant::now()),
@@ -159,58 +153,6 @@ fn take_in<B: Backend, S: Screen>(
         let _ = terminal.size().and_then(|size| terminal.resize(size.into()));
     }
     effects
-}
-
-/// Says when the next frame is due: never while nothing changes.
-#[derive(Debug)]
-struct Pacer {
-    last_frame: Instant,
-    last_tick: Instant,
-    after_data: Duration,
-    /// How long after the last frame the next one is due; none while the terminal shows the screen as it is.
-    wait: Option<Duration>,
-}
-
-impl Pacer {
-    fn new(now: Instant, remote: bool) -> Self {
-        let after_data = match remote {
-            _ if is_slow() => AFTER_DATA_SLOW,
-            true => AFTER_DATA_REMOTE,
-            false => AFTER_DATA,
-        };
-        Self { last_frame: now, last_tick: now, after_data, wait: Some(Duration::ZERO) }
-    }
-
-    fn input(&mut self) {
-        self.wait = Some(self.wait.map_or(AFTER_INPUT, |wait| wait.min(AFTER_INPUT)));
-    }
-
-    fn data(&mut self) {
-        self.wait = Some(self.wait.map_or(self.after_data, |wait| wait.min(self.after_data)));
-    }
-
-    fn tick(&mut self, now: Instant) {
-        if now.duration_since(self.last_tick) >= TICK {
-            self.last_tick = now;
-            self.data();
-        }
-    }
-
-    fn due(&self, now: Instant) -> bool {
-        self.wait.is_some_and(|wait| now >= self.last_frame + wait)
-    }
-
-    fn drawn(&mut self, now: Instant) {
-        self.last_frame = now;
-        self.wait = None;
-    }
-
-    /// When the loop must wake up even if nothing comes in.
-    fn next(&self, animated: bool) -> Option<Instant> {
-        let frame = self.wait.map(|wait| self.last_frame + wait);
-        let tick = animated.then_some(self.last_tick + TICK);
-        frame.into_iter().chain(tick).min()
-    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! The mouse: a click gives the focus, the wheel zooms or scrolls, and to drag the chart moves it.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
+use ratatui::layout::{Margin, Rect};
 
 use super::cursor;
 use super::keys::Action;
 use super::layout;
 use super::palette;
+use super::screens::timeline_row_at;
 use super::state::{Drag, Layer, Panel, State};
 use super::update::{Effect, act, move_row, zoom};
+use super::widgets::first_row;
 
 /// Lines of the log that a turn of the wheel scrolls.
 const LINES: isize = 3;
@@ -25,6 +28,13 @@ pub fn answer(state: &mut State, event: MouseEvent) -> Vec<Effect> {
     let dragged = std::mem::take(&mut state.drag);
     match state.layers.last() {
         Some(Layer::Playground) if by != 0 => return act(state, Action::PlaygroundScroll(by * LINES)),
+        Some(Layer::Timeline) if by != 0 => return act(state, Action::TimelineRow(by)),
+        Some(Layer::Timeline) if event.kind == MouseEventKind::Down(MouseButton::Left) => {
+            if let Some(row) = timeline_row_at(state, (event.column, event.row)) {
+                state.timeline_row = row;
+            }
+            return Vec::new();
+        }
         Some(_) => return Vec::new(),
         None => {}
     }
@@ -38,6 +48,9 @@ pub fn answer(state: &mut State, event: MouseEvent) -> Vec<Effect> {
     match event.kind {
         MouseEventKind::Down(MouseButton::Left) => {
             state.focus_on(panel);
+            if state.edit.is_none() {
+                choose_row(state, panel, area, event.row);
+            }
             state.drag = (panel == Panel::Loss).then_some(Drag { column: event.column, width: area.width });
         }
         _ if by != 0 && panel == Panel::Loss => {
@@ -60,4 +73,29 @@ fn pull(state: &mut State, drag: Drag, column: u16) {
         state.view.pan(cells / f64::from(drag.width.saturating_sub(cursor::MARGIN).max(1)), span);
     }
     state.drag = Some(Drag { column, ..drag });
+}
+
+/// Selects the row of a list that was clicked on.
+fn choose_row(state: &mut State, panel: Panel, area: Rect, y: u16) {
+    let inner = area.inner(Margin::new(1, 1));
+    let room = usize::from(inner.height);
+    let Some(line) = y.checked_sub(inner.y).map(usize::from).filter(|line| *line < room) else { return };
+    match panel {
+        Panel::Sparsity => {
+            let rows = state.sparsity.as_ref().map_or(1, |sparsity| sparsity.groups.len() + 1);
+            // The first line names the columns.
+            let first = first_row(state.group_row, rows, room.saturating_sub(1));
+            if let Some(row) = line.checked_sub(1).map(|line| first + line).filter(|row| *row < rows) {
+                state.group_row = row;
+            }
+        }
+        Panel::Settings => {
+            let rows = State::live_fields().count();
+            let row = first_row(state.setting_row, rows, room) + line;
+            if row < rows {
+                state.setting_row = row;
+            }
+        }
+        _ => {}
+    }
 }

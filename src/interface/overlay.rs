@@ -133,13 +133,16 @@ impl Overlay {
                 *scroll = scroll.saturating_add_signed(by).min(last);
             }
             (Some(Self::Themes { .. }), Action::OverlayRow(by)) => themes::walk(look, by),
-            (Some(Self::Themes { .. }), Action::Choose) => *slot = None,
+            (Some(Self::Themes { .. }), Action::Choose) => {
+                look.choose(look.theme);
+                *slot = None;
+            }
             (Some(Self::Palette(palette)), Action::Choose) => {
                 let Some(choice) = palette.choose(look, scope) else { return Answer::Nothing };
                 *slot = None;
                 match choice {
                     Choice::Do(context, action) => return Answer::Do(context, action),
-                    Choice::Theme(index) => look.theme = index,
+                    Choice::Theme(index) => look.choose(index),
                     Choice::Set(field, value) => return Answer::Set(field, value.unwrap_or_default()),
                 }
             }

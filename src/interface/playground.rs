@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::keys::Action;
+use super::keys::{Action, Context};
 use super::state::{Layer, Playground, Stage, State};
 use super::update::Effect;
 use crate::protocol::{About, Answer, Command, CommandId, CommandStatus, Question};
@@ -17,7 +17,13 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::PlaygroundAsk => {
             let text = state.playground.typed.text.clone();
             if text.trim().is_empty() {
-                state.hint("type a text first, or press Tab and v for a row of the validation data");
+                let key = |context, action| state.look.keys.label(context, action);
+                let beside = key(Context::PlaygroundText, Action::PlaygroundTyping(false));
+                let row = key(Context::Playground, Action::PlaygroundRow(1));
+                let or = beside.zip(row).map_or_else(String::new, |(beside, row)| {
+                    format!(", or press {beside} and {row} for a row of the validation data")
+                });
+                state.hint(format!("type a text first{or}"));
                 return Vec::new();
             }
             let about = if state.playground.chat { About::Chat { text } } else { About::Text { text } };

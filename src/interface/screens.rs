@@ -25,6 +25,7 @@ mod timeline;
 
 pub use alerts::{MARK as ALERT, height as alert_height, meaning as alert_meaning};
 pub use banner::height as banner_height;
+pub use timeline::row_at as timeline_row_at;
 
 /// Draws the state.
 pub fn draw(frame: &mut Frame, state: &State) {

@@ -11,9 +11,14 @@ use crossterm::{cursor, execute, style};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 
+use super::main_loop::Line;
+
+mod background;
+mod frugal;
 mod redirection;
 mod synchronized;
 
+pub use background::Answers;
 pub use redirection::Redirection;
 pub use synchronized::Synchronized;
 
@@ -51,12 +56,22 @@ impl TerminalGuard {
         Ok(guard)
     }
 
-    /// A terminal to draw on.
+    /// A terminal to draw on, at the end of this line.
     ///
     /// # Errors
     /// Where the terminal's size cannot be read.
-    pub fn terminal(&self) -> io::Result<Screen> {
-        Terminal::new(CrosstermBackend::new(Synchronized::new(self.held.screen.try_clone()?)))
+    pub fn terminal(&self, line: &Line) -> io::Result<Screen> {
+        let screen = Synchronized::new(self.held.screen.try_clone()?, Arc::clone(&line.written));
+        Terminal::new(CrosstermBackend::new(screen.frugal(line.is_slow())))
+    }
+
+    /// Asks the terminal for its background.
+    ///
+    /// # Errors
+    /// Where it cannot be written to.
+    pub fn ask_background(&self) -> io::Result<()> {
+        let mut screen = &self.held.screen;
+        screen.write_all(background::ASK)
     }
 
     /// Gives the terminal back; the second time nothing happens.

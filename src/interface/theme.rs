@@ -23,6 +23,9 @@ const EMBEDDED: [&str; 8] = [
     include_str!("../../themes/phosphor.toml"),
 ];
 
+/// The name of the theme for dark backgrounds.
+pub const DARK: &str = "dark";
+
 /// The name of the theme for light backgrounds.
 pub const LIGHT: &str = "light";
 

@@ -35,6 +35,11 @@ pub enum Input {
     EngineGone,
     /// A signal came.
     Signal(i32),
+    /// The terminal has said whether its background is light.
+    Background {
+        /// Whether it is.
+        light: bool,
+    },
     /// The terminal is gone.
     Hangup,
     /// Time since the interface came up.
@@ -105,6 +110,10 @@ fn take(state: &mut State, input: Input) -> Vec<Effect> {
             Vec::new()
         }
         Input::Paste(text) => text.chars().filter(|c| !c.is_control()).flat_map(|c| paste(state, c)).collect(),
+        Input::Background { light } => {
+            state.look.fit(light);
+            Vec::new()
+        }
         Input::Resize(columns, rows) => {
             state.size = (columns, rows);
             Vec::new()
@@ -291,6 +300,8 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::ResumeRun
         | Action::DeleteRun
         | Action::DeleteNow
+        | Action::RenameRun
+        | Action::RenameBack
         | Action::FilterRuns
         | Action::OpenRecipe
         | Action::FormRow(_)
@@ -343,9 +354,8 @@ pub(super) fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {
 }
 
 fn next_theme(state: &mut State) {
-    state.look.theme = (state.look.theme + 1) % state.look.themes.list.len();
-    let name = state.look.theme().name.clone();
-    state.flash(Weight::Info, format!("theme: {name}"));
+    let said = state.look.choose_next();
+    state.flash(Weight::Info, said);
 }
 
 fn leave_layer(state: &mut State) {

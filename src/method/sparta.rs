@@ -1,16 +1,21 @@
-//! `SpaRTA` (arXiv 2502.15975): a random set of single scalars trains, the rest is frozen.
+//! `SpaRTA` (arXiv 2502.15975): a random set of single scalars trains, the rest is frozen; or a set that was chosen otherwise.
+
+mod choose;
 
 use std::collections::BTreeMap;
 
 use tch::{Kind, Tensor};
 
+pub use choose::AT_A_TIME;
+
+use super::dynamic::Candidates;
 use super::scope::{Scope, is_target};
 use super::state::check;
-use super::{Method, Part, Plan, State};
+use super::{Dense, Method, Part, Plan, State};
 use crate::model::{Head, Model, Tap};
 use crate::permutation::derive_key;
 use crate::protocol::Group;
-use crate::recipe::{self, OnShrink, Rounding};
+use crate::recipe::{self, Rounding, Selection as By};
 use crate::sparse::gradient::{self, Product};
 use crate::sparse::{AdamW, Cast, Delta, Footprint, Patch, Resized, Saved, Selection, squared_norm};
 
@@ -37,10 +42,17 @@ struct Adapted {
     weight: Tensor,
     delta: Delta,
     gradients: Option<Vec<Tensor>>,
+    /// What its gradient says of the scalars that shall train, until they do.
+    heard: Option<choose::Heard>,
+    candidates: Option<Candidates>,
 }
 
+/// How the sums of candidates are named in a checkpoint: with the step at which they were drawn, and the site.
+const CANDIDATES: &str = "candidates.";
+
 impl Sparta {
-    /// The selection that the settings ask for, with nothing trained yet.
+    /// The selection that the settings ask for, with nothing trained yet. One by gradients is made by [`Method::apply`], once
+    /// these were heard.
     ///
     /// # Errors
     /// One sentence: a target that the model does not have, a sparsity outside its bounds.
@@ -55,6 +67,8 @@ impl Sparta {
                 weight: site.weight.view(-1),
                 delta: Delta::new(&site.weight, Selection::new(settings.seed, &site.name, scalars)),
                 gradients: None,
+                heard: None,
+                candidates: None,
             }
         });
         let mut sparta = Self {
@@ -64,7 +78,13 @@ impl Sparta {
             sites: sites.collect(),
             away: Vec::new(),
         };
-        sparta.apply(settings, 0, betas)?;
+        if settings.selection == By::Gradient {
+            // Nothing trains before the gradients were heard.
+            sparta.settings = sparta.scope.resolve(settings)?;
+            sparta.scope.counts(&sparta.settings)?;
+        } else {
+            sparta.apply(settings, 0, betas)?;
+        }
         Ok(sparta)
     }
 }
@@ -80,17 +100,22 @@ impl Method for Sparta {
             // A transposed weight is that of the product with inputs and outputs in each other's place.
             let (input, output_gradient) =
                 if site.transposed { (output_gradient, &tap.input) } else { (&tap.input, output_gradient) };
-            Product { input, output_gradient, indices: site.delta.indices().collect() }
+            let candidates = site.candidates.iter().map(|candidates| &candidates.indices);
+            Product { input, output_gradient, indices: site.delta.indices().chain(candidates).collect() }
         });
         let gradients = gradient::sampled_together(&products.collect::<Vec<_>>());
-        for (tap, gradients) in taps.iter().zip(gradients) {
-            let sum = &mut self.sites[tap.site].gradients;
-            *sum = Some(match sum.take() {
+        for (tap, mut gradients) in taps.iter().zip(gradients) {
+            let site = &mut self.sites[tap.site];
+            // Theirs comes last.
+            if let Some(candidates) = &mut site.candidates
+                && let Some(gradient) = gradients.pop()
+            {
+                candidates.gradient = Some(add(candidates.gradient.take(), gradient));
+            }
+            let sum = site.gradients.take();
+            site.gradients = Some(match sum {
                 None => gradients,
-                Some(mut sum) => {
-                    sum.iter_mut().zip(gradients).for_each(|(sum, gradient)| *sum += gradient);
-                    sum
-                }
+                Some(sum) => sum.into_iter().zip(gradients).map(|(sum, gradient)| add(Some(sum), gradient)).collect(),
             });
         }
     }
@@ -112,6 +137,20 @@ impl Method for Sparta {
         let deltas = self.sites.iter_mut().zip(&collected);
         let deltas = deltas.filter_map(|(site, gradients)| Some((&mut site.delta, gradients.as_deref()?)));
         Delta::update_together(deltas, adamw, (rate, scale), step, cast);
+        self.sites.iter_mut().filter_map(|site| site.candidates.as_mut()).for_each(Candidates::add);
+    }
+
+    fn asks(&mut self, settings: &recipe::Method) -> Result<Vec<Vec<usize>>, String> {
+        let settings = self.scope.resolve(settings)?;
+        Ok(self.to_be_heard(settings.selection, &self.scope.counts(&settings)?))
+    }
+
+    fn hear(&mut self, settings: &recipe::Method, site: usize, gradient: &Tensor) {
+        self.heard(settings, site, gradient);
+    }
+
+    fn evolve(&mut self, step: u64, of: u64, betas: [f64; 2]) {
+        self.regrow(step, of, betas);
     }
 
     fn plan(&self, settings: &recipe::Method) -> Result<Plan, String> {
@@ -127,17 +166,11 @@ impl Method for Sparta {
     fn apply(&mut self, settings: &recipe::Method, step: u64, betas: [f64; 2]) -> Result<Resized, String> {
         let settings = self.scope.resolve(settings)?;
         let counts = self.scope.counts(&settings)?;
-        for ((site, active), count) in self.sites.iter_mut().zip(&mut self.active).zip(&counts) {
-            site.gradients = None;
-            *active = *count > 0;
-        }
-        let deltas = self.sites.iter_mut().map(|site| &mut site.delta).zip(counts);
-        let resized = Delta::resize_together(deltas, step, settings.on_shrink == OnShrink::Revert, betas);
-        let total = resized.iter().fold(Resized::default(), |sum, site| Resized {
-            joined: sum.joined + site.joined,
-            left: sum.left + site.left,
-        });
+        let total = self.resize(&settings, &counts, step, betas)?;
+        self.forget();
+        self.active = counts.iter().map(|&count| count > 0).collect();
         self.settings = settings;
+        self.draw_candidates(step);
         Ok(total)
     }
 
@@ -158,9 +191,9 @@ impl Method for Sparta {
     }
 
     fn footprint(&self) -> Footprint {
-        self.sites.iter().map(|site| site.delta.footprint()).fold(Footprint::default(), |sum, part| Footprint {
-            deltas: sum.deltas + part.deltas,
-            moments: sum.moments + part.moments,
+        self.sites.iter().fold(Footprint::default(), |sum, site| {
+            let (part, candidates) = (site.delta.footprint(), site.candidates.as_ref().map_or(0, Candidates::bytes));
+            Footprint { deltas: sum.deltas + part.deltas + candidates, moments: sum.moments + part.moments }
         })
     }
 
@@ -198,7 +231,14 @@ impl Method for Sparta {
             let parts = site.delta.save().into_iter().map(|saved| Part::new(saved, &site.weight, exact)).collect();
             (site.name.clone(), parts)
         });
-        State { sites: sites.filter(|(_, parts): &(_, Vec<Part>)| !parts.is_empty()).collect(), tensors: Vec::new() }
+        let candidates = self.sites.iter().filter_map(|site| {
+            let Candidates { drawn, sum, .. } = site.candidates.as_ref()?;
+            Some(Dense::new(format!("{CANDIDATES}{drawn}.{}", site.name), sum))
+        });
+        State {
+            sites: sites.filter(|(_, parts): &(_, Vec<Part>)| !parts.is_empty()).collect(),
+            tensors: candidates.collect(),
+        }
     }
 
     fn restore(&mut self, state: &State, settings: &recipe::Method, step: u64) -> Result<(), String> {
@@ -212,7 +252,16 @@ impl Method for Sparta {
         let none = Vec::new();
         let parts = |site: &Adapted| *given.get(site.name.as_str()).unwrap_or(&&none);
         for (site, &count) in self.sites.iter().zip(&counts) {
-            site.check(parts(site), count, settings.seed, step).map_err(|why| format!("{}: {why}", site.name))?;
+            site.check(parts(site), count, &settings, step).map_err(|why| format!("{}: {why}", site.name))?;
+        }
+        let sums = sums(&state.tensors);
+        for (site, &count) in self.sites.iter().zip(&counts) {
+            let wanted = super::candidates(&settings, count, site.delta.scalars());
+            match sums.get(site.name.as_str()) {
+                None if wanted == 0 => {}
+                Some((drawn, sum)) if sum.numel() as u64 == wanted && *drawn <= step => {}
+                _ => return Err(format!("{}: it holds other candidates than the settings ask for", site.name)),
+            }
         }
         let cast = match settings.rounding {
             Rounding::Nearest => Cast::Nearest,
@@ -227,7 +276,15 @@ impl Method for Sparta {
                 part.write_bits(&site.weight);
             }
             site.gradients = None;
+            site.heard = None;
             debug_assert_eq!(site.delta.count(), count);
+            // Which they are follows from when they were drawn, since nothing has joined or left from then on.
+            site.candidates = sums.get(site.name.as_str()).and_then(|(drawn, sum)| {
+                let share = settings.regrow_share;
+                let mut candidates = Candidates::draw(settings.seed, &site.name, &site.delta, share, *drawn)?;
+                candidates.sum.copy_(sum);
+                Some(candidates)
+            });
         }
         self.active = counts.iter().map(|&count| count > 0).collect();
         self.settings = settings;
@@ -252,7 +309,10 @@ impl Method for Sparta {
     }
 
     fn forget(&mut self) {
-        self.sites.iter_mut().for_each(|site| site.gradients = None);
+        for site in &mut self.sites {
+            site.gradients = None;
+            site.candidates.iter_mut().for_each(|candidates| candidates.gradient = None);
+        }
     }
 
     fn leave(&mut self) {
@@ -265,6 +325,26 @@ impl Method for Sparta {
     fn enter(&mut self) {
         std::mem::take(&mut self.away).iter().for_each(Patch::lay);
     }
+}
+
+/// A sum so far, and what is added to it.
+fn add(sum: Option<Tensor>, gradient: Tensor) -> Tensor {
+    match sum {
+        None => gradient,
+        Some(mut sum) => {
+            sum += gradient;
+            sum
+        }
+    }
+}
+
+/// The sums of candidates by site, each with the step at which these were drawn.
+fn sums(tensors: &[Dense]) -> BTreeMap<&str, (u64, Tensor)> {
+    let named = tensors.iter().filter_map(|dense| {
+        let (drawn, site) = dense.name.strip_prefix(CANDIDATES)?.split_once('.')?;
+        Some((site, (drawn.parse().ok()?, Tensor::from_slice(&dense.values))))
+    });
+    named.collect()
 }
 
 /// What became of deltas in the cast to the weights' type.
@@ -304,7 +384,7 @@ impl Survival {
 
 impl Adapted {
     /// Whether a state is one of this site with `count` scalars that train; what is wrong with it, if not.
-    fn check(&self, parts: &[Part], count: u64, seed: u64, step: u64) -> Result<(), String> {
+    fn check(&self, parts: &[Part], count: u64, settings: &recipe::Method, step: u64) -> Result<(), String> {
         let scalars = self.weight.numel() as u64;
         check(parts, scalars, step)?;
         if parts.iter().any(|part| !part.written.is_empty()) && self.weight.kind() != Kind::BFloat16 {
@@ -316,7 +396,9 @@ impl Adapted {
         if training.len() as u64 != count {
             return Err(format!("its scalars are not the {count} that the settings ask for"));
         }
-        if training != Selection::new(seed, &self.name, scalars).indices(0..count) {
+        // Other selections depend on more than the settings say.
+        let is_drawn = settings.selection == By::Random;
+        if is_drawn && training != Selection::new(settings.seed, &self.name, scalars).indices(0..count) {
             return Err("its scalars are not those that the seed selects".into());
         }
         Ok(())

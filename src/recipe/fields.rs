@@ -100,6 +100,11 @@ pub const FIELDS: &[Field] = &[
     live("method.on_shrink", Kind::Choice(&["retire", "revert"]), "scalars that leave keep their delta (retire) or lose it (revert)"),
     field("method.rounding", Kind::Choice(&["nearest", "stochastic"]), "how weight plus delta is cast to the type of the weights"),
     field("method.seed", Kind::Integer(0, ANY), "seed of the selection and of the head"),
+    field("method.selection", Kind::Choice(&["random", "smallest", "largest", "gradient", "dynamic"]), "which scalars of a target train: any, those with the smallest or largest weights, those with the largest gradients on the first batches, or any at first and better ones by and by"),
+    field("method.gradient_batches", Kind::Integer(1, 100_000), "for selection gradient: the first batches whose gradients are added up, before the first step"),
+    field("method.regrow_every", Kind::Integer(1, ANY), "for selection dynamic: steps after which scalars are dropped for others"),
+    field("method.regrow_share", Kind::Number(0.0, 1.0), "for selection dynamic: share of the scalars, those with the smallest deltas, that are dropped at first; it falls to 0 along half a cosine by the last step"),
+    field("method.on_drop", Kind::Choice(&["revert", "retire"]), "for selection dynamic: scalars that are dropped lose their delta (revert) or keep it (retire)"),
 
     field("optimizer.kind", Kind::Choice(&["adamw"]), "how a gradient becomes an update"),
     live("optimizer.learning_rate", Kind::Number(0.0, 10.0), "rate at the schedule's peak"),

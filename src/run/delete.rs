@@ -1,12 +1,13 @@
-//! Taking a run away.
+//! Taking a run away, or giving it another name.
 
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
 
 use super::RunFolder;
 use super::files::{failed, parent, remove, rename_new};
+use super::folder::check_name;
 use super::status::claim;
-use crate::data::place;
+use crate::data::{place, quoted};
 use crate::error::{Error, Result};
 
 /// Deletes a run's folder with all that it holds.
@@ -14,14 +15,7 @@ use crate::error::{Error, Result};
 /// # Errors
 /// Refuses what is no run's folder or only a link to one, and a run that a process trains; nothing has changed then.
 pub fn delete_run(path: &Path) -> Result<()> {
-    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
-        return Err(Error::refused(format!("{} is a link; delete it by hand", place(path))));
-    }
-    RunFolder::open(path)?.status()?;
-    let lock = claim(path).map_err(failed("take over the run", path))?;
-    let Some(lock) = lock else {
-        return Err(Error::refused(format!("the run {} is being trained; stop it first", place(path))));
-    };
+    let lock = own(path)?;
     // It is gone at once, also where what it holds takes a while.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let gone = parent(path).join(format!(".deleted-{}-{name}", std::process::id()));
@@ -29,6 +23,37 @@ pub fn delete_run(path: &Path) -> Result<()> {
     let removed = remove(&gone).map_err(failed("delete what is left of the run in", &gone));
     drop(lock);
     removed
+}
+
+/// Gives a run another name; its folder then.
+///
+/// # Errors
+/// Refuses a name that no run can have, one that is taken, what is no run's folder or only a link to one, and a run that a
+/// process trains; nothing has changed then.
+pub fn rename_run(path: &Path, name: &str) -> Result<PathBuf> {
+    check_name(name).map_err(Error::refused)?;
+    let to = parent(path).join(name);
+    let taken = || Error::refused(format!("there is something of the name {} already; take another one", quoted(name)));
+    if name == super::RECIPES {
+        return Err(taken());
+    }
+    let lock = own(path)?;
+    match rename_new(path, &to) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(taken()),
+        renamed => renamed.map_err(failed("rename the run", path))?,
+    }
+    drop(lock);
+    Ok(to)
+}
+
+/// Holds a run that nobody trains.
+fn own(path: &Path) -> Result<File> {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+        return Err(Error::refused(format!("{} is a link; see to it by hand", place(path))));
+    }
+    RunFolder::open(path)?.status()?;
+    let lock = claim(path).map_err(failed("take over the run", path))?;
+    lock.ok_or_else(|| Error::refused(format!("the run {} is being trained; stop it first", place(path))))
 }
 
 #[cfg(test)]
@@ -56,5 +81,25 @@ mod tests {
         delete_run(&path).unwrap();
         let left: Vec<_> = fs::read_dir(root.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
         assert_eq!(left.len(), 2, "{left:?}");
+    }
+
+    #[test]
+    fn a_run_gets_a_free_name_while_nobody_trains_it() {
+        let root = tempfile::tempdir().unwrap();
+        let create = |name| RunFolder::create(root.path(), Some(name), &Recipe::default(), "").unwrap();
+        let (run, other) = (create("first"), create("other"));
+        let path = run.path().to_owned();
+        assert!(rename_run(&path, "second").unwrap_err().message().contains("being trained"));
+        for ended in [&run, &other] {
+            ended.end(State::Completed, 1, None, None).unwrap();
+        }
+        drop((run, other));
+        for (name, why) in [("other", "already"), ("recipes", "already"), ("a/b", "separator"), ("", "is empty")] {
+            assert!(rename_run(&path, name).unwrap_err().message().contains(why), "{name}");
+        }
+        let second = rename_run(&path, "second").unwrap();
+        assert!(!path.exists() && RunFolder::open(&second).unwrap().status().is_ok());
+        assert_eq!(rename_run(&second, "first").unwrap(), path);
+        assert!(rename_run(&second, "third").is_err());
     }
 }

@@ -38,6 +38,11 @@ fn join(a: Bin, b: Bin) -> Bin {
     (a.0.min(b.0), a.1.max(b.1))
 }
 
+/// The bin of a few values.
+fn scan(values: &[f32]) -> Bin {
+    values.iter().fold(EMPTY, |found, value| join(found, single(*value)))
+}
+
 impl Pyramid {
     /// Takes in the next value.
     pub fn push(&mut self, value: f32) {
@@ -79,14 +84,30 @@ impl Pyramid {
         self.levels.get(level)?.get(to / width - 1).copied()
     }
 
-    /// Smallest and largest finite value among the points `from..to`.
-    pub fn extremes(&self, values: &[f32], mut from: usize, to: usize) -> Option<Bin> {
-        let mut found = EMPTY;
-        while from < to {
-            let widest = (0..).map_while(|level| self.bin(level, from, to)).enumerate().last();
-            let (bin, width) = widest.map_or((single(values[from]), 1), |(level, bin)| (bin, LOWEST << level));
-            found = join(found, bin);
-            from += width;
+    /// Smallest and largest finite value among the points `from..to`: two bins of each level at the most, and the
+    /// points at both ends that fill no bin.
+    pub fn extremes(&self, values: &[f32], from: usize, to: usize) -> Option<Bin> {
+        let (mut first, mut end) = (from.div_ceil(LOWEST), to / LOWEST);
+        let mut found = if first < end {
+            join(scan(&values[from..first * LOWEST]), scan(&values[end * LOWEST..to]))
+        } else {
+            let found = scan(values.get(from..to).unwrap_or_default());
+            (first, end) = (0, 0);
+            found
+        };
+        for bins in &self.levels {
+            if first >= end {
+                break;
+            }
+            if !first.is_multiple_of(2) {
+                found = join(found, bins[first]);
+                first += 1;
+            }
+            if !end.is_multiple_of(2) {
+                end -= 1;
+                found = join(found, bins[end]);
+            }
+            (first, end) = (first / 2, end / 2);
         }
         (!is_empty(found)).then_some(found)
     }
@@ -107,6 +128,9 @@ impl Pyramid {
 
     /// The first point among `from..to` that is finite.
     pub fn first_finite(&self, values: &[f32], from: usize, to: usize) -> Option<usize> {
+        if from < to && values[from].is_finite() {
+            return Some(from);
+        }
         self.first(values, from, to, |bin| !is_empty(bin))
     }
 
@@ -114,9 +138,11 @@ impl Pyramid {
     pub fn last_finite(&self, values: &[f32], from: usize, to: usize) -> Option<usize> {
         let mut end = to;
         while from < end {
+            if values[end - 1].is_finite() {
+                return Some(end - 1);
+            }
             let empty = |level| self.bin_before(level, from, end).filter(|bin| is_empty(*bin));
             match (0..).map_while(empty).count() {
-                0 if values[end - 1].is_finite() => return Some(end - 1),
                 0 => end -= 1,
                 levels => end -= LOWEST << (levels - 1),
             }

@@ -3,7 +3,7 @@
 use super::Series;
 
 /// Points between two places where the state of the smoothing is kept.
-const EVERY: usize = 64;
+pub(super) const EVERY: usize = 64;
 
 /// `TensorBoard`'s smoothing: an exponential moving average, divided by the weight that it has seen so far, so that
 /// the first values are not drawn towards zero.
@@ -136,12 +136,12 @@ impl Curve {
         }
     }
 
-    /// The state after so many more values: in one go where all of them count.
+    /// The state after so many more values, 64 at the most: in one go where all of them count.
     fn after(&self, mut state: State, values: &[f32]) -> State {
-        if values.iter().all(|value| value.is_finite()) {
-            let taken: f64 =
-                values.iter().zip(self.shares.iter()).map(|(value, share)| f64::from(*value) * share).sum();
-            let kept = self.shares[0] * self.weight / (1.0 - self.weight);
+        if values.iter().all(|value| value.is_finite()) && !values.is_empty() {
+            let shares = &self.shares[EVERY - values.len()..];
+            let taken: f64 = values.iter().zip(shares).map(|(value, share)| f64::from(*value) * share).sum();
+            let kept = shares[0] * self.weight / (1.0 - self.weight);
             return State { average: kept * state.average + taken, seen: kept * state.seen + (1.0 - kept) };
         }
         for value in values {
@@ -159,12 +159,7 @@ impl Curve {
     /// The smoothed value at a place; of a gap, that of the point before it.
     fn smoothed_at(&self, index: usize) -> f64 {
         let block = index / EVERY;
-        let mut state = self.states[block];
-        let values = &self.raw.values()[block * EVERY..=index];
-        for value in values {
-            state.push(self.weight, f64::from(*value));
-        }
-        state.value()
+        self.after(self.states[block], &self.raw.values()[block * EVERY..=index]).value()
     }
 
     /// The last smoothed point.
@@ -186,8 +181,15 @@ impl Curve {
     /// The smoothed value at the last point of each column; as [`Series::columns`].
     #[must_use]
     pub fn smoothed_columns(&self, edges: &[u64]) -> Vec<Option<f64>> {
-        let ends = self.raw.ranges(edges).map(|(from, to)| self.raw.last_finite(from, to));
-        ends.map(|index| Some(self.smoothed_at(index?))).collect()
+        let value = |(from, to): (usize, usize)| {
+            let last = self.raw.last_finite(from, to)?;
+            // Where a column ends with a block, what is kept there is its value.
+            match self.states.get(to / EVERY).filter(|_| to.is_multiple_of(EVERY)) {
+                Some(state) => Some(state.value()),
+                None => Some(self.smoothed_at(last)),
+            }
+        };
+        self.raw.ranges(edges).map(value).collect()
     }
 
     /// Every step with its smoothed value.

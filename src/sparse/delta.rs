@@ -1,5 +1,6 @@
 //! What training added to one weight.
 
+mod alter;
 mod patch;
 mod resize;
 
@@ -9,6 +10,7 @@ use super::cohort::{AdamW, Cohort, sum};
 use super::fused::{self, Due};
 use super::{Cast, Selection, threads};
 
+pub use alter::Change;
 pub use patch::Patch;
 
 /// The trained scalars of one weight, and the weight itself, which always holds `cast(original + delta)`.
@@ -72,6 +74,18 @@ impl Delta {
     #[must_use]
     pub fn new(weight: &Tensor, selection: Selection) -> Self {
         Self { weight: weight.view(-1), selection, count: 0, cohorts: Vec::new(), retired: None, nearest: true }
+    }
+
+    /// Scalars of the weight.
+    #[must_use]
+    pub fn scalars(&self) -> u64 {
+        self.weight.numel() as u64
+    }
+
+    /// Where the weight lies.
+    #[must_use]
+    pub fn device(&self) -> tch::Device {
+        self.weight.device()
     }
 
     /// Scalars that train.

@@ -18,7 +18,30 @@ impl Selection {
     /// The order that belongs to this seed, weight (by name) and number of scalars.
     #[must_use]
     pub fn new(seed: u64, weight: &str, scalars: u64) -> Self {
-        Self { order: Permutation::new(derive_key(seed, "selection", weight), scalars) }
+        Self::keyed(derive_key(seed, "selection", weight), scalars)
+    }
+
+    /// The order that belongs to a key.
+    #[must_use]
+    pub fn keyed(key: u64, scalars: u64) -> Self {
+        Self { order: Permutation::new(key, scalars) }
+    }
+
+    /// The first `count` scalars of the order that are not among those `without`, which are sorted; sorted too. If there are
+    /// fewer, all of them.
+    #[must_use]
+    pub fn first_without(&self, count: usize, without: &[i64]) -> Vec<i64> {
+        let count = count.min(usize::try_from(self.order.len()).unwrap_or(usize::MAX) - without.len());
+        let (mut found, mut ranks) = (Vec::new(), 0);
+        while found.len() < count {
+            // So many more are never too many.
+            let next = ranks + (count - found.len()) as u64;
+            let some = self.indices(ranks..next);
+            found.extend(some.into_iter().filter(|index| without.binary_search(index).is_err()));
+            ranks = next;
+        }
+        found.sort_unstable();
+        found
     }
 
     /// Flat indices of the scalars at these ranks, sorted.
@@ -74,6 +97,21 @@ mod tests {
             let large = selection.indices(0..count);
             let small = selection.indices(0..part(count, smaller));
             prop_assert!(small.iter().all(|index| large.binary_search(index).is_ok()));
+        }
+
+        #[test]
+        fn what_is_left_out_makes_room_for_the_next(
+            seed: u64, scalars in 1_u64..500, count in 0_usize..500, without in prop::collection::btree_set(0_i64..500, 0..200),
+        ) {
+            let selection = Selection::new(seed, "w", scalars);
+            let without: Vec<i64> = without.into_iter().filter(|at| *at < scalars.cast_signed()).collect();
+            let mut expected: Vec<i64> = (0..scalars)
+                .map(|rank| selection.order.at(rank).cast_signed())
+                .filter(|at| without.binary_search(at).is_err())
+                .take(count)
+                .collect();
+            expected.sort_unstable();
+            prop_assert_eq!(selection.first_without(count, &without), expected);
         }
 
         #[test]

@@ -139,7 +139,7 @@ pub fn from_checkpoint(checkpoint: &Checkpoint, session: &Session) -> Result<Hel
         mine.filter_map(to_dense).collect::<Vec<_>>()
     };
     let Told { step, branch, journal, progress, identity, .. } = told;
-    let method = State { sites, tensors: dense("full.") };
+    let method = State { sites, tensors: [dense("full."), dense("candidates.")].concat() };
     let snapshot = Snapshot { step, branch, journal, recipe, progress, method, head: dense("head.") };
     Ok(Held { snapshot, identity })
 }

@@ -125,13 +125,15 @@ impl Prediction {
     ) -> Result<Self> {
         let counts = method::counts(&recipe.method, model, head)?;
         let step = Account { recipe, model, counts: &counts, batch };
-        let moment = step.moments().into_iter().chain([step.evaluation(evaluation)]).max_by_key(Moment::bytes);
+        let moments = step.moments().into_iter().chain(step.survey()).chain([step.evaluation(evaluation)]);
+        let moment = moments.max_by_key(Moment::bytes);
         let Moment { kept, working } = moment.unwrap_or_default();
         let (scalars, size) = (counts.iter().sum::<u64>(), bytes_of(model.kind));
         let all: u64 = model.base_parameters();
         let (deltas, moments) = match recipe.method.kind {
             MethodKind::Full => (if size < 4 { 4 * all } else { 0 }, 8 * all),
-            _ => (scalars * (8 + size + 4), scalars * 8),
+            // A candidate has a position, a sum and a gradient.
+            _ => (scalars * (8 + size + 4) + 16 * step.candidates(), scalars * 8),
         };
         let on_cpu = model.device == Device::Cpu;
         let buffers = if on_cpu { BUFFERS[usize::from(size < 4)] } else { 0 };

@@ -106,6 +106,10 @@ impl Session {
             memory_for: usize::MAX,
         };
         session.recipe.method.sparsity = session.sparsity_by(&session.recipe);
+        let settings = session.recipe.method.clone();
+        if session.survey(&settings)? {
+            session.method.apply(&settings, 0, session.recipe.optimizer.betas).map_err(Error::refused)?;
+        }
         Ok(session)
     }
 
@@ -303,6 +307,7 @@ impl Session {
     pub fn set(&mut self, field: &str, value: Value) -> std::result::Result<(), String> {
         let recipe = self.changed(field, value)?;
         if changes_selection(field) {
+            self.survey(&recipe.method).map_err(|error| error.message().to_owned())?;
             self.method.apply(&recipe.method, self.step, recipe.optimizer.betas)?;
         } else if field.starts_with("method.") {
             self.method.configure(&recipe.method);

@@ -1,13 +1,17 @@
 //! The step of a session, and what becomes of one that cannot be taken.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use super::faults::{Attempt, NotFinite, out_of_memory};
 use super::session::Session;
+use super::survey::survey;
 use super::{Trained, forward_backward, rate_at, to_tensors};
 use crate::data::{self, Example, Order, Target};
 use crate::error::{Error, Result};
+use crate::model::Model;
 use crate::protocol::Step;
+use crate::recipe::{self, Recompute};
 use crate::sparse::AdamW;
 
 /// What the passes over a batch gave.
@@ -97,21 +101,31 @@ impl Session {
     /// Forward and backward pass over these rows, one micro-batch after the other. The loss of each is divided by the
     /// targets of all, so that it does not matter how many there are.
     fn passes(&mut self, rows: &[usize]) -> Passed {
+        let micro_batch = self.micro_batch();
         #[cfg(test)]
-        assert!(self.micro_batch() <= self.memory_for, "DefaultCPUAllocator: not enough memory: you tried to allocate");
-        let targets: usize = rows.iter().map(|&row| targets_of(&self.data.train.examples[row])).sum();
-        #[expect(clippy::cast_precision_loss, reason = "targets are below 2^53")]
-        let weight = 1.0 / targets.max(1) as f64;
-        let mut passed = Passed::default();
-        for rows in rows.chunks(self.micro_batch().clamp(1, rows.len().max(1))) {
-            let batch = data::collate(rows.iter().map(|&row| &self.data.train.examples[row]));
-            passed.tokens += batch.lengths.iter().sum::<usize>();
-            let recompute = self.recipe.train.recompute;
-            let (inputs, targets) = to_tensors(&self.model, &batch);
-            let mut trained = Trained { head: &mut self.head, method: self.method.as_mut() };
-            passed.loss += forward_backward(&self.model, &mut trained, &inputs, &targets, weight, recompute);
-        }
-        passed
+        assert!(micro_batch <= self.memory_for, "DefaultCPUAllocator: not enough memory: you tried to allocate");
+        let mut trained = Trained { head: &mut self.head, method: self.method.as_mut() };
+        let examples = &self.data.train.examples;
+        passes(&self.model, &mut trained, examples, (rows, micro_batch), self.recipe.train.recompute)
+    }
+
+    /// Lets the method look at the base model's gradients of the first batches, where it chooses by them what trains; whether
+    /// it does. Other sessions on the same model must be away.
+    ///
+    /// # Errors
+    /// Where a gradient is not finite, or memory does not suffice; nothing has changed then.
+    pub(super) fn survey(&mut self, settings: &recipe::Method) -> Result<bool> {
+        let (model, data) = (Rc::clone(&self.model), Rc::clone(&self.data));
+        let (micro_batch, recompute) = (self.micro_batch(), self.recipe.train.recompute);
+        let examples = &data.train.examples;
+        let lengths: Vec<usize> = examples.iter().map(|example| example.tokens.len()).collect();
+        let order = Order::of(&self.recipe);
+        survey(&model, self.method.as_mut(), &self.head.start, settings, |trained| {
+            let batches = (0..).flat_map(|epoch| data::epoch_batches(&lengths, &order, epoch));
+            for rows in batches.take(settings.gradient_batches) {
+                passes(&model, trained, examples, (&rows, micro_batch), recompute);
+            }
+        })
     }
 
     /// Examples that are in memory at once.
@@ -134,6 +148,7 @@ impl Session {
         let adamw = AdamW { betas: optimizer.betas, epsilon: optimizer.epsilon, weight_decay: optimizer.weight_decay };
         self.method.update(&adamw, rate, scale, step);
         self.head.update(&adamw, rate, scale, step);
+        self.method.evolve(step, self.total_steps(), adamw.betas);
     }
 
     /// Factor that brings a gradient of this norm down to the bound, as PyTorch's `clip_grad_norm_`.
@@ -154,6 +169,27 @@ impl Session {
         let batches = self.epoch.as_ref().map(|(_, batches)| batches);
         batches.and_then(|batches| batches.get(usize::try_from(at).unwrap_or(0))).cloned().unwrap_or_default()
     }
+}
+
+/// Forward and backward pass over these rows, so many at a time; see [`Session::passes`].
+fn passes(
+    model: &Model,
+    trained: &mut Trained<'_>,
+    examples: &[Example],
+    (rows, micro_batch): (&[usize], usize),
+    recompute: Recompute,
+) -> Passed {
+    let targets: usize = rows.iter().map(|&row| targets_of(&examples[row])).sum();
+    #[expect(clippy::cast_precision_loss, reason = "targets are below 2^53")]
+    let weight = 1.0 / targets.max(1) as f64;
+    let mut passed = Passed::default();
+    for rows in rows.chunks(micro_batch.clamp(1, rows.len().max(1))) {
+        let batch = data::collate(rows.iter().map(|&row| &examples[row]));
+        passed.tokens += batch.lengths.iter().sum::<usize>();
+        let (inputs, targets) = to_tensors(model, &batch);
+        passed.loss += forward_backward(model, trained, &inputs, &targets, weight, recompute);
+    }
+    passed
 }
 
 /// What the loss of an example counts: one label, or its target tokens.

@@ -4,13 +4,15 @@ use std::time::Instant;
 
 use tch::{Device, Tensor};
 
+use super::listener::Listener;
+use super::survey::survey;
 use super::{Targets, Trained, TrainedHead, forward_backward};
-use crate::method::{Method, Plan, State};
-use crate::model::{Batch, Model, Tap};
+use crate::error::Result;
+use crate::method::Method;
+use crate::model::{Batch, Model};
 use crate::permutation::mix;
-use crate::protocol::Group;
 use crate::recipe::{self, Recompute, TaskKind};
-use crate::sparse::{AdamW, Footprint, Patch, Resized, Saved};
+use crate::sparse::AdamW;
 
 /// Takes steps on random tokens and times them.
 #[derive(Debug)]
@@ -32,6 +34,22 @@ pub struct Stopwatch<'a> {
 }
 
 impl Stopwatch<'_> {
+    /// Lets the method choose what trains, where it does so by the gradients of a batch.
+    ///
+    /// # Errors
+    /// As [`Method::apply`].
+    pub fn choose(&mut self, settings: &recipe::Method) -> Result<()> {
+        let (batch, targets, weight) = self.batch();
+        let (model, recompute) = (self.model, self.recompute);
+        let asked = survey(model, self.method, &self.head.start, settings, |trained| {
+            forward_backward(model, trained, &batch, &targets, weight, recompute);
+        });
+        if asked? {
+            self.method.apply(settings, 0, [0.9, 0.99]).map_err(crate::error::Error::refused)?;
+        }
+        Ok(())
+    }
+
     /// Milliseconds of a whole step: forward and backward pass, norm, update.
     pub fn step(&mut self) -> f64 {
         // A rate too small to lead the weights anywhere.
@@ -50,6 +68,7 @@ impl Stopwatch<'_> {
         let norm = (self.method.squared_gradient_norm() + self.head.squared_gradient_norm()).sqrt();
         self.method.update(&adamw, rate(norm), 1.0, self.step);
         self.head.update(&adamw, rate(norm), 1.0, self.step);
+        self.method.evolve(self.step, u64::MAX, adamw.betas);
         wait(self.model.device);
         (milliseconds(started), loss)
     }
@@ -60,7 +79,7 @@ impl Stopwatch<'_> {
         let (batch, targets, weight) = self.batch();
         let everywhere = self.method.trains_everything();
         let adapted = if everywhere { vec![true; self.model.sites.len()] } else { self.method.adapted().to_vec() };
-        let mut floor = Floor { adapted };
+        let mut floor = Listener::new(adapted, |_, _| {});
         wait(self.model.device);
         let started = Instant::now();
         let mut trained = Trained { head: self.head, method: &mut floor };
@@ -108,76 +127,4 @@ fn wait(device: Device) {
     if let Device::Cuda(index) = device {
         tch::Cuda::synchronize(index.cast_signed() as i64);
     }
-}
-
-/// Listens at the same sites and does nothing with what it hears.
-#[derive(Debug)]
-struct Floor {
-    adapted: Vec<bool>,
-}
-
-impl Method for Floor {
-    fn adapted(&self) -> &[bool] {
-        &self.adapted
-    }
-
-    fn collect(&mut self, _: &[Tap], _: &[Tensor]) {}
-
-    fn squared_gradient_norm(&self) -> f64 {
-        0.0
-    }
-
-    fn update(&mut self, _: &AdamW, _: f64, _: f64, _: u64) {}
-
-    fn plan(&self, _: &recipe::Method) -> Result<Plan, String> {
-        Ok(Plan::default())
-    }
-
-    fn apply(&mut self, _: &recipe::Method, _: u64, _: [f64; 2]) -> Result<Resized, String> {
-        Ok(Resized::default())
-    }
-
-    fn configure(&mut self, _: &recipe::Method) {}
-
-    fn sparsity_bounds(&self) -> (f64, f64) {
-        (1.0, 1.0)
-    }
-
-    fn trainable(&self) -> u64 {
-        0
-    }
-
-    fn retired(&self) -> u64 {
-        0
-    }
-
-    fn footprint(&self) -> Footprint {
-        Footprint::default()
-    }
-
-    fn groups(&self) -> Vec<Group> {
-        Vec::new()
-    }
-
-    fn save(&self) -> Vec<(usize, Vec<Saved>)> {
-        Vec::new()
-    }
-
-    fn state(&self) -> State {
-        State::default()
-    }
-
-    fn restore(&mut self, _: &State, _: &recipe::Method, _: u64) -> Result<(), String> {
-        Ok(())
-    }
-
-    fn patches(&self) -> Vec<Patch> {
-        Vec::new()
-    }
-
-    fn patches_of(&self, _: &State, _: u64) -> Result<Vec<Patch>, String> {
-        Ok(Vec::new())
-    }
-
-    fn forget(&mut self) {}
 }

@@ -43,6 +43,8 @@ impl Cockpit {
         for name in ["NO_COLOR", "COLORTERM", "COLORFGBG", "SSH_CONNECTION", "SSH_TTY"] {
             command.env_remove(name);
         }
+        // What whoever runs the tests has chosen is theirs.
+        command.env("XDG_CONFIG_HOME", folder.join("config"));
         for (name, value) in environment {
             command.env(name, value);
         }

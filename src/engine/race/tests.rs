@@ -68,6 +68,9 @@ fn every_lane_ends_with_the_bytes_that_it_gets_alone() {
         varied(&[("method.sparsity", Value::Float(0.95)), ("optimizer.learning_rate", Value::Float(1e-2))]),
         varied(&[("method.kind", Value::String("head".into()))]),
         varied(&[("train.batch_size", Value::Integer(7)), ("method.seed", Value::Integer(5))]),
+        varied(&[("method.selection", Value::String("gradient".into()))]),
+        varied(&[("method.selection", Value::String("dynamic".into())), ("method.regrow_every", Value::Integer(4))]),
+        varied(&[("method.selection", Value::String("smallest".into())), ("method.trainable", Value::Integer(900))]),
         varied(&[("train.max_steps", Value::Integer(11)), ("schedule.kind", Value::String("constant".into()))]),
     ];
     let ran = quiet(race(folder.path(), "race", &recipe, lanes.clone(), None));

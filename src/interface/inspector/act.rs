@@ -31,6 +31,10 @@ pub fn update(inspector: &mut Inspector, input: Input) -> Vec<Effect> {
             }
             Vec::new()
         }
+        Input::Background { light } => {
+            inspector.look.fit(light);
+            Vec::new()
+        }
         Input::Resize(columns, rows) => {
             inspector.size = (columns, rows);
             Vec::new()
@@ -156,9 +160,8 @@ pub fn act(inspector: &mut Inspector, action: Action) -> Vec<Effect> {
         Action::Redraw => return vec![Effect::Redraw],
         Action::Leave => return leave(inspector),
         Action::NextTheme => {
-            inspector.look.theme = (inspector.look.theme + 1) % inspector.look.themes.list.len();
-            let name = inspector.look.theme().name.clone();
-            inspector.say(format!("theme: {name}"));
+            let said = inspector.look.choose_next();
+            inspector.say(said);
         }
         Action::Focus(by) => {
             let all = [Focus::Chart, Focus::Runs, Focus::Metrics];

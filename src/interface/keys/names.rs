@@ -133,6 +133,8 @@ impl Action {
             Self::RunFacts => "facts-of-run",
             Self::DeleteRun => "delete-run",
             Self::DeleteNow => "delete-now",
+            Self::RenameRun => "rename-run",
+            Self::RenameBack => "rename-back",
             Self::FilterRuns => "filter-runs",
             Self::OpenRecipe => "open-recipe",
             Self::FormSection(by) => pair(by > 0, ["previous-section", "next-section"]),

@@ -202,6 +202,8 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Home, &[(char('r'), Action::ResumeRun)], "resume", "go on with a run that ended before its time"),
     bind(Context::Home, &[(char('d'), Action::DeleteRun), (code(KeyCode::Delete), Action::DeleteRun)], "delete", "delete the run; asks first"),
     bind(Context::Home, &[(char('/'), Action::FilterRuns)], "filter", "show only runs with these words: of name, status, method, model"),
+    bind(Context::Home, &[(char('R'), Action::RenameRun)], "rename", "give the run another name"),
+    bind(Context::Home, &[(char('u'), Action::RenameBack)], "", "give the run that was renamed its name back"),
     step(Context::Home, &[(code(KeyCode::Down), Action::HomeRow(1)), (code(KeyCode::Up), Action::HomeRow(-1)), (char('j'), Action::HomeRow(1)), (char('k'), Action::HomeRow(-1))], "", "the next run and the one before"),
     step(Context::Home, &[(code(KeyCode::PageDown), Action::HomeRow(10)), (code(KeyCode::PageUp), Action::HomeRow(-10)), (code(KeyCode::Home), Action::HomeRow(isize::MIN / 2)), (code(KeyCode::End), Action::HomeRow(isize::MAX / 2))], "", "ten runs further and back; the first one and the last one"),
     bind(Context::Home, &[(code(KeyCode::Esc), Action::Leave)], "", "show all runs again; never leaves the program"),

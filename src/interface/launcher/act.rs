@@ -22,9 +22,8 @@ pub fn act(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     match action {
         Action::Redraw => vec![Effect::Redraw],
         Action::NextTheme => {
-            launcher.look.theme = (launcher.look.theme + 1) % launcher.look.themes.list.len().max(1);
-            let name = launcher.look.theme().name.clone();
-            launcher.say(Weight::Info, format!("theme: {name}"));
+            let said = launcher.look.choose_next();
+            launcher.say(Weight::Info, said);
             Vec::new()
         }
         Action::Interrupt => interrupt(launcher),
@@ -96,6 +95,17 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
             launcher.say(Weight::Warning, "a run that trains cannot be deleted; stop it first");
         }
         Action::DeleteRun => launcher.layers.push(Layer::Delete(folder)),
+        Action::RenameRun if run.run.state == Some(State::Running) => {
+            launcher.say(Weight::Warning, "a run that trains cannot be renamed; stop it first");
+        }
+        Action::RenameRun => {
+            let text = run.run.name.clone();
+            launcher.layers.push(Layer::Rename(folder, Typed { cursor: text.chars().count(), text, fresh: false }));
+        }
+        Action::RenameBack => match launcher.renamed.take() {
+            Some((folder, name)) => return vec![Effect::Job(Job::RenameRun { folder, name })],
+            None => launcher.say(Weight::Info, "no run was renamed"),
+        },
         Action::DeleteNow => {
             if let Some(Layer::Delete(folder)) = launcher.layers.pop() {
                 launcher.layers.clear();
@@ -350,6 +360,14 @@ pub fn look_at_file(launcher: &mut Launcher) -> Vec<Effect> {
 }
 
 fn apply(launcher: &mut Launcher) -> Vec<Effect> {
+    if let Some(Layer::Rename(folder, typed)) = launcher.layers.last() {
+        let (folder, name) = (folder.clone(), typed.text.clone());
+        if folder.file_name().is_some_and(|now| *now == *name) {
+            launcher.layers.pop();
+            return Vec::new();
+        }
+        return vec![Effect::Job(Job::RenameRun { folder, name })];
+    }
     match launcher.view {
         View::Home => {
             if let Some(typed) = launcher.home.typed.take() {
@@ -373,6 +391,10 @@ fn apply(launcher: &mut Launcher) -> Vec<Effect> {
 }
 
 fn discard(launcher: &mut Launcher) -> Vec<Effect> {
+    if matches!(launcher.layers.last(), Some(Layer::Rename(..))) {
+        launcher.layers.pop();
+        return Vec::new();
+    }
     match launcher.view {
         View::Home => {
             launcher.home.typed = None;
@@ -391,6 +413,7 @@ fn discard(launcher: &mut Launcher) -> Vec<Effect> {
 fn type_key(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     let typed = match (launcher.layers.last_mut(), launcher.view) {
         (Some(Layer::Pick(pick)), _) => Some(&mut pick.typed),
+        (Some(Layer::Rename(_, typed)), _) => Some(typed),
         (Some(_), _) => None,
         (None, View::Home) => launcher.home.typed.as_mut(),
         (None, View::Form) => launcher.form.typed.as_mut().or(launcher.form.find.as_mut()),

@@ -1,10 +1,13 @@
 //! What came of the launcher's jobs.
 
+use std::path::Path;
+
 use super::act::{begin_with, look_at_file, train};
 use super::form::Base;
 use super::pick::What;
 use super::{Launcher, Layer, Saving, View};
 use crate::interface::jobs::Done;
+use crate::interface::keys::{Action, Context};
 use crate::interface::state::Weight;
 use crate::interface::text;
 use crate::interface::update::Effect;
@@ -16,6 +19,16 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
         Done::Deleted(folder, Ok(())) => {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
             launcher.say(Weight::Done, format!("{} is deleted", text::safe_text(&name)));
+        }
+        Done::Renamed(folder, Ok(to)) => {
+            let name = |folder: &Path| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let (before, now) = (name(&folder), name(&to));
+            let back = (Context::Home, Action::RenameBack);
+            let said = format!("{} is called {} now", text::safe_text(&before), text::safe_text(&now));
+            launcher.advise(Weight::Done, said, back, "gives it its name back");
+            launcher.layers.retain(|layer| !matches!(layer, Layer::Rename(..)));
+            launcher.home.select(&to);
+            launcher.renamed = Some((to, before));
         }
         Done::Planned(id, part) => launcher.form.plan.hear(id, part.map(|part| *part)),
         Done::Listed(folder, entries) => {
@@ -80,7 +93,7 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
             launcher.saving = None;
             launcher.say(Weight::Error, why);
         }
-        Done::Deleted(_, Err(why)) | Done::Loaded(_, Err(why)) | Done::Broken(why) => {
+        Done::Deleted(_, Err(why)) | Done::Renamed(_, Err(why)) | Done::Loaded(_, Err(why)) | Done::Broken(why) => {
             launcher.say(Weight::Error, why);
         }
     }

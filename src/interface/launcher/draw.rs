@@ -42,6 +42,7 @@ fn whole(pen: &mut Pen, launcher: &Launcher) {
         match layer {
             Layer::Pick(pick) => pick::draw(pen, screen, pick, launcher),
             Layer::Delete(folder) => dialogs::delete(pen, screen, folder, launcher),
+            Layer::Rename(folder, typed) => dialogs::rename(pen, screen, (folder, typed), launcher),
             Layer::Facts => dialogs::facts(pen, screen, launcher),
             Layer::Start(why) => dialogs::start(pen, screen, why, launcher),
         }
@@ -83,6 +84,7 @@ fn keys(pen: &mut Pen, places: &Places, launcher: &Launcher) {
         Action::ResumeRun,
         Action::CopyRun,
         Action::DeleteRun,
+        Action::RenameRun,
         Action::FilterRuns,
         Action::HomeRow(1),
     ];

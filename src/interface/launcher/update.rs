@@ -21,6 +21,10 @@ pub fn update(launcher: &mut Launcher, input: Input) -> Vec<Effect> {
         Input::Key(event) => key(launcher, event),
         Input::Mouse(event) => mouse(launcher, event),
         Input::Paste(text) => paste(launcher, &text),
+        Input::Background { light } => {
+            launcher.look.fit(light);
+            Vec::new()
+        }
         Input::Resize(columns, rows) => {
             launcher.size = (columns, rows);
             Vec::new()
@@ -121,6 +125,10 @@ fn typed(launcher: &mut Launcher, c: char) -> Vec<Effect> {
             pick.typed.insert(c);
             pick.to_first();
             return act::look_at_file(launcher);
+        }
+        Some(Layer::Rename(_, typed)) => {
+            typed.insert(c);
+            return Vec::new();
         }
         Some(_) => return Vec::new(),
         None => {}

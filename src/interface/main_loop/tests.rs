@@ -20,8 +20,16 @@ fn stage() -> Stage {
     let (events, engine) = unbounded();
     let (command, commands) = unbounded();
     let (signals, signal) = unbounded();
-    let sources =
-        Sources { input, news: engine, requests: command, signals: signal, remote: false, elapsed: Duration::ZERO };
+    let sources = Sources {
+        input,
+        background: crossbeam_channel::never(),
+        news: engine,
+        requests: command,
+        signals: signal,
+        remote: false,
+        line: Line::default(),
+        elapsed: Duration::ZERO,
+    };
     Stage { keys, events, commands, signals, sources }
 }
 
@@ -127,20 +135,6 @@ fn a_lost_connection_can_be_made_again() {
     let shown: String = terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
     assert!(shown.contains("the connection broke") && shown.contains("reconnect"));
     user.join().expect("no panic");
-}
-
-#[test]
-fn nothing_is_drawn_while_nothing_changes() {
-    let now = Instant::now();
-    let mut pacer = Pacer::new(now, false);
-    assert!(pacer.due(now));
-    pacer.drawn(now);
-    assert!(!pacer.due(now + Duration::from_mins(1)));
-    assert_eq!(pacer.next(false), None);
-    pacer.data();
-    assert!(!pacer.due(now + AFTER_INPUT));
-    pacer.input();
-    assert!(pacer.due(now + AFTER_INPUT));
 }
 
 /// A terminal that counts what is drawn on it.

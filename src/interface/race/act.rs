@@ -42,6 +42,10 @@ pub fn update(screen: &mut RaceScreen, input: Input) -> Vec<Effect> {
             }
             (0..screen.lanes.len()).flat_map(|lane| from_lane(screen, lane, Input::Tick(now))).collect()
         }
+        Input::Background { light } => {
+            screen.look.fit(light);
+            (0..screen.lanes.len()).flat_map(|lane| from_lane(screen, lane, Input::Background { light })).collect()
+        }
         Input::Signal(SIGTERM) => terminate(screen),
         Input::Signal(SIGINT) => act(screen, Action::Interrupt),
         Input::Signal(_) | Input::Hangup => vec![Effect::Quit(screen.ended.clone().unwrap_or(Outcome::Detached))],
@@ -91,7 +95,7 @@ fn close(screen: &mut RaceScreen) {
         view.state.layers.clear();
         // What was asked at its end is not asked again.
         view.state.leaving = None;
-        screen.look.theme = view.state.look.theme;
+        (screen.look.theme, screen.look.chosen) = (view.state.look.theme, view.state.look.chosen);
     }
 }
 
@@ -184,9 +188,8 @@ pub fn act(screen: &mut RaceScreen, action: Action) -> Vec<Effect> {
     match action {
         Action::Redraw => return vec![Effect::Redraw],
         Action::NextTheme => {
-            screen.look.theme = (screen.look.theme + 1) % screen.look.themes.list.len();
-            let name = screen.look.theme().name.clone();
-            screen.say(Weight::Info, format!("theme: {name}"));
+            let said = screen.look.choose_next();
+            screen.say(Weight::Info, said);
         }
         Action::Row(by) => walk(screen, by),
         Action::RaceOpen => open(screen, screen.selected),

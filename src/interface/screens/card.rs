@@ -62,7 +62,7 @@ fn wrapped(why: &str, width: u16) -> Vec<(String, Meaning)> {
 fn effects(consequences: &Consequences, shares: bool) -> Vec<String> {
     let Consequences { trainable, sparsity, bytes, step_ms, leaving, joining } = consequences;
     if trainable.0 == trainable.1 && *leaving == 0 && *joining == 0 {
-        return vec!["what trains, memory and step time stay as they are".into()];
+        return vec!["scalars, memory and step time stay".into()];
     }
     let moved: Vec<String> = [(*joining, "join"), (*leaving, "leave")]
         .into_iter()

@@ -1,6 +1,6 @@
 //! A box over the screen: branches and kept states.
 
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{centred, split_bottom};
@@ -24,19 +24,47 @@ struct Line {
     row: Option<usize>,
 }
 
+/// Where everything of the box stands.
+struct Places {
+    frame: Rect,
+    list: Rect,
+    below: Rect,
+    /// The first line that is shown.
+    first: usize,
+}
+
+impl Places {
+    fn of(screen: Rect, state: &State, lines: &[Line], difference: &[Compared]) -> Self {
+        let most = screen.height.saturating_sub(4);
+        // The list keeps a few rows at least, however many settings differ.
+        let below = u16::try_from(difference.len()).unwrap_or(u16::MAX).min(most.saturating_sub(8));
+        let below = if below > 0 { below + 1 } else { 0 };
+        let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2 + below);
+        let frame = centred(screen, screen.width.saturating_sub(4).min(84), height.min(most)).intersection(screen);
+        let inner = frame.inner(Margin::new(2, 1));
+        let (list, below) = split_bottom(inner, below.min(inner.height));
+        let selected = lines.iter().position(|line| line.row == Some(state.timeline_row)).unwrap_or(0);
+        let first = (selected + 2).saturating_sub(usize::from(list.height)).min(lines.len());
+        Self { frame, list, below, first }
+    }
+}
+
+/// The row that stands at a place of the screen.
+#[must_use]
+pub fn row_at(state: &State, (x, y): (u16, u16)) -> Option<usize> {
+    let screen = Rect::new(0, 0, state.size.0, state.size.1);
+    let lines = lines(state);
+    let places = Places::of(screen, state, &lines, &difference(state));
+    let line = places.list.contains((x, y).into()).then(|| usize::from(y - places.list.y) + places.first)?;
+    lines.get(line)?.row
+}
+
 /// Draws the list, and below it how the selected row differs from the one that it is compared with.
 pub fn draw(pen: &mut Pen, screen: Rect, state: &State) {
     let lines = lines(state);
     let difference = difference(state);
-    let most = screen.height.saturating_sub(4);
-    // The list keeps a few rows at least, however many settings differ.
-    let below = u16::try_from(difference.len()).unwrap_or(u16::MAX).min(most.saturating_sub(8));
-    let below = if below > 0 { below + 1 } else { 0 };
-    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(2 + below);
-    let place = centred(screen, screen.width.saturating_sub(4).min(84), height.min(most));
-    let inner = pen.frame(place, Meaning::Focus);
-    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
-    let (list, below) = split_bottom(inner, below.min(inner.height));
+    let Places { frame: place, list, below, first } = Places::of(screen, state, &lines, &difference);
+    pen.frame(place, Meaning::Focus);
     let title = " branches and kept states ";
     pen.put(place.x + 2, place.y, place.width.saturating_sub(4), title, Meaning::Focus);
     let bottom = Rect { y: place.bottom().saturating_sub(1), width: place.width.saturating_sub(2), height: 1, ..place };
@@ -48,8 +76,6 @@ pub fn draw(pen: &mut Pen, screen: Rect, state: &State) {
         (Action::Leave, "closes"),
     ];
     pen.put_right(bottom, &state.look.keys.hints(Context::Timeline, &does), Meaning::Muted);
-    let selected = lines.iter().position(|line| line.row == Some(state.timeline_row)).unwrap_or(0);
-    let first = (selected + 2).saturating_sub(usize::from(list.height)).min(lines.len());
     let marked = state.compared.and_then(|place| rows(state).iter().position(|row| row.place(state) == place));
     for (row, line) in Pen::rows(list).zip(&lines[first..]) {
         for (cell, x) in line.cells.iter().zip(COLUMNS) {

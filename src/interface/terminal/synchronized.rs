@@ -1,9 +1,13 @@
 //! Frames in one piece.
 
 use std::io::{self, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+
+use super::frugal::Frugal;
 
 /// Collects what is written and hands it on when flushed, in one piece, as one synchronized update: a terminal never
 /// shows half a frame, and a slow connection sees one write.
@@ -11,12 +15,20 @@ use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 pub struct Synchronized<W: Write> {
     inner: W,
     frame: Vec<u8>,
+    written: Arc<AtomicUsize>,
+    frugal: Option<Frugal>,
 }
 
 impl<W: Write> Synchronized<W> {
-    /// Hands on to this writer.
-    pub fn new(inner: W) -> Self {
-        Self { inner, frame: Vec::new() }
+    /// Hands on to this writer, and counts the bytes here.
+    pub fn new(inner: W, written: Arc<AtomicUsize>) -> Self {
+        Self { inner, frame: Vec::new(), written, frugal: None }
+    }
+
+    /// In as few bytes as may be, or not.
+    #[must_use]
+    pub fn frugal(self, frugal: bool) -> Self {
+        Self { frugal: frugal.then(Frugal::default), ..self }
     }
 }
 
@@ -32,8 +44,12 @@ impl<W: Write> Write for Synchronized<W> {
         }
         let mut whole = Vec::with_capacity(self.frame.len() + 16);
         queue!(whole, BeginSynchronizedUpdate)?;
-        whole.append(&mut self.frame);
+        match &mut self.frugal {
+            Some(frugal) => whole.extend(frugal.shorten(&std::mem::take(&mut self.frame))),
+            None => whole.append(&mut self.frame),
+        }
         queue!(whole, EndSynchronizedUpdate)?;
+        self.written.fetch_add(whole.len(), Ordering::SeqCst);
         self.inner.write_all(&whole)?;
         self.inner.flush()
     }
@@ -52,7 +68,7 @@ mod tests {
     #[test]
     fn a_frame_is_one_write_between_two_marks() {
         let mut written = Vec::new();
-        let mut synchronized = Synchronized::new(&mut written);
+        let mut synchronized = Synchronized::new(&mut written, Arc::default());
         synchronized.write_all(b"half").expect("written");
         synchronized.write_all(b" and half").expect("written");
         synchronized.flush().expect("flushed");
@@ -66,7 +82,7 @@ mod tests {
     fn bold_and_reverse_reach_a_terminal_without_colour() {
         crossterm::style::force_color_output(true);
         let mut written = Vec::new();
-        let backend = CrosstermBackend::new(Synchronized::new(&mut written));
+        let backend = CrosstermBackend::new(Synchronized::new(&mut written, Arc::default()));
         let options = TerminalOptions { viewport: Viewport::Fixed(Rect::new(0, 0, 4, 1)) };
         let mut terminal = Terminal::with_options(backend, options).expect("a terminal");
         terminal

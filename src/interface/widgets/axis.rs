@@ -111,17 +111,25 @@ pub fn round_step(least: f64) -> f64 {
         .unwrap_or(decade * 10.0)
 }
 
+/// Lowest and highest of these finite values.
+#[must_use]
+pub fn ends(values: &[f64]) -> Option<(f64, f64)> {
+    let (first, rest) = values.split_first()?;
+    Some(rest.iter().fold((*first, *first), |(low, high), value| (low.min(*value), high.max(*value))))
+}
+
 /// Lowest and highest of these values, but with what sticks out far above nearly all left out of the highest.
 #[must_use]
 pub fn outlier_proof(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
-    values.sort_by(f64::total_cmp);
-    let (&low, &high) = (values.first()?, values.last()?);
-    let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
-    let (usual_low, usual_high) = (at(0.02), at(0.98));
+    let (low, high) = ends(&values)?;
+    let place = |share: f64| ((values.len() - 1) as f64 * share).round() as usize;
+    let places = [place(0.02), place(0.98)];
+    // Two of them are looked for, which costs less than to bring all into order.
+    let [usual_low, usual_high] = places.map(|place| *values.select_nth_unstable_by(place, f64::total_cmp).1);
     let limit = usual_high + 1.5 * (usual_high - usual_low);
     let many = values.len() >= 24;
-    let highest = values.iter().rev().copied().find(|value| *value <= limit).unwrap_or(high);
+    let highest = values.iter().copied().filter(|value| *value <= limit).reduce(f64::max).unwrap_or(high);
     Some((low, if many && usual_high > usual_low { highest } else { high }))
 }
 

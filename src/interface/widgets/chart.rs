@@ -3,7 +3,7 @@
 
 use ratatui::layout::Rect;
 
-use super::axis::{Axis, outlier_proof};
+use super::axis::{Axis, ends, outlier_proof};
 use super::window::Window;
 use crate::interface::layout::{split_bottom, split_left};
 use crate::interface::pen::Pen;
@@ -72,11 +72,18 @@ impl Chart<'_> {
     /// Where everything stands in a place; nowhere where that is too small.
     #[must_use]
     pub fn plan(&self, area: Rect) -> Option<Plan> {
+        self.plan_with_columns(area).map(|(plan, _)| plan)
+    }
+
+    /// As [`Chart::plan`], and what the lines are on its columns.
+    fn plan_with_columns(&self, area: Rect) -> Option<(Plan, Vec<line::Drawn>)> {
         let (upper, scale) = split_bottom(area, 1);
         let window = |width: u16| Window::new(self.view, self.extent(), usize::from(width) * 2);
         // The width of the labels depends on the values in sight, and those on the width that is left; a guess of the
         // first gives the second.
-        let axis = self.axis(&window(area.width.saturating_sub(7)));
+        let guessed = window(area.width.saturating_sub(7));
+        let columns = self.columns(&guessed);
+        let axis = self.axis_of(&columns);
         let ticks = axis.ticks(usize::from(upper.height / 3).clamp(2, 8));
         let ticks: Vec<_> = ticks.into_iter().map(|(value, label)| (value, self.unit.label(value, label))).collect();
         let label_width = ticks.iter().map(|(_, label)| text::width(label)).max().unwrap_or(0).clamp(3, 9) + 1;
@@ -85,37 +92,35 @@ impl Chart<'_> {
             return None;
         }
         let scale = Rect { x: plot.x, width: plot.width, ..scale };
-        Some(Plan { plot, window: window(plot.width), axis, labels, scale, ticks })
+        let window = window(plot.width);
+        let columns = if window == guessed { columns } else { self.columns(&window) };
+        Some((Plan { plot, window, axis, labels, scale, ticks }, columns))
     }
 
-    /// Whether of a line nothing but its smoothed form is drawn.
-    fn only_smoothed(&self, line: &Line) -> bool {
-        line.smooths() && self.view.smoothing() > 0.0 && !self.view.envelope
+    /// What the lines are on the columns of a window.
+    fn columns(&self, window: &Window) -> Vec<line::Drawn> {
+        let (smoothed, envelope) = (self.view.smoothing() > 0.0, self.view.envelope);
+        self.lines.iter().map(|line| line.drawn(window, smoothed, envelope)).collect()
     }
 
     /// The axis of the values in sight.
     #[must_use]
     pub fn axis(&self, window: &Window) -> Axis {
-        let values = self
-            .lines
-            .iter()
-            .filter(|line| line.look != Look::Behind)
-            .flat_map(|line| line.values(window, self.only_smoothed(line)));
-        let (low, high) = if self.view.outlier_proof {
-            outlier_proof(values)
-        } else {
-            values.filter(|value| value.is_finite()).fold(None, |ends, value| match ends {
-                None => Some((value, value)),
-                Some((low, high)) => Some((value.min(low), value.max(high))),
-            })
-        }
-        .unwrap_or((0.0, 1.0));
+        self.axis_of(&self.columns(window))
+    }
+
+    fn axis_of(&self, columns: &[line::Drawn]) -> Axis {
+        let counted = self.lines.iter().zip(columns).filter(|(line, _)| line.look != Look::Behind);
+        let values: Vec<f64> =
+            counted.flat_map(|(_, drawn)| drawn.values()).filter(|value| value.is_finite()).collect();
+        let range = if self.view.outlier_proof { outlier_proof(values) } else { ends(&values) };
+        let (low, high) = range.unwrap_or((0.0, 1.0));
         Axis::around(low, high, self.view.log)
     }
 
     /// Draws it; what it says of itself, where there is room for it.
     pub fn draw(&self, pen: &mut Pen, area: Rect) -> Option<Drawn> {
-        let plan = self.plan(area)?;
+        let (plan, columns) = self.plan_with_columns(area)?;
         let Plan { plot, window, axis, .. } = &plan;
         let plot = *plot;
         for (value, label) in &plan.ticks {
@@ -125,9 +130,9 @@ impl Chart<'_> {
             pen.fill(Rect { y, height: 1, ..plot }, '┈', Meaning::Border);
         }
         scale::draw(pen, plan.scale, window, self.view.along);
-        let (smoothed, envelope) = (self.view.smoothing() > 0.0, self.view.envelope);
+        let envelope = self.view.envelope;
         let mut told = Drawn { log: axis.is_log(), above: 0 };
-        let drawn: Vec<_> = self.lines.iter().map(|line| (line, line.drawn(window, smoothed))).collect();
+        let drawn: Vec<_> = self.lines.iter().zip(&columns).collect();
         for (_, drawn) in drawn.iter().filter(|(line, _)| line.look == Look::Behind) {
             drawn.draw_thin(pen, plot, axis, Meaning::Branch);
         }
@@ -143,8 +148,8 @@ impl Chart<'_> {
         for (line, drawn) in whole() {
             drawn.draw_thin(pen, plot, axis, line.meaning);
         }
-        for line in self.lines.iter().filter(|line| line.look == Look::Marks) {
-            line.draw_marks(pen, plot, window, axis);
+        for (line, drawn) in drawn.iter().filter(|(line, _)| line.look == Look::Marks) {
+            drawn.draw_marks(pen, plot, axis, line.meaning);
         }
         for (_, drawn) in whole() {
             told.above += drawn.draw_outside(pen, plot, axis, envelope);

@@ -46,8 +46,13 @@ impl Delta {
         // The fewer are looked up: those that leave or those that stay.
         let few_stay = self.count < before - self.count;
         let few = self.selection.indices(if few_stay { 0..self.count } else { self.count..before });
+        self.take_out(&few, few_stay, revert);
+    }
+
+    /// Makes all but `few` (sorted) of the scalars cease to train, or `few` of them.
+    pub(super) fn take_out(&mut self, few: &[i64], few_stay: bool, revert: bool) {
         for cohort in std::mem::take(&mut self.cohorts) {
-            let [among, others] = sorted::split(&to_vec(&cohort.indices), &few).map(|places| self.on_device(&places));
+            let [among, others] = sorted::split(&to_vec(&cohort.indices), few).map(|places| self.on_device(&places));
             let (stays, leaves) = if few_stay { (among, others) } else { (others, among) };
             let gone = Resting {
                 indices: cohort.indices.index_select(0, &leaves),
@@ -67,13 +72,18 @@ impl Delta {
 
     fn grow(&mut self, before: u64, step: u64) {
         let joining = self.selection.indices(before..self.count);
-        let indices = self.on_device(&joining);
+        self.join(&joining, step);
+    }
+
+    /// Makes scalars (sorted) train that do not.
+    pub(super) fn join(&mut self, joining: &[i64], step: u64) {
+        let indices = self.on_device(joining);
         let mut original = self.weight.index_select(0, &indices);
         let mut delta = Tensor::zeros(indices.size(), (Kind::Float, indices.device()));
         if let Some(resting) = self.retired.take() {
             let rested = to_vec(&resting.indices);
-            let [returning, _] = sorted::split(&joining, &rested).map(|places| self.on_device(&places));
-            let [returns, stays] = sorted::split(&rested, &joining).map(|places| self.on_device(&places));
+            let [returning, _] = sorted::split(joining, &rested).map(|places| self.on_device(&places));
+            let [returns, stays] = sorted::split(&rested, joining).map(|places| self.on_device(&places));
             let _ = original.index_copy_(0, &returning, &resting.original.index_select(0, &returns));
             let _ = delta.index_copy_(0, &returning, &resting.delta.index_select(0, &returns));
             self.retired = (stays.numel() > 0).then(|| resting.pick(&stays));
@@ -83,7 +93,7 @@ impl Delta {
 
     /// Cohorts whose ages no longer matter become one, so that their number stays small however often the sparsity
     /// changes.
-    fn merge_mature(&mut self, betas: [f64; 2], step: u64) {
+    pub(super) fn merge_mature(&mut self, betas: [f64; 2], step: u64) {
         let (mature, young): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.cohorts).into_iter().partition(|cohort| cohort.is_mature(betas, step));
         self.cohorts = Cohort::merge(mature).into_iter().chain(young).collect();

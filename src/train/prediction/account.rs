@@ -3,8 +3,9 @@
 use tch::{Device, Kind};
 
 use super::Extent;
+use crate::method::{candidates, gradients_at_a_time};
 use crate::model::{BlockMemory, Load, Model, Stage};
-use crate::recipe::{MethodKind, Recipe, Recompute};
+use crate::recipe::{Method, MethodKind, Recipe, Recompute, Selection};
 use crate::train::targets::most_logits;
 
 /// What is alive at some moment, beside weights, deltas and moments.
@@ -64,6 +65,32 @@ impl Account<'_> {
         }
         moments.push(Moment { kept: 0, working: self.gradients(0) + self.fresh_gradients(0) + self.update() });
         moments
+    }
+
+    /// Moments before the first step, where whole gradients decide what trains. What trains takes no memory yet, which is
+    /// counted elsewhere as if it did.
+    pub fn survey(&self) -> Vec<Moment> {
+        let Method { kind, selection, .. } = self.recipe.method;
+        if (kind, selection) != (MethodKind::Sparta, Selection::Gradient) {
+            return Vec::new();
+        }
+        let trained = self.model.sites.iter().zip(self.counts).filter(|(_, count)| **count > 0);
+        let (mut whole, mut largest) = (0, 0);
+        for (site, _) in trained {
+            let bytes = 4 * site.weight.numel() as u64;
+            whole += bytes;
+            largest = largest.max(bytes);
+        }
+        let saved = self.counts.iter().sum::<u64>() * (8 + bytes_of(self.model.kind) + 4 + 8);
+        let gradients = whole.min(gradients_at_a_time().max(largest));
+        let with = |moment: Moment| Moment { working: (moment.working + gradients).saturating_sub(saved), ..moment };
+        self.moments().into_iter().map(with).collect()
+    }
+
+    /// Scalars beside those that train whose gradients are collected.
+    pub fn candidates(&self) -> u64 {
+        let sites = self.model.sites.iter().zip(self.counts);
+        sites.map(|(site, &count)| candidates(&self.recipe.method, count, site.weight.numel() as u64)).sum()
     }
 
     /// `[rows, width, hidden]`

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 
 use super::{chart, line_name, typed};
 use crate::interface::inspector::{Cursor, Inspector, Purpose};
+use crate::interface::keys::{Action, Context};
 use crate::interface::pen::Pen;
 use crate::interface::state::Along;
 use crate::interface::text;
@@ -25,7 +26,19 @@ pub fn draw(pen: &mut Pen, row: Rect, inspector: &Inspector) {
         pen.put(row.x, row.y, row.width, &readout(inspector, cursor), Meaning::Text);
     } else if let Some((problem, meaning)) = problem(inspector) {
         pen.put(row.x, row.y, row.width, &problem, meaning);
+    } else if let Some(hint) = others(inspector) {
+        pen.put(row.x, row.y, row.width, &hint, Meaning::Muted);
     }
+}
+
+/// How to see the runs that are not shown.
+fn others(inspector: &Inspector) -> Option<String> {
+    let hidden = inspector.runs.iter().filter(|run| !run.shown).count();
+    let keys = &inspector.look.keys;
+    let (panel, all) =
+        (keys.label(Context::Curves, Action::Focus(1))?, keys.label(Context::CurvesList, Action::CurvesAll)?);
+    let more = if hidden == 1 { "one more run".to_owned() } else { format!("{hidden} more runs") };
+    (hidden > 0).then(|| format!("{more} to compare with: {panel} to the list, {all} shows all"))
 }
 
 /// A place on the axis, for people.

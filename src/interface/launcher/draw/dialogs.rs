@@ -4,11 +4,12 @@ use std::path::Path;
 
 use ratatui::layout::Rect;
 
-use super::home;
+use super::{form, home};
 use crate::interface::keys::{Action, Context};
 use crate::interface::launcher::Launcher;
 use crate::interface::layout::centred;
 use crate::interface::pen::Pen;
+use crate::interface::state::Typed;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 
@@ -21,6 +22,20 @@ pub fn delete(pen: &mut Pen, screen: Rect, folder: &Path, launcher: &Launcher) {
     );
     let answers = [(Action::DeleteNow, "delete it"), (Action::Leave, "keep it")];
     question(pen, screen, " delete ", &said, (Context::Delete, &answers), launcher);
+}
+
+/// Asks for another name of a run.
+pub fn rename(pen: &mut Pen, screen: Rect, (folder, typed): (&Path, &Typed), launcher: &Launcher) {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let place = centred(screen, 64.min(screen.width.saturating_sub(2)), 3);
+    let inner = pen.frame(place, Meaning::Focus);
+    let title = format!(" another name for {} ", text::safe_text(&name));
+    pen.put(place.x + 2, place.y, place.width.saturating_sub(4), &title, Meaning::Focus);
+    let cell = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    form::edit_line(pen, Rect { height: 1.min(cell.height), ..cell }, typed, Meaning::Text);
+    let hint = launcher.look.keys.hints(Context::Typing, &[(Action::Apply, "renames"), (Action::Discard, "keeps")]);
+    let bottom = Rect { y: place.bottom().saturating_sub(1), width: place.width.saturating_sub(2), height: 1, ..place };
+    pen.put_right(bottom, &hint, Meaning::Muted);
 }
 
 /// Asks whether to start although something speaks against it.

@@ -3,6 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::plan;
+use crate::interface::keys::{Action, Context};
 use crate::interface::launcher::form::{Line, Slot, Values};
 use crate::interface::launcher::place::{Places, first_row};
 use crate::interface::launcher::{Launcher, value};
@@ -152,7 +153,10 @@ fn placeholder(slot: Slot, launcher: &Launcher) -> String {
         Slot::Name => launcher.default_name(),
         Slot::File => launcher.seen(&launcher.recipe_file()),
         Slot::Field(at) => match FIELDS.get(at).map(|field| field.name) {
-            Some("model.path" | "data.train") => "choose one: Enter".into(),
+            Some("model.path" | "data.train") => {
+                let key = launcher.look.keys.label(Context::Form, Action::FormEdit);
+                key.map_or_else(|| "choose one".into(), |key| format!("choose one: {key}"))
+            }
             Some("task.labels") => "those of the rows".into(),
             _ => "-".into(),
         },

@@ -93,22 +93,28 @@ impl Measure<'_> {
     pub fn step(self, value: f64) -> u64 {
         match self {
             Self::Steps => value.ceil().max(0.0) as u64,
-            Self::Ruled(steps, ruler) => {
-                // What a line has in common with the one that it came from lies before all that is its own.
-                if value <= ruler.begin() {
-                    return 0;
-                }
-                let index = ruler.before(value);
-                if index < steps.len() { steps.at(index).0 } else { steps.last().map_or(0, |(step, _)| step + 1) }
-            }
+            Self::Ruled(steps, ruler) => Self::ruled_step(steps, ruler, value, ruler.before(value)),
         }
     }
 
     fn edges(self, window: &Window) -> Vec<u64> {
         match self {
             Self::Steps => step_edges(window),
-            Self::Ruled(..) => window.edges().map(|edge| self.step(edge)).collect(),
+            Self::Ruled(steps, ruler) => {
+                let edges: Vec<f64> = window.edges().collect();
+                let places = ruler.places(edges.iter().copied());
+                edges.iter().zip(places).map(|(edge, place)| Self::ruled_step(steps, ruler, *edge, place)).collect()
+            }
         }
+    }
+
+    /// The first step that a ruler puts there or after: that of a place among its points.
+    fn ruled_step(steps: &Series, ruler: &Ruler, value: f64, place: usize) -> u64 {
+        // What a line has in common with the one that it came from lies before all that is its own.
+        if value <= ruler.begin() {
+            return 0;
+        }
+        if place < steps.len() { steps.at(place).0 } else { steps.last().map_or(0, |(step, _)| step + 1) }
     }
 }
 
@@ -125,12 +131,6 @@ impl Line<'_> {
         self.shape.raw().columns(&self.measure.edges(window))
     }
 
-    /// The extremes of its columns, or of its smoothed form alone.
-    pub(super) fn values(&self, window: &Window, smoothed: bool) -> Vec<f64> {
-        let columns = if smoothed { self.thin_columns(window) } else { self.raw_columns(window) };
-        columns.into_iter().flatten().flat_map(|column| [column.min, column.max]).collect()
-    }
-
     /// The gaps in each column.
     #[must_use]
     pub fn gaps(&self, window: &Window) -> Vec<usize> {
@@ -140,33 +140,29 @@ impl Line<'_> {
     /// The last value of each column: smoothed, where there is such a form.
     #[must_use]
     pub fn thin_columns(&self, window: &Window) -> Vec<Option<Column>> {
-        let edges = self.measure.edges(window);
+        self.thin(&self.measure.edges(window))
+    }
+
+    fn thin(&self, edges: &[u64]) -> Vec<Option<Column>> {
         flat(match self.shape {
-            Shape::Curve(curve) => curve.smoothed_columns(&edges),
+            Shape::Curve(curve) => curve.smoothed_columns(edges),
             Shape::Series(series) => {
-                series.columns(&edges).into_iter().map(|column| column.map(|column| column.last)).collect()
+                series.columns(edges).into_iter().map(|column| column.map(|column| column.last)).collect()
             }
         })
     }
 
-    /// All that is drawn of it.
-    pub(super) fn drawn(&self, window: &Window, smoothed: bool) -> Drawn {
+    /// All that is drawn of it: its smoothed form where the view smooths, and beside it the raw values where the view
+    /// shows those too.
+    pub(super) fn drawn(&self, window: &Window, smoothed: bool, envelope: bool) -> Drawn {
         let edges = self.measure.edges(window);
         let series = self.shape.raw();
-        let thin = match self.look {
-            Look::Behind => Some(self.thin_columns(window)),
-            Look::Whole if self.smooths() && smoothed => Some(self.thin_columns(window)),
-            _ => None,
-        };
-        let raw = if self.look == Look::Behind { Vec::new() } else { series.columns(&edges) };
-        Drawn { raw, gaps: series.gaps_in_columns(&edges), thin }
-    }
-
-    pub(super) fn draw_marks(&self, pen: &mut Pen, plot: Rect, window: &Window, axis: &Axis) {
-        let columns = self.raw_columns(window);
-        for (dot, column) in columns.into_iter().enumerate() {
-            let Some(column) = column else { continue };
-            mark(pen, plot, axis, dot, column.last, self.meaning);
+        let is_thin = self.look == Look::Behind || (self.look == Look::Whole && self.smooths() && smoothed);
+        let is_raw = self.look != Look::Behind && (envelope || !is_thin);
+        Drawn {
+            raw: if is_raw { series.columns(&edges) } else { Vec::new() },
+            gaps: series.gaps_in_columns(&edges),
+            thin: is_thin.then(|| self.thin(&edges)),
         }
     }
 }
@@ -190,6 +186,20 @@ impl Drawn {
     /// Whether there is a smoothed line over the raw values.
     pub fn is_smoothed(&self) -> bool {
         self.thin.is_some()
+    }
+
+    /// The extremes of the columns: of the raw values, where those are drawn.
+    pub fn values(&self) -> impl Iterator<Item = f64> + '_ {
+        let columns = if self.raw.is_empty() { self.thin.as_deref().unwrap_or_default() } else { &self.raw };
+        columns.iter().flatten().flat_map(|column| [column.min, column.max])
+    }
+
+    pub fn draw_marks(&self, pen: &mut Pen, plot: Rect, axis: &Axis, meaning: Meaning) {
+        for (dot, column) in self.raw.iter().enumerate() {
+            if let Some(column) = column {
+                mark(pen, plot, axis, dot, column.last, meaning);
+            }
+        }
     }
 
     pub fn draw_raw(&self, pen: &mut Pen, plot: Rect, axis: &Axis, meaning: Meaning) {
