@@ -316,7 +316,9 @@ fn panels() {
     let mut cockpit = start(&["curves", "support", "support-2"]);
     go(&mut cockpit, &["d"], "optimizer.learning_rate");
     picture(&cockpit, "differences.svg");
+    // Right behind it, q would be one key with Esc.
     cockpit.press("\x1b");
+    std::thread::sleep(Duration::from_millis(500));
     cockpit.press("q");
     cockpit.ends();
 }

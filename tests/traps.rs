@@ -286,11 +286,13 @@ fn control_characters_of_the_data_stay_out_of_the_terminal() {
 }
 
 #[test]
-fn nothing_is_asked_of_the_terminal_that_it_may_not_answer() {
+fn no_answer_of_the_terminal_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let written = refused(folder.path(), &[], &[]);
-    // This terminal answers nothing at all; a program that waited for an answer would hang here.
-    for question in ["\x1b]11;?", "\x1b]10;?", "\x1b[c", "\x1b[6n", "\x1b[?u"] {
+    // This terminal answers nothing at all; a program that waited for an answer would hang here. For its background it is
+    // asked all the same, since nothing depends on the answer.
+    assert!(contains(&written, "\x1b]11;?"));
+    for question in ["\x1b]10;?", "\x1b[c", "\x1b[6n", "\x1b[?u"] {
         assert!(!contains(&written, question), "{question:?}");
     }
 }
@@ -383,6 +385,21 @@ fn the_background_is_asked_for_and_the_answer_is_no_input() {
         cockpit.press("q");
         assert_eq!(cockpit.ends(), 0);
     }
+}
+
+#[test]
+fn an_answer_that_comes_late_is_not_left_to_the_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let started = std::time::Instant::now();
+    let mut cockpit = Cockpit::start_in(folder.path(), &[], &[]);
+    cockpit.shows("palette");
+    cockpit.press("q");
+    std::thread::sleep(Duration::from_millis(200));
+    // A second after the question nobody waits any more; on a busy machine that may have passed.
+    let waits = cockpit.child.try_wait().unwrap().is_none();
+    assert!(waits || started.elapsed() > Duration::from_millis(900), "the answer is still under way");
+    cockpit.press("\x1b]11;rgb:ffff/ffff/ffff\x1b\\");
+    assert_eq!(cockpit.ends(), 0);
 }
 
 #[test]

@@ -103,6 +103,8 @@ pub struct Stage {
     input: InputThread,
     signals: Receiver<i32>,
     line: Line,
+    /// When the terminal was asked for its background.
+    asked: Option<Instant>,
 }
 
 impl Stage {
@@ -123,10 +125,9 @@ impl Stage {
         let terminal = guard.terminal(&line).map_err(fail)?;
         let input = InputThread::start().map_err(fail)?;
         // A slow line has better things to carry.
-        if look.pair.is_some() && look.light.is_none() && !line.is_slow() {
-            guard.ask_background().map_err(fail)?;
-        }
-        Ok(Self { guard, terminal, input, signals, line })
+        let asks = look.pair.is_some() && look.light.is_none() && !line.is_slow();
+        let asked = asks.then(|| guard.ask_background().map(|()| Instant::now())).transpose().map_err(fail)?;
+        Ok(Self { guard, terminal, input, signals, line, asked })
     }
 
     /// Shows a screen to which no engine is connected.
@@ -194,6 +195,10 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
+        // An answer that is still under way would be typed into the shell.
+        while self.asked.is_some_and(|asked| asked.elapsed() < PATIENCE) && !self.input.is_answered() {
+            thread::sleep(Duration::from_millis(5));
+        }
         self.guard.restore();
     }
 }

@@ -26,6 +26,7 @@ pub struct InputThread {
     ended: Arc<AtomicBool>,
     events: Receiver<Event>,
     background: Receiver<bool>,
+    answered: Arc<AtomicBool>,
 }
 
 impl InputThread {
@@ -38,6 +39,8 @@ impl InputThread {
         let (sender, events) = unbounded();
         let (told, background) = bounded(1);
         let begun = Instant::now();
+        let answered = Arc::new(AtomicBool::new(false));
+        let answer = Arc::clone(&answered);
         let flag = Arc::clone(&ended);
         thread::Builder::new().name("input".into()).spawn(move || {
             let mut answers = Answers::default();
@@ -50,6 +53,7 @@ impl InputThread {
                 // A terminal that cannot be read is gone: dropping the sender says so.
                 let Ok(event) = event else { return };
                 let (events, light) = answers.take(event);
+                answer.fetch_or(light.is_some(), Ordering::Relaxed);
                 if let Some(light) = light.filter(|_| begun.elapsed() < COUNTS) {
                     // There is room for one, and the first one counts.
                     let _ = told.try_send(light);
@@ -59,13 +63,19 @@ impl InputThread {
                 }
             }
         })?;
-        Ok(Self { ended, events, background })
+        Ok(Self { ended, events, background, answered })
     }
 
     /// What was read; disconnected once the terminal is gone.
     #[must_use]
     pub fn events(&self) -> Receiver<Event> {
         self.events.clone()
+    }
+
+    /// Whether the terminal has answered what its background is.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.answered.load(Ordering::Relaxed)
     }
 
     /// Whether the background is light, once the terminal has said so.
