@@ -14,7 +14,7 @@ use spartui::model::{Batch, Head, Model};
 use spartui::recipe::{HeadInit, Recipe, Recompute, Selection, TaskKind};
 use spartui::sparse::AdamW;
 use spartui::train::{Targets, Trained, TrainedHead, forward_backward, starting_head, survey};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 /// Relative. A learning rate that is off by 0.1 % shows as 6e-5.
 const CLOSE: f64 = 1e-5;
