@@ -5,7 +5,7 @@ CARGO ?= cargo
 # For example: make run ARGS="--set train.epochs=3"
 ARGS ?=
 
-.PHONY: help setup run test components gpu-check pictures slow-line docs deny clean distclean
+.PHONY: help setup run test components gpu-check study pictures slow-line docs deny clean distclean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,10 @@ components:
 gpu-check: setup ## on a CUDA device: is everything as on the CPU, and what does it cost there?
 	$(CARGO) run --release --locked -- doctor
 	$(CARGO) bench --locked --bench gpu_check -- $(ARGS)
+
+study: setup ## SpaRTA beside LoRA, other selections, full and head-only (hours; ARGS=--budget: minutes)
+	$(CARGO) build --release --locked
+	examples/study/run.sh $(ARGS)
 
 pictures: setup ## draw the README's pictures from real frames
 	$(CARGO) test --release --locked --test pictures -- --ignored

@@ -4,6 +4,7 @@ mod attach;
 mod background;
 mod bench;
 mod columns;
+mod compare;
 mod curves;
 mod demo;
 mod doctor;
@@ -80,6 +81,8 @@ enum Sub {
     Inspect(inspect::Arguments),
     /// The curves of runs, live or past: zoom, compare, write pictures.
     Curves(curves::Arguments),
+    /// Runs beside each other: spread over seeds, and paired tests on the same validation rows.
+    Compare(compare::Arguments),
     /// List the runs.
     Runs(runs::Arguments),
     /// Print the keys of the interface, as a file to change them with.
@@ -131,6 +134,7 @@ pub fn main() -> ExitCode {
         Sub::Export(export) => export::run(&export, &arguments.runs_dir),
         Sub::Inspect(inspect) => inspect::run(&inspect, &arguments.runs_dir),
         Sub::Curves(curves) => curves::run(&curves, &arguments.runs_dir),
+        Sub::Compare(compare) => compare::run(&compare, &arguments.runs_dir),
         Sub::Runs(runs) => runs::run(&runs, &arguments.runs_dir),
         Sub::Keys(keys) => keys::run(&keys),
         Sub::Bench(bench) => bench::run(&bench),

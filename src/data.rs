@@ -10,6 +10,7 @@ mod chat;
 mod columns;
 mod encode;
 mod example;
+mod fingerprint;
 mod json;
 mod labels;
 mod left_out;

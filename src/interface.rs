@@ -14,6 +14,7 @@
 mod alerts;
 mod ascii;
 mod charts;
+pub mod comparison;
 mod connection;
 mod cursor;
 pub mod input;
@@ -45,6 +46,7 @@ mod timeline;
 mod update;
 mod widgets;
 
+pub use comparison::ComparisonScreen;
 pub use inspector::Inspector;
 pub use look::Look;
 pub use main_loop::{Line, Sources, is_remote, run};
@@ -96,4 +98,11 @@ pub enum Open {
     Attach(PathBuf),
     /// The curves of a run, by its folder.
     Inspect(PathBuf),
+    /// Runs beside each other, by their folders: these, as far as they have the rows and the task of that one.
+    Compare {
+        /// The runs.
+        runs: Vec<PathBuf>,
+        /// The run that they are to be like.
+        like: PathBuf,
+    },
 }

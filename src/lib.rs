@@ -6,11 +6,12 @@
 //! |---|---|
 //! | what the user types | [`command_line`] |
 //! | the training thread | [`engine`] |
-//! | a training session; the run folder; the screen | [`train`], [`run`], [`interface`] |
+//! | a training session; the screen; runs beside each other; the run folder | [`train`], [`interface`], [`compare`], [`run`] |
 //! | adapting a model; reading data; the language between engine and interface | [`method`], [`data`], [`hub`], [`protocol`] |
 //! | what the project exists for, and plain facts | [`sparse`], [`model`], [`series`], [`recipe`], [`permutation`], [`error`], [`cuda`] |
 
 pub mod command_line;
+pub mod compare;
 pub mod cuda;
 pub mod data;
 pub mod engine;

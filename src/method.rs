@@ -3,6 +3,8 @@
 mod dynamic;
 mod full;
 mod head;
+mod lora;
+mod patch;
 mod scope;
 mod sparta;
 pub(crate) mod state;
@@ -11,6 +13,9 @@ use tch::Tensor;
 
 pub use full::Full;
 pub use head::HeadOnly;
+pub(crate) use lora::AT_A_TIME;
+pub use lora::{Factors, Lora, addition_of};
+pub use patch::Patch;
 use scope::Scope;
 pub use sparta::Sparta;
 pub use state::{Dense, Part, State};
@@ -19,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::model::{Head, Model, Tap};
 use crate::protocol::{Group, Layer};
 use crate::recipe::{self, MethodKind};
-use crate::sparse::{AdamW, Footprint, Patch, Resized, Saved};
+use crate::sparse::{AdamW, Footprint, Resized, Saved};
 
 /// What would train under other settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,6 +39,15 @@ pub struct Plan {
 pub trait Method: std::fmt::Debug + Send {
     /// Which of the model's sites leave a tap in the forward pass.
     fn adapted(&self) -> &[bool];
+
+    /// What comes next is the forward and backward pass of a step (the first is 1) over one of its micro-batches: what is drawn
+    /// at random in it is drawn by these numbers.
+    fn begin_pass(&mut self, _step: u64, _micro_batch: u64) {}
+
+    /// Key of what is drawn at random in that pass; none where nothing is.
+    fn noise(&self) -> Option<u64> {
+        None
+    }
 
     /// Adds to the gradient what the taps of a block and the gradients of their outputs (`[.., out]`) contribute.
     fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]);
@@ -85,6 +99,11 @@ pub trait Method: std::fmt::Debug + Send {
     /// Takes settings over that change nothing by themselves, such as `on_shrink`.
     fn configure(&mut self, settings: &recipe::Method);
 
+    /// What is to be said about how the settings were understood, in one sentence without a full stop.
+    fn remark(&self) -> Option<String> {
+        None
+    }
+
     /// The lowest and the highest sparsity that can be set.
     fn sparsity_bounds(&self) -> (f64, f64);
 
@@ -102,6 +121,20 @@ pub trait Method: std::fmt::Debug + Send {
 
     /// The state of every site that was touched: its position among the model's sites, and its parts.
     fn save(&self) -> Vec<(usize, Vec<Saved>)>;
+
+    /// What is added to layers as a product of two factors: the layer's position among the model's sites, and its factors.
+    fn factors(&self) -> Vec<(usize, Factors)> {
+        Vec::new()
+    }
+
+    /// Begins with factors that are given, instead of those that it would begin with, on exactly these layers; to be asked
+    /// before the first step.
+    ///
+    /// # Errors
+    /// One sentence why these cannot be.
+    fn start_from(&mut self, _factors: &[(usize, Factors)]) -> std::result::Result<(), String> {
+        Err("only method.kind \"lora\" starts from factors".into())
+    }
 
     /// All that training has changed: what [`Method::restore`] goes back to.
     fn state(&self) -> State;
@@ -141,6 +174,7 @@ pub trait Method: std::fmt::Debug + Send {
 pub fn build(recipe: &recipe::Method, model: &Model, head: &Head, betas: [f64; 2]) -> Result<Box<dyn Method>> {
     match recipe.kind {
         MethodKind::Full => Ok(Box::new(Full::new(model))),
+        MethodKind::Lora => Ok(Box::new(Lora::new(recipe, model, head).map_err(Error::refused)?)),
         MethodKind::Head if head.tensors.is_empty() => Err(Error::refused(
             "method.kind \"head\" has nothing to train in causal-lm: there is no classification head; take \"sparta\"",
         )),
@@ -158,11 +192,21 @@ pub fn counts(recipe: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u
     match recipe.kind {
         MethodKind::Full => Ok(model.sites.iter().map(|site| site.weight.numel() as u64).collect()),
         MethodKind::Head => Ok(vec![0; model.sites.len()]),
+        MethodKind::Lora => lora::counts(recipe, model, head).map_err(Error::refused),
         MethodKind::Sparta => {
             let scope = Scope::new(model, head);
             scope.resolve(recipe).and_then(|settings| scope.counts(&settings)).map_err(Error::refused)
         }
     }
+}
+
+/// As [`counts`], of the scalars that are written to in the model's own weights.
+///
+/// # Errors
+/// As [`counts`].
+pub fn written(recipe: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u64>> {
+    let counts = counts(recipe, model, head)?;
+    Ok(if recipe.kind == MethodKind::Lora { vec![0; counts.len()] } else { counts })
 }
 
 /// Bytes of whole gradients that a method asks for at a time, unless one site alone has more.

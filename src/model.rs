@@ -3,6 +3,7 @@
 //! The forward pass calls libtorch through tch's infallible methods, so that it reads like its paper; what libtorch
 //! throws (out of memory, a lost device) becomes a panic there and an [`Error`] in [`guarded`].
 
+mod addition;
 mod batch;
 mod config;
 mod decoder;
@@ -23,6 +24,7 @@ mod whole;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use addition::{Addition, Inside, Slot};
 pub use batch::Batch;
 pub use config::{Activation, Config, Family};
 pub use decoder::Cache;
@@ -30,6 +32,7 @@ pub use device::{available_devices, parse_device, parse_dtype};
 pub use generate::{Sampling, Writing, generate};
 pub use head::{Head, HeadKind};
 pub use memory::{BlockMemory, Load};
+pub(crate) use random::uniform;
 pub use settle::LargePages;
 pub use tape::{Tap, Tape};
 pub use weights::{Weights, dtype_name};

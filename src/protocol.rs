@@ -452,6 +452,9 @@ pub struct Sparsity {
     pub sparsity: f64,
     /// Every group of the model that a method may adapt, in the model's order; the untouched ones too.
     pub groups: Vec<Group>,
+    /// How the settings were understood, where something is to be said about it; in one sentence.
+    #[serde(default)]
+    pub remark: Option<String>,
 }
 
 /// The sites with one role.

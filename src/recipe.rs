@@ -163,6 +163,11 @@ pub struct Method {
     pub density: BTreeMap<String, f64>,
     pub on_shrink: OnShrink,
     pub rounding: Rounding,
+    pub rank: usize,
+    pub alpha: f64,
+    pub dropout: f64,
+    pub variant: Variant,
+    pub adapter: PathBuf,
     pub seed: u64,
     pub selection: Selection,
     pub gradient_batches: usize,
@@ -193,10 +198,24 @@ pub enum Selection {
 pub enum MethodKind {
     /// A random set of single scalars, and the head.
     Sparta,
+    /// A product of low rank on top of each weight, and the head.
+    Lora,
     /// Every parameter.
     Full,
     /// The head alone.
     Head,
+}
+
+/// How a product of low rank is scaled, and whether its weight has a magnitude.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Variant {
+    /// By alpha over the rank.
+    Plain,
+    /// By alpha over the root of the rank.
+    Rslora,
+    /// By alpha over the rank; the length of each row of the weight trains apart from its direction.
+    Dora,
 }
 
 /// What happens to the delta of a scalar that stops training.
@@ -354,6 +373,11 @@ impl Default for Method {
             density: BTreeMap::new(),
             on_shrink: OnShrink::Retire,
             rounding: Rounding::Nearest,
+            rank: 8,
+            alpha: 16.0,
+            dropout: 0.0,
+            variant: Variant::Plain,
+            adapter: PathBuf::new(),
             seed: 10605,
             selection: Selection::Random,
             gradient_batches: 1,

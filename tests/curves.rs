@@ -6,7 +6,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::methods::Given;
-use common::{golden, integers, json};
+use common::{golden, json, part};
 use serde_json::Value;
 use spartui::data::Tokenizer;
 use spartui::method::{self, Full, Method};
@@ -14,7 +14,7 @@ use spartui::model::{Batch, Head, Model};
 use spartui::recipe::{HeadInit, Recipe, Recompute, Selection, TaskKind};
 use spartui::sparse::AdamW;
 use spartui::train::{Targets, Trained, TrainedHead, forward_backward, starting_head, survey};
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 /// Relative. A learning rate that is off by 0.1 % shows as 6e-5.
 const CLOSE: f64 = 1e-5;
@@ -102,28 +102,6 @@ impl Curve {
             .map(|(batch, targets)| forward_backward(model, trained, batch, targets, weight, Recompute::None));
         losses.sum()
     }
-}
-
-/// Rows `from..to`, padded to the longest of them.
-fn part(batch: &Value, from: usize, to: usize, task: TaskKind) -> (Batch, Targets) {
-    let lengths: Vec<usize> = integers(&batch["lengths"]).into_iter().map(|n| usize::try_from(n).unwrap()).collect();
-    let lengths = &lengths[from..to];
-    let width = *lengths.iter().max().unwrap();
-    let cut =
-        |name: &str| -> Vec<i64> { (from..to).flat_map(|row| integers(&batch[name][row])[..width].to_vec()).collect() };
-    let ids = cut("input_ids");
-    let targets = match task {
-        TaskKind::SequenceClassification => Targets::Labels(Tensor::from_slice(&integers(&batch["labels"])[from..to])),
-        TaskKind::CausalLm => {
-            let marks = cut("targets");
-            let wanted: Vec<usize> = (0..ids.len()).filter(|&at| marks[at] == 1).collect();
-            Targets::Tokens {
-                at: Tensor::from_slice(&wanted.iter().map(|&at| at.cast_signed() as i64 - 1).collect::<Vec<_>>()),
-                ids: Tensor::from_slice(&wanted.iter().map(|&at| ids[at]).collect::<Vec<_>>()),
-            }
-        }
-    };
-    (Batch::new(&ids, lengths, Device::Cpu), targets)
 }
 
 #[test]

@@ -305,7 +305,7 @@ fn panels() {
         "--set",
         "optimizer.learning_rate=1e-3",
         "--set",
-        "train.max_steps=200",
+        "train.max_steps=100",
         "--set",
         "train.batch_size=8",
     ];

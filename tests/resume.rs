@@ -129,6 +129,38 @@ fn a_run_that_was_steered_by_hand_replays_to_the_same_bytes() {
 }
 
 #[test]
+fn a_run_of_low_rank_is_the_same_however_it_was_interrupted_and_replays() {
+    let method = ["method.kind=lora", "method.variant=dora", "method.dropout=0.2"];
+    let settings = [&method[..], &["train.micro_batch_size=3", "train.epochs=35"]].concat();
+    for causal in [false, true] {
+        let folder = workshop(causal);
+        let runs = folder.path().join("runs");
+        let begin = |name| launch(folder.path(), name, &settings);
+        drive(begin("whole"), |_| Vec::new()).summary();
+        drive(begin("parts"), at_steps(vec![(17, Command::Abort)])).summary();
+        drive(resume(folder.path(), "parts"), at_steps(vec![(44, Command::Terminate)])).summary();
+        drive(resume(folder.path(), "parts"), |_| Vec::new()).summary();
+        assert_eq!(course(&runs.join("parts")), course(&runs.join("whole")));
+        assert_eq!(result(&runs.join("parts")), result(&runs.join("whole")));
+        let asked = vec![
+            (12, set(1, "method.sparsity", 0.95)),
+            (20, set(2, "optimizer.learning_rate", 3e-3)),
+            (60, Command::Rewind { id: 3, step: 33 }),
+            (70, Command::Undo { id: 4 }),
+            (80, Command::SwitchBranch { id: 5, branch: 1 }),
+        ];
+        let ran = drive(begin("steered"), at_steps(asked));
+        // There is no sparsity to set.
+        assert_eq!(applied(&ran.events), (2..=5).collect());
+        assert_ne!(result(&runs.join("steered")), result(&runs.join("whole")));
+        drive(replay(folder.path(), "steered", "again"), |_| Vec::new()).summary();
+        assert_eq!(journal(&runs.join("again")), journal(&runs.join("steered")));
+        assert_eq!(course(&runs.join("again")), course(&runs.join("steered")));
+        assert_eq!(result(&runs.join("again")), result(&runs.join("steered")));
+    }
+}
+
+#[test]
 fn live_changes_resumed_in_between_and_replayed_give_the_same_bytes() {
     let folder = workshop(false);
     let runs = folder.path().join("runs");

@@ -10,7 +10,8 @@ use tch::Tensor;
 
 fn weights(session: &Session) -> Vec<Tensor> {
     let parameters = session.model.parameters.iter().map(|parameter| &parameter.tensor);
-    parameters.chain(&session.head.head.tensors).map(|tensor| tensor.detach().copy()).collect()
+    let beside = session.method.state().tensors.into_iter().map(|dense| Tensor::from_slice(&dense.values));
+    parameters.chain(&session.head.head.tensors).map(|tensor| tensor.detach().copy()).chain(beside).collect()
 }
 
 fn losses(steps: &[Step]) -> Vec<(u64, u64)> {
@@ -40,6 +41,9 @@ fn every_method_goes_back_to_the_bit() {
         &["method.kind=full"],
         &["method.kind=full", "model.dtype=bfloat16"],
         &["method.kind=head"],
+        &["method.kind=lora"],
+        &["method.kind=lora", "method.variant=dora", "method.dropout=0.3", "train.micro_batch_size=3"],
+        &["method.kind=lora", "method.variant=rslora", "model.dtype=bfloat16"],
     ] {
         let overrides: Vec<String> = overrides.iter().map(|&assignment| assignment.to_owned()).collect();
         let recipe = Recipe::load(&folder.path().join("recipe.toml"), &overrides).unwrap();

@@ -82,7 +82,7 @@ fn merged_into_its_model_it_predicts_what_it_predicts_beside_it() {
             model.parameters.iter().map(|parameter| (parameter.name.clone(), shape(&parameter.tensor))).collect();
         let adapter = Adapter::read(&place.join(task), &parameters).unwrap();
         let merged = folder.path().join(task);
-        write_merged(&place.join("model"), &adapter, &merged, &mut |_| {}).unwrap();
+        write_merged(&place.join("model"), &adapter, &[], &merged, &mut |_| {}).unwrap();
         let beside = predict(folder.path(), &place.join("model"), Some(&place.join(task)), "bfloat16", key);
         let (_, largest) = apart(&predict(folder.path(), &merged, None, "bfloat16", key), &beside);
         // A merged head has the type of the model's file, which rounds it; that of an adapter is in float32.

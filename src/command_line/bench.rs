@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::hub;
 use crate::method;
 use crate::model::{Config, Head, Model, Open, dtype_name};
-use crate::recipe::{MethodKind, Recipe, Recompute, Selection, TaskKind};
+use crate::recipe::{MethodKind, Recipe, Recompute, Selection, TaskKind, Variant};
 use crate::sparse::prepare_device;
 use crate::train::{Extent, Prediction, Stopwatch, Surroundings, TrainedHead};
 
@@ -22,12 +22,18 @@ pub struct Arguments {
     /// Folder of the model in Hugging Face layout, or its name on the hub.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// sparta, full or head.
+    /// sparta, lora, full or head.
     #[arg(long, default_value = "sparta", value_name = "KIND", value_parser = method_kind)]
     method: MethodKind,
     /// Share of all parameters that stay frozen.
     #[arg(long, default_value_t = 0.99, value_name = "S")]
     sparsity: f64,
+    /// With lora: rank of what is put on top of each weight.
+    #[arg(long, default_value_t = 8, value_name = "R", value_parser = clap::value_parser!(u16).range(1..))]
+    rank: u16,
+    /// With lora: plain, rslora or dora.
+    #[arg(long, default_value = "plain", value_name = "VARIANT", value_parser = variant)]
+    variant: Variant,
     /// Parameters that train, the head among them; 0: by the sparsity.
     #[arg(long, default_value_t = 0, value_name = "N")]
     trainable: u64,
@@ -70,7 +76,11 @@ pub struct Arguments {
 }
 
 fn method_kind(text: &str) -> std::result::Result<MethodKind, String> {
-    serde_json::from_value(text.into()).map_err(|_| "give sparta, full or head".into())
+    serde_json::from_value(text.into()).map_err(|_| "give sparta, lora, full or head".into())
+}
+
+fn variant(text: &str) -> std::result::Result<Variant, String> {
+    serde_json::from_value(text.into()).map_err(|_| "give plain, rslora or dora".into())
 }
 
 fn selection(text: &str) -> std::result::Result<Selection, String> {
@@ -221,6 +231,8 @@ impl Arguments {
         let mut recipe = Recipe::default();
         recipe.method.kind = self.method;
         recipe.method.sparsity = self.sparsity;
+        recipe.method.rank = usize::from(self.rank);
+        recipe.method.variant = self.variant;
         recipe.method.trainable = self.trainable;
         recipe.method.selection = self.selection;
         recipe.method.targets.clone_from(&self.targets);

@@ -8,10 +8,11 @@ use crate::data::{self, Example, Prepared, Target, Tokenizer, one_line, place};
 use crate::engine::{machine_memory, resident_size};
 use crate::error::{Error, Result};
 use crate::hub;
+use crate::method::Factors;
 use crate::model::{Config, Model, Open, dtype_name};
 use crate::protocol::{self, Evaluation, Step};
-use crate::recipe::{Init, Recipe, TaskKind};
-use crate::run::{Journal, Metrics, RunFolder, adapter_contents, checkpoints};
+use crate::recipe::{Init, MethodKind, Recipe, TaskKind};
+use crate::run::{Journal, LoraAdapter, Metrics, RunFolder, adapter_contents, checkpoints, is_lora};
 use crate::train::{Plan, Prediction, Surroundings};
 
 #[derive(Debug, clap::Args)]
@@ -40,11 +41,14 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     if ["sparse_deltas.safetensors", "sparta_keyed.safetensors"].iter().any(|file| path.join(file).is_file()) {
         return inspect_adapter(path);
     }
+    if is_lora(path) {
+        return inspect_lora(path);
+    }
     if path.join("config.json").is_file() {
         return inspect_model(path);
     }
     Err(Error::refused(format!(
-        "{}: there is no model (config.json), adapter (sparse_deltas.safetensors) or run (recipe.toml); give the folder of one",
+        "{}: there is no model (config.json), adapter (sparse_deltas.safetensors, adapter_config.json) or run (recipe.toml); give the folder of one",
         path.display()
     )))
 }
@@ -167,6 +171,32 @@ fn inspect_adapter(path: &Path) -> Result<()> {
     touched.iter().try_for_each(|(name, scalars)| print_line(&format!("{scalars:>12}  {}", one_line(name))))
 }
 
+fn inspect_lora(path: &Path) -> Result<()> {
+    let LoraAdapter { base, labels, settings, layers, head, .. } = LoraAdapter::read(path)?;
+    let scalars =
+        |factors: &Factors| factors.down.len() + factors.up.len() + factors.magnitude.as_ref().map_or(0, Vec::len);
+    let total: usize = layers.iter().map(|(_, factors)| scalars(factors)).sum();
+    let variant = match (settings.by_root, settings.magnitudes) {
+        (false, false) => "",
+        (true, false) => ", over the rank's root",
+        (false, true) => ", with magnitudes",
+        (true, true) => ", over the rank's root, with magnitudes",
+    };
+    print_line(&format!("adapter     {}", path.display()))?;
+    print_line(&format!("base model  {}", place(&base)))?;
+    if !labels.is_empty() {
+        let labels: Vec<String> = labels.iter().map(|label| label.escape_debug().to_string()).collect();
+        print_line(&format!("labels      {}", labels.join(", ")))?;
+    }
+    print_line(&format!("low rank    {}, alpha {}{variant}", settings.rank, settings.alpha))?;
+    print_line(&format!("head        {} scalars", head.iter().map(|part| part.init.len()).sum::<usize>()))?;
+    print_line(&format!("factors     {total} scalars on {} layers", layers.len()))?;
+    let line = |(name, factors): &(String, Factors)| {
+        print_line(&format!("{:>12}  {}, rank {}", scalars(factors), one_line(name), factors.rank))
+    };
+    layers.iter().try_for_each(line)
+}
+
 fn inspect_run(run: &RunFolder) -> Result<()> {
     let (recipe, status) = (run.recipe(), run.status()?);
     let readings = Metrics::read(&run.metrics_path())?;
@@ -181,7 +211,16 @@ fn inspect_run(run: &RunFolder) -> Result<()> {
     print_line(&format!("run         {} ({})", run.name(), status.state))?;
     print_line(&format!("model       {}", recipe.model.path.display()))?;
     print_line(&format!("data        {}", recipe.data.train.display()))?;
-    print_line(&format!("sparsity    {}", recipe.method.sparsity))?;
+    let kind = serde_json::to_value(recipe.method.kind).unwrap_or_default();
+    let kind = kind.as_str().unwrap_or_default();
+    print_line(&match recipe.method.kind {
+        MethodKind::Lora if recipe.method.trainable > 0 => {
+            format!("method      {kind}, with the rank nearest to {} parameters", recipe.method.trainable)
+        }
+        MethodKind::Lora => format!("method      {kind}, rank {}", recipe.method.rank),
+        MethodKind::Sparta => format!("sparsity    {}", recipe.method.sparsity),
+        _ => format!("method      {kind}"),
+    })?;
     print_line(&format!("steps       {}", steps(readings.steps.last())))?;
     print_line(&format!("best        {}", best.map_or_else(|| "not evaluated".into(), scores)))?;
     for found in checkpoints(&run.checkpoints_path())? {

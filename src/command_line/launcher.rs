@@ -13,7 +13,7 @@ use crate::hub::Hub;
 use crate::interface::input::watch_signals;
 use crate::interface::launcher::{Launcher, Place};
 use crate::interface::state::Weight;
-use crate::interface::{Inspector, Open, Outcome, RaceScreen, State};
+use crate::interface::{ComparisonScreen, Inspector, Open, Outcome, RaceScreen, State};
 use crate::protocol::{Command, Ending, Purpose};
 use crate::run::read_race;
 
@@ -27,6 +27,7 @@ pub fn run(runs: PathBuf, looks: &Looks) -> Result<()> {
     loop {
         let goes_on = match stage.show(&mut launcher) {
             Outcome::Open(Open::Inspect(folder)) => inspect(&mut stage, &mut launcher, &folder),
+            Outcome::Open(Open::Compare { runs, like }) => compare(&mut stage, &mut launcher, runs, like),
             Outcome::Open(Open::Attach(folder)) => {
                 let race = is_race(&folder);
                 visit(&mut stage, &mut launcher, Ok(Run::Found { folder, purpose: Purpose::Steer }), race)
@@ -69,6 +70,16 @@ fn inspect(stage: &mut Stage, launcher: &mut Launcher, folder: &Path) -> bool {
     let mut inspector = Inspector::new(runs, vec![folder.to_owned()], launcher.look.clone());
     let outcome = stage.show(&mut inspector);
     launcher.look = inspector.look;
+    launcher.layers.clear();
+    outcome != Outcome::Detached
+}
+
+/// Shows runs beside each other; whether the launcher is wanted again.
+fn compare(stage: &mut Stage, launcher: &mut Launcher, candidates: Vec<PathBuf>, like: PathBuf) -> bool {
+    let runs = launcher.place.folder.join(&launcher.place.runs);
+    let mut screen = ComparisonScreen::new(runs, candidates, Some(like), launcher.look.clone());
+    let outcome = stage.show(&mut screen);
+    launcher.look = screen.look;
     launcher.layers.clear();
     outcome != Outcome::Detached
 }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use tch::Tensor;
 
-use crate::data::Tokenizer;
+use crate::data::{Tokenizer, one_line};
 use crate::error::{Error, Result};
 use crate::hub;
+use crate::method::addition_of;
 use crate::model::{Config, Family, Head, Model, Open};
 use crate::recipe::TaskKind;
-use crate::run::{Adapter, adapter_contents};
+use crate::run::{Adapter, HeadDelta, LoraAdapter, adapter_contents, is_lora};
 use crate::sparse::merge;
 
 #[derive(Debug, clap::Args)]
@@ -83,6 +84,7 @@ impl Source {
         let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
         let tokenizer = Tokenizer::load(&folder, vocabulary)?;
         let (head, labels) = match &self.adapter {
+            Some(adapter) if is_lora(adapter) => apply_lora(adapter, &model)?,
             Some(adapter) => apply(adapter, &model)?,
             None => self.own_head(&model)?,
         };
@@ -91,6 +93,7 @@ impl Source {
 
     fn task_of(&self, folder: &Path) -> Result<TaskKind> {
         let classifies = match &self.adapter {
+            Some(adapter) if is_lora(adapter) => !LoraAdapter::read(adapter)?.head.is_empty(),
             Some(adapter) => !adapter_contents(adapter)?.labels.is_empty(),
             None => is_classifier(&Config::load(folder)?),
         };
@@ -126,24 +129,61 @@ fn apply(folder: &Path, model: &Model) -> Result<(Head, Vec<String>)> {
     let parameters: Vec<(String, Vec<usize>)> =
         model.parameters.iter().map(|parameter| (parameter.name.clone(), shape(&parameter.tensor))).collect();
     let adapter = Adapter::read(folder, &parameters)?;
-    let refuse = |why: &str| Error::refused(format!("{}: {why}", folder.display()));
-    match (model.task, adapter.head.is_empty()) {
-        (TaskKind::CausalLm, false) => return Err(refuse("the adapter classifies; leave --task out")),
-        (TaskKind::SequenceClassification, true) => {
-            return Err(refuse("the adapter is a language model's and has no classification head; leave --task out"));
-        }
-        _ => {}
-    }
+    check_task(folder, model, &adapter.head)?;
     for delta in &adapter.deltas {
         if let Some(parameter) = model.parameters.iter().find(|parameter| parameter.name == delta.name) {
             let indices: Vec<i64> = delta.indices.iter().map(|&index| i64::from(index)).collect();
             merge(&parameter.tensor, &indices, &delta.deltas);
         }
     }
+    Ok((head(folder, model, &adapter.head, adapter.labels.len())?, adapter.labels))
+}
+
+/// Puts an adapter of low rank on top of the model's layers; its head and labels.
+fn apply_lora(folder: &Path, model: &Model) -> Result<(Head, Vec<String>)> {
+    let adapter = LoraAdapter::read(folder)?;
+    let refuse = |why: &str| Error::refused(format!("{}: {why}", folder.display()));
+    check_task(folder, model, &adapter.head)?;
+    let mut additions = Vec::new();
+    for (name, factors) in &adapter.layers {
+        let site = model.sites.iter().find(|site| site.name == *name);
+        let site = site.ok_or_else(|| {
+            refuse(&format!("the adapter is for {}, which this model does not have, or not to adapt", one_line(name)))
+        })?;
+        let addition =
+            addition_of(site, factors).map_err(|why| refuse(&format!("{why}; it was made for another model")))?;
+        additions.push((site, addition));
+    }
+    additions.into_iter().for_each(|(site, addition)| site.addition.set(Some(addition)));
+    let count = adapter.head.last().and_then(|last| last.shape.first()).copied().unwrap_or(0);
+    let of_base = model.config.labels.clone().filter(|labels| labels.len() == count);
+    let labels = match of_base {
+        _ if adapter.labels.len() == count => adapter.labels,
+        Some(labels) => labels,
+        None => (0..count).map(|label| format!("LABEL_{label}")).collect(),
+    };
+    Ok((head(folder, model, &adapter.head, count)?, labels))
+}
+
+/// Whether a head is there where the model classifies, and not where it writes.
+fn check_task(folder: &Path, model: &Model, head: &[HeadDelta]) -> Result<()> {
+    let refuse = |why: &str| Err(Error::refused(format!("{}: {why}", folder.display())));
+    match (model.task, head.is_empty()) {
+        (TaskKind::CausalLm, false) => refuse("the adapter classifies; leave --task out"),
+        (TaskKind::SequenceClassification, true) => {
+            refuse("the adapter is a language model's and has no classification head; leave --task out")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The head of an adapter for so many labels.
+fn head(folder: &Path, model: &Model, parts: &[HeadDelta], labels: usize) -> Result<Head> {
+    let refuse = |why: &str| Error::refused(format!("{}: {why}", folder.display()));
     let kind = model.head_kind();
-    let expected = kind.shapes(adapter.labels.len().cast_signed() as i64, model.config.hidden_size);
+    let expected = kind.shapes(labels.cast_signed() as i64, model.config.hidden_size);
     let tensors = kind.names().iter().zip(expected).map(|(name, expected)| {
-        let part = adapter.head.iter().find(|part| part.parameter == *name);
+        let part = parts.iter().find(|part| part.parameter == *name);
         let part = part.ok_or_else(|| refuse(&format!("the adapter has no {name}; it was made for another model")))?;
         let shape: Vec<i64> = part.shape.iter().map(|&size| size.cast_signed() as i64).collect();
         if shape != expected {
@@ -154,7 +194,7 @@ fn apply(folder: &Path, model: &Model) -> Result<(Head, Vec<String>)> {
         let values: Vec<f32> = part.init.iter().zip(&part.deltas).map(|(init, delta)| init + delta).collect();
         Ok(Tensor::from_slice(&values).view(shape.as_slice()).to_device(model.device))
     });
-    Ok((Head { kind, tensors: tensors.collect::<Result<_>>()? }, adapter.labels))
+    Ok(Head { kind, tensors: tensors.collect::<Result<_>>()? })
 }
 
 fn shape(tensor: &Tensor) -> Vec<usize> {

@@ -232,6 +232,7 @@ fn print_sparsity(sparsity: &Sparsity) -> Result<()> {
         sparsity.parameters,
         sparsity.sparsity * 100.0
     ))?;
+    sparsity.remark.as_ref().map_or(Ok(()), |remark| print_line(&format!("            {remark}")))?;
     print_line(&format!("{:<18} {:>14} {:>12} {:>9}", "group", "parameters", "trainable", "density"))?;
     if sparsity.head > 0 {
         print_line(&format!("{:<18} {:>14} {:>12} {:>9}", "head", sparsity.head, sparsity.head, "100 %"))?;

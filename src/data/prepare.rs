@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::columns::{Row, Wanted, read};
 use super::encode::{Purpose, RowEncoder};
 use super::example::Example;
+use super::fingerprint::Fingerprint;
 use super::labels::Labels;
 use super::left_out::LeftOut;
 use super::preview::{Preview, preview};
@@ -28,6 +29,8 @@ pub struct Dataset {
     pub lines: Vec<usize>,
     /// What of the file is missing here.
     pub left_out: LeftOut,
+    /// A hash of the examples: two runs that were measured on the same ones have the same.
+    pub fingerprint: String,
 }
 
 /// All that a run learns from and is measured on.
@@ -160,6 +163,7 @@ impl Reader<'_> {
         let mut examples = Vec::with_capacity(rows.len());
         let mut lines = Vec::with_capacity(rows.len());
         let mut shortest = usize::MAX;
+        let mut fingerprint = Fingerprint::default();
         for (chunk, part) in rows.chunks(CHUNK).enumerate() {
             #[expect(clippy::cast_precision_loss, reason = "for a progress bar")]
             (self.progress)(&what, Some((chunk * CHUNK) as f32 / rows.len() as f32));
@@ -168,6 +172,7 @@ impl Reader<'_> {
                 match outcome {
                     Ok((example, cut)) if example.tokens.len() <= self.data.max_length => {
                         left_out.truncated += usize::from(cut);
+                        fingerprint.add(row, &example);
                         examples.push(example);
                         lines.push(row.line);
                     }
@@ -190,7 +195,7 @@ impl Reader<'_> {
         if examples.is_empty() {
             return Err(self.no_good_row(path, &left_out));
         }
-        Ok(Dataset { examples, lines, left_out })
+        Ok(Dataset { examples, lines, left_out, fingerprint: fingerprint.finish() })
     }
 
     fn refuse_or_note(&self, path: &Path, left_out: &mut LeftOut, line: usize, why: String) -> Result<()> {

@@ -30,7 +30,7 @@ impl Training {
 
     /// The checkpoint at the end of a run, if it is not there already.
     pub(super) fn final_checkpoint(&mut self) {
-        let moment = Moment { branch: self.session.branch, step: self.session.step, journal: self.tree.journal() };
+        let moment = self.moment();
         let snapshot = self.session.snapshot(moment.journal);
         if !self.record.has(moment) || snapshot.progress.evaluation_due {
             self.write(Arc::new(snapshot), true);

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::protocol::{Ending, Entry, Evaluation, Event, Level, Step};
-use crate::run::{Found, Job, Journal, Measured, Metrics, Moment, Outcome, RunFolder, State, Writer};
+use crate::recipe::MethodKind;
+use crate::run::{Found, Job, Journal, Measured, Metrics, Moment, Outcome, Predictions, RunFolder, State, Writer};
 use crate::train::{self, Session};
 
 pub use crate::run::now;
@@ -63,6 +64,7 @@ impl Record {
     /// Fails where they cannot be written.
     pub fn open(folder: RunFolder, session: &Session, measured: Measured) -> Result<Self> {
         folder.go_on(session.total_steps())?;
+        folder.drop_predictions()?;
         let journal = Journal::open(&folder.journal_path())?;
         let metrics = Metrics::open(&folder.metrics_path())?;
         let log = File::options()
@@ -216,16 +218,31 @@ impl Record {
             (path, bytes)
         } else {
             let path = self.folder.adapter_path();
-            let bytes = train::adapter(session).write(&path, Some(&session.folder))?;
+            let bytes = if session.recipe.method.kind == MethodKind::Lora {
+                let names: Vec<&str> = session.model.parameters.iter().map(|one| one.name.as_str()).collect();
+                train::lora_adapter(session).write(&path, &names, Some(&session.folder))?
+            } else {
+                train::adapter(session).write(&path, Some(&session.folder))?
+            };
             (path, bytes)
         };
         self.log(&format!("step {}: {} written", session.step, path.display()));
         Ok((path, bytes))
     }
 
-    /// Notes how the run ended.
-    pub fn ended(&mut self, ending: Ending) {
+    /// Writes what the run says of each validation row.
+    pub fn predictions(&mut self, predictions: &Predictions) -> Result<()> {
+        let path = self.folder.predictions_path();
+        predictions.write(&path)?;
+        self.log(&format!("step {}: {} written", predictions.step, path.display()));
+        Ok(())
+    }
+
+    /// Notes how the run ended, and the memory that it took at the most.
+    pub fn ended(&mut self, ending: Ending, peak_memory: u64) {
         self.flush();
+        let noted = self.folder.note_peak_memory(peak_memory);
+        self.heed(What::Lines, noted);
         let said = self.folder.end(State::from(ending), self.steps, self.best_accuracy, None);
         self.heed(What::Lines, said);
     }

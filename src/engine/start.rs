@@ -77,6 +77,7 @@ impl Training {
             written_by: 0,
             playground: Playground::default(),
             sampler: None,
+            said: None,
             arrived: false,
             company: Company::Nobody,
         }

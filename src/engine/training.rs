@@ -13,9 +13,11 @@ use super::record::Record;
 use super::vitals::Sampler;
 use crate::data::ChatTemplate;
 use crate::error::{Error, Result};
-use crate::protocol::{Command, Ending, Entry, Event, Example, KeptState, Level, Place, Ready, Step, Summary};
+use crate::protocol::{
+    Command, Ending, Entry, Evaluation, Event, Example, KeptState, Level, Place, Ready, Step, Summary,
+};
 use crate::recipe::{FIELDS, Kind, MethodKind, TaskKind, Value};
-use crate::run::Found;
+use crate::run::{Found, Moment, Predictions};
 use crate::train::{Attempt, History, Prediction, Session, Tree, Why, out_of_memory};
 
 /// Time between two reports of memory, sparsity and snapshots; they cost a few milliseconds each.
@@ -52,6 +54,8 @@ pub struct Training {
     pub(super) playground: Playground,
     /// Looks after machine and device.
     pub(super) sampler: Option<Sampler>,
+    /// What was said of each validation row at the last evaluation, and when that was.
+    pub(super) said: Option<(Moment, Predictions)>,
     /// Whether the step that was taken last has not been kept yet, where that is due.
     pub(super) arrived: bool,
     /// Who else trains on the same model.
@@ -104,6 +108,7 @@ impl Training {
             model: session.summary(),
             method: match session.recipe.method.kind {
                 MethodKind::Sparta => "sparta".into(),
+                MethodKind::Lora => "lora".into(),
                 MethodKind::Full => "full".into(),
                 MethodKind::Head => "head".into(),
             },
@@ -123,6 +128,10 @@ impl Training {
             outbox.send(Event::Example(Example { pieces, label: preview.label.clone() }));
         }
         self.announce_settings(outbox);
+        if let Some(message) = session.method.remark() {
+            self.record.log(&message);
+            outbox.send(Event::Note { level: Level::Info, message });
+        }
         if let Some(message) = warning {
             outbox.send(Event::Note { level: Level::Warning, message });
         }
@@ -303,9 +312,10 @@ impl Training {
             let how =
                 |error: Error| Error::failed(format!("{}; then `spartui resume {name}` writes it", error.message()));
             adapter = Some(self.export(outbox).map_err(how)?);
+            self.write_predictions(outbox).map_err(how)?;
         }
         self.report(outbox);
-        self.record.ended(ending);
+        self.record.ended(ending, self.probe.peak());
         self.tell_notes(outbox);
         let progress = &self.session.progress;
         Ok(Summary {
@@ -327,6 +337,26 @@ impl Training {
 
     /// Evaluates, and meanwhile hears the commands that end the run; the others wait.
     pub(super) fn evaluate(&mut self, outbox: &mut Outbox) -> Result<()> {
+        let (evaluation, ending, later) = self.look(outbox)?;
+        self.ending = ending.or(self.ending);
+        if let Some(evaluation) = evaluation {
+            self.record.evaluation(&evaluation);
+            outbox.send(Event::Evaluated(evaluation));
+            let is_best = self.session.progress.judge(evaluation);
+            self.tree.reached(self.session.step, self.session.progress.best);
+            if is_best && self.keeps_best() {
+                self.checkpoint(false);
+            }
+        }
+        for command in later {
+            self.obey(command, outbox)?;
+        }
+        Ok(())
+    }
+
+    /// Puts the validation rows through the model; none where a command broke that off. How that command wants the run to
+    /// end, and the commands that wait.
+    fn look(&mut self, outbox: &mut Outbox) -> Result<(Option<Evaluation>, Option<Ending>, Vec<Command>)> {
         let of = self.session.data.validation.examples.len();
         let (mut later, mut ending) = (Vec::new(), None);
         let commands = &self.commands;
@@ -342,27 +372,34 @@ impl Training {
             if ending.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let mut rows = self.session.recipe.train.batch_size.max(32);
-        let evaluation = loop {
-            match out_of_memory(|| self.session.evaluate_in(rows, &mut heard)) {
-                Ok(evaluation) => break evaluation,
+        let found = loop {
+            match out_of_memory(|| self.session.evaluate_each(rows, &mut heard)) {
+                Ok(found) => break found,
                 Err(Ok(_)) if rows > 1 => rows = rows.div_ceil(2),
                 Err(fault) => return Err(fault.map_or_else(|error| error, Error::failed)),
             }
         };
-        self.ending = ending.or(self.ending);
-        if let Some(evaluation) = evaluation {
-            self.record.evaluation(&evaluation);
-            outbox.send(Event::Evaluated(evaluation));
-            let is_best = self.session.progress.judge(evaluation);
-            self.tree.reached(self.session.step, self.session.progress.best);
-            if is_best && self.keeps_best() {
-                self.checkpoint(false);
-            }
+        let (evaluation, predictions) = found.unzip();
+        self.said = predictions.map(|predictions| (self.moment(), predictions));
+        Ok((evaluation, ending, later))
+    }
+
+    /// Branch and step where the run stands, and how much of the journal led there.
+    pub(super) fn moment(&self) -> Moment {
+        Moment { branch: self.session.branch, step: self.session.step, journal: self.tree.journal() }
+    }
+
+    /// Writes what the run says of each validation row in the state that was exported. Where nothing has happened since
+    /// the last evaluation, it is known; else the rows are put through the model once more, which counts for nothing else.
+    /// A command that ends the run breaks it off, and then there is no such file.
+    fn write_predictions(&mut self, outbox: &mut Outbox) -> Result<()> {
+        if self.said.as_ref().is_none_or(|(moment, _)| *moment != self.moment()) {
+            self.look(outbox)?;
         }
-        for command in later {
-            self.obey(command, outbox)?;
+        match self.said.take() {
+            Some((_, predictions)) => self.record.predictions(&predictions),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     pub(super) fn export(&mut self, outbox: &mut Outbox) -> Result<std::path::PathBuf> {

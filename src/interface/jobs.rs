@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Select, Sender, unbounded};
 
-use super::inspector;
+use super::{comparison, inspector};
 use crate::data::Sample;
 use crate::protocol::Planned;
 use crate::recipe::Recipe;
@@ -88,6 +88,8 @@ pub enum Job {
     },
     /// Read or write what the inspector shows.
     Curves(Box<inspector::Ask>),
+    /// Read, compare or write what the comparison shows.
+    Compare(Box<comparison::Ask>),
 }
 
 /// What came of a job.
@@ -115,6 +117,8 @@ pub enum Done {
     Saved(Result<PathBuf, String>),
     /// What came of what the inspector asked.
     Curves(Box<inspector::Answer>),
+    /// What came of what the comparison asked.
+    Compared(Box<comparison::Answer>),
     /// A job ended in a way that nobody foresaw.
     Broken(String),
 }
@@ -128,6 +132,7 @@ enum Lane {
     Models,
     Disk,
     Curves,
+    Compare,
 }
 
 impl Job {
@@ -138,6 +143,7 @@ impl Job {
             Self::Sample { .. } => Lane::Rows,
             Self::FindModels { .. } => Lane::Models,
             Self::Curves(_) => Lane::Curves,
+            Self::Compare(_) => Lane::Compare,
             Self::DeleteRun(_)
             | Self::RenameRun { .. }
             | Self::ListFolder(_)
@@ -171,6 +177,11 @@ impl Job {
             }
             Self::FindModels { folder, cache } => Done::Models(files::models(&folder, cache.as_deref())),
             Self::FindRecipes { folder, places } => Done::Recipes(recipes::list(&folder, &places)),
+            // Of several selections in a row, the last one is wanted.
+            Self::Compare(ask) if matches!(*ask, comparison::Ask::Compare { .. }) && !desk.pause(Duration::ZERO) => {
+                return;
+            }
+            Self::Compare(ask) => Done::Compared(Box::new(comparison::carry_out(*ask))),
             Self::Curves(ask) => Done::Curves(Box::new(inspector::carry_out(*ask))),
             Self::LoadRecipe { folder, file } => {
                 let recipe = recipes::load(&folder, &file);

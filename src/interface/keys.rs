@@ -144,6 +144,16 @@ pub enum Action {
     RaceHide,
     RaceOthers,
     RaceClone,
+    // The comparison's own.
+    CompareRuns,
+    CompareToggle,
+    CompareAll,
+    CompareAgainst,
+    CompareSort(isize),
+    CompareReverse,
+    CompareAgain,
+    CompareWrite,
+    CompareWriteAs(crate::compare::Format),
 }
 
 impl Action {

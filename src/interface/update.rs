@@ -280,6 +280,16 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::RaceHide
         | Action::RaceOthers
         | Action::RaceClone
+        // The comparison's.
+        | Action::CompareRuns
+        | Action::CompareToggle
+        | Action::CompareAll
+        | Action::CompareAgainst
+        | Action::CompareSort(_)
+        | Action::CompareReverse
+        | Action::CompareAgain
+        | Action::CompareWrite
+        | Action::CompareWriteAs(_)
         // The launcher's.
         | Action::HomeRow(_)
         | Action::OpenRun

@@ -3,11 +3,11 @@
 use tch::{Kind, Tensor};
 
 use super::state::copy_named;
-use super::{Dense, Method, Plan, State, untouched_groups};
+use super::{Dense, Method, Patch, Plan, State, untouched_groups};
 use crate::model::{Model, Tap};
 use crate::protocol::Group;
 use crate::recipe;
-use crate::sparse::{AdamW, Footprint, Patch, Resized, Saved, squared_norm};
+use crate::sparse::{AdamW, Footprint, Resized, Saved, squared_norm};
 
 /// Scalars of a parameter that are updated at a time, since the update has temporaries of their number.
 const AT_A_TIME: u32 = 1 << 20;

@@ -2,11 +2,11 @@
 
 use tch::Tensor;
 
-use super::{Method, Plan, State, untouched_groups};
+use super::{Method, Patch, Plan, State, untouched_groups};
 use crate::model::{Head, Model, Tap};
 use crate::protocol::Group;
 use crate::recipe;
-use crate::sparse::{AdamW, Footprint, Patch, Resized, Saved};
+use crate::sparse::{AdamW, Footprint, Resized, Saved};
 
 /// Adapts nothing: the head, which trains beside every method, is all that trains.
 #[derive(Debug)]

@@ -34,6 +34,12 @@ impl Scope {
         }
     }
 
+    /// The group of a site.
+    #[must_use]
+    pub fn group_of(&self, site: usize) -> &'static str {
+        self.sites.get(site).map_or("another layer", |(group, _)| group)
+    }
+
     /// The settings with every group under its own name.
     ///
     /// # Errors

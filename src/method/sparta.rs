@@ -11,13 +11,13 @@ pub use choose::AT_A_TIME;
 use super::dynamic::Candidates;
 use super::scope::{Scope, is_target};
 use super::state::check;
-use super::{Dense, Method, Part, Plan, State};
+use super::{Dense, Method, Part, Patch, Plan, State};
 use crate::model::{Head, Model, Tap};
 use crate::permutation::derive_key;
 use crate::protocol::Group;
 use crate::recipe::{self, Rounding, Selection as By};
 use crate::sparse::gradient::{self, Product};
-use crate::sparse::{AdamW, Cast, Delta, Footprint, Patch, Resized, Saved, Selection, squared_norm};
+use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection, squared_norm};
 
 /// `SpaRTA` on one model.
 #[derive(Debug)]
@@ -292,7 +292,7 @@ impl Method for Sparta {
     }
 
     fn patches(&self) -> Vec<Patch> {
-        self.sites.iter().flat_map(|site| site.delta.patches()).collect()
+        self.sites.iter().flat_map(|site| site.delta.patches()).map(Patch::Weight).collect()
     }
 
     fn patches_of(&self, state: &State, step: u64) -> Result<Vec<Patch>, String> {
@@ -302,7 +302,7 @@ impl Method for Sparta {
             let site = site.ok_or_else(|| format!("the model has no weight {}", name.escape_debug()))?;
             check(parts, site.weight.numel() as u64, step).map_err(|why| format!("{name}: {why}"))?;
             for part in parts {
-                patches.push(site.delta.patch_of(&part.to_saved(), part.written(&site.weight)));
+                patches.push(Patch::Weight(site.delta.patch_of(&part.to_saved(), part.written(&site.weight))));
             }
         }
         Ok(patches)

@@ -4,6 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::config::Activation;
 use super::tape::Tape;
+use super::{Inside, Slot};
 
 /// `y = x W' + b`
 #[derive(Debug)]
@@ -15,30 +16,39 @@ pub(super) struct Linear {
     pub transposed: bool,
     /// Position among the model's sites; none where no method may adapt it.
     pub site: Option<usize>,
+    /// What a method puts on top.
+    pub addition: Slot,
 }
 
 impl Linear {
     pub fn forward(&self, x: &Tensor, tape: &mut Tape) -> Tensor {
-        self.noted(x, self.apply(x), tape)
+        let (y, inside) = self.apply(x, tape);
+        self.noted(x, y, inside, tape)
     }
 
     /// `residual + x W' + b`. The sum is what the tape notes as the output: its gradient is the same, and so the layer's own
     /// output need not be kept.
     pub fn forward_onto(&self, residual: &Tensor, x: &Tensor, tape: &mut Tape) -> Tensor {
-        self.noted(x, residual + self.apply(x), tape)
+        let (y, inside) = self.apply(x, tape);
+        self.noted(x, residual + y, inside, tape)
     }
 
-    fn apply(&self, x: &Tensor) -> Tensor {
-        if self.transposed {
-            x.linear(&self.weight.transpose(0, 1), self.bias.as_ref())
-        } else {
-            x.linear(&self.weight, self.bias.as_ref())
+    fn apply(&self, x: &Tensor, tape: &Tape) -> (Tensor, Option<Inside>) {
+        let layer = |bias: Option<&Tensor>| {
+            if self.transposed { x.linear(&self.weight.transpose(0, 1), bias) } else { x.linear(&self.weight, bias) }
+        };
+        match &*self.addition.get() {
+            None => (layer(self.bias.as_ref()), None),
+            Some(addition) => {
+                let (y, inside) = addition.apply(x, self.bias.as_ref(), tape.noise(), layer);
+                (y, Some(inside))
+            }
         }
     }
 
-    fn noted(&self, x: &Tensor, y: Tensor, tape: &mut Tape) -> Tensor {
+    fn noted(&self, x: &Tensor, y: Tensor, inside: Option<Inside>, tape: &mut Tape) -> Tensor {
         match self.site {
-            Some(site) => tape.note(site, x, y),
+            Some(site) => tape.note(site, x, y, inside),
             None => y,
         }
     }

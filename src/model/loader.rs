@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::config::Config;
 use super::layers::{Linear, Norm};
 use super::random::normal;
-use super::{Parameter, Site, Stage, Weights};
+use super::{Parameter, Site, Slot, Stage, Weights};
 use crate::error::{Error, Result};
 use crate::permutation::derive_key;
 
@@ -69,7 +69,13 @@ impl Loader<'_> {
     /// A layer that no method adapts.
     pub fn frozen_linear(&mut self, name: &str, [out, input]: [i64; 2]) -> Result<Linear> {
         let weight = self.weight(&format!("{name}.weight"), &[out, input])?;
-        Ok(Linear { weight, bias: Some(self.bias(name, out)?), transposed: false, site: None })
+        Ok(Linear {
+            weight,
+            bias: Some(self.bias(name, out)?),
+            transposed: false,
+            site: None,
+            addition: Slot::default(),
+        })
     }
 
     /// A layer that methods may adapt.
@@ -78,15 +84,16 @@ impl Loader<'_> {
         let size = if transposed { [input, out] } else { [out, input] };
         let weight = self.weight(&format!("{name}.weight"), &size)?;
         let bias = if bias { Some(self.bias(name, out)?) } else { None };
-        let place = self.sites.len();
+        let (place, addition) = (self.sites.len(), Slot::default());
         self.sites.push(Site {
             name: format!("{}{name}.weight", self.prefix),
             group,
             layer: self.stage.layer(),
             weight: weight.shallow_clone(),
             transposed,
+            addition: addition.clone(),
         });
-        Ok(Linear { weight, bias, transposed, site: Some(place) })
+        Ok(Linear { weight, bias, transposed, site: Some(place), addition })
     }
 
     fn take(&mut self, name: &str, shape: &[i64], fresh: Fresh) -> Result<Tensor> {

@@ -10,7 +10,7 @@ use super::decoder::{self, Decoder};
 use super::encoder::Encoder;
 use super::loader::{Loader, Source};
 use super::{
-    Batch, Cache, Config, Family, Head, HeadKind, LargePages, Tape, Weights, groups, parse_device, parse_dtype,
+    Batch, Cache, Config, Family, Head, HeadKind, LargePages, Slot, Tape, Weights, groups, parse_device, parse_dtype,
 };
 use crate::error::{Error, Result};
 use crate::recipe::TaskKind;
@@ -28,6 +28,8 @@ pub struct Site {
     pub weight: Tensor,
     /// Whether the weight is stored as GPT-2's `Conv1D` does.
     pub transposed: bool,
+    /// What a method puts on top of the layer.
+    pub addition: Slot,
 }
 
 /// One parameter of the model, sites among them.

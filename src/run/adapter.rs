@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, View};
 
-pub(super) use families::{Family, HeadKind, LM_HEAD, NO_HEAD, family, head_kind, head_of_extension};
+pub(super) use families::{Family, HEADS, HeadKind, LM_HEAD, NO_HEAD, family, head_kind, head_of_extension};
 pub use families::{HeadPart, head_parts};
 pub(super) use folder::{TOKENIZER, copy_files, only_known_entries, put_folder, refuse_folder};
 
@@ -185,7 +185,7 @@ impl Adapter {
     }
 }
 
-fn finite(name: &str, values: &[f32]) -> Result<()> {
+pub(super) fn finite(name: &str, values: &[f32]) -> Result<()> {
     match values.iter().position(|value| !value.is_finite()) {
         None => Ok(()),
         Some(at) => Err(Error::failed(format!(

@@ -74,7 +74,8 @@ fn unknown_extension(extension: &str) -> String {
     format!("it has the unknown {EXTENSION} {}", quoted(extension))
 }
 
-fn labels(json: &Value) -> Result<Vec<String>, String> {
+/// The labels of a configuration, in the order of the logits.
+pub(super) fn labels(json: &Value) -> Result<Vec<String>, String> {
     let by_id = json.get("id2label").and_then(Value::as_object).ok_or("it has no id2label")?;
     (0..by_id.len())
         .map(|id| {

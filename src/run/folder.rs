@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::files::{failed, remove, rename_new, sync_folder, write_synced};
+use super::files::{failed, remove, rename_new, size_of_folder, sync_folder, write_synced};
 use super::status::{State, Status, claim, now};
 use crate::data::{place, quoted};
 use crate::error::{Error, Result};
@@ -149,8 +149,9 @@ impl RunFolder {
     /// # Errors
     /// As [`RunFolder::set_status`].
     pub fn go_on(&self, total_steps: u64) -> Result<()> {
-        let started = self.status().map_or_else(|_| now(), |status| status.started);
-        self.set_status(&Status { total_steps: Some(total_steps), started, ..Status::begun() })
+        let (started, peak_memory) =
+            self.status().map_or_else(|_| (now(), None), |status| (status.started, status.peak_memory));
+        self.set_status(&Status { total_steps: Some(total_steps), started, peak_memory, ..Status::begun() })
     }
 
     /// A folder that came from elsewhere must not lead this process to write anywhere else.
@@ -165,7 +166,7 @@ impl RunFolder {
                 }
             }
         }
-        for file in [self.journal_path(), self.metrics_path(), self.log_path()] {
+        for file in [self.journal_path(), self.metrics_path(), self.log_path(), self.predictions_path()] {
             if fs::symlink_metadata(&file).is_ok_and(|metadata| !metadata.is_file()) {
                 return refuse(&file, "is no regular file");
             }
@@ -221,6 +222,28 @@ impl RunFolder {
         self.path.join("metrics.jsonl")
     }
 
+    /// Where what it says of the validation rows at its end goes.
+    #[must_use]
+    pub fn predictions_path(&self) -> PathBuf {
+        self.path.join("predictions.jsonl")
+    }
+
+    /// Takes the predictions of an earlier end away: the run goes on.
+    ///
+    /// # Errors
+    /// Fails where the folder cannot be written.
+    pub fn drop_predictions(&self) -> Result<()> {
+        let path = self.predictions_path();
+        remove(&path).map_err(failed("remove the earlier predictions", &path))
+    }
+
+    /// Size of the files of its adapter, or of its model; none where there is neither.
+    #[must_use]
+    pub fn result_bytes(&self) -> Option<u64> {
+        let folders = [self.adapter_path(), self.model_path()];
+        folders.iter().find_map(|folder| size_of_folder(folder).ok())
+    }
+
     /// Where the log goes.
     #[must_use]
     pub fn log_path(&self) -> PathBuf {
@@ -251,6 +274,15 @@ impl RunFolder {
     pub fn set_total_steps(&self, total_steps: u64) -> Result<()> {
         let status = self.status().unwrap_or_else(|_| Status::begun());
         self.set_status(&Status { total_steps: Some(total_steps), ..status })
+    }
+
+    /// Says how much memory the run took at the most; what it took before it went on counts too.
+    ///
+    /// # Errors
+    /// As [`RunFolder::set_status`].
+    pub fn note_peak_memory(&self, bytes: u64) -> Result<()> {
+        let status = self.status().unwrap_or_else(|_| Status::begun());
+        self.set_status(&Status { peak_memory: status.peak_memory.max(Some(bytes)), ..status })
     }
 
     /// Says that the run has ended; `message` is why it failed, if it did.
@@ -388,8 +420,11 @@ mod tests {
         let status = other.status().unwrap();
         assert_eq!((status.state, status.total_steps), (State::Interrupted, Some(50)));
         other.claim().unwrap();
+        other.note_peak_memory(70).unwrap();
         other.go_on(60).unwrap();
         assert_eq!(other.status().unwrap().state, State::Running);
+        other.note_peak_memory(50).unwrap();
+        assert_eq!(other.status().unwrap().peak_memory, Some(70));
         other.end(State::Failed, 7, Some(0.5), Some("no more")).unwrap();
         drop(other);
         let status = RunFolder::open(&path).unwrap().status().unwrap();

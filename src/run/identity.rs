@@ -96,6 +96,10 @@ impl Identity {
                 weights.push(path);
             }
         }
+        if !recipe.method.adapter.as_os_str().is_empty() {
+            let files = ["adapter_config.json", "adapter_model.safetensors"];
+            weights.extend(files.map(|file| recipe.method.adapter.join(file)));
+        }
         let tokenizer = TOKENIZER.iter().map(|name| model.join(name)).filter(|path| path.is_file()).collect();
         let mut data = vec![recipe.data.train.clone()];
         if let Validation::File(path) = &recipe.data.validation {

@@ -3,6 +3,7 @@
 mod folder;
 mod full;
 mod plan;
+mod product;
 mod shard;
 mod source;
 mod values;
@@ -13,6 +14,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 pub use full::write_model;
+pub use product::Product;
 pub(super) use shard::{Outline, Shard, write_shard};
 
 use self::folder::{MERGED, index_bytes, metadata, put_model, refuse_to_replace_others};
@@ -30,18 +32,24 @@ const CHUNK: usize = 8 << 20;
 /// Writes a complete model folder: the base model with the adapter merged into it, in the same files and types. Gives
 /// its size in bytes; `progress` is told the share that is done.
 ///
-/// Every trained scalar becomes the nearest number of the stored type to `w + delta`. A classifier's folder holds the
+/// `products` are added to weights that the adapter adds nothing to. Every trained scalar becomes the nearest number of the stored type to `w + delta`. A classifier's folder holds the
 /// parameters of transformers' class for it and no others; a language model's holds all that the base model has.
 ///
 /// # Errors
 /// Refuses a base model that the adapter was not made for, and to replace a folder that holds anything but an earlier
 /// export; fails where the folder cannot be written. An earlier export is still there then.
-pub fn write_merged(base: &Path, adapter: &Adapter, output: &Path, progress: &mut dyn FnMut(f32)) -> Result<u64> {
+pub fn write_merged(
+    base: &Path,
+    adapter: &Adapter,
+    products: &[Product],
+    output: &Path,
+    progress: &mut dyn FnMut(f32),
+) -> Result<u64> {
     let head = adapter.check()?;
     let source = Source::open(base)?;
     let family = family(&Value::Object(source.config.clone()));
     check_family(base, &source, family, head)?;
-    let files = plan(&source, adapter, family)?;
+    let files = plan(&source, adapter, products, family)?;
     refuse_to_replace_others(output, Some(base))?;
     let total: usize = files.iter().flat_map(|file| &file.tensors).map(|tensor| tensor.outline.bytes()).sum();
     let config = config(&source.config, &adapter.labels, family);
@@ -121,7 +129,7 @@ fn write_tensor(tensor: &Planned<'_>, path: &Path, to: &mut dyn Write, done: &mu
             to.write_all(&bytes).map_err(failed("write", path))?;
             done(bytes.len());
         }
-        Origin::Base { shard, place, delta } => {
+        Origin::Base { shard, place, delta, product } => {
             let mut chunk = vec![0; CHUNK.min(tensor.outline.bytes())];
             let mut from = 0;
             while from < tensor.outline.bytes() {
@@ -129,8 +137,12 @@ fn write_tensor(tensor: &Planned<'_>, path: &Path, to: &mut dyn Write, done: &mu
                 let bytes = &mut chunk[..chunk_len];
                 let unread = |error: io::Error| source::refuse(&shard.path, &error.to_string());
                 shard.read_at(place + from as u64, bytes).map_err(unread)?;
+                let first = from * 8 / dtype.bitsize();
                 if let Some(delta) = delta {
-                    values::add(bytes, *dtype, from * 8 / dtype.bitsize(), delta).map_err(out_of_range)?;
+                    values::add(bytes, *dtype, first, delta).map_err(out_of_range)?;
+                }
+                if let Some(product) = product {
+                    product.add(bytes, *dtype, first).map_err(out_of_range)?;
                 }
                 to.write_all(bytes).map_err(failed("write", path))?;
                 from += chunk_len;

@@ -85,6 +85,9 @@ pub struct Status {
     /// The best accuracy on the validation rows; known once it has ended.
     #[serde(default)]
     pub best_accuracy: Option<f64>,
+    /// Largest resident size of its processes, or of what they used of the device; known once it has ended.
+    #[serde(default)]
+    pub peak_memory: Option<u64>,
     /// Why it failed.
     #[serde(default)]
     pub message: Option<String>,
@@ -102,6 +105,7 @@ impl Status {
             steps: None,
             total_steps: None,
             best_accuracy: None,
+            peak_memory: None,
             message: None,
         }
     }

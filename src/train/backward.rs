@@ -55,8 +55,9 @@ pub fn forward_backward(
     });
     // Where the embeddings train, their graph is walked back last; else they need not be kept.
     let embedded = everything.then_some(embedded);
+    let noise = trained.method.noise();
     let run = |layer: usize, input: &Tensor, adapted: &[bool]| {
-        let mut tape = Tape::recording(adapted);
+        let mut tape = Tape::recording(adapted).with_noise(noise);
         let output = tch::with_grad(|| model.block(layer, input, &pass, &mut tape));
         Graph { output, taps: tape.into_taps() }
     };
@@ -69,7 +70,7 @@ pub fn forward_backward(
         };
         x = match &graph {
             Some(graph) => graph.output.detach(),
-            None => tch::no_grad(|| model.block(layer, &input, &pass, &mut Tape::idle())),
+            None => tch::no_grad(|| model.block(layer, &input, &pass, &mut Tape::idle().with_noise(noise))),
         };
         segments.push(Segment { layer, input, graph });
     }

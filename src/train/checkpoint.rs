@@ -134,13 +134,14 @@ pub fn from_checkpoint(checkpoint: &Checkpoint, session: &Session) -> Result<Hel
         })?;
         sites.last_mut().into_iter().for_each(|(_, parts)| parts.push(read.clone()));
     }
-    let dense = |prefix: &str| {
-        let mine = checkpoint.tensors.iter().filter(|tensor| tensor.name.starts_with(prefix));
+    let dense = |prefixes: &[&str]| {
+        let is_mine = |tensor: &&NamedTensor| prefixes.iter().any(|prefix| tensor.name.starts_with(prefix));
+        let mine = checkpoint.tensors.iter().filter(is_mine);
         mine.filter_map(to_dense).collect::<Vec<_>>()
     };
     let Told { step, branch, journal, progress, identity, .. } = told;
-    let method = State { sites, tensors: [dense("full."), dense("candidates.")].concat() };
-    let snapshot = Snapshot { step, branch, journal, recipe, progress, method, head: dense("head.") };
+    let method = State { sites, tensors: dense(&["full.", "lora.", "candidates."]) };
+    let snapshot = Snapshot { step, branch, journal, recipe, progress, method, head: dense(&["head."]) };
     Ok(Held { snapshot, identity })
 }
 

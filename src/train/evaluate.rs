@@ -7,6 +7,7 @@ use tch::{Kind, Reduction, Tensor};
 use super::targets::{labels as label_tensor, to_tensors};
 use crate::data::{self, Example};
 use crate::model::{Head, Model};
+use crate::run::Labelled;
 
 /// How well a model does on some rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,6 +50,23 @@ fn matthews(confusion: &[f64], classes: usize, right: f64, rows: f64) -> f64 {
     let spread = |counts: &[f64]| rows * rows - product(counts, counts);
     let norm = (spread(&actual) * spread(&predicted)).sqrt();
     if norm > 0.0 { (right * rows - product(&actual, &predicted)) / norm } else { 0.0 }
+}
+
+/// What logits `[rows, labels]` (`f32`) say of rows with these labels, from these lines of their file.
+#[must_use]
+pub(super) fn labelled(logits: &Tensor, labels: &[usize], lines: &[usize]) -> Vec<Labelled> {
+    let targets = label_tensor(labels).unsqueeze(1);
+    let logprobs = logits.log_softmax(1, Kind::Float).gather(1, &targets, false).squeeze_dim(1);
+    let logprobs: Vec<f32> = Vec::try_from(logprobs).unwrap_or_default();
+    let predicted: Vec<i64> = Vec::try_from(logits.argmax(1, false)).unwrap_or_default();
+    let told = labels.iter().zip(lines).zip(predicted.into_iter().zip(logprobs));
+    told.map(|((&label, &line), (predicted, logprob))| Labelled {
+        line,
+        label,
+        predicted: usize::try_from(predicted).unwrap_or(0),
+        logprob,
+    })
+    .collect()
 }
 
 /// Logits of every row, in order, `[rows, labels]`, `f32`, on the CPU. `progress` hears the rows done after each batch
@@ -104,6 +122,16 @@ mod tests {
         assert!((scores.mcc.unwrap() - 2.0 / 12_f64.sqrt()).abs() < 1e-12);
         let (hit, miss) = ((1.0 + (-2.0_f64).exp()).ln(), (1.0 + 2.0_f64.exp()).ln());
         assert!((scores.loss - (3.0 * hit + miss) / 4.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn each_row_has_its_own_probability() {
+        let logits = Tensor::from_slice(&[2.0_f32, 0.0, 0.0, 2.0]).view([2, 2]);
+        let rows = labelled(&logits, &[0, 0], &[4, 7]);
+        let told: Vec<_> = rows.iter().map(|row| (row.line, row.label, row.predicted)).collect();
+        assert_eq!(told, [(4, 0, 0), (7, 0, 1)]);
+        let (hit, miss) = (-(1.0 + (-2.0_f32).exp()).ln(), -(1.0 + 2.0_f32.exp()).ln());
+        assert!((rows[0].logprob - hit).abs() < 1e-6 && (rows[1].logprob - miss).abs() < 1e-6);
     }
 
     #[test]

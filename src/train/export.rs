@@ -8,7 +8,10 @@ use tch::{Kind, Tensor};
 use super::Session;
 use crate::error::{Error, Result};
 use crate::model::dtype_name;
-use crate::run::{Adapter, Dtype, HeadDelta, ParameterDelta, head_parts, trained_config, write_model};
+use crate::recipe::Variant;
+use crate::run::{
+    Adapter, Dtype, HeadDelta, LoraAdapter, LoraSettings, ParameterDelta, head_parts, trained_config, write_model,
+};
 use crate::sparse::Saved;
 
 /// What the session learned, as an adapter.
@@ -25,6 +28,37 @@ pub fn adapter(session: &Session) -> Adapter {
         parameters: parameters.collect(),
         deltas,
         head: head(session),
+    }
+}
+
+/// What the session learned, as an adapter of low rank.
+#[must_use]
+pub fn lora_adapter(session: &Session) -> LoraAdapter {
+    let (model, settings) = (&session.model, &session.recipe.method);
+    let layers = session.method.factors().into_iter().map(|(site, factors)| (model.sites[site].name.clone(), factors));
+    let layers: Vec<_> = layers.collect();
+    let rank = layers.first().map_or(settings.rank, |(_, factors)| factors.rank);
+    let values = session.head.head.kind.names().iter().zip(&session.head.head.tensors);
+    let mut head = head(session);
+    for part in &mut head {
+        if let Some((_, value)) = values.clone().find(|(name, _)| **name == part.parameter) {
+            part.init = floats(value);
+            part.deltas.fill(0.0);
+        }
+    }
+    LoraAdapter {
+        base: session.recipe.model.path.clone(),
+        base_config: Value::Object(model.config.json.clone()),
+        labels: session.data.labels.clone(),
+        settings: LoraSettings {
+            rank,
+            alpha: settings.alpha,
+            dropout: settings.dropout,
+            by_root: settings.variant == Variant::Rslora,
+            magnitudes: settings.variant == Variant::Dora,
+        },
+        layers,
+        head,
     }
 }
 

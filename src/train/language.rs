@@ -9,27 +9,67 @@ use super::evaluate::in_batches;
 use super::targets::{Targets, chunks, pick, to_tensors};
 use crate::data::{self, Example, Target};
 use crate::model::Model;
+use crate::run::Told;
 
 /// Mean loss and share of right predictions over the target tokens of all rows; none if `progress`, which hears the rows
 /// done, broke off.
-#[expect(clippy::cast_precision_loss, reason = "tokens are below 2^53")]
 pub fn language_scores(
     model: &Model,
     examples: &[Example],
     batch_size: usize,
     progress: impl FnMut(usize) -> ControlFlow<()>,
 ) -> Option<Scores> {
+    told(model, examples, batch_size, progress).map(|rows| scores(&rows))
+}
+
+/// Of how each row was told, the scores over the target tokens of all.
+#[expect(clippy::cast_precision_loss, reason = "tokens are below 2^53")]
+pub(super) fn scores(rows: &[Told]) -> Scores {
     let (mut loss, mut right, mut tokens) = (0.0, 0, 0);
-    in_batches(examples, batch_size, progress, |rows| {
-        for_each_chunk(model, rows.iter().map(|&row| &examples[row]), |logits, ids| {
-            let sum = logits.cross_entropy_loss::<Tensor>(ids, None, Reduction::Sum, -100, 0.0);
-            loss += sum.to_kind(Kind::Double).double_value(&[]);
-            right += logits.argmax(-1, false).eq_tensor(ids).sum(Kind::Int64).int64_value(&[]);
-            tokens += ids.numel();
-        });
-    })?;
+    for row in rows {
+        loss += row.loss;
+        right += row.right;
+        tokens += row.tokens;
+    }
     let tokens = tokens.max(1) as f64;
-    Some(Scores { loss: loss / tokens, accuracy: right as f64 / tokens, mcc: None })
+    Scores { loss: loss / tokens, accuracy: right as f64 / tokens, mcc: None }
+}
+
+/// How well the model tells each row, in order; none if `progress` broke off. The lines are those of nothing yet: 0.
+pub(super) fn told(
+    model: &Model,
+    examples: &[Example],
+    batch_size: usize,
+    progress: impl FnMut(usize) -> ControlFlow<()>,
+) -> Option<Vec<Told>> {
+    let mut rows = vec![Told { line: 0, loss: 0.0, tokens: 0, right: 0 }; examples.len()];
+    in_batches(examples, batch_size, progress, |places| {
+        let mut found: Vec<(f32, bool)> = Vec::new();
+        for_each_chunk(model, places.iter().map(|&row| &examples[row]), |logits, ids| {
+            let losses = logits.cross_entropy_loss::<Tensor>(ids, None, Reduction::None, -100, 0.0);
+            let losses: Vec<f32> = Vec::try_from(losses.to_kind(Kind::Float)).unwrap_or_default();
+            let right: Vec<bool> = Vec::try_from(logits.argmax(-1, false).eq_tensor(ids)).unwrap_or_default();
+            found.extend(losses.into_iter().zip(right));
+        });
+        let mut found = found.into_iter();
+        for &row in places {
+            for (loss, right) in found.by_ref().take(asked(&examples[row])) {
+                let told = &mut rows[row];
+                told.loss += f64::from(loss);
+                told.tokens += 1;
+                told.right += usize::from(right);
+            }
+        }
+    })?;
+    Some(rows)
+}
+
+/// Tokens of a row that are asked for: there is nothing from which the first could be told.
+fn asked(example: &Example) -> usize {
+    match &example.target {
+        Target::Label(_) => 0,
+        Target::Tokens(trained) => trained.iter().skip(1).filter(|&&trained| trained).count(),
+    }
 }
 
 /// For each row, the natural-log probability of each token but the first, given the tokens before it.

@@ -4,11 +4,11 @@ use std::fmt;
 
 use tch::Tensor;
 
-use crate::method::{Method, Plan, State};
+use crate::method::{Method, Patch, Plan, State};
 use crate::model::Tap;
 use crate::protocol::Group;
 use crate::recipe;
-use crate::sparse::{AdamW, Footprint, Patch, Resized, Saved};
+use crate::sparse::{AdamW, Footprint, Resized, Saved};
 
 /// Tells what taps and output gradients it is given at some sites.
 pub struct Listener<F> {

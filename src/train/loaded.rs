@@ -96,7 +96,7 @@ impl Loaded {
         let heads = heads.collect::<Result<Vec<Head>>>()?;
         let mut most = vec![0; model.sites.len()];
         for (recipe, head) in recipes.iter().zip(&heads) {
-            let counts = method::counts(&recipe.method, &model, head.parameters())?;
+            let counts = method::written(&recipe.method, &model, head.parameters())?;
             most.iter_mut().zip(counts).for_each(|(most, count)| *most = count.max(*most));
         }
         model.settle(&most);

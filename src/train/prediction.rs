@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::method;
 use crate::model::Model;
 use crate::protocol::Memory;
-use crate::recipe::{MethodKind, Recipe, Recompute};
+use crate::recipe::{MethodKind, Recipe, Recompute, Variant};
 use account::{Account, Moment, bytes_of};
 
 /// Pages of libtorch that are read for the first steps, resident since: bytes.
@@ -132,6 +132,7 @@ impl Prediction {
         let all: u64 = model.base_parameters();
         let (deltas, moments) = match recipe.method.kind {
             MethodKind::Full => (if size < 4 { 4 * all } else { 0 }, 8 * all),
+            MethodKind::Lora => (scalars * 4, scalars * 8),
             // A candidate has a position, a sum and a gradient.
             _ => (scalars * (8 + size + 4) + 16 * step.candidates(), scalars * 8),
         };
@@ -272,6 +273,7 @@ fn remedies(recipe: &Recipe) -> Vec<(String, Recipe)> {
     });
     match recipe.method.kind {
         MethodKind::Full => add("method.kind = \"sparta\"", &|recipe| recipe.method.kind = MethodKind::Sparta),
+        MethodKind::Lora => add("method.variant = \"plain\"", &|recipe| recipe.method.variant = Variant::Plain),
         _ => add("method.sparsity = 0.999", &|recipe| recipe.method.sparsity = recipe.method.sparsity.max(0.999)),
     }
     remedies

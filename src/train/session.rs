@@ -7,14 +7,16 @@ use std::time::Instant;
 
 use tch::Kind;
 
-use super::evaluate::{Scores, predict_logits};
-use super::{Loaded, Plan, Progress, Snapshot, Surroundings, TrainedHead, language_scores};
-use crate::data::{Example, Prepared, Target};
+use super::evaluate::{Scores, labelled, predict_logits};
+use super::language::{scores, told};
+use super::{Loaded, Plan, Progress, Snapshot, Surroundings, TrainedHead, start_from_adapter};
+use crate::data::{Dataset, Example, Prepared, Target};
 use crate::error::{Error, Result};
 use crate::method::{self, Method};
 use crate::model::{Head, Model, dtype_name};
 use crate::protocol::{Consequences, Evaluation, ModelSummary, Sparsity};
 use crate::recipe::{EVEN, Field, MethodKind, OnShrink, Recipe, TaskKind, Value};
+use crate::run::{Each, Predictions};
 
 /// A run in memory. It knows no folder, no channel and no clock but the stopwatch of its steps.
 #[derive(Debug)]
@@ -87,7 +89,8 @@ impl Session {
         (model, data): (Rc<Model>, Rc<Prepared>),
         head: Head,
     ) -> Result<Self> {
-        let method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
+        let mut method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
+        let head = start_from_adapter(&recipe, &model, method.as_mut(), head)?;
         let mut session = Self {
             folder,
             head: TrainedHead::new(head),
@@ -229,17 +232,32 @@ impl Session {
 
     /// As [`Session::evaluate`], with so many rows in memory at once.
     pub fn evaluate_in(&self, rows: usize, progress: impl FnMut(usize) -> ControlFlow<()>) -> Option<Evaluation> {
+        self.evaluate_each(rows, progress).map(|(evaluation, _)| evaluation)
+    }
+
+    /// As [`Session::evaluate_in`], and what is said of each row.
+    pub fn evaluate_each(
+        &self,
+        rows: usize,
+        progress: impl FnMut(usize) -> ControlFlow<()>,
+    ) -> Option<(Evaluation, Predictions)> {
         let started = Instant::now();
-        let examples = &self.data.validation.examples;
-        let Scores { loss, accuracy, mcc } = match self.model.task {
-            TaskKind::CausalLm => language_scores(&self.model, examples, rows, progress)?,
+        let Dataset { examples, lines, fingerprint, .. } = &self.data.validation;
+        let (Scores { loss, accuracy, mcc }, each) = match self.model.task {
+            TaskKind::CausalLm => {
+                let mut rows = told(&self.model, examples, rows, progress)?;
+                rows.iter_mut().zip(lines).for_each(|(told, line)| told.line = *line);
+                (scores(&rows), Each::Tokens(rows))
+            }
             TaskKind::SequenceClassification => {
                 let logits = predict_logits(&self.model, &self.head.head, examples, rows, progress)?;
+                let logits = logits.to_kind(Kind::Float);
                 let labels: Vec<usize> = examples.iter().filter_map(label_of).collect();
-                Scores::of(&logits.to_kind(Kind::Float), &labels)
+                let rows = labelled(&logits, &labels, lines);
+                (Scores::of(&logits, &labels), Each::Labels { names: self.data.labels.clone(), rows })
             }
         };
-        Some(Evaluation {
+        let evaluation = Evaluation {
             step: self.step,
             eval_loss: loss,
             accuracy,
@@ -247,7 +265,9 @@ impl Session {
             examples: examples.len(),
             seconds: started.elapsed().as_secs_f64(),
             branch: self.branch,
-        })
+        };
+        let (step, branch, rows) = (self.step, self.branch, fingerprint.clone());
+        Some((evaluation, Predictions { step, branch, rows, each }))
     }
 
     /// The value of a live-editable field that is in force: the even spread's `even` for a group without a density of
@@ -336,6 +356,7 @@ impl Session {
             retired: self.method.retired(),
             sparsity: self.sparsity(),
             groups: self.method.groups(),
+            remark: self.method.remark(),
         }
     }
 

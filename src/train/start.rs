@@ -2,10 +2,12 @@
 
 use tch::{Kind, Tensor};
 
-use crate::data::{Tokenizer, quoted};
+use crate::data::{Tokenizer, one_line, place, quoted};
 use crate::error::{Error, Result};
+use crate::method::Method;
 use crate::model::{Head, HeadKind, Model};
 use crate::recipe::{HeadInit, Recipe};
+use crate::run::LoraAdapter;
 
 /// The head that a recipe asks for, with nothing trained yet.
 ///
@@ -74,4 +76,35 @@ fn stored(model: &Model, labels: &[String]) -> Result<Head> {
         )));
     }
     Ok(head)
+}
+
+/// Lets a method begin with the adapter that the recipe names, if it names one; the head, which is the adapter's where it has
+/// one.
+///
+/// # Errors
+/// Refuses an adapter that is none, or does not fit model, settings or labels.
+pub fn start_from_adapter(recipe: &Recipe, model: &Model, method: &mut dyn Method, head: Head) -> Result<Head> {
+    let path = &recipe.method.adapter;
+    if path.as_os_str().is_empty() {
+        return Ok(head);
+    }
+    let adapter = LoraAdapter::read(path)?;
+    let refuse = |why: &str| Error::refused(format!("method.adapter {}: {why}", place(path)));
+    let layers = adapter.layers.into_iter().map(|(name, factors)| {
+        let site = model.sites.iter().position(|site| site.name == name);
+        let unknown = || refuse(&format!("it adapts {}, which this model does not have", one_line(&name)));
+        Ok((site.ok_or_else(unknown)?, factors))
+    });
+    method.start_from(&layers.collect::<Result<Vec<_>>>()?).map_err(|why| refuse(&why))?;
+    if adapter.head.is_empty() {
+        return Ok(head);
+    }
+    let tensors = head.kind.names().iter().zip(&head.tensors).map(|(name, own)| {
+        let part = adapter.head.iter().find(|part| part.parameter == *name);
+        let part = part.filter(|part| part.init.len() == own.numel());
+        let part =
+            part.ok_or_else(|| refuse("its head is not one for the labels of the data; set task.labels to its own"))?;
+        Ok(Tensor::from_slice(&part.init).view(own.size().as_slice()).to_device(own.device()))
+    });
+    Ok(Head { kind: head.kind, tensors: tensors.collect::<Result<_>>()? })
 }

@@ -106,7 +106,7 @@ impl Session {
         assert!(micro_batch <= self.memory_for, "DefaultCPUAllocator: not enough memory: you tried to allocate");
         let mut trained = Trained { head: &mut self.head, method: self.method.as_mut() };
         let examples = &self.data.train.examples;
-        passes(&self.model, &mut trained, examples, (rows, micro_batch), self.recipe.train.recompute)
+        passes(&self.model, &mut trained, examples, (rows, micro_batch), (self.step + 1, self.recipe.train.recompute))
     }
 
     /// Lets the method look at the base model's gradients of the first batches, where it chooses by them what trains; whether
@@ -123,7 +123,7 @@ impl Session {
         survey(&model, self.method.as_mut(), &self.head.start, settings, |trained| {
             let batches = (0..).flat_map(|epoch| data::epoch_batches(&lengths, &order, epoch));
             for rows in batches.take(settings.gradient_batches) {
-                passes(&model, trained, examples, (&rows, micro_batch), recompute);
+                passes(&model, trained, examples, (&rows, micro_batch), (0, recompute));
             }
         })
     }
@@ -177,13 +177,15 @@ fn passes(
     trained: &mut Trained<'_>,
     examples: &[Example],
     (rows, micro_batch): (&[usize], usize),
-    recompute: Recompute,
+    (step, recompute): (u64, Recompute),
 ) -> Passed {
     let targets: usize = rows.iter().map(|&row| targets_of(&examples[row])).sum();
     #[expect(clippy::cast_precision_loss, reason = "targets are below 2^53")]
     let weight = 1.0 / targets.max(1) as f64;
     let mut passed = Passed::default();
-    for rows in rows.chunks(micro_batch.clamp(1, rows.len().max(1))) {
+    let micro_batches = rows.chunks(micro_batch.clamp(1, rows.len().max(1)));
+    for (number, rows) in (0..).zip(micro_batches) {
+        trained.method.begin_pass(step, number);
         let batch = data::collate(rows.iter().map(|&row| &examples[row]));
         passed.tokens += batch.lengths.iter().sum::<usize>();
         let (inputs, targets) = to_tensors(model, &batch);

@@ -61,6 +61,7 @@ impl Stopwatch<'_> {
         self.step += 1;
         let (batch, targets, weight) = self.batch();
         let adamw = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
+        self.method.begin_pass(self.step, 0);
         wait(self.model.device);
         let started = Instant::now();
         let mut trained = Trained { head: self.head, method: self.method };

@@ -2,8 +2,8 @@
 
 use super::{Session, Snapshot};
 use crate::error::{Error, Result};
+use crate::method::Patch;
 use crate::model::{Head, Model, guarded};
-use crate::sparse::Patch;
 
 /// A version of a session's model: the base model, or the adapted one at some step.
 #[derive(Debug)]

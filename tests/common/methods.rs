@@ -1,11 +1,11 @@
 //! Methods for tests: what they collect can be looked at.
 #![allow(dead_code, reason = "each test program uses a part")]
 
-use spartui::method::{Method, Plan, State};
+use spartui::method::{Method, Patch, Plan, State};
 use spartui::model::{Model, Tap};
 use spartui::protocol::Group;
 use spartui::recipe;
-use spartui::sparse::{AdamW, Cast, Cohort, Footprint, Patch, Resized, Saved, gradient};
+use spartui::sparse::{AdamW, Cast, Cohort, Footprint, Resized, Saved, gradient};
 use tch::{Device, Kind, Tensor};
 
 /// Trains scalars that are given, as far as a training step goes.

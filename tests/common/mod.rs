@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use spartui::model::{Batch, Head, HeadKind};
-use spartui::recipe::Recipe;
+use spartui::recipe::{Recipe, TaskKind};
+use spartui::train::Targets;
 use tch::{Device, Kind, Tensor};
 
 pub mod methods;
@@ -54,6 +55,28 @@ pub fn rows(value: &Value, from: usize, to: usize) -> Batch {
 
 pub fn batch(value: &Value) -> Batch {
     rows(value, 0, value["lengths"].as_array().unwrap().len())
+}
+
+/// Rows `from..to` of a batch of the golden curves, padded to the longest of them, and what is to be predicted.
+pub fn part(batch: &Value, from: usize, to: usize, task: TaskKind) -> (Batch, Targets) {
+    let lengths: Vec<usize> = integers(&batch["lengths"]).into_iter().map(|n| usize::try_from(n).unwrap()).collect();
+    let lengths = &lengths[from..to];
+    let width = *lengths.iter().max().unwrap();
+    let cut =
+        |name: &str| -> Vec<i64> { (from..to).flat_map(|row| integers(&batch[name][row])[..width].to_vec()).collect() };
+    let ids = cut("input_ids");
+    let targets = match task {
+        TaskKind::SequenceClassification => Targets::Labels(Tensor::from_slice(&integers(&batch["labels"])[from..to])),
+        TaskKind::CausalLm => {
+            let marks = cut("targets");
+            let wanted: Vec<usize> = (0..ids.len()).filter(|&at| marks[at] == 1).collect();
+            Targets::Tokens {
+                at: Tensor::from_slice(&wanted.iter().map(|&at| at.cast_signed() as i64 - 1).collect::<Vec<_>>()),
+                ids: Tensor::from_slice(&wanted.iter().map(|&at| ids[at]).collect::<Vec<_>>()),
+            }
+        }
+    };
+    (Batch::new(&ids, lengths, Device::Cpu), targets)
 }
 
 pub fn worst(a: &Tensor, b: &Tensor) -> f64 {

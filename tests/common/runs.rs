@@ -75,7 +75,7 @@ pub fn workshop(causal: bool) -> tempfile::TempDir {
     folder
 }
 
-/// The result of a run, file by file.
+/// The result of a run, file by file, and what it says of the validation rows.
 pub fn result(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files: Vec<(PathBuf, Vec<u8>)> = std::fs::read_dir(run.join("adapter"))
         .unwrap_or_else(|error| panic!("{}: {error}", run.display()))
@@ -84,8 +84,10 @@ pub fn result(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
             (entry.file_name().into(), std::fs::read(entry.path()).unwrap())
         })
         .collect();
-    files.sort();
     assert!(files.len() > 1);
+    let said = "predictions.jsonl";
+    files.push((said.into(), std::fs::read(run.join(said)).unwrap_or_else(|error| panic!("{said}: {error}"))));
+    files.sort();
     files
 }
 

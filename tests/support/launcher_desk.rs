@@ -309,6 +309,7 @@ pub fn plan() -> Vec<Planned> {
             retired: 0,
             sparsity: 0.99,
             groups: vec![group("query", 0), group("value", 113_000), group("attention.output", 113_000)],
+            remark: None,
         }),
         Planned::Memory(PlannedMemory { memory, parts: vec![("weights".into(), 90_900_000)], warning: None }),
         Planned::Time(PlannedTime {

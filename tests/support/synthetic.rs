@@ -353,6 +353,7 @@ pub fn sparsity(number: u64, share: f64) -> Sparsity {
             group("intermediate", 4 * site, false),
             group("output", 4 * site, false),
         ],
+        remark: None,
     }
 }
 

@@ -68,6 +68,12 @@ fn every_lane_ends_with_the_bytes_that_it_gets_alone() {
         varied(&[("method.sparsity", Value::Float(0.95)), ("optimizer.learning_rate", Value::Float(1e-2))]),
         varied(&[("method.kind", Value::String("head".into()))]),
         varied(&[("train.batch_size", Value::Integer(7)), ("method.seed", Value::Integer(5))]),
+        varied(&[
+            ("method.kind", Value::String("lora".into())),
+            ("method.variant", Value::String("dora".into())),
+            ("method.dropout", Value::Float(0.2)),
+        ]),
+        varied(&[("method.kind", Value::String("lora".into())), ("method.rank", Value::Integer(3))]),
         varied(&[("method.selection", Value::String("gradient".into()))]),
         varied(&[("method.selection", Value::String("dynamic".into())), ("method.regrow_every", Value::Integer(4))]),
         varied(&[("method.selection", Value::String("smallest".into())), ("method.trainable", Value::Integer(900))]),

@@ -60,6 +60,8 @@ contexts! {
     Form "form" "in the form of a new run": "The form of a new run is shown.",
     Pick "pick" "in a list to choose from": "Something is chosen from a list.",
     Race "race" "in a race": "The lanes of a race are shown.",
+    Compare "comparison" "in a comparison": "Runs are compared.",
+    CompareWrite "comparison-write" "asked as what to write a comparison": "The question as what to write the comparison is open.",
     Start "start" "asked whether to start all the same": "The question whether to start a run all the same is open.",
     Always "always" "always": "Whatever is on the screen.",
 }
@@ -135,6 +137,10 @@ impl Context {
         Self::Always,
     ];
 
+    /// The contexts of a comparison, in the order of its help.
+    pub const COMPARISON: [Self; 7] =
+        [Self::Compare, Self::Screen, Self::CompareWrite, Self::Help, Self::Palette, Self::Themes, Self::Always];
+
     /// Contexts that are active together and in which a key may therefore mean one thing only. What is pending and a
     /// cursor may take keys from the panel below them.
     pub const TOGETHER: &[&[Self]] = &[
@@ -167,6 +173,8 @@ impl Context {
         &[Self::Always, Self::Pick],
         &[Self::Always, Self::Start],
         &[Self::Always, Self::Screen, Self::Race, Self::Lost],
+        &[Self::Always, Self::Screen, Self::Compare],
+        &[Self::Always, Self::CompareWrite],
     ];
 
     /// The context of this name.

@@ -153,6 +153,20 @@ impl Action {
             Self::RaceHide => "show-or-hide-lane",
             Self::RaceOthers => "stop-other-lanes",
             Self::RaceClone => "clone-lane",
+            Self::CompareRuns => "compare-runs",
+            Self::CompareToggle => "mark",
+            Self::CompareAll => "mark-all",
+            Self::CompareAgainst => "test-against",
+            Self::CompareSort(by) => pair(by > 0, ["sort-by-previous", "sort-by-next"]),
+            Self::CompareReverse => "reverse",
+            Self::CompareAgain => "compare-again",
+            Self::CompareWrite => "write-comparison",
+            Self::CompareWriteAs(format) => match format {
+                crate::compare::Format::Text => "write-text",
+                crate::compare::Format::Json => "write-json",
+                crate::compare::Format::Csv => "write-csv",
+                crate::compare::Format::Markdown => "write-markdown",
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::{Action, Binding, Context, Press};
+use crate::compare;
 use crate::interface::inspector::Format;
 use crate::interface::state::Panel;
 
@@ -196,6 +197,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Home, &[(char('c'), Action::CopyRun)], "new from it", "a new run that begins with this one's recipe"),
     bind(Context::Home, &[(char('o'), Action::OpenRecipe)], "recipes", "a new run that begins with a recipe"),
     bind(Context::Home, &[(char('v'), Action::ViewRun)], "curves", "view the curves of the run"),
+    bind(Context::Home, &[(char('m'), Action::CompareRuns)], "", "compare the runs of the list that have this one's rows and task: spread over seeds, paired tests"),
     bind(Context::Home, &[(char('i'), Action::RunFacts)], "", "what there is to know of the run"),
     bind(Context::Home, &[(char('r'), Action::ResumeRun)], "resume", "go on with a run that ended before its time"),
     bind(Context::Home, &[(char('d'), Action::DeleteRun), (code(KeyCode::Delete), Action::DeleteRun)], "delete", "delete the run; asks first"),
@@ -236,6 +238,22 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Pick, &[(code(KeyCode::Left), Action::PickAbove)], "", "the folder above"),
     step(Context::Pick, &[(code(KeyCode::Backspace), Action::Backspace)], "", "take a character away"),
     bind(Context::Pick, &[(code(KeyCode::Esc), Action::Leave)], "close", "close the list and choose nothing"),
+
+    step(Context::Compare, &[(code(KeyCode::Down), Action::Row(1)), (code(KeyCode::Up), Action::Row(-1)), (char('j'), Action::Row(1)), (char('k'), Action::Row(-1)), (code(KeyCode::PageDown), Action::Row(10)), (code(KeyCode::PageUp), Action::Row(-10))], "", "the next row and the one before"),
+    bind(Context::Compare, &[(code(KeyCode::Tab), Action::Focus(1)), (code(KeyCode::BackTab), Action::Focus(-1))], "runs", "to the list of runs, and back to the settings"),
+    bind(Context::Compare, &[(char(' '), Action::CompareToggle)], "mark", "mark the selected run, or no longer; of a setting, none of its runs any more"),
+    bind(Context::Compare, &[(char('A'), Action::CompareAll)], "all", "mark all runs, or none but the selected one"),
+    bind(Context::Compare, &[(char('a'), Action::CompareAgainst)], "against", "test all against the selected setting, or that of the selected run"),
+    bind(Context::Compare, &[(char('o'), Action::CompareSort(1)), (char('O'), Action::CompareSort(-1))], "sort", "sort by the next column, or the one before; behind the last, as the runs came"),
+    bind(Context::Compare, &[(char('r'), Action::CompareReverse)], "reverse", "the other way round"),
+    bind(Context::Compare, &[(char('e'), Action::CompareWrite)], "write", "write this comparison into a file: text, Markdown, CSV or JSON"),
+    bind(Context::Compare, &[(char('u'), Action::CompareAgain)], "", "read the runs once more"),
+    bind(Context::Compare, &[(code(KeyCode::Esc), Action::Leave), (char('q'), Action::Leave)], "close", "back to the runs"),
+    bind(Context::CompareWrite, &[(char('t'), Action::CompareWriteAs(compare::Format::Text))], "text", "text: columns, as `spartui compare` prints them"),
+    bind(Context::CompareWrite, &[(char('m'), Action::CompareWriteAs(compare::Format::Markdown))], "Markdown", "Markdown: tables, for documents"),
+    bind(Context::CompareWrite, &[(char('c'), Action::CompareWriteAs(compare::Format::Csv))], "CSV", "CSV: a line for each setting, numbers in full"),
+    bind(Context::CompareWrite, &[(char('j'), Action::CompareWriteAs(compare::Format::Json))], "JSON", "JSON: all of it, for programs"),
+    bind(Context::CompareWrite, &[(code(KeyCode::Esc), Action::Leave), (char('q'), Action::Leave)], "close", "write nothing"),
 
     bind(Context::Race, &[(char('q'), Action::Quit)], "quit", "leave: stop all lanes cleanly, abort, detach or stay"),
     bind(Context::Race, &[(code(KeyCode::Enter), Action::RaceOpen)], "cockpit", "the cockpit of the selected lane: steer, rewind, branch, ask; Esc or q comes back"),

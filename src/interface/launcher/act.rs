@@ -66,6 +66,10 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
             Can::Resume | Can::Nothing => launcher.layers.push(Layer::Facts),
         },
         Action::ViewRun => return Launcher::open(Open::Inspect(folder)),
+        Action::CompareRuns => {
+            let runs = launcher.home.shown().into_iter().map(|known| known.run.folder.clone()).collect();
+            return Launcher::open(Open::Compare { runs, like: folder });
+        }
         Action::RunFacts => launcher.layers.push(Layer::Facts),
         Action::ResumeRun if can(&run) == Can::Resume => return Launcher::open(Open::Resume(folder)),
         Action::ResumeRun => {

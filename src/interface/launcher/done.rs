@@ -54,8 +54,8 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
                 return launcher.replan();
             }
         }
-        // The inspector's.
-        Done::Curves(_) => {}
+        // The inspector's and the comparison's.
+        Done::Curves(_) | Done::Compared(_) => {}
         Done::Models(found) => {
             if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
                 && let What::Model(place) = &mut pick.what

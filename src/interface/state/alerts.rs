@@ -441,6 +441,7 @@ mod tests {
             retired: 0,
             sparsity: 0.5,
             groups: vec![group(1.0), group(surviving)],
+            remark: None,
         };
         assert_eq!(alerts.trains(&sparsity(5, 0.1), "bfloat16"), []);
         let said = alerts.trains(&sparsity(60, 0.1), "bfloat16");

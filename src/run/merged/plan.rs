@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 
+use super::Product;
 use super::shard::{Outline, Shard, alignment};
 use super::source::{Source, refuse};
 use super::values::is_float;
@@ -22,7 +23,7 @@ pub(super) struct Planned<'a> {
 /// Where a tensor's numbers come from.
 #[derive(Debug)]
 pub(super) enum Origin<'a> {
-    Base { shard: &'a Shard, place: u64, delta: Option<&'a ParameterDelta> },
+    Base { shard: &'a Shard, place: u64, delta: Option<&'a ParameterDelta>, product: Option<&'a Product> },
     Head(&'a HeadDelta),
 }
 
@@ -44,10 +45,11 @@ type Parameters<'a> = HashMap<&'a str, (&'a [usize], Option<&'a ParameterDelta>)
 pub(super) fn plan<'a>(
     source: &'a Source,
     adapter: &'a Adapter,
+    products: &'a [Product],
     family: Option<&Family>,
 ) -> Result<Vec<PlannedFile<'a>>> {
     let parameters: Parameters<'a> = adapter.below_head().map(|(name, shape, delta)| (name, (shape, delta))).collect();
-    let mut names = Names { family, parameters: &parameters, found: HashSet::new() };
+    let mut names = Names { family, parameters: &parameters, products, found: HashSet::new() };
     let mut files = Vec::new();
     for (name, shard) in &source.shards {
         let mut tensors = Vec::new();
@@ -77,6 +79,7 @@ pub(super) fn plan<'a>(
 struct Names<'a, 'n> {
     family: Option<&'n Family>,
     parameters: &'n Parameters<'a>,
+    products: &'a [Product],
     found: HashSet<&'a str>,
 }
 
@@ -99,8 +102,12 @@ impl<'a> Names<'a, '_> {
             Some(parameter) => self.check(shard, stored, parameter, info)?,
             None => self.delta_of_tied_head(stored, info),
         };
+        let product = self.products.iter().find(|product| Some(product.name.as_str()) == parameter);
+        if product.is_some_and(|product| info.shape != product.shape() || !is_float(info.dtype)) {
+            return Err(refuse(&shard.path, &format!("{} does not fit what is to be added to it", quoted(stored))));
+        }
         let outline = Outline { name: name.to_owned(), dtype: info.dtype, shape: info.shape.clone() };
-        Ok(Some(Planned { outline, origin: Origin::Base { shard, place: shard.range(info).0, delta } }))
+        Ok(Some(Planned { outline, origin: Origin::Base { shard, place: shard.range(info).0, delta, product } }))
     }
 
     /// The parameter that is stored under this name: old checkpoints call the scale and shift of a layer norm gamma

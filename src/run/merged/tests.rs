@@ -141,14 +141,14 @@ fn added(tensor: &mut (Dtype, Vec<usize>, Vec<u8>), delta: &ParameterDelta) {
 }
 
 fn merge(base: &Path, adapter: &Adapter, output: &Path) -> Result<u64> {
-    write_merged(base, adapter, output, &mut |_| ())
+    write_merged(base, adapter, &[], output, &mut |_| ())
 }
 
 #[test]
 fn a_classifier_is_the_base_model_below_its_head() {
     let (_root, base, output) = base_of("llama", &decoder_tensors());
     let mut shares = Vec::new();
-    let bytes = write_merged(&base, &classifier(), &output, &mut |share| shares.push(share)).unwrap();
+    let bytes = write_merged(&base, &classifier(), &[], &output, &mut |share| shares.push(share)).unwrap();
     let sizes = fs::read_dir(&output).unwrap().map(|entry| entry.unwrap().metadata().unwrap().len());
     assert_eq!(bytes, sizes.sum::<u64>());
     assert!(shares.is_sorted() && shares.last() == Some(&1.0), "{shares:?}");

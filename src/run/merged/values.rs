@@ -51,7 +51,7 @@ pub(super) fn cast(values: impl Iterator<Item = f32>, dtype: Dtype) -> Result<Ve
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "training reads float64 weights as float32 too")]
-fn read(scalar: &[u8], dtype: Dtype) -> f32 {
+pub(super) fn read(scalar: &[u8], dtype: Dtype) -> f32 {
     match dtype {
         Dtype::BF16 => scalar.as_array().map_or(f32::NAN, |&bytes| bf16::from_le_bytes(bytes).to_f32()),
         Dtype::F16 => scalar.as_array().map_or(f32::NAN, |&bytes| f16::from_le_bytes(bytes).to_f32()),
@@ -60,7 +60,7 @@ fn read(scalar: &[u8], dtype: Dtype) -> f32 {
     }
 }
 
-fn write(scalar: &mut [u8], dtype: Dtype, value: f32) {
+pub(super) fn write(scalar: &mut [u8], dtype: Dtype, value: f32) {
     match dtype {
         Dtype::BF16 => scalar.copy_from_slice(&bf16::from_f32(value).to_le_bytes()),
         Dtype::F16 => scalar.copy_from_slice(&f16::from_f32(value).to_le_bytes()),

@@ -3,9 +3,9 @@
 use tch::{Device, Kind};
 
 use super::Extent;
-use crate::method::{candidates, gradients_at_a_time};
+use crate::method::{self, candidates, gradients_at_a_time};
 use crate::model::{BlockMemory, Load, Model, Stage};
-use crate::recipe::{Method, MethodKind, Recipe, Recompute, Selection};
+use crate::recipe::{Method, MethodKind, Recipe, Recompute, Selection, Variant};
 use crate::train::targets::most_logits;
 
 /// What is alive at some moment, beside weights, deltas and moments.
@@ -48,7 +48,10 @@ impl Account<'_> {
         let load = Load { rows, width, adapted: &adapted, everything };
         let embedded = self.tokens(self.batch);
         let blocks: Vec<BlockMemory> = (lowest..self.model.layers())
-            .map(|layer| self.model.block_memory(layer, &load, layer > lowest || everything))
+            .map(|layer| {
+                let block = self.model.block_memory(layer, &load, layer > lowest || everything);
+                self.with_products(block, layer, self.batch)
+            })
             .collect();
         // What is kept of a block until its turn comes.
         let waits = |block: &BlockMemory| if recomputes { block.output } else { block.kept };
@@ -65,6 +68,31 @@ impl Account<'_> {
         }
         moments.push(Moment { kept: 0, working: self.gradients(0) + self.fresh_gradients(0) + self.update() });
         moments
+    }
+
+    /// What a block takes with products of low rank on its layers.
+    fn with_products(&self, block: BlockMemory, layer: usize, Extent { rows, width, .. }: Extent) -> BlockMemory {
+        let method = &self.recipe.method;
+        if method.kind != MethodKind::Lora {
+            return block;
+        }
+        let tokens = rows * width;
+        let when = |so: bool, width: u64| if so { width } else { 0 };
+        let (mut kept, mut working) = (0, 0);
+        let adapted =
+            self.model.sites.iter().zip(self.counts).filter(|(site, count)| site.layer == layer && **count > 0);
+        for (site, count) in adapted {
+            let (first, second) = (site.weight.size()[0].unsigned_abs(), site.weight.size()[1].unsigned_abs());
+            let (out, input) = if site.transposed { (second, first) } else { (first, second) };
+            let magnitudes = when(method.variant == Variant::Dora, out);
+            let rank = count.saturating_sub(magnitudes) / (out + input).max(1);
+            // The inside, the sum that the magnitudes multiply, and the mask.
+            let inside = rank + magnitudes + when(method.dropout > 0.0, input);
+            kept += 4 * tokens * inside;
+            // The product and the result; what is narrow is copied.
+            working = working.max(4 * tokens * (2 * out + when(self.is_narrow(), input)));
+        }
+        BlockMemory { kept: block.kept + kept, backward: block.backward + working, idle: block.idle + working, ..block }
     }
 
     /// Moments before the first step, where whole gradients decide what trains. What trains takes no memory yet, which is
@@ -171,7 +199,11 @@ impl Account<'_> {
     /// The squares that a gradient's norm is the sum of; and the embedding's gradient.
     fn update(&self) -> u64 {
         if !self.trains_everything() {
-            return 4 * self.counts.iter().max().copied().unwrap_or(0);
+            let squares = 4 * self.counts.iter().max().copied().unwrap_or(0);
+            let with_lengths =
+                self.recipe.method.kind == MethodKind::Lora && self.recipe.method.variant == Variant::Dora;
+            // A part of a weight, of its product, and of both together.
+            return squares.max(if with_lengths { 12 * method::AT_A_TIME } else { 0 });
         }
         let embedding = self.model.parameters.iter().filter(|one| one.stage == Stage::Embedding);
         4 * embedding.map(|one| one.tensor.numel() as u64).sum::<u64>() + self.largest()
@@ -192,7 +224,8 @@ impl Account<'_> {
     pub fn evaluation(&self, extent: Extent) -> Moment {
         let Extent { rows, width, .. } = extent;
         let load = Load { rows, width, adapted: &[], everything: false };
-        let block = (0..self.model.layers()).map(|layer| self.model.block_memory(layer, &load, false).idle).max();
+        let block = |layer| self.with_products(self.model.block_memory(layer, &load, false), layer, extent).idle;
+        let block = (0..self.model.layers()).map(block).max();
         let logits = 2 * self.logits(extent);
         Moment { kept: 0, working: self.tokens(extent) + block.unwrap_or(0).max(logits) }
     }

@@ -174,6 +174,9 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView) {
         let said = format!("{} of {}", text::count(sparsity.trainable), text::count(sparsity.parameters));
         lines.push((0, Line::Fact("trains", said, tone)));
         lines.push((1, Line::Fact("sparsity", text::percent(sparsity.sparsity), tone)));
+        if let Some(remark) = &sparsity.remark {
+            lines.push((1, Line::Text(text::safe_text(remark), Meaning::Muted)));
+        }
         for group in sparsity.groups.iter().filter(|group| group.trainable > 0) {
             let density = group.trainable as f64 / group.parameters.max(1) as f64;
             let name = format!(" {}", text::safe_text(&group.name));

@@ -1,0 +1,141 @@
+//! `spartui compare RUN…`
+
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::{end_progress, print_line, show_progress};
+use crate::compare::{self, Along, Comparison, Subject};
+use crate::data::place;
+use crate::error::{Error, Result};
+use crate::run::{RunFolder, checkpoints, read_checkpoint};
+use crate::train::{Session, from_checkpoint, largest_checkpoint};
+
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The runs, by their names or their folders. Those that differ in nothing but their seeds are one setting.
+    #[arg(value_name = "RUN", required = true)]
+    runs: Vec<PathBuf>,
+    /// The run whose setting the others are tested against; else the first.
+    #[arg(long, value_name = "RUN")]
+    against: Option<PathBuf>,
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    format: Format,
+    /// A file in place of standard output.
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// The best metric of each run over the values of this field of the recipe, in place of the comparison: a learning-rate
+    /// curve with `optimizer.learning_rate`.
+    #[arg(long, value_name = "FIELD", conflicts_with = "against")]
+    along: Option<String>,
+    /// Put the validation rows through those runs first that have no predictions, as those of earlier versions.
+    #[arg(long)]
+    evaluate: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Csv,
+    Markdown,
+    /// A picture, with --along.
+    Svg,
+}
+
+impl Format {
+    /// As the comparison knows it; none for a picture.
+    fn words(self) -> Option<compare::Format> {
+        match self {
+            Self::Text => Some(compare::Format::Text),
+            Self::Json => Some(compare::Format::Json),
+            Self::Csv => Some(compare::Format::Csv),
+            Self::Markdown => Some(compare::Format::Markdown),
+            Self::Svg => None,
+        }
+    }
+}
+
+pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
+    let mut folders: Vec<RunFolder> = Vec::new();
+    for run in arguments.runs.iter().chain(&arguments.against) {
+        let found = RunFolder::find(runs, run)?;
+        if folders.iter().all(|known| known.path() != found.path()) {
+            folders.push(found);
+        }
+    }
+    let mut subjects = Vec::new();
+    for folder in &mut folders {
+        let mut subject = Subject::read(folder)?;
+        if arguments.evaluate && subject.predictions.is_err() {
+            predict(folder)?;
+            subject = Subject::read(folder)?;
+        }
+        subjects.push(subject);
+    }
+    let text = match &arguments.along {
+        Some(field) => along(&subjects, field, arguments.format)?,
+        None => beside(&subjects, &folders, arguments, runs)?,
+    };
+    match &arguments.output {
+        Some(path) => std::fs::write(path, text)
+            .map_err(|error| Error::failed(format!("{} cannot be written: {error}; give another file", place(path)))),
+        None => print_line(text.trim_end_matches('\n')),
+    }
+}
+
+/// The metric along a field.
+fn along(subjects: &[Subject], field: &str, format: Format) -> Result<String> {
+    let along = Along::of(subjects, field).map_err(Error::refused)?;
+    match format.words() {
+        Some(format) => format.write_along(&along),
+        None => Ok(compare::svg(&along)),
+    }
+}
+
+/// The comparison.
+fn beside(subjects: &[Subject], folders: &[RunFolder], arguments: &Arguments, runs: &Path) -> Result<String> {
+    let against = match &arguments.against {
+        Some(run) => {
+            let path = RunFolder::find(runs, run)?.path().to_owned();
+            folders.iter().position(|folder| folder.path() == path).unwrap_or(0)
+        }
+        None => 0,
+    };
+    let Some(format) = arguments.format.words() else {
+        return Err(Error::refused("--format svg draws a curve: give the field that it goes along with --along FIELD"));
+    };
+    let mut comparison = Comparison::of(subjects, against).map_err(Error::refused)?;
+    let missing = subjects.iter().any(|run| run.predictions.is_err());
+    if missing && comparison.settings.iter().any(|row| row.untested.is_some()) {
+        comparison.notes.push("with --evaluate, the missing predictions are made from the newest checkpoints".into());
+    }
+    format.write(&comparison)
+}
+
+/// Puts the validation rows through the state that a run ended in, and leaves in its folder what it says of them.
+fn predict(folder: &mut RunFolder) -> Result<()> {
+    folder.claim()?;
+    let name = folder.name();
+    let mut session = Session::load(folder.recipe().clone(), &mut |what, share| show_progress(what, share))?;
+    let found = checkpoints(&folder.checkpoints_path())?.into_iter().next().ok_or_else(|| {
+        Error::refused(format!(
+            "{name} has no checkpoint to make its predictions from; `spartui replay` repeats the run"
+        ))
+    })?;
+    let checkpoint = read_checkpoint(&found, largest_checkpoint(&session))?;
+    session.restore(&from_checkpoint(&checkpoint, &session)?.snapshot)?;
+    let rows = session.recipe.train.batch_size.max(32);
+    let of = session.data.validation.examples.len();
+    let each = session.evaluate_each(rows, |done| {
+        #[expect(clippy::cast_precision_loss, reason = "for a line of progress")]
+        show_progress(&format!("evaluating {name}"), Some(done as f32 / of.max(1) as f32));
+        std::ops::ControlFlow::Continue(())
+    });
+    end_progress();
+    match each {
+        Some((_, predictions)) => predictions.write(&folder.predictions_path()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,209 @@
+//! Runs beside each other: settings with their spread over seeds, and paired tests on the same validation rows.
+//!
+//! The statistics know no run; [`Comparison::of`] joins both, and the writers bring it to text, JSON, CSV and Markdown.
+
+mod along;
+mod bootstrap;
+mod cells;
+mod mcnemar;
+mod paired;
+mod picture;
+mod setting;
+mod special;
+mod spread;
+mod subject;
+mod write;
+
+use serde::Serialize;
+
+pub use along::{Along, Line, Tick};
+pub use bootstrap::{Interval, RESAMPLES, interval};
+pub use cells::{Column, Heading};
+pub use mcnemar::{EXACT_BELOW, McNemar, Test, mcnemar};
+pub use paired::{Paired, paired};
+pub use picture::svg;
+pub use special::chi_square_1;
+pub use spread::Spread;
+pub use subject::Subject;
+pub use write::Format;
+
+use crate::recipe::TaskKind;
+use setting::{Setting, settings};
+
+/// Settings beside each other.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// What is compared.
+    pub metric: Metric,
+    /// The settings, in the order in which their runs came.
+    pub settings: Vec<Row>,
+    /// Place of the one that the others are tested against.
+    pub against: usize,
+    /// What to know beside.
+    pub notes: Vec<String>,
+}
+
+/// What is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Share of validation rows with the right label: of classifiers.
+    Accuracy,
+    /// Mean loss over the validation rows' target tokens: of language models.
+    EvalLoss,
+}
+
+/// A setting: runs that differ in nothing but their seeds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// Its name beside the others.
+    pub setting: String,
+    /// The fields in which settings differ, with its values.
+    pub fields: Vec<(String, String)>,
+    /// Its runs.
+    pub runs: Vec<String>,
+    /// The metric of the best evaluation.
+    pub best: Option<Spread>,
+    /// The metric of the last evaluation.
+    pub last: Option<Spread>,
+    /// Scalars that trained in the last step, head included.
+    pub trainable: Option<Spread>,
+    /// Share of all parameters that stayed frozen.
+    pub sparsity: Option<Spread>,
+    /// The largest resident size, or what was used of the device, in bytes.
+    pub peak_memory: Option<Spread>,
+    /// Median wall time of a step.
+    pub step_seconds: Option<Spread>,
+    /// Size of the adapter's or the model's files.
+    pub result_bytes: Option<Spread>,
+    /// Optimizer steps taken.
+    pub steps: Option<Spread>,
+    /// Against the setting that all are tested against; none of itself.
+    pub test: Option<Paired>,
+    /// Why there is no test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub untested: Option<String>,
+}
+
+impl Comparison {
+    /// Compares runs; the settings are tested against that of the run `against`, a place among the runs.
+    ///
+    /// # Errors
+    /// One sentence, where they have no common metric.
+    pub fn of(subjects: &[Subject], against: usize) -> Result<Self, String> {
+        let metric = metric_of(subjects)?;
+        let groups = settings(subjects);
+        let reference = groups.iter().position(|group| group.members.contains(&against)).unwrap_or(0);
+        let members = |group: &Setting| group.members.iter().map(|&at| &subjects[at]).collect::<Vec<_>>();
+        let of_reference = groups.get(reference).map(members).unwrap_or_default();
+        let row = |(at, group): (usize, &Setting)| {
+            let mine = members(group);
+            let test = (at != reference).then(|| paired(&of_reference, &mine));
+            Row::of(group, &mine, metric, test)
+        };
+        let rows: Vec<Row> = groups.iter().enumerate().map(row).collect();
+        let notes = notes(subjects, &groups, &rows);
+        Ok(Self { metric, settings: rows, against: reference, notes })
+    }
+}
+
+impl Row {
+    fn of(group: &Setting, subjects: &[&Subject], metric: Metric, test: Option<Result<Paired, String>>) -> Self {
+        let spread = |value: &dyn Fn(&Subject) -> Option<f64>| {
+            Spread::of(&subjects.iter().filter_map(|subject| value(subject)).collect::<Vec<_>>())
+        };
+        let (test, untested) = match test {
+            Some(Ok(test)) => (Some(test), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
+        };
+        Self {
+            setting: group.label.clone(),
+            fields: group.fields.clone(),
+            runs: subjects.iter().map(|subject| subject.name.clone()).collect(),
+            best: spread(&|subject| subject.best.map(|best| metric.of(&best))),
+            last: spread(&|subject| subject.last.map(|last| metric.of(&last))),
+            trainable: spread(&|subject| subject.trainable.map(number)),
+            sparsity: spread(&|subject| subject.sparsity),
+            peak_memory: spread(&|subject| subject.peak_memory.map(number)),
+            step_seconds: spread(&|subject| subject.step_seconds),
+            result_bytes: spread(&|subject| subject.result_bytes.map(number)),
+            steps: spread(&|subject| Some(number(subject.steps))),
+            test,
+            untested,
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "parameters, bytes and steps are below 2^53")]
+fn number(count: u64) -> f64 {
+    count as f64
+}
+
+impl Metric {
+    /// Its value in an evaluation.
+    #[must_use]
+    pub fn of(self, evaluation: &crate::protocol::Evaluation) -> f64 {
+        match self {
+            Self::Accuracy => evaluation.accuracy,
+            Self::EvalLoss => evaluation.eval_loss,
+        }
+    }
+
+    /// Its name in `metrics.jsonl`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Accuracy => "accuracy",
+            Self::EvalLoss => "eval_loss",
+        }
+    }
+}
+
+/// The metric that runs have in common.
+fn metric_of(subjects: &[Subject]) -> Result<Metric, String> {
+    let kind = |subject: &Subject| subject.recipe.task.kind;
+    let Some(first) = subjects.first() else { return Err("there is no run to compare".into()) };
+    if let Some(other) = subjects.iter().find(|other| kind(other) != kind(first)) {
+        return Err(format!(
+            "{} and {} have different tasks, and so no metric in common; compare classifiers with classifiers and \
+             language models with language models",
+            first.name, other.name
+        ));
+    }
+    Ok(match kind(first) {
+        TaskKind::SequenceClassification => Metric::Accuracy,
+        TaskKind::CausalLm => Metric::EvalLoss,
+    })
+}
+
+/// What to know beside the numbers.
+fn notes(subjects: &[Subject], groups: &[Setting], rows: &[Row]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for group in groups {
+        let mut seen = std::collections::BTreeMap::new();
+        for subject in group.members.iter().map(|&at| &subjects[at]) {
+            if let Some(other) = seen.insert(subject.seeds(), &subject.name) {
+                notes.push(format!("{other} and {} have the same seeds: they are no two samples", subject.name));
+            }
+        }
+    }
+    for subject in subjects {
+        use crate::run::State;
+        let state = match subject.state {
+            Some(State::Completed | State::StoppedEarly | State::Stopped) => continue,
+            Some(State::Running) => "is still training".to_owned(),
+            Some(state) => format!("has ended as {state}"),
+            None => "is damaged".to_owned(),
+        };
+        notes.push(format!("{} {state}", subject.name));
+    }
+    notes.extend(rows.iter().filter_map(|row| Some(format!("{}: no test, {}", row.setting, row.untested.as_ref()?))));
+    if rows.iter().any(|row| row.test.as_ref().is_some_and(|test| !test.same_seeds)) {
+        notes.push("where no seeds are equal, runs are paired in the order of their seeds".into());
+    }
+    notes
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

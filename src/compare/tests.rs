@@ -1,0 +1,118 @@
+use std::path::PathBuf;
+
+use super::*;
+use crate::protocol::Evaluation;
+use crate::recipe::{Recipe, parse_assignment};
+use crate::run::{Each, Labelled, Predictions, State, Told};
+
+/// A run with a recipe of these assignments.
+pub fn subject(name: &str, assignments: &[&str]) -> Subject {
+    let mut recipe = Recipe::default();
+    for assignment in assignments {
+        let (field, value) = parse_assignment(assignment).unwrap();
+        recipe.set(&field, value).unwrap();
+    }
+    let evaluation = |step, accuracy, eval_loss| Evaluation {
+        step,
+        eval_loss,
+        accuracy,
+        mcc: Some(0.5),
+        examples: 4,
+        seconds: 0.1,
+        branch: 0,
+    };
+    Subject {
+        name: name.into(),
+        folder: PathBuf::from("runs").join(name),
+        recipe,
+        state: Some(State::Completed),
+        changes: Vec::new(),
+        steps: 300,
+        best: Some(evaluation(200, 0.8, 0.7)),
+        last: Some(evaluation(300, 0.75, 0.72)),
+        trainable: Some(227_178),
+        sparsity: Some(0.99),
+        peak_memory: Some(559 << 20),
+        step_seconds: Some(0.1774),
+        result_bytes: Some(1_900_000),
+        predictions: Err("has none".into()),
+    }
+}
+
+/// Predictions of a classifier of two labels.
+pub fn classified(rows: &str, right: &[bool]) -> Predictions {
+    let row =
+        |(line, right): (usize, &bool)| Labelled { line, label: 1, predicted: usize::from(*right), logprob: -0.5 };
+    let each = Each::Labels { names: vec!["a".into(), "b".into()], rows: right.iter().enumerate().map(row).collect() };
+    Predictions { step: 300, branch: 0, rows: rows.into(), each }
+}
+
+/// Predictions of a language model: loss and tokens of each row.
+pub fn spoken(rows: &str, told: &[(f64, usize)]) -> Predictions {
+    let row = |(line, &(loss, tokens)): (usize, &(f64, usize))| Told { line, loss, tokens, right: 0 };
+    let each = Each::Tokens(told.iter().enumerate().map(row).collect());
+    Predictions { step: 300, branch: 0, rows: rows.into(), each }
+}
+
+/// Three settings, the first with three seeds.
+pub fn six_runs() -> Vec<Subject> {
+    let right = |miss: usize| (0..200).map(|row| row % miss != 0).collect::<Vec<_>>();
+    let run = |name: &str, assignments: &[&str], miss: usize, accuracy: f64| {
+        let mut subject = subject(name, assignments);
+        subject.predictions = Ok(classified("same", &right(miss)));
+        subject.best.as_mut().unwrap().accuracy = accuracy;
+        subject
+    };
+    let seeds = ["train.seed=1", "train.seed=2", "train.seed=3"];
+    let mut runs: Vec<Subject> =
+        (0..3_u8).map(|at| run(&format!("a{at}"), &[seeds[usize::from(at)]], 5, 0.8 + 0.01 * f64::from(at))).collect();
+    let head = ["method.kind=head", "train.seed=1", "optimizer.learning_rate=0.01"];
+    runs.push(Subject { trainable: Some(4620), sparsity: Some(0.999_796), ..run("h", &head, 2, 0.5) });
+    runs.push(run("b1", &["method.sparsity=0.995", seeds[0]], 7, 0.86));
+    runs.push(Subject {
+        predictions: Err("has no predictions.jsonl".into()),
+        ..run("b2", &["method.sparsity=0.998"], 7, 0.84)
+    });
+    runs
+}
+
+#[test]
+fn settings_have_their_spread_and_their_tests() {
+    let comparison = Comparison::of(&six_runs(), 0).unwrap();
+    let labels: Vec<&str> = comparison.settings.iter().map(|row| row.setting.as_str()).collect();
+    let expected = [
+        "sparta, sparsity 0.99, learning rate 1e-4",
+        "head, learning rate 0.01",
+        "sparta, sparsity 0.995, learning rate 1e-4",
+        "sparta, sparsity 0.998, learning rate 1e-4",
+    ];
+    assert_eq!(labels, expected);
+    let first = &comparison.settings[0];
+    let best = first.best.unwrap();
+    assert!((best.mean - 0.81).abs() < 1e-12 && (best.deviation.unwrap() - 0.01).abs() < 1e-12);
+    assert!(first.test.is_none() && first.untested.is_none());
+    let head = comparison.settings[1].test.as_ref().unwrap();
+    assert_eq!(head.pairs, [("a0".to_owned(), "h".to_owned())]);
+    // 160 rows are right of the one and 100 of the other; every tenth is wrong of both.
+    assert!((head.difference.difference + 0.3).abs() < 1e-12);
+    let mcnemar = head.mcnemar.unwrap();
+    assert_eq!((mcnemar.only_first, mcnemar.only_second), (80, 20));
+    assert_eq!(comparison.settings[3].untested.as_deref(), Some("b2 has no predictions.jsonl"));
+    assert!(comparison.notes.iter().any(|note| note.contains("b2 has no predictions.jsonl")), "{:?}", comparison.notes);
+    assert_eq!(Comparison::of(&six_runs(), 4).unwrap().against, 2);
+}
+
+#[test]
+fn tasks_are_not_mixed_and_none_is_refused() {
+    let runs = [subject("a", &[]), subject("b", &["task.kind=causal-lm"])];
+    assert!(Comparison::of(&runs, 0).unwrap_err().contains("a and b have different tasks"));
+    assert!(Comparison::of(&[], 0).is_err());
+}
+
+#[test]
+fn what_is_not_as_it_seems_is_noted() {
+    let mut runs = vec![subject("a", &[]), subject("b", &[]), subject("c", &["train.seed=5"])];
+    runs[2].state = Some(State::Running);
+    let notes = Comparison::of(&runs, 0).unwrap().notes;
+    assert_eq!(notes, ["a and b have the same seeds: they are no two samples", "c is still training"]);
+}

@@ -1,0 +1,192 @@
+//! Runs beside each other: settings with their spread over seeds, and paired tests on the same validation rows. What is
+//! shown is what `spartui compare` says of the same runs; reading and drawing lots is done beside the screen.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+
+use super::look::Look;
+use super::overlay::Overlay;
+use super::screen::Screen;
+use super::update::{Effect, Input};
+use crate::compare::{Column, Comparison, Row};
+
+mod act;
+mod draw;
+mod jobs;
+mod layout;
+mod mouse;
+
+pub use jobs::{Answer, Ask, Listed, carry_out};
+
+/// Settings beside each other.
+#[derive(Debug, Clone)]
+pub struct ComparisonScreen {
+    /// How it looks and listens.
+    pub look: Look,
+    runs_dir: PathBuf,
+    /// The runs that may be marked at first.
+    candidates: Vec<PathBuf>,
+    /// The run that the marked ones are like, and that the others are tested against at first.
+    against: Option<PathBuf>,
+    /// All runs of the folder, the latest first.
+    runs: Option<Result<Vec<Listed>, String>>,
+    /// What was found of the marked ones.
+    found: Option<Result<Arc<Comparison>, String>>,
+    /// Number of what was asked last; what was asked before is not wanted any more.
+    asked: u64,
+    /// Whether that is being worked out.
+    waits: bool,
+    focus: Focus,
+    row: usize,
+    run_row: usize,
+    /// By what the settings are sorted, and whether from the largest down; else as they came.
+    sort: Option<(Column, bool)>,
+    /// Whether it is asked as what to write.
+    writing: bool,
+    /// Help, palette or themes over all of it.
+    overlay: Option<Overlay>,
+    notice: Option<Notice>,
+    size: (u16, u16),
+    now: Duration,
+}
+
+/// What the keys go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Focus {
+    Settings,
+    Runs,
+}
+
+/// What was last said.
+#[derive(Debug, Clone, PartialEq)]
+struct Notice {
+    text: String,
+    bad: bool,
+    since: Duration,
+}
+
+impl ComparisonScreen {
+    /// The comparison of a folder of runs. At first those of the candidates are marked that have the rows and the task of
+    /// the run `like`.
+    #[must_use]
+    pub fn new(runs_dir: PathBuf, candidates: Vec<PathBuf>, like: Option<PathBuf>, look: Look) -> Self {
+        Self {
+            look,
+            runs_dir,
+            candidates,
+            against: like,
+            runs: None,
+            found: None,
+            asked: 0,
+            waits: false,
+            focus: Focus::Settings,
+            row: 0,
+            run_row: 0,
+            sort: None,
+            writing: false,
+            overlay: None,
+            notice: None,
+            size: (0, 0),
+            now: Duration::ZERO,
+        }
+    }
+
+    /// Draws it into a buffer, of whatever size that is.
+    pub fn draw_into(&self, buffer: &mut Buffer) {
+        draw::into(buffer, self);
+    }
+
+    fn listed(&self) -> &[Listed] {
+        self.runs.as_ref().and_then(|runs| runs.as_deref().ok()).unwrap_or_default()
+    }
+
+    fn comparison(&self) -> Option<&Arc<Comparison>> {
+        self.found.as_ref()?.as_ref().ok()
+    }
+
+    /// The settings in the order in which they are shown, each with its place in the comparison.
+    fn settings(&self) -> Vec<(usize, &Row)> {
+        let Some(comparison) = self.comparison() else { return Vec::new() };
+        let mut rows: Vec<(usize, &Row)> = comparison.settings.iter().enumerate().collect();
+        if let Some((column, down)) = self.sort {
+            rows.sort_by(|(_, a), (_, b)| {
+                let (x, y) = (column.number(a), column.number(b));
+                // What has no number comes last, whichever way.
+                let by_number = match (x, y) {
+                    (Some(x), Some(y)) if down => y.total_cmp(&x),
+                    (Some(x), Some(y)) => x.total_cmp(&y),
+                    _ => y.is_some().cmp(&x.is_some()),
+                };
+                let by_name = a.setting.cmp(&b.setting);
+                by_number.then(if down && column == Column::Setting { by_name.reverse() } else { by_name })
+            });
+        }
+        rows
+    }
+
+    fn selected(&self) -> Option<&Row> {
+        self.settings().get(self.row).map(|(_, row)| *row)
+    }
+
+    /// Asks for the comparison of the marked runs.
+    fn compare(&mut self) -> Vec<Ask> {
+        let marked: Vec<&Listed> = self.listed().iter().filter(|run| run.marked).collect();
+        // In the order in which they began, so that the oldest setting comes first.
+        let folders: Vec<PathBuf> = marked.iter().rev().map(|run| run.folder.clone()).collect();
+        let against = folders.iter().position(|folder| Some(folder) == self.against.as_ref()).unwrap_or(0);
+        self.asked += 1;
+        if folders.is_empty() {
+            (self.found, self.waits) = (None, false);
+            return Vec::new();
+        }
+        self.waits = true;
+        vec![Ask::Compare { number: self.asked, folders, against }]
+    }
+
+    /// Keeps the selection where something is.
+    fn settle(&mut self) {
+        self.row = self.row.min(self.settings().len().saturating_sub(1));
+        self.run_row = self.run_row.min(self.listed().len().saturating_sub(1));
+    }
+
+    fn say(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice { text: text.into(), bad: false, since: self.now });
+    }
+
+    fn refuse(&mut self, text: impl Into<String>) {
+        self.notice = Some(Notice { text: text.into(), bad: true, since: self.now });
+    }
+}
+
+impl Screen for ComparisonScreen {
+    fn begin(&mut self) -> Vec<Effect> {
+        effects(vec![Ask::Runs {
+            folder: self.runs_dir.clone(),
+            candidates: self.candidates.clone(),
+            like: self.against.clone(),
+        }])
+    }
+
+    fn update(&mut self, input: Input) -> Vec<Effect> {
+        let effects = act::update(self, input);
+        self.settle();
+        effects
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        draw::into(frame.buffer_mut(), self);
+    }
+
+    fn animated(&self) -> bool {
+        self.notice.is_some()
+    }
+}
+
+/// The effects that ask the disk.
+fn effects(asks: Vec<Ask>) -> Vec<Effect> {
+    asks.into_iter().map(|ask| Effect::Job(super::jobs::Job::Compare(Box::new(ask)))).collect()
+}

@@ -1,0 +1,152 @@
+//! What the comparison asks the disk, and what comes of it.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::compare::{Comparison, Format, Subject};
+use crate::recipe::Recipe;
+use crate::run::{ListedRun, RunFolder, State, run_folders};
+
+/// Numbers that are tried for the name of a file.
+const LAST_NUMBER: u32 = 10_000;
+
+/// Something that is asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// The runs of a folder.
+    Runs {
+        /// The folder.
+        folder: PathBuf,
+        /// Those that may be marked.
+        candidates: Vec<PathBuf>,
+        /// The one that they are like, where they are marked.
+        like: Option<PathBuf>,
+    },
+    /// Compare runs.
+    Compare {
+        /// Tells this question from later ones.
+        number: u64,
+        /// Their folders.
+        folders: Vec<PathBuf>,
+        /// Place of the one that the others are tested against.
+        against: usize,
+    },
+    /// Write a comparison into the working folder.
+    Write {
+        /// As what.
+        format: Format,
+        /// The comparison.
+        comparison: Arc<Comparison>,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// The runs, the latest first, or why they cannot be listed.
+    Runs(Result<Vec<Listed>, String>),
+    /// The comparison of this number, or why there is none.
+    Compared(u64, Result<Arc<Comparison>, String>),
+    /// Name of the file that was written, or why not.
+    Written(Result<String, String>),
+}
+
+/// A run that can be compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// The name of its folder.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// How it stands.
+    pub state: Option<State>,
+    /// Whether it is compared.
+    pub marked: bool,
+}
+
+/// Does what is asked.
+#[must_use]
+pub fn carry_out(ask: Ask) -> Answer {
+    match ask {
+        Ask::Runs { folder, candidates, like } => Answer::Runs(list(&folder, &candidates, like.as_deref())),
+        Ask::Compare { number, folders, against } => Answer::Compared(number, compare(&folders, against)),
+        Ask::Write { format, comparison } => {
+            let written = std::env::current_dir()
+                .map_err(|error| format!("the working folder cannot be read: {error}"))
+                .and_then(|folder| write(&folder, format, &comparison));
+            Answer::Written(written)
+        }
+    }
+}
+
+fn list(folder: &Path, candidates: &[PathBuf], like: Option<&Path>) -> Result<Vec<Listed>, String> {
+    let folders = run_folders(folder).map_err(|error| error.message().to_owned())?;
+    let recipe = |path: &Path| RunFolder::open(path).ok().map(|run| run.recipe().clone());
+    let model = like.and_then(recipe);
+    let mut runs: Vec<(f64, Listed)> = Vec::new();
+    for path in folders {
+        let ListedRun { name, state, started, .. } = ListedRun::of(&path);
+        let is_like = || match (&model, recipe(&path)) {
+            (Some(model), Some(recipe)) => same_rows(model, &recipe),
+            _ => false,
+        };
+        let marked = state.is_some() && candidates.contains(&path) && is_like();
+        runs.push((started.unwrap_or(0.0), Listed { name, folder: path, state, marked }));
+    }
+    runs.sort_by(|(a, one), (b, other)| b.total_cmp(a).then_with(|| one.name.cmp(&other.name)));
+    Ok(runs.into_iter().map(|(_, run)| run).collect())
+}
+
+/// Whether two recipes ask for the same task on the same rows.
+fn same_rows(a: &Recipe, b: &Recipe) -> bool {
+    let (x, y) = (&a.data, &b.data);
+    a.task.kind == b.task.kind
+        && (&x.train, &x.validation, &x.text, &x.label) == (&y.train, &y.validation, &y.text, &y.label)
+}
+
+fn compare(folders: &[PathBuf], against: usize) -> Result<Arc<Comparison>, String> {
+    let read = |folder: &PathBuf| RunFolder::open(folder).and_then(|run| Subject::read(&run));
+    let subjects = folders.iter().map(read).collect::<Result<Vec<Subject>, _>>();
+    let subjects = subjects.map_err(|error| error.message().to_owned())?;
+    Comparison::of(&subjects, against).map(Arc::new)
+}
+
+/// Writes a comparison into a new file of a folder; its name.
+fn write(folder: &Path, format: Format, comparison: &Comparison) -> Result<String, String> {
+    let text = format.write(comparison).map_err(|error| error.message().to_owned())?;
+    let extension = format.extension();
+    for number in 1..LAST_NUMBER {
+        let name = format!("comparison-{number}.{extension}");
+        match OpenOptions::new().write(true).create_new(true).open(folder.join(&name)) {
+            Ok(mut file) => {
+                let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+                return written.map(|()| name.clone()).map_err(|error| {
+                    // Half a file would look like a whole one.
+                    let _ = std::fs::remove_file(folder.join(&name));
+                    format!("{name} cannot be written: {error}")
+                });
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(format!("{name} cannot be made in the working folder: {error}")),
+        }
+    }
+    Err(format!("there are {LAST_NUMBER} files named comparison-N.{extension} in the working folder; move some away"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_numbered() {
+        let folder = tempfile::tempdir().unwrap();
+        let comparison = Comparison::of(&crate::compare::tests::six_runs(), 0).unwrap();
+        let names: Vec<String> = (0..2).map(|_| write(folder.path(), Format::Csv, &comparison).unwrap()).collect();
+        assert_eq!(names, ["comparison-1.csv", "comparison-2.csv"]);
+        let text = std::fs::read_to_string(folder.path().join("comparison-2.csv")).unwrap();
+        assert_eq!(text.lines().count(), 5);
+        assert!(write(&folder.path().join("none"), Format::Text, &comparison).unwrap_err().contains("cannot be made"));
+    }
+}

@@ -1,0 +1,39 @@
+//! What the model holds at one moment, to be put there for a while.
+
+use tch::Tensor;
+
+use crate::model::{Addition, Slot};
+use crate::sparse;
+
+/// A part of a model at one moment. Laid on, the model has it; lifted, it is as it was before any training: both to the bit.
+#[derive(Debug)]
+pub enum Patch {
+    /// Values of a weight.
+    Weight(sparse::Patch),
+    /// What is on top of a layer.
+    Addition(Slot, Addition),
+}
+
+impl Patch {
+    /// All of a weight, as `value` has it.
+    #[must_use]
+    pub fn whole(weight: &Tensor, value: &Tensor) -> Self {
+        Self::Weight(sparse::Patch::whole(weight, value))
+    }
+
+    /// Puts it into the model.
+    pub fn lay(&self) {
+        match self {
+            Self::Weight(patch) => patch.lay(),
+            Self::Addition(slot, addition) => slot.set(Some(addition.shallow_clone())),
+        }
+    }
+
+    /// Puts what was there before any training in its place, where that is kept.
+    pub fn lift(&self) {
+        match self {
+            Self::Weight(patch) => patch.lift(),
+            Self::Addition(slot, _) => slot.set(None),
+        }
+    }
+}
