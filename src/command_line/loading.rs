@@ -154,7 +154,9 @@ fn apply_lora(folder: &Path, model: &Model) -> Result<(Head, Vec<String>)> {
             addition_of(site, factors).map_err(|why| refuse(&format!("{why}; it was made for another model")))?;
         additions.push((site, addition));
     }
-    additions.into_iter().for_each(|(site, addition)| site.addition.set(Some(addition)));
+    for (site, addition) in additions {
+        site.addition.set(Some(addition));
+    }
     let count = adapter.head.last().and_then(|last| last.shape.first()).copied().unwrap_or(0);
     let of_base = model.config.labels.clone().filter(|labels| labels.len() == count);
     let labels = match of_base {

@@ -110,7 +110,7 @@ mod tests {
         assert!((mask.mean(Kind::Double).double_value(&[]) - 1.0).abs() < 1e-2);
         let zeros = mask.eq(0.0).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
         assert!((zeros - 0.3).abs() < 1e-2, "{zeros}");
-        let there = kept_by_tensors(5, (0, 100_000), (0.3 * 2_f64.powi(53)) as u64, Device::Cpu);
+        let there = kept_by_tensors(5, (0, 100_000), 2_702_159_776_422_297, Device::Cpu);
         assert_eq!(mask.view(-1).gt(0.0), there);
         assert_ne!(mask, keep(6, 0.3, (Kind::Float, Device::Cpu), &[100, 1000]));
     }

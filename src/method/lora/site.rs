@@ -226,8 +226,8 @@ impl Adapted {
         if let (Some(magnitude), Some(sum)) = (&mut self.magnitude, sum) {
             let of_factor = (&gradient * flat(sum)).sum_dim_intlist([0_i64].as_slice(), false, kind);
             magnitude.rows.collect(of_factor / &magnitude.lengths);
-            // Not in place: other taps may share the gradient.
-            gradient = gradient * magnitude.factor();
+            // A new tensor: other taps may share the gradient.
+            gradient = &gradient * magnitude.factor();
         }
         self.up.collect(gradient.tr().matmul(&(flat(low) * self.scale)));
         let through = gradient.matmul(&self.up.value) * self.scale;

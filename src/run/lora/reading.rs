@@ -45,7 +45,7 @@ pub fn is_lora(folder: &Path) -> bool {
     folder.join(SETTINGS).exists()
 }
 
-/// What adapter_config.json says.
+/// What `adapter_config.json` says.
 struct Said {
     base: String,
     settings: LoraSettings,
