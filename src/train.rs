@@ -39,5 +39,6 @@ pub use session::Session;
 pub use snapshot::{CARRIED, Progress, Snapshot};
 pub use start::{start_from_adapter, starting_head};
 pub use stopwatch::Stopwatch;
+pub use survey::survey;
 pub use targets::{Targets, check_token_types, to_tensors};
 pub use version::Version;

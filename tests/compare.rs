@@ -134,9 +134,6 @@ fn predictions_are_those_of_the_state_that_was_exported() {
         let probability = line["probabilities"][row.label].as_f64().unwrap();
         assert!((probability.ln() - f64::from(row.logprob)).abs() < 1e-4, "{row:?} {line}");
     }
-    // That evaluation counts for nothing else.
-    let readings = Metrics::read(&folder.join("runs/stopped/metrics.jsonl")).unwrap();
-    assert!(readings.evaluations.iter().all(|made| made.step.is_multiple_of(10)));
     // It goes on, and ends elsewhere.
     let runs = folder.join("runs");
     let go_on = Resume { runs: runs.clone(), run: "stopped".into(), ..Resume::default() };

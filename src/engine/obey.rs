@@ -242,7 +242,14 @@ impl Training {
             self.evaluate(outbox)?;
         }
         if is_new && self.ending.is_none() {
+            // To stop changes nothing of what was just evaluated.
+            let holds = self.said.as_ref().is_some_and(|(moment, _)| *moment == self.moment());
             self.enter(self.deed(What::Stop, 0));
+            if let Some((moment, _)) = &mut self.said
+                && holds
+            {
+                moment.journal = self.tree.journal();
+            }
         }
         self.ending = self.ending.or(Some(Ending::Stopped));
         Ok(())

@@ -5,7 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::files::{failed, remove, rename_new, size_of_folder, sync_folder, write_synced};
+use super::adapter::TOKENIZER;
+use super::files::{failed, remove, rename_new, sync_folder, write_synced};
 use super::status::{State, Status, claim, now};
 use crate::data::{place, quoted};
 use crate::error::{Error, Result};
@@ -237,11 +238,17 @@ impl RunFolder {
         remove(&path).map_err(failed("remove the earlier predictions", &path))
     }
 
-    /// Size of the files of its adapter, or of its model; none where there is neither.
+    /// Size of the files of its adapter, or of its model, without those of the tokenizer, which every run has; none where
+    /// there is neither.
     #[must_use]
     pub fn result_bytes(&self) -> Option<u64> {
-        let folders = [self.adapter_path(), self.model_path()];
-        folders.iter().find_map(|folder| size_of_folder(folder).ok())
+        let size = |folder: &Path| {
+            fs::read_dir(folder).ok()?.flatten().try_fold(0, |sum, entry| {
+                let is_own = !TOKENIZER.iter().any(|name| entry.file_name() == *name);
+                Some(sum + if is_own { entry.metadata().ok()?.len() } else { 0 })
+            })
+        };
+        size(&self.adapter_path()).or_else(|| size(&self.model_path()))
     }
 
     /// Where the log goes.

@@ -117,9 +117,19 @@ impl Session {
     /// The sparsity that a recipe asks for: where it gives a count, that follows.
     fn sparsity_by(&self, recipe: &Recipe) -> f64 {
         match (recipe.method.kind, recipe.method.trainable) {
-            (MethodKind::Sparta, trainable @ 1..) => self.sparsity_of(trainable),
+            (MethodKind::Sparta, trainable @ 1..) => self.shortest_sparsity_of(trainable),
             _ => recipe.method.sparsity,
         }
+    }
+
+    /// The sparsity at which so many parameters train, with no more digits than tell it from that of another count.
+    fn shortest_sparsity_of(&self, trainable: u64) -> f64 {
+        let whole = self.sparsity_of(trainable);
+        #[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]
+        let (count, all) = (trainable as f64, self.parameters() as f64);
+        let rounded = (6..=16).filter_map(|digits| format!("{whole:.digits$}").parse::<f64>().ok());
+        let is_same = |sparsity: &f64| ((1.0 - sparsity) * all - count).abs() < 0.25;
+        rounded.into_iter().find(is_same).unwrap_or(whole)
     }
 
     /// Another session at its first step, on the same model and data and with the same labels.

@@ -27,10 +27,6 @@ pub fn update(screen: &mut ComparisonScreen, input: Input) -> Vec<Effect> {
             }
             Vec::new()
         }
-        Input::Background { light } => {
-            screen.look.fit(light);
-            Vec::new()
-        }
         Input::Resize(columns, rows) => {
             screen.size = (columns, rows);
             Vec::new()
