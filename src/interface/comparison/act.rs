@@ -31,6 +31,10 @@ pub fn update(screen: &mut ComparisonScreen, input: Input) -> Vec<Effect> {
             screen.size = (columns, rows);
             Vec::new()
         }
+        Input::Background { light } => {
+            screen.look.fit(light);
+            Vec::new()
+        }
         Input::Done(done) => match *done {
             Done::Compared(answer) => take(screen, *answer),
             Done::Broken(why) => {
