@@ -97,14 +97,16 @@ impl Race {
     /// Lets a lane train for a while.
     fn turn(&mut self, at: usize) {
         let others = self.lanes.iter().enumerate().filter(|(other, _)| *other != at);
-        let bytes = others.filter_map(|(_, lane)| lane.training.as_ref()).map(Training::bytes).sum();
+        let others: Vec<u64> = others.filter_map(|(_, lane)| lane.training.as_ref()).map(Training::bytes).collect();
+        let company =
+            Company::Others { bytes: others.iter().sum(), lanes: u32::try_from(others.len()).unwrap_or(u32::MAX - 1) };
         let halving = self.halving.as_ref();
         let Lane { training: slot, outbox, waiting, .. } = &mut self.lanes[at];
         let Some(training) = slot else { return };
         let coming = Instant::now();
         training.session.enter();
         let turn = coming.elapsed() * TURN;
-        training.company = Company::Others { bytes };
+        training.company = company;
         let begun = Instant::now();
         let ended = loop {
             match training.settle(outbox) {

@@ -71,12 +71,19 @@ pub enum Company {
     Others {
         /// Bytes that they hold.
         bytes: u64,
+        /// How many they are, those that have ended left out.
+        lanes: u32,
     },
 }
 
 impl Company {
     fn bytes(self) -> u64 {
-        if let Self::Others { bytes } = self { bytes } else { 0 }
+        if let Self::Others { bytes, .. } = self { bytes } else { 0 }
+    }
+
+    /// Time between two reports: lanes report in turn, so that together they do as often as one run.
+    fn report_every(self) -> Duration {
+        if let Self::Others { lanes, .. } = self { REPORT_EVERY * (1 + lanes) } else { REPORT_EVERY }
     }
 }
 
@@ -277,7 +284,7 @@ impl Training {
             self.history.set_changed();
         }
         self.tell_notes(outbox);
-        if self.reported.is_none_or(|at| at.elapsed() >= REPORT_EVERY) {
+        if self.reported.is_none_or(|at| at.elapsed() >= self.company.report_every()) {
             self.report(outbox);
         }
     }

@@ -159,7 +159,7 @@ pub(super) fn lane(about: protocol::Lane, mut begun: Begun, common: &Common<'_>)
     Lane::new(about, |outbox| {
         begun.session.enter();
         let mut training = Training::new(begun, common.probe.beside(), commands, common.attended);
-        training.company = Company::Others { bytes: 0 };
+        training.company = Company::Others { bytes: 0, lanes: 0 };
         training.announce(outbox);
         training.housekeeping(outbox);
         training.session.leave();
