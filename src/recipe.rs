@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 mod fields;
 mod hub_name;
 
+pub(crate) use fields::number;
 pub use fields::{EVEN, FIELDS, Field, Kind};
 pub use hub_name::{HubName, is_hub_name};
 pub use toml::Value;

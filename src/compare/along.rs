@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::setting::settings_but;
 use super::{Metric, Spread, Subject, metric_of};
-use crate::recipe::Value;
+use crate::recipe::{Value, number};
 
 /// A metric along a field.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,15 +69,6 @@ impl Along {
         });
         let lines = lines.collect();
         Ok(Self { metric, field: known.to_owned(), values: values.into_iter().map(|(_, tick)| tick).collect(), lines })
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a recipe's whole numbers are far below 2^53")]
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Float(number) => Some(*number),
-        Value::Integer(number) => Some(*number as f64),
-        _ => None,
     }
 }
 

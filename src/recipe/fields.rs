@@ -242,8 +242,9 @@ impl Kind {
     }
 }
 
+/// A value as a number, whole or not.
 #[expect(clippy::cast_precision_loss, reason = "a recipe's whole numbers are far below 2^53")]
-fn number(value: &Value) -> Option<f64> {
+pub(crate) fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Float(number) => Some(*number),
         Value::Integer(number) => Some(*number as f64),
