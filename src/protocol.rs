@@ -512,6 +512,9 @@ pub struct Consequences {
     pub leaving: u64,
     /// Scalars that would start to train.
     pub joining: u64,
+    /// The learning rate now and the one that goes with the change; none where it stays.
+    #[serde(default)]
+    pub rate: Option<(f64, f64)>,
 }
 
 /// JSON has no way to write a number that is none but null.

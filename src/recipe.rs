@@ -7,10 +7,12 @@ use serde::{Deserialize, Serialize};
 
 mod fields;
 mod hub_name;
+mod rate;
 
 pub(crate) use fields::number;
 pub use fields::{EVEN, FIELDS, Field, Kind};
 pub use hub_name::{HubName, is_hub_name};
+pub use rate::{AUTO, LearningRate, SuggestedRate, two_digits};
 pub use toml::Value;
 
 use crate::error::{Error, Result};
@@ -245,7 +247,7 @@ pub enum Rounding {
 #[expect(missing_docs, reason = "each field is documented in the table of fields")]
 pub struct Optimizer {
     pub kind: String,
-    pub learning_rate: f64,
+    pub learning_rate: LearningRate,
     pub betas: [f64; 2],
     pub epsilon: f64,
     pub weight_decay: f64,
@@ -393,7 +395,7 @@ impl Default for Optimizer {
     fn default() -> Self {
         Self {
             kind: "adamw".into(),
-            learning_rate: 1e-4,
+            learning_rate: LearningRate::Auto,
             betas: [0.9, 0.99],
             epsilon: 1e-8,
             weight_decay: 0.0,

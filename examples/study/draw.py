@@ -1,32 +1,63 @@
-"""Draws the study's data: which section of Debian is a package in, by its one-line description?
+"""Draws the data of the tasks about Debian's packages from their one-line descriptions.
 
-    apt-cache dumpavail | python3 draw.py FOLDER [KEY]
+    apt-cache dumpavail | python3 draw.py FOLDER section|language [KEY]
 
-Writes train.jsonl, validation.jsonl and test.jsonl with the columns "text" and "label", and says what it drew. Of the
-sections, those count that have at least 200 descriptions. A description counts once, and not at all where packages of
-several sections have it. Packages of one source go to one of the three files, so that no file holds what another one
-all but says. The key decides which; the order of the rows is keyed too.
+section: which section of the archive is a package in? language: which programming language is it written in, by its tag
+"implemented-in"? Writes train.jsonl, validation.jsonl and test.jsonl with the columns "text" and "label", and says what it
+drew. Of the labels, those count that have enough descriptions. A description counts once, and not at all where packages with
+several labels have it. Packages of one source go to one of the three files, so that no file holds what another one all but
+says. The key decides which; the order of the rows is keyed too.
 """
 
 import collections
+import dataclasses
 import hashlib
 import json
 import pathlib
 import re
 import sys
 
-LEAST = 200
-SHARES = (("test", 0.08), ("validation", 0.035))
+
+@dataclasses.dataclass
+class Task:
+    """What is asked of a description."""
+
+    noun: str
+    labels_of: object
+    least: int
+    """Descriptions of a label that counts."""
+    labels: int
+    rows: int
+    """The least labels and rows that make a task."""
+    shares: tuple
+
+
+def section(fields):
+    """Sections of other parts of an archive have these as a prefix."""
+    return {fields.get("Section", "").rsplit("/", 1)[-1]} - {""}
+
+
+def language(fields):
+    return set(re.findall(r"implemented-in::([^,\s]+)", fields.get("Tag", ""))) - {"TODO"}
+
+
+TASKS = {
+    "section": Task("sections", section, 200, 20, 20_000, (("test", 0.08), ("validation", 0.035))),
+    "language": Task("languages", language, 100, 5, 5_000, (("test", 0.3), ("validation", 0.1))),
+}
 
 
 def packages(lines):
-    fields = {}
+    fields, name = {}, None
     for line in lines:
         line = line.rstrip("\n")
         if not line:
             yield fields
-            fields = {}
-        elif not line[0].isspace() and ":" in line:
+            fields, name = {}, None
+        elif line[0].isspace():
+            if name:
+                fields[name] += "\n" + line
+        elif ":" in line:
             name, value = line.split(":", 1)
             fields[name] = value.strip()
     yield fields
@@ -39,48 +70,48 @@ def share(key, what):
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1])
-    key = sys.argv[2] if len(sys.argv) > 2 else "spartui study"
-    sections, sources = collections.defaultdict(set), {}
+    folder, task = pathlib.Path(sys.argv[1]), TASKS[sys.argv[2]]
+    key = sys.argv[3] if len(sys.argv) > 3 else f"spartui study: {sys.argv[2]}"
+    labels_of, sources = collections.defaultdict(set), {}
     for fields in packages(sys.stdin):
-        text = fields.get("Description-en") or fields.get("Description") or ""
+        # What follows the first line, where the archive's list has it, is not the one-line description.
+        text = (fields.get("Description-en") or fields.get("Description") or "").split("\n", 1)[0]
         text = re.sub(r"\s+", " ", text).strip()
-        # Sections of other parts of an archive have these as a prefix.
-        section = fields.get("Section", "").rsplit("/", 1)[-1]
-        if text and section and "Package" in fields:
-            sections[text].add(section)
+        labels = task.labels_of(fields)
+        if text and labels and "Package" in fields:
+            labels_of[text] |= labels
             source = fields.get("Source", fields["Package"]).split(" ", 1)[0]
             # The first of its sources by name, so that the order of the archive does not matter.
             sources[text] = min(source, sources.get(text, source))
-    single = {text: next(iter(of)) for text, of in sections.items() if len(of) == 1}
+    single = {text: next(iter(of)) for text, of in labels_of.items() if len(of) == 1}
     counts = collections.Counter(single.values())
-    labels = sorted(section for section, count in counts.items() if count >= LEAST)
-    files = {"train": [], "validation": [], "test": []}
-    for text, section in single.items():
-        if section not in labels:
+    labels = sorted(label for label, count in counts.items() if count >= task.least)
+    files = {"train": [], **{name: [] for name, _ in task.shares}}
+    for text, label in single.items():
+        if label not in labels:
             continue
         at, name = share(key, sources[text]), "train"
-        for other, size in SHARES:
+        for other, size in task.shares:
             if at < size:
                 name = other
                 break
             at -= size
-        files[name].append((share(key, text), text, section))
+        files[name].append((share(key, text), text, label))
     rows = sum(map(len, files.values()))
-    if len(labels) < 20 or rows < 20_000:
+    if len(labels) < task.labels or rows < task.rows:
         sys.exit(
-            f"only {rows} descriptions in {len(labels)} sections: the study needs 20,000 in 20; "
+            f"only {rows} descriptions in {len(labels)} {task.noun}: the study needs {task.rows:,} in {task.labels}; "
             "`apt-get update` with Debian's or Ubuntu's main archive fills the list of packages"
         )
     folder.mkdir(parents=True, exist_ok=True)
     for name, drawn in files.items():
-        lines = (json.dumps({"text": text, "label": section}, ensure_ascii=False) for _, text, section in sorted(drawn))
+        lines = (json.dumps({"text": text, "label": label}, ensure_ascii=False) for _, text, label in sorted(drawn))
         (folder / f"{name}.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
-    largest = max(labels, key=lambda section: counts[section])
+    largest = max(labels, key=lambda label: counts[label])
     said = ", ".join(f"{len(drawn):,} {name}" for name, drawn in files.items())
     summary = (
-        f"{rows:,} distinct descriptions in {len(labels)} sections ({said} rows), "
-        f"the largest section {largest} with {counts[largest] / rows:.1%}."
+        f"{rows:,} distinct descriptions in {len(labels)} {task.noun} ({said} rows), "
+        f"the largest {largest} with {counts[largest] / rows:.1%}."
     )
     (folder / "drawn.txt").write_text(summary + "\n", encoding="utf-8")
     print(summary)

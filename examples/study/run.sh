@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SpaRTA at several counts of trainable parameters, other selections, LoRA at the same counts, full fine-tuning and the
-# head alone, each at its best learning rate and with three seeds, on two tasks; the report is made by `spartui compare`.
+# head alone, each at its best learning rate and with three seeds; the report is made by `spartui compare`.
 #
-#   examples/study/run.sh [--budget] [--task debian|support]... [--only METHOD]... [--work FOLDER]
+#   examples/study/run.sh [--budget] [--task section|support|language]... [--only METHOD]... [--work FOLDER]
 #
 # Runs that are complete are not run again, so that it can be broken off and called again. --budget: few steps, few
-# methods, two seeds; it shows that all works, not who wins. What a method needs and this program lacks is left out.
+# methods, two seeds; it shows that all works, not who wins.
 
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,13 +20,18 @@ while [ $# -gt 0 ]; do
         --task) tasks+=("$2"); shift ;;
         --only) only+=("$2"); shift ;;
         --work) work=$2; shift ;;
-        *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
     shift
 done
-[ ${#tasks[@]} -gt 0 ] || tasks=(debian support)
+[ ${#tasks[@]} -gt 0 ] || tasks=(section support language)
 spartui=${SPARTUI:-$root/target/release/spartui}
 model=${STUDY_MODEL:-$root/models/all-MiniLM-L6-v2}
+# Methods at a time. Two processes of one thread each do half as much again as one of two threads: the batches are small.
+# Counted before OpenMP is told of its threads, since nproc goes by that.
+cores=$(nproc)
+jobs=${STUDY_JOBS:-$cores}
+[ "$jobs" -eq 1 ] || export OMP_NUM_THREADS=1
 [ -x "$spartui" ] || { echo "no $spartui: call \`make study\`, or set SPARTUI to the program" >&2; exit 2; }
 [ -f "$model/config.json" ] || { echo "no model in $model: call \`make setup\`" >&2; exit 2; }
 mkdir -p "$work"
@@ -35,39 +40,53 @@ if [ "$budget" ]; then
     work=$work/budget
     mkdir -p "$work"
     seeds=(1 2)
-    [ ${#only[@]} -gt 0 ] || only=(sparta-mid lora-mid head)
+    [ ${#only[@]} -gt 0 ] || only=(sparta-mid lora-mid full head)
 else
     seeds=(1 2 3)
 fi
 
-fields=$("$spartui" train --help)
-knows() { grep -q "$1" <<<"$fields"; }
+# Where a task's rows are, how long it is trained for, and what its chapter begins with.
+describe() {
+    case $task in
+        section | language)
+            recipe=$here/packages.toml data=$work/data/$task
+            if [ ! -f "$data/drawn.txt" ]; then
+                apt-cache dumpavail | python3 "$here/draw.py" "$data" "$task" >/dev/null
+            fi
+            about=$(cat "$data/drawn.txt")
+            ;;
+        support)
+            recipe=$here/support.toml data=$root/examples/support
+            about="The demo's rows: which of twelve things does a customer want? The same words occur in all twelve."
+            ;;
+        *) echo "there is no task $task: section, support or language" >&2; exit 2 ;;
+    esac
+    case $task in
+        section) title="Which section of Debian is a package in?" tune_steps=240 steps=480 ;;
+        support) title="What does a customer want?" tune_steps=100 steps=200 ;;
+        language) title="Which language is a package written in? The rule of \`auto\` has not seen this task" tune_steps=150 steps=150 ;;
+    esac
+    if [ "$budget" ]; then tune_steps=20 steps=30; fi
+    local labels
+    labels=$(sed -n 's/.*"label": *"\([^"]*\)".*/\1/p' "$data/train.jsonl" | sort -u | wc -l)
+    head=$((385 * labels))
+}
 
 # A method: its name, the half decade of the learning rate where its search begins (k: 10^(k/2)), and its settings.
 # The three counts are those of LoRA with ranks 1, 4 and 24 on the same layers, the head included.
-matched() { # a count of trainable parameters
-    if knows method.trainable; then
-        echo "method.trainable=$1"
-    else
-        echo "method.sparsity=$(awk -v count="$1" -v all="$parameters" 'BEGIN { printf "%.8f", 1 - count / all }')"
-    fi
-}
 methods() {
     local low=$((9216 + head)) mid=$((4 * 9216 + head)) high=$((24 * 9216 + head))
-    echo "sparta-low -4 $(matched $low)"
-    echo "sparta-mid -5 $(matched $mid)"
-    echo "sparta-high -5 $(matched $high)"
+    echo "sparta-low -4 method.trainable=$low"
+    echo "sparta-mid -5 method.trainable=$mid"
+    echo "sparta-high -5 method.trainable=$high"
     echo "sparta-dense -6 method.sparsity=0.95"
-    if knows method.selection; then
-        echo "smallest-mid -5 $(matched $mid) method.selection=smallest"
-        echo "gradient-mid -5 $(matched $mid) method.selection=gradient"
-        echo "dynamic-mid -5 $(matched $mid) method.selection=dynamic method.regrow_every=20"
-    fi
-    if knows method.rank; then
-        echo "lora-low -5 method.kind=lora method.rank=1 method.alpha=2"
-        echo "lora-mid -5 method.kind=lora method.rank=4 method.alpha=8"
-        echo "lora-high -6 method.kind=lora method.rank=24 method.alpha=48"
-    fi
+    echo "smallest-mid -5 method.trainable=$mid method.selection=smallest"
+    echo "largest-mid -5 method.trainable=$mid method.selection=largest"
+    echo "gradient-mid -5 method.trainable=$mid method.selection=gradient"
+    echo "dynamic-mid -5 method.trainable=$mid method.selection=dynamic method.regrow_every=20"
+    echo "lora-low -5 method.kind=lora method.rank=1 method.alpha=2"
+    echo "lora-mid -5 method.kind=lora method.rank=4 method.alpha=8"
+    echo "lora-high -6 method.kind=lora method.rank=24 method.alpha=48"
     echo "full -8 method.kind=full"
     echo "head -4 method.kind=head"
 }
@@ -81,24 +100,28 @@ field_of() { # a status.json, and the name of one of its fields
     sed -n "s/^ *\"$2\": *\"\{0,1\}\([^\",]*\)\"\{0,1\},\{0,1\}$/\1/p" "$1" 2>/dev/null
 }
 
-train() { # name, then settings
-    local name=$1 status
-    shift
-    status=$(field_of "$work/$name/status.json" state)
-    case $status in
+# `spartui train` or `spartui race` of what is not complete yet; what was broken off goes on.
+complete() { # train or race, name, then arguments
+    local how=$1 name=$2 state
+    shift 2
+    state=$(field_of "$work/$name/status.json" state)
+    case $state in
         completed) return 0 ;;
-        "") ;;
         failed) return 1 ;;
+        "")
+            "$spartui" --runs-dir "$work" "$how" "$recipe" --headless --run "$name" --set "model.path=$model" \
+                --set "data.train=$data/train.jsonl" --set "schedule.min_learning_rate=0" "$@" \
+                >/dev/null 2>>"$work/$task-$method.log"
+            ;;
         *)
-            echo "  going on with $name" >&2
-            "$spartui" --runs-dir "$work" resume "$name" --headless >/dev/null 2>>"$work/log.txt"
-            return
+            "$spartui" --runs-dir "$work" resume "$name" --headless >/dev/null 2>>"$work/$task-$method.log"
             ;;
     esac
-    local set=(--set "model.path=$model" --set "data.train=$data/train.jsonl")
-    for setting in "$@"; do set+=(--set "$setting"); done
-    echo "  $name" >&2
-    "$spartui" --runs-dir "$work" train "$here/$task.toml" --headless --run "$name" "${set[@]}" >/dev/null 2>>"$work/log.txt"
+}
+
+set_all() { # settings, as arguments
+    local setting
+    for setting in "$@"; do printf '%s\n%s\n' --set "$setting"; done
 }
 
 score() { # a run's best accuracy; one that failed has none
@@ -107,31 +130,62 @@ score() { # a run's best accuracy; one that failed has none
     echo "${best:-0}"
 }
 
-tune() { # method, first half decade, settings; sets best to the half decade
-    local method=$1 k=$2 low high at name
-    shift 2
+# The rates of a method on the validation rows: a race of three half decades, then one more at a time until the best lies
+# between two that are worse. Sets best to the half decade, and run_at to the runs by their half decades.
+tune() { # first half decade, settings
+    local k=$1 low high at rates lane name common
+    shift
     low=$((k - 1)) high=$((k + 1))
-    if [ "$budget" ]; then low=$k high=$((k + 1)); fi
-    best=$k
-    while :; do
-        best_score=-1
+    mapfile -t common < <(set_all "$@" "data.validation=$data/validation.jsonl" "train.max_steps=$tune_steps" \
+        "train.evaluate_every=$tune_steps" method.seed=11 train.seed=11)
+    declare -gA run_at=()
+    if [[ " $* " != *" method.kind=full "* ]]; then
+        rates=$(for ((at = low; at <= high; at++)); do rate $at; done | paste -sd,)
+        complete race "$task-$method-rates" --vary "optimizer.learning_rate=$rates" "${common[@]}" || true
+        lane=0
         for ((at = low; at <= high; at++)); do
-            name=$task-$method-rate-$(rate $at)
-            # A rate at which the loss is no number is a result, and no reason to end the study.
-            train "$name" "$@" "optimizer.learning_rate=$(rate $at)" "schedule.min_learning_rate=0" \
-                "data.validation=$data/validation.jsonl" "train.max_steps=$tune_steps" \
-                "train.evaluate_every=$((tune_steps / 2))" "method.seed=11" "train.seed=11" ||
-                echo "  $name failed: $(field_of "$work/$name/status.json" message)" >&2
-            tuned+=("$name")
+            run_at[$at]=$task-$method-rates/lanes/lane-$((++lane))
+        done
+    fi
+    while :; do
+        best=$low best_score=-1
+        for ((at = low; at <= high; at++)); do
+            name=${run_at[$at]:-$task-$method-rate-$(rate $at)}
+            if [ -z "${run_at[$at]:-}" ]; then
+                # A rate at which the loss is no number is a result, and no reason to end the study.
+                complete train "$name" "${common[@]}" --set "optimizer.learning_rate=$(rate $at)" || true
+                run_at[$at]=$name
+            fi
             if awk -v a="$(score "$name")" -v b="$best_score" 'BEGIN { exit !(a > b) }'; then
                 best=$at best_score=$(score "$name")
             fi
         done
-        # The best lies inside of what was tried, or at a bound.
-        [ "$budget" ] && return
+        if [ "$budget" ]; then return 0; fi
         if [ "$best" -eq "$low" ] && [ "$low" -gt -12 ]; then low=$((low - 1))
         elif [ "$best" -eq "$high" ] && [ "$high" -lt 0 ]; then high=$((high + 1))
-        else return; fi
+        else return 0; fi
+    done
+}
+
+# All of one method on one task; the names of its runs go into files.
+study() { # first half decade, settings
+    local k=$1 at seed name
+    shift
+    tune "$k" "$@"
+    for at in "${!run_at[@]}"; do echo "${run_at[$at]}"; done | sort >"$work/$task-$method.tuned"
+    echo "$task: $method is best at $(rate "$best")" >&2
+    local rates=("$(rate "$best")") kind final
+    [ "$task" != language ] || rates+=(auto)
+    for at in "${rates[@]}"; do
+        kind=$([ "$at" = auto ] && echo auto || echo final)
+        final=()
+        for seed in "${seeds[@]}"; do
+            name=$task-$method-$([ "$at" = auto ] && echo auto- || true)$seed
+            mapfile -t common < <(set_all "$@" "optimizer.learning_rate=$at" "data.validation=$data/test.jsonl" \
+                "train.max_steps=$steps" "train.evaluate_every=$steps" "method.seed=$seed" "train.seed=$seed")
+            if complete train "$name" "${common[@]}"; then final+=("$name"); fi
+        done
+        printf '%s\n' "${final[@]}" >"$work/$task-$method.$kind"
     done
 }
 
@@ -142,65 +196,75 @@ wanted() {
     return 1
 }
 
-report=$work/REPORT.md
-if [ -f "$here/findings.md" ] && [ ! "$budget" ]; then cat "$here/findings.md" >"$report.new"; else : >"$report.new"; fi
-version=$("$spartui" --version)
+names_of() { # tuned, final or auto: the runs of the task in the order of the methods
+    local method _
+    while read -r method _; do
+        if wanted "$method" && [ -f "$work/$task-$method.$1" ]; then cat "$work/$task-$method.$1"; fi
+    done < <(methods)
+}
+
+compare() {
+    (cd "$work" && "$spartui" --runs-dir . compare "$@")
+}
+
+chapter() {
+    local tuned final method _ curve=$task-rates.svg
+    mapfile -t tuned < <(names_of tuned)
+    mapfile -t final < <(names_of final)
+    compare "${tuned[@]}" --along optimizer.learning_rate --format svg --output "$curve"
+    printf '## %s\n\n%s\n\n### At the best rate of each method\n\n' "$title" "$about"
+    printf 'Accuracy on the test rows after %s steps of 16 rows, seeds %s; nothing was chosen by these rows.\n\n' \
+        "$steps" "$(printf '%s\n' "${seeds[@]}" | paste -sd, - | sed 's/,/, /g')"
+    compare "${final[@]}" --format markdown
+    if [ "$task" = language ]; then
+        printf '\n### The rates of the rule beside the best ones\n\nMean accuracy on the test rows.\n\n'
+        printf '| method | best rate | at the best rate | `auto` | at `auto` | difference in points |\n|---|--:|--:|--:|--:|--:|\n'
+        while read -r method _; do
+            if wanted "$method" && [ -s "$work/$task-$method.auto" ]; then beside "$method"; fi
+        done < <(methods)
+    fi
+    printf '\n### Learning rates\n\n'
+    printf 'Accuracy on the validation rows after %s steps, one seed. Rates were tried in half decades until the best\n' "$tune_steps"
+    printf 'lay between two that are worse.\n\n'
+    compare "${tuned[@]}" --along optimizer.learning_rate --format markdown
+    printf '\n![Accuracy over the learning rate](%s)\n\n' "$curve"
+}
+
+beside() { # a method
+    local kind name
+    for kind in final auto; do
+        while read -r name; do
+            echo "$kind $(sed -n 's/^learning_rate = //p' "$work/$name/recipe.toml" | head -1) $(score "$name")"
+        done <"$work/$task-$1.$kind"
+    done | awk -v method="$1" '
+        { rate[$1] = $2; sum[$1] += $3; n[$1]++ }
+        END {
+            best = 100 * sum["final"] / n["final"]; auto = 100 * sum["auto"] / n["auto"]
+            printf "| %s | %.2g | %.2f %% | %.2g | %.2f %% | %+.2f |\n", method, rate["final"], best, rate["auto"], auto, auto - best
+        }'
+}
+
 for task in "${tasks[@]}"; do
-    case $task in
-        debian)
-            data=$work/data
-            if [ ! -f "$data/drawn.txt" ]; then apt-cache dumpavail | python3 "$here/draw.py" "$data" >/dev/null; fi
-            about=$(cat "$data/drawn.txt")
-            title="Which section of Debian is a package in?"
-            tune_steps=400 steps=800
-            ;;
-        support)
-            data=$root/examples/support
-            about="The demo's rows: which of twelve things does a customer want? The same words occur in all twelve."
-            title="What does a customer want?"
-            tune_steps=150 steps=300
-            ;;
-        *) echo "there is no task $task: debian or support" >&2; exit 2 ;;
-    esac
-    if [ "$budget" ]; then tune_steps=20 steps=30; fi
-    labels=$(sed -n 's/.*"label": *"\([^"]*\)".*/\1/p' "$data/train.jsonl" | sort -u | wc -l)
-    head=$((385 * labels))
-    parameters=$((22713216 + head))
-    tuned=() final=()
+    describe
     while read -r method k settings; do
         wanted "$method" || continue
-        echo "$task: $method" >&2
+        while [ "$(jobs -pr | wc -l)" -ge "$jobs" ]; do wait -n || true; done
         # shellcheck disable=SC2086 # settings are words
-        tune "$method" "$k" $settings
-        for seed in "${seeds[@]}"; do
-            name=$task-$method-$seed
-            # shellcheck disable=SC2086
-            train "$name" $settings "optimizer.learning_rate=$(rate "$best")" "schedule.min_learning_rate=0" \
-                "data.validation=$data/test.jsonl" "train.max_steps=$steps" "train.evaluate_every=$steps" \
-                "method.seed=$seed" "train.seed=$seed" && final+=("$name")
-        done
+        study "$k" $settings </dev/null &
     done < <(methods)
-    curve=$task-rates.svg
-    mapfile -t tuned < <(printf "%s\n" "${tuned[@]}" | awk "!seen[\$0]++")
-    (cd "$work" && "$spartui" --runs-dir . compare "${tuned[@]}" --along optimizer.learning_rate --format svg --output "$curve")
-    {
-        printf '## %s\n\n%s\n\n' "$title" "$about"
-        printf '### At the best rate of each method\n\n'
-        printf 'Accuracy on the test rows after %s steps of 32 rows, seeds %s; nothing was chosen by these rows.\n\n' \
-            "$steps" "$(printf '%s\n' "${seeds[@]}" | paste -sd, - | sed 's/,/, /g')"
-        "$spartui" --runs-dir "$work" compare "${final[@]}" --format markdown
-        printf '\n### Learning rates\n\n'
-        printf 'Best accuracy on the validation rows within %s steps, one seed. Rates were tried in half decades until the best\n' \
-            "$tune_steps"
-        printf 'lay between two that are worse.\n\n'
-        "$spartui" --runs-dir "$work" compare "${tuned[@]}" --along optimizer.learning_rate --format markdown
-        printf '\n![Accuracy over the learning rate](%s)\n\n' "$curve"
-    } >>"$report.new"
+done
+wait
+
+report=$work/REPORT.md
+if [ -f "$here/findings.md" ] && [ ! "$budget" ]; then cat "$here/findings.md" >"$report.new"; else : >"$report.new"; fi
+for task in "${tasks[@]}"; do
+    describe
+    chapter >>"$report.new"
 done
 {
     printf '## How it was made\n\n'
-    printf 'By `make study` with %s on %s cores (%s), from [run.sh](run.sh).\n' "$version" "$(nproc)" \
-        "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -1)"
+    printf 'By `make study` with %s, %s methods at a time on %s cores (%s), from [run.sh](run.sh). Times of a step are of that.\n' \
+        "$("$spartui" --version)" "$jobs" "$cores" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -1)"
 } >>"$report.new"
 mv "$report.new" "$report"
 if [ ! "$budget" ]; then cp "$report" "$work"/*-rates.svg "$here/"; report=$here/REPORT.md; fi

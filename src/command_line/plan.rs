@@ -73,6 +73,9 @@ fn plan(recipe: Recipe, arguments: &Arguments) -> Result<()> {
         tell(&Planned::Data(rows(&session)))?;
         tell(&Planned::Model(session.summary()))?;
         tell(&Planned::Sparsity(session.sparsity_report()))?;
+        if let Some(reason) = session.rate_remark() {
+            tell(&Planned::Rate { rate: session.learning_rate(), reason: reason.to_owned() })?;
+        }
         match &predicted {
             Ok(predicted) => tell(&Planned::Memory(memory(predicted, warning.clone())))?,
             Err(error) => doing.tell(&format!("the memory cannot be predicted: {}", error.message()), None),
@@ -80,6 +83,7 @@ fn plan(recipe: Recipe, arguments: &Arguments) -> Result<()> {
     } else {
         print_rows(&session)?;
         print_sparsity(&session.sparsity_report())?;
+        session.rate_remark().map_or(Ok(()), |remark| print_line(&format!("rate        {remark}\n")))?;
         print_memory(predicted, warning)?;
     }
     if arguments.no_calibration {

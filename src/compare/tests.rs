@@ -8,7 +8,8 @@ use crate::run::{Each, Labelled, Predictions, State, Told};
 /// A run with a recipe of these assignments.
 pub fn subject(name: &str, assignments: &[&str]) -> Subject {
     let mut recipe = Recipe::default();
-    for assignment in assignments {
+    // The recipe of a run says a number.
+    for assignment in ["optimizer.learning_rate=1e-4"].iter().chain(assignments) {
         let (field, value) = parse_assignment(assignment).unwrap();
         recipe.set(&field, value).unwrap();
     }

@@ -71,7 +71,7 @@ impl Training {
     fn lower_rate(&mut self, what: &str, outbox: &mut Outbox) -> Result<()> {
         let to = self.back_to_good(outbox)?;
         self.lowered += 1;
-        let before = self.session.recipe.optimizer.learning_rate;
+        let before = self.session.learning_rate();
         let lower = before / 2.0;
         self.set_by_fault(RATE, Value::Float(before), Value::Float(lower))?;
         let how =

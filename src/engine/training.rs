@@ -135,7 +135,7 @@ impl Training {
             outbox.send(Event::Example(Example { pieces, label: preview.label.clone() }));
         }
         self.announce_settings(outbox);
-        if let Some(message) = session.method.remark() {
+        for message in session.method.remark().into_iter().chain(session.rate_remark().map(str::to_owned)) {
             self.record.log(&message);
             outbox.send(Event::Note { level: Level::Info, message });
         }

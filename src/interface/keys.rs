@@ -40,6 +40,7 @@ pub enum Action {
     Row(isize),
     Edit,
     Apply,
+    ApplyWithRate,
     Discard,
     Turn(isize),
     Cursor(isize),

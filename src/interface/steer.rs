@@ -5,7 +5,7 @@ use super::ladder;
 use super::state::{Edit, Panel, Preview, RequestKind, Stage, State, Typed, Weight};
 use super::text;
 use super::update::Effect;
-use crate::protocol::Command;
+use crate::protocol::{Command, Consequences};
 use crate::recipe::{Kind, Value};
 
 const SPARSITY: &str = "method.sparsity";
@@ -17,6 +17,7 @@ const RATE: &str = "optimizer.learning_rate";
 pub fn steer(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::Apply => return apply(state),
+        Action::ApplyWithRate => return apply_with_rate(state),
         Action::Discard => {
             state.edit = None;
             return Vec::new();
@@ -267,6 +268,26 @@ fn apply(state: &mut State) -> Vec<Effect> {
             set(state, edit.field, value)
         }
     }
+}
+
+/// Sends the pending value, and the learning rate that goes with it where that is another one.
+fn apply_with_rate(state: &mut State) -> Vec<Effect> {
+    let offered = match state.edit.as_ref().map(|edit| &edit.preview) {
+        Some(Preview::Answered(Consequences { rate: Some((_, rate)), .. })) => *rate,
+        Some(Preview::Answered(_)) => {
+            state.hint("the learning rate stays with this change; apply it by itself");
+            return Vec::new();
+        }
+        _ => {
+            state.hint("what it would do is not known yet");
+            return Vec::new();
+        }
+    };
+    let mut effects = apply(state);
+    if !effects.is_empty() {
+        effects.extend(set(state, RATE.to_owned(), Value::Float(offered)));
+    }
+    effects
 }
 
 /// Sends the value that the last change replaced. The change is off the list at once, so that the next press takes

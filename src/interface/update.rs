@@ -255,6 +255,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::Undo
         | Action::Edit
         | Action::Apply
+        | Action::ApplyWithRate
         | Action::Discard
         | Action::Turn(_)
         | Action::Cursor(_)

@@ -21,6 +21,13 @@ pub enum Planned {
     Model(ModelSummary),
     /// What would train, by group and layer.
     Sparsity(Sparsity),
+    /// The learning rate, where the rule chooses it.
+    Rate {
+        /// At the schedule's peak.
+        rate: f64,
+        /// Why, in one sentence.
+        reason: String,
+    },
     /// The peak of the memory.
     Memory(PlannedMemory),
     /// The time of a step, measured.

@@ -3,7 +3,7 @@
 //! The launch form, `--set`, validation, live editing, `--help` and the README's reference all read this table;
 //! defaults are not repeated here, they come from [`super::Recipe::default`].
 
-use super::Value;
+use super::{AUTO, Value};
 
 /// One field of the recipe.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +37,8 @@ pub enum Kind {
     Integer(i64, i64),
     /// A number within these bounds, both included.
     Number(f64, f64),
+    /// A number within these bounds, both included, or [`AUTO`].
+    NumberOrAuto(f64, f64),
     /// Two numbers, each within these bounds, the upper one excluded.
     Pair(f64, f64),
     /// A list of words.
@@ -112,7 +114,7 @@ pub const FIELDS: &[Field] = &[
     field("method.on_drop", Kind::Choice(&["revert", "retire"]), "for selection dynamic: scalars that are dropped lose their delta (revert) or keep it (retire)"),
 
     field("optimizer.kind", Kind::Choice(&["adamw"]), "how a gradient becomes an update"),
-    live("optimizer.learning_rate", Kind::Number(0.0, 10.0), "rate at the schedule's peak"),
+    live("optimizer.learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate at the schedule's peak; auto: the one that goes with the method and the share of the weights that trains, a number from the launch on"),
     field("optimizer.betas", Kind::Pair(0.0, 1.0), "decay of AdamW's first and second moment"),
     field("optimizer.epsilon", Kind::Number(0.0, 1.0), "keeps AdamW from dividing by zero"),
     live("optimizer.weight_decay", Kind::Number(0.0, 1.0), "decoupled decay of the deltas, with full of the weights; the head is exempt"),
@@ -180,7 +182,8 @@ impl Field {
             (Kind::Integer(low, high), Value::Integer(number)) if (low..=high).contains(&number) => {
                 Ok(Value::Integer(number))
             }
-            (Kind::Number(low, high), value) => match number(&value) {
+            (Kind::NumberOrAuto(..), Value::String(word)) if word == AUTO => Ok(Value::String(word)),
+            (Kind::Number(low, high) | Kind::NumberOrAuto(low, high), value) => match number(&value) {
                 Some(number) if (low..=high).contains(&number) => Ok(Value::Float(number)),
                 _ => wrong(&value),
             },
@@ -233,6 +236,7 @@ impl Kind {
             Self::Flag => "true or false".into(),
             Self::Integer(low, high) => format!("a whole number from {low} {}", bound(*high)),
             Self::Number(low, high) => format!("a number from {low} to {high}"),
+            Self::NumberOrAuto(low, high) => format!("a number from {low} to {high}, or \"{AUTO}\""),
             Self::Pair(low, high) => format!("two numbers from {low} to below {high}, such as [0.9, 0.99]"),
             Self::Words => "a list of texts, such as [\"a\", \"b\"]".into(),
             Self::NumberByName(low, high) => {

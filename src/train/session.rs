@@ -15,7 +15,9 @@ use crate::error::{Error, Result};
 use crate::method::{self, Method};
 use crate::model::{Head, Model, dtype_name};
 use crate::protocol::{Consequences, Evaluation, ModelSummary, Sparsity};
-use crate::recipe::{EVEN, Field, MethodKind, OnShrink, Recipe, TaskKind, Value};
+use crate::recipe::{
+    self, EVEN, Field, LearningRate, MethodKind, OnShrink, Recipe, SuggestedRate, TaskKind, Value, two_digits,
+};
 use crate::run::{Each, Predictions};
 
 /// A run in memory. It knows no folder, no channel and no clock but the stopwatch of its steps.
@@ -43,6 +45,8 @@ pub struct Session {
     pub(super) epoch: Option<(u64, Vec<Vec<usize>>)>,
     /// Seconds of the last steps, for estimates: whole, and the part that grows with the trainable scalars.
     pub(super) timing: Timing,
+    /// What the rule said, where it chose the learning rate.
+    rate_remark: Option<String>,
     /// Examples for which memory suffices.
     #[cfg(test)]
     pub(crate) memory_for: usize,
@@ -103,15 +107,47 @@ impl Session {
             progress: Progress::default(),
             epoch: None,
             timing: Timing::default(),
+            rate_remark: None,
             #[cfg(test)]
             memory_for: usize::MAX,
         };
         session.recipe.method.sparsity = session.sparsity_by(&session.recipe);
+        session.settle_rate();
         let settings = session.recipe.method.clone();
         if session.survey(&settings)? {
             session.method.apply(&settings, 0, session.recipe.optimizer.betas).map_err(Error::refused)?;
         }
         Ok(session)
+    }
+
+    /// Puts a number in place of `learning_rate = "auto"`; from then on the recipe says that number, whatever the rule of a
+    /// later version is.
+    fn settle_rate(&mut self) {
+        if self.recipe.optimizer.learning_rate == LearningRate::Auto {
+            let suggested = self.suggested_rate(&self.recipe.method, self.method.trainable());
+            self.rate_remark = Some(suggested.reason());
+            self.recipe.optimizer.learning_rate = LearningRate::At(suggested.rate);
+        }
+    }
+
+    /// The rate that goes with a method where so many scalars train, those of the head apart.
+    fn suggested_rate(&self, method: &recipe::Method, trainable: u64) -> SuggestedRate {
+        method.learning_rate(trainable, self.model.base_parameters())
+    }
+
+    /// The rate in force at the schedule's peak.
+    #[must_use]
+    pub fn learning_rate(&self) -> f64 {
+        match self.recipe.optimizer.learning_rate {
+            LearningRate::At(rate) => rate,
+            LearningRate::Auto => self.suggested_rate(&self.recipe.method, self.method.trainable()).rate,
+        }
+    }
+
+    /// Where the rate was chosen by the rule at the launch: which one, and why, in one sentence.
+    #[must_use]
+    pub fn rate_remark(&self) -> Option<&str> {
+        self.rate_remark.as_deref()
     }
 
     /// The sparsity that a recipe asks for: where it gives a count, that follows.
@@ -308,7 +344,17 @@ impl Session {
             step_ms: (steps > 0).then_some((whole * 1e3, (whole - sparse + sparse * growth) * 1e3)),
             leaving: plan.change.left,
             joining: plan.change.joined,
+            rate: changes_selection(field).then(|| self.rate_that_goes_with(&recipe, plan.trainable)).flatten(),
         })
+    }
+
+    /// The rate now, and the one that goes with another count of trainable scalars: as far from the rule's as the one now is.
+    /// None where it stays.
+    fn rate_that_goes_with(&self, recipe: &Recipe, trainable: u64) -> Option<(f64, f64)> {
+        let now = self.learning_rate();
+        let by_rule = self.suggested_rate(&self.recipe.method, self.method.trainable()).rate;
+        let then = two_digits(now * self.suggested_rate(&recipe.method, trainable).rate / by_rule);
+        (then != two_digits(now)).then_some((now, then))
     }
 
     /// Gives a live-editable field another value, from the next step on.
@@ -342,6 +388,10 @@ impl Session {
         let mut recipe = self.recipe.clone();
         recipe.set(field, value)?;
         recipe.method.sparsity = self.sparsity_by(&recipe);
+        if recipe.optimizer.learning_rate == LearningRate::Auto {
+            let suggested = self.suggested_rate(&recipe.method, self.method.trainable());
+            recipe.optimizer.learning_rate = LearningRate::At(suggested.rate);
+        }
         Ok(recipe)
     }
 

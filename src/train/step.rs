@@ -58,7 +58,7 @@ impl Session {
             let file = self.data.train.left_out.file.clone();
             return Ok(Attempt::NotFinite(NotFinite { step, loss, grad_norm, file, lines }));
         }
-        let rate = rate_at(&self.recipe.schedule, self.recipe.optimizer.learning_rate, step, self.total_steps());
+        let rate = rate_at(&self.recipe.schedule, self.learning_rate(), step, self.total_steps());
         self.update(rate, self.clipping(grad_norm), step);
         let seconds = started.elapsed().as_secs_f64();
         self.timing.add(seconds, updating.elapsed().as_secs_f64());

@@ -67,6 +67,7 @@ impl Desk {
                 "Backspace" => (KeyCode::Backspace, KeyModifiers::NONE),
                 "Ctrl-C" => (KeyCode::Char('c'), KeyModifiers::CONTROL),
                 "Ctrl-L" => (KeyCode::Char('l'), KeyModifiers::CONTROL),
+                "Ctrl-R" => (KeyCode::Char('r'), KeyModifiers::CONTROL),
                 text => {
                     for c in text.chars() {
                         self.input(Input::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
@@ -412,6 +413,7 @@ pub fn consequences() -> Consequences {
         step_ms: Some((46.2, 44.9)),
         leaving: 113_589,
         joining: 0,
+        rate: Some((5e-4, 7e-4)),
     }
 }
 

@@ -47,6 +47,7 @@ impl Action {
             }
             Self::Edit => "edit",
             Self::Apply => "apply",
+            Self::ApplyWithRate => "apply-with-rate",
             Self::Discard => "discard",
             Self::Turn(by) => pair(by > 0, ["value-down", "value-up"]),
             Self::Cursor(by) | Self::PlaygroundCursor(by) => {

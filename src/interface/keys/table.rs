@@ -33,10 +33,12 @@ const fn step(context: Context, keys: &'static [(Press, Action)], footer: &'stat
 #[rustfmt::skip]
 pub const TABLE: &[Binding] = &[
     bind(Context::Pending, &[(code(KeyCode::Enter), Action::Apply)], "apply", "apply the pending value"),
+    bind(Context::Pending, &[(control('r'), Action::ApplyWithRate)], "", "apply the pending sparsity, and the learning rate that goes with it"),
     bind(Context::Pending, &[(code(KeyCode::Esc), Action::Discard)], "discard", "discard the pending value"),
     step(Context::Pending, &[(code(KeyCode::Left), Action::Turn(-1)), (code(KeyCode::Right), Action::Turn(1))], "change", "the next value down and up"),
 
     bind(Context::Typing, &[(code(KeyCode::Enter), Action::Apply)], "apply", "apply what was typed"),
+    bind(Context::Typing, &[(control('r'), Action::ApplyWithRate)], "", "apply the sparsity that was typed, and the learning rate that goes with it"),
     bind(Context::Typing, &[(code(KeyCode::Esc), Action::Discard)], "discard", "discard what was typed"),
     step(Context::Typing, &[(code(KeyCode::Left), Action::Cursor(-1)), (code(KeyCode::Right), Action::Cursor(1)), (code(KeyCode::Home), Action::Cursor(isize::MIN / 2)), (code(KeyCode::End), Action::Cursor(isize::MAX / 2))], "move", "move in what was typed"),
     step(Context::Typing, &[(code(KeyCode::Backspace), Action::Backspace), (code(KeyCode::Delete), Action::Delete)], "", "take a character away"),

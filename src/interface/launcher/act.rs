@@ -596,7 +596,9 @@ impl Form {
     /// Whether a digit that is typed on the selected line begins a new value.
     #[must_use]
     pub fn takes_digits(&self) -> bool {
-        let number = |field: &Field| matches!(field.kind, Kind::Integer(..) | Kind::Number(..) | Kind::Pair(..));
+        let number = |field: &Field| {
+            matches!(field.kind, Kind::Integer(..) | Kind::Number(..) | Kind::NumberOrAuto(..) | Kind::Pair(..))
+        };
         matches!(self.slot, Slot::Field(_)) && self.field().is_some_and(number)
     }
 }

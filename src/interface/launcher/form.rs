@@ -8,7 +8,7 @@ use super::{suggest, value};
 use crate::data::Sample;
 use crate::interface::state::Typed;
 use crate::interface::text::safe_text;
-use crate::recipe::{FIELDS, Field, Recipe, TaskKind, Value};
+use crate::recipe::{FIELDS, Field, LearningRate, Recipe, TaskKind, Value};
 
 /// The fields that everybody looks at, in this order, before the others by section.
 const ESSENTIAL: [&str; 13] = [
@@ -361,9 +361,18 @@ impl Form {
     /// Gives the selected field the next value of its ladder or list; whether it has one.
     pub fn turn(&mut self, by: isize) -> bool {
         let Some(field) = self.field() else { return false };
-        let now = self.recipe.get(field.name);
+        let chosen = self.rate_of(field);
+        let now = chosen.map(Value::Float).or_else(|| self.recipe.get(field.name));
         let Some(next) = now.and_then(|now| value::turned(field, &now, by)) else { return false };
         self.set(field, next).is_ok()
+    }
+
+    /// The number that the rule chooses for a field that says `auto`, where it is known.
+    #[must_use]
+    pub fn rate_of(&self, field: &Field) -> Option<f64> {
+        let says_auto =
+            field.name == "optimizer.learning_rate" && self.recipe.optimizer.learning_rate == LearningRate::Auto;
+        self.plan.rate.fresh().filter(|_| says_auto).map(|(rate, _)| *rate)
     }
 
     /// Puts the selected line back to its default.

@@ -17,6 +17,8 @@ pub struct PlanView {
     pub model: Part<ModelSummary>,
     /// What trains.
     pub sparsity: Part<Sparsity>,
+    /// The learning rate and its reason, where the rule chooses it.
+    pub rate: Part<(f64, String)>,
     /// The peak of the memory.
     pub memory: Part<PlannedMemory>,
     /// The time.
@@ -74,6 +76,7 @@ impl PlanView {
         self.data.stale = true;
         self.model.stale = true;
         self.sparsity.stale = true;
+        self.rate.stale = true;
         self.memory.stale = true;
         self.time.stale = true;
     }
@@ -89,6 +92,7 @@ impl PlanView {
             Some(Planned::Data(data)) => self.data.set(data),
             Some(Planned::Model(model)) => self.model.set(model),
             Some(Planned::Sparsity(sparsity)) => self.sparsity.set(sparsity),
+            Some(Planned::Rate { rate, reason }) => self.rate.set((rate, reason)),
             Some(Planned::Memory(memory)) => self.memory.set(memory),
             Some(Planned::Time(time)) => self.time.set(time),
             Some(Planned::Refused { message }) => self.refused = Some(message),

@@ -1,7 +1,7 @@
 //! A field's value as it stands in the form, and back.
 
 use crate::interface::text;
-use crate::recipe::{self, Field, Kind, Value};
+use crate::recipe::{self, AUTO, Field, Kind, Value};
 
 /// What a field shows.
 #[must_use]
@@ -54,6 +54,7 @@ pub fn read(field: &Field, typed: &str) -> Result<Value, String> {
     let text = typed.trim();
     let value = match field.kind {
         Kind::Path | Kind::PathOrName | Kind::Choice(_) => Value::String(unquoted(text)),
+        Kind::NumberOrAuto(..) if unquoted(text) == AUTO => Value::String(AUTO.into()),
         Kind::Text => Value::String(if is_quoted(text) { unquoted(text) } else { typed.to_owned() }),
         Kind::PathOrShare => match recipe::parse_value(text) {
             number @ (Value::Float(_) | Value::Integer(_)) => number,
@@ -65,7 +66,9 @@ pub fn read(field: &Field, typed: &str) -> Result<Value, String> {
         }
         Kind::Pair(..) if !text.starts_with('[') => recipe::parse_value(&format!("[{text}]")),
         Kind::NumberByName(..) if !text.starts_with('{') => recipe::parse_value(&format!("{{ {text} }}")),
-        Kind::Integer(..) | Kind::Number(..) if text.is_empty() => return Err("type a value".into()),
+        Kind::Integer(..) | Kind::Number(..) | Kind::NumberOrAuto(..) if text.is_empty() => {
+            return Err("type a value".into());
+        }
         _ => recipe::parse_value(text),
     };
     field.check(field.name, value)
@@ -125,7 +128,7 @@ pub fn turned(field: &Field, value: &Value, by: isize) -> Option<Value> {
         (Kind::Number(low, high), Value::Float(number)) if field.name == "method.sparsity" => {
             Value::Float(ladder::sparsity(*number, by > 0, (low, high.min(1.0 - 1e-9))))
         }
-        (Kind::Number(low, high), Value::Float(number)) => {
+        (Kind::Number(low, high) | Kind::NumberOrAuto(low, high), Value::Float(number)) => {
             let next = if by > 0 { ladder::up(*number) } else { ladder::down(*number) };
             Value::Float(next.clamp(low, high))
         }

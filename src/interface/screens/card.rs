@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use crate::interface::keys::{Action, Context};
+use crate::interface::keys::{Action, Context, Keymap};
 use crate::interface::layout::{Layout, split_bottom};
 use crate::interface::pen::Pen;
 use crate::interface::state::{Edit, Panel, Preview, State};
@@ -16,7 +16,7 @@ pub fn draw(pen: &mut Pen, layout: &Layout, state: &State) {
     let loss = layout.places.iter().find(|(_, panels)| panels.first() == Some(&Panel::Loss) && layout.places.len() > 1);
     let room = loss.map_or(layout.body, |(area, _)| *area);
     let inner_width = room.width.saturating_sub(4);
-    let lines = lines(edit, inner_width);
+    let lines = lines(edit, &state.look.keys, inner_width);
     let (_, area) = split_bottom(room, lines.len() as u16 + 2);
     let inner = pen.frame(area, Meaning::Pending);
     let title = format!(" {} ", title(edit));
@@ -24,13 +24,17 @@ pub fn draw(pen: &mut Pen, layout: &Layout, state: &State) {
     if edit.value.is_ok() && !matches!(edit.preview, Preview::Refused(_)) {
         let answers =
             Rect { y: area.bottom().saturating_sub(1), width: area.width.saturating_sub(2), height: 1, ..area };
-        let context = if edit.typed.is_some() { Context::Typing } else { Context::Pending };
         let hints = [(Action::Apply, "applies"), (Action::Discard, "discards")];
-        pen.put_right(answers, &state.look.keys.hints(context, &hints), Meaning::Pending);
+        pen.put_right(answers, &state.look.keys.hints(context(edit), &hints), Meaning::Pending);
     }
     for (row, (line, meaning)) in Pen::rows(inner).zip(lines) {
         pen.put(row.x + 1, row.y, inner_width, &line, meaning);
     }
+}
+
+/// Where its keys are bound.
+fn context(edit: &Edit) -> Context {
+    if edit.typed.is_some() { Context::Typing } else { Context::Pending }
 }
 
 /// The field without its section, its value in force and the one under consideration.
@@ -41,7 +45,7 @@ fn title(edit: &Edit) -> String {
     format!("{} {from} → {to}", text::safe_text(name))
 }
 
-fn lines(edit: &Edit, width: u16) -> Vec<(String, Meaning)> {
+fn lines(edit: &Edit, keys: &Keymap, width: u16) -> Vec<(String, Meaning)> {
     let plain = |line: &str, meaning| vec![(line.to_owned(), meaning)];
     match (&edit.value, &edit.preview) {
         (Err(why), _) | (_, Preview::Refused(why)) => wrapped(why, width),
@@ -49,7 +53,8 @@ fn lines(edit: &Edit, width: u16) -> Vec<(String, Meaning)> {
         (_, Preview::Asked(_)) => plain("asking what it would do …", Meaning::Muted),
         (_, Preview::Answered(consequences)) => {
             let shares = edit.field != "method.sparsity";
-            effects(consequences, shares).into_iter().map(|line| (line, Meaning::Text)).collect()
+            let key = keys.label(context(edit), Action::ApplyWithRate);
+            effects(consequences, shares, key.as_deref()).into_iter().map(|line| (line, Meaning::Text)).collect()
         }
     }
 }
@@ -58,9 +63,9 @@ fn wrapped(why: &str, width: u16) -> Vec<(String, Meaning)> {
     text::wrap(&text::safe_text(why), width).into_iter().map(|line| (line, Meaning::Error)).collect()
 }
 
-/// What would change; `shares` where the sparsity does not already stand in the title.
-fn effects(consequences: &Consequences, shares: bool) -> Vec<String> {
-    let Consequences { trainable, sparsity, bytes, step_ms, leaving, joining } = consequences;
+/// What would change; `shares` where the sparsity does not already stand in the title, `key` takes the rate along.
+fn effects(consequences: &Consequences, shares: bool, key: Option<&str>) -> Vec<String> {
+    let Consequences { trainable, sparsity, bytes, step_ms, leaving, joining, rate } = consequences;
     if trainable.0 == trainable.1 && *leaving == 0 && *joining == 0 {
         return vec!["scalars, memory and step time stay".into()];
     }
@@ -77,6 +82,13 @@ fn effects(consequences: &Consequences, shares: bool) -> Vec<String> {
     lines.push(format!("memory   {} → {}", text::bytes(bytes.0), text::bytes(bytes.1)));
     if let Some((now, then)) = step_ms {
         lines.push(format!("step     {} → about {}", text::milliseconds(*now), text::milliseconds(*then)));
+    }
+    if let Some((now, then)) = rate {
+        let (now, then) = (text::number_short(*now), text::number_short(*then));
+        lines.push(match key {
+            Some(key) => format!("rate     {now} → {then} too with {key}"),
+            None => format!("rate     {now}; {then} goes with it"),
+        });
     }
     lines
 }

@@ -134,8 +134,16 @@ fn label(slot: Slot, essential: bool) -> String {
 }
 
 /// A value as it is shown; the working folder's paths from there on.
-fn shown(slot: Slot, text: &str, launcher: &Launcher) -> String {
-    if is_path(slot) { launcher.seen(std::path::Path::new(text)) } else { text.to_owned() }
+fn shown(slot: Slot, said: &str, launcher: &Launcher) -> String {
+    let chosen = match slot {
+        Slot::Field(at) => FIELDS.get(at).and_then(|field| launcher.form.rate_of(field)),
+        _ => None,
+    };
+    match chosen {
+        Some(rate) => format!("{said}: {}", text::number(rate)),
+        None if is_path(slot) => launcher.seen(std::path::Path::new(said)),
+        None => said.to_owned(),
+    }
 }
 
 fn value_meaning(slot: Slot, values: &Values, launcher: &Launcher) -> Meaning {

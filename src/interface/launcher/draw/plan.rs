@@ -135,7 +135,7 @@ fn lines(launcher: &Launcher, width: u16) -> Vec<(u8, Line)> {
     if !lines.is_empty() {
         lines.push((6, Line::Gap));
     }
-    known(&mut lines, plan);
+    known(&mut lines, plan, width);
     if plan.data.value.is_none()
         && let Some(Ok(rows)) = form.rows()
     {
@@ -144,7 +144,7 @@ fn lines(launcher: &Launcher, width: u16) -> Vec<(u8, Line)> {
     lines
 }
 
-fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView) {
+fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView, width: u16) {
     let tone = |stale: bool| if stale { Meaning::Muted } else { Meaning::Text };
     if let Some(time) = &plan.time.value {
         let tone = tone(plan.time.stale);
@@ -184,6 +184,11 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView) {
         }
         if sparsity.head > 0 {
             lines.push((5, Line::Share(" head".into(), 1.0, text::count(sparsity.head), tone)));
+        }
+    }
+    if let Some((_, reason)) = plan.rate.fresh() {
+        for line in text::wrap(&text::safe_text(reason), width) {
+            lines.push((1, Line::Text(line, Meaning::Muted)));
         }
     }
     if let Some(data) = &plan.data.value {

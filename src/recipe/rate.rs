@@ -1,0 +1,125 @@
+//! The learning rate that a recipe asks for, and the rule behind `"auto"`.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Method, MethodKind, Selection};
+
+/// The word in place of a number.
+pub const AUTO: &str = "auto";
+
+/// A learning rate at the schedule's peak.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum LearningRate {
+    /// The one that goes with method and density: see [`Method::learning_rate`].
+    Auto,
+    /// This one.
+    At(f64),
+}
+
+impl Serialize for LearningRate {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => serializer.serialize_str(AUTO),
+            Self::At(rate) => serializer.serialize_f64(*rate),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for LearningRate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Number(f64),
+            Word(String),
+        }
+        match Written::deserialize(deserializer)? {
+            Written::Number(rate) => Ok(Self::At(rate)),
+            Written::Word(word) if word == AUTO => Ok(Self::Auto),
+            Written::Word(word) => Err(D::Error::custom(format!("a number or \"{AUTO}\", not \"{word}\""))),
+        }
+    }
+}
+
+/// What the rule says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SuggestedRate {
+    /// The learning rate at the schedule's peak.
+    pub rate: f64,
+    kind: MethodKind,
+    selection: Selection,
+    density: f64,
+}
+
+impl SuggestedRate {
+    /// Which rate, and what it goes by, in one sentence.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let Self { rate, kind, selection, density } = self;
+        let share = format!("where {} % of the weights trains", two_digits(density * 100.0));
+        let by = match (kind, selection) {
+            (MethodKind::Head, _) => "the head alone".to_owned(),
+            (MethodKind::Full, _) => "full fine-tuning".to_owned(),
+            (MethodKind::Lora, _) => format!("lora {share}"),
+            (MethodKind::Sparta, Selection::Random) => format!("sparta {share}"),
+            (MethodKind::Sparta, chosen) => format!("a {} selection {share}", word(*chosen)),
+        };
+        format!("learning_rate {AUTO} is {rate:e}: it goes with {by}")
+    }
+}
+
+fn word(selection: Selection) -> &'static str {
+    match selection {
+        Selection::Random => "random",
+        Selection::Smallest => "smallest",
+        Selection::Largest => "largest",
+        Selection::Gradient => "gradient",
+        Selection::Dynamic => "dynamic",
+    }
+}
+
+/// A rate along a power law of the density.
+struct Law {
+    /// The rate where every weight trains.
+    dense: f64,
+    /// How it rises as density falls: by ten to this power with each factor of ten.
+    exponent: f64,
+    /// What is never passed.
+    highest: f64,
+}
+
+impl Method {
+    /// The learning rate that goes with this method where so many of the base model's `parameters` train, those of a head
+    /// apart; to two digits.
+    ///
+    /// The rule is grounded on the study in `examples/study`: docs/learning-rate.md says how.
+    #[must_use]
+    pub fn learning_rate(&self, trainable: u64, parameters: u64) -> SuggestedRate {
+        let Law { dense, exponent, highest } = self.law();
+        #[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]
+        let density = (trainable.max(1) as f64 / parameters.max(1) as f64).min(1.0);
+        SuggestedRate {
+            rate: two_digits((dense * density.powf(-exponent)).min(highest)),
+            kind: self.kind,
+            selection: self.selection,
+            density,
+        }
+    }
+
+    fn law(&self) -> Law {
+        match (self.kind, self.selection) {
+            (MethodKind::Head, _) => Law { dense: 1e-2, exponent: 0.0, highest: 1e-2 },
+            (MethodKind::Full, _) => Law { dense: 1e-4, exponent: 0.0, highest: 1e-4 },
+            (MethodKind::Lora, _) => Law { dense: 3e-4, exponent: 0.4, highest: 1e-2 },
+            (MethodKind::Sparta, Selection::Random) => Law { dense: 2e-4, exponent: 0.5, highest: 3e-2 },
+            (MethodKind::Sparta, _) => Law { dense: 2e-4, exponent: 0.5, highest: 3e-2 },
+        }
+    }
+}
+
+/// A number above 0 with two significant digits.
+#[must_use]
+pub fn two_digits(number: f64) -> f64 {
+    format!("{number:.1e}").parse().unwrap_or(number)
+}

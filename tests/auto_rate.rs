@@ -1,0 +1,148 @@
+//! `learning_rate = "auto"`: a number from the launch on, and the rate that goes with a change of the sparsity.
+
+mod common;
+#[path = "support/synthetic.rs"]
+mod synthetic;
+
+use std::path::Path;
+use std::process::Command as Process;
+
+use common::runs::{drive, journal, launch, result, workshop};
+use spartui::engine::{Race, Replay};
+use spartui::interface::Effect;
+use spartui::protocol::{Command, Consequences, Event};
+use spartui::recipe::{LearningRate, Recipe, Value};
+use spartui::train::Session;
+use synthetic::{Desk, consequences};
+
+const RATE: &str = "optimizer.learning_rate";
+const SPARSITY: &str = "method.sparsity";
+const AUTO: &str = "optimizer.learning_rate=auto";
+
+fn session(folder: &Path, overrides: &[&str]) -> Session {
+    Session::load(launch(folder, "unused", overrides).recipe, &mut |_, _| {}).unwrap()
+}
+
+fn rate_of(run: &Path) -> f64 {
+    match Recipe::load(&run.join("recipe.toml"), &[]).unwrap().optimizer.learning_rate {
+        LearningRate::At(rate) => rate,
+        LearningRate::Auto => panic!("the recipe of the run {} says no number", run.display()),
+    }
+}
+
+#[test]
+fn it_is_what_the_method_and_the_density_ask_for() {
+    let folder = workshop(false);
+    for method in ["sparta", "lora", "full", "head"] {
+        let session = session(folder.path(), &[AUTO, &format!("method.kind={method}"), "method.rank=2"]);
+        let expected = session.recipe.method.learning_rate(session.method.trainable(), session.model.base_parameters());
+        assert_eq!(session.recipe.optimizer.learning_rate, LearningRate::At(expected.rate), "{method}");
+        assert_eq!(session.rate_remark(), Some(expected.reason().as_str()), "{method}");
+    }
+    let given = session(folder.path(), &[]);
+    assert_eq!((given.learning_rate(), given.rate_remark()), (1e-3, None));
+}
+
+#[test]
+fn a_run_says_it_writes_the_number_down_and_replays_to_the_same_bytes() {
+    let folder = workshop(false);
+    let overrides = [AUTO, "train.max_steps=12", "method.sparsity=0.95"];
+    let mut asked = false;
+    let ran = drive(launch(folder.path(), "first", &overrides), |event| match event {
+        Event::Step(step) if step.step == 5 && !asked => {
+            asked = true;
+            let set = |id, field: &str, value| Command::Set { id, field: field.into(), value };
+            vec![set(1, SPARSITY, Value::Float(0.8)), set(2, RATE, Value::String("auto".into()))]
+        }
+        _ => Vec::new(),
+    });
+    ran.summary();
+    let run = folder.path().join("runs/first");
+    let chosen = rate_of(&run);
+    let says = |event: &Event| matches!(event, Event::Note { message, .. } if message.contains(&format!("{chosen:e}")));
+    assert!(ran.events.iter().any(says), "nothing was said of {chosen:e}");
+    // In the journal too, it is a number: the rule of another version is another one.
+    let entries = journal(&run);
+    let change = entries.iter().find(|entry| entry.contains(RATE)).expect("a change of the rate");
+    let change: serde_json::Value = serde_json::from_str(change).unwrap();
+    let (from, to) = (change["from"].as_f64().unwrap(), change["to"].as_f64().unwrap());
+    assert!((from - chosen).abs() < 1e-12 && to < from, "{change}");
+
+    let replay = Replay {
+        run: "first".into(),
+        runs: folder.path().join("runs"),
+        name: Some("again".into()),
+        allow_changed: Vec::new(),
+    };
+    drive(replay, |_| Vec::new()).summary();
+    assert_eq!(result(&run), result(&folder.path().join("runs/again")));
+}
+
+#[test]
+fn a_change_of_the_sparsity_offers_the_rate_that_goes_with_it() {
+    let folder = workshop(false);
+    let mut chosen = session(folder.path(), &[AUTO, "method.sparsity=0.95"]);
+    let (now, then) = chosen.preview(SPARSITY, Value::Float(0.8)).unwrap().rate.unwrap();
+    assert_eq!(now, chosen.learning_rate());
+    chosen.set(SPARSITY, Value::Float(0.8)).unwrap();
+    chosen.set(RATE, Value::String("auto".into())).unwrap();
+    assert!((chosen.learning_rate() / then - 1.0).abs() < 0.06, "two digits apart: {} {then}", chosen.learning_rate());
+    assert!(then < now, "more trains, at a lower rate");
+    // Whoever trains at half the rule's rate is offered half of it.
+    let halved = format!("{RATE}={}", now / 2.0);
+    let half = session(folder.path(), &[&halved, "method.sparsity=0.95"]);
+    let (_, offered) = half.preview(SPARSITY, Value::Float(0.8)).unwrap().rate.unwrap();
+    assert!((offered / then - 0.5).abs() < 0.03, "{offered} {then}");
+    // What leaves the selection alone offers nothing.
+    assert_eq!(half.preview("optimizer.weight_decay", Value::Float(0.1)).unwrap().rate, None);
+    assert_eq!(half.preview(SPARSITY, Value::Float(0.95)).unwrap().rate, None);
+}
+
+#[test]
+fn each_lane_of_a_race_has_its_own() {
+    let folder = workshop(false);
+    let lanes = [0.8, 0.95].map(|sparsity| vec![(SPARSITY.to_owned(), Value::Float(sparsity))]).to_vec();
+    let race = Race { launch: launch(folder.path(), "race", &[AUTO, "train.max_steps=2"]), lanes, halve_every: None };
+    drive(race, |_| Vec::new());
+    let [dense, sparse] = ["lane-1", "lane-2"].map(|lane| rate_of(&folder.path().join("runs/race/lanes").join(lane)));
+    assert!(sparse > dense, "{sparse} {dense}");
+}
+
+#[test]
+fn a_plan_tells_it_and_its_reason_before_the_launch() {
+    let folder = workshop(false);
+    let plan = |more: &[&str]| {
+        let program = env!("CARGO_BIN_EXE_spartui");
+        let arguments = ["plan", "recipe.toml", "--no-calibration", "--set", AUTO];
+        let output = Process::new(program).args(arguments).args(more).current_dir(folder.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let reason = session(folder.path(), &[AUTO]).rate_remark().unwrap().to_owned();
+    assert!(plan(&[]).contains(&reason));
+    let parts: Vec<serde_json::Value> =
+        plan(&["--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told = parts.iter().find(|part| part["part"] == "rate").expect("a part with the rate");
+    assert_eq!(told["reason"], reason.as_str());
+}
+
+#[test]
+fn a_key_takes_the_rate_that_goes_with_a_pending_sparsity_along() {
+    let mut desk = Desk::training((80, 24), "dark", 150);
+    desk.press("] Ctrl-R");
+    assert_eq!(desk.effects.len(), 1, "the rate is not known yet");
+    desk.foresee(Ok(consequences()));
+    assert!(desk.text().contains("5e-4 → 7e-4 too with Ctrl-R"), "{}", desk.text());
+    desk.press("Ctrl-R");
+    let sets = desk.effects[1..].iter().map(|effect| match effect {
+        Effect::Send(Command::Set { field, value: Value::Float(value), .. }) => (field.as_str(), *value),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(sets.collect::<Vec<_>>(), [(SPARSITY, 0.995), (RATE, 7e-4)]);
+
+    let mut same = Desk::training((80, 24), "dark", 150);
+    same.press("]");
+    same.foresee(Ok(Consequences { rate: None, ..consequences() }));
+    same.press("Ctrl-R");
+    assert_eq!(same.effects.len(), 1, "there is no other rate");
+}
