@@ -35,8 +35,8 @@ pub struct Plan {
     pub change: Resized,
 }
 
-/// A way to adapt a model. The classification head trains beside it, whatever the method.
-pub trait Method: std::fmt::Debug + Send {
+/// What a forward and backward pass gives gradients to.
+pub trait Collector {
     /// Which of the model's sites leave a tap in the forward pass.
     fn adapted(&self) -> &[bool];
 
@@ -60,7 +60,10 @@ pub trait Method: std::fmt::Debug + Send {
 
     /// Adds to the gradient of one of the model's parameters, by its place; asked for only where everything trains.
     fn collect_parameter(&mut self, _parameter: usize, _gradient: &Tensor) {}
+}
 
+/// A way to adapt a model. The classification head trains beside it, whatever the method.
+pub trait Method: Collector + std::fmt::Debug + Send {
     /// Squared Euclidean norm of the gradient that was collected.
     fn squared_gradient_norm(&self) -> f64;
 

@@ -43,7 +43,7 @@ pub use lora::{LoraAdapter, LoraSettings, is_lora};
 pub use merged::{Product, trained_config, write_merged, write_model};
 pub use metrics::{Metrics, Reading, Readings};
 pub use predictions::{Each, Labelled, Predictions, Told};
-pub use race::{lanes_of, read_race, write_race};
+pub use race::{lanes_of, race_of, read_race, write_race};
 pub use same::take_count;
 pub use status::{State, Status, now};
 pub use tail::{Piece, Tail};

@@ -69,7 +69,7 @@ impl Curve {
         let mut worst = 0_f64;
         for (step, batch) in (1_u64..).zip(batches["batches"].as_array().unwrap()) {
             let at = usize::try_from(step - 1).unwrap();
-            let loss = self.loss(model, &mut Trained { head, method }, batch, micro);
+            let loss = self.loss(model, &mut Trained { head, collector: method }, batch, micro);
             let norm = (method.squared_gradient_norm() + head.squared_gradient_norm()).sqrt();
             for (what, found, close) in [("loss", loss, CLOSE), ("grad_norm", norm, 1e-4)] {
                 let expected = self.facts[what][at].as_f64().unwrap();

@@ -235,7 +235,7 @@ fn compare(path: &Path, model: &Model, head: Head, case: &Value, targets: &Targe
     let find = |name: &str| &dense.iter().find(|(own, _)| own == name).unwrap_or_else(|| panic!("{name}")).1;
     let mut method = Watched::new(model);
     let mut head = TrainedHead::new(head);
-    let mut trained = Trained { head: &mut head, method: &mut method };
+    let mut trained = Trained { head: &mut head, collector: &mut method };
     #[expect(clippy::cast_precision_loss)]
     let weight = 1.0 / targets.count() as f64;
     let loss = forward_backward(model, &mut trained, &together(case), targets, weight, recompute);

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use common::{golden, json, part};
 use serde_json::{Value, json};
-use spartui::method::{self, Dense, Factors, Lora, Method};
+use spartui::method::{self, Collector, Dense, Factors, Lora, Method};
 use spartui::model::{Head, Model};
 use spartui::recipe::{self, Recipe, Recompute, TaskKind, Variant};
 use spartui::run::{LoraAdapter, LoraSettings};
@@ -119,7 +119,7 @@ fn fifty_steps_lose_what_peft_loses() {
             let mut worst = 0_f64;
             for (step, batch) in (1_u64..).zip(batches["batches"].as_array().unwrap()) {
                 let at = usize::try_from(step - 1).unwrap();
-                let found = loss(&curve, &model, &mut Trained { head: &mut head, method: &mut lora }, batch, micro);
+                let found = loss(&curve, &model, &mut Trained { head: &mut head, collector: &mut lora }, batch, micro);
                 let norm = (lora.squared_gradient_norm() + head.squared_gradient_norm()).sqrt();
                 for (what, found, close) in [("loss", found, CLOSE), ("grad_norm", norm, 2e-4)] {
                     let expected = curve.facts[what][at].as_f64().unwrap();
@@ -317,7 +317,7 @@ fn gradients_are_finite_differences_of_the_loss_in_float64() {
         let (inputs, targets) = part(batch, 0, 4, task);
         let mut pass = |lora: &mut Lora, recompute| {
             lora.begin_pass(7, 2);
-            let trained = &mut Trained { head: &mut head, method: lora };
+            let trained = &mut Trained { head: &mut head, collector: lora };
             let loss = forward_backward(&model, trained, &inputs, &targets, 0.1, recompute);
             head.forget();
             loss

@@ -235,7 +235,7 @@ fn dense(folder: &Path, settings: &[&str], batches: usize) -> Vec<Vec<f32>> {
     for rows in data::epoch_batches(&lengths, &data::Order::of(&session.recipe), 0).into_iter().take(batches) {
         let batch = data::collate(rows.iter().map(|&row| &examples[row]));
         let (inputs, targets) = to_tensors(&model, &batch);
-        let mut trained = Trained { head: &mut session.head, method: &mut watched };
+        let mut trained = Trained { head: &mut session.head, collector: &mut watched };
         let weight = 1.0 / f64::from(u32::try_from(rows.len()).unwrap());
         forward_backward(&model, &mut trained, &inputs, &targets, weight, Recompute::None);
     }

@@ -25,7 +25,14 @@ fn pass(
     weight: f64,
     recompute: Recompute,
 ) -> f64 {
-    forward_backward(model, &mut Trained { head, method }, batch, &Targets::Labels(labels), weight, recompute)
+    forward_backward(
+        model,
+        &mut Trained { head, collector: method },
+        batch,
+        &Targets::Labels(labels),
+        weight,
+        recompute,
+    )
 }
 
 fn tensors(path: &std::path::Path) -> impl Fn(&str) -> Option<Tensor> + use<> {

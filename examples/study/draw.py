@@ -97,6 +97,9 @@ def main():
                 break
             at -= size
         files[name].append((share(key, text), text, label))
+    # A label whose packages are of few sources may be missing in a file; it is nothing to learn or to be measured then.
+    labels = [label for label in labels if all(any(row[2] == label for row in drawn) for drawn in files.values())]
+    files = {name: [row for row in drawn if row[2] in labels] for name, drawn in files.items()}
     rows = sum(map(len, files.values()))
     if len(labels) < task.labels or rows < task.rows:
         sys.exit(
@@ -108,10 +111,11 @@ def main():
         lines = (json.dumps({"text": text, "label": label}, ensure_ascii=False) for _, text, label in sorted(drawn))
         (folder / f"{name}.jsonl").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     largest = max(labels, key=lambda label: counts[label])
+    most = sum(row[2] == largest for drawn in files.values() for row in drawn)
     said = ", ".join(f"{len(drawn):,} {name}" for name, drawn in files.items())
     summary = (
         f"{rows:,} distinct descriptions in {len(labels)} {task.noun} ({said} rows), "
-        f"the largest {largest} with {counts[largest] / rows:.1%}."
+        f"the largest {largest} with {most / rows:.1%}."
     )
     (folder / "drawn.txt").write_text(summary + "\n", encoding="utf-8")
     print(summary)

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::error::Result;
 use crate::protocol::{Deed, Entry, Evaluation, What};
 use crate::recipe::Recipe;
-use crate::run::{Journal, Metrics, Predictions, RunFolder, State};
+use crate::run::{Journal, Metrics, Predictions, RunFolder, State, race_of};
 
 /// What a run's folder says.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub struct Subject {
     pub trainable: Option<u64>,
     /// Share of all parameters that stayed frozen in the last step.
     pub sparsity: Option<f64>,
-    /// The largest resident size, in bytes.
+    /// The largest resident size, in bytes; none for a lane, whose process holds the whole race.
     pub peak_memory: Option<u64>,
     /// Median wall time of a step.
     pub step_seconds: Option<f64>,
@@ -73,7 +73,8 @@ impl Subject {
             last: evaluations.values().next_back().copied(),
             trainable: last_step.map(|step| step.trainable),
             sparsity: last_step.map(|step| step.sparsity),
-            peak_memory: status.and_then(|status| status.peak_memory),
+            // That of a lane's process is that of its whole race.
+            peak_memory: status.and_then(|status| status.peak_memory).filter(|_| race_of(run.path()).is_none()),
             step_seconds: seconds.get(seconds.len() / 2).copied(),
             result_bytes: run.result_bytes(),
             predictions: predictions(run, (lineage.current, taken)),

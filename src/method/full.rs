@@ -3,7 +3,7 @@
 use tch::{Kind, Tensor};
 
 use super::state::copy_named;
-use super::{Dense, Method, Patch, Plan, State, untouched_groups};
+use super::{Collector, Dense, Method, Patch, Plan, State, untouched_groups};
 use crate::model::{Model, Tap};
 use crate::protocol::Group;
 use crate::recipe;
@@ -90,7 +90,7 @@ impl Trained {
     }
 }
 
-impl Method for Full {
+impl Collector for Full {
     fn adapted(&self) -> &[bool] {
         &[]
     }
@@ -112,7 +112,9 @@ impl Method for Full {
             }
         });
     }
+}
 
+impl Method for Full {
     fn squared_gradient_norm(&self) -> f64 {
         squared_norm(self.parameters.iter().filter_map(|trained| trained.gradient.as_ref()))
     }

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::{Method, Patch, Plan, State, untouched_groups};
+use super::{Collector, Method, Patch, Plan, State, untouched_groups};
 use crate::model::{Head, Model, Tap};
 use crate::protocol::Group;
 use crate::recipe;
@@ -25,13 +25,15 @@ impl HeadOnly {
     }
 }
 
-impl Method for HeadOnly {
+impl Collector for HeadOnly {
     fn adapted(&self) -> &[bool] {
         &[]
     }
 
     fn collect(&mut self, _: &[Tap], _: &[Tensor]) {}
+}
 
+impl Method for HeadOnly {
     fn squared_gradient_norm(&self) -> f64 {
         0.0
     }
@@ -71,6 +73,7 @@ impl Method for HeadOnly {
     fn save(&self) -> Vec<(usize, Vec<Saved>)> {
         Vec::new()
     }
+
     fn state(&self) -> State {
         State::default()
     }

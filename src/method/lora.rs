@@ -10,7 +10,7 @@ use self::site::Adapted;
 pub use self::site::addition_of;
 use super::scope::{Scope, is_target};
 use super::state::copy_named;
-use super::{Dense, Method, Patch, Plan, State};
+use super::{Collector, Dense, Method, Patch, Plan, State};
 use crate::model::{Head, Model, Tap};
 use crate::permutation::{derive_key, mix};
 use crate::protocol::Group;
@@ -115,7 +115,7 @@ impl Lora {
     }
 }
 
-impl Method for Lora {
+impl Collector for Lora {
     fn adapted(&self) -> &[bool] {
         &self.adapted
     }
@@ -138,7 +138,9 @@ impl Method for Lora {
             }
         });
     }
+}
 
+impl Method for Lora {
     fn squared_gradient_norm(&self) -> f64 {
         squared_norm(self.present().flat_map(Adapted::gradients))
     }

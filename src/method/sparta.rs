@@ -11,7 +11,7 @@ pub use choose::AT_A_TIME;
 use super::dynamic::Candidates;
 use super::scope::{Scope, is_target};
 use super::state::check;
-use super::{Dense, Method, Part, Patch, Plan, State};
+use super::{Collector, Dense, Method, Part, Patch, Plan, State};
 use crate::model::{Head, Model, Tap};
 use crate::permutation::derive_key;
 use crate::protocol::Group;
@@ -89,7 +89,7 @@ impl Sparta {
     }
 }
 
-impl Method for Sparta {
+impl Collector for Sparta {
     fn adapted(&self) -> &[bool] {
         &self.active
     }
@@ -119,7 +119,9 @@ impl Method for Sparta {
             });
         }
     }
+}
 
+impl Method for Sparta {
     fn squared_gradient_norm(&self) -> f64 {
         squared_norm(self.sites.iter().filter_map(|site| site.gradients.as_ref()).flatten())
     }
@@ -224,6 +226,7 @@ impl Method for Sparta {
         let saved = self.sites.iter().enumerate().map(|(at, site)| (at, site.delta.save()));
         saved.filter(|(_, parts)| !parts.is_empty()).collect()
     }
+
     fn state(&self) -> State {
         let stochastic = self.settings.rounding == Rounding::Stochastic;
         let sites = self.sites.iter().map(|site| {

@@ -96,7 +96,7 @@ pub const FIELDS: &[Field] = &[
     field("method.kind", Kind::Choice(&["sparta", "lora", "full", "head"]), "how the model is adapted; lora: a product of low rank on top of each weight; full: every parameter; head: the classification head alone"),
     live("method.sparsity", Kind::Number(0.0, 1.0), "share of all parameters that stay frozen"),
     live("method.trainable", Kind::Integer(0, ANY), "parameters that train, the head among them, in place of method.sparsity, which follows; 0: as many as that leaves"),
-    field("method.match", Kind::Text, "a run, by name or folder: as many parameters train as train there; method.trainable holds their number from the launch on"),
+    field("method.match", Kind::Text, "a run, by name or folder, or a lane as RACE/lane-2: as many parameters train as train there; method.trainable holds their number from the launch on"),
     field("method.targets", Kind::Words, "groups to adapt; all-linear: every one"),
     live("method.density", Kind::NumberByName(0.0, 1.0), "share of a group's scalars that train, for groups that shall not share the rest evenly"),
     live("method.on_shrink", Kind::Choice(&["retire", "revert"]), "scalars that leave keep their delta (retire) or lose it (revert)"),

@@ -112,7 +112,6 @@ impl Method {
             (MethodKind::Head, _) => Law { dense: 1e-2, exponent: 0.0, highest: 1e-2 },
             (MethodKind::Full, _) => Law { dense: 1e-4, exponent: 0.0, highest: 1e-4 },
             (MethodKind::Lora, _) => Law { dense: 3e-4, exponent: 0.4, highest: 1e-2 },
-            (MethodKind::Sparta, Selection::Random) => Law { dense: 2e-4, exponent: 0.5, highest: 3e-2 },
             (MethodKind::Sparta, _) => Law { dense: 2e-4, exponent: 0.5, highest: 3e-2 },
         }
     }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::adapter::TOKENIZER;
 use super::files::{failed, remove, rename_new, sync_folder, write_synced};
+use super::race::lanes_of;
 use super::status::{State, Status, claim, now};
 use crate::data::{place, quoted};
 use crate::error::{Error, Result};
@@ -117,13 +118,15 @@ impl RunFolder {
         Ok(Self { path: path.to_owned(), recipe, lock: None })
     }
 
-    /// Opens a run that the user named: by its name in the folder of all runs, or by its path.
+    /// Opens a run that the user named: by its name in the folder of all runs, a lane as `RACE/lane-2`, or by its path.
     ///
     /// # Errors
     /// As [`RunFolder::open`].
     pub fn find(runs_dir: &Path, run: &Path) -> Result<Self> {
         let inside = runs_dir.join(run);
-        Self::open(if inside.join(RECIPE).is_file() { &inside } else { run })
+        let lane = run.parent().zip(run.file_name()).map(|(race, lane)| lanes_of(&runs_dir.join(race)).join(lane));
+        let known = [Some(inside), lane].into_iter().flatten().find(|path| path.join(RECIPE).is_file());
+        Self::open(known.as_deref().unwrap_or(run))
     }
 
     /// Takes an earlier run over, to go on with it.

@@ -41,6 +41,13 @@ pub fn read_race(folder: &Path) -> Result<Option<Race>> {
     Ok(Some(race))
 }
 
+/// The race that a run is a lane of, if it is one.
+#[must_use]
+pub fn race_of(run: &Path) -> Option<&Path> {
+    let race = run.parent()?.parent()?;
+    (run.parent()? == lanes_of(race) && race.join(FILE).is_file()).then_some(race)
+}
+
 /// Where the lanes of a race lie.
 #[must_use]
 pub fn lanes_of(race: &Path) -> std::path::PathBuf {
@@ -71,6 +78,8 @@ mod tests {
         };
         write_race(&race).unwrap();
         assert_eq!(read_race(root.path()).unwrap().as_ref(), Some(&race));
+        assert_eq!(race_of(&race.lanes[0].folder), Some(root.path()));
+        assert_eq!((race_of(root.path()), race_of(&root.path().join("other/lane-1"))), (None, None));
         race.lanes[1].name = "../../elsewhere".into();
         write_race(&race).unwrap();
         assert!(read_race(root.path()).unwrap_err().message().contains("damaged"));

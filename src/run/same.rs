@@ -84,6 +84,20 @@ mod tests {
     }
 
     #[test]
+    fn a_lane_is_named_by_its_race_and_its_number() {
+        let runs = tempfile::tempdir().unwrap();
+        let lanes = runs.path().join("race/lanes");
+        let lane = RunFolder::create(&lanes, Some("lane-2"), &Recipe::default(), "x").unwrap();
+        let mut metrics = Metrics::open(&lane.metrics_path()).unwrap();
+        metrics.step(&step(1, 7000)).unwrap();
+        metrics.flush().unwrap();
+        let mut recipe = Recipe::default();
+        recipe.set("method.match", "race/lane-2".into()).unwrap();
+        take_count(&mut recipe, runs.path()).unwrap();
+        assert_eq!(recipe.method.trainable, 7000);
+    }
+
+    #[test]
     fn a_run_that_is_not_there_is_refused_and_without_a_name_nothing_happens() {
         let runs = tempfile::tempdir().unwrap();
         let mut recipe = Recipe::default();

@@ -10,7 +10,7 @@ use tch::{Device, Kind, Reduction, Tensor};
 use super::TrainedHead;
 use super::cross_entropy::{cross_entropy, is_possible};
 use super::targets::{Targets, chunks, pick};
-use crate::method::Method;
+use crate::method::Collector;
 use crate::model::{Batch, Model, Parameter, Stage, Tap, Tape};
 use crate::recipe::Recompute;
 use crate::sparse::sum_of;
@@ -32,8 +32,8 @@ struct Graph {
 pub struct Trained<'a> {
     /// The classification head, which may be none.
     pub head: &'a mut TrainedHead,
-    /// The model itself.
-    pub method: &'a mut dyn Method,
+    /// What hears of the model itself.
+    pub collector: &'a mut dyn Collector,
 }
 
 /// Sum of the losses of a batch's targets, times `weight`; the gradients of that are added to what method and head
@@ -46,8 +46,8 @@ pub fn forward_backward(
     weight: f64,
     recompute: Recompute,
 ) -> f64 {
-    let everything = trained.method.trains_everything();
-    let lowest = if everything { 0 } else { lowest_adapted_layer(model, trained.method.adapted()) };
+    let everything = trained.collector.trains_everything();
+    let lowest = if everything { 0 } else { lowest_adapted_layer(model, trained.collector.adapted()) };
     let pass = model.prepare(batch);
     let embedded = if everything { model.embed(batch) } else { tch::no_grad(|| model.embed(batch)) };
     let mut x = tch::no_grad(|| {
@@ -55,7 +55,7 @@ pub fn forward_backward(
     });
     // Where the embeddings train, their graph is walked back last; else they need not be kept.
     let embedded = everything.then_some(embedded);
-    let noise = trained.method.noise();
+    let noise = trained.collector.noise();
     let run = |layer: usize, input: &Tensor, adapted: &[bool]| {
         let mut tape = Tape::recording(adapted).with_noise(noise);
         let output = tch::with_grad(|| model.block(layer, input, &pass, &mut tape));
@@ -65,7 +65,7 @@ pub fn forward_backward(
     for layer in lowest..model.layers() {
         let input = x.detach().set_requires_grad(layer > lowest || everything);
         let graph = match recompute {
-            Recompute::None => Some(run(layer, &input, trained.method.adapted())),
+            Recompute::None => Some(run(layer, &input, trained.collector.adapted())),
             Recompute::Blocks => None,
         };
         x = match &graph {
@@ -78,19 +78,19 @@ pub fn forward_backward(
     let x = x.detach().set_requires_grad(!segments.is_empty());
     let (loss, mut upstream) = match targets {
         Targets::Labels(labels) => classify(model, trained, &x, batch, labels, weight),
-        Targets::Tokens { at, ids } => predict(model, trained.method, &x, at, ids, weight),
+        Targets::Tokens { at, ids } => predict(model, trained.collector, &x, at, ids, weight),
     };
     drop(x);
     while let Some(Segment { layer, input, graph }) = segments.pop() {
         let Some(arriving) = upstream.take() else { break };
-        let graph = graph.unwrap_or_else(|| run(layer, &input, trained.method.adapted()));
-        let stage = Staged::of(model, trained.method, Stage::Block(layer));
-        upstream = backward(graph, &input, &arriving, trained.method, &stage);
+        let graph = graph.unwrap_or_else(|| run(layer, &input, trained.collector.adapted()));
+        let stage = Staged::of(model, trained.collector, Stage::Block(layer));
+        upstream = backward(graph, &input, &arriving, trained.collector, &stage);
     }
     if let (Some(output), Some(arriving)) = (embedded, upstream) {
-        let stage = Staged::of(model, trained.method, Stage::Embedding);
+        let stage = Staged::of(model, trained.collector, Stage::Embedding);
         let graph = Graph { output, taps: Vec::new() };
-        backward(graph, &Tensor::new(), &arriving, trained.method, &stage);
+        backward(graph, &Tensor::new(), &arriving, trained.collector, &stage);
     }
     loss
 }
@@ -102,8 +102,8 @@ struct Staged<'a> {
 }
 
 impl<'a> Staged<'a> {
-    fn of(model: &'a Model, method: &dyn Method, stage: Stage) -> Self {
-        if !method.trains_everything() {
+    fn of(model: &'a Model, collector: &dyn Collector, stage: Stage) -> Self {
+        if !collector.trains_everything() {
             return Self { places: Vec::new(), tensors: Vec::new() };
         }
         let of_stage = |(_, parameter): &(usize, &Parameter)| parameter.stage == stage;
@@ -118,8 +118,8 @@ impl<'a> Staged<'a> {
     }
 
     /// The one parameter that language-model logits are made with.
-    fn language_head(model: &'a Model, method: &dyn Method) -> Self {
-        let place = model.language_parameter().filter(|_| method.trains_everything());
+    fn language_head(model: &'a Model, collector: &dyn Collector) -> Self {
+        let place = model.language_parameter().filter(|_| collector.trains_everything());
         let tensors = place.iter().map(|&place| &model.parameters[place].tensor).collect();
         Self { places: place.into_iter().collect(), tensors }
     }
@@ -133,9 +133,9 @@ impl<'a> Staged<'a> {
         self
     }
 
-    fn collect(&self, method: &mut dyn Method, gradients: &[Tensor]) {
+    fn collect(&self, collector: &mut dyn Collector, gradients: &[Tensor]) {
         for (&place, gradient) in self.places.iter().zip(gradients) {
-            method.collect_parameter(place, gradient);
+            collector.collect_parameter(place, gradient);
         }
     }
 }
@@ -152,14 +152,14 @@ fn classify(
     let head = &trained.head.head;
     let logits = head.forward(&model.pool(x, batch));
     let loss = logits.cross_entropy_loss::<Tensor>(labels, None, Reduction::Sum, -100, 0.0) * weight;
-    let stage = Staged::of(model, trained.method, Stage::Output);
+    let stage = Staged::of(model, trained.collector, Stage::Output);
     let mut inputs: Vec<&Tensor> = head.tensors.iter().chain(stage.tensors.iter().copied()).collect();
     inputs.extend(x.requires_grad().then_some(x));
     let mut gradients = Tensor::run_backward(&[&loss], &inputs, false, false);
     let downstream = x.requires_grad().then(|| gradients.pop()).flatten();
     let of_head = head.tensors.len();
     trained.head.collect(&gradients[..of_head]);
-    stage.collect(trained.method, &gradients[of_head..]);
+    stage.collect(trained.collector, &gradients[of_head..]);
     (loss.to_kind(Kind::Double).double_value(&[]), downstream)
 }
 
@@ -167,14 +167,14 @@ fn classify(
 /// gradient of that output, where it is needed.
 fn predict(
     model: &Model,
-    method: &mut dyn Method,
+    collector: &mut dyn Collector,
     x: &Tensor,
     at: &Tensor,
     ids: &Tensor,
     weight: f64,
 ) -> (f64, Option<Tensor>) {
     let finished = model.finish(&pick(x, at));
-    let head = Staged::language_head(model, method);
+    let head = Staged::language_head(model, collector);
     let frozen = |start: &Tensor, targets: &Tensor| {
         head.places.is_empty().then(|| predict_frozen(model, start, targets, weight)).flatten()
     };
@@ -194,7 +194,7 @@ fn predict(
             model.vocabulary(&start).cross_entropy_loss::<Tensor>(&targets, None, Reduction::Sum, -100, 0.0) * weight;
         let inputs: Vec<&Tensor> = std::iter::once(&start).chain(head.tensors.iter().copied()).collect();
         let mut gradients = Tensor::run_backward(&[&part], &inputs, false, false);
-        head.collect(method, &gradients[1..]);
+        head.collect(collector, &gradients[1..]);
         parts.push(gradients.swap_remove(0));
         losses.push(part.detach().to_kind(Kind::Double));
     }
@@ -202,9 +202,9 @@ fn predict(
     if !finished.requires_grad() || parts.is_empty() {
         return (loss, None);
     }
-    let stage = Staged::of(model, method, Stage::Output).without(&head);
+    let stage = Staged::of(model, collector, Stage::Output).without(&head);
     let graph = Graph { output: finished, taps: Vec::new() };
-    (loss, backward(graph, x, &Tensor::cat(&parts, 0), method, &stage))
+    (loss, backward(graph, x, &Tensor::cat(&parts, 0), collector, &stage))
 }
 
 /// Loss of some targets from what [`Model::finish`] gave, and the gradient of that, by a way that needs no graph; none where
@@ -231,7 +231,7 @@ fn backward(
     graph: Graph,
     input: &Tensor,
     upstream: &Tensor,
-    method: &mut dyn Method,
+    collector: &mut dyn Collector,
     stage: &Staged<'_>,
 ) -> Option<Tensor> {
     let Graph { output, taps } = graph;
@@ -243,7 +243,7 @@ fn backward(
     inputs.extend(wanted.then_some(input));
     let mut gradients = Tensor::run_backward(&[&scalar], &inputs, false, false);
     let downstream = wanted.then(|| gradients.pop()).flatten();
-    method.collect(&taps, &gradients[..taps.len()]);
-    stage.collect(method, &gradients[taps.len()..]);
+    collector.collect(&taps, &gradients[..taps.len()]);
+    stage.collect(collector, &gradients[taps.len()..]);
     downstream
 }

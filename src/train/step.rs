@@ -104,7 +104,7 @@ impl Session {
         let micro_batch = self.micro_batch();
         #[cfg(test)]
         assert!(micro_batch <= self.memory_for, "DefaultCPUAllocator: not enough memory: you tried to allocate");
-        let mut trained = Trained { head: &mut self.head, method: self.method.as_mut() };
+        let mut trained = Trained { head: &mut self.head, collector: self.method.as_mut() };
         let examples = &self.data.train.examples;
         passes(&self.model, &mut trained, examples, (rows, micro_batch), (self.step + 1, self.recipe.train.recompute))
     }
@@ -185,7 +185,7 @@ fn passes(
     let mut passed = Passed::default();
     let micro_batches = rows.chunks(micro_batch.clamp(1, rows.len().max(1)));
     for (number, rows) in (0..).zip(micro_batches) {
-        trained.method.begin_pass(step, number);
+        trained.collector.begin_pass(step, number);
         let batch = data::collate(rows.iter().map(|&row| &examples[row]));
         passed.tokens += batch.lengths.iter().sum::<usize>();
         let (inputs, targets) = to_tensors(model, &batch);

@@ -64,7 +64,7 @@ impl Stopwatch<'_> {
         self.method.begin_pass(self.step, 0);
         wait(self.model.device);
         let started = Instant::now();
-        let mut trained = Trained { head: self.head, method: self.method };
+        let mut trained = Trained { head: self.head, collector: self.method };
         let loss = forward_backward(self.model, &mut trained, &batch, &targets, weight, self.recompute);
         let norm = (self.method.squared_gradient_norm() + self.head.squared_gradient_norm()).sqrt();
         self.method.update(&adamw, rate(norm), 1.0, self.step);
@@ -83,7 +83,7 @@ impl Stopwatch<'_> {
         let mut floor = Listener::new(adapted, |_, _| {});
         wait(self.model.device);
         let started = Instant::now();
-        let mut trained = Trained { head: self.head, method: &mut floor };
+        let mut trained = Trained { head: self.head, collector: &mut floor };
         forward_backward(self.model, &mut trained, &batch, &targets, weight, self.recompute);
         wait(self.model.device);
         let time = milliseconds(started);

@@ -76,6 +76,6 @@ fn gradients(
         }
     });
     let mut head = TrainedHead::new(start.copy());
-    passes(&mut Trained { head: &mut head, method: &mut listener });
+    passes(&mut Trained { head: &mut head, collector: &mut listener });
     sums.into_iter().map(|(site, sum)| (site, sum.view(-1))).collect()
 }

@@ -1,7 +1,7 @@
 //! Methods for tests: what they collect can be looked at.
 #![allow(dead_code, reason = "each test program uses a part")]
 
-use spartui::method::{Method, Patch, Plan, State};
+use spartui::method::{Collector, Method, Patch, Plan, State};
 use spartui::model::{Model, Tap};
 use spartui::protocol::Group;
 use spartui::recipe;
@@ -57,7 +57,7 @@ impl Given {
     }
 }
 
-impl Method for Given {
+impl Collector for Given {
     fn adapted(&self) -> &[bool] {
         &self.adapted
     }
@@ -65,7 +65,9 @@ impl Method for Given {
     fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]) {
         taps.iter().zip(output_gradients).for_each(|(tap, gradient)| self.collect_one(tap, gradient));
     }
+}
 
+impl Method for Given {
     fn squared_gradient_norm(&self) -> f64 {
         let gradients = self.sites.iter().flatten().filter_map(|(_, _, gradient)| gradient.as_ref());
         gradients.map(|gradient| gradient.square().sum(Kind::Double).double_value(&[])).sum()
@@ -166,7 +168,7 @@ fn add(sum: &mut Option<Tensor>, gradient: &Tensor) {
     *sum = Some(sum.take().map_or_else(|| gradient.copy(), |sum| sum + gradient));
 }
 
-impl Method for Watched {
+impl Collector for Watched {
     fn adapted(&self) -> &[bool] {
         &self.adapted
     }
@@ -182,62 +184,4 @@ impl Method for Watched {
     fn collect_parameter(&mut self, parameter: usize, gradient: &Tensor) {
         add(&mut self.parameters[parameter], gradient);
     }
-
-    fn squared_gradient_norm(&self) -> f64 {
-        0.0
-    }
-
-    fn update(&mut self, _: &AdamW, _: f64, _: f64, _: u64) {}
-
-    fn plan(&self, _: &recipe::Method) -> Result<Plan, String> {
-        unimplemented!()
-    }
-
-    fn apply(&mut self, _: &recipe::Method, _: u64, _: [f64; 2]) -> Result<Resized, String> {
-        unimplemented!()
-    }
-
-    fn configure(&mut self, _: &recipe::Method) {}
-
-    fn sparsity_bounds(&self) -> (f64, f64) {
-        (0.0, 1.0)
-    }
-
-    fn trainable(&self) -> u64 {
-        0
-    }
-
-    fn retired(&self) -> u64 {
-        0
-    }
-
-    fn footprint(&self) -> Footprint {
-        Footprint::default()
-    }
-
-    fn groups(&self) -> Vec<Group> {
-        Vec::new()
-    }
-
-    fn save(&self) -> Vec<(usize, Vec<Saved>)> {
-        Vec::new()
-    }
-
-    fn state(&self) -> State {
-        unimplemented!()
-    }
-
-    fn restore(&mut self, _: &State, _: &recipe::Method, _: u64) -> Result<(), String> {
-        unimplemented!()
-    }
-
-    fn patches(&self) -> Vec<Patch> {
-        unimplemented!()
-    }
-
-    fn patches_of(&self, _: &State, _: u64) -> Result<Vec<Patch>, String> {
-        unimplemented!()
-    }
-
-    fn forget(&mut self) {}
 }

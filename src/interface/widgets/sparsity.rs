@@ -114,7 +114,11 @@ fn remarks(state: &State, sparsity: &Sparsity) -> Vec<String> {
     }
     if let Some(ready) = &state.ready {
         let (low, high) = ready.sparsity_bounds;
-        remarks.push(format!("sparsity can go from {} to {}", text::percent(low), text::percent(high)));
+        remarks.push(if low < high {
+            format!("sparsity can go from {} to {}", text::percent(low), text::percent(high))
+        } else {
+            "the sparsity stays as it is with this method".into()
+        });
     }
     remarks.push("kept: deltas that survive the cast to the weights' type".into());
     remarks
