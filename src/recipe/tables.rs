@@ -1,0 +1,294 @@
+//! The tables of a recipe but `[method]`, with their defaults.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::LearningRate;
+
+/// The table `[model]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct Model {
+    pub path: PathBuf,
+    pub dtype: String,
+    pub device: String,
+    pub init: Init,
+}
+
+/// Where the weights come from before training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Init {
+    /// From the model's files.
+    Pretrained,
+    /// Fresh: drawn as config.json says.
+    Random,
+}
+
+/// The table `[task]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct Task {
+    pub kind: TaskKind,
+    pub labels: Vec<String>,
+    pub head_init: HeadInit,
+    pub response_classes: Vec<String>,
+}
+
+/// What a model learns to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskKind {
+    /// One of several labels for a text or a pair of texts.
+    SequenceClassification,
+    /// The next token.
+    CausalLm,
+}
+
+/// How a classification head starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeadInit {
+    /// From small random weights.
+    Random,
+    /// A decoder's from the rows of its language-model head that belong to `task.response_classes`; an encoder's from the
+    /// head that its files hold.
+    FromPretrained,
+}
+
+/// The table `[data]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct Data {
+    pub train: PathBuf,
+    pub validation: Validation,
+    pub format: DataFormat,
+    pub text: String,
+    pub text_pair: String,
+    pub label: String,
+    pub prompt: String,
+    pub completion: String,
+    pub messages: String,
+    pub template: String,
+    pub append_end: bool,
+    pub max_length: usize,
+    pub too_long: TooLong,
+    pub shuffle: bool,
+    pub group_by_length: bool,
+    pub bad_rows: BadRows,
+}
+
+/// What a language model learns from in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DataFormat {
+    /// What the first row's columns allow: messages, else prompt and completion, else text.
+    Auto,
+    /// All of a text.
+    Text,
+    /// A completion behind a prompt.
+    Completion,
+    /// The assistant's turns of a conversation.
+    Messages,
+}
+
+/// Where the validation rows come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Validation {
+    /// This share of the training rows.
+    Share(f64),
+    /// This file.
+    File(PathBuf),
+}
+
+/// What happens to an example that is longer than `data.max_length`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TooLong {
+    /// It is left out.
+    Drop,
+    /// Its end is cut off.
+    Truncate,
+}
+
+/// What happens to a row that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BadRows {
+    /// It is left out and named.
+    Report,
+    /// The file is refused.
+    Fail,
+}
+
+/// The table `[optimizer]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct Optimizer {
+    pub kind: String,
+    pub learning_rate: LearningRate,
+    pub betas: [f64; 2],
+    pub epsilon: f64,
+    pub weight_decay: f64,
+    pub max_grad_norm: f64,
+}
+
+/// The table `[schedule]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct Schedule {
+    pub kind: ScheduleKind,
+    pub warmup_steps: u64,
+    pub min_learning_rate: f64,
+}
+
+/// How the rate falls after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ScheduleKind {
+    /// Not at all.
+    Constant,
+    /// In a straight line.
+    Linear,
+    /// Along half a cosine.
+    Cosine,
+}
+
+/// The table `[train]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct Train {
+    pub epochs: u64,
+    pub max_steps: u64,
+    pub batch_size: usize,
+    pub micro_batch_size: usize,
+    pub evaluate_every: u64,
+    pub checkpoint_every: u64,
+    pub keep_checkpoints: usize,
+    pub recompute: Recompute,
+    pub early_stopping_patience: usize,
+    pub on_nonfinite: OnNonfinite,
+    pub seed: u64,
+}
+
+/// What happens where loss or gradient are not finite; the update is never applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNonfinite {
+    /// Back to the last good snapshot, and wait for the user; the run ends where there is none to wait for.
+    Pause,
+    /// The batch is left out.
+    Skip,
+    /// Back to the last good snapshot, and on at half the rate.
+    LowerRate,
+}
+
+/// The table `[history]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "each field is documented in the table of fields")]
+pub struct History {
+    pub every: u64,
+    pub budget_mb: u64,
+}
+
+/// What the backward pass computes again instead of keeping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Recompute {
+    /// Nothing.
+    None,
+    /// Each block.
+    Blocks,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self { path: PathBuf::new(), dtype: "auto".into(), device: "auto".into(), init: Init::Pretrained }
+    }
+}
+
+impl Default for Task {
+    fn default() -> Self {
+        Self {
+            kind: TaskKind::SequenceClassification,
+            labels: Vec::new(),
+            head_init: HeadInit::Random,
+            response_classes: Vec::new(),
+        }
+    }
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self {
+            train: PathBuf::new(),
+            validation: Validation::Share(0.1),
+            format: DataFormat::Auto,
+            text: "text".into(),
+            text_pair: String::new(),
+            label: "label".into(),
+            prompt: "prompt".into(),
+            completion: "completion".into(),
+            messages: "messages".into(),
+            template: String::new(),
+            append_end: true,
+            max_length: 256,
+            too_long: TooLong::Drop,
+            shuffle: true,
+            group_by_length: true,
+            bad_rows: BadRows::Report,
+        }
+    }
+}
+
+impl Default for Optimizer {
+    fn default() -> Self {
+        Self {
+            kind: "adamw".into(),
+            learning_rate: LearningRate::Auto,
+            betas: [0.9, 0.99],
+            epsilon: 1e-8,
+            weight_decay: 0.0,
+            max_grad_norm: 0.0,
+        }
+    }
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self { kind: ScheduleKind::Cosine, warmup_steps: 100, min_learning_rate: 1e-5 }
+    }
+}
+
+impl Default for Train {
+    fn default() -> Self {
+        Self {
+            epochs: 1,
+            max_steps: 0,
+            batch_size: 24,
+            micro_batch_size: 0,
+            evaluate_every: 100,
+            checkpoint_every: 100,
+            keep_checkpoints: 3,
+            recompute: Recompute::None,
+            early_stopping_patience: 0,
+            on_nonfinite: OnNonfinite::Pause,
+            seed: 10605,
+        }
+    }
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { every: 10, budget_mb: 256 }
+    }
+}
