@@ -1,16 +1,23 @@
 //! What the launcher's keys do.
 
+mod choose;
+mod typing;
+
+pub use choose::look_at_file;
+use choose::{edit, in_pick, take};
+use typing::{apply, discard, type_key};
+
 use super::form::{Base, Form, Slot};
 use super::home::{Can, can};
-use super::pick::{Files, Pick, Row, What, expanded};
-use super::{Launcher, Layer, Saving, View, value};
+use super::pick::{Pick, What};
+use super::{Launcher, Layer, Saving, View};
 use crate::interface::jobs::{Job, PlanOf};
 use crate::interface::keys::{Action, Context};
 use crate::interface::overlay::Overlay;
 use crate::interface::state::{Typed, Weight};
 use crate::interface::update::Effect;
 use crate::interface::{Open, Outcome};
-use crate::recipe::{Field, Kind, Value};
+use crate::recipe::{Field, Kind};
 use crate::run::State;
 
 /// Does what a key stands for.
@@ -189,253 +196,6 @@ fn in_form(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         Action::StartNow => {
             launcher.layers.clear();
             return start(launcher, true);
-        }
-        _ => {}
-    }
-    Vec::new()
-}
-
-/// Begins to change the selected line: a list where it has one, else its text.
-fn edit(launcher: &mut Launcher) -> Vec<Effect> {
-    let form = &mut launcher.form;
-    let Some(field) = form.field() else {
-        form.type_in();
-        return Vec::new();
-    };
-    match field.kind {
-        Kind::PathOrName => {
-            let pick = Pick::new(What::Model(None));
-            launcher.layers.push(Layer::Pick(Box::new(pick)));
-            let (folder, cache) = (launcher.place.folder.clone(), launcher.place.cache.clone());
-            vec![Effect::Job(Job::FindModels { folder, cache })]
-        }
-        Kind::Path | Kind::PathOrShare => {
-            let now = form.recipe.get(field.name);
-            let near = match now.as_ref().and_then(Value::as_str) {
-                Some(path) if !path.is_empty() => {
-                    launcher.place.folder.join(path).parent().map(std::path::Path::to_owned)
-                }
-                _ => None,
-            };
-            let folder = near.unwrap_or_else(|| launcher.place.folder.clone());
-            browse(launcher, field.name, folder)
-        }
-        _ if value::choices(field).is_some() => {
-            form.turn(1);
-            launcher.replan()
-        }
-        _ => {
-            form.type_in();
-            Vec::new()
-        }
-    }
-}
-
-/// Shows a folder to choose a file from.
-fn browse(launcher: &mut Launcher, field: &'static str, folder: std::path::PathBuf) -> Vec<Effect> {
-    let pick = Pick::new(What::File(Files::new(field, folder.clone())));
-    match launcher.layers.last_mut() {
-        Some(Layer::Pick(old)) => **old = pick,
-        _ => launcher.layers.push(Layer::Pick(Box::new(pick))),
-    }
-    vec![Effect::Job(Job::ListFolder(folder))]
-}
-
-fn in_pick(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
-    let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
-    match action {
-        Action::PickAbove => {
-            if let What::File(files) = &pick.what {
-                let (field, above) = (files.field, files.folder.parent().map(std::path::Path::to_owned));
-                return above.map_or_else(Vec::new, |above| browse(launcher, field, above));
-            }
-        }
-        Action::PickTake => return take(launcher),
-        _ => {}
-    }
-    Vec::new()
-}
-
-/// Takes the selected row.
-fn take(launcher: &mut Launcher) -> Vec<Effect> {
-    let Some(Layer::Pick(pick)) = launcher.layers.last() else { return Vec::new() };
-    let (what, row) = (pick.what.clone(), pick.selected());
-    let home = launcher.place.home.clone();
-    let working = launcher.place.folder.clone();
-    match (what, row) {
-        (_, None) => {
-            launcher.say(Weight::Warning, "there is nothing of this name; a path serves too");
-            Vec::new()
-        }
-        (What::Model(_), Some(Row::Model(model))) => {
-            launcher.layers.pop();
-            launcher.form.chose_model(&model.family);
-            give(launcher, "model.path", Value::String(model.name))
-        }
-        (What::Model(_), Some(Row::Typed(name))) => {
-            launcher.layers.pop();
-            give(launcher, "model.path", Value::String(expanded(&name, home.as_deref())))
-        }
-        (What::File(files), Some(Row::Above)) => {
-            let above = files.folder.parent().map(std::path::Path::to_owned);
-            above.map_or_else(Vec::new, |above| browse(launcher, files.field, above))
-        }
-        (What::File(files), Some(Row::Entry(entry))) if entry.folder => {
-            browse(launcher, files.field, files.folder.join(entry.name))
-        }
-        (What::File(files), Some(Row::Entry(entry))) => {
-            launcher.layers.pop();
-            let path = files.path_of(&entry.name, &working);
-            give(launcher, files.field, Value::String(path.to_string_lossy().into_owned()))
-        }
-        (What::File(files), Some(Row::Typed(typed))) => {
-            launcher.layers.pop();
-            let path = expanded(&typed, home.as_deref());
-            match Field::find(files.field).and_then(|field| value::read(field, &path)) {
-                Ok(value) => give(launcher, files.field, value),
-                Err(why) => {
-                    launcher.say(Weight::Warning, why);
-                    Vec::new()
-                }
-            }
-        }
-        (What::Recipe(_), Some(Row::Recipe(found))) => match found.recipe {
-            Ok(recipe) => {
-                let name = launcher.seen(&found.path);
-                begin_with(launcher, Base { name, file: Some(found.path), recipe })
-            }
-            Err(why) => {
-                launcher.say(Weight::Warning, why);
-                Vec::new()
-            }
-        },
-        (What::Recipe(_), Some(Row::Typed(typed))) => {
-            let file = std::path::PathBuf::from(expanded(&typed, home.as_deref()));
-            vec![Effect::Job(Job::LoadRecipe { folder: working, file })]
-        }
-        (_, Some(_)) => Vec::new(),
-    }
-}
-
-/// Gives a field the value that was chosen, and goes on to the next line that wants one.
-fn give(launcher: &mut Launcher, name: &'static str, value: Value) -> Vec<Effect> {
-    let form = &mut launcher.form;
-    form.select(name);
-    let Some(field) = form.field() else { return Vec::new() };
-    if let Err(why) = form.set(field, value) {
-        launcher.say(Weight::Warning, why);
-        return Vec::new();
-    }
-    let missing = form.missing();
-    match missing {
-        Some(missing) => form.select(missing),
-        None => form.walk(1),
-    }
-    let mut effects = launcher.replan();
-    // Who has chosen a model wants to choose rows next.
-    if name == "model.path" && missing == Some("data.train") {
-        effects.extend(edit(launcher));
-    }
-    effects
-}
-
-/// Asks what the selected file of a list holds, unless that is known.
-pub fn look_at_file(launcher: &mut Launcher) -> Vec<Effect> {
-    let folder = launcher.place.folder.clone();
-    let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
-    let Some(Row::Entry(entry)) = pick.selected().filter(|row| matches!(row, Row::Entry(entry) if !entry.folder))
-    else {
-        if let What::File(files) = &mut pick.what {
-            files.sample = None;
-        }
-        return Vec::new();
-    };
-    let What::File(files) = &mut pick.what else { return Vec::new() };
-    let file = files.path_of(&entry.name, &folder);
-    if files.sample.as_ref().is_some_and(|(known, _)| *known == file) {
-        return Vec::new();
-    }
-    files.sample = Some((file.clone(), None));
-    vec![Effect::Job(Job::Sample { folder, file })]
-}
-
-fn apply(launcher: &mut Launcher) -> Vec<Effect> {
-    if let Some(Layer::Rename(folder, typed)) = launcher.layers.last() {
-        let (folder, name) = (folder.clone(), typed.text.clone());
-        if folder.file_name().is_some_and(|now| *now == *name) {
-            launcher.layers.pop();
-            return Vec::new();
-        }
-        return vec![Effect::Job(Job::RenameRun { folder, name })];
-    }
-    match launcher.view {
-        View::Home => {
-            if let Some(typed) = launcher.home.typed.take() {
-                launcher.home.filter = typed.text;
-            }
-            Vec::new()
-        }
-        View::Form if launcher.form.typed.is_some() => {
-            if !launcher.form.apply_typed() {
-                return Vec::new();
-            }
-            launcher.form.walk(1);
-            launcher.replan()
-        }
-        View::Form => {
-            // What was looked for is found; the whole form is there again.
-            launcher.form.find = None;
-            Vec::new()
-        }
-    }
-}
-
-fn discard(launcher: &mut Launcher) -> Vec<Effect> {
-    if matches!(launcher.layers.last(), Some(Layer::Rename(..))) {
-        launcher.layers.pop();
-        return Vec::new();
-    }
-    match launcher.view {
-        View::Home => {
-            launcher.home.typed = None;
-            launcher.home.filter.clear();
-        }
-        View::Form => {
-            launcher.form.problem = None;
-            if launcher.form.typed.take().is_none() {
-                launcher.form.find = None;
-            }
-        }
-    }
-    Vec::new()
-}
-
-fn type_key(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
-    let typed = match (launcher.layers.last_mut(), launcher.view) {
-        (Some(Layer::Pick(pick)), _) => Some(&mut pick.typed),
-        (Some(Layer::Rename(_, typed)), _) => Some(typed),
-        (Some(_), _) => None,
-        (None, View::Home) => launcher.home.typed.as_mut(),
-        (None, View::Form) => launcher.form.typed.as_mut().or(launcher.form.find.as_mut()),
-    };
-    let Some(typed) = typed else { return Vec::new() };
-    let fresh = typed.fresh;
-    match action {
-        Action::Cursor(by) => typed.walk(by),
-        Action::Backspace => typed.backspace(),
-        _ => typed.delete(),
-    }
-    match (launcher.layers.last_mut(), launcher.view) {
-        (Some(Layer::Pick(pick)), _) => {
-            pick.to_first();
-            return look_at_file(launcher);
-        }
-        (None, View::Form) if launcher.form.typed.is_some() => launcher.form.check_typed(),
-        (None, View::Form) => {
-            if let Some(find) = &mut launcher.form.find {
-                find.fresh = fresh;
-            }
-            launcher.form.go_to_found();
         }
         _ => {}
     }
