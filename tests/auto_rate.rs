@@ -93,6 +93,9 @@ fn a_change_of_the_sparsity_offers_the_rate_that_goes_with_it() {
     let half = session(folder.path(), &[&halved, "method.sparsity=0.95"]);
     let (_, offered) = half.preview(SPARSITY, Value::Float(0.8)).unwrap().rate.unwrap();
     assert!((offered / then - 0.5).abs() < 0.03, "{offered} {then}");
+    // To ask the rule tells what it will choose.
+    let (_, chosen) = half.preview(RATE, Value::String("auto".into())).unwrap().rate.unwrap();
+    assert_eq!(chosen, now);
     // What leaves the selection alone offers nothing.
     assert_eq!(half.preview("optimizer.weight_decay", Value::Float(0.1)).unwrap().rate, None);
     assert_eq!(half.preview(SPARSITY, Value::Float(0.95)).unwrap().rate, None);

@@ -272,6 +272,9 @@ fn apply(state: &mut State) -> Vec<Effect> {
 
 /// Sends the pending value, and the learning rate that goes with it where that is another one.
 fn apply_with_rate(state: &mut State) -> Vec<Effect> {
+    if state.edit.as_ref().is_some_and(|edit| edit.field == RATE) {
+        return apply(state);
+    }
     let offered = match state.edit.as_ref().map(|edit| &edit.preview) {
         Some(Preview::Answered(Consequences { rate: Some((_, rate)), .. })) => *rate,
         Some(Preview::Answered(_)) => {

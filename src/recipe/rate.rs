@@ -109,10 +109,11 @@ impl Method {
 
     fn law(&self) -> Law {
         match (self.kind, self.selection) {
-            (MethodKind::Head, _) => Law { dense: 1e-2, exponent: 0.0, highest: 1e-2 },
-            (MethodKind::Full, _) => Law { dense: 1e-4, exponent: 0.0, highest: 1e-4 },
-            (MethodKind::Lora, _) => Law { dense: 3e-4, exponent: 0.4, highest: 1e-2 },
-            (MethodKind::Sparta, _) => Law { dense: 2e-4, exponent: 0.5, highest: 3e-2 },
+            (MethodKind::Head, _) => Law { dense: 0.1, exponent: 0.0, highest: 0.1 },
+            (MethodKind::Lora, _) => Law { dense: 4e-4, exponent: 0.35, highest: 1e-2 },
+            (MethodKind::Sparta, Selection::Gradient) => Law { dense: 4.5e-5, exponent: 0.7, highest: 0.02 },
+            // Full fine-tuning is the end of the same line.
+            (MethodKind::Full | MethodKind::Sparta, _) => Law { dense: 2e-4, exponent: 0.7, highest: 0.05 },
         }
     }
 }
@@ -121,4 +122,61 @@ impl Method {
 #[must_use]
 pub fn two_digits(number: f64) -> f64 {
     format!("{number:.1e}").parse().unwrap_or(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::{Recipe, Value};
+
+    fn method(kind: MethodKind, selection: Selection) -> Method {
+        Method { kind, selection, ..Method::default() }
+    }
+
+    #[test]
+    fn it_is_a_number_or_a_word_and_survives_a_file() {
+        let mut recipe = Recipe::default();
+        assert_eq!(recipe.optimizer.learning_rate, LearningRate::Auto);
+        let again = |recipe: &Recipe| Recipe::parse(&recipe.to_toml(), std::path::Path::new(""), &[]).unwrap();
+        assert_eq!(again(&recipe), recipe);
+        recipe.set("optimizer.learning_rate", Value::Integer(1)).unwrap();
+        assert_eq!(recipe.optimizer.learning_rate, LearningRate::At(1.0));
+        assert_eq!(again(&recipe), recipe);
+        let why = recipe.set("optimizer.learning_rate", "fast".into()).unwrap_err();
+        assert_eq!(why, "optimizer.learning_rate takes a number from 0 to 10, or \"auto\", not \"fast\"");
+        assert!(recipe.set("schedule.min_learning_rate", "auto".into()).is_err());
+        recipe.set("optimizer.learning_rate", "auto".into()).unwrap();
+        assert_eq!(recipe, Recipe::default());
+    }
+
+    #[test]
+    fn it_rises_as_density_falls_by_more_than_ten_between_full_and_a_thousandth() {
+        let parameters = 22_713_216;
+        let sparta = method(MethodKind::Sparta, Selection::Random);
+        let full = method(MethodKind::Full, Selection::Random).learning_rate(parameters, parameters).rate;
+        assert!(sparta.learning_rate(parameters / 1000, parameters).rate > 10.0 * full);
+        for selection in
+            [Selection::Random, Selection::Smallest, Selection::Largest, Selection::Gradient, Selection::Dynamic]
+        {
+            for kind in [MethodKind::Sparta, MethodKind::Lora] {
+                let method = method(kind, selection);
+                let rates: Vec<f64> = (0..25).map(|bits| method.learning_rate(1 << bits, parameters).rate).collect();
+                assert!(rates.is_sorted_by(|few, many| few >= many), "{kind:?} {selection:?}: {rates:?}");
+                assert!(rates.iter().all(|rate| *rate > 0.0 && *rate <= 0.1), "{rates:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_trains_and_no_parameters_have_a_rate_too() {
+        for (trainable, parameters) in [(0, 0), (0, 100), (100, 100), (u64::MAX, 1)] {
+            let suggested = method(MethodKind::Sparta, Selection::Random).learning_rate(trainable, parameters);
+            assert!(suggested.rate.is_finite() && suggested.rate > 0.0, "{trainable} of {parameters}");
+        }
+    }
+
+    #[test]
+    fn two_digits_stay() {
+        assert_eq!([0.001_449, 0.02, 123.0].map(two_digits), [0.0014, 0.02, 120.0]);
+    }
 }

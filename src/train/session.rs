@@ -16,7 +16,7 @@ use crate::method::{self, Method};
 use crate::model::{Head, Model, dtype_name};
 use crate::protocol::{Consequences, Evaluation, ModelSummary, Sparsity};
 use crate::recipe::{
-    self, EVEN, Field, LearningRate, MethodKind, OnShrink, Recipe, SuggestedRate, TaskKind, Value, two_digits,
+    self, AUTO, EVEN, Field, LearningRate, MethodKind, OnShrink, Recipe, SuggestedRate, TaskKind, Value, two_digits,
 };
 use crate::run::{Each, Predictions};
 
@@ -319,6 +319,7 @@ impl Session {
     /// # Errors
     /// One sentence why it cannot be done.
     pub fn preview(&self, field: &str, value: Value) -> std::result::Result<Consequences, String> {
+        let asks_the_rule = value.as_str() == Some(AUTO);
         let recipe = self.changed(field, value)?;
         let plan = if changes_selection(field) {
             self.method.plan(&recipe.method)?
@@ -344,7 +345,11 @@ impl Session {
             step_ms: (steps > 0).then_some((whole * 1e3, (whole - sparse + sparse * growth) * 1e3)),
             leaving: plan.change.left,
             joining: plan.change.joined,
-            rate: changes_selection(field).then(|| self.rate_that_goes_with(&recipe, plan.trainable)).flatten(),
+            rate: match (changes_selection(field), asks_the_rule, recipe.optimizer.learning_rate) {
+                (true, ..) => self.rate_that_goes_with(&recipe, plan.trainable),
+                (false, true, LearningRate::At(chosen)) => Some((self.learning_rate(), chosen)),
+                _ => None,
+            },
         })
     }
 

@@ -67,7 +67,8 @@ fn wrapped(why: &str, width: u16) -> Vec<(String, Meaning)> {
 fn effects(consequences: &Consequences, shares: bool, key: Option<&str>) -> Vec<String> {
     let Consequences { trainable, sparsity, bytes, step_ms, leaving, joining, rate } = consequences;
     if trainable.0 == trainable.1 && *leaving == 0 && *joining == 0 {
-        return vec!["scalars, memory and step time stay".into()];
+        let chosen = rate.map(|(_, then)| format!("the rule chooses {}", text::number_short(then)));
+        return chosen.into_iter().chain(["scalars, memory and step time stay".into()]).collect();
     }
     let moved: Vec<String> = [(*joining, "join"), (*leaving, "leave")]
         .into_iter()
