@@ -37,10 +37,10 @@ fn it_is_what_the_method_and_the_density_ask_for() {
         let session = session(folder.path(), &[AUTO, &format!("method.kind={method}"), "method.rank=2"]);
         let expected = session.recipe.method.learning_rate(session.method.trainable(), session.model.base_parameters());
         assert_eq!(session.recipe.optimizer.learning_rate, LearningRate::At(expected.rate), "{method}");
-        assert_eq!(session.rate_remark(), Some(expected.reason().as_str()), "{method}");
+        assert_eq!(session.chosen_rate(), Some(expected), "{method}");
     }
     let given = session(folder.path(), &[]);
-    assert_eq!((given.learning_rate(), given.rate_remark()), (1e-3, None));
+    assert_eq!((given.learning_rate(), given.chosen_rate()), (1e-3, None));
 }
 
 #[test]
@@ -121,12 +121,12 @@ fn a_plan_tells_it_and_its_reason_before_the_launch() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
-    let reason = session(folder.path(), &[AUTO]).rate_remark().unwrap().to_owned();
-    assert!(plan(&[]).contains(&reason));
+    let chosen = session(folder.path(), &[AUTO]).chosen_rate().unwrap();
+    assert!(plan(&[]).contains(&chosen.remark()));
     let parts: Vec<serde_json::Value> =
         plan(&["--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told = parts.iter().find(|part| part["part"] == "rate").expect("a part with the rate");
-    assert_eq!(told["reason"], reason.as_str());
+    assert_eq!((told["rate"].as_f64(), told["basis"].as_str()), (Some(chosen.rate), Some(chosen.basis().as_str())));
 }
 
 #[test]

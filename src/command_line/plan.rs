@@ -73,8 +73,8 @@ fn plan(recipe: Recipe, arguments: &Arguments) -> Result<()> {
         tell(&Planned::Data(rows(&session)))?;
         tell(&Planned::Model(session.summary()))?;
         tell(&Planned::Sparsity(session.sparsity_report()))?;
-        if let Some(reason) = session.rate_remark() {
-            tell(&Planned::Rate { rate: session.learning_rate(), reason: reason.to_owned() })?;
+        if let Some(chosen) = session.chosen_rate() {
+            tell(&Planned::Rate { rate: chosen.rate, basis: chosen.basis() })?;
         }
         match &predicted {
             Ok(predicted) => tell(&Planned::Memory(memory(predicted, warning.clone())))?,
@@ -83,7 +83,7 @@ fn plan(recipe: Recipe, arguments: &Arguments) -> Result<()> {
     } else {
         print_rows(&session)?;
         print_sparsity(&session.sparsity_report())?;
-        session.rate_remark().map_or(Ok(()), |remark| print_line(&format!("rate        {remark}\n")))?;
+        session.chosen_rate().map_or(Ok(()), |chosen| print_line(&format!("rate        {}\n", chosen.remark())))?;
         print_memory(predicted, warning)?;
     }
     if arguments.no_calibration {

@@ -135,7 +135,7 @@ impl Training {
             outbox.send(Event::Example(Example { pieces, label: preview.label.clone() }));
         }
         self.announce_settings(outbox);
-        for message in session.method.remark().into_iter().chain(session.rate_remark().map(str::to_owned)) {
+        for message in session.method.remark().into_iter().chain(session.chosen_rate().map(|chosen| chosen.remark())) {
             self.record.log(&message);
             outbox.send(Event::Note { level: Level::Info, message });
         }

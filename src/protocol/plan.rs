@@ -25,8 +25,8 @@ pub enum Planned {
     Rate {
         /// At the schedule's peak.
         rate: f64,
-        /// Why, in one sentence.
-        reason: String,
+        /// What it goes by, in a few words.
+        basis: String,
     },
     /// The peak of the memory.
     Memory(PlannedMemory),

@@ -53,19 +53,24 @@ pub struct SuggestedRate {
 }
 
 impl SuggestedRate {
-    /// Which rate, and what it goes by, in one sentence.
+    /// What it goes by, in a few words, such as `sparta at 1 %`: the method, and the share of the weights that trains.
     #[must_use]
-    pub fn reason(&self) -> String {
-        let Self { rate, kind, selection, density } = self;
-        let share = format!("where {} % of the weights trains", two_digits(density * 100.0));
-        let by = match (kind, selection) {
-            (MethodKind::Head, _) => "the head alone".to_owned(),
-            (MethodKind::Full, _) => "full fine-tuning".to_owned(),
-            (MethodKind::Lora, _) => format!("lora {share}"),
-            (MethodKind::Sparta, Selection::Random) => format!("sparta {share}"),
-            (MethodKind::Sparta, chosen) => format!("a {} selection {share}", word(*chosen)),
-        };
-        format!("learning_rate {AUTO} is {rate:e}: it goes with {by}")
+    pub fn basis(&self) -> String {
+        let share = two_digits(self.density * 100.0);
+        match (self.kind, self.selection) {
+            (MethodKind::Head, _) => "the head alone".into(),
+            (MethodKind::Full, _) => "full fine-tuning".into(),
+            (MethodKind::Lora, _) => format!("lora at {share} %"),
+            (MethodKind::Sparta, Selection::Random) => format!("sparta at {share} %"),
+            (MethodKind::Sparta, chosen) => format!("{} at {share} %", word(chosen)),
+        }
+    }
+
+    /// Which rate, and why, in one sentence.
+    #[must_use]
+    pub fn remark(&self) -> String {
+        let of = if matches!(self.kind, MethodKind::Sparta | MethodKind::Lora) { " of the weights" } else { "" };
+        format!("learning_rate {AUTO} is {:e}, the rate for {}{of}", self.rate, self.basis())
     }
 }
 

@@ -46,7 +46,7 @@ pub struct Session {
     /// Seconds of the last steps, for estimates: whole, and the part that grows with the trainable scalars.
     pub(super) timing: Timing,
     /// What the rule said, where it chose the learning rate.
-    rate_remark: Option<String>,
+    chosen_rate: Option<SuggestedRate>,
     /// Examples for which memory suffices.
     #[cfg(test)]
     pub(crate) memory_for: usize,
@@ -107,7 +107,7 @@ impl Session {
             progress: Progress::default(),
             epoch: None,
             timing: Timing::default(),
-            rate_remark: None,
+            chosen_rate: None,
             #[cfg(test)]
             memory_for: usize::MAX,
         };
@@ -125,7 +125,7 @@ impl Session {
     fn settle_rate(&mut self) {
         if self.recipe.optimizer.learning_rate == LearningRate::Auto {
             let suggested = self.suggested_rate(&self.recipe.method, self.method.trainable());
-            self.rate_remark = Some(suggested.reason());
+            self.chosen_rate = Some(suggested);
             self.recipe.optimizer.learning_rate = LearningRate::At(suggested.rate);
         }
     }
@@ -144,10 +144,10 @@ impl Session {
         }
     }
 
-    /// Where the rate was chosen by the rule at the launch: which one, and why, in one sentence.
+    /// What the rule said, where it chose the rate at the launch.
     #[must_use]
-    pub fn rate_remark(&self) -> Option<&str> {
-        self.rate_remark.as_deref()
+    pub fn chosen_rate(&self) -> Option<SuggestedRate> {
+        self.chosen_rate
     }
 
     /// The sparsity that a recipe asks for: where it gives a count, that follows.

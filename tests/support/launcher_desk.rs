@@ -311,10 +311,7 @@ pub fn plan() -> Vec<Planned> {
             groups: vec![group("query", 0), group("value", 113_000), group("attention.output", 113_000)],
             remark: None,
         }),
-        Planned::Rate {
-            rate: 2e-3,
-            reason: "learning_rate auto is 2e-3: it goes with sparta where 1 % of the weights trains".into(),
-        },
+        Planned::Rate { rate: 5e-3, basis: "sparta at 1 %".into() },
         Planned::Memory(PlannedMemory { memory, parts: vec![("weights".into(), 90_900_000)], warning: None }),
         Planned::Time(PlannedTime {
             step_ms: 182.4,

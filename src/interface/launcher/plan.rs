@@ -17,7 +17,7 @@ pub struct PlanView {
     pub model: Part<ModelSummary>,
     /// What trains.
     pub sparsity: Part<Sparsity>,
-    /// The learning rate and its reason, where the rule chooses it.
+    /// The learning rate and what it goes by, where the rule chooses it.
     pub rate: Part<(f64, String)>,
     /// The peak of the memory.
     pub memory: Part<PlannedMemory>,
@@ -87,12 +87,18 @@ impl PlanView {
             return;
         }
         match part {
-            None => (self.running, self.doing) = (false, None),
+            None => {
+                (self.running, self.doing) = (false, None);
+                // A plan of a rate that the user gives tells of none.
+                if self.rate.stale {
+                    self.rate = Part::default();
+                }
+            }
             Some(Planned::Doing { what, fraction }) => self.doing = Some((what, fraction)),
             Some(Planned::Data(data)) => self.data.set(data),
             Some(Planned::Model(model)) => self.model.set(model),
             Some(Planned::Sparsity(sparsity)) => self.sparsity.set(sparsity),
-            Some(Planned::Rate { rate, reason }) => self.rate.set((rate, reason)),
+            Some(Planned::Rate { rate, basis }) => self.rate.set((rate, basis)),
             Some(Planned::Memory(memory)) => self.memory.set(memory),
             Some(Planned::Time(time)) => self.time.set(time),
             Some(Planned::Refused { message }) => self.refused = Some(message),
@@ -121,8 +127,10 @@ mod tests {
         assert!(plan.time.value.is_some() && plan.time.fresh().is_none());
         plan.hear(first, Some(Planned::Refused { message: "late".into() }));
         assert_eq!(plan.refused, None);
+        plan.rate = Part { value: Some((2e-3, "sparta at 1 %".into())), stale: true };
         plan.hear(second, None);
         assert!(!plan.running && plan.time.stale);
+        assert_eq!(plan.rate.value, None);
         plan.clear();
         assert!(plan.is_empty() && plan.id > second);
     }

@@ -140,7 +140,7 @@ fn shown(slot: Slot, said: &str, launcher: &Launcher) -> String {
         _ => None,
     };
     match chosen {
-        Some(rate) => format!("{said}: {}", text::number(rate)),
+        Some(rate) => format!("{said}: {}", text::number_short(rate)),
         None if is_path(slot) => launcher.seen(std::path::Path::new(said)),
         None => said.to_owned(),
     }

@@ -135,7 +135,7 @@ fn lines(launcher: &Launcher, width: u16) -> Vec<(u8, Line)> {
     if !lines.is_empty() {
         lines.push((6, Line::Gap));
     }
-    known(&mut lines, plan, width);
+    known(&mut lines, plan);
     if plan.data.value.is_none()
         && let Some(Ok(rows)) = form.rows()
     {
@@ -144,7 +144,7 @@ fn lines(launcher: &Launcher, width: u16) -> Vec<(u8, Line)> {
     lines
 }
 
-fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView, width: u16) {
+fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView) {
     let tone = |stale: bool| if stale { Meaning::Muted } else { Meaning::Text };
     if let Some(time) = &plan.time.value {
         let tone = tone(plan.time.stale);
@@ -186,10 +186,9 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView, width: u16) {
             lines.push((5, Line::Share(" head".into(), 1.0, text::count(sparsity.head), tone)));
         }
     }
-    if let Some((_, reason)) = plan.rate.fresh() {
-        for line in text::wrap(&text::safe_text(reason), width) {
-            lines.push((1, Line::Text(line, Meaning::Muted)));
-        }
+    if let Some((rate, basis)) = &plan.rate.value {
+        let said = format!("{}, {}", text::number_short(*rate), text::safe_text(basis));
+        lines.push((1, Line::Fact("rate", said, tone(plan.rate.stale))));
     }
     if let Some(data) = &plan.data.value {
         let tone = tone(plan.data.stale);
