@@ -234,6 +234,10 @@ chapter() {
         "$steps" "$(printf '%s\n' "${seeds[@]}" | paste -sd, - | sed 's/,/, /g')"
     printf 'learned nothing at the best rate, the next lower one is there too.\n\n'
     compare "${final[@]}" --format markdown
+    printf '\n### At the same count of trainable parameters\n\n'
+    against sparta-low lora-low
+    against sparta-mid smallest-mid largest-mid gradient-mid dynamic-mid lora-mid lora-soft
+    against sparta-high lora-high
     if [ "$task" = language ]; then
         printf '\n### The rates of the rule beside the best ones\n\nMean accuracy on the test rows.\n\n'
         printf '| method | best rate | at the best rate | `auto` | at `auto` | difference in points |\n|---|--:|--:|--:|--:|--:|\n'
@@ -246,6 +250,18 @@ chapter() {
     printf 'lay between two that are worse.\n\n'
     compare "${tuned[@]}" --along optimizer.learning_rate --format markdown
     printf '\n![Accuracy over the learning rate](%s)\n\n' "$curve"
+}
+
+against() { # a method, then others: their paired tests, each at the rate at which it is stable
+    local method runs=()
+    for method in "$@"; do
+        wanted "$method" || continue
+        local of=$work/$task-$method.final
+        [ ! -f "${of%final}lower" ] || of=${of%final}lower
+        [ ! -s "$of" ] || mapfile -t -O "${#runs[@]}" runs <"$of"
+    done
+    [ "${#runs[@]}" -gt "${#seeds[@]}" ] || return 0
+    compare "${runs[@]}" --format markdown | awk '/^Against/ { shown = 1 } /^±/ { shown = 0 } shown'
 }
 
 beside() { # a method

@@ -3,7 +3,7 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Method, MethodKind, Selection};
+use super::{Method, MethodKind, Selection, Variant};
 
 /// The word in place of a number.
 pub const AUTO: &str = "auto";
@@ -112,10 +112,19 @@ impl Method {
         }
     }
 
+    /// How much stronger low rank weighs in than with alpha at twice the rank.
+    fn scale(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "ranks are small")]
+        let rank = self.rank.max(1) as f64;
+        let by = if self.variant == Variant::Rslora { rank.sqrt() } else { rank };
+        // Alpha may be 0, which makes every rate the same.
+        (self.alpha / by / 2.0).max(1e-3)
+    }
+
     fn law(&self) -> Law {
         match (self.kind, self.selection) {
             (MethodKind::Head, _) => Law { dense: 0.1, exponent: 0.0, highest: 0.1 },
-            (MethodKind::Lora, _) => Law { dense: 4e-4, exponent: 0.35, highest: 1e-2 },
+            (MethodKind::Lora, _) => Law { dense: 4e-4 * self.scale().powf(-0.5), exponent: 0.35, highest: 0.02 },
             (MethodKind::Sparta, Selection::Gradient) => Law { dense: 4.5e-5, exponent: 0.7, highest: 0.02 },
             // Full fine-tuning is the end of the same line.
             (MethodKind::Full | MethodKind::Sparta, _) => Law { dense: 2e-4, exponent: 0.7, highest: 0.05 },
@@ -170,6 +179,18 @@ mod tests {
                 assert!(rates.iter().all(|rate| *rate > 0.0 && *rate <= 0.1), "{rates:?}");
             }
         }
+    }
+
+    #[test]
+    fn low_rank_that_weighs_in_more_has_a_lower_rate() {
+        let lora = |rank, alpha, variant| {
+            let method = Method { rank, alpha, variant, ..method(MethodKind::Lora, Selection::Random) };
+            method.learning_rate(37_000, 22_700_000).rate
+        };
+        let usual = lora(4, 8.0, Variant::Plain);
+        assert_eq!(lora(16, 32.0, Variant::Dora), usual);
+        assert!(lora(4, 1.0, Variant::Plain) > 2.0 * usual && lora(16, 32.0, Variant::Rslora) < usual);
+        assert!(lora(4, 0.0, Variant::Plain).is_finite());
     }
 
     #[test]
