@@ -33,8 +33,11 @@ fn rate_of(run: &Path) -> f64 {
 #[test]
 fn it_is_what_the_method_and_the_density_ask_for() {
     let folder = workshop(false);
-    for method in ["sparta", "lora", "full", "head"] {
-        let session = session(folder.path(), &[AUTO, &format!("method.kind={method}"), "method.rank=2"]);
+    let kinds = ["kind=sparta", "kind=lora", "kind=full", "kind=head"];
+    let selections = ["selection=smallest", "selection=largest", "selection=gradient", "selection=dynamic"];
+    for method in kinds.into_iter().chain(selections) {
+        let session = session(folder.path(), &[AUTO, &format!("method.{method}"), "method.rank=2"]);
+        assert!(session.method.trainable() > 0 || method == "kind=head", "{method}");
         let expected = session.recipe.method.learning_rate(session.method.trainable(), session.model.base_parameters());
         assert_eq!(session.recipe.optimizer.learning_rate, LearningRate::At(expected.rate), "{method}");
         assert_eq!(session.chosen_rate(), Some(expected), "{method}");

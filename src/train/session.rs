@@ -112,11 +112,12 @@ impl Session {
             memory_for: usize::MAX,
         };
         session.recipe.method.sparsity = session.sparsity_by(&session.recipe);
-        session.settle_rate();
         let settings = session.recipe.method.clone();
         if session.survey(&settings)? {
             session.method.apply(&settings, 0, session.recipe.optimizer.betas).map_err(Error::refused)?;
         }
+        // Only now is what trains known, whatever it was chosen by.
+        session.settle_rate();
         Ok(session)
     }
 
