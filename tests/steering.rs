@@ -118,7 +118,7 @@ fn training_goes_on_when_nobody_listens() {
     let metrics = folder.path().join("runs/alone/adapter/sparse_deltas.safetensors");
     let begun = std::time::Instant::now();
     while !metrics.exists() {
-        assert!(begun.elapsed().as_secs() < 120, "training waits for its audience");
+        assert!(begun.elapsed().as_secs() < 600, "training waits for its audience");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     let steps: Vec<u64> = engine

@@ -2,21 +2,23 @@
 # SpaRTA at several counts of trainable parameters, other selections, LoRA at the same counts, full fine-tuning and the
 # head alone, each at its best learning rate and with three seeds; the report is made by `spartui compare`.
 #
-#   examples/study/run.sh [--budget] [--task section|support|language]... [--only METHOD]... [--work FOLDER]
+#   examples/study/run.sh [--budget] [--report] [--task section|support|language]... [--only METHOD]... [--work FOLDER]
 #
 # Runs that are complete are not run again, so that it can be broken off and called again. --budget: few steps, few
-# methods, two seeds; it shows that all works, not who wins.
+# methods, two seeds; it shows that all works, not who wins. --report: train nothing, write the report of what is complete.
 
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 work=$here/work
 budget=
+report_only=
 tasks=()
 only=()
 while [ $# -gt 0 ]; do
     case $1 in
         --budget) budget=1 ;;
+        --report) report_only=1 ;;
         --task) tasks+=("$2"); shift ;;
         --only) only+=("$2"); shift ;;
         --work) work=$2; shift ;;
@@ -235,9 +237,9 @@ chapter() {
     printf 'learned nothing at the best rate, the next lower one is there too.\n\n'
     compare "${final[@]}" --format markdown
     printf '\n### At the same count of trainable parameters\n\n'
-    against sparta-low lora-low
-    against sparta-mid smallest-mid largest-mid gradient-mid dynamic-mid lora-mid lora-soft
-    against sparta-high lora-high
+    against "As many as LoRA of rank 1:" sparta-low lora-low
+    against "As many as LoRA of rank 4:" sparta-mid smallest-mid largest-mid gradient-mid dynamic-mid lora-mid lora-soft
+    against "As many as LoRA of rank 24:" sparta-high lora-high
     if [ "$task" = language ]; then
         printf '\n### The rates of the rule beside the best ones\n\nMean accuracy on the test rows.\n\n'
         printf '| method | best rate | at the best rate | `auto` | at `auto` | difference in points |\n|---|--:|--:|--:|--:|--:|\n'
@@ -252,8 +254,9 @@ chapter() {
     printf '\n![Accuracy over the learning rate](%s)\n\n' "$curve"
 }
 
-against() { # a method, then others: their paired tests, each at the rate at which it is stable
-    local method runs=()
+against() { # a heading, a method, then others: their paired tests, each at the rate at which it is stable
+    local heading=$1 method runs=()
+    shift
     for method in "$@"; do
         wanted "$method" || continue
         local of=$work/$task-$method.final
@@ -261,6 +264,7 @@ against() { # a method, then others: their paired tests, each at the rate at whi
         [ ! -s "$of" ] || mapfile -t -O "${#runs[@]}" runs <"$of"
     done
     [ "${#runs[@]}" -gt "${#seeds[@]}" ] || return 0
+    printf '%s\n\n' "$heading"
     compare "${runs[@]}" --format markdown | awk '/^Against/ { shown = 1 } /^±/ { shown = 0 } shown'
 }
 
@@ -281,6 +285,7 @@ beside() { # a method
 }
 
 for task in "${tasks[@]}"; do
+    [ ! "$report_only" ] || break
     describe
     while read -r method k settings; do
         wanted "$method" || continue
