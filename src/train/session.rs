@@ -139,9 +139,14 @@ impl Session {
     /// The rate in force at the schedule's peak.
     #[must_use]
     pub fn learning_rate(&self) -> f64 {
-        match self.recipe.optimizer.learning_rate {
+        self.rate_of(&self.recipe)
+    }
+
+    /// The rate that a recipe asks for while what trains now trains.
+    fn rate_of(&self, recipe: &Recipe) -> f64 {
+        match recipe.optimizer.learning_rate {
             LearningRate::At(rate) => rate,
-            LearningRate::Auto => self.suggested_rate(&self.recipe.method, self.method.trainable()).rate,
+            LearningRate::Auto => self.suggested_rate(&recipe.method, self.method.trainable()).rate,
         }
     }
 
@@ -346,10 +351,10 @@ impl Session {
             step_ms: (steps > 0).then_some((whole * 1e3, (whole - sparse + sparse * growth) * 1e3)),
             leaving: plan.change.left,
             joining: plan.change.joined,
-            rate: match (changes_selection(field), asks_the_rule, recipe.optimizer.learning_rate) {
-                (true, ..) => self.rate_that_goes_with(&recipe, plan.trainable),
-                (false, true, LearningRate::At(chosen)) => Some((self.learning_rate(), chosen)),
-                _ => None,
+            rate: if changes_selection(field) {
+                self.rate_that_goes_with(&recipe, plan.trainable)
+            } else {
+                asks_the_rule.then(|| (self.learning_rate(), self.rate_of(&recipe)))
             },
         })
     }
@@ -394,10 +399,7 @@ impl Session {
         let mut recipe = self.recipe.clone();
         recipe.set(field, value)?;
         recipe.method.sparsity = self.sparsity_by(&recipe);
-        if recipe.optimizer.learning_rate == LearningRate::Auto {
-            let suggested = self.suggested_rate(&recipe.method, self.method.trainable());
-            recipe.optimizer.learning_rate = LearningRate::At(suggested.rate);
-        }
+        recipe.optimizer.learning_rate = LearningRate::At(self.rate_of(&recipe));
         Ok(recipe)
     }
 
