@@ -174,7 +174,7 @@ pub enum Event {
         /// How much of it is done, 0 to 1, where that is known.
         fraction: Option<f32>,
     },
-    /// Everything is loaded; steps follow.
+    /// Everything is loaded, every live-editable field has been told as [`Event::Setting`]; steps follow.
     Ready(Box<Ready>),
     /// The first training example as the model sees it.
     Example(Example),
@@ -193,7 +193,7 @@ pub enum Event {
     Memory(Memory),
     /// What trains, by group and layer.
     Sparsity(Sparsity),
-    /// A live-editable field has this value now; also sent for each such field before the first step.
+    /// A live-editable field has this value now; also sent for each such field before [`Event::Ready`].
     Setting {
         /// Dotted name.
         field: String,

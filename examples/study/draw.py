@@ -1,10 +1,11 @@
 """Draws the data of the tasks about Debian's packages from their one-line descriptions.
 
-    apt-cache dumpavail | python3 draw.py FOLDER section|language [KEY]
+    apt-cache dumpavail | python3 draw.py FOLDER section|language|role [KEY]
 
 section: which section of the archive is a package in? language: which programming language is it written in, by its tag
-"implemented-in"? Writes train.jsonl, validation.jsonl and test.jsonl with the columns "text" and "label", and says what it
-drew. Of the labels, those count that have enough descriptions. A description counts once, and not at all where packages with
+"implemented-in"? role: what is it (a library, a program, documentation), by its tag "role"? Writes train.jsonl,
+validation.jsonl and test.jsonl with the columns "text" and "label", and says what it drew. Of the labels, those count that
+have enough descriptions. A description counts once, and not at all where packages with
 several labels have it. Packages of one source go to one of the three files, so that no file holds what another one all but
 says. The key decides which; the order of the rows is keyed too.
 """
@@ -38,11 +39,20 @@ def section(fields):
 
 
 def language(fields):
-    return set(re.findall(r"implemented-in::([^,\s]+)", fields.get("Tag", ""))) - {"TODO"}
+    return tags(fields, "implemented-in")
+
+
+def role(fields):
+    return tags(fields, "role")
+
+
+def tags(fields, facet):
+    return set(re.findall(facet + r"::([^,\s]+)", fields.get("Tag", ""))) - {"TODO"}
 
 
 TASKS = {
     "section": Task("sections", section, 200, 20, 20_000, (("test", 0.08), ("validation", 0.035))),
+    "role": Task("roles", role, 150, 8, 15_000, (("test", 0.16), ("validation", 0.06))),
     "language": Task("languages", language, 100, 5, 5_000, (("test", 0.3), ("validation", 0.1))),
 }
 

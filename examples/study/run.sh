@@ -2,7 +2,7 @@
 # SpaRTA at several counts of trainable parameters, other selections, LoRA at the same counts, full fine-tuning and the
 # head alone, each at its best learning rate and with three seeds; the report is made by `spartui compare`.
 #
-#   examples/study/run.sh [--budget] [--report] [--task section|support|language]... [--only METHOD]... [--work FOLDER]
+#   examples/study/run.sh [--budget] [--report] [--task section|support|language|role]... [--only METHOD]... [--work FOLDER]
 #
 # Runs that are complete are not run again, so that it can be broken off and called again. --budget: few steps, few
 # methods, two seeds; it shows that all works, not who wins. --report: train nothing, write the report of what is complete.
@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#tasks[@]} -gt 0 ] || tasks=(section support language)
+[ ${#tasks[@]} -gt 0 ] || tasks=(section support language role)
 spartui=${SPARTUI:-$root/target/release/spartui}
 model=${STUDY_MODEL:-$root/models/all-MiniLM-L6-v2}
 # Methods at a time. Two processes of one thread each do half as much again as one of two threads: the batches are small.
@@ -50,7 +50,7 @@ fi
 # Where a task's rows are, how long it is trained for, and what its chapter begins with.
 describe() {
     case $task in
-        section | language)
+        section | language | role)
             recipe=$here/packages.toml data=$work/data/$task
             if [ ! -f "$data/drawn.txt" ]; then
                 apt-cache dumpavail | python3 "$here/draw.py" "$data" "$task" >/dev/null
@@ -61,12 +61,13 @@ describe() {
             recipe=$here/support.toml data=$root/examples/support
             about="The demo's rows: which of twelve things does a customer want? The same words occur in all twelve."
             ;;
-        *) echo "there is no task $task: section, support or language" >&2; exit 2 ;;
+        *) echo "there is no task $task: section, support, language or role" >&2; exit 2 ;;
     esac
     case $task in
         section) title="Which section of Debian is a package in?" tune_steps=240 steps=480 ;;
         support) title="What does a customer want?" tune_steps=100 steps=200 ;;
-        language) title="Which language is a package written in? The rule of \`auto\` has not seen this task" tune_steps=120 steps=200 ;;
+        language) title="Which language is a package written in?" tune_steps=120 steps=200 ;;
+        role) title="What is a package? The rule of \`auto\` has not seen this task" tune_steps=160 steps=320 ;;
     esac
     if [ "$budget" ]; then tune_steps=20 steps=30; fi
     local labels
@@ -185,7 +186,11 @@ study() { # first half decade, settings
     # One seed that learns nothing where another one does: the rate lies at the edge of what can be borne. So that the method
     # is not judged by that alone, it is trained at the next lower one too.
     if is_unstable "$work/$task-$method.final"; then seeds_at "$(rate $((best - 1)))" lower lower- "$@"; fi
-    if [ "$task" = language ]; then seeds_at auto auto auto- "$@"; fi
+    if tries_auto; then seeds_at auto auto auto- "$@"; fi
+}
+
+tries_auto() { # whether the rule's rates are tried on the task beside the best ones
+    case $task in language | role) ;; *) return 1 ;; esac
 }
 
 seeds_at() { # rate, file, infix of the names, settings; the runs of all seeds, on the test rows
@@ -240,7 +245,7 @@ chapter() {
     against "As many as LoRA of rank 1:" sparta-low lora-low
     against "As many as LoRA of rank 4:" sparta-mid smallest-mid largest-mid gradient-mid dynamic-mid lora-mid lora-soft
     against "As many as LoRA of rank 24:" sparta-high lora-high
-    if [ "$task" = language ]; then
+    if tries_auto; then
         printf '\n### The rates of the rule beside the best ones\n\nMean accuracy on the test rows.\n\n'
         printf '| method | best rate | at the best rate | `auto` | at `auto` | difference in points |\n|---|--:|--:|--:|--:|--:|\n'
         while read -r method _; do

@@ -427,3 +427,19 @@ fn a_run_that_is_told_to_end_while_it_loads_ends_at_once_and_leaves_nothing() {
         let _ = std::fs::remove_dir_all(folder.path().join("runs"));
     }
 }
+
+/// From then on a key may step what is in force, so that has to be known.
+#[test]
+fn what_is_in_force_is_told_before_the_run_is_ready() {
+    let (folder, mut recipe) = workshop();
+    recipe.method.density.insert("value".into(), 0.2);
+    let ran = quiet(launch(folder.path(), "told", &recipe));
+    let ready = ran.events.iter().position(|event| matches!(event, Event::Ready(_))).unwrap();
+    let told: Vec<&str> = ran.events[..ready]
+        .iter()
+        .filter_map(|event| if let Event::Setting { field, .. } = event { Some(field.as_str()) } else { None })
+        .collect();
+    for field in ["method.sparsity", "optimizer.learning_rate", "train.evaluate_every", "method.density.value"] {
+        assert!(told.contains(&field), "{field} is not among {told:?}");
+    }
+}

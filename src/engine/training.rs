@@ -109,6 +109,8 @@ impl Training {
             self.probe.expect(predicted);
         }
         let warning = self.predicted.and_then(|predicted| plan.warning(&session.recipe, &predicted));
+        // Before it is ready: from then on a key may step what is in force.
+        self.announce_settings(outbox);
         outbox.send(Event::Ready(Box::new(Ready {
             run: self.record.name(),
             folder: self.record.folder(),
@@ -134,7 +136,6 @@ impl Training {
             let pieces = preview.pieces.iter().map(|piece| (piece.text.clone(), piece.trained)).collect();
             outbox.send(Event::Example(Example { pieces, label: preview.label.clone() }));
         }
-        self.announce_settings(outbox);
         for message in session.method.remark().into_iter().chain(session.chosen_rate().map(|chosen| chosen.remark())) {
             self.record.log(&message);
             outbox.send(Event::Note { level: Level::Info, message });

@@ -124,10 +124,10 @@ impl Method {
     fn law(&self) -> Law {
         match (self.kind, self.selection) {
             (MethodKind::Head, _) => Law { dense: 0.1, exponent: 0.0, highest: 0.1 },
-            (MethodKind::Lora, _) => Law { dense: 4e-4 * self.scale().powf(-0.5), exponent: 0.35, highest: 0.02 },
+            (MethodKind::Lora, _) => Law { dense: 2e-4 * self.scale().powf(-0.4), exponent: 0.5, highest: 0.02 },
             (MethodKind::Sparta, Selection::Gradient) => Law { dense: 4.5e-5, exponent: 0.7, highest: 0.02 },
-            // Full fine-tuning is the end of the same line.
-            (MethodKind::Full | MethodKind::Sparta, _) => Law { dense: 2e-4, exponent: 0.7, highest: 0.05 },
+            (MethodKind::Sparta, _) => Law { dense: 2e-4, exponent: 0.7, highest: 0.05 },
+            (MethodKind::Full, _) => Law { dense: 2.5e-4, exponent: 0.0, highest: 2.5e-4 },
         }
     }
 }
