@@ -26,7 +26,8 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#tasks[@]} -gt 0 ] || tasks=(section support language role)
+all=(section support language role)
+[ ${#tasks[@]} -gt 0 ] || tasks=("${all[@]}")
 spartui=${SPARTUI:-$root/target/release/spartui}
 model=${STUDY_MODEL:-$root/models/all-MiniLM-L6-v2}
 # Methods at a time. Two processes of one thread each do half as much again as one of two threads: the batches are small.
@@ -301,17 +302,27 @@ for task in "${tasks[@]}"; do
 done
 wait
 
-report=$work/REPORT.md
-if [ -f "$here/findings.md" ] && [ ! "$budget" ]; then cat "$here/findings.md" >"$report.new"; else : >"$report.new"; fi
+# A chapter for each task whose runs are here; of the others, the report keeps the chapter that it has.
+shelf=$here
+[ ! "$budget" ] || shelf=$work
+mkdir -p "$shelf/chapters"
 for task in "${tasks[@]}"; do
     describe
-    chapter >>"$report.new"
+    [ -n "$(names_of final)" ] || continue
+    {
+        chapter
+        printf 'Made on %s with %s, %s methods at a time on %s cores (%s); times of a step are of that.\n' "$(date +%F)" \
+            "$("$spartui" --version)" "$jobs" "$cores" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -1)"
+    } >"$work/chapter.new"
+    mv "$work/chapter.new" "$shelf/chapters/$task.md"
+    [ "$budget" ] || cp "$work/$task-rates.svg" "$shelf/"
 done
+report=$shelf/REPORT.md
 {
-    printf '## How it was made\n\n'
-    printf 'By `make study` with %s, %s methods at a time on %s cores (%s), from [run.sh](run.sh). Times of a step are of that.\n' \
-        "$("$spartui" --version)" "$jobs" "$cores" "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo 2>/dev/null | head -1)"
-} >>"$report.new"
-mv "$report.new" "$report"
-if [ ! "$budget" ]; then cp "$report" "$work"/*-rates.svg "$here/"; report=$here/REPORT.md; fi
+    [ "$budget" ] || cat "$here/findings.md"
+    for task in "${all[@]}"; do
+        if [ -f "$shelf/chapters/$task.md" ]; then cat "$shelf/chapters/$task.md" && echo; fi
+    done
+    printf 'All of it is made by `make study`, from [run.sh](run.sh).\n'
+} >"$report"
 echo "$report"
