@@ -24,7 +24,7 @@ pub use branches::{Branch, KeptState, Place};
 pub use devices::{Gpu, Host, Vitals};
 pub use journal::{Deed, Entry, Intervention, What};
 pub use measures::{Consequences, Evaluation, Group, Layer, Memory, Sparsity, Step};
-pub use plan::{Planned, PlannedData, PlannedMemory, PlannedRows, PlannedTime};
+pub use plan::{Planned, PlannedData, PlannedMemory, PlannedRate, PlannedRows, PlannedTime};
 pub use playground::{About, Answer, Question, Side};
 pub use race::{Lane, Origin, Race};
 pub use ready::{Example, ModelSummary, Ready};

@@ -18,6 +18,8 @@ use synthetic::{Desk, consequences};
 const RATE: &str = "optimizer.learning_rate";
 const SPARSITY: &str = "method.sparsity";
 const AUTO: &str = "optimizer.learning_rate=auto";
+const HEAD_RATE: &str = "optimizer.head_learning_rate";
+const HEAD_IS_GIVEN: &str = "optimizer.head_learning_rate=0.003";
 
 fn session(folder: &Path, overrides: &[&str]) -> Session {
     Session::load(launch(folder, "unused", overrides).recipe, &mut |_, _| {}).unwrap()
@@ -44,6 +46,53 @@ fn it_is_what_the_method_and_the_density_ask_for() {
     }
     let given = session(folder.path(), &[]);
     assert_eq!((given.learning_rate(), given.chosen_rate()), (1e-3, None));
+}
+
+#[test]
+fn a_head_has_a_rate_of_its_own_where_the_rule_chooses_and_else_that_of_the_weights() {
+    let folder = workshop(false);
+    for kind in ["sparta", "lora", "full"] {
+        let session = session(folder.path(), &[AUTO, &format!("method.kind={kind}"), "method.rank=2"]);
+        let own = session.chosen_rate().unwrap().head.unwrap();
+        assert_eq!(session.recipe.optimizer.head_learning_rate, LearningRate::At(own), "{kind}");
+        assert!(session.head_learning_rate() > session.learning_rate() || kind == "sparta", "{kind}");
+    }
+    let follows = |overrides: &[&str]| {
+        let session = session(folder.path(), overrides);
+        assert_eq!(session.recipe.optimizer.head_learning_rate, LearningRate::Auto, "{overrides:?}");
+        assert_eq!(session.head_learning_rate(), session.learning_rate(), "{overrides:?}");
+    };
+    follows(&[]);
+    follows(&[AUTO, "method.kind=head"]);
+    let given = session(folder.path(), &[AUTO, HEAD_IS_GIVEN]);
+    assert_eq!((given.head_learning_rate(), given.chosen_rate().unwrap().head), (0.003, None));
+    let mut steered = session(folder.path(), &[]);
+    steered.set(RATE, Value::Float(5e-4)).unwrap();
+    assert_eq!(steered.head_learning_rate(), 5e-4);
+    steered.set(HEAD_RATE, Value::Float(0.003)).unwrap();
+    steered.set(RATE, Value::Float(1e-4)).unwrap();
+    assert_eq!((steered.learning_rate(), steered.head_learning_rate()), (1e-4, 0.003));
+}
+
+#[test]
+fn head_and_weights_move_at_their_own_rates() {
+    let folder = workshop(false);
+    let moved = |overrides: &[&str]| {
+        let rest = ["schedule.warmup_steps=0", "schedule.min_learning_rate=0"];
+        let mut session = session(folder.path(), &[overrides, &rest].concat());
+        // Moments move in any case.
+        let head = |session: &Session| {
+            let values = session.head.state().into_iter().filter(|dense| dense.name.ends_with(".value"));
+            values.collect::<Vec<_>>()
+        };
+        let (before, weights) = (head(&session), session.method.state().sites);
+        session.train_step().unwrap();
+        (head(&session) != before, session.method.state().sites != weights)
+    };
+    let still = "optimizer.learning_rate=0";
+    assert!(moved(&[still, HEAD_IS_GIVEN]).0);
+    assert_eq!(moved(&["optimizer.head_learning_rate=0"]), (false, true));
+    assert!(!moved(&[still]).0);
 }
 
 #[test]
@@ -130,6 +179,7 @@ fn a_plan_tells_it_and_its_reason_before_the_launch() {
         plan(&["--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told = parts.iter().find(|part| part["part"] == "rate").expect("a part with the rate");
     assert_eq!((told["rate"].as_f64(), told["basis"].as_str()), (Some(chosen.rate), Some(chosen.basis().as_str())));
+    assert_eq!(told["head"].as_f64(), chosen.head);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::data::{Dataset, Example, Target, place};
 use crate::engine::Probe;
 use crate::error::{Error, Result};
 use crate::hub;
-use crate::protocol::{Group, Planned, PlannedData, PlannedMemory, PlannedRows, PlannedTime, Sparsity};
+use crate::protocol::{Group, Planned, PlannedData, PlannedMemory, PlannedRate, PlannedRows, PlannedTime, Sparsity};
 use crate::recipe::Recipe;
 use crate::run::take_count;
 use crate::train::{Prediction, Session};
@@ -74,7 +74,7 @@ fn plan(recipe: Recipe, arguments: &Arguments) -> Result<()> {
         tell(&Planned::Model(session.summary()))?;
         tell(&Planned::Sparsity(session.sparsity_report()))?;
         if let Some(chosen) = session.chosen_rate() {
-            tell(&Planned::Rate { rate: chosen.rate, basis: chosen.basis() })?;
+            tell(&Planned::Rate(PlannedRate { rate: chosen.rate, basis: chosen.basis(), head: chosen.head }))?;
         }
         match &predicted {
             Ok(predicted) => tell(&Planned::Memory(memory(predicted, warning.clone())))?,

@@ -5,10 +5,11 @@ use super::record::now;
 use super::training::Training;
 use crate::error::{Error, Result};
 use crate::protocol::{Entry, Event, Intervention, Level};
-use crate::recipe::{OnNonfinite, Value};
+use crate::recipe::{LearningRate, OnNonfinite, Value};
 use crate::train::{NotFinite, Point};
 
 const RATE: &str = "optimizer.learning_rate";
+const HEAD_RATE: &str = "optimizer.head_learning_rate";
 /// How often a run may lower its rate by itself.
 const MOST_LOWERINGS: u32 = 10;
 
@@ -73,11 +74,20 @@ impl Training {
         self.lowered += 1;
         let before = self.session.learning_rate();
         let lower = before / 2.0;
-        self.set_by_fault(RATE, Value::Float(before), Value::Float(lower))?;
+        let mut halved = vec![(RATE, before)];
+        // A head without a rate of its own follows.
+        if let LearningRate::At(rate) = self.session.recipe.optimizer.head_learning_rate {
+            halved.push((HEAD_RATE, rate));
+        }
+        for (field, rate) in &halved {
+            self.set_by_fault(field, Value::Float(*rate), Value::Float(rate / 2.0))?;
+        }
         let how =
             format!("{what}; training went back to step {to} and goes on at the rate {lower:e} instead of {before:e}");
         self.record.note(Level::Warning, how);
-        outbox.send(Event::Setting { field: RATE.into(), value: Value::Float(lower) });
+        for (field, rate) in halved {
+            outbox.send(Event::Setting { field: field.into(), value: Value::Float(rate / 2.0) });
+        }
         Ok(())
     }
 

@@ -22,12 +22,7 @@ pub enum Planned {
     /// What would train, by group and layer.
     Sparsity(Sparsity),
     /// The learning rate, where the rule chooses it.
-    Rate {
-        /// At the schedule's peak.
-        rate: f64,
-        /// What it goes by, in a few words.
-        basis: String,
-    },
+    Rate(PlannedRate),
     /// The peak of the memory.
     Memory(PlannedMemory),
     /// The time of a step, measured.
@@ -42,6 +37,17 @@ pub enum Planned {
         /// One sentence.
         message: String,
     },
+}
+
+/// Learning rates that the rule chooses.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PlannedRate {
+    /// At the schedule's peak.
+    pub rate: f64,
+    /// What it goes by, in a few words.
+    pub basis: String,
+    /// That of the head, where it has one of its own.
+    pub head: Option<f64>,
 }
 
 /// The rows of a run.

@@ -115,6 +115,7 @@ pub const FIELDS: &[Field] = &[
 
     field("optimizer.kind", Kind::Choice(&["adamw"]), "how a gradient becomes an update"),
     live("optimizer.learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate at the schedule's peak; auto: the one that goes with the method and the share of the weights that trains, a number from the launch on"),
+    live("optimizer.head_learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate of a classification head at the schedule's peak; auto: learning_rate, or one of its own where that is auto at the launch"),
     field("optimizer.betas", Kind::Pair(0.0, 1.0), "decay of AdamW's first and second moment"),
     field("optimizer.epsilon", Kind::Number(0.0, 1.0), "keeps AdamW from dividing by zero"),
     live("optimizer.weight_decay", Kind::Number(0.0, 1.0), "decoupled decay of the deltas, with full of the weights; the head is exempt"),

@@ -47,10 +47,15 @@ impl<'de> Deserialize<'de> for LearningRate {
 pub struct SuggestedRate {
     /// The learning rate at the schedule's peak.
     pub rate: f64,
+    /// That of a classification head beside the weights; none where the head is all that trains.
+    pub head: Option<f64>,
     kind: MethodKind,
     selection: Selection,
     density: f64,
 }
+
+/// The rate of a head beside weights that train: it is new, or has to follow what is, while each of them moves little.
+const HEAD: f64 = 0.02;
 
 impl SuggestedRate {
     /// What it goes by, in a few words, such as `sparta at 1 %`: the method, and the share of the weights that trains.
@@ -70,7 +75,8 @@ impl SuggestedRate {
     #[must_use]
     pub fn remark(&self) -> String {
         let of = if matches!(self.kind, MethodKind::Sparta | MethodKind::Lora) { " of the weights" } else { "" };
-        format!("learning_rate {AUTO} is {:e}, the rate for {}{of}", self.rate, self.basis())
+        let head = self.head.map(|rate| format!("; the head's is {rate:e}")).unwrap_or_default();
+        format!("learning_rate {AUTO} is {:e}, the rate for {}{of}{head}", self.rate, self.basis())
     }
 }
 
@@ -106,6 +112,7 @@ impl Method {
         let density = (trainable.max(1) as f64 / parameters.max(1) as f64).min(1.0);
         SuggestedRate {
             rate: two_digits((dense * density.powf(-exponent)).min(highest)),
+            head: (self.kind != MethodKind::Head).then_some(HEAD),
             kind: self.kind,
             selection: self.selection,
             density,
@@ -124,10 +131,10 @@ impl Method {
     fn law(&self) -> Law {
         match (self.kind, self.selection) {
             (MethodKind::Head, _) => Law { dense: 0.1, exponent: 0.0, highest: 0.1 },
-            (MethodKind::Lora, _) => Law { dense: 2e-4 * self.scale().powf(-0.4), exponent: 0.5, highest: 0.02 },
-            (MethodKind::Sparta, Selection::Gradient) => Law { dense: 4.5e-5, exponent: 0.7, highest: 0.02 },
-            (MethodKind::Sparta, _) => Law { dense: 2e-4, exponent: 0.7, highest: 0.05 },
-            (MethodKind::Full, _) => Law { dense: 2.5e-4, exponent: 0.0, highest: 2.5e-4 },
+            (MethodKind::Lora, _) => Law { dense: 1e-4 * self.scale().powf(-0.4), exponent: 0.5, highest: 0.02 },
+            (MethodKind::Sparta, Selection::Gradient) => Law { dense: 2e-5, exponent: 0.7, highest: 0.01 },
+            (MethodKind::Sparta, _) => Law { dense: 1e-4, exponent: 0.8, highest: 0.05 },
+            (MethodKind::Full, _) => Law { dense: 2e-4, exponent: 0.0, highest: 2e-4 },
         }
     }
 }

@@ -133,6 +133,7 @@ pub enum BadRows {
 pub struct Optimizer {
     pub kind: String,
     pub learning_rate: LearningRate,
+    pub head_learning_rate: LearningRate,
     pub betas: [f64; 2],
     pub epsilon: f64,
     pub weight_decay: f64,
@@ -255,6 +256,7 @@ impl Default for Optimizer {
         Self {
             kind: "adamw".into(),
             learning_rate: LearningRate::Auto,
+            head_learning_rate: LearningRate::Auto,
             betas: [0.9, 0.99],
             epsilon: 1e-8,
             weight_decay: 0.0,

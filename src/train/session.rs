@@ -121,13 +121,18 @@ impl Session {
         Ok(session)
     }
 
-    /// Puts a number in place of `learning_rate = "auto"`; from then on the recipe says that number, whatever the rule of a
+    /// Puts numbers in place of `learning_rate = "auto"` and of the head's; from then on the recipe says those, whatever the rule of a
     /// later version is.
     fn settle_rate(&mut self) {
         if self.recipe.optimizer.learning_rate == LearningRate::Auto {
-            let suggested = self.suggested_rate(&self.recipe.method, self.method.trainable());
-            self.chosen_rate = Some(suggested);
+            let mut suggested = self.suggested_rate(&self.recipe.method, self.method.trainable());
             self.recipe.optimizer.learning_rate = LearningRate::At(suggested.rate);
+            let is_asked = self.recipe.optimizer.head_learning_rate == LearningRate::Auto;
+            suggested.head = suggested.head.filter(|_| is_asked && self.head.head.parameters() > 0);
+            if let Some(rate) = suggested.head {
+                self.recipe.optimizer.head_learning_rate = LearningRate::At(rate);
+            }
+            self.chosen_rate = Some(suggested);
         }
     }
 
@@ -140,6 +145,15 @@ impl Session {
     #[must_use]
     pub fn learning_rate(&self) -> f64 {
         self.rate_of(&self.recipe)
+    }
+
+    /// As [`Session::learning_rate`], of the head.
+    #[must_use]
+    pub fn head_learning_rate(&self) -> f64 {
+        match self.recipe.optimizer.head_learning_rate {
+            LearningRate::At(rate) => rate,
+            LearningRate::Auto => self.learning_rate(),
+        }
     }
 
     /// The rate that a recipe asks for while what trains now trains.

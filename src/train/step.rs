@@ -58,8 +58,9 @@ impl Session {
             let file = self.data.train.left_out.file.clone();
             return Ok(Attempt::NotFinite(NotFinite { step, loss, grad_norm, file, lines }));
         }
-        let rate = rate_at(&self.recipe.schedule, self.learning_rate(), step, self.total_steps());
-        self.update(rate, self.clipping(grad_norm), step);
+        let of_step = |peak| rate_at(&self.recipe.schedule, peak, step, self.total_steps());
+        let (rate, head_rate) = (of_step(self.learning_rate()), of_step(self.head_learning_rate()));
+        self.update([rate, head_rate], self.clipping(grad_norm), step);
         let seconds = started.elapsed().as_secs_f64();
         self.timing.add(seconds, updating.elapsed().as_secs_f64());
         Ok(Attempt::Taken(self.taken(rate, (loss, grad_norm), (rows.len(), tokens), seconds)))
@@ -143,11 +144,11 @@ impl Session {
         self.head.forget();
     }
 
-    fn update(&mut self, rate: f64, scale: f64, step: u64) {
+    fn update(&mut self, [rate, head_rate]: [f64; 2], scale: f64, step: u64) {
         let optimizer = &self.recipe.optimizer;
         let adamw = AdamW { betas: optimizer.betas, epsilon: optimizer.epsilon, weight_decay: optimizer.weight_decay };
         self.method.update(&adamw, rate, scale, step);
-        self.head.update(&adamw, rate, scale, step);
+        self.head.update(&adamw, head_rate, scale, step);
         self.method.evolve(step, self.total_steps(), adamw.betas);
     }
 

@@ -16,7 +16,8 @@ use spartui::interface::launcher::{Launcher, Place};
 use spartui::interface::theme::{Depth, Themes};
 use spartui::interface::{Effect, Input, Look, Screen};
 use spartui::protocol::{
-    Evaluation, Group, Memory, ModelSummary, Planned, PlannedData, PlannedMemory, PlannedRows, PlannedTime, Sparsity,
+    Evaluation, Group, Memory, ModelSummary, Planned, PlannedData, PlannedMemory, PlannedRate, PlannedRows,
+    PlannedTime, Sparsity,
 };
 use spartui::recipe::Recipe;
 use spartui::run::{ListedRun, State};
@@ -311,7 +312,7 @@ pub fn plan() -> Vec<Planned> {
             groups: vec![group("query", 0), group("value", 113_000), group("attention.output", 113_000)],
             remark: None,
         }),
-        Planned::Rate { rate: 5e-3, basis: "sparta at 1 %".into() },
+        Planned::Rate(PlannedRate { rate: 5e-3, basis: "sparta at 1 %".into(), head: Some(0.02) }),
         Planned::Memory(PlannedMemory { memory, parts: vec![("weights".into(), 90_900_000)], warning: None }),
         Planned::Time(PlannedTime {
             step_ms: 182.4,

@@ -118,10 +118,10 @@ impl Desk {
             self.tell(Event::Loading { what: what.into(), fraction: Some(1.0) });
             self.pass(0.4);
         }
-        self.tell(Event::Ready(Box::new(ready())));
         for (field, value) in settings() {
             self.tell(Event::Setting { field: field.into(), value });
         }
+        self.tell(Event::Ready(Box::new(ready())));
         self.tell(Event::Sparsity(sparsity(0, 0.99)));
         self.tell(Event::Memory(memory(0)));
     }
@@ -251,6 +251,7 @@ pub fn settings() -> Vec<(&'static str, Value)> {
         ("method.density", Value::Table(toml::Table::new())),
         ("method.on_shrink", Value::String("retire".into())),
         ("optimizer.learning_rate", Value::Float(5e-4)),
+        ("optimizer.head_learning_rate", Value::Float(0.02)),
         ("optimizer.weight_decay", Value::Float(0.0)),
         ("optimizer.max_grad_norm", Value::Float(1.0)),
         ("train.evaluate_every", Value::Integer(100)),

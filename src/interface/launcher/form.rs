@@ -370,9 +370,15 @@ impl Form {
     /// The number that the rule chooses for a field that says `auto`, where it is known.
     #[must_use]
     pub fn rate_of(&self, field: &Field) -> Option<f64> {
-        let says_auto =
-            field.name == "optimizer.learning_rate" && self.recipe.optimizer.learning_rate == LearningRate::Auto;
-        self.plan.rate.fresh().filter(|_| says_auto).map(|(rate, _)| *rate)
+        let optimizer = &self.recipe.optimizer;
+        let planned = self.plan.rate.fresh().filter(|_| optimizer.learning_rate == LearningRate::Auto)?;
+        match field.name {
+            "optimizer.learning_rate" => Some(planned.rate),
+            "optimizer.head_learning_rate" => {
+                planned.head.filter(|_| optimizer.head_learning_rate == LearningRate::Auto)
+            }
+            _ => None,
+        }
     }
 
     /// Puts the selected line back to its default.

@@ -1,6 +1,6 @@
 //! What a run of the form would be, as far as it is known.
 
-use crate::protocol::{ModelSummary, Planned, PlannedData, PlannedMemory, PlannedTime, Sparsity};
+use crate::protocol::{ModelSummary, Planned, PlannedData, PlannedMemory, PlannedRate, PlannedTime, Sparsity};
 
 /// What is known of the run that the form asks for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,8 +17,8 @@ pub struct PlanView {
     pub model: Part<ModelSummary>,
     /// What trains.
     pub sparsity: Part<Sparsity>,
-    /// The learning rate and what it goes by, where the rule chooses it.
-    pub rate: Part<(f64, String)>,
+    /// The learning rates and what they go by, where the rule chooses them.
+    pub rate: Part<PlannedRate>,
     /// The peak of the memory.
     pub memory: Part<PlannedMemory>,
     /// The time.
@@ -98,7 +98,7 @@ impl PlanView {
             Some(Planned::Data(data)) => self.data.set(data),
             Some(Planned::Model(model)) => self.model.set(model),
             Some(Planned::Sparsity(sparsity)) => self.sparsity.set(sparsity),
-            Some(Planned::Rate { rate, basis }) => self.rate.set((rate, basis)),
+            Some(Planned::Rate(rate)) => self.rate.set(rate),
             Some(Planned::Memory(memory)) => self.memory.set(memory),
             Some(Planned::Time(time)) => self.time.set(time),
             Some(Planned::Refused { message }) => self.refused = Some(message),
@@ -127,7 +127,8 @@ mod tests {
         assert!(plan.time.value.is_some() && plan.time.fresh().is_none());
         plan.hear(first, Some(Planned::Refused { message: "late".into() }));
         assert_eq!(plan.refused, None);
-        plan.rate = Part { value: Some((2e-3, "sparta at 1 %".into())), stale: true };
+        let rate = PlannedRate { rate: 2e-3, basis: "sparta at 1 %".into(), head: None };
+        plan.rate = Part { value: Some(rate), stale: true };
         plan.hear(second, None);
         assert!(!plan.running && plan.time.stale);
         assert_eq!(plan.rate.value, None);

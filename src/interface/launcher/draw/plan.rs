@@ -10,7 +10,7 @@ use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::stacked;
-use crate::protocol::{Memory, PlannedRows};
+use crate::protocol::{Memory, PlannedRate, PlannedRows};
 
 /// A line of the panel.
 enum Line {
@@ -186,9 +186,13 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView) {
             lines.push((5, Line::Share(" head".into(), 1.0, text::count(sparsity.head), tone)));
         }
     }
-    if let Some((rate, basis)) = &plan.rate.value {
+    if let Some(PlannedRate { rate, basis, head }) = &plan.rate.value {
+        let tone = tone(plan.rate.stale);
         let said = format!("{}, {}", text::number_short(*rate), text::safe_text(basis));
-        lines.push((1, Line::Fact("rate", said, tone(plan.rate.stale))));
+        lines.push((1, Line::Fact("rate", said, tone)));
+        if let Some(head) = head {
+            lines.push((5, Line::Fact("head rate", text::number_short(*head), tone)));
+        }
     }
     if let Some(data) = &plan.data.value {
         let tone = tone(plan.data.stale);
