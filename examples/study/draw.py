@@ -1,10 +1,11 @@
 """Draws the data of the tasks about Debian's packages from their one-line descriptions.
 
-    apt-cache dumpavail | python3 draw.py FOLDER section|language|role [KEY]
+    apt-cache dumpavail | python3 draw.py FOLDER section|language|role|team [KEY]
 
 section: which section of the archive is a package in? language: which programming language is it written in, by its tag
-"implemented-in"? role: what is it (a library, a program, documentation), by its tag "role"? Writes train.jsonl,
-validation.jsonl and test.jsonl with the columns "text" and "label", and says what it drew. Of the labels, those count that
+"implemented-in"? role: what is it (a library, a program, documentation), by its tag "role"? team: which of Debian's
+teams looks after it? Writes train.jsonl, validation.jsonl and test.jsonl with the columns "text" and "label", and says what
+it drew. Of the labels, those count that
 have enough descriptions. A description counts once, and not at all where packages with
 several labels have it. Packages of one source go to one of the three files, so that no file holds what another one all but
 says. The key decides which; the order of the rows is keyed too.
@@ -46,12 +47,19 @@ def role(fields):
     return tags(fields, "role")
 
 
+def team(fields):
+    """Maintainers who are not a single person."""
+    name = fields.get("Maintainer", "").split("<", 1)[0].strip()
+    return {name} if re.search(r"\b(Team|Group|Maintainers|Force|Project)\b", name) else set()
+
+
 def tags(fields, facet):
     return set(re.findall(facet + r"::([^,\s]+)", fields.get("Tag", ""))) - {"TODO"}
 
 
 TASKS = {
     "section": Task("sections", section, 200, 20, 20_000, (("test", 0.08), ("validation", 0.035))),
+    "team": Task("teams", team, 500, 12, 15_000, (("test", 0.1), ("validation", 0.05))),
     "role": Task("roles", role, 150, 8, 15_000, (("test", 0.16), ("validation", 0.06))),
     "language": Task("languages", language, 100, 5, 5_000, (("test", 0.3), ("validation", 0.1))),
 }

@@ -2,7 +2,7 @@
 # SpaRTA at several counts of trainable parameters, other selections, LoRA at the same counts, full fine-tuning and the
 # head alone, each at its best learning rate and with three seeds; the report is made by `spartui compare`.
 #
-#   examples/study/run.sh [--budget] [--report] [--task section|support|language|role]... [--only METHOD]... [--work FOLDER]
+#   examples/study/run.sh [--budget] [--report] [--task section|support|language|role|team]... [--only METHOD]... [--work FOLDER]
 #
 # Runs that are complete are not run again, so that it can be broken off and called again. --budget: few steps, few
 # methods, two seeds; it shows that all works, not who wins. --report: train nothing, write the report of what is complete.
@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-all=(section support language role)
+all=(section support language role team)
 [ ${#tasks[@]} -gt 0 ] || tasks=("${all[@]}")
 spartui=${SPARTUI:-$root/target/release/spartui}
 model=${STUDY_MODEL:-$root/models/all-MiniLM-L6-v2}
@@ -51,7 +51,7 @@ fi
 # Where a task's rows are, how long it is trained for, and what its chapter begins with.
 describe() {
     case $task in
-        section | language | role)
+        section | language | role | team)
             recipe=$here/packages.toml data=$work/data/$task
             if [ ! -f "$data/drawn.txt" ]; then
                 apt-cache dumpavail | python3 "$here/draw.py" "$data" "$task" >/dev/null
@@ -62,13 +62,14 @@ describe() {
             recipe=$here/support.toml data=$root/examples/support
             about="The demo's rows: which of twelve things does a customer want? The same words occur in all twelve."
             ;;
-        *) echo "there is no task $task: section, support, language or role" >&2; exit 2 ;;
+        *) echo "there is no task $task: section, support, language, role or team" >&2; exit 2 ;;
     esac
     case $task in
         section) title="Which section of Debian is a package in?" tune_steps=240 steps=480 ;;
         support) title="What does a customer want?" tune_steps=100 steps=200 ;;
         language) title="Which language is a package written in?" tune_steps=120 steps=200 ;;
-        role) title="What is a package? The rule of \`auto\` has not seen this task" tune_steps=160 steps=320 ;;
+        role) title="What is a package?" tune_steps=160 steps=320 ;;
+        team) title="Which team looks after a package? The rule of \`auto\` has not seen this task" tune_steps=120 steps=240 ;;
     esac
     if [ "$budget" ]; then tune_steps=20 steps=30; fi
     local labels
@@ -80,21 +81,21 @@ describe() {
 # The three counts are those of LoRA with ranks 1, 4 and 24 on the same layers, the head included.
 methods() {
     local low=$((9216 + head)) mid=$((4 * 9216 + head)) high=$((24 * 9216 + head))
-    echo "sparta-low -4 method.trainable=$low"
-    echo "sparta-mid -5 method.trainable=$mid"
+    echo "sparta-low -3 method.trainable=$low"
+    echo "sparta-mid -3 method.trainable=$mid"
     echo "sparta-high -5 method.trainable=$high"
     echo "sparta-dense -6 method.sparsity=0.95"
-    echo "smallest-mid -5 method.trainable=$mid method.selection=smallest"
-    echo "largest-mid -5 method.trainable=$mid method.selection=largest"
-    echo "gradient-mid -5 method.trainable=$mid method.selection=gradient"
-    echo "dynamic-mid -5 method.trainable=$mid method.selection=dynamic method.regrow_every=20"
+    echo "smallest-mid -3 method.trainable=$mid method.selection=smallest"
+    echo "largest-mid -3 method.trainable=$mid method.selection=largest"
+    echo "gradient-mid -6 method.trainable=$mid method.selection=gradient"
+    echo "dynamic-mid -3 method.trainable=$mid method.selection=dynamic method.regrow_every=20"
     echo "lora-low -5 method.kind=lora method.rank=1 method.alpha=2"
     echo "lora-mid -5 method.kind=lora method.rank=4 method.alpha=8"
     echo "lora-high -6 method.kind=lora method.rank=24 method.alpha=48"
-    # With an eighth of the usual alpha, so that its best rate is nearer to that of the head, which trains at the same rate.
-    echo "lora-soft -3 method.kind=lora method.rank=4 method.alpha=1"
+    # With an eighth of the usual alpha.
+    echo "lora-soft -4 method.kind=lora method.rank=4 method.alpha=1"
     echo "full -8 method.kind=full"
-    echo "head -4 method.kind=head"
+    echo "head -2 method.kind=head"
 }
 
 rate() { # a half decade
@@ -130,6 +131,11 @@ set_all() { # settings, as arguments
     for setting in "$@"; do printf '%s\n%s\n' --set "$setting"; done
 }
 
+# The rate of the head beside the weights, the same for all whose rate is searched; the head alone has the rate of the search.
+beside_weights() { # settings
+    case " $* " in *" method.kind=head "*) ;; *) echo optimizer.head_learning_rate=0.02 ;; esac
+}
+
 score() { # a run's best accuracy; one that failed has none
     local best
     best=$(field_of "$work/$1/status.json" best_accuracy)
@@ -142,7 +148,8 @@ tune() { # first half decade, settings
     local k=$1 low high at rates lane name common
     shift
     low=$((k - 1)) high=$((k + 1))
-    mapfile -t common < <(set_all "$@" "data.validation=$data/validation.jsonl" "train.max_steps=$tune_steps" \
+    # shellcheck disable=SC2046 # one setting or none
+    mapfile -t common < <(set_all "$@" $(beside_weights "$@") "data.validation=$data/validation.jsonl" "train.max_steps=$tune_steps" \
         "train.evaluate_every=$tune_steps" method.seed=11 train.seed=11)
     declare -gA run_at=()
     if [[ " $* " != *" method.kind=full "* ]]; then
@@ -191,15 +198,17 @@ study() { # first half decade, settings
 }
 
 tries_auto() { # whether the rule's rates are tried on the task beside the best ones
-    case $task in language | role) ;; *) return 1 ;; esac
+    case $task in language | role | team) ;; *) return 1 ;; esac
 }
 
 seeds_at() { # rate, file, infix of the names, settings; the runs of all seeds, on the test rows
-    local at=$1 file=$work/$task-$method.$2 infix=$3 seed name common runs=()
+    local at=$1 file=$work/$task-$method.$2 infix=$3 seed name common runs=() of_head=
     shift 3
+    [ "$at" = auto ] || of_head=$(beside_weights "$@")
     for seed in "${seeds[@]}"; do
         name=$task-$method-$infix$seed
-        mapfile -t common < <(set_all "$@" "optimizer.learning_rate=$at" "data.validation=$data/test.jsonl" \
+        # shellcheck disable=SC2086 # one setting or none
+        mapfile -t common < <(set_all "$@" "optimizer.learning_rate=$at" $of_head "data.validation=$data/test.jsonl" \
             "train.max_steps=$steps" "train.evaluate_every=$steps" "method.seed=$seed" "train.seed=$seed")
         if complete train "$name" "${common[@]}"; then runs+=("$name"); fi
     done
