@@ -85,7 +85,9 @@ fn a_preview_tells_what_every_live_field_does() {
             }
             "method.density" => ("method.density.value".to_owned(), Value::Float(0.02)),
             "method.on_shrink" => (field.name.to_owned(), Value::String("revert".into())),
-            "optimizer.learning_rate" | "optimizer.weight_decay" => (field.name.to_owned(), Value::Float(1e-3)),
+            "optimizer.learning_rate" | "optimizer.head_learning_rate" | "optimizer.weight_decay" => {
+                (field.name.to_owned(), Value::Float(1e-3))
+            }
             "optimizer.max_grad_norm" => (field.name.to_owned(), Value::Float(1.0)),
             "train.evaluate_every" | "train.checkpoint_every" | "train.keep_checkpoints" => {
                 (field.name.to_owned(), Value::Integer(7))
