@@ -54,7 +54,7 @@ pub struct SuggestedRate {
     density: f64,
 }
 
-/// The rate of a head beside weights that train: it is new, or has to follow what is, while each of them moves little.
+/// The rate of a head beside weights that train; docs/learning-rate.md says why it has one of its own.
 const HEAD: f64 = 0.02;
 
 impl SuggestedRate {
