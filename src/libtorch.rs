@@ -3,6 +3,8 @@
 //! The program links the CPU libraries alone, so that one binary serves machines with and without an NVIDIA GPU. Where
 //! the CUDA libraries lie beside them, they register themselves with libtorch when they are loaded.
 
+pub mod mkl;
+
 use std::path::PathBuf;
 
 /// Folder of the libtorch that the program was built with.

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 
 use super::print_line;
 use crate::error::Result;
+use crate::libtorch::mkl::{self, Choice};
 use crate::model::available_devices;
 use crate::{cuda, libtorch, sparse};
 
@@ -25,6 +26,11 @@ pub fn run(cuda: &std::result::Result<bool, String>) -> Result<()> {
     };
     let devices = usize::try_from(tch::Cuda::device_count()).unwrap_or(0);
     let kernels: Vec<String> = (0..devices).map(|device| format!("cuda:{device} {}", kernels(device))).collect();
+    let mkl = match mkl::choice() {
+        Choice::ByFeatures => "chooses its code by what the processor has, not by who made it",
+        Choice::ByMaker => "chooses its code by who made the processor; it is slower on those that are not Intel's",
+        Choice::NoMkl => "none in this libtorch",
+    };
     let terminal = if std::io::stdout().is_terminal() {
         match crossterm::terminal::size() {
             Ok((columns, rows)) if columns >= 60 && rows >= 20 => format!("{columns}x{rows}"),
@@ -37,6 +43,7 @@ pub fn run(cuda: &std::result::Result<bool, String>) -> Result<()> {
     let lines = [
         ("spartui", env!("CARGO_PKG_VERSION").to_owned()),
         ("libtorch", format!("2.11.0 at {}, {} threads", libtorch::folder().display(), tch::get_num_threads())),
+        ("MKL", mkl.into()),
         ("CUDA", cuda),
         ("kernels", if kernels.is_empty() { "none needed".into() } else { kernels.join("; ") }),
         ("devices", available_devices().join(", ")),
