@@ -11,7 +11,7 @@ mod device;
 use half::bf16;
 use tch::{Kind, Tensor};
 
-use super::memory::{is_plain, values, values_mut};
+use super::memory::{is_plain, prefetch, values, values_mut};
 use super::scalar::Scalar;
 use super::{AdamW, Cast, Cohort, threads, wide};
 use crate::permutation::mix;
@@ -295,23 +295,6 @@ impl<T: Scalar> Weight<T> {
             }
         }
     }
-}
-
-/// Into the first-level cache.
-#[inline(always)]
-fn prefetch<T>(place: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: all x86-64 processors have the instruction, which reads nothing that a program can see, whatever
-        // the address.
-        #[allow(unsafe_code)]
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T0>(place.cast());
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::kernel::Kernel;
 use super::line::{Line, Rows};
+use crate::sparse::memory::prefetch;
 
 /// Neighbouring columns of a matrix, of which only those near a wanted one are ever read.
 pub struct Operand<'a, T> {
@@ -33,21 +34,4 @@ impl<'a, T: Copy> Operand<'a, T> {
             }
         }
     }
-}
-
-/// Into the second-level cache: what is computed meanwhile has the first.
-#[inline]
-fn prefetch<T>(place: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: all x86-64 processors have the instruction, which reads nothing that a program can see, whatever
-        // the address.
-        #[allow(unsafe_code)]
-        unsafe {
-            _mm_prefetch::<_MM_HINT_T1>(place.cast());
-        }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
 }

@@ -45,20 +45,20 @@ fn in_f32(products: &[&Product<'_>], threads: usize) -> Vec<Vec<Tensor>> {
 
 /// Density above which the dense product and a gather are faster on this processor.
 ///
-/// From `benches/gradient.rs` with two threads, 512 x 1408. On a Zen 4, 256 to 4096 tokens: in `f32` both ways took the same
-/// time at 0.5. From `bf16` the dense product, which has to widen its operands to sum in `f32`, lost by a seventh or more up to
-/// 0.8, where the bench ends. On a Xeon with AMX (Emerald Rapids), whose dense products are two to three times as fast: 0.3 in
-/// `f32` and 0.37 in `bf16`. The bounds of other x86 processors follow from how much slower their kernels were on the Zen 4, at
-/// 0.3, on one thread; on those that are not x86 nothing was measured.
+/// From `benches/gradient.rs` with two threads, 512 x 1408. On a Zen 4, 256 to 4096 tokens, both ways took the same time at 0.37
+/// to 0.43 in `f32`, and at some 0.85 from `bf16`, which the dense product has to widen to sum in `f32`. On a Xeon with AMX
+/// (Emerald Rapids), whose dense products are two to three times as fast: 0.3 in `f32` and 0.37 in `bf16`. The bounds of other x86
+/// processors follow from how much slower their kernels were on the Zen 4, at 0.3, on one thread; on those that are not x86 nothing
+/// was measured.
 #[cfg(target_arch = "x86_64")]
 pub fn dense_above(half: bool) -> f64 {
     let best = if half { Avx512Bf16::detect().is_some() } else { Avx512::detect().is_some() };
     match (best, half) {
         (true, true) if has_amx() => 0.37,
         (true, false) if has_amx() => 0.3,
-        (true, true) => 0.9,
-        (true, false) => 0.5,
-        _ if Avx2::<f32>::detect().is_some() => 0.4,
+        (true, true) => 0.85,
+        (true, false) => 0.4,
+        _ if Avx2::<f32>::detect().is_some() => 0.3,
         _ => 0.15,
     }
 }
