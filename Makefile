@@ -35,7 +35,7 @@ study: setup ## SpaRTA beside LoRA, other selections, full and head-only (hours;
 	examples/study/run.sh $(ARGS)
 
 pictures: setup ## draw the README's pictures from real frames
-	$(CARGO) test --release --locked --test pictures -- --ignored
+	$(CARGO) test --release --locked --test pictures -- --ignored --test-threads=1
 
 slow-line: setup ## go the way of a new user over a slow line, and tell keystrokes and seconds
 	$(CARGO) test --release --locked --test slow_line -- --ignored --nocapture

@@ -194,7 +194,15 @@ fn tour() {
     go(&mut recording, &mut cockpit, "\r", model);
     go(&mut recording, &mut cockpit, "\r", "rows, 2 columns");
     go(&mut recording, &mut cockpit, "\r", "timed");
-    recording.rest(&cockpit, 2.0);
+    // One epoch would be over before all is shown.
+    for key in ["/", "e", "p", "o", "c"] {
+        recording.rest(&cockpit, 0.15);
+        cockpit.press(key);
+    }
+    go(&mut recording, &mut cockpit, "\r", "›train.epochs");
+    go(&mut recording, &mut cockpit, "4", "4");
+    go(&mut recording, &mut cockpit, "\r", "180 steps");
+    recording.rest(&cockpit, 3.0);
     picture(&cockpit, "form.svg");
     go(&mut recording, &mut cockpit, "s", "● training");
     let after = |step: u64| {

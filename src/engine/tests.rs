@@ -2,6 +2,7 @@
 
 pub mod hooks;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -364,6 +365,35 @@ fn what_is_not_finite_is_never_applied_nor_exported() {
     again.set = vec!["optimizer.learning_rate=5e-4".into()];
     let ran = quiet(again);
     assert!(ran.summary.is_some() && ran.steps()[0].step == 7, "{}", ran.fault);
+}
+
+#[test]
+fn a_fault_that_halves_the_rate_halves_that_of_the_head_where_it_has_one() {
+    let (folder, mut recipe) = workshop();
+    let runs = folder.path().join("runs");
+    recipe.set("train.on_nonfinite", Value::String("lower_rate".into())).unwrap();
+    let mut lowered = |name: &str, head: Value| {
+        recipe.set("optimizer.head_learning_rate", head).unwrap();
+        poison(&runs.join(name), 7);
+        let ran = quiet(launch(folder.path(), name, &recipe));
+        let told = ran.events.iter().filter_map(|event| match event {
+            Event::Setting { field, value } => Some((field.clone(), value.clone())),
+            _ => None,
+        });
+        let mut last: BTreeMap<String, Value> = told.collect();
+        ["optimizer.learning_rate", "optimizer.head_learning_rate"].map(|field| last.remove(field).unwrap())
+    };
+    assert_eq!(lowered("own", Value::Float(0.02)), [Value::Float(5e-4), Value::Float(0.01)]);
+    let replayed = quiet(super::Replay {
+        runs: runs.clone(),
+        run: "own".into(),
+        name: Some("again".into()),
+        ..Default::default()
+    });
+    assert!(replayed.summary.is_some(), "{}", replayed.fault);
+    assert_eq!(result(&runs.join("again")), result(&runs.join("own")));
+    let auto = Value::String("auto".into());
+    assert_eq!(lowered("shared", auto.clone()), [Value::Float(5e-4), auto]);
 }
 
 #[test]
