@@ -159,7 +159,9 @@ pub(super) fn is_short(device: Device, keys: i64) -> bool {
 fn attend_short([query, key, value]: [&Tensor; 3], scale: f64, visible: Visible<'_>) -> Tensor {
     let [rows, heads, queries, head_dim] = query.size()[..] else { return query.shallow_clone() };
     let keys = key.size()[2];
-    let flat = |x: &Tensor| x.reshape([rows * heads, -1, head_dim]);
+    // By way of whole heads: the gradient of the keys, which comes transposed out of the product, is put into their order here,
+    // once, and not by everyone who meets it further down.
+    let flat = |x: &Tensor| x.reshape([rows * heads, -1]).view([rows * heads, -1, head_dim]);
     let bias = match visible {
         Visible::All => Tensor::zeros([1, 1], (query.kind(), query.device())),
         Visible::Causal => hidden(&Tensor::ones([queries, keys], (Kind::Bool, query.device())).tril(0), query.kind()),
