@@ -93,7 +93,7 @@ const LABELS: usize = 2;
 pub fn run(arguments: &Arguments) -> Result<()> {
     let mut used = Used::before();
     let around = Surroundings { program: resident_size(), data: 0, limit: machine_memory() };
-    let model = arguments.open()?;
+    let mut model = arguments.open()?;
     read_all(&model);
     used.loaded(&model);
     let (rows, width) = (usize::from(arguments.batch), arguments.length as usize);
@@ -110,6 +110,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
     };
     let recipe = arguments.recipe();
+    // As before a run.
+    model.settle(&method::written(&recipe.method, &model, head.parameters())?);
     let mut method = method::build(&recipe.method, &model, &head, [0.9, 0.99])?;
     let predicted =
         Prediction::new(&recipe, &model, head.parameters(), (arguments.extent(&model), Extent::default()), around)?;

@@ -24,11 +24,11 @@ pub const CHUNK: usize = 64;
 pub struct Part<'a, T> {
     /// `[tokens, in]`
     pub input: Rows<'a, T>,
-    pub chunks: Vec<Chunk<'a, T>>,
+    pub strips: Vec<Strip<'a, T>>,
 }
 
-/// Up to `CHUNK` rows of one weight.
-pub struct Chunk<'a, T> {
+/// Neighbouring rows of one weight.
+pub struct Strip<'a, T> {
     /// `[tokens, rows]`
     pub output_gradient: Rows<'a, T>,
     /// Flat index of the first scalar.
@@ -65,13 +65,15 @@ impl<'a, T: Copy> Part<'a, T> {
 
     fn compute_with<K: Kernel<Scalar = T>>(&mut self, kernel: K, buffers: &mut Buffers) {
         let blocks = Blocks::of(self.input.columns);
-        let inputs = self.inputs::<K>(&blocks);
-        let outputs: Vec<_> = self.chunks.iter().map(|chunk| Output::of::<K>(chunk, &blocks)).collect();
+        let strips = std::mem::take(&mut self.strips);
+        let (mut chunks, outputs): (Vec<_>, Vec<_>) =
+            strips.into_iter().flat_map(|strip| strip.cut::<K>(&blocks)).unzip();
+        let inputs = self.inputs::<K>(&chunks, &blocks);
         let rounds = blocks.rounds(self.input.tokens, TILE * K::TOKENS);
         for (at, round) in rounds.iter().enumerate() {
             let next_round = rounds.get(at + 1);
             inputs[round.block].transpose(kernel, round.tokens.clone(), &mut buffers.block);
-            for (at, chunk) in self.chunks.iter_mut().enumerate() {
+            for (at, chunk) in chunks.iter_mut().enumerate() {
                 let output = &outputs[at];
                 output.operands[round.block].transpose(kernel, round.tokens.clone(), &mut buffers.chunk);
                 let (next, its_round) =
@@ -90,8 +92,8 @@ impl<'a, T: Copy> Part<'a, T> {
     }
 
     /// For each block, what is needed of the input.
-    fn inputs<K: Kernel<Scalar = T>>(&self, blocks: &Blocks) -> Vec<Operand<'a, T>> {
-        let cohorts = self.chunks.iter().flat_map(|chunk| chunk.cohorts.iter().map(|cohort| (chunk.first, cohort)));
+    fn inputs<K: Kernel<Scalar = T>>(&self, chunks: &[Strip<'_, T>], blocks: &Blocks) -> Vec<Operand<'a, T>> {
+        let cohorts = chunks.iter().flat_map(|chunk| chunk.cohorts.iter().map(|cohort| (chunk.first, cohort)));
         let scalars: usize = cohorts.clone().map(|(_, cohort)| cohort.indices.len()).sum();
         // With so many scalars hardly a group of columns is left out.
         let all = scalars > blocks.width;
@@ -112,7 +114,46 @@ impl<'a, T: Copy> Part<'a, T> {
     }
 }
 
-impl<T: Copy> Chunk<'_, T> {
+impl<'a, T: Copy> Strip<'a, T> {
+    /// Takes the first `rows` rows off, of a weight of this width.
+    pub fn take(&mut self, rows: usize, width: usize) -> Self {
+        let end = self.first + flat_index(rows * width);
+        let count = |cohort: &Cohort<'_>| cohort.indices.partition_point(|index| *index < end);
+        let counts: Vec<_> = self.cohorts.iter().map(count).collect();
+        self.take_counted(rows, width, &counts)
+    }
+
+    /// As [`Strip::take`], where it is known how many scalars of each cohort these rows have.
+    fn take_counted(&mut self, rows: usize, width: usize, counts: &[usize]) -> Self {
+        let take = |(cohort, count): (&mut Cohort<'a>, &usize)| Cohort {
+            indices: cohort.indices.split_off(..*count).unwrap_or_default(),
+            gradient: cohort.gradient.split_off_mut(..*count).unwrap_or_default(),
+        };
+        let taken = Self {
+            output_gradient: self.output_gradient.columns(0, rows),
+            first: self.first,
+            cohorts: self.cohorts.iter_mut().zip(counts).map(take).collect(),
+        };
+        self.output_gradient = self.output_gradient.columns(rows, self.output_gradient.columns - rows);
+        self.first += flat_index(rows * width);
+        taken
+    }
+
+    /// Chunks of up to `CHUNK` rows, and what is known of each.
+    fn cut<K: Kernel<Scalar = T>>(mut self, blocks: &Blocks) -> impl Iterator<Item = (Self, Output<'a, T>)> {
+        std::iter::from_fn(move || {
+            let rows = CHUNK.min(self.output_gradient.columns);
+            (rows > 0).then(|| {
+                let starts = |cohort: &Cohort<'_>| blocks.starts(self.first, rows, cohort.indices);
+                let starts: Vec<_> = self.cohorts.iter().map(starts).collect();
+                let counts: Vec<_> = starts.iter().map(|starts| starts.last().copied().unwrap_or(0)).collect();
+                let chunk = self.take_counted(rows, blocks.width, &counts);
+                let output = Output::of::<K>(chunk.output_gradient, starts, blocks);
+                (chunk, output)
+            })
+        })
+    }
+
     /// Adds the products of a round, whose operands are in the buffers.
     fn multiply<K: Kernel<Scalar = T>>(
         &mut self,
@@ -147,13 +188,10 @@ struct Output<'a, T> {
 }
 
 impl<'a, T: Copy> Output<'a, T> {
-    fn of<K: Kernel<Scalar = T>>(chunk: &Chunk<'a, T>, blocks: &Blocks) -> Self {
-        let rows = chunk.output_gradient.columns;
-        let starts: Vec<_> =
-            chunk.cohorts.iter().map(|cohort| blocks.starts(chunk.first, rows, cohort.indices)).collect();
+    fn of<K: Kernel<Scalar = T>>(output_gradient: Rows<'a, T>, starts: Vec<Vec<usize>>, blocks: &Blocks) -> Self {
         let operand = |block: usize| {
             let wanted = |row: usize| starts.iter().any(|starts| !blocks.scalars(starts, row, block).is_empty());
-            Operand::new::<K>(chunk.output_gradient, wanted)
+            Operand::new::<K>(output_gradient, wanted)
         };
         Self { operands: (0..blocks.count).map(operand).collect(), starts }
     }

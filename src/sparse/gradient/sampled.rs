@@ -8,7 +8,7 @@ use super::Product;
 use super::kernel::{Avx2, Avx512, Avx512Bf16};
 use super::kernel::{Kernel, Portable};
 use super::line::Rows;
-use super::part::Cohort;
+use super::part::{Cohort, Strip};
 use super::plan::{Site, share_out};
 use crate::sparse::memory::{Stored, values, values_mut};
 use crate::sparse::threads;
@@ -118,8 +118,11 @@ impl Operands {
         let cohort = |(indices, gradient)| Cohort { indices: values(indices), gradient: values_mut(gradient) };
         Site {
             input: rows(&self.input),
-            output_gradient: rows(&self.output_gradient),
-            cohorts: self.indices.iter().zip(&mut self.gradients).map(cohort).collect(),
+            rows: Strip {
+                output_gradient: rows(&self.output_gradient),
+                first: 0,
+                cohorts: self.indices.iter().zip(&mut self.gradients).map(cohort).collect(),
+            },
         }
     }
 }
