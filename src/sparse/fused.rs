@@ -11,7 +11,7 @@ mod device;
 use half::bf16;
 use tch::{Kind, Tensor};
 
-use super::memory::{is_plain, prefetch, values, values_mut};
+use super::memory::{Cache, is_plain, prefetch, values, values_mut};
 use super::scalar::Scalar;
 use super::{AdamW, Cast, Cohort, threads, wide};
 use crate::permutation::mix;
@@ -279,7 +279,7 @@ impl<T: Scalar> Weight<T> {
     #[inline(always)]
     fn prefetch(self, pending: &Pending<T>) {
         for index in &pending.indices[..pending.len] {
-            prefetch(self.start.wrapping_offset(*index as isize));
+            prefetch(self.start.wrapping_offset(*index as isize), Cache::Second);
         }
     }
 

@@ -54,21 +54,32 @@ fn readable<T: Stored>(tensor: &Tensor) -> usize {
     tensor.numel()
 }
 
-/// Asks for what lies there to be brought into the second-level cache: the first one belongs to what is computed meanwhile, and
-/// can wait for few lines at a time.
-#[allow(clippy::inline_always, reason = "one instruction")]
+/// The cache nearest to the core that something is asked into.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cache {
+    /// For what is read soon, and little of it at a time.
+    First,
+    /// For many scattered places: the first cache belongs to what is computed meanwhile, and can wait for few lines at a time.
+    Second,
+}
+
+/// Asks for what lies there to be brought near.
+#[allow(clippy::inline_always, reason = "one instruction, once it is known which")]
 #[inline(always)]
-pub fn prefetch<T>(place: *const T) {
+pub fn prefetch<T>(place: *const T, into: Cache) {
     #[cfg(target_arch = "x86_64")]
     {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
         // SAFETY: all x86-64 processors have the instruction, which reads nothing that a program can see, whatever
         // the address.
         #[allow(unsafe_code)]
         unsafe {
-            _mm_prefetch::<_MM_HINT_T1>(place.cast());
+            match into {
+                Cache::First => _mm_prefetch::<_MM_HINT_T0>(place.cast()),
+                Cache::Second => _mm_prefetch::<_MM_HINT_T1>(place.cast()),
+            }
         }
     }
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = place;
+    let _ = (place, into);
 }

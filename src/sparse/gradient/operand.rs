@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::kernel::Kernel;
 use super::line::{Line, Rows};
-use crate::sparse::memory::prefetch;
+use crate::sparse::memory::{Cache, prefetch};
 
 /// Neighbouring columns of a matrix, of which only those near a wanted one are ever read.
 pub struct Operand<'a, T> {
@@ -30,7 +30,7 @@ impl<'a, T: Copy> Operand<'a, T> {
         for token in tokens {
             let row = self.rows.values.as_ptr().wrapping_add(token * self.rows.width);
             for first in &self.firsts {
-                prefetch(row.wrapping_add(*first));
+                prefetch(row.wrapping_add(*first), Cache::First);
             }
         }
     }
