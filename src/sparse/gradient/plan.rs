@@ -28,7 +28,7 @@ impl<T: Copy> Site<'_, T> {
 }
 
 /// The same matrix, not only an equal one.
-fn is_same<T>(one: Rows<'_, T>, other: Rows<'_, T>) -> bool {
+fn is_same<T: Copy>(one: Rows<'_, T>, other: Rows<'_, T>) -> bool {
     std::ptr::eq(one.values, other.values) && one.columns == other.columns
 }
 

@@ -46,16 +46,17 @@ fn in_f32(products: &[&Product<'_>], threads: usize) -> Vec<Vec<Tensor>> {
 /// Density above which the dense product and a gather are faster on this processor.
 ///
 /// From `benches/gradient.rs` with two threads, 512 x 1408. On a Zen 4, 256 to 4096 tokens, both ways took the same time at 0.37
-/// to 0.43 in `f32`, and at some 0.85 from `bf16`, which the dense product has to widen to sum in `f32`. On a Xeon with AMX
-/// (Emerald Rapids), whose dense products are two to three times as fast: 0.3 in `f32` and 0.37 in `bf16`. The bounds of other x86
-/// processors follow from how much slower their kernels were on the Zen 4, at 0.3, on one thread; on those that are not x86 nothing
-/// was measured.
+/// to 0.43 in `f32`, and at some 0.85 from `bf16`, which the dense product has to widen to sum in `f32`. Where dense products
+/// are two to three times as fast: 0.3 and 0.5 on a Zen 5, 0.3 and 0.37 on a Xeon with AMX (Emerald Rapids). The bounds of other
+/// x86 processors follow from how much slower their kernels were on the Zen 4, at 0.3, on one thread; on those that are not x86
+/// nothing was measured.
 #[cfg(target_arch = "x86_64")]
 pub fn dense_above(half: bool) -> f64 {
     let best = if half { Avx512Bf16::detect().is_some() } else { Avx512::detect().is_some() };
     match (best, half) {
         (true, true) if has_amx() => 0.37,
-        (true, false) if has_amx() => 0.3,
+        (true, true) if is_zen_5() => 0.5,
+        (true, false) if has_amx() || is_zen_5() => 0.3,
         (true, true) => 0.85,
         (true, false) => 0.4,
         _ if Avx2::<f32>::detect().is_some() => 0.3,
@@ -74,6 +75,14 @@ fn has_amx() -> bool {
     const TILES: u32 = 1 << 24;
     let (most, _) = std::arch::x86_64::__get_cpuid_max(0);
     most >= 7 && std::arch::x86_64::__cpuid_count(7, 0).edx & TILES != 0
+}
+
+/// Whether the processor is of AMD's family that has units for vectors of 512 bits, and not halves of them in turn.
+#[cfg(target_arch = "x86_64")]
+fn is_zen_5() -> bool {
+    let version = std::arch::x86_64::__cpuid(1).eax;
+    let (family, extension) = (version >> 8 & 0xf, version >> 20 & 0xff);
+    family == 0xf && family + extension == 0x1a
 }
 
 /// By this kernel, in whose dtype the operands are taken.
