@@ -19,11 +19,19 @@ impl<T: Copy> Site<'_, T> {
         self.rows.output_gradient.columns
     }
 
-    /// With the input transposed or, after another site with the same, without.
-    fn cost(&self, before: Option<&Self>) -> usize {
+    /// Of all rows, without that of the input.
+    fn cost(&self) -> usize {
         let scalars: usize = self.rows.cohorts.iter().map(|cohort| cohort.indices.len()).sum();
-        let input = if before.is_some_and(|before| is_same(before.input, self.input)) { 0 } else { self.input.columns };
-        scalars + COLUMN * (self.height() * Blocks::of(self.input.columns).count + input)
+        scalars + COLUMN * self.height() * Blocks::of(self.input.columns).count
+    }
+
+    fn cost_of_input(&self) -> usize {
+        COLUMN * self.input.columns
+    }
+
+    /// Whether the input is that of the last part, so that it is not transposed again.
+    fn continues(&self, parts: &[Part<'_, T>]) -> bool {
+        parts.last().is_some_and(|part| is_same(part.input, self.input))
     }
 }
 
@@ -36,37 +44,92 @@ fn is_same<T: Copy>(one: Rows<'_, T>, other: Rows<'_, T>) -> bool {
 /// than one input is transposed twice. (More tasks than threads would even out what disturbs a thread, but a few cuts more
 /// cost a tenth of the time.)
 pub fn share_out<'a, T: Copy>(sites: Vec<Site<'a, T>>, tasks: usize) -> Vec<Vec<Part<'a, T>>> {
-    let cost = |(at, site): (usize, &Site<'a, T>)| site.cost(at.checked_sub(1).map(|before| &sites[before]));
-    let costs: Vec<usize> = sites.iter().enumerate().map(cost).collect();
-    let each = (costs.iter().sum::<usize>() + expected_again(&sites, tasks)).div_ceil(tasks.max(1));
+    let mut left = expected(&sites, tasks);
     let mut shared: Vec<Vec<Part<'a, T>>> = (0..tasks).map(|_| Vec::new()).collect();
     let (mut task, mut spent) = (0, 0);
-    for (mut site, cost) in sites.into_iter().zip(costs) {
-        let height = site.height();
+    for mut site in sites {
+        let (cost, height) = (site.cost().max(1), site.height());
         while site.height() > 0 {
-            let room = each.saturating_sub(spent) * height / cost.max(1);
+            let continues = site.continues(&shared[task]);
+            let entry = if continues { 0 } else { site.cost_of_input() };
+            let each = left.div_ceil(tasks - task);
+            let room = each.saturating_sub(spent + entry) * height / cost;
             let chunks = (room + CHUNK / 2) / CHUNK;
             let rows = if task + 1 < tasks { site.height().min(chunks * CHUNK) } else { site.height() };
             if rows > 0 {
                 let strip = site.rows.take(rows, site.input.columns);
-                match shared[task].last_mut() {
-                    Some(part) if is_same(part.input, site.input) => part.strips.push(strip),
-                    _ => shared[task].push(Part { input: site.input, strips: vec![strip] }),
+                match shared[task].last_mut().filter(|_| continues) {
+                    Some(part) => part.strips.push(strip),
+                    None => shared[task].push(Part { input: site.input, strips: vec![strip] }),
                 }
-                spent += cost * rows / height;
+                spent += entry + cost * rows / height;
             }
             if site.height() > 0 {
-                let again = shared[task].last().is_some_and(|part| is_same(part.input, site.input));
-                spent = if again { COLUMN * site.input.columns } else { 0 };
-                task += 1;
+                left = left.saturating_sub(spent);
+                (task, spent) = (task + 1, 0);
             }
         }
     }
     shared
 }
 
-/// What it is going to cost that a cut between rows which share an input has it transposed once more.
-fn expected_again<T: Copy>(sites: &[Site<'_, T>], tasks: usize) -> usize {
-    let columns: usize = sites.iter().map(|site| site.input.columns).sum();
-    COLUMN * columns / sites.len().max(1) * tasks.saturating_sub(1)
+/// What all of it is going to cost: most cuts lie between rows which share an input, and have it transposed once more.
+fn expected<T: Copy>(sites: &[Site<'_, T>], tasks: usize) -> usize {
+    let rows: usize = sites.iter().map(Site::cost).sum();
+    let is_new = |at: &usize| *at == 0 || !is_same(sites[at - 1].input, sites[*at].input);
+    let inputs: usize = (0..sites.len()).filter(is_new).map(|at| sites[at].cost_of_input()).sum();
+    let mean = sites.iter().map(Site::cost_of_input).sum::<usize>() / sites.len().max(1);
+    rows + inputs + mean * tasks.saturating_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::part::{Cohort, flat_index};
+    use super::*;
+
+    /// Rows, columns and input of the seven weights of a Llama's block.
+    const BLOCK: [(usize, usize, usize); 7] =
+        [(512, 512, 0), (512, 512, 0), (512, 512, 0), (512, 512, 1), (1408, 512, 2), (1408, 512, 2), (512, 1408, 3)];
+
+    /// Of each task, the rows that it has of each weight, and what they cost.
+    fn shares(tasks: usize, every: usize) -> Vec<(Vec<usize>, usize)> {
+        let inputs = [[0.0_f32]; 4];
+        let indices: Vec<Vec<i64>> = BLOCK
+            .iter()
+            .map(|(height, width, _)| (0..height * width).step_by(every).map(flat_index).collect())
+            .collect();
+        let mut gradients: Vec<Vec<f32>> = indices.iter().map(|indices| vec![0.0; indices.len()]).collect();
+        let rows = |columns: usize, input: usize| Rows { values: &inputs[input], width: columns, columns, tokens: 0 };
+        let site = |((height, width, input), (indices, gradient))| Site {
+            input: rows(width, input),
+            rows: Strip { output_gradient: rows(height, 0), first: 0, cohorts: vec![Cohort { indices, gradient }] },
+        };
+        let sites =
+            BLOCK.into_iter().zip(indices.iter().map(Vec::as_slice).zip(gradients.iter_mut().map(Vec::as_mut_slice)));
+        let of_task = |parts: Vec<Part<'_, f32>>| {
+            let (mut heights, mut cost) = (Vec::new(), 0);
+            for Part { input, strips } in parts {
+                cost += COLUMN * input.columns;
+                for strip in strips {
+                    heights.push(strip.output_gradient.columns);
+                    let rows = COLUMN * strip.output_gradient.columns * Blocks::of(input.columns).count;
+                    cost += rows + strip.cohorts[0].indices.len();
+                }
+            }
+            (heights, cost)
+        };
+        share_out(sites.map(site).collect(), tasks).into_iter().map(of_task).collect()
+    }
+
+    #[test]
+    fn every_row_is_computed_once_and_no_thread_has_much_more_to_do() {
+        for (tasks, every) in [(1, 40), (2, 40), (2, 3), (3, 1000), (4, 40), (7, 40)] {
+            let shares = shares(tasks, every);
+            let heights: usize = shares.iter().flat_map(|(heights, _)| heights).sum();
+            assert_eq!(heights, BLOCK.iter().map(|(height, ..)| height).sum::<usize>());
+            let costs: Vec<usize> = shares.iter().map(|(_, cost)| *cost).collect();
+            let mean = costs.iter().sum::<usize>() / tasks;
+            assert!(costs.iter().all(|cost| cost * 100 <= mean * 115), "{tasks} tasks, each {every}th: {costs:?}");
+        }
+    }
 }
