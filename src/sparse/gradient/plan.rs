@@ -91,7 +91,7 @@ mod tests {
     const BLOCK: [(usize, usize, usize); 7] =
         [(512, 512, 0), (512, 512, 0), (512, 512, 0), (512, 512, 1), (1408, 512, 2), (1408, 512, 2), (512, 1408, 3)];
 
-    /// Of each task, the rows that it has of each weight, and what they cost.
+    /// Of each task, the heights of its strips, and what they cost with the inputs.
     fn shares(tasks: usize, every: usize) -> Vec<(Vec<usize>, usize)> {
         let inputs = [[0.0_f32]; 4];
         let indices: Vec<Vec<i64>> = BLOCK
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_is_computed_once_and_no_thread_has_much_more_to_do() {
+    fn all_rows_are_shared_out_and_no_thread_has_much_more_to_do() {
         for (tasks, every) in [(1, 40), (2, 40), (2, 3), (3, 1000), (4, 40), (7, 40)] {
             let shares = shares(tasks, every);
             let heights: usize = shares.iter().flat_map(|(heights, _)| heights).sum();

@@ -53,15 +53,17 @@ fn in_f32(products: &[&Product<'_>], threads: usize) -> Vec<Vec<Tensor>> {
 #[cfg(target_arch = "x86_64")]
 pub fn dense_above(half: bool) -> f64 {
     let best = if half { Avx512Bf16::detect().is_some() } else { Avx512::detect().is_some() };
-    match (best, half) {
-        (true, true) if has_amx() => 0.37,
-        (true, true) if is_zen_5() => 0.5,
-        (true, false) if has_amx() || is_zen_5() => 0.3,
-        (true, true) => 0.85,
-        (true, false) => 0.4,
-        _ if Avx2::<f32>::detect().is_some() => 0.3,
-        _ => 0.15,
+    if !best {
+        return if Avx2::<f32>::detect().is_some() { 0.3 } else { 0.15 };
     }
+    let (of_float, of_half) = if has_amx() {
+        (0.3, 0.37)
+    } else if is_zen_5() {
+        (0.3, 0.5)
+    } else {
+        (0.4, 0.85)
+    };
+    if half { of_half } else { of_float }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
