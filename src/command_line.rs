@@ -89,7 +89,7 @@ enum Sub {
     Keys(keys::Arguments),
     /// Time of a step, and the floor under it, on random tokens.
     Bench(bench::Arguments),
-    /// What works on this machine, what does not, how to mend it.
+    /// What works on this machine, what does not, how to fix it.
     Doctor,
 }
 

@@ -1,6 +1,6 @@
 //! The one error type: what went wrong in one sentence, and the exit status that goes with it.
 
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 
 /// Shorthand for results with [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -43,4 +43,16 @@ impl Error {
             Self::Failed(_) => ExitCode::from(1),
         }
     }
+}
+
+/// How a process of this program ended that did not say so itself, as a sentence goes on: "was killed (SIGKILL)".
+#[must_use]
+pub fn how_it_ended(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        let name =
+            signal_hook::low_level::signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned);
+        return format!("was killed ({name})");
+    }
+    status.code().map_or_else(|| "ended".to_owned(), |code| format!("ended with exit status {code}"))
 }

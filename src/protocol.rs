@@ -344,6 +344,18 @@ pub enum Ending {
     StoppedEarly,
 }
 
+impl std::fmt::Display for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Completed => "completed",
+            Self::Stopped => "stopped",
+            Self::Aborted => "aborted",
+            Self::Terminated => "terminated",
+            Self::StoppedEarly => "stopped early",
+        })
+    }
+}
+
 /// A run in a few numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {

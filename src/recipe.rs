@@ -61,7 +61,7 @@ impl Recipe {
     pub fn parse(text: &str, folder: &Path, overrides: &[String]) -> Result<Self> {
         let table: toml::Table = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-            Error::refused(format!("line {line}: {}; mend the TOML", error.message().replace('\n', ", ")))
+            Error::refused(format!("line {line}: {}; fix the TOML", error.message().replace('\n', ", ")))
         })?;
         let mut recipe = Self::default();
         let mut fields = flatten(&table);

@@ -276,7 +276,7 @@ fn a_run_without_its_process_is_told_as_such() {
     watcher.shows("watching");
     kill_process(run.engine(), Signal::KILL).unwrap();
     for cockpit in [&cockpit, &watcher] {
-        cockpit.shows("ended without a word");
+        cockpit.shows("was killed (SIGKILL)");
         cockpit.shows("spartui resume one");
     }
     cockpit.press("q");

@@ -189,7 +189,7 @@ fn a_key_takes_the_rate_that_goes_with_a_pending_sparsity_along() {
     desk.press("] Ctrl-R");
     assert_eq!(desk.effects.len(), 1, "the rate is not known yet");
     desk.foresee(Ok(consequences()));
-    assert!(desk.text().contains("5e-4 → 7e-4 too with Ctrl-R"), "{}", desk.text());
+    assert!(desk.text().contains("Ctrl-R: also set learning rate to 7e-4"), "{}", desk.text());
     desk.press("Ctrl-R");
     let sets = desk.effects[1..].iter().map(|effect| match effect {
         Effect::Send(Command::Set { field, value: Value::Float(value), .. }) => (field.as_str(), *value),

@@ -172,6 +172,6 @@ fn what_cannot_be_compared_is_refused() {
     let folder = workshop(false);
     let output = spartui(folder.path(), &["compare", "nothing"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("is no run folder"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("is not a run folder"));
     assert_eq!(spartui(folder.path(), &["compare"]).status.code(), Some(2));
 }

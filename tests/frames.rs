@@ -303,7 +303,7 @@ fn a_fault_stays_on_the_screen_with_the_curves() {
 fn refused_while_loading() {
     let mut desk = Desk::new(COMMON, "dark");
     desk.tell(Event::Loading { what: "reading the training rows".into(), fraction: None });
-    let message = "train.jsonl, line 17: the label \"biling\" is not in task.labels; add it there or mend the row";
+    let message = "train.jsonl, line 17: the label \"biling\" is not in task.labels; add it there or fix the row";
     desk.tell(Event::Fault { message: message.into(), refused: true });
     assert_frame!(desk);
 }

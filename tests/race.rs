@@ -239,7 +239,7 @@ fn the_race_is_paused_cloned_won_and_left() {
     (0..3).for_each(|lane| desk.tell_lane(lane, Event::Paused { step: 60 }));
     desk.type_in(" ");
     assert_eq!(desk.sent(), [Command::Resume]);
-    // A field that no clone can have is refused and can be mended.
+    // A field that no clone can have is refused and can be fixed.
     desk.type_in("crank=4");
     desk.key(KeyCode::Enter);
     assert_eq!(desk.sent(), []);

@@ -129,7 +129,7 @@ fn from_an_empty_folder_to_a_finished_run_and_its_curves_by_keys_alone() {
     let folder = tempfile::tempdir().unwrap();
     own_folder(folder.path());
     let mut cockpit = Cockpit::start(folder.path(), &[]);
-    cockpit.shows("There are no runs in runs yet");
+    cockpit.shows("No runs in ./runs yet");
     cockpit.press("n");
     cockpit.shows("choose one: Enter");
     cockpit.press("\r");
@@ -155,7 +155,7 @@ fn from_an_empty_folder_to_a_finished_run_and_its_curves_by_keys_alone() {
     cockpit.press("d");
     cockpit.shows("Delete the run tickets");
     cockpit.press("y");
-    cockpit.shows("There are no runs in runs yet");
+    cockpit.shows("No runs in ./runs yet");
     assert!(!run.exists() && folder.path().join("runs/recipes/tickets.toml").exists());
     cockpit.press("q");
     assert_eq!(cockpit.ends(), 0);

@@ -52,11 +52,11 @@ fn nobody_trains(run: &Path, state: State) -> String {
             format!("the run {name} has taken all its steps; `spartui inspect` shows what it left")
         }
         State::Interrupted => format!(
-            "nobody trains the run {name}: its process ended without a word; `spartui resume {name}` goes on from its \
+            "the run {name} is not running: its process was killed or crashed; `spartui resume {name}` goes on from its \
              newest checkpoint"
         ),
         state => format!(
-            "nobody trains the run {name}: it is {state}; `spartui resume {name}` goes on from its newest checkpoint"
+            "the run {name} is not running: it is {state}; `spartui resume {name}` goes on from its newest checkpoint"
         ),
     }
 }

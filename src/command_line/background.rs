@@ -10,7 +10,7 @@ use std::io::{Read, Seek};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use super::launch::{headless, no_signals};
 use crate::engine::socket::Link;
 use crate::engine::{Engine, Mission};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, how_it_ended};
 use crate::interface::input::watch_signals;
 use crate::interface::terminal::Redirection;
 use crate::protocol::{Event, News, Purpose};
@@ -117,11 +117,11 @@ impl From<Lost> for News {
 }
 
 impl Process {
-    fn wait(&mut self, patience: Duration) -> Option<String> {
+    fn wait(&mut self, patience: Duration) -> Option<ExitStatus> {
         let begun = Instant::now();
         loop {
             match self.child.try_wait() {
-                Ok(Some(status)) => return Some(status.to_string()),
+                Ok(Some(status)) => return Some(status),
                 Ok(None) if begun.elapsed() < patience => thread::sleep(Duration::from_millis(10)),
                 _ => return None,
             }
@@ -136,7 +136,7 @@ impl Process {
         let read = self.printed.rewind().and_then(|()| self.printed.read_to_string(&mut printed));
         let last = printed.lines().rev().find(|line| !line.trim().is_empty());
         let words = last.filter(|_| read.is_ok()).map(|line| format!("; its last words: {line}")).unwrap_or_default();
-        Lost { why: format!("the process that trains ended without a word ({status}){words}"), alive: false }
+        Lost { why: format!("the process that trains {}{words}", how_it_ended(status)), alive: false }
     }
 }
 

@@ -110,7 +110,7 @@ pub(super) fn headless(
                         return unheard.map_or(ended, Err);
                     }
                 }
-                Err(_) => return Err(Error::failed("the training thread ended without a word; please report this")),
+                Err(_) => return Err(Error::failed("the training thread ended without saying why; please report this")),
             },
         }
     }

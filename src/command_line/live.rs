@@ -261,7 +261,7 @@ fn lost(folder: &Path, why: String) -> Lost {
             Ok(RunState::Running) if begun.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(20)),
             Ok(RunState::Running) => return Lost { why, alive: true },
             Ok(RunState::Interrupted) => {
-                return Lost { why: "the process that trains ended without a word".into(), alive: false };
+                return Lost { why: "the process that trains was killed or crashed".into(), alive: false };
             }
             Ok(state) => return Lost { why: format!("the run has ended: {state}"), alive: false },
             Err(error) => return Lost { why: format!("{why}; {error}"), alive: false },

@@ -147,8 +147,7 @@ pub fn scored(scores: &Evaluation) -> String {
 }
 
 fn conclusion(summary: &Summary) -> String {
-    let mut text =
-        format!("{:?} after {} steps in {:.1} s", summary.ending, summary.steps, summary.seconds).to_lowercase();
+    let mut text = format!("{} after {} steps in {:.1} s", summary.ending, summary.steps, summary.seconds);
     if let Some(seconds) = summary.median_step_seconds {
         let _ = write!(text, "; median step {:.1} ms", seconds * 1e3);
     }

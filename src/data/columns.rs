@@ -156,7 +156,7 @@ fn environment(data: &Data) -> Result<Environment<'static>> {
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     let refuse = |error: minijinja::Error| {
         let line = error.line().unwrap_or(1);
-        Error::refused(format!("data.template, line {line}: {}; mend the template", reason(&error)))
+        Error::refused(format!("data.template, line {line}: {}; fix the template", reason(&error)))
     };
     if !data.template.is_empty() {
         bounds::add(&mut environment, TEMPLATE, data.template.clone()).map_err(refuse)?;

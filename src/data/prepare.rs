@@ -201,7 +201,7 @@ impl Reader<'_> {
     fn refuse_or_note(&self, path: &Path, left_out: &mut LeftOut, line: usize, why: String) -> Result<()> {
         if self.data.bad_rows == BadRows::Fail {
             return Err(Error::refused(format!(
-                "{}, line {line} {why}; mend the row, or leave such rows out with data.bad_rows = \"report\"",
+                "{}, line {line} {why}; fix the row, or leave such rows out with data.bad_rows = \"report\"",
                 place(path)
             )));
         }
@@ -218,7 +218,7 @@ impl Reader<'_> {
             TaskKind::SequenceClassification => "data.text, data.label, data.template and task.labels",
             TaskKind::CausalLm => "data.format, the columns of data and data.max_length",
         };
-        Error::refused(format!("{all} of {} is bad{first}; mend the file, or set {fields} to fit it", place(path)))
+        Error::refused(format!("{all} of {} is bad{first}; fix the file, or set {fields} to fit it", place(path)))
     }
 }
 

@@ -24,7 +24,7 @@ fn read(path: &Path, bytes: &[u8], delimiter: u8, quoting: bool, each: &mut Each
     let mut reader =
         ReaderBuilder::new().delimiter(delimiter).quoting(quoting).flexible(true).has_headers(false).from_reader(bytes);
     let refuse = |why: String| Error::refused(format!("{}, line 1: {why}", place(path)));
-    let unreadable = |error: csv::Error| refuse(format!("{}; mend the file", one_line(&error.to_string())));
+    let unreadable = |error: csv::Error| refuse(format!("{}; fix the file", one_line(&error.to_string())));
     let mut record = ByteRecord::new();
     if !reader.read_byte_record(&mut record).map_err(unreadable)? {
         return Ok(());

@@ -69,5 +69,5 @@ fn encode_all(path: &Path, rows: &[Row], encoder: &RowEncoder<'_>) -> Result<Vec
 }
 
 fn bad(path: &Path, line: usize, why: &str) -> Error {
-    Error::refused(format!("{}, line {line} {why}; mend or remove the row", place(path)))
+    Error::refused(format!("{}, line {line} {why}; fix or remove the row", place(path)))
 }

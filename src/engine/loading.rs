@@ -47,7 +47,7 @@ pub fn load(recipe: Recipe, commands: &Receiver<Command>, outbox: &mut Outbox) -
             recv(told) -> told => match told {
                 Ok(Told::Progress(what, fraction)) => outbox.send(Event::Loading { what, fraction }),
                 Ok(Told::Done(loaded)) => return Ok(((*loaded)?, later)),
-                Err(_) => return Err(Error::failed("the loading thread ended without a word; please report this")),
+                Err(_) => return Err(Error::failed("the loading thread ended without saying why; please report this")),
             },
             recv(commands) -> command => match command {
                 Ok(Command::Stop | Command::Abort | Command::Terminate) => break,

@@ -65,7 +65,7 @@ fn gathered(state: &mut State, audience: Audience) {
             state.edit = None;
             state.layers.retain(|layer| !matches!(layer, Layer::Quit | Layer::Stop));
             let from = state.connection.audience.steered_from().map_or_else(|| "nobody".into(), text::safe_text);
-            let advice = state.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes over");
+            let advice = state.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes control");
             state.say(Weight::Warning, format!("{from} steers now{advice}"));
         }
         (false, true) => state.say(Weight::Done, "you steer now"),

@@ -94,7 +94,7 @@ impl LaneView {
             Stage::Training if self.state.evaluating.is_some() => "evaluates".into(),
             Stage::Training if self.state.paused => "paused".into(),
             Stage::Training => "trains".into(),
-            Stage::Finished(summary) => format!("{:?}", summary.ending).to_lowercase(),
+            Stage::Finished(summary) => summary.ending.to_string(),
             Stage::Faulted { .. } => "failed".into(),
         }
     }

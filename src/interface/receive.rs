@@ -107,9 +107,9 @@ pub fn engine_gone(state: &mut State) -> Vec<Effect> {
     let message = match &state.ready {
         Some(ready) => {
             let log = ready.folder.join("log.txt");
-            format!("the engine ended without a word; see {}", log.display())
+            format!("the engine ended without saying why; see {}", log.display())
         }
-        None => "the engine ended without a word before the run was loaded".into(),
+        None => "the engine ended without saying why before the run was loaded".into(),
     };
     receive(state, Event::Fault { message, refused: false })
 }

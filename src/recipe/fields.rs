@@ -239,7 +239,7 @@ impl Kind {
             Self::Number(low, high) => format!("a number from {low} to {high}"),
             Self::NumberOrAuto(low, high) => format!("a number from {low} to {high}, or \"{AUTO}\""),
             Self::Pair(low, high) => format!("two numbers from {low} to below {high}, such as [0.9, 0.99]"),
-            Self::Words => "a list of texts, such as [\"a\", \"b\"]".into(),
+            Self::Words => "a list of strings, such as [\"a\", \"b\"]".into(),
             Self::NumberByName(low, high) => {
                 format!("a number above {low}, to {high}, or \"{EVEN}\", for a group's name")
             }

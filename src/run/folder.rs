@@ -102,12 +102,12 @@ impl RunFolder {
     /// Opens the folder of an earlier run, to read in it.
     ///
     /// # Errors
-    /// Refuses what is no run folder.
+    /// Refuses what is not a run folder.
     pub fn open(path: &Path) -> Result<Self> {
         let file = path.join(RECIPE);
         if !file.is_file() {
             return Err(Error::refused(format!(
-                "{} is no run folder: it has no {RECIPE}; `spartui runs` lists the runs",
+                "{} is not a run folder: it has no {RECIPE}; `spartui runs` lists the runs",
                 place(path)
             )));
         }

@@ -105,6 +105,6 @@ mod tests {
         assert_eq!(recipe, Recipe::default());
         recipe.set("method.match", "nobody".into()).unwrap();
         let why = take_count(&mut recipe, runs.path()).unwrap_err();
-        assert!(why.message().starts_with("method.match: nobody is no run folder"), "{why}");
+        assert!(why.message().starts_with("method.match: nobody is not a run folder"), "{why}");
     }
 }

@@ -335,7 +335,7 @@ pub fn recipes() -> Vec<FoundRecipe> {
         FoundRecipe { path: "runs/recipes/tickets.toml".into(), recipe: Ok(Box::new(recipe)) },
         FoundRecipe {
             path: "broken.toml".into(),
-            recipe: Err("broken.toml: line 2: expected a value; mend the TOML".into()),
+            recipe: Err("broken.toml: line 2: expected a value; fix the TOML".into()),
         },
     ]
 }

@@ -202,7 +202,7 @@ fn what_the_model_lacks_is_named() {
     model.write("tokenizer_config.json", "{}");
     insta::assert_snapshot!(model.refusal(&[json!({"text": "x"})]), @"… names no end token (eos_token in tokenizer_config.json, eos_token_id in generation_config.json or config.json) to put behind each text; name one, or set data.append_end = false");
     model.write("chat_template.jinja", "{{ raise_exception('no') }}");
-    insta::assert_snapshot!(model.refusal(&chat), @"the only row of …/train.jsonl is bad (line 1 does not fit the model's chat template: invalid operation, no); mend the file, or set data.format, the columns of data and data.max_length to fit it");
+    insta::assert_snapshot!(model.refusal(&chat), @"the only row of …/train.jsonl is bad (line 1 does not fit the model's chat template: invalid operation, no); fix the file, or set data.format, the columns of data and data.max_length to fit it");
     assert!(model.refusal(&[json!({"x": "y"})]).contains("train.jsonl has neither the column \"messages\""));
 }
 

@@ -119,7 +119,7 @@ fn bad_rows_are_listed_or_refused() {
     assert_eq!(prepared.train.examples.len(), 4);
     insta::assert_snapshot!(prepared.train.left_out.sentence().unwrap(), @r#"of 8 rows of "train.jsonl": 4 bad left out (line 5 is not JSON: expected ident at column 2; line 6 has no column "label"; its columns are "text"; line 7 has a number in the column "text", not a text; and 1 more)"#);
     files.recipe.data.bad_rows = BadRows::Fail;
-    insta::assert_snapshot!(files.refusal(), @r#"…/train.jsonl, line 5 is not JSON: expected ident at column 2; mend the row, or leave such rows out with data.bad_rows = "report""#);
+    insta::assert_snapshot!(files.refusal(), @r#"…/train.jsonl, line 5 is not JSON: expected ident at column 2; fix the row, or leave such rows out with data.bad_rows = "report""#);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn a_label_outside_the_list_is_a_bad_row() {
     let prepared = files.prepare().unwrap();
     assert_eq!((prepared.labels.len(), prepared.train.examples[0].target.clone()), (3, Target::Label(0)));
     files.recipe.task.labels = vec!["x".into(), "y".into()];
-    insta::assert_snapshot!(files.refusal(), @r#"each of the 4 rows of …/train.jsonl is bad (line 1 has the unknown label "b" (known are "x", "y")); mend the file, or set data.text, data.label, data.template and task.labels to fit it"#);
+    insta::assert_snapshot!(files.refusal(), @r#"each of the 4 rows of …/train.jsonl is bad (line 1 has the unknown label "b" (known are "x", "y")); fix the file, or set data.text, data.label, data.template and task.labels to fit it"#);
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn where_every_row_counts_one_bad_row_is_an_error() {
     let bad = files.write("bad.jsonl", "{\"text\":\"w1\",\"label\":\"c\"}\nnull\n");
     let error = predict(&bad).unwrap_err();
     assert!(
-        error.message().ends_with("bad.jsonl, line 2 is null, not an object with columns; mend or remove the row"),
+        error.message().ends_with("bad.jsonl, line 2 is null, not an object with columns; fix or remove the row"),
         "{error}"
     );
     let error = evaluate(&bad).unwrap_err();

@@ -73,7 +73,7 @@ impl Reading {
             Self::Done(Ok(words)) => Some(Ok(Arc::clone(words))),
             Self::Done(Err(why)) => {
                 let why = why.clone();
-                // Whoever asks again may have mended it.
+                // Whoever asks again may have fixed it.
                 *self = Self::NotBegun;
                 Some(Err(why))
             }

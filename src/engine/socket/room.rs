@@ -18,7 +18,7 @@ const BACKLOG: usize = 50_000;
 /// Answers that may wait for a client that does not read them.
 const ANSWERS: usize = 1000;
 
-const WATCHES: &str = "you watch this run and do not steer it; take over first";
+const WATCHES: &str = "this interface only watches the run; it has to take control first";
 const TOO_SLOW: &str = "this interface was too far behind and was let go, so that the run need not wait; attach again";
 
 /// Shared by the hub and the threads of all clients.

@@ -10,6 +10,7 @@ use crossbeam_channel::{RecvTimeoutError, unbounded};
 
 use super::recipes::located;
 use super::{Desk, Done};
+use crate::error::how_it_ended;
 use crate::protocol::Planned;
 use crate::recipe::Recipe;
 
@@ -109,8 +110,8 @@ fn follow(of: &PlanOf, mut child: Child, desk: &Desk) {
     }
     let ended = child.wait();
     if !told {
-        let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
-        let message = format!("the process that plans ended without a word ({how})");
+        let how = ended.map_or_else(|error| format!("cannot be waited for: {error}"), how_it_ended);
+        let message = format!("the process that plans {how}");
         desk.tell(Done::Planned(of.id, Some(Box::new(Planned::Refused { message }))));
     }
 }

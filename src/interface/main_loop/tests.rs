@@ -94,7 +94,7 @@ fn an_engine_that_vanishes_is_a_failure_that_stays_on_the_screen() {
     let (outcome, terminal) = play(stage.sources);
     assert!(matches!(outcome, Outcome::Faulted { refused: false, .. }));
     let shown: String = terminal.backend().buffer().content().iter().map(ratatui::buffer::Cell::symbol).collect();
-    assert!(shown.contains("ended without a word"));
+    assert!(shown.contains("ended without saying why"));
     user.join().expect("no panic");
 }
 

@@ -24,7 +24,7 @@ pub fn update(screen: &mut RaceScreen, input: Input) -> Vec<Effect> {
         Input::Engine(event) => receive::event(screen, *event),
         Input::News(news) => receive::news(screen, *news),
         Input::EngineGone if screen.running() && screen.connection.lost.is_none() => {
-            let message = "the training thread ended without a word; please report this".to_owned();
+            let message = "the training thread ended without saying why; please report this".to_owned();
             vec![Effect::Quit(Outcome::Faulted { message, refused: false })]
         }
         Input::EngineGone => Vec::new(),
@@ -322,7 +322,7 @@ fn edit(screen: &mut RaceScreen, action: Action) {
     }
 }
 
-/// Clones a lane with what was typed; what is wrong with that is said, and can be mended.
+/// Clones a lane with what was typed; what is wrong with that is said, and can be fixed.
 fn apply(screen: &mut RaceScreen) -> Vec<Effect> {
     let Some(Layer::Clone { lane, typed }) = &screen.layer else { return Vec::new() };
     let lane = u32::try_from(*lane).unwrap_or(u32::MAX);

@@ -210,7 +210,7 @@ fn draw_table(pen: &mut Pen, area: Rect, screen: &RaceScreen) {
         Rect { x: row.right() - after, width: columns[index].width + 1, ..row }
     };
     let (head, body) = split_top(inner, 1);
-    pen.put(head.x, head.y, head.width, "   lane  what it has of its own", Meaning::Muted);
+    pen.put(head.x, head.y, head.width, "   lane  overrides", Meaning::Muted);
     for (index, column) in columns.iter().enumerate() {
         pen.put_right(place(head, index), column.head, Meaning::Muted);
     }

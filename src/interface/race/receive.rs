@@ -96,7 +96,7 @@ fn ended(screen: &mut RaceScreen, outcome: Outcome) -> Vec<Effect> {
     }
     if let Outcome::Finished(summary) = &outcome {
         let best = screen.ranking().first().map(|lane| format!("; lane {} is the best", lane + 1)).unwrap_or_default();
-        let said = format!("the race has ended ({:?}){best}", summary.ending).to_lowercase();
+        let said = format!("the race has ended ({}){best}", summary.ending);
         screen.say(Weight::Done, said);
     }
     screen.ended = Some(outcome);

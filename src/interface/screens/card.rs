@@ -70,7 +70,7 @@ fn effects(consequences: &Consequences, shares: bool, key: Option<&str>) -> Vec<
         let chosen = rate.map(|(_, then)| format!("the rule chooses {}", text::number_short(then)));
         return chosen.into_iter().chain(["scalars, memory and step time stay".into()]).collect();
     }
-    let moved: Vec<String> = [(*joining, "join"), (*leaving, "leave")]
+    let moved: Vec<String> = [(*joining, "added"), (*leaving, "frozen again")]
         .into_iter()
         .filter(|(scalars, _)| *scalars > 0)
         .map(|(scalars, verb)| format!("{} {verb}", text::count(scalars)))
@@ -87,8 +87,8 @@ fn effects(consequences: &Consequences, shares: bool, key: Option<&str>) -> Vec<
     if let Some((now, then)) = rate {
         let (now, then) = (text::number_short(*now), text::number_short(*then));
         lines.push(match key {
-            Some(key) => format!("rate     {now} → {then} too with {key}"),
-            None => format!("rate     {now}; {then} goes with it"),
+            Some(key) => format!("{key}: also set learning rate to {then}"),
+            None => format!("rate     {now}; the rule chooses {then}"),
         });
     }
     lines

@@ -156,7 +156,7 @@ impl Alerts {
         self.losses.push_back(step.loss);
         if at >= self.last_bad + CALM {
             said.extend(self.end(Cause::NotANumber, "the loss is a number again"));
-            said.extend(self.end(Cause::Spike, "the loss jumps no more"));
+            said.extend(self.end(Cause::Spike, "loss recovered"));
         }
         said
     }

@@ -38,7 +38,7 @@ impl Connection {
         } else if self.steers() {
             None
         } else {
-            Some("you watch this run and do not steer it")
+            Some("watching")
         }
     }
 
@@ -56,7 +56,7 @@ impl State {
         let why = self.connection.hindrance().filter(|_| self.running())?;
         let advice = match self.connection.lost {
             Some(_) => self.look.keys.advice(Context::Lost, Action::Reconnect, "connects again"),
-            None => self.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes over"),
+            None => self.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes control"),
         };
         Some(format!("{why}{advice}"))
     }

@@ -55,7 +55,7 @@ fn table(inspector: &Inspector, columns: &[usize]) -> Vec<Line> {
     }
     let empty = || Line { name: String::new(), cells: Vec::new(), meaning: Meaning::Text };
     lines.push(empty());
-    let head = Line { name: "done by hand".into(), cells: Vec::new(), meaning: Meaning::Title };
+    let head = Line { name: "manual changes".into(), cells: Vec::new(), meaning: Meaning::Title };
     lines.push(head);
     let journals: Vec<Vec<String>> = abouts
         .iter()

@@ -47,7 +47,7 @@ pub fn draw(pen: &mut Pen, places: &Places, launcher: &Launcher) {
 
 fn header(pen: &mut Pen, row: Rect, launcher: &Launcher) {
     let row = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
-    let folder = launcher.seen(&launcher.place.folder.join(&launcher.place.runs));
+    let folder = launcher.seen_from_here(&launcher.place.folder.join(&launcher.place.runs));
     let live =
         launcher.home.runs.iter().flatten().flatten().filter(|run| run.run.state == Some(State::Running)).count();
     let all = launcher.home.runs.iter().flatten().flatten().count();
@@ -72,9 +72,9 @@ fn nothing(pen: &mut Pen, area: Rect, lines: &[&str]) {
 fn empty(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     let keys = &launcher.look.keys;
     let key = |context, action| keys.label(context, action).unwrap_or_default();
-    let folder = launcher.seen(&launcher.place.folder.join(&launcher.place.runs));
+    let folder = launcher.seen_from_here(&launcher.place.folder.join(&launcher.place.runs));
     let lines = [
-        (String::new(), format!("There are no runs in {folder} yet.")),
+        (String::new(), format!("No runs in {folder} yet")),
         (String::new(), String::new()),
         (key(Context::Home, Action::NewRun), "a new run: choose a model and a file of rows".into()),
         (key(Context::Home, Action::OpenRecipe), "a new run that begins with a recipe".into()),
@@ -234,7 +234,7 @@ pub fn facts(pen: &mut Pen, area: Rect, known: &KnownRun, launcher: &Launcher) {
     let hint = match can(known) {
         Can::Attach => keys.hints(Context::Home, &[(Action::OpenRun, "opens its cockpit")]),
         Can::Resume => {
-            keys.hints(Context::Home, &[(Action::ResumeRun, "goes on with it"), (Action::CopyRun, "new from it")])
+            keys.hints(Context::Home, &[(Action::ResumeRun, "resumes it"), (Action::CopyRun, "new from it")])
         }
         Can::Look => keys.hints(Context::Home, &[(Action::OpenRun, "its curves"), (Action::CopyRun, "new from it")]),
         Can::Nothing => keys.hints(Context::Home, &[(Action::DeleteRun, "deletes it")]),
