@@ -15,6 +15,7 @@ mod inspect;
 mod keys;
 mod launch;
 mod launcher;
+mod left;
 mod live;
 mod loading;
 mod looks;

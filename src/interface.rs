@@ -96,13 +96,22 @@ pub enum Open {
     Resume(PathBuf),
     /// A run that a process trains, by its folder.
     Attach(PathBuf),
-    /// The curves of a run, by its folder.
-    Inspect(PathBuf),
-    /// Runs beside each other, by their folders: these, as far as they have the rows and the task of that one.
+    /// The curves of runs, by their folders.
+    Inspect(Vec<PathBuf>),
+    /// Runs beside each other, by their folders.
     Compare {
         /// The runs.
         runs: Vec<PathBuf>,
-        /// The run that they are to be like.
-        like: PathBuf,
+        /// Only those are compared that have the rows and the task of this one; without one, all of them.
+        like: Option<PathBuf>,
+    },
+    /// A new race.
+    Race {
+        /// The file of the recipe that its lanes have in common.
+        recipe: PathBuf,
+        /// Its name.
+        name: String,
+        /// What else the command line says of it.
+        options: Vec<String>,
     },
 }

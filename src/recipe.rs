@@ -10,6 +10,7 @@ mod hub_name;
 mod method;
 mod rate;
 mod tables;
+mod vary;
 
 pub(crate) use fields::number;
 pub use fields::{EVEN, FIELDS, Field, Kind};
@@ -21,6 +22,7 @@ pub use tables::{
     ScheduleKind, Task, TaskKind, TooLong, Train, Validation,
 };
 pub use toml::Value;
+pub use vary::{LANES_SEED, Lane, MOST_LANES, lanes};
 
 use crate::error::{Error, Result};
 

@@ -17,6 +17,7 @@ mod lora;
 mod manifest;
 mod merged;
 mod metrics;
+mod notes;
 mod predictions;
 mod race;
 mod same;
@@ -42,8 +43,11 @@ pub use list::{ListedRun, RECIPES, list_runs, run_folders};
 pub use lora::{LoraAdapter, LoraSettings, is_lora};
 pub use merged::{Product, trained_config, write_merged, write_model};
 pub use metrics::{Metrics, Reading, Readings};
+pub use notes::Notes;
 pub use predictions::{Each, Labelled, Predictions, Told};
-pub use race::{lanes_of, race_of, read_race, write_race};
+pub use race::{
+    LANE, folders_of, full_name, lane_goes_on, lanes_of, race_of, read_race, refuse_race, runs_of, write_race,
+};
 pub use same::take_count;
 pub use status::{State, Status, now};
 pub use tail::{Piece, Tail};

@@ -397,6 +397,63 @@ fn another_user_is_refused() {
     run.goes_on();
 }
 
+/// Step and loss of each lane of the table, as the screen says.
+fn measured(text: &str) -> Vec<(u64, f64)> {
+    let of_lane = |line: &str| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let at = words.iter().position(|word| *word == "paused")?;
+        Some((words.get(at.checked_sub(2)?)?.parse().ok()?, words.get(at - 1)?.parse().ok()?))
+    };
+    text.lines().filter(|line| line.contains('●')).filter_map(of_lane).collect()
+}
+
+#[test]
+fn a_race_that_is_killed_does_not_go_on_and_one_that_was_stopped_is_resumed() {
+    let run = Run::prepare("");
+    let arguments = ["race", "recipe.toml", "--vary", "optimizer.learning_rate=1e-3,2e-3", "--run", "one"];
+    let mut race = Cockpit::start(run.root.path(), &arguments);
+    race.shows("2 lanes train");
+    run.goes_on();
+    kill_process(run.engine(), Signal::KILL).unwrap();
+    race.shows("spartui resume one");
+    race.press("q");
+    race.waits("the shell", |text| !text.contains("standing"));
+    let said = race.text();
+    assert_eq!(race.ends(), 1);
+    assert!(said.contains("spartui resume one") && !said.contains("goes on"), "{said}");
+    assert_eq!((&run.listed()["state"], &run.listed()["alive"]), (&"interrupted".into(), &false.into()));
+
+    let mut race = Cockpit::start(run.root.path(), &["resume", "one"]);
+    race.shows("2 lanes train");
+    race.press("q");
+    race.shows("leave the race");
+    race.press("s");
+    race.waits("the end", |text| text.contains("stopped after"));
+    assert_eq!(race.ends(), 0);
+    run.ends("stopped");
+    let (status, said) = run.output(&["inspect", "runs/one"]);
+    assert!(status == 0 && said.contains("lane-2") && said.contains("learning_rate 0.002"), "{said}");
+    let mut race = Cockpit::start(run.root.path(), &["resume", "one"]);
+    race.shows("2 lanes train");
+    run.goes_on();
+    kill_process(run.engine(), Signal::TERM).unwrap();
+    race.waits("the end", |text| text.contains("the race has ended (terminated)"));
+    race.press("q");
+    assert_eq!(race.ends(), 0);
+}
+
+#[test]
+fn who_leaves_a_run_that_is_being_aborted_is_not_told_that_it_goes_on() {
+    let run = Run::prepare("");
+    let mut cockpit = run.begin();
+    cockpit.press("qad");
+    cockpit.waits("what became of it", |text| text.contains("abort") && !text.contains("sparsity"));
+    let said = cockpit.text();
+    cockpit.ends();
+    assert!(!said.contains("goes on"), "{said}");
+    run.ends("aborted");
+}
+
 #[test]
 fn a_race_is_left_come_back_to_steered_cloned_and_resumed() {
     let run = Run::prepare("");
@@ -431,6 +488,20 @@ fn a_race_is_left_come_back_to_steered_cloned_and_resumed() {
     race.shows("clone a lane");
     race.press("learning_rate=5e-3\r");
     race.shows("3 lanes train");
+    race.press(" ");
+    race.waits("three lanes that stand still", |text| text.matches("paused ").count() == 3);
+    let standing = measured(&race.text());
+    race.press("d");
+    assert_eq!(race.ends(), 0);
+    // Whoever comes back sees every lane as far as it was, those that were there before the clone too.
+    let mut race = run.attach(&[]);
+    race.waits("three lanes that stand still", |text| text.matches("paused ").count() == 3);
+    assert_eq!(standing.len(), 3);
+    race.waits("what they had measured", |text| measured(text) == standing);
+    let listed = run.listed();
+    assert_eq!((&listed["live"]["paused"], listed["lanes"].as_array().map(Vec::len)), (&true.into(), Some(3)));
+    race.press(" ");
+    race.waits("lanes that train", |text| text.matches("trains ").count() >= 3);
     let lane = |number: u32| run.folder().join(format!("lanes/lane-{number}"));
     wait("the change in a journal", || (1..=2).any(|number| !lines(&lane(number).join("journal.jsonl")).is_empty()));
     kill_process(run.engine(), Signal::TERM).unwrap();

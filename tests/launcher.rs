@@ -4,12 +4,15 @@
 #[path = "support/launcher_desk.rs"]
 mod launcher_desk;
 
-use spartui::interface::jobs::{Done, Job};
+use std::path::PathBuf;
+
+use spartui::interface::jobs::{Done, Entry, Job, KnownRun};
 use spartui::interface::{Effect, Open, Outcome};
 use spartui::protocol::Planned;
 use spartui::recipe::Recipe;
+use spartui::run::State;
 
-use launcher_desk::{Desk, files, models, recipes, runs, sample};
+use launcher_desk::{Desk, files, models, recipes, run, runs, sample};
 
 const SMALL: (u16, u16) = (60, 20);
 const COMMON: (u16, u16) = (80, 24);
@@ -187,7 +190,7 @@ fn from_nothing_to_a_start_by_six_keys() {
     let mut desk = home(COMMON, "dark");
     desk.asked();
     desk.press("n Enter");
-    assert!(matches!(&desk.jobs()[..], [Job::FindModels { .. }]));
+    assert!(matches!(&desk.jobs()[..], [Job::FindModels { .. }, Job::ListModels(_)]));
     desk.done(Done::Models(models()));
     desk.press("Enter");
     assert_eq!(desk.jobs(), [Job::ListFolder("/home/ada/tickets".into())]);
@@ -219,7 +222,7 @@ fn enter_does_what_a_run_allows() {
     };
     // What trains stands first.
     assert_eq!(press("Enter"), [Effect::Quit(Outcome::Open(Open::Attach(folder("tickets-3"))))]);
-    assert_eq!(press("Down Enter"), [Effect::Quit(Outcome::Open(Open::Inspect(folder("tickets-4"))))]);
+    assert_eq!(press("Down Enter"), [Effect::Quit(Outcome::Open(Open::Inspect(vec![folder("tickets-4")])))]);
     assert_eq!(press("Down Enter"), []);
     assert_eq!(press("r"), [Effect::Quit(Outcome::Open(Open::Resume(folder("tickets-2"))))]);
 }
@@ -258,6 +261,191 @@ fn a_run_gets_another_name_and_its_old_one_back() {
     assert_eq!(desk.jobs(), [job("tickets-9", "tickets-4")]);
     desk.press("R Esc R Enter");
     assert_eq!(desk.jobs(), [], "who keeps the name changes nothing");
+}
+
+fn folder(name: &str) -> PathBuf {
+    PathBuf::from("/home/ada/tickets/runs").join(name)
+}
+
+#[test]
+fn a_name_that_is_proposed_is_replaced_by_what_is_typed() {
+    let mut desk = home(COMMON, "dark");
+    desk.asked();
+    desk.press("Down R best Enter");
+    assert_eq!(desk.jobs(), [Job::RenameRun { folder: folder("tickets-4"), name: "best".into() }]);
+}
+
+#[test]
+fn several_runs_are_marked_and_deleted_compared_and_looked_at_together() {
+    let mut desk = home(COMMON, "dark");
+    desk.press("Down Space Down Space");
+    insta::assert_snapshot!("home_with_marks", desk.text());
+    desk.asked();
+    desk.press("d");
+    assert!(desk.text().contains("Delete 2 runs with their checkpoints"), "{}", desk.text());
+    assert_eq!(desk.jobs(), [], "it asks first");
+    desk.press("y");
+    assert_eq!(desk.jobs(), ["tickets-4", "tickets"].map(|name| Job::DeleteRun(folder(name))));
+    desk.press("v");
+    let both = vec![folder("tickets-4"), folder("tickets")];
+    assert_eq!(desk.asked(), [Effect::Quit(Outcome::Open(Open::Inspect(both.clone())))]);
+    desk.press("m");
+    assert_eq!(desk.asked(), [Effect::Quit(Outcome::Open(Open::Compare { runs: both, like: None }))]);
+    // With one that trains among them, none is deleted.
+    desk.press("A d y");
+    assert!(desk.text().contains("tickets-3 trains and cannot be deleted"), "{}", desk.text());
+    assert_eq!(desk.jobs(), []);
+    desk.press("Esc d");
+    assert!(!desk.text().contains("Delete 5 runs"), "no run is marked any more");
+}
+
+#[test]
+fn runs_are_sorted_by_name_score_and_status() {
+    let mut desk = home(COMMON, "dark");
+    desk.press("s");
+    insta::assert_snapshot!("home_by_name", desk.text());
+    let order = |desk: &Desk| -> Vec<String> {
+        let names = desk.launcher.home.shown().into_iter().map(|run| run.run.name.clone());
+        names.collect()
+    };
+    assert_eq!(order(&desk), ["half-copied", "tickets", "tickets-2", "tickets-3", "tickets-4"]);
+    desk.press("s");
+    assert_eq!(order(&desk).last().map(String::as_str), Some("half-copied"), "what has no score comes last");
+    desk.press("s");
+    assert_eq!(order(&desk), ["tickets-3", "tickets-2", "tickets", "tickets-4", "half-copied"]);
+    desk.press("S S S");
+    assert_eq!(order(&desk)[0], "tickets-3", "by time, what trains stands first");
+}
+
+#[test]
+fn tags_and_a_note_are_written_shown_and_found() {
+    let mut desk = home(LARGE, "dark");
+    desk.asked();
+    desk.press("Down # baseline Space #good Enter");
+    let notes = |tags: &[&str], note: &str| spartui::run::Notes {
+        tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        note: note.into(),
+    };
+    let said = notes(&["baseline", "good"], "");
+    assert_eq!(desk.jobs(), [Job::Note { folder: folder("tickets-4"), notes: said }]);
+    desk.done(Done::Noted(folder("tickets-4"), Ok(())));
+    let mut known = runs();
+    known[0].run.tags = vec!["baseline".into(), "good".into()];
+    known[0].run.note = "the one to beat, with the rows of May".into();
+    desk.done(Done::Runs(Ok(known)));
+    insta::assert_snapshot!("home_with_tags", desk.text());
+    desk.press("N ! Enter");
+    let said = notes(&["baseline", "good"], "the one to beat, with the rows of May!");
+    assert_eq!(desk.jobs(), [Job::Note { folder: folder("tickets-4"), notes: said }]);
+    desk.done(Done::Noted(folder("tickets-4"), Err("the disk is full".into())));
+    assert!(desk.text().contains("the disk is full") && desk.text().contains("a note about tickets-4"));
+    desk.press("Esc / #good Enter");
+    assert_eq!(desk.launcher.home.shown().len(), 1);
+}
+
+/// A race that was stopped: two lanes with it, one by itself before.
+fn race() -> KnownRun {
+    let lane = |number: usize, accuracy: f64, out: bool| {
+        let mut lane = run(&format!("lane-{number}"), Some(State::Stopped), 1_764_000_500.0);
+        lane.run.folder = folder("sweep/lanes").join(format!("lane-{number}"));
+        lane.run.out = out;
+        lane.varied = Some(format!("learning_rate 0.00{number}"));
+        lane.best.as_mut().unwrap().accuracy = accuracy;
+        lane
+    };
+    let lanes = vec![lane(1, 0.71, false), lane(2, 0.83, false), lane(3, 0.42, true)];
+    let mut race = run("sweep", Some(State::Stopped), 1_764_000_500.0);
+    race.run.method = Some("race of 3".into());
+    race.run.lanes = lanes.iter().map(|lane| lane.run.clone()).collect();
+    race.best = lanes[1].best;
+    race.lanes = lanes;
+    race
+}
+
+#[test]
+fn a_race_opens_its_lanes_and_what_is_offered_works() {
+    for (name, size) in [("race_common", COMMON), ("race_large", LARGE)] {
+        let mut desk = home(size, "dark");
+        desk.done(Done::Runs(Ok([vec![race()], runs()].concat())));
+        desk.press("Down");
+        insta::assert_snapshot!(name, desk.text());
+        desk.asked();
+        desk.press("r");
+        assert_eq!(desk.asked(), [Effect::Quit(Outcome::Open(Open::Resume(folder("sweep"))))]);
+        desk.press("Enter");
+        insta::assert_snapshot!(format!("{name}_lanes"), desk.text());
+        desk.asked();
+        // Each lane is a run of its own, the best first.
+        desk.press("r");
+        assert_eq!(desk.asked(), [Effect::Quit(Outcome::Open(Open::Resume(folder("sweep/lanes/lane-2"))))]);
+        desk.press("d y R");
+        assert_eq!(desk.asked(), [], "the lanes of a race belong together");
+        desk.press("A m");
+        let lanes = ["lane-2", "lane-1", "lane-3"].map(|lane| folder("sweep/lanes").join(lane)).to_vec();
+        assert_eq!(desk.asked(), [Effect::Quit(Outcome::Open(Open::Compare { runs: lanes, like: None }))]);
+        desk.press("Esc Esc v");
+        let lanes = ["lane-1", "lane-2", "lane-3"].map(|lane| folder("sweep/lanes").join(lane)).to_vec();
+        assert_eq!(desk.asked(), [Effect::Quit(Outcome::Open(Open::Inspect(lanes)))]);
+    }
+    // A race of which nothing can go on is not offered to be resumed.
+    let mut over = race();
+    over.run.state = Some(State::Completed);
+    let mut desk = home(COMMON, "dark");
+    desk.done(Done::Runs(Ok(vec![over])));
+    desk.asked();
+    desk.press("r");
+    assert_eq!(desk.asked(), []);
+    assert!(desk.text().contains("every lane of sweep has ended"), "{}", desk.text());
+}
+
+#[test]
+fn a_race_is_started_from_the_form() {
+    let mut desk = Desk::planned(COMMON, "dark");
+    desk.asked();
+    desk.press("R");
+    assert!(desk.text().contains("what its lanes differ in"), "{}", desk.text());
+    desk.press("1e-3 Enter");
+    assert!(desk.text().contains("that is one lane"), "{}", desk.text());
+    assert_eq!(desk.jobs(), []);
+    desk.press(",1e-2 Space halve=100");
+    insta::assert_snapshot!("race_from_the_form", desk.text());
+    desk.press("Enter");
+    assert!(matches!(&desk.jobs()[..], [Job::SaveRecipe { .. }]));
+    desk.done(Done::Saved(Ok("runs/recipes/tickets-5.toml".into())));
+    let options = ["--vary", "optimizer.learning_rate=1e-3,1e-2", "--halve-every", "100"].map(str::to_owned).to_vec();
+    let open = Open::Race { recipe: "runs/recipes/tickets-5.toml".into(), name: "tickets-5".into(), options };
+    assert_eq!(desk.asked(), [Effect::Quit(Outcome::Open(open))]);
+}
+
+#[test]
+fn a_model_is_found_in_a_folder_that_is_browsed_or_typed() {
+    let entry = |name: &str, family: Option<&str>| Entry {
+        name: name.into(),
+        folder: true,
+        bytes: 1000,
+        family: family.map(str::to_owned),
+    };
+    let mut desk = home(COMMON, "dark");
+    desk.press("n Enter");
+    desk.done(Done::Models(Vec::new()));
+    desk.done(Done::Listed("/home/ada/tickets".into(), Ok(vec![entry("own", None)])));
+    desk.asked();
+    // Down from the way up, and into the folder.
+    desk.press("Left");
+    assert_eq!(desk.jobs(), [Job::ListModels("/home/ada".into())]);
+    desk.done(Done::Listed("/home/ada".into(), Ok(vec![entry("small", Some("bert")), entry("tickets", None)])));
+    insta::assert_snapshot!("browsing_for_a_model", desk.text());
+    // A path that is typed is completed folder by folder.
+    desk.press("~/mo");
+    assert_eq!(desk.jobs(), [], "that folder is listed already");
+    desk.press("Backspace Backspace til Backspace Backspace Backspace t Tab");
+    assert!(desk.text().contains("› ~/tickets/"), "{}", desk.text());
+    assert_eq!(desk.jobs(), [Job::ListModels("/home/ada/tickets".into())]);
+    desk.done(Done::Listed("/home/ada/tickets".into(), Ok(vec![entry("best", Some("llama")), entry("own", None)])));
+    desk.press("b Enter");
+    let recipe = &desk.launcher.form.recipe;
+    assert_eq!(recipe.model.path.to_str(), Some("best"));
+    assert_eq!(recipe.task.kind, spartui::recipe::TaskKind::CausalLm, "the model's family chooses the task");
 }
 
 #[test]
@@ -356,7 +544,7 @@ mod properties {
 
     fn key() -> impl Strategy<Value = Input> {
         let code = prop_oneof![
-            12 => prop::sample::select("?q:tTncordvi/jkhlsuewNR.0159=yx\u{6f22}".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
+            12 => prop::sample::select("?q:tTncordvi/jkhlsuewNR.0159=yx #SAm,\u{6f22}".chars().collect::<Vec<_>>()).prop_map(KeyCode::Char),
             8 => prop::sample::select(vec![
                 KeyCode::Enter, KeyCode::Enter, KeyCode::Esc, KeyCode::Tab, KeyCode::BackTab, KeyCode::Left, KeyCode::Right,
                 KeyCode::Up, KeyCode::Down, KeyCode::PageUp, KeyCode::PageDown, KeyCode::Home, KeyCode::End,

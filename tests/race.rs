@@ -7,13 +7,13 @@ mod synthetic;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use spartui::interface::theme::{Depth, Themes};
 use spartui::interface::{Effect, Input, Look, Outcome, RaceScreen, Screen};
-use spartui::protocol::{Command, CommandStatus, Ending, Evaluation, Event, Lane, Origin, Race, Ready, Step};
+use spartui::protocol::{Command, CommandStatus, Ending, Evaluation, Event, Lane, News, Origin, Race, Ready, Step};
 use spartui::recipe::Value;
 
 use synthetic::{evaluation, memory, ready, settings, sparsity, step, summary};
@@ -35,6 +35,7 @@ fn race(lanes: usize) -> Race {
             ("method.sparsity".into(), Value::Float(if number < 4 { 0.99 } else { 0.999 })),
         ],
         origin: None,
+        out: false,
     };
     Race {
         name: "support-race".into(),
@@ -267,6 +268,88 @@ fn the_race_is_paused_cloned_won_and_left() {
     assert_eq!(stopped, [0, 1, 2]);
     desk.type_in("d");
     assert_eq!(desk.effects.pop(), Some(Effect::Quit(Outcome::Left)));
+}
+
+#[test]
+fn what_ends_the_whole_race_is_asked_about_in_the_palette_too() {
+    for name in ["abort-now", "stop-now"] {
+        let mut desk = Desk::racing((100, 30), "dark", 3, 40);
+        desk.sent();
+        desk.type_in(":");
+        desk.type_in(name);
+        desk.key(KeyCode::Enter);
+        assert_eq!(desk.sent(), [], "{name} is a question first");
+        assert!(desk.text().contains("leave the race") || desk.text().contains("stop a lane"), "{}", desk.text());
+        desk.key(KeyCode::Esc);
+        assert_eq!(desk.sent(), []);
+    }
+    let mut desk = Desk::racing((100, 30), "dark", 3, 40);
+    desk.sent();
+    desk.type_in("qa");
+    assert_eq!(desk.sent(), [Command::Abort]);
+    assert_eq!(desk.screen.asked_to_end(), Some(&Command::Abort), "who leaves now is told that it does not go on");
+}
+
+#[test]
+fn the_wheel_moves_what_lies_on_top() {
+    let wheel = |desk: &mut Desk, kind| {
+        desk.input(Input::Mouse(MouseEvent { kind, column: 10, row: 10, modifiers: KeyModifiers::NONE }));
+    };
+    for over in ["?", ":", "q", "s", "c"] {
+        let mut desk = Desk::racing((100, 30), "dark", 8, 40);
+        let lanes = desk.text();
+        desk.type_in(over);
+        wheel(&mut desk, MouseEventKind::ScrollDown);
+        desk.key(KeyCode::Esc);
+        assert_eq!(desk.text(), lanes, "the lanes behind {over} have moved");
+        wheel(&mut desk, MouseEventKind::ScrollDown);
+        assert_ne!(desk.text(), lanes, "nothing lies over them");
+    }
+    let mut desk = Desk::racing((100, 30), "dark", 8, 40);
+    desk.type_in("?");
+    let help = desk.text();
+    wheel(&mut desk, MouseEventKind::ScrollDown);
+    assert_ne!(desk.text(), help, "the help scrolls");
+}
+
+#[test]
+fn a_race_whose_process_is_gone_does_not_go_on() {
+    let mut desk = Desk::racing((100, 30), "dark", 3, 40);
+    let why = "the process that trains was killed".to_owned();
+    desk.input(Input::News(Box::new(News::Lost { why, alive: false })));
+    let text = desk.text();
+    assert!(
+        text.contains("was killed; `spartui resume support-race` resumes") && text.contains("none trains"),
+        "{text}"
+    );
+    desk.type_in("q");
+    let Some(Effect::Quit(Outcome::Faulted { message, refused: false })) = desk.effects.pop() else { panic!("no end") };
+    assert!(message.contains("was killed"), "{message}");
+    // Where it is the connection alone that broke, the race can be come back to.
+    let mut desk = Desk::racing((100, 30), "dark", 3, 40);
+    desk.input(Input::News(Box::new(News::Lost { why: "the connection broke".into(), alive: true })));
+    desk.type_in("r");
+    assert_eq!(desk.effects.pop(), Some(Effect::Quit(Outcome::Reconnect)));
+}
+
+#[test]
+fn ctrl_c_asks_stops_and_aborts() {
+    let mut desk = Desk::racing((100, 30), "dark", 3, 40);
+    desk.sent();
+    let interrupt = |desk: &mut Desk| {
+        desk.input(Input::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)));
+        desk.sent()
+    };
+    assert_eq!(interrupt(&mut desk), []);
+    assert!(desk.text().contains("leave the race"));
+    assert_eq!(interrupt(&mut desk), [Command::Stop]);
+    assert_eq!(interrupt(&mut desk), [Command::Abort]);
+    assert_eq!(interrupt(&mut desk), []);
+    desk.input(Input::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL)));
+    assert!(
+        matches!(desk.effects.pop(), Some(Effect::Quit(Outcome::Faulted { .. }))),
+        "an engine that does not answer"
+    );
 }
 
 fn told() -> impl Strategy<Value = Event> {

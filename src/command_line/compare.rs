@@ -8,12 +8,12 @@ use super::{end_progress, print_line, show_progress};
 use crate::compare::{self, Along, Comparison, Subject};
 use crate::data::place;
 use crate::error::{Error, Result};
-use crate::run::{RunFolder, checkpoints, read_checkpoint};
+use crate::run::{RunFolder, checkpoints, read_checkpoint, refuse_race, runs_of};
 use crate::train::{Session, from_checkpoint, largest_checkpoint};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The runs, by their names or their folders. Those that differ in nothing but their seeds are one setting.
+    /// The runs, by their names or their folders; a race stands for its lanes. Those that differ in nothing but their seeds are one setting.
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
     /// The run whose setting the others are tested against; else the first.
@@ -60,9 +60,10 @@ impl Format {
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let mut folders: Vec<RunFolder> = Vec::new();
     for run in arguments.runs.iter().chain(&arguments.against) {
-        let found = RunFolder::find(runs, run)?;
-        if folders.iter().all(|known| known.path() != found.path()) {
-            folders.push(found);
+        for found in runs_of(RunFolder::find(runs, run)?)? {
+            if folders.iter().all(|known| known.path() != found.path()) {
+                folders.push(found);
+            }
         }
     }
     let mut subjects = Vec::new();
@@ -98,7 +99,9 @@ fn along(subjects: &[Subject], field: &str, format: Format) -> Result<String> {
 fn beside(subjects: &[Subject], folders: &[RunFolder], arguments: &Arguments, runs: &Path) -> Result<String> {
     let against = match &arguments.against {
         Some(run) => {
-            let path = RunFolder::find(runs, run)?.path().to_owned();
+            let run = RunFolder::find(runs, run)?;
+            refuse_race(&run, "--against ")?;
+            let path = run.path().to_owned();
             folders.iter().position(|folder| folder.path() == path).unwrap_or(0)
         }
         None => 0,

@@ -8,11 +8,11 @@ use super::looks::Looks;
 use crate::error::{Error, Result};
 use crate::interface::Inspector;
 use crate::interface::input::watch_signals;
-use crate::run::RunFolder;
+use crate::run::{RunFolder, runs_of};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The runs to show at first, by their names or their folders; none: the latest ones
+    /// The runs to show at first, by their names or their folders; a race stands for its lanes; none: the latest ones
     #[arg(value_name = "RUN")]
     runs: Vec<PathBuf>,
     #[command(flatten)]
@@ -20,8 +20,10 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
-    let find = |run: &PathBuf| RunFolder::find(runs, run).map(|run| run.path().to_owned());
-    let selected = arguments.runs.iter().map(find).collect::<Result<Vec<PathBuf>>>()?;
+    let mut selected = Vec::new();
+    for run in &arguments.runs {
+        selected.extend(runs_of(RunFolder::find(runs, run)?)?.into_iter().map(|run| run.path().to_owned()));
+    }
     if !live::is_possible() {
         return Err(Error::refused(
             "curves are drawn on a terminal, and there is none; a run's metrics.jsonl holds the numbers",

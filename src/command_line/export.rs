@@ -12,7 +12,7 @@ use crate::hub;
 use crate::method::addition_of;
 use crate::model::Model;
 use crate::recipe::{MethodKind, Recipe};
-use crate::run::{Adapter, LoraAdapter, Product, RunFolder, write_merged};
+use crate::run::{Adapter, LoraAdapter, Product, RunFolder, refuse_race, write_merged};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -37,6 +37,7 @@ enum Format {
 
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let run = RunFolder::find(runs, &arguments.run)?;
+    refuse_race(&run, "spartui export ")?;
     let recipe = run.recipe();
     if recipe.method.kind == MethodKind::Full {
         return Err(Error::refused(format!(

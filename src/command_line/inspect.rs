@@ -1,5 +1,7 @@
 //! `spartui inspect`
 
+mod race;
+
 use std::path::{Path, PathBuf};
 
 use super::printer::{scored, shown};
@@ -12,7 +14,7 @@ use crate::method::Factors;
 use crate::model::{Config, Model, Open, dtype_name};
 use crate::protocol::{self, Evaluation, Step};
 use crate::recipe::{Init, MethodKind, Recipe, TaskKind};
-use crate::run::{Journal, LoraAdapter, Metrics, RunFolder, adapter_contents, checkpoints, is_lora};
+use crate::run::{Journal, LoraAdapter, Metrics, RunFolder, adapter_contents, checkpoints, is_lora, read_race};
 use crate::train::{Plan, Prediction, Surroundings};
 
 #[derive(Debug, clap::Args)]
@@ -199,6 +201,15 @@ fn inspect_lora(path: &Path) -> Result<()> {
 
 fn inspect_run(run: &RunFolder) -> Result<()> {
     let (recipe, status) = (run.recipe(), run.status()?);
+    if let Some(known) = read_race(run.path())? {
+        print_line(&format!("race        {} ({})", run.name(), status.state))?;
+        print_line(&format!("model       {}", recipe.model.path.display()))?;
+        print_line(&format!("data        {}", recipe.data.train.display()))?;
+        if let Some(every) = known.halve_every {
+            print_line(&format!("halved      every {every} steps"))?;
+        }
+        return race::lanes(known);
+    }
     let readings = Metrics::read(&run.metrics_path())?;
     let steps = |last: Option<&Step>| {
         last.map_or_else(

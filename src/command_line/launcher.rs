@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::background::{Background, program};
 use super::launch::no_signals;
+use super::left::Left;
 use super::live::{Run, Stage};
 use super::looks::Looks;
 use crate::engine::socket::Link;
@@ -26,7 +27,7 @@ pub fn run(runs: PathBuf, looks: &Looks) -> Result<()> {
     let mut stage = Stage::take(watch_signals().map_err(no_signals)?, &launcher.look)?;
     loop {
         let goes_on = match stage.show(&mut launcher) {
-            Outcome::Open(Open::Inspect(folder)) => inspect(&mut stage, &mut launcher, &folder),
+            Outcome::Open(Open::Inspect(folders)) => inspect(&mut stage, &mut launcher, folders),
             Outcome::Open(Open::Compare { runs, like }) => compare(&mut stage, &mut launcher, runs, like),
             Outcome::Open(Open::Attach(folder)) => {
                 let race = is_race(&folder);
@@ -35,6 +36,11 @@ pub fn run(runs: PathBuf, looks: &Looks) -> Result<()> {
             Outcome::Open(Open::Train { recipe, name }) => {
                 let begun = begin(&launcher, ["train".into(), recipe.into(), "--run".into(), name.into()]);
                 visit(&mut stage, &mut launcher, begun, false)
+            }
+            Outcome::Open(Open::Race { recipe, name, options }) => {
+                let fixed: [OsString; 4] = ["race".into(), recipe.into(), "--run".into(), name.into()];
+                let begun = begin(&launcher, fixed.into_iter().chain(options.into_iter().map(OsString::from)));
+                visit(&mut stage, &mut launcher, begun, true)
             }
             Outcome::Open(Open::Resume(folder)) => {
                 let race = is_race(&folder);
@@ -64,10 +70,10 @@ fn place(runs: PathBuf) -> Result<Place> {
     })
 }
 
-/// Shows the curves of a run; whether the launcher is wanted again.
-fn inspect(stage: &mut Stage, launcher: &mut Launcher, folder: &Path) -> bool {
+/// Shows the curves of runs; whether the launcher is wanted again.
+fn inspect(stage: &mut Stage, launcher: &mut Launcher, folders: Vec<PathBuf>) -> bool {
     let runs = launcher.place.folder.join(&launcher.place.runs);
-    let mut inspector = Inspector::new(runs, vec![folder.to_owned()], launcher.look.clone());
+    let mut inspector = Inspector::new(runs, folders, launcher.look.clone());
     let outcome = stage.show(&mut inspector);
     launcher.look = inspector.look;
     launcher.layers.clear();
@@ -75,9 +81,9 @@ fn inspect(stage: &mut Stage, launcher: &mut Launcher, folder: &Path) -> bool {
 }
 
 /// Shows runs beside each other; whether the launcher is wanted again.
-fn compare(stage: &mut Stage, launcher: &mut Launcher, candidates: Vec<PathBuf>, like: PathBuf) -> bool {
+fn compare(stage: &mut Stage, launcher: &mut Launcher, candidates: Vec<PathBuf>, like: Option<PathBuf>) -> bool {
     let runs = launcher.place.folder.join(&launcher.place.runs);
-    let mut screen = ComparisonScreen::new(runs, candidates, Some(like), launcher.look.clone());
+    let mut screen = ComparisonScreen::new(runs, candidates, like, launcher.look.clone());
     let outcome = stage.show(&mut screen);
     launcher.look = screen.look;
     launcher.layers.clear();
@@ -104,8 +110,9 @@ fn visit(stage: &mut Stage, launcher: &mut Launcher, run: Result<Run>, race: boo
     let ends = outcome == Outcome::Detached || cockpit.leaving == Some(Command::Terminate);
     let folder = cockpit.ready.as_ref().map(|ready| ready.folder.as_path());
     let name = cockpit.ready.as_ref().map_or("the run", |ready| ready.run.as_str());
-    let (weight, said) = told(name, &outcome);
-    launcher.back_from(known_folder(folder, launcher).as_deref(), weight, &said);
+    let folder = known_folder(folder, launcher);
+    let (weight, said) = told(name, &outcome, folder.as_deref(), cockpit.ending.as_ref());
+    launcher.back_from(folder.as_deref(), weight, &said);
     !ends
 }
 
@@ -121,8 +128,9 @@ fn visit_race(stage: &mut Stage, launcher: &mut Launcher, mut run: Run, link: Li
     launcher.look = screen.look.clone();
     let folder = screen.race.as_ref().map(|race| race.folder.as_path());
     let name = screen.race.as_ref().map_or("the race", |race| race.name.as_str());
-    let (weight, said) = told(name, &outcome);
-    launcher.back_from(known_folder(folder, launcher).as_deref(), weight, &said);
+    let folder = known_folder(folder, launcher);
+    let (weight, said) = told(name, &outcome, folder.as_deref(), screen.asked_to_end());
+    launcher.back_from(folder.as_deref(), weight, &said);
     outcome != Outcome::Detached
 }
 
@@ -138,7 +146,7 @@ fn begin(launcher: &Launcher, arguments: impl IntoIterator<Item = OsString>) -> 
 }
 
 /// How a visit ended, in one sentence.
-fn told(name: &str, outcome: &Outcome) -> (Weight, String) {
+fn told(name: &str, outcome: &Outcome, folder: Option<&Path>, asked: Option<&Command>) -> (Weight, String) {
     match outcome {
         Outcome::Finished(summary) => {
             let how = match summary.ending {
@@ -152,6 +160,12 @@ fn told(name: &str, outcome: &Outcome) -> (Weight, String) {
             (weight, format!("{name} {how}"))
         }
         Outcome::Faulted { message, .. } => (Weight::Error, message.clone()),
-        _ => (Weight::Info, format!("{name} goes on")),
+        _ => match folder.map(|folder| Left::look(folder, asked)) {
+            Some(left) if !left.goes_on() => {
+                (if left.is_bad() { Weight::Warning } else { Weight::Info }, left.sentence())
+            }
+            Some(_) => (Weight::Info, format!("{name} goes on")),
+            None => (Weight::Info, "the run was not loaded yet".into()),
+        },
     }
 }

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::background::{Background, Lost};
 use super::launch::{ended, no_signals};
+use super::left::Left;
 use super::looks::Looks;
 use super::print_line;
 use super::printer::Printer;
@@ -17,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::interface::input::{InputThread, watch_signals};
 use crate::interface::terminal::{Redirection, Screen, TerminalGuard};
 use crate::interface::{self, Line, Look, Outcome, RaceScreen, Sources, State, is_remote};
-use crate::protocol::{Event, News, Purpose};
+use crate::protocol::{Command, Event, News, Purpose};
 use crate::run::{RunFolder, State as RunState};
 
 /// How long the end of a process may take to show.
@@ -55,7 +56,7 @@ pub fn run(mut run: Run, look: Look) -> Result<()> {
     drop(stage);
     Looks::remember(&cockpit.look);
     run.left(&outcome);
-    told(outcome, cockpit.ready.as_ref().map(|ready| (ready.run.as_str(), ready.folder.as_path())))
+    told(outcome, cockpit.ready.as_ref().map(|ready| ready.folder.as_path()), cockpit.ending.as_ref())
 }
 
 /// As [`run`], of a race.
@@ -71,12 +72,12 @@ pub fn run_race(mut run: Run, look: Look) -> Result<()> {
     drop(stage);
     Looks::remember(&screen.look);
     run.left(&outcome);
-    let known = screen.race.as_ref().map(|race| (race.name.as_str(), race.folder.as_path()));
-    told(outcome, known)
+    told(outcome, screen.race.as_ref().map(|race| race.folder.as_path()), screen.asked_to_end())
 }
 
-/// Says on standard output how the interface ended, with name and folder of the run, where they are known.
-fn told(outcome: Outcome, known: Option<(&str, &Path)>) -> Result<()> {
+/// Says on standard output how the interface ended, with the folder of the run where that is known, and how the run was asked
+/// to end.
+fn told(outcome: Outcome, known: Option<&Path>, asked: Option<&Command>) -> Result<()> {
     match outcome {
         Outcome::Finished(summary) => {
             Printer::new(false).print(&Event::Finished(summary.clone()))?;
@@ -86,10 +87,12 @@ fn told(outcome: Outcome, known: Option<(&str, &Path)>) -> Result<()> {
         }
         Outcome::Faulted { message, refused: true } => Err(Error::refused(message)),
         Outcome::Faulted { message, refused: false } => Err(Error::failed(message)),
-        Outcome::Left => known.map_or(Ok(()), |(run, folder)| {
-            let name =
-                if folder == Path::new("runs").join(run) { run.to_owned() } else { folder.display().to_string() };
-            print_line(&format!("detached; the run goes on, and `spartui attach {name}` comes back to it"))?;
+        Outcome::Left => known.map_or(Ok(()), |folder| {
+            let left = Left::look(folder, asked);
+            if left.is_bad() {
+                return Err(Error::failed(left.sentence()));
+            }
+            print_line(&left.sentence())?;
             print_line(&folder.display().to_string())
         }),
         Outcome::Detached | Outcome::Reconnect | Outcome::Open(_) => Ok(()),

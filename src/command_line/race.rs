@@ -1,16 +1,13 @@
 //! `spartui race RECIPE --vary FIELD=A,B …`
 
-mod vary;
-
 use std::path::PathBuf;
 
 use super::launch;
 use super::train::require_paths;
 use crate::engine::{Launch, Race};
-use crate::error::{Error, Result};
-use crate::recipe::Recipe;
+use crate::error::Result;
+use crate::recipe::{LANES_SEED, MOST_LANES, Recipe, lanes};
 use crate::run::take_count;
-use vary::Varied;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -24,10 +21,10 @@ pub struct Arguments {
     #[arg(long, value_name = "LANES")]
     random: Option<usize>,
     /// Seed of what --random draws.
-    #[arg(long, default_value_t = 10605, value_name = "SEED")]
+    #[arg(long, default_value_t = LANES_SEED, value_name = "SEED")]
     seed: u64,
     /// The most lanes; more are refused.
-    #[arg(long, default_value_t = 16, value_name = "LANES")]
+    #[arg(long, default_value_t = MOST_LANES, value_name = "LANES")]
     most: usize,
     /// Stop the worse half of the lanes after every so many steps, until one is left; by default all go to their end.
     #[arg(long, value_name = "STEPS")]
@@ -46,21 +43,7 @@ pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     let mut recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
     take_count(&mut recipe, &runs)?;
     require_paths(&recipe, &arguments.recipe)?;
-    let varied = arguments.vary.iter().map(|text| Varied::parse(text, &recipe)).collect::<Result<Vec<_>>>()?;
-    let lanes = match arguments.random {
-        Some(lanes) => vary::drawn(&varied, lanes, arguments.seed)?,
-        None => vary::grid(&varied, arguments.most)?,
-    };
-    if lanes.len() > arguments.most {
-        return Err(too_many(lanes.len(), arguments.most));
-    }
+    let lanes = lanes(&arguments.vary, &recipe, arguments.random, arguments.seed, arguments.most)?;
     let launch = Launch { recipe, runs, name: arguments.name.clone() };
     launch::run(Race { launch, lanes, halve_every: arguments.halve_every }, &arguments.output)
-}
-
-fn too_many(lanes: usize, most: usize) -> Error {
-    Error::refused(format!(
-        "that makes {lanes} lanes, and {most} are allowed; vary less, draw some with --random {most}, or allow more with \
-         --most {lanes}"
-    ))
 }

@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::launch::{Output, run_to_end};
 use super::print_line;
-use crate::data::place;
 use crate::engine::Replay;
-use crate::error::{Error, Result};
-use crate::run::{RunFolder, lanes_of, read_race};
+use crate::error::Result;
+use crate::run::{RunFolder, refuse_race};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -26,14 +25,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     let original = RunFolder::find(&runs, &arguments.run)?;
-    if let Some(race) = read_race(original.path())? {
-        let lane = race.lanes.first().map_or_else(|| lanes_of(original.path()), |lane| lane.folder.clone());
-        return Err(Error::refused(format!(
-            "{} is a race, of which each lane is a run; repeat one, such as `spartui replay {}`",
-            original.name(),
-            place(&lane)
-        )));
-    }
+    refuse_race(&original, "spartui replay ")?;
     let replay = Replay {
         runs,
         run: arguments.run.clone(),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::error::Result;
 use crate::protocol::{Deed, Entry, Evaluation, What};
 use crate::recipe::Recipe;
-use crate::run::{Journal, Metrics, Predictions, RunFolder, State, race_of};
+use crate::run::{Journal, Metrics, Predictions, RunFolder, State, full_name, race_of};
 
 /// What a run's folder says.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ impl Subject {
         let status = run.status().ok();
         let taken = last_step.map_or(0, |step| step.step);
         Ok(Self {
-            name: run.name(),
+            name: full_name(run.path()),
             folder: run.path().to_owned(),
             recipe: run.recipe().clone(),
             state: status.as_ref().map(|status| status.state),

@@ -9,6 +9,7 @@ mod clone;
 mod halving;
 mod router;
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
@@ -17,7 +18,7 @@ use super::training::{Company, Training};
 use super::{Outbox, Resume};
 use crate::error::{Error, Result};
 use crate::protocol::{self, Command, Ending, Evaluation, Event, Summary};
-use crate::run::{RunFolder, State, write_race};
+use crate::run::{Metrics, RunFolder, State, write_race};
 use halving::Halving;
 use router::{Order, Router};
 
@@ -36,8 +37,6 @@ struct Lane {
     about: protocol::Lane,
     /// How it ended, if it did.
     summary: Option<Summary>,
-    /// Steps that it had taken when the race went on without it.
-    before: u64,
     /// Whether it waits until the others are as far.
     waiting: bool,
 }
@@ -101,6 +100,7 @@ impl Race {
         let company =
             Company::Others { bytes: others.iter().sum(), lanes: u32::try_from(others.len()).unwrap_or(u32::MAX - 1) };
         let halving = self.halving.as_ref();
+        let mut left_out = false;
         let Lane { training: slot, outbox, waiting, .. } = &mut self.lanes[at];
         let Some(training) = slot else { return };
         let coming = Instant::now();
@@ -136,9 +136,21 @@ impl Race {
             });
             training.session.leave();
             *slot = None;
+            left_out = concluded.as_ref().is_ok_and(|summary| summary.ending == Ending::Stopped) && !self.router.ends();
             self.lanes[at].summary = concluded.ok();
         } else {
             training.session.leave();
+        }
+        if left_out {
+            self.leave_out(at);
+        }
+    }
+
+    /// A lane was stopped by itself: it does not go on when the race does.
+    fn leave_out(&mut self, at: usize) {
+        self.lanes[at].about.out = true;
+        if let Err(message) = self.write() {
+            self.lanes[at].outbox.send(Event::Note { level: protocol::Level::Warning, message });
         }
     }
 
@@ -187,9 +199,12 @@ impl Race {
         let best = ended.clone().reduce(|best, other| if is_better(other, best) { other } else { best });
         let endings: Vec<Ending> = ended.clone().map(|summary| summary.ending).collect();
         let ending = [Ending::Aborted, Ending::Terminated].into_iter().find(|ending| endings.contains(ending));
-        let ending =
-            ending.unwrap_or(if endings.contains(&Ending::Completed) { Ending::Completed } else { Ending::Stopped });
-        let steps = ended.clone().map(|summary| summary.steps).sum();
+        // One that was stopped as a whole has lanes that can go on, whatever the others had come to by then.
+        let was_stopped = self.router.ends() && endings.contains(&Ending::Stopped);
+        let completed = endings.contains(&Ending::Completed) && !was_stopped;
+        let ending = ending.unwrap_or(if completed { Ending::Completed } else { Ending::Stopped });
+        // All lanes go the same way: the race is as far as the one that is furthest.
+        let steps = self.lanes.iter().map(Lane::steps).max().unwrap_or(0);
         let Some(best) = best else {
             let why = "no lane came to its end; the log of each says why";
             // The failure itself is reported; that its note could not be written adds nothing.
@@ -212,17 +227,25 @@ impl Race {
 
     /// Tells who is in the race, and notes it in its folder.
     fn announce(&self, outbox: &mut Outbox) {
-        let race = protocol::Race {
+        match self.write() {
+            Ok(()) => {}
+            Err(message) => outbox.send(Event::Note { level: protocol::Level::Warning, message }),
+        }
+        outbox.send(Event::Race(Box::new(self.about())));
+    }
+
+    fn about(&self) -> protocol::Race {
+        protocol::Race {
             name: self.name.clone(),
             folder: self.folder.path().to_owned(),
             lanes: self.lanes.iter().map(|lane| lane.about.clone()).collect(),
             halve_every: self.halving.as_ref().map(Halving::every),
-        };
-        if let Err(error) = write_race(&race) {
-            let message = format!("{}; the race goes on", error.message());
-            outbox.send(Event::Note { level: protocol::Level::Warning, message });
         }
-        outbox.send(Event::Race(Box::new(race)));
+    }
+
+    /// Notes in the race's folder who is in it; else what to say of that.
+    fn write(&self) -> std::result::Result<(), String> {
+        write_race(&self.about()).map_err(|error| format!("{}; the race goes on", error.message()))
     }
 }
 
@@ -230,26 +253,53 @@ impl Lane {
     fn new(about: protocol::Lane, make: impl FnOnce(&mut Outbox) -> Training) -> Self {
         let (channel, told) = unbounded();
         let mut outbox = Outbox::new(channel);
-        Self { training: Some(make(&mut outbox)), outbox, told, about, summary: None, before: 0, waiting: false }
+        Self { training: Some(make(&mut outbox)), outbox, told, about, summary: None, waiting: false }
     }
 
-    /// One that had ended before the race went on.
-    fn over(about: protocol::Lane, state: State, steps: u64) -> Self {
+    /// One that had ended before the race went on; how, its folder says.
+    fn over(about: protocol::Lane, state: State) -> Self {
         let (channel, told) = unbounded();
         let mut outbox = Outbox::new(channel);
-        let message = format!("this lane has ended before ({state} after {steps} steps)");
-        outbox.send(Event::Fault { message, refused: false });
-        Self { training: None, outbox, told, about, summary: None, before: steps, waiting: false }
+        let summary = ended_before(&about.folder, state);
+        outbox.send(Event::Finished(Box::new(summary.clone())));
+        Self { training: None, outbox, told, about, summary: Some(summary), waiting: false }
     }
 
     /// Optimizer steps that it has taken.
     fn steps(&self) -> u64 {
-        let ended = || self.summary.as_ref().map_or(self.before, |summary| summary.steps);
+        let ended = || self.summary.as_ref().map_or(0, |summary| summary.steps);
         self.training.as_ref().map_or_else(ended, |training| training.session.step)
     }
 
     fn last_evaluation(&self) -> Option<Evaluation> {
         self.training.as_ref().and_then(|training| training.session.progress.last)
+    }
+}
+
+/// What the folder of a lane says of its end. What cannot be read there is left out: nothing depends on it.
+fn ended_before(folder: &Path, state: State) -> Summary {
+    let read = Metrics::read(&folder.join("metrics.jsonl")).unwrap_or_default();
+    let status = RunFolder::open(folder).and_then(|run| run.status()).ok();
+    let last = read.steps.last();
+    let better = |best: Evaluation, next: Evaluation| if next.is_better_than(&best) { next } else { best };
+    Summary {
+        ending: match state {
+            State::Completed => Ending::Completed,
+            State::StoppedEarly => Ending::StoppedEarly,
+            _ => Ending::Stopped,
+        },
+        folder: folder.to_owned(),
+        adapter: Some(folder.join("adapter")).filter(|adapter| adapter.is_dir()),
+        steps: status.as_ref().and_then(|status| status.steps).or(last.map(|step| step.step)).unwrap_or(0),
+        seconds: read.steps.iter().map(|step| step.seconds).sum(),
+        loss: last.map(|step| step.loss),
+        best: read.evaluations.iter().copied().reduce(better),
+        last: read.evaluations.last().copied(),
+        trainable: last.map_or(0, |step| step.trainable),
+        sparsity: last.map_or(0.0, |step| step.sparsity),
+        peak_memory: status.and_then(|status| status.peak_memory).unwrap_or(0),
+        predicted_memory: None,
+        median_step_seconds: None,
     }
 }
 

@@ -1,7 +1,8 @@
 //! The cursor on the loss: it stands on samples, never between them.
 
+use super::keys::Action;
 use super::layout;
-use super::state::{Cursor, Panel, Range, State};
+use super::state::{Cursor, Panel, Range, State, Typed};
 use crate::series::Series;
 
 /// Cells of the loss that are no plot: borders and the numbers of the axis.
@@ -62,26 +63,26 @@ pub fn extreme(state: &mut State, lowest: bool) {
 
 /// Begins to type the step to jump to.
 pub fn jump(state: &mut State) {
-    state.jump = Some(String::new());
+    state.jump = Some(Typed::default());
 }
 
 /// Types a digit of it.
 pub fn type_digit(state: &mut State, c: char) {
-    if let Some(typed) = state.jump.as_mut().filter(|typed| c.is_ascii_digit() && typed.len() < 15) {
-        typed.push(c);
+    if let Some(typed) = state.jump.as_mut().filter(|typed| c.is_ascii_digit() && typed.text.len() < 15) {
+        typed.insert(c);
     }
 }
 
-/// Takes a digit away.
-pub fn erase_digit(state: &mut State) {
+/// Moves or takes something away in it.
+pub fn edit_digits(state: &mut State, action: Action) {
     if let Some(typed) = &mut state.jump {
-        typed.pop();
+        typed.act(action);
     }
 }
 
 /// Moves to the sample nearest to the step that was typed.
 pub fn land(state: &mut State) {
-    let Some(wanted) = state.jump.take().and_then(|typed| typed.parse::<u64>().ok()) else { return };
+    let Some(wanted) = state.jump.take().and_then(|typed| typed.text.parse::<u64>().ok()) else { return };
     let (Some(cursor), Some(span)) = (state.cursor, state.span()) else { return };
     let nearest = state.history.loss.raw().nearest(wanted.clamp(span.0, span.1));
     if let Some((step, _)) = nearest {

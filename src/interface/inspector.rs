@@ -14,7 +14,7 @@ use super::screen::Screen;
 use super::state::{Extent, Metric, Typed, View};
 use super::text;
 use super::update::{Effect, Input};
-use crate::run::{State as RunState, Tail};
+use crate::run::{State as RunState, Tail, full_name};
 
 mod act;
 mod answers;
@@ -148,9 +148,8 @@ struct Notice {
 
 impl Run {
     fn new(folder: PathBuf, weight: f64) -> Self {
-        let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
         Self {
-            name: text::safe_text(&name),
+            name: text::safe_text(&full_name(&folder)),
             tail: Tail::of_run(&folder),
             folder,
             state: None,

@@ -14,7 +14,7 @@ use super::{comparison, inspector};
 use crate::data::Sample;
 use crate::protocol::Planned;
 use crate::recipe::Recipe;
-use crate::run::{delete_run, rename_run};
+use crate::run::{Notes, delete_run, rename_run};
 
 mod files;
 mod plan;
@@ -43,10 +43,19 @@ pub enum Job {
         /// The name.
         name: String,
     },
+    /// Write what the user says about a run into its folder.
+    Note {
+        /// Its folder.
+        folder: PathBuf,
+        /// What is said.
+        notes: Notes,
+    },
     /// Say what a run would be, part by part.
     Plan(PlanOf),
     /// List a folder, to choose a file of rows from.
     ListFolder(PathBuf),
+    /// List the folders of a folder, to choose a model from.
+    ListModels(PathBuf),
     /// Look into a file of rows, its path relative to the working folder.
     Sample {
         /// The working folder.
@@ -101,6 +110,8 @@ pub enum Done {
     Deleted(PathBuf, Result<(), String>),
     /// The run of this folder is in another one now, or why it is not.
     Renamed(PathBuf, Result<PathBuf, String>),
+    /// What was said about the run of this folder is written, or why it is not.
+    Noted(PathBuf, Result<(), String>),
     /// A part of the plan of this name; none once it is at its end.
     Planned(u64, Option<Box<Planned>>),
     /// What is in a folder, or why that cannot be said.
@@ -146,7 +157,9 @@ impl Job {
             Self::Compare(_) => Lane::Compare,
             Self::DeleteRun(_)
             | Self::RenameRun { .. }
+            | Self::Note { .. }
             | Self::ListFolder(_)
+            | Self::ListModels(_)
             | Self::FindRecipes { .. }
             | Self::LoadRecipe { .. }
             | Self::SaveRecipe { .. } => Lane::Disk,
@@ -164,6 +177,14 @@ impl Job {
             Self::RenameRun { folder, name } => {
                 let renamed = rename_run(&folder, &name).map_err(|error| error.message().to_owned());
                 Done::Renamed(folder, renamed)
+            }
+            Self::Note { folder, notes } => {
+                let noted = notes.write(&folder).map_err(|error| error.message().to_owned());
+                Done::Noted(folder, noted)
+            }
+            Self::ListModels(folder) => {
+                let entries = files::model_folders(&folder);
+                Done::Listed(folder, entries)
             }
             Self::ListFolder(folder) => {
                 let entries = files::list(&folder);

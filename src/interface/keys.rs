@@ -16,6 +16,21 @@ pub use table::TABLE;
 use super::inspector::Format;
 use super::state::Panel;
 
+/// What a key does to the line of a text that is typed, as in a shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineEdit {
+    /// To its beginning.
+    Start,
+    /// To its end.
+    End,
+    /// Take away what is before the cursor.
+    Before,
+    /// Take away what is behind the cursor.
+    Behind,
+    /// Take away the word before the cursor.
+    Word,
+}
+
 /// What a key does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each action is described in the table of keys")]
@@ -46,6 +61,8 @@ pub enum Action {
     Cursor(isize),
     Backspace,
     Delete,
+    /// In every text that is typed.
+    Line(LineEdit),
     Smooth(isize),
     LogAxis,
     Metric(isize),
@@ -125,6 +142,13 @@ pub enum Action {
     /// Give the run that was renamed its name back.
     RenameBack,
     FilterRuns,
+    /// Sort the runs by something else.
+    SortRuns(isize),
+    /// Mark the selected run, or no longer.
+    MarkRun,
+    MarkAllRuns,
+    TagRun,
+    NoteRun,
     OpenRecipe,
     FormRow(isize),
     FormSection(isize),
@@ -137,9 +161,13 @@ pub enum Action {
     FormSave,
     FormStart,
     StartNow,
+    /// Type what the lanes of a race differ in.
+    FormRace,
     PickRow(isize),
     PickTake,
     PickAbove,
+    /// Complete what was typed by the selected row.
+    PickComplete,
     // The race's own.
     RaceOpen,
     RaceHide,

@@ -23,12 +23,13 @@ mod home;
 mod pick;
 mod place;
 mod plan;
+mod race;
 mod suggest;
 mod update;
 mod value;
 
 pub use form::{Base, Form, Line, Slot};
-pub use home::{Can, Home, can};
+pub use home::{Can, Home, Sort, can};
 pub use pick::{Files, Pick, Row, What};
 pub use plan::{Part, PlanView};
 
@@ -92,23 +93,38 @@ pub enum View {
 pub enum Layer {
     /// A list to choose from.
     Pick(Box<Pick>),
-    /// Whether to delete the run of this folder.
-    Delete(PathBuf),
-    /// Another name for the run of this folder, as far as it is typed.
-    Rename(PathBuf, Typed),
+    /// Whether to delete the runs of these folders.
+    Delete(Vec<PathBuf>),
+    /// Something about the run of this folder, as far as it is typed.
+    Ask(Question, PathBuf, Typed),
+    /// What the lanes of a race are to differ in, as far as it is typed.
+    Race(Typed),
     /// What there is to know of the selected run.
     Facts,
     /// Whether to start, although.
     Start(String),
 }
 
-/// Why a recipe is written.
+/// What is asked about a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// Another name.
+    Name,
+    /// Words to find it by.
+    Tags,
+    /// A note about it.
+    Note,
+}
+
+/// Why a recipe is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Saving {
     /// To keep it.
     Keep,
     /// To start it.
     Start,
+    /// To start a race of it, with these options.
+    Race(Vec<String>),
 }
 
 impl Launcher {
@@ -168,12 +184,12 @@ impl Launcher {
     #[must_use]
     pub fn contexts_below(&self) -> Vec<Context> {
         let mut contexts = match self.layers.last() {
-            Some(Layer::Pick(_)) => vec![Context::Pick],
+            Some(Layer::Pick(_)) => vec![Context::Pick, Context::Text],
             Some(Layer::Delete(_)) => vec![Context::Delete],
-            Some(Layer::Rename(..)) => vec![Context::Typing],
+            Some(Layer::Ask(..) | Layer::Race(_)) => vec![Context::Typing, Context::Text],
             Some(Layer::Facts) => vec![Context::Facts],
             Some(Layer::Start(_)) => vec![Context::Start],
-            None if self.is_typing() => vec![Context::Typing],
+            None if self.is_typing() => vec![Context::Typing, Context::Text],
             None if self.view == View::Home => vec![Context::Home, Context::Screen],
             None => vec![Context::Form, Context::Screen],
         };

@@ -87,7 +87,7 @@ impl Overlay {
             Self::Palette(_) => Context::Palette,
             Self::Themes { .. } => Context::Themes,
         };
-        vec![own, Context::Always]
+        if own == Context::Palette { vec![own, Context::Text, Context::Always] } else { vec![own, Context::Always] }
     }
 
     /// Takes a key.

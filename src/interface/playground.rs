@@ -37,10 +37,8 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::PlaygroundLeave => return leave(state),
         Action::PlaygroundTyping(typing) => state.playground.typing = typing,
         Action::PlaygroundPast(by) => state.playground.recall(by),
-        Action::PlaygroundCursor(by) => state.playground.typed.walk(by),
-        Action::PlaygroundErase(forward) => {
-            let typed = &mut state.playground.typed;
-            if forward { typed.delete() } else { typed.backspace() }
+        Action::PlaygroundCursor(_) | Action::PlaygroundErase(_) | Action::Line(_) => {
+            state.playground.typed.act(action);
         }
         Action::PlaygroundMoment(by) => return choose(state, by),
         Action::PlaygroundLive => {
@@ -111,8 +109,8 @@ fn choose(state: &mut State, by: isize) -> Vec<Effect> {
     let now = moments.iter().position(|at| *at == state.playground.at).unwrap_or(0);
     let next = now.saturating_add_signed(by).min(moments.len() - 1);
     if next == now {
-        let why =
-            if moments.len() == 1 { "no state is kept yet; n in the cockpit keeps one" } else { "there is no other" };
+        let key = state.look.keys.advice(Context::Cockpit, Action::Snapshot, "in the cockpit keeps one");
+        let why = if moments.len() == 1 { format!("no state is kept yet{key}") } else { "there is no other".into() };
         state.hint(why);
         return Vec::new();
     }

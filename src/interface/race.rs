@@ -12,7 +12,7 @@ use super::screen::Screen;
 use super::state::{Connection, Extent, Metric, Stage, State, Typed, View, Weight};
 use super::update::{Effect, Input};
 use super::{Outcome, text};
-use crate::protocol::{ClientId, CommandId, Evaluation, Lane, Race, first_command_id};
+use crate::protocol::{ClientId, Command, CommandId, Evaluation, Lane, Race, first_command_id};
 
 mod act;
 mod draw;
@@ -45,8 +45,8 @@ pub struct RaceScreen {
     next_id: CommandId,
     /// How it ended, once it has.
     ended: Option<Outcome>,
-    /// Whether to leave as soon as it has ended.
-    leaving: bool,
+    /// How it was asked to end, if it was; the interface leaves as soon as it has.
+    ending: Option<Command>,
     size: (u16, u16),
     now: Duration,
 }
@@ -120,7 +120,7 @@ impl RaceScreen {
             cloning: None,
             next_id: 1,
             ended: None,
-            leaving: false,
+            ending: None,
             size: (0, 0),
             now: Duration::ZERO,
         };
@@ -166,6 +166,12 @@ impl RaceScreen {
     fn extent(&self) -> Option<Extent> {
         let spans = self.lanes.iter().filter(|lane| !lane.hidden).filter_map(|lane| lane.state.span());
         spans.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))).map(Extent::from)
+    }
+
+    /// How the whole race was asked to end, if it was.
+    #[must_use]
+    pub fn asked_to_end(&self) -> Option<&Command> {
+        self.ending.as_ref()
     }
 
     /// Whether a lane still trains.

@@ -124,7 +124,7 @@ pub struct State {
     /// What to look at.
     pub alerts: Alerts,
     /// The digits of the step that the cursor is to jump to, while they are typed.
-    pub jump: Option<String>,
+    pub jump: Option<Typed>,
     /// The state that others are compared with in the timeline.
     pub compared: Option<timeline::Place>,
     /// Help, palette or themes over all of it.
@@ -139,6 +139,8 @@ pub struct State {
     pub started: Option<Duration>,
     /// Whether to leave as soon as the engine has ended.
     pub leaving: Option<Command>,
+    /// How the run was asked to end from here, if it was; it may not have yet.
+    pub ending: Option<Command>,
     next_id: CommandId,
 }
 
@@ -287,6 +289,7 @@ impl State {
             now: Duration::ZERO,
             started: None,
             leaving: None,
+            ending: None,
             next_id: 1,
         };
         for warning in std::mem::take(&mut state.look.warnings) {

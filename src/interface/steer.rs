@@ -22,7 +22,7 @@ pub fn steer(state: &mut State, action: Action) -> Vec<Effect> {
             state.edit = None;
             return Vec::new();
         }
-        Action::Cursor(_) | Action::Backspace | Action::Delete => return type_key(state, action),
+        Action::Cursor(_) | Action::Backspace | Action::Delete | Action::Line(_) => return type_key(state, action),
         _ => {}
     }
     if !ready(state) {
@@ -91,13 +91,8 @@ fn ready(state: &mut State) -> bool {
 fn type_key(state: &mut State, action: Action) -> Vec<Effect> {
     let Some(edit) = &mut state.edit else { return Vec::new() };
     let Some(typed) = &mut edit.typed else { return Vec::new() };
-    match action {
-        Action::Cursor(by) => {
-            typed.walk(by);
-            return Vec::new();
-        }
-        Action::Backspace => typed.backspace(),
-        _ => typed.delete(),
+    if !typed.act(action) {
+        return Vec::new();
     }
     edit.read_typed();
     ask(state)

@@ -6,6 +6,7 @@ mod tree;
 pub use compare::{Compared, Place, compare};
 pub use tree::grown;
 
+use super::keys::{Action, Context};
 use super::state::{Layer, RequestKind, Stage, State};
 use super::update::Effect;
 use crate::protocol::{Branch, Command, CommandId, KeptState};
@@ -77,7 +78,9 @@ pub fn pin(state: &mut State) -> Vec<Effect> {
     let row = rows(state).get(state.timeline_row).copied();
     let (branch, step, pinned) = match row {
         Some(Row::Branch(branch)) if branch.current && !branch.pinned && !state.paused => {
-            state.hint("this branch trains on; n keeps the state of now, which can then be pinned");
+            let advice = state.look.keys.advice(Context::Timeline, Action::Snapshot, "keeps the state of now");
+            let then = if advice.is_empty() { "" } else { ", which can then be pinned" };
+            state.hint(format!("this branch trains on{advice}{then}"));
             return Vec::new();
         }
         Some(Row::Branch(branch)) if branch.current => (branch.id, state.step(), !branch.pinned),

@@ -206,7 +206,9 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Jump => cursor::jump(state),
         Action::JumpThere => cursor::land(state),
         Action::JumpNowhere => state.jump = None,
-        Action::JumpErase => cursor::erase_digit(state),
+        Action::JumpErase => cursor::edit_digits(state, action),
+        Action::Line(_) if state.jump.is_some() => cursor::edit_digits(state, action),
+        Action::Line(_) if playground::is_typing(state) => return playground::act(state, action),
         Action::Playground
         | Action::PlaygroundAsk
         | Action::PlaygroundRow(_)
@@ -260,7 +262,8 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::Turn(_)
         | Action::Cursor(_)
         | Action::Backspace
-        | Action::Delete => return steer::steer(state, action),
+        | Action::Delete
+        | Action::Line(_) => return steer::steer(state, action),
         // The inspector's.
         Action::CurvesToggle
         | Action::CurvesOnly
@@ -304,6 +307,11 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::RenameRun
         | Action::RenameBack
         | Action::FilterRuns
+        | Action::SortRuns(_)
+        | Action::MarkRun
+        | Action::MarkAllRuns
+        | Action::TagRun
+        | Action::NoteRun
         | Action::OpenRecipe
         | Action::FormRow(_)
         | Action::FormSection(_)
@@ -316,6 +324,8 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::FormSave
         | Action::FormStart
         | Action::StartNow
+        | Action::FormRace
+        | Action::PickComplete
         | Action::PickRow(_)
         | Action::PickTake
         | Action::PickAbove
@@ -407,6 +417,7 @@ fn stop(state: &mut State) -> Vec<Effect> {
     }
     state.layers.clear();
     state.say(Weight::Info, "stopping after this step; checkpoint and adapter are written");
+    state.ending = Some(Command::Stop);
     vec![Effect::Send(Command::Stop)]
 }
 
@@ -424,6 +435,7 @@ pub(super) fn end(state: &mut State, command: Command) -> Vec<Effect> {
     };
     state.say(Weight::Info, saying);
     state.leaving = Some(command.clone());
+    state.ending = Some(command.clone());
     vec![Effect::Send(command)]
 }
 

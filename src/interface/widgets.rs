@@ -19,6 +19,7 @@ pub mod window;
 
 use ratatui::layout::Rect;
 
+use super::keys::{Action, Context};
 use super::pen::Pen;
 use super::state::{Panel, State};
 use super::text;
@@ -56,10 +57,10 @@ pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {
     facts_in_title(pen, room, &facts);
 }
 
-/// Writes the panel's title, and in the order of their digits those of the panels behind it.
+/// Writes the panel's title, and in the order of all panels those of the panels behind it, each with the key that leads to it.
 fn titles(pen: &mut Pen, row: Rect, panels: &[Panel], focused: bool, state: &State) -> u16 {
     let mut ordered = panels.to_vec();
-    ordered.sort_by_key(|panel| panel.digit());
+    ordered.sort_by_key(|panel| *panel as usize);
     let mut x = row.x;
     for panel in ordered {
         let shown = panels.first() == Some(&panel);
@@ -69,7 +70,8 @@ fn titles(pen: &mut Pen, row: Rect, panels: &[Panel], focused: bool, state: &Sta
             _ => Meaning::Muted,
         };
         let name = if panel == Panel::Loss { state.charts.main.title() } else { panel.title() };
-        let title = format!(" {} {name} ", panel.digit());
+        let key = state.look.keys.label(Context::Cockpit, Action::FocusOn(panel));
+        let title = key.map_or_else(|| format!(" {name} "), |key| format!(" {key} {name} "));
         // Next to the large chart, the grid's title gives way to what the chart says.
         let fits = text::width(&title) <= row.right().saturating_sub(x) && (panel != Panel::Charts || row.width >= 70);
         if shown || fits {

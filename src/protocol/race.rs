@@ -31,6 +31,9 @@ pub struct Lane {
     /// Where it came from, if it was cloned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// Whether it was stopped by itself, by hand or by halving: it stays out when the race goes on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub out: bool,
 }
 
 /// Where a lane began that was cloned.

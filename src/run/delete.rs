@@ -3,10 +3,10 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use super::RunFolder;
 use super::files::{failed, parent, remove, rename_new};
 use super::folder::check_name;
 use super::status::claim;
+use super::{RunFolder, race_of};
 use crate::data::{place, quoted};
 use crate::error::{Error, Result};
 
@@ -51,6 +51,13 @@ fn own(path: &Path) -> Result<File> {
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
         return Err(Error::refused(format!("{} is a link; see to it by hand", place(path))));
     }
+    if let Some(race) = race_of(path) {
+        return Err(Error::refused(format!(
+            "{} is a lane of the race {}, which belongs together; delete or rename the race",
+            place(path),
+            place(race)
+        )));
+    }
     RunFolder::open(path)?.status()?;
     let lock = claim(path).map_err(failed("take over the run", path))?;
     lock.ok_or_else(|| Error::refused(format!("the run {} is being trained; stop it first", place(path))))
@@ -78,6 +85,10 @@ mod tests {
         assert!(delete_run(&other).unwrap_err().message().contains("no run folder"));
         fs::write(other.join("recipe.toml"), Recipe::default().to_toml()).unwrap();
         assert!(delete_run(&other).is_err() && other.exists(), "a recipe alone makes no run");
+        let lane = path.join("lanes/lane-1");
+        fs::create_dir_all(&lane).unwrap();
+        fs::write(path.join("race.json"), "{}").unwrap();
+        assert!(delete_run(&lane).unwrap_err().message().contains("is a lane"));
         delete_run(&path).unwrap();
         let left: Vec<_> = fs::read_dir(root.path()).unwrap().flatten().map(|entry| entry.file_name()).collect();
         assert_eq!(left.len(), 2, "{left:?}");

@@ -8,9 +8,10 @@ use serde::Serialize;
 
 use super::metrics::{Reading, scan};
 use super::status::{State, Status};
-use super::{RunFolder, read_race};
+use super::{Notes, RunFolder, lane_goes_on, read_race};
 use crate::data::{one_line, place};
 use crate::error::{Error, Result};
+use crate::protocol::Lane;
 
 /// A run, or a folder that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -35,6 +36,18 @@ pub struct ListedRun {
     pub started: Option<f64>,
     /// Why the folder cannot be understood, or why the run failed.
     pub problem: Option<String>,
+    /// Words that a user gave it to be found by.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// What a user wrote about it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub note: String,
+    /// The lanes, where it is a race: it is as far as the one that is furthest, and as good as its best.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<ListedRun>,
+    /// Whether it is a lane that stays out when its race goes on.
+    #[serde(skip)]
+    pub out: bool,
 }
 
 /// Name of the folder beside the runs that holds recipes.
@@ -94,14 +107,28 @@ impl ListedRun {
             model: None,
             started: None,
             problem: None,
+            tags: Vec::new(),
+            note: String::new(),
+            lanes: Vec::new(),
+            out: false,
         };
+        match Notes::read(path) {
+            Ok(Notes { tags, note }) => (run.tags, run.note) = (tags, note),
+            Err(error) => run.problem = Some(error.message().to_owned()),
+        }
         match RunFolder::open(path) {
             Ok(folder) => {
                 let recipe = folder.recipe();
                 let method = serde_json::to_value(recipe.method.kind).ok();
                 run.method = method.and_then(|kind| Some(kind.as_str()?.to_owned()));
-                if let Ok(Some(race)) = read_race(path) {
-                    run.method = Some(format!("race of {}", race.lanes.len()));
+                match read_race(path) {
+                    Ok(Some(race)) => {
+                        run.method = Some(format!("race of {}", race.lanes.len()));
+                        let lane = |lane: Lane| Self { out: lane.out, ..Self::of(&lane.folder) };
+                        run.lanes = race.lanes.into_iter().map(lane).collect();
+                    }
+                    Ok(None) => {}
+                    Err(error) => run.problem = Some(error.message().to_owned()),
                 }
                 run.model = Some(name_of(&recipe.model.path));
             }
@@ -121,11 +148,39 @@ impl ListedRun {
             }
         }
         run.problem = run.problem.map(|problem| one_line(&problem));
+        run.sum_up();
         run
+    }
+
+    /// Whether `spartui resume` goes on with it.
+    #[must_use]
+    pub fn can_go_on(&self) -> bool {
+        match self.state {
+            Some(state) if self.lanes.is_empty() => state.can_go_on(),
+            Some(State::Running) | None => false,
+            Some(race) => {
+                self.lanes.iter().any(|lane| lane.state.is_some_and(|state| lane_goes_on(race, state, lane.out)))
+            }
+        }
+    }
+
+    /// Takes how far a race is, and how good, from its lanes.
+    pub fn sum_up(&mut self) {
+        if self.lanes.is_empty() {
+            return;
+        }
+        self.steps = self.lanes.iter().filter_map(|lane| lane.steps).max();
+        self.total_steps = self.lanes.iter().filter_map(|lane| lane.total_steps).max();
+        self.best_accuracy = self.lanes.iter().filter_map(|lane| lane.best_accuracy).max_by(f64::total_cmp);
     }
 
     /// A run that has ended says in its status what else only its metrics tell.
     fn with_course(mut self) -> Self {
+        if !self.lanes.is_empty() {
+            self.lanes = self.lanes.into_iter().map(Self::with_course).collect();
+            self.sum_up();
+            return self;
+        }
         if self.steps.is_some() || self.state.is_none() {
             return self;
         }
@@ -146,9 +201,9 @@ impl ListedRun {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Metrics;
+    use super::super::{Metrics, lanes_of, write_race};
     use super::*;
-    use crate::protocol::Evaluation;
+    use crate::protocol::{Evaluation, Race};
     use crate::recipe::Recipe;
 
     #[test]
@@ -185,5 +240,34 @@ mod tests {
         assert_eq!(find("interrupted").state, Some(State::Interrupted));
         assert!(find("foreign").problem.as_ref().unwrap().contains("no run folder"));
         assert!(find("half").state.is_none() && find("half").problem.is_some());
+    }
+
+    #[test]
+    fn a_race_is_as_far_as_its_lanes() {
+        let root = tempfile::tempdir().unwrap();
+        let recipe = Recipe::default();
+        let race = RunFolder::create(root.path(), Some("race"), &recipe, "").unwrap();
+        let lane = |number: usize, steps: u64, accuracy: f64| {
+            let name = format!("lane-{number}");
+            let run = RunFolder::create(&lanes_of(race.path()), Some(&name), &recipe, "").unwrap();
+            run.set_total_steps(45).unwrap();
+            run.end(State::Stopped, steps, Some(accuracy), None).unwrap();
+            let out = number == 2;
+            Lane { name, folder: run.path().to_owned(), varied: Vec::new(), origin: None, out }
+        };
+        let lanes = vec![lane(1, 30, 0.25), lane(2, 10, 0.5), lane(3, 31, 0.75)];
+        let about = Race { name: "race".into(), folder: race.path().to_owned(), lanes, halve_every: None };
+        write_race(&about).unwrap();
+        // As an earlier version left it: the steps of all lanes together, of as many as had been taken before.
+        race.set_total_steps(40).unwrap();
+        race.end(State::Stopped, 135, None, None).unwrap();
+        let listed = |at: &Path| list_runs(root.path()).unwrap().into_iter().find(|run| run.folder == at).unwrap();
+        let known = listed(race.path());
+        assert_eq!((known.steps, known.total_steps, known.best_accuracy), (Some(31), Some(45), Some(0.75)));
+        assert_eq!(known.lanes.iter().map(|lane| lane.steps).collect::<Vec<_>>(), [Some(30), Some(10), Some(31)]);
+        assert!(known.can_go_on(), "two lanes were stopped with the race");
+        // Of one that came to its end, nothing is left to go on.
+        race.end(State::Completed, 135, None, None).unwrap();
+        assert!(!listed(race.path()).can_go_on());
     }
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::RunFolder;
 use super::metrics::{Reading, scan};
+use super::{RunFolder, refuse_race};
 use crate::data::place;
 use crate::error::{Error, Result};
 use crate::recipe::Recipe;
@@ -19,6 +19,7 @@ pub fn take_count(recipe: &mut Recipe, runs_dir: &Path) -> Result<()> {
     }
     let name = std::mem::take(&mut recipe.method.same_as);
     let folder = RunFolder::find(runs_dir, Path::new(&name))
+        .and_then(|folder| refuse_race(&folder, "method.match=").map(|()| folder))
         .map_err(|error| Error::refused(format!("method.match: {}", error.message())))?;
     let mut trainable = None;
     scan(&folder.metrics_path(), |reading| {

@@ -37,6 +37,14 @@ pub enum State {
     Interrupted,
 }
 
+impl State {
+    /// Whether the run ended before its time, so that it can be resumed.
+    #[must_use]
+    pub fn can_go_on(self) -> bool {
+        matches!(self, Self::Interrupted | Self::Terminated | Self::Failed | Self::Stopped | Self::Aborted)
+    }
+}
+
 impl From<Ending> for State {
     fn from(ending: Ending) -> Self {
         match ending {

@@ -170,6 +170,10 @@ pub fn run(name: &str, state: Option<State>, started: f64) -> KnownRun {
             model: Some("all-MiniLM-L6-v2".into()),
             started: Some(started),
             problem: (state == Some(State::Failed)).then(|| "the loss is not a number at step 121".into()),
+            tags: Vec::new(),
+            note: String::new(),
+            lanes: Vec::new(),
+            out: false,
         },
         sparsity: Some(0.995),
         loss: Some(0.4321),
@@ -183,6 +187,8 @@ pub fn run(name: &str, state: Option<State>, started: f64) -> KnownRun {
             branch: 0,
         }),
         spark,
+        lanes: Vec::new(),
+        varied: None,
     }
 }
 
@@ -215,7 +221,7 @@ pub fn models() -> Vec<FoundModel> {
 }
 
 pub fn files() -> Vec<Entry> {
-    let entry = |name: &str, folder, bytes| Entry { name: name.into(), folder, bytes };
+    let entry = |name: &str, folder, bytes| Entry { name: name.into(), folder, bytes, family: None };
     vec![
         entry("tickets.csv", false, 15_300),
         entry("validation.jsonl", false, 2_048),

@@ -17,7 +17,7 @@ use crate::engine::{Launch, Outbox, Resume};
 use crate::error::{Error, Result};
 use crate::protocol::{self, Command};
 use crate::recipe::{Recipe, Value};
-use crate::run::{Measured, RunFolder, State, lanes_of, read_race, take_count};
+use crate::run::{LANE, Measured, RunFolder, State, lane_goes_on, lanes_of, read_race, take_count};
 use crate::train::Tree;
 
 /// What all lanes are made with.
@@ -44,12 +44,14 @@ impl Race {
         let asked = Asked::of(resume)?;
         let mut folder = RunFolder::find(&resume.runs, &resume.run)?;
         folder.claim()?;
+        let of_race = folder.status().map_or(State::Interrupted, |status| status.state);
         let known = read_race(folder.path())?.ok_or_else(|| Error::refused("this run is no race"))?;
         let mut runs = Vec::new();
         for about in known.lanes {
             let mut run = RunFolder::open(&about.folder)?;
             let state = run.status().map_or(State::Interrupted, |status| status.state);
-            let goes_on = !matches!(state, State::Completed | State::Stopped | State::StoppedEarly);
+            // One that another process trains is refused when it is claimed.
+            let goes_on = state == State::Running || lane_goes_on(of_race, state, about.out);
             if goes_on {
                 run.claim()?;
             }
@@ -59,7 +61,8 @@ impl Race {
             runs.iter().filter(|(.., goes_on)| *goes_on).map(|(_, run, ..)| run.recipe().clone()).collect();
         let Some(first) = recipes.first() else {
             return Err(Error::refused(format!(
-                "every lane of {} has ended; go on with one by `spartui resume {}`",
+                "every lane of {} has ended or was stopped by itself; `spartui resume {}` resumes a single one that was \
+                 stopped",
                 folder.name(),
                 place(&lanes_of(folder.path()).join(name_of(0)))
             )));
@@ -72,7 +75,7 @@ impl Race {
         let mut measured: Option<Measured> = None;
         for (about, run, state, goes_on) in runs {
             let Some(mut session) = goes_on.then(|| sessions.next()).flatten() else {
-                begun.push((about, Err((state, run.status().ok().and_then(|status| status.steps).unwrap_or(0)))));
+                begun.push((about, Err(state)));
                 continue;
             };
             if measured.is_none() {
@@ -94,16 +97,16 @@ impl Race {
             .into_iter()
             .map(|(about, begun)| match begun {
                 Ok(begun) => lane(about, begun, &common),
-                Err((state, steps)) => {
+                Err(state) => {
                     // Its number stays, although nothing is asked of it any more.
                     drop(common.router.add());
-                    Lane::over(about, state, steps)
+                    Lane::over(about, state)
                 }
             })
             .collect();
         let step = lanes.iter().filter(|lane| lane.training.is_some()).map(Lane::steps).min().unwrap_or(0);
         let halving = halving.map(|halving| halving.after(step));
-        folder.go_on(lanes.iter().map(Lane::steps).sum())?;
+        folder.go_on(total_steps(&lanes))?;
         let race =
             Self { name: folder.name(), folder, lanes, router, halving, attended, started: Instant::now(), peak: 0 };
         race.announce(outbox);
@@ -141,16 +144,23 @@ impl Race {
             let run = RunFolder::create(&runs, Some(&name), &session.recipe, &name)?;
             let measured = measured.beside(&session.recipe);
             let record = Record::open(run, &session, measured)?;
-            let about = protocol::Lane { name, folder: record.folder(), varied, origin: None };
+            let about = protocol::Lane { name, folder: record.folder(), varied, origin: None, out: false };
             let (history, tree) = (begin(&session, common.lanes), Tree::default());
             let begun = Begun { session, record, tree, history, again: Again::default(), given: Vec::new() };
             lanes.push(lane(about, begun, &common));
         }
+        folder.set_total_steps(total_steps(&lanes))?;
         let race =
             Self { name: folder.name(), folder, lanes, router, halving, attended, started: Instant::now(), peak: 0 };
         race.announce(outbox);
         Ok(race)
     }
+}
+
+/// Steps that the lane takes that is to take the most.
+fn total_steps(lanes: &[Lane]) -> u64 {
+    let total = |lane: &Lane| lane.training.as_ref().map_or_else(|| lane.steps(), |it| it.session.total_steps());
+    lanes.iter().map(total).max().unwrap_or(0)
 }
 
 /// A lane whose session is away from the model.
@@ -169,7 +179,7 @@ pub(super) fn lane(about: protocol::Lane, mut begun: Begun, common: &Common<'_>)
 
 /// Name of the lane at a place.
 pub(super) fn name_of(place: usize) -> String {
-    format!("lane-{}", place + 1)
+    format!("{LANE}{}", place + 1)
 }
 
 fn recipe_of(common: &Launch, varied: &[(String, Value)]) -> Result<Recipe> {

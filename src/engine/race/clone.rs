@@ -68,7 +68,7 @@ impl Race {
             varied.push((field.clone(), value.clone()));
         }
         let origin = Some(Origin { lane: number, step: session.step });
-        let about = protocol::Lane { name, folder: record.folder(), varied, origin };
+        let about = protocol::Lane { name, folder: record.folder(), varied, origin, out: false };
         let probe = parent.probe.beside();
         let lanes = u64::try_from(place + 1).unwrap_or(1);
         let common = Common { probe: &probe, router: &self.router, attended: self.attended, lanes };

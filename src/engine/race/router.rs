@@ -1,5 +1,6 @@
 //! Takes commands to the lanes at once, wherever the race is: also in the middle of a lane's evaluation.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -29,6 +30,8 @@ pub enum Order {
 #[derive(Debug, Clone)]
 pub struct Router {
     lanes: Arc<Mutex<Vec<Sender<Command>>>>,
+    /// Whether all lanes were asked to end.
+    ends: Arc<AtomicBool>,
     orders: Receiver<Order>,
 }
 
@@ -37,7 +40,7 @@ impl Router {
     #[must_use]
     pub fn start(before: Vec<Command>, commands: Receiver<Command>) -> Self {
         let (give, orders) = unbounded();
-        let router = Self { lanes: Arc::default(), orders };
+        let router = Self { lanes: Arc::default(), ends: Arc::default(), orders };
         let ways = router.clone();
         thread::spawn(move || {
             for command in before.into_iter().chain(commands) {
@@ -71,8 +74,20 @@ impl Router {
                     let _ = way.send(*asked);
                 }
             }
-            command => lanes.iter().for_each(|way| drop(way.send(command.clone()))),
+            command => {
+                if matches!(command, Command::Stop | Command::Abort | Command::Terminate) {
+                    self.ends.store(true, Ordering::SeqCst);
+                }
+                for way in lanes.iter() {
+                    drop(way.send(command.clone()));
+                }
+            }
         });
+    }
+
+    /// Whether the whole race was asked to end, and not one lane alone.
+    pub fn ends(&self) -> bool {
+        self.ends.load(Ordering::SeqCst)
     }
 
     /// The next order, if there is one.

@@ -214,6 +214,51 @@ fn all_lanes_pause_go_on_end_together_and_are_resumed_together() {
 }
 
 #[test]
+fn a_race_that_was_stopped_goes_on_without_the_lane_that_was_stopped_by_itself() {
+    let folder = shop();
+    let (race, recipe, lanes) = three(folder.path());
+    let mut asked = 0;
+    let ran = drive(race, false, |event| {
+        let Event::Lane { told, .. } = event else { return Vec::new() };
+        match (told.as_ref(), asked) {
+            (Event::Step(step), 0) if step.step == 2 => {
+                asked = 1;
+                vec![Command::Lane { lane: 1, asked: Box::new(Command::Stop) }]
+            }
+            (Event::Finished(_), 1) => {
+                asked = 2;
+                vec![Command::Stop]
+            }
+            _ => Vec::new(),
+        }
+    });
+    let summary = ran.summary.unwrap_or_else(|| panic!("{}", ran.fault));
+    assert_eq!((asked, summary.ending), (2, Ending::Stopped));
+    let known = read_race(&folder.path().join("runs/race")).unwrap().unwrap();
+    assert_eq!(known.lanes.iter().map(|lane| lane.out).collect::<Vec<_>>(), [false, true, false]);
+    let stopped_at = losses(&lane(folder.path(), "race", 2)).len();
+    let again = quiet(resume(folder.path(), "race"));
+    assert_eq!(again.summary.as_ref().unwrap_or_else(|| panic!("{}", again.fault)).ending, Ending::Completed);
+    // Its end before is told as such, and it takes no further step.
+    let told_again = again.events.iter().find_map(|event| match event {
+        Event::Lane { lane: 1, told } => match told.as_ref() {
+            Event::Finished(summary) => Some((summary.ending, summary.steps)),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(told_again, Some((Ending::Stopped, stopped_at as u64)));
+    assert_eq!(losses(&lane(folder.path(), "race", 2)).len(), stopped_at);
+    for number in [1, 3] {
+        let alone = alone(folder.path(), &format!("alone-{number}"), &recipe, &lanes[number - 1]);
+        let run = lane(folder.path(), "race", number);
+        assert!(result(&run) == result(&alone) && losses(&run) == losses(&alone), "lane {number}");
+    }
+    let over = quiet(resume(folder.path(), "race"));
+    assert!(over.fault.contains("every lane"), "{}", over.fault);
+}
+
+#[test]
 fn what_cannot_share_the_model_is_refused_and_leaves_nothing() {
     let folder = shop();
     let (_, recipe, _) = three(folder.path());

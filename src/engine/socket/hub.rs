@@ -1,5 +1,6 @@
 //! Between the training thread and everybody who watches.
 
+use std::collections::HashSet;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ impl Hub {
 
 fn hand_on(told: &Receiver<Event>, here: &Sender<Event>, room: &Arc<Room>) {
     let mut door = None;
+    let mut begun = HashSet::new();
     for event in told {
         let folder = match &event {
             Event::Ready(ready) => Some(&ready.folder),
@@ -64,16 +66,9 @@ fn hand_on(told: &Receiver<Event>, here: &Sender<Event>, room: &Arc<Room>) {
             None => None,
         };
         let note = note.map(|message| Event::Note { level: Level::Warning, message });
-        room.tell(&event);
-        match &event {
-            Event::Ready(ready) => earlier(ready).iter().for_each(|event| room.tell(event)),
-            Event::Lane { lane, told } => {
-                if let Event::Ready(ready) = told.as_ref() {
-                    let of_lane = |event| Event::Lane { lane: *lane, told: Box::new(event) };
-                    earlier(ready).into_iter().map(of_lane).for_each(|event| room.tell(&event));
-                }
-            }
-            _ => {}
+        let (before, after) = past(&event, &mut begun);
+        for event in before.iter().chain(std::iter::once(&event)).chain(&after) {
+            room.tell(event);
         }
         // In this process nobody may be left to hear it.
         let _ = here.send(event);
@@ -86,17 +81,44 @@ fn hand_on(told: &Receiver<Event>, here: &Sender<Event>, room: &Arc<Room>) {
     drop(door);
 }
 
+/// What the folders of runs tell of the time before this process, at this event: what belongs before it, and after it. `begun`
+/// are the lanes that train or trained in this process.
+fn past(event: &Event, begun: &mut HashSet<u32>) -> (Vec<Event>, Vec<Event>) {
+    match event {
+        Event::Ready(ready) => (Vec::new(), earlier(ready)),
+        Event::Lane { lane, told } => {
+            let of_lane = |event| Event::Lane { lane: *lane, told: Box::new(event) };
+            match told.as_ref() {
+                Event::Ready(ready) => {
+                    begun.insert(*lane);
+                    (Vec::new(), earlier(ready).into_iter().map(of_lane).collect())
+                }
+                // It had ended before the race went on: its curves are those of its folder.
+                Event::Finished(summary) if !begun.contains(lane) => {
+                    (course(&summary.folder, |_, _| true).into_iter().map(of_lane).collect(), Vec::new())
+                }
+                _ => Default::default(),
+            }
+        }
+        _ => Default::default(),
+    }
+}
+
 /// What a run that was resumed had done before, as its folder tells; what cannot be read is left out.
 fn earlier(ready: &Ready) -> Vec<Event> {
     if ready.step == 0 {
         return Vec::new();
     }
-    let read = Metrics::read(&ready.folder.join("metrics.jsonl")).unwrap_or_default();
     // What this process adds to the file meanwhile is told as it happens.
-    let before = |branch: u32, step: u64| branch != ready.branch || step <= ready.step;
+    course(&ready.folder, |branch, step| branch != ready.branch || step <= ready.step)
+}
+
+/// The course that the folder of a run tells of, as far as it lies `before`; what cannot be read is left out.
+fn course(folder: &Path, before: impl Fn(u32, u64) -> bool) -> Vec<Event> {
+    let read = Metrics::read(&folder.join("metrics.jsonl")).unwrap_or_default();
     let steps: Vec<Step> = read.steps.into_iter().filter(|step| before(step.branch, step.step)).collect();
     let evaluations = read.evaluations.into_iter().filter(|one| before(one.branch, one.step)).map(Event::Evaluated);
-    let mut changes = changes(&ready.folder);
+    let mut changes = changes(folder);
     let mut course = Vec::new();
     for step in steps {
         course.push(Event::Step(step));

@@ -66,7 +66,6 @@ enum Kind {
     Branches,
     Snapshots,
     Vitals,
-    Race,
     Lane(u32, Box<Kind>),
 }
 
@@ -92,7 +91,6 @@ impl Fate {
             Event::Branches { .. } => Kind::Branches,
             Event::Snapshots { .. } => Kind::Snapshots,
             Event::Vitals(_) => Kind::Vitals,
-            Event::Race(_) => Kind::Race,
             Event::Lane { lane, told } => match Self::of(told) {
                 Self::Latest(kind) => Kind::Lane(*lane, Box::new(kind)),
                 other => return other,
@@ -124,15 +122,23 @@ impl Kept {
     }
 
     fn append(&mut self, event: &Event, seconds: f64) {
-        match event {
-            Event::Ready(_) => self.latest.retain(|latest| !matches!(latest.kind, Kind::Loading(_))),
-            Event::Lane { lane, told } if matches!(**told, Event::Evaluated(_)) => {
-                let kind = Kind::Lane(*lane, Box::new(Kind::Evaluating));
-                self.latest.retain(|latest| latest.kind != kind);
-            }
-            Event::Rewound { .. } => self.latest.retain(|latest| latest.kind != Kind::Recomputing),
-            Event::Evaluated(_) => self.latest.retain(|latest| latest.kind != Kind::Evaluating),
-            _ => {}
+        // The lanes that a race had at each moment belong to its course: what a lane tells means nothing to a late comer who
+        // has not heard of the lane before it.
+        let (lane, told) = match event {
+            Event::Lane { lane, told } => (Some(*lane), told.as_ref()),
+            event => (None, event),
+        };
+        let over = match told {
+            Event::Rewound { .. } => Some(Kind::Recomputing),
+            Event::Evaluated(_) => Some(Kind::Evaluating),
+            _ => None,
+        };
+        if let Some(over) = over {
+            let over = if let Some(lane) = lane { Kind::Lane(lane, Box::new(over)) } else { over };
+            self.latest.retain(|latest| latest.kind != over);
+        }
+        if matches!(event, Event::Ready(_) | Event::Race(_)) {
+            self.latest.retain(|latest| !matches!(latest.kind, Kind::Loading(_)));
         }
         if self.clock.last().is_none_or(|(_, last)| seconds - last >= CLOCK) {
             self.clock.push((self.course.len(), seconds));
@@ -264,6 +270,47 @@ mod tests {
         }
         let expected = [of(1, setting("a", 2)), of(0, step(1)), of(0, setting("a", 3)), of(1, step(1))];
         assert_eq!(read(&kept, &mut Cursor::default(), 100), expected);
+    }
+
+    #[test]
+    fn a_late_comer_hears_of_each_lane_before_what_it_tells() {
+        let mut kept = Kept::default();
+        let race = |lanes: usize| {
+            let lane = |number: usize| crate::protocol::Lane {
+                name: format!("lane-{}", number + 1),
+                folder: "runs/r".into(),
+                varied: Vec::new(),
+                origin: None,
+                out: false,
+            };
+            let lanes = (0..lanes).map(lane).collect();
+            Event::Race(Box::new(crate::protocol::Race {
+                name: "r".into(),
+                folder: "runs/r".into(),
+                lanes,
+                halve_every: None,
+            }))
+        };
+        let of = |lane, told| Event::Lane { lane, told: Box::new(told) };
+        let course = [race(2), of(0, step(1)), of(1, step(1)), race(3), of(2, step(1)), of(0, step(2))];
+        for event in &course {
+            kept.take(event, 0.0);
+        }
+        for most in [1, 3, 100] {
+            assert_eq!(read(&kept, &mut Cursor::default(), most), course);
+        }
+    }
+
+    #[test]
+    fn what_is_over_in_a_lane_is_not_told() {
+        let mut kept = Kept::default();
+        let of = |lane, told| Event::Lane { lane, told: Box::new(told) };
+        let recomputing = |lane| of(lane, Event::Recomputing { done: 1, of: 2 });
+        let rewound = of(0, Event::Rewound { step: 2, branch: 1, left: (0, 3) });
+        for event in [recomputing(0), recomputing(1), rewound.clone()] {
+            kept.take(&event, 0.0);
+        }
+        assert_eq!(read(&kept, &mut Cursor::default(), 100), [recomputing(1), rewound]);
     }
 
     #[test]

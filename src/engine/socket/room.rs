@@ -37,9 +37,19 @@ struct Inside {
     /// Who asked for what is not yet answered.
     owners: HashMap<CommandId, ClientId>,
     standing: Standing,
+    /// How each lane of a race stands.
+    lanes: BTreeMap<u32, LaneStanding>,
     next: ClientId,
     /// The engine has said its last word.
     over: bool,
+}
+
+/// How a run stands, or a lane.
+#[derive(Default)]
+struct LaneStanding {
+    step: u64,
+    paused: bool,
+    ended: bool,
 }
 
 #[derive(Default)]
@@ -202,16 +212,36 @@ impl Room {
     }
 }
 
-impl Inside {
-    fn note_standing(&mut self, event: &Event) {
+impl LaneStanding {
+    fn note(&mut self, event: &Event) {
         match event {
-            Event::Step(step) => self.standing.step = step.step,
-            Event::Paused { .. } => self.standing.paused = true,
-            Event::Resumed { .. } => self.standing.paused = false,
-            Event::Ready(ready) => self.standing.step = ready.step,
-            Event::Rewound { step, .. } => self.standing.step = *step,
+            Event::Step(step) => self.step = step.step,
+            Event::Paused { .. } => self.paused = true,
+            Event::Resumed { .. } => self.paused = false,
+            Event::Ready(ready) => self.step = ready.step,
+            Event::Rewound { step, .. } => self.step = *step,
             _ => {}
         }
+    }
+}
+
+impl Inside {
+    fn note_standing(&mut self, event: &Event) {
+        if let Event::Lane { lane, told } = event {
+            let standing = self.lanes.entry(*lane).or_default();
+            match told.as_ref() {
+                Event::Finished(_) | Event::Fault { .. } => standing.ended = true,
+                told => standing.note(told),
+            }
+            // A race is as far as its furthest lane, and stands still when none of its lanes trains.
+            self.standing.step = self.lanes.values().map(|lane| lane.step).max().unwrap_or(0);
+            let mut training = self.lanes.values().filter(|lane| !lane.ended).peekable();
+            self.standing.paused = training.peek().is_some() && training.all(|lane| lane.paused);
+            return;
+        }
+        let mut of_run = LaneStanding { step: self.standing.step, paused: self.standing.paused, ended: false };
+        of_run.note(event);
+        (self.standing.step, self.standing.paused) = (of_run.step, of_run.paused);
     }
 
     fn answer(&mut self, id: CommandId, event: &Event, more_follows: bool) {

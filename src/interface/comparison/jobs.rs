@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::compare::{Comparison, Format, Subject};
 use crate::recipe::Recipe;
-use crate::run::{ListedRun, RunFolder, State, run_folders};
+use crate::run::{ListedRun, RunFolder, State, folders_of, full_name, run_folders};
 
 /// Numbers that are tried for the name of a file.
 const LAST_NUMBER: u32 = 10_000;
@@ -21,7 +21,7 @@ pub enum Ask {
         folder: PathBuf,
         /// Those that may be marked.
         candidates: Vec<PathBuf>,
-        /// The one that they are like, where they are marked.
+        /// The one that they are like, where they are marked; without one, all of them are.
         like: Option<PathBuf>,
     },
     /// Compare runs.
@@ -56,7 +56,7 @@ pub enum Answer {
 /// A run that can be compared.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
-    /// The name of its folder.
+    /// Its name; that of a lane says which race it is of.
     pub name: String,
     /// Its folder.
     pub folder: PathBuf,
@@ -86,10 +86,14 @@ fn list(folder: &Path, candidates: &[PathBuf], like: Option<&Path>) -> Result<Ve
     let recipe = |path: &Path| RunFolder::open(path).ok().map(|run| run.recipe().clone());
     let model = like.and_then(recipe);
     let mut runs: Vec<(f64, Listed)> = Vec::new();
-    for path in folders {
-        let ListedRun { name, state, started, .. } = ListedRun::of(&path);
+    // A race is compared as its lanes.
+    for path in folders.iter().flat_map(|folder| folders_of(folder)) {
+        let ListedRun { state, started, .. } = ListedRun::of(&path);
+        let name = full_name(&path);
         let is_like = || match (&model, recipe(&path)) {
             (Some(model), Some(recipe)) => same_rows(model, &recipe),
+            // Nobody is to be like anybody.
+            (None, Some(_)) => like.is_none(),
             _ => false,
         };
         let marked = state.is_some() && candidates.contains(&path) && is_like();

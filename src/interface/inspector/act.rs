@@ -75,7 +75,7 @@ pub fn contexts_below(inspector: &Inspector) -> Vec<Context> {
     let mut contexts = match (inspector.layer, &inspector.typing) {
         (Some(Layer::Differences), _) => vec![Context::CurvesTable],
         (Some(Layer::Export), _) => vec![Context::CurvesExport],
-        (None, Some(_)) => vec![Context::CurvesTyping],
+        (None, Some(_)) => vec![Context::CurvesTyping, Context::Text],
         (None, None) => {
             let mut contexts = match inspector.focus {
                 Focus::Chart if inspector.cursor.is_some() => vec![Context::CurvesCursor, Context::CurvesChart],
@@ -199,7 +199,7 @@ pub fn act(inspector: &mut Inspector, action: Action) -> Vec<Effect> {
         Action::CursorBy(by) => cursor::walk(inspector, by),
         Action::CursorLowest(lowest) => cursor::extreme(inspector, lowest),
         Action::CursorAnchor => cursor::anchor(inspector),
-        Action::Backspace | Action::Delete | Action::Cursor(_) => edit(inspector, action),
+        Action::Backspace | Action::Delete | Action::Cursor(_) | Action::Line(_) => edit(inspector, action),
         Action::Apply => return apply(inspector),
         Action::Discard => discard(inspector),
         Action::CurvesToggle => return toggle(inspector),
@@ -302,12 +302,7 @@ fn begin_typing(inspector: &mut Inspector, purpose: Purpose) {
 
 fn edit(inspector: &mut Inspector, action: Action) {
     let Some((purpose, typed)) = &mut inspector.typing else { return };
-    match action {
-        Action::Backspace => typed.backspace(),
-        Action::Delete => typed.delete(),
-        Action::Cursor(by) => typed.walk(by),
-        _ => {}
-    }
+    typed.act(action);
     if *purpose == Purpose::Filter {
         inspector.filter.clone_from(&typed.text);
         inspector.run_row = 0;

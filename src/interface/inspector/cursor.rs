@@ -1,6 +1,7 @@
 //! The cursor: it stands on samples of a line, whatever the axis counts.
 
 use super::{Cursor, Inspector};
+use crate::interface::keys::{Action, Context};
 use crate::interface::state::Along;
 use crate::interface::widgets::chart::Measure;
 use crate::series::Series;
@@ -98,7 +99,9 @@ pub fn anchor(inspector: &mut Inspector) {
 /// Shows what lies between the two cursors.
 pub fn between(inspector: &mut Inspector) {
     let Some(Cursor { at, anchor: Some(anchor) }) = inspector.cursor else {
-        inspector.refuse("this shows what lies between two cursors; a fixes the first one");
+        let keys = &inspector.look.keys;
+        let advice = keys.advice(Context::CurvesCursor, Action::CursorAnchor, "fixes the first one");
+        inspector.refuse(format!("this shows what lies between two cursors{advice}"));
         return;
     };
     if let Some(extent) = inspector.axis_extent() {

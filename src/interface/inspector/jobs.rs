@@ -65,7 +65,7 @@ pub struct About {
 #[must_use]
 pub fn carry_out(ask: Ask) -> Answer {
     match ask {
-        Ask::List(runs) => Answer::List(list_runs(&runs).map_err(|error| error.message().to_owned())),
+        Ask::List(runs) => Answer::List(list_runs(&runs).map(curves).map_err(|error| error.message().to_owned())),
         Ask::Run(folder) => {
             let about = about(&folder);
             Answer::Run(folder, Box::new(about))
@@ -77,6 +77,12 @@ pub fn carry_out(ask: Ask) -> Answer {
         }
         Ask::Export(export) => Answer::Export(export.write(Path::new("."))),
     }
+}
+
+/// The runs that have curves: a race has those of its lanes.
+fn curves(listed: Vec<ListedRun>) -> Vec<ListedRun> {
+    let each = |mut run: ListedRun| if run.lanes.is_empty() { vec![run] } else { std::mem::take(&mut run.lanes) };
+    listed.into_iter().flat_map(each).collect()
 }
 
 fn about(folder: &Path) -> About {

@@ -15,8 +15,27 @@ pub struct Entry {
     pub name: String,
     /// Whether it is a folder.
     pub folder: bool,
-    /// Bytes of a file.
+    /// Bytes of a file, or of a model's weights.
     pub bytes: u64,
+    /// `model_type` of the model that the folder is, where a model is looked for.
+    pub family: Option<String>,
+}
+
+/// The folders of a folder, those of models first; hidden ones are left out.
+pub(super) fn model_folders(folder: &Path) -> Result<Vec<Entry>, String> {
+    let read = fs::read_dir(folder).map_err(|error| format!("the folder cannot be read: {error}"))?;
+    let known = |path: PathBuf| {
+        let name = path.file_name()?.to_str()?.to_owned();
+        if name.starts_with('.') || !path.is_dir() {
+            return None;
+        }
+        let (family, bytes) = model(&path).unzip();
+        Some(Entry { name, folder: true, bytes: bytes.unwrap_or(0), family })
+    };
+    let mut entries: Vec<Entry> = read.flatten().filter_map(|entry| known(entry.path())).take(MOST).collect();
+    let order = |entry: &Entry| (entry.family.is_none(), entry.name.to_lowercase());
+    entries.sort_by_key(order);
+    Ok(entries)
 }
 
 /// The files of rows in a folder, and its folders; hidden ones are left out.
@@ -32,7 +51,7 @@ fn known(path: &Path) -> Option<Entry> {
     let metadata = fs::metadata(path).ok().filter(|_| !name.starts_with('.'))?;
     let kind = path.extension().map(|kind| kind.to_string_lossy().to_lowercase());
     let rows = metadata.is_file() && kind.is_some_and(|kind| KINDS.contains(&kind.as_str()));
-    (metadata.is_dir() || rows).then(|| Entry { name, folder: metadata.is_dir(), bytes: metadata.len() })
+    (metadata.is_dir() || rows).then(|| Entry { name, folder: metadata.is_dir(), bytes: metadata.len(), family: None })
 }
 
 /// Folders of models below these, and those of a cache of the hub.
@@ -155,5 +174,11 @@ mod tests {
             "{names:?}"
         );
         assert_eq!(models(&root.path().join("models/small"), None)[0].name, ".");
+        let browsed: Vec<(String, Option<String>)> = model_folders(&root.path().join("models"))
+            .unwrap()
+            .into_iter()
+            .map(|entry| (entry.name, entry.family))
+            .collect();
+        assert_eq!(browsed, [("small".into(), Some("bert".into())), ("no-weights".into(), None)]);
     }
 }

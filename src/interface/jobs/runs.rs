@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::{Desk, Done, Spark};
-use crate::protocol::Evaluation;
-use crate::run::{ListedRun, Reading, State, Tail, run_folders};
+use crate::protocol::{Evaluation, Lane};
+use crate::run::{ListedRun, Reading, State, Tail, read_race, run_folders};
 
 /// How often the folder is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -28,11 +28,45 @@ pub struct KnownRun {
     pub best: Option<Evaluation>,
     /// The loss.
     pub spark: Spark,
+    /// The lanes, where it is a race; what is known of the race is what is known of its best lane.
+    pub lanes: Vec<KnownRun>,
+    /// What sets it apart from the other lanes, where it is one.
+    pub varied: Option<String>,
 }
 
 impl KnownRun {
     fn new(run: ListedRun) -> Self {
-        Self { run, sparsity: None, loss: None, best: None, spark: Spark::default() }
+        Self { run, sparsity: None, loss: None, best: None, spark: Spark::default(), lanes: Vec::new(), varied: None }
+    }
+
+    /// Whether its best evaluation is better than that of another.
+    #[must_use]
+    pub fn is_better_than(&self, other: &Self) -> bool {
+        match (&self.best, &other.best) {
+            (Some(one), Some(other)) => one.is_better_than(other),
+            (one, other) => one.is_some() && other.is_none(),
+        }
+    }
+
+    /// The folders of the runs that it stands for: those of its lanes, or its own.
+    #[must_use]
+    pub fn folders(&self) -> Vec<PathBuf> {
+        if self.lanes.is_empty() {
+            return vec![self.run.folder.clone()];
+        }
+        self.lanes.iter().map(|lane| lane.run.folder.clone()).collect()
+    }
+
+    /// Takes in what is known of the lanes of a race.
+    fn sum_up(&mut self, lanes: Vec<Self>) {
+        let best = lanes.iter().reduce(|best, lane| if lane.is_better_than(best) { lane } else { best });
+        if let Some(best) = best {
+            (self.sparsity, self.loss, self.best) = (best.sparsity, best.loss, best.best);
+            self.spark = best.spark.clone();
+        }
+        self.run.lanes = lanes.iter().map(|lane| lane.run.clone()).collect();
+        self.run.sum_up();
+        self.lanes = lanes;
     }
 
     fn take_in(&mut self, reading: Reading) {
@@ -74,9 +108,11 @@ pub(super) fn watch(folder: &Path, desk: &Desk) {
 #[derive(Debug)]
 struct Seen {
     /// When its files were written last.
-    written: [Option<SystemTime>; 2],
+    written: [Option<SystemTime>; 4],
     tail: Tail,
     known: KnownRun,
+    /// Its lanes, where it is a race.
+    lanes: Vec<Seen>,
 }
 
 fn look(folder: &Path, seen: &mut HashMap<PathBuf, Seen>) -> Result<Vec<KnownRun>, String> {
@@ -100,7 +136,7 @@ fn look(folder: &Path, seen: &mut HashMap<PathBuf, Seen>) -> Result<Vec<KnownRun
 impl Seen {
     fn new(path: &Path) -> Self {
         let known = KnownRun::new(ListedRun::of(path));
-        Self { written: written(path), tail: Tail::of_run(path), known }
+        Self { written: written(path), tail: Tail::of_run(path), known, lanes: Vec::new() }
     }
 
     /// Brings what is known up to date. What ended and was not written since is as it was.
@@ -109,6 +145,10 @@ impl Seen {
         let now = written(&path);
         if now != self.written || self.known.run.state == Some(State::Running) {
             (self.written, self.known.run) = (now, ListedRun::of(&path));
+        }
+        if let Ok(Some(race)) = read_race(&path) {
+            self.look_at_lanes(race.lanes);
+            return;
         }
         loop {
             let piece = match self.tail.next(LINES) {
@@ -131,10 +171,25 @@ impl Seen {
             known.run.steps = known.spark.last();
         }
     }
+
+    fn look_at_lanes(&mut self, lanes: Vec<Lane>) {
+        let mut known = std::mem::take(&mut self.lanes);
+        let mut seen = |lane: Lane| {
+            let at = known.iter().position(|seen| seen.known.run.folder == lane.folder);
+            let mut seen = at.map_or_else(|| Self::new(&lane.folder), |at| known.swap_remove(at));
+            seen.look();
+            seen.known.run.out = lane.out;
+            seen.known.varied = Some(lane.label()).filter(|label| *label != lane.name);
+            seen
+        };
+        self.lanes = lanes.into_iter().map(&mut seen).collect();
+        self.known.sum_up(self.lanes.iter().map(|lane| lane.known.clone()).collect());
+    }
 }
 
-fn written(path: &Path) -> [Option<SystemTime>; 2] {
-    ["status.json", "recipe.toml"].map(|file| fs::metadata(path.join(file)).and_then(|file| file.modified()).ok())
+fn written(path: &Path) -> [Option<SystemTime>; 4] {
+    ["status.json", "recipe.toml", "race.json", "notes.json"]
+        .map(|file| fs::metadata(path.join(file)).and_then(|file| file.modified()).ok())
 }
 
 #[cfg(test)]

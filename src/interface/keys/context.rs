@@ -37,6 +37,7 @@ contexts! {
     Jump "jump" "while the step is typed that the cursor jumps to": "The cursor is to jump to a step that is being typed.",
     Pending "pending" "while a value is pending": "A value is pending.",
     Typing "typing" "while a value is typed": "A value is being typed.",
+    Text "text" "in every text that is typed": "A text is being typed, wherever that is.",
     Lost "lost" "where the connection to the run is lost": "As [`Context::Cockpit`], where the connection to the run is lost.",
     Help "help" "in this help": "The help is open.",
     Palette "palette" "in the palette": "The palette is open.",
@@ -68,7 +69,7 @@ contexts! {
 
 impl Context {
     /// The contexts of the cockpit, in the order of its help.
-    pub const COCKPIT: [Self; 20] = [
+    pub const COCKPIT: [Self; 21] = [
         Self::Cockpit,
         Self::Screen,
         Self::Rows,
@@ -78,6 +79,7 @@ impl Context {
         Self::Jump,
         Self::Pending,
         Self::Typing,
+        Self::Text,
         Self::Lost,
         Self::Help,
         Self::Palette,
@@ -92,13 +94,14 @@ impl Context {
     ];
 
     /// The contexts of the inspector, in the order of its help.
-    pub const CURVES: [Self; 12] = [
+    pub const CURVES: [Self; 13] = [
         Self::Curves,
         Self::Screen,
         Self::CurvesChart,
         Self::CurvesCursor,
         Self::CurvesList,
         Self::CurvesTyping,
+        Self::Text,
         Self::CurvesTable,
         Self::CurvesExport,
         Self::Help,
@@ -108,11 +111,12 @@ impl Context {
     ];
 
     /// The contexts of the launcher, in the order of its help.
-    pub const LAUNCHER: [Self; 12] = [
+    pub const LAUNCHER: [Self; 13] = [
         Self::Home,
         Self::Form,
         Self::Screen,
         Self::Typing,
+        Self::Text,
         Self::Pick,
         Self::Facts,
         Self::Delete,
@@ -124,10 +128,11 @@ impl Context {
     ];
 
     /// The contexts of a race, in the order of its help.
-    pub const RACE: [Self; 10] = [
+    pub const RACE: [Self; 11] = [
         Self::Race,
         Self::Screen,
         Self::Typing,
+        Self::Text,
         Self::Lost,
         Self::Quit,
         Self::Stop,
@@ -138,8 +143,16 @@ impl Context {
     ];
 
     /// The contexts of a comparison, in the order of its help.
-    pub const COMPARISON: [Self; 7] =
-        [Self::Compare, Self::Screen, Self::CompareWrite, Self::Help, Self::Palette, Self::Themes, Self::Always];
+    pub const COMPARISON: [Self; 8] = [
+        Self::Compare,
+        Self::Screen,
+        Self::CompareWrite,
+        Self::Text,
+        Self::Help,
+        Self::Palette,
+        Self::Themes,
+        Self::Always,
+    ];
 
     /// Contexts that are active together and in which a key may therefore mean one thing only. What is pending and a
     /// cursor may take keys from the panel below them.
@@ -148,14 +161,14 @@ impl Context {
         &[Self::Always, Self::Screen, Self::Cockpit, Self::Rows, Self::Lost],
         &[Self::Always, Self::Screen, Self::Cockpit, Self::Map],
         &[Self::Always, Self::Pending],
-        &[Self::Always, Self::Typing],
-        &[Self::Always, Self::Jump],
+        &[Self::Always, Self::Text, Self::Typing],
+        &[Self::Always, Self::Text, Self::Jump],
         &[Self::Always, Self::Help],
-        &[Self::Always, Self::Palette],
+        &[Self::Always, Self::Text, Self::Palette],
         &[Self::Always, Self::Themes],
         &[Self::Always, Self::Example],
         &[Self::Always, Self::Timeline],
-        &[Self::Always, Self::PlaygroundText],
+        &[Self::Always, Self::Text, Self::PlaygroundText],
         &[Self::Always, Self::Screen, Self::Playground],
         &[Self::Always, Self::Cursor],
         &[Self::Always, Self::Quit],
@@ -163,14 +176,14 @@ impl Context {
         &[Self::Always, Self::Screen, Self::Curves, Self::CurvesChart],
         &[Self::Always, Self::Screen, Self::Curves, Self::CurvesCursor],
         &[Self::Always, Self::Screen, Self::Curves, Self::CurvesList],
-        &[Self::Always, Self::CurvesTyping],
+        &[Self::Always, Self::Text, Self::CurvesTyping],
         &[Self::Always, Self::CurvesTable],
         &[Self::Always, Self::CurvesExport],
         &[Self::Always, Self::Screen, Self::Home],
         &[Self::Always, Self::Screen, Self::Form],
         &[Self::Always, Self::Facts],
         &[Self::Always, Self::Delete],
-        &[Self::Always, Self::Pick],
+        &[Self::Always, Self::Text, Self::Pick],
         &[Self::Always, Self::Start],
         &[Self::Always, Self::Screen, Self::Race, Self::Lost],
         &[Self::Always, Self::Screen, Self::Compare],
@@ -200,6 +213,7 @@ impl Context {
         matches!(
             self,
             Self::Typing
+                | Self::Text
                 | Self::Jump
                 | Self::PlaygroundText
                 | Self::CurvesTyping
@@ -216,6 +230,7 @@ impl Context {
         !matches!(
             self,
             Self::Typing
+                | Self::Text
                 | Self::Jump
                 | Self::PlaygroundText
                 | Self::CurvesTyping

@@ -1,6 +1,6 @@
 //! What actions are called, in the palette and in a file of keys.
 
-use super::Action;
+use super::{Action, LineEdit};
 use crate::interface::inspector::Format;
 use crate::interface::state::Panel;
 
@@ -55,6 +55,13 @@ impl Action {
             }
             Self::Backspace | Self::JumpErase => "backspace",
             Self::Delete => "delete",
+            Self::Line(edit) => match edit {
+                LineEdit::Start => "to-line-start",
+                LineEdit::End => "to-line-end",
+                LineEdit::Before => "delete-to-line-start",
+                LineEdit::Behind => "delete-to-line-end",
+                LineEdit::Word => "delete-word",
+            },
             Self::Smooth(by) => pair(by > 0, ["smooth-less", "smooth-more"]),
             Self::LogAxis => "log-axis",
             Self::Curves => "curves",
@@ -137,6 +144,11 @@ impl Action {
             Self::RenameRun => "rename-run",
             Self::RenameBack => "rename-back",
             Self::FilterRuns => "filter-runs",
+            Self::SortRuns(by) => pair(by > 0, ["sort-by-previous", "sort-by-next"]),
+            Self::MarkRun => "mark",
+            Self::MarkAllRuns => "mark-all",
+            Self::TagRun => "tags",
+            Self::NoteRun => "note",
             Self::OpenRecipe => "open-recipe",
             Self::FormSection(by) => pair(by > 0, ["previous-section", "next-section"]),
             Self::FormTurn(by) => pair(by > 0, ["value-down", "value-up"]),
@@ -148,6 +160,8 @@ impl Action {
             Self::FormSave => "save-recipe",
             Self::FormStart => "start-run",
             Self::StartNow => "start-now",
+            Self::FormRace => "start-race",
+            Self::PickComplete => "complete",
             Self::PickTake => "choose",
             Self::PickAbove => "folder-above",
             Self::RaceOpen => "open-lane",

@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
-use super::{Action, Binding, Context, Press};
+use super::{Action, Binding, Context, LineEdit, Press};
 use crate::compare;
 use crate::interface::inspector::Format;
 use crate::interface::state::Panel;
@@ -42,6 +42,9 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Typing, &[(code(KeyCode::Esc), Action::Discard)], "discard", "discard what was typed"),
     step(Context::Typing, &[(code(KeyCode::Left), Action::Cursor(-1)), (code(KeyCode::Right), Action::Cursor(1)), (code(KeyCode::Home), Action::Cursor(isize::MIN / 2)), (code(KeyCode::End), Action::Cursor(isize::MAX / 2))], "move", "move in what was typed"),
     step(Context::Typing, &[(code(KeyCode::Backspace), Action::Backspace), (code(KeyCode::Delete), Action::Delete)], "", "take a character away"),
+
+    step(Context::Text, &[(control('a'), Action::Line(LineEdit::Start)), (control('e'), Action::Line(LineEdit::End))], "", "to the beginning of the line, and to its end"),
+    step(Context::Text, &[(control('u'), Action::Line(LineEdit::Before)), (control('k'), Action::Line(LineEdit::Behind)), (control('w'), Action::Line(LineEdit::Word))], "", "take away what is before the cursor, what is behind it, the word before it"),
 
     bind(Context::Screen, &[(char('?'), Action::Help)], "help", "this help"),
     bind(Context::Screen, &[(char(':'), Action::Palette)], "palette", "everything by its name: actions, fields to set, themes"),
@@ -194,21 +197,26 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Stop, &[(code(KeyCode::Enter), Action::StopNow), (char('y'), Action::StopNow)], "stop", "stop cleanly; the screen stays"),
     bind(Context::Stop, &[(code(KeyCode::Esc), Action::Leave), (char('n'), Action::Leave)], "go on", "go on training"),
 
-    bind(Context::Home, &[(code(KeyCode::Enter), Action::OpenRun)], "open", "open the run: its cockpit where it trains, its curves where it has ended, the way on where it was interrupted"),
+    bind(Context::Home, &[(code(KeyCode::Enter), Action::OpenRun)], "open", "open the run: its cockpit where it trains, its lanes where it is a race, its curves where it has ended, the way on where it was interrupted"),
     bind(Context::Home, &[(char('n'), Action::NewRun)], "new", "a new run: the form, with a draft that was left"),
     bind(Context::Home, &[(char('c'), Action::CopyRun)], "new from it", "a new run that begins with this one's recipe"),
     bind(Context::Home, &[(char('o'), Action::OpenRecipe)], "recipes", "a new run that begins with a recipe"),
-    bind(Context::Home, &[(char('v'), Action::ViewRun)], "curves", "view the curves of the run"),
-    bind(Context::Home, &[(char('m'), Action::CompareRuns)], "", "compare the runs of the list that have this one's rows and task: spread over seeds, paired tests"),
+    bind(Context::Home, &[(char('v'), Action::ViewRun)], "curves", "view the curves of the run, of the marked runs, of the lanes of a race"),
+    bind(Context::Home, &[(char('m'), Action::CompareRuns)], "", "compare the marked runs, or the lanes of a race, or else the runs of the list that have this one's rows and task: spread over seeds, paired tests"),
     bind(Context::Home, &[(char('i'), Action::RunFacts)], "", "what there is to know of the run"),
-    bind(Context::Home, &[(char('r'), Action::ResumeRun)], "resume", "go on with a run that ended before its time"),
-    bind(Context::Home, &[(char('d'), Action::DeleteRun), (code(KeyCode::Delete), Action::DeleteRun)], "delete", "delete the run; asks first"),
-    bind(Context::Home, &[(char('/'), Action::FilterRuns)], "filter", "show only runs with these words: of name, status, method, model"),
+    bind(Context::Home, &[(char('r'), Action::ResumeRun)], "resume", "go on with a run that ended before its time; with a race, with the lanes that were stopped with it"),
+    bind(Context::Home, &[(char('d'), Action::DeleteRun), (code(KeyCode::Delete), Action::DeleteRun)], "delete", "delete the run, or the marked runs; asks first"),
+    bind(Context::Home, &[(char('/'), Action::FilterRuns)], "filter", "show only runs with these words: of name, status, method, model, tags, note"),
+    bind(Context::Home, &[(char('s'), Action::SortRuns(1)), (char('S'), Action::SortRuns(-1))], "sort", "sort by time, name, score or status"),
+    bind(Context::Home, &[(char(' '), Action::MarkRun)], "mark", "mark the run, or no longer: delete, curves and compare are about the marked runs"),
+    bind(Context::Home, &[(char('A'), Action::MarkAllRuns)], "", "mark all runs of the list, or none"),
     bind(Context::Home, &[(char('R'), Action::RenameRun)], "rename", "give the run another name"),
     bind(Context::Home, &[(char('u'), Action::RenameBack)], "", "give the run that was renamed its name back"),
+    bind(Context::Home, &[(char('#'), Action::TagRun)], "", "the tags of the run: words to find it by, kept in its folder"),
+    bind(Context::Home, &[(char('N'), Action::NoteRun)], "", "a note about the run, kept in its folder"),
     step(Context::Home, &[(code(KeyCode::Down), Action::HomeRow(1)), (code(KeyCode::Up), Action::HomeRow(-1)), (char('j'), Action::HomeRow(1)), (char('k'), Action::HomeRow(-1))], "", "the next run and the one before"),
     step(Context::Home, &[(code(KeyCode::PageDown), Action::HomeRow(10)), (code(KeyCode::PageUp), Action::HomeRow(-10)), (code(KeyCode::Home), Action::HomeRow(isize::MIN / 2)), (code(KeyCode::End), Action::HomeRow(isize::MAX / 2))], "", "ten runs further and back; the first one and the last one"),
-    bind(Context::Home, &[(code(KeyCode::Esc), Action::Leave)], "", "show all runs again; never leaves the program"),
+    bind(Context::Home, &[(code(KeyCode::Esc), Action::Leave)], "", "show all runs again, mark none, out of the lanes of a race; never leaves the program"),
     bind(Context::Home, &[(char('q'), Action::Quit)], "quit", "leave; runs that train go on"),
 
     bind(Context::Facts, &[(char('r'), Action::ResumeRun)], "resume", "go on with the run, where it ended before its time"),
@@ -229,6 +237,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Form, &[(char('e'), Action::FormType)], "", "type the value, also where there is a list"),
     bind(Context::Form, &[(char('r'), Action::FormReset)], "default", "put the value back to its default"),
     bind(Context::Form, &[(char('w'), Action::FormSave)], "save", "write the recipe to its file, to start it later"),
+    bind(Context::Form, &[(char('R'), Action::FormRace)], "race", "start a race: type what its lanes differ in"),
     bind(Context::Form, &[(char('o'), Action::OpenRecipe)], "", "begin with a recipe"),
     bind(Context::Form, &[(char('N'), Action::NewRun)], "", "begin anew, with every default"),
     step(Context::Form, &[(code(KeyCode::Down), Action::FormRow(1)), (code(KeyCode::Up), Action::FormRow(-1)), (char('j'), Action::FormRow(1)), (char('k'), Action::FormRow(-1))], "", "the next field and the one before"),
@@ -237,6 +246,7 @@ pub const TABLE: &[Binding] = &[
 
     bind(Context::Pick, &[(code(KeyCode::Enter), Action::PickTake)], "choose", "choose the selected row; a folder is opened"),
     step(Context::Pick, &[(code(KeyCode::Down), Action::PickRow(1)), (code(KeyCode::Up), Action::PickRow(-1)), (code(KeyCode::PageDown), Action::PickRow(10)), (code(KeyCode::PageUp), Action::PickRow(-10))], "select", "the next row and the one before"),
+    bind(Context::Pick, &[(code(KeyCode::Tab), Action::PickComplete)], "complete", "complete the path that is typed by the selected row, or open the selected folder"),
     bind(Context::Pick, &[(code(KeyCode::Left), Action::PickAbove)], "", "the folder above"),
     step(Context::Pick, &[(code(KeyCode::Backspace), Action::Backspace)], "", "take a character away"),
     bind(Context::Pick, &[(code(KeyCode::Esc), Action::Leave)], "close", "close the list and choose nothing"),

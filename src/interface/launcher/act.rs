@@ -3,15 +3,17 @@
 mod choose;
 mod typing;
 
-pub use choose::look_at_file;
+use std::path::PathBuf;
+
+pub use choose::{browse_typed, look_at_file};
 use choose::{edit, in_pick, take};
 use typing::{apply, discard, type_key};
 
 use super::form::{Base, Form, Slot};
 use super::home::{Can, can};
 use super::pick::{Pick, What};
-use super::{Launcher, Layer, Saving, View};
-use crate::interface::jobs::{Job, PlanOf};
+use super::{Launcher, Layer, Question, Saving, View, race};
+use crate::interface::jobs::{Job, KnownRun, PlanOf};
 use crate::interface::keys::{Action, Context};
 use crate::interface::overlay::Overlay;
 use crate::interface::state::{Typed, Weight};
@@ -39,7 +41,7 @@ pub fn act(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         Action::HomeRow(by) | Action::FormRow(by) | Action::PickRow(by) => walk(launcher, by),
         Action::Apply => apply(launcher),
         Action::Discard => discard(launcher),
-        Action::Cursor(_) | Action::Backspace | Action::Delete => type_key(launcher, action),
+        Action::Cursor(_) | Action::Backspace | Action::Delete | Action::Line(_) => type_key(launcher, action),
         _ => match launcher.view {
             _ if matches!(launcher.layers.last(), Some(Layer::Pick(_))) => in_pick(launcher, action),
             View::Form if launcher.layers.last().is_none_or(|layer| matches!(layer, Layer::Start(_))) => {
@@ -69,59 +71,111 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     match action {
         Action::OpenRun => match can(&run) {
             Can::Attach => return Launcher::open(Open::Attach(folder)),
-            Can::Look => return Launcher::open(Open::Inspect(folder)),
+            Can::Look => return Launcher::open(Open::Inspect(vec![folder])),
+            Can::Lanes => launcher.home.enter(&folder),
             Can::Resume | Can::Nothing => launcher.layers.push(Layer::Facts),
         },
-        Action::ViewRun => return Launcher::open(Open::Inspect(folder)),
-        Action::CompareRuns => {
-            let runs = launcher.home.shown().into_iter().map(|known| known.run.folder.clone()).collect();
-            return Launcher::open(Open::Compare { runs, like: folder });
+        Action::ViewRun | Action::CompareRuns | Action::DeleteRun => return with_chosen(launcher, action),
+        Action::SortRuns(by) => {
+            launcher.home.sort_by(by);
+            let said = format!("sorted by {}", launcher.home.order().name());
+            launcher.say(Weight::Info, said);
         }
+        Action::MarkRun => launcher.home.mark(),
+        Action::MarkAllRuns => launcher.home.mark_all(),
         Action::RunFacts => launcher.layers.push(Layer::Facts),
-        Action::ResumeRun if can(&run) == Can::Resume => return Launcher::open(Open::Resume(folder)),
-        Action::ResumeRun => {
-            let name = &run.run.name;
-            match run.run.state {
-                Some(State::Running) => {
-                    let said = format!("{name} is being trained");
-                    launcher.advise(Weight::Warning, said, (Context::Home, Action::OpenRun), "opens it");
-                }
-                Some(_) => {
-                    let said = format!("{name} has taken all its steps");
-                    launcher.advise(Weight::Warning, said, (Context::Home, Action::CopyRun), "makes a new run from it");
-                }
-                None => launcher.say(Weight::Warning, format!("{name} cannot be understood")),
-            }
-        }
+        Action::ResumeRun if run.run.can_go_on() => return Launcher::open(Open::Resume(folder)),
+        Action::ResumeRun => why_not_resumed(launcher, &run),
         Action::CopyRun => {
             launcher.layers.clear();
             let file = folder.join("recipe.toml");
             return vec![Effect::Job(Job::LoadRecipe { folder: launcher.place.folder.clone(), file })];
         }
-        Action::DeleteRun if run.run.state == Some(State::Running) => {
-            launcher.say(Weight::Warning, "a run that trains cannot be deleted; stop it first");
+        Action::RenameRun if launcher.home.race().is_some() => {
+            launcher.say(Weight::Warning, "the lanes of a race keep their names; rename the race");
         }
-        Action::DeleteRun => launcher.layers.push(Layer::Delete(folder)),
         Action::RenameRun if run.run.state == Some(State::Running) => {
             launcher.say(Weight::Warning, "a run that trains cannot be renamed; stop it first");
         }
         Action::RenameRun => {
-            let text = run.run.name.clone();
-            launcher.layers.push(Layer::Rename(folder, Typed { cursor: text.chars().count(), text, fresh: false }));
+            launcher.layers.push(Layer::Ask(Question::Name, folder, Typed::proposed(run.run.name.clone())));
+        }
+        Action::TagRun | Action::NoteRun => {
+            let (question, text) = if action == Action::TagRun {
+                (Question::Tags, run.run.tags.join(" "))
+            } else {
+                (Question::Note, run.run.note.clone())
+            };
+            let typed = Typed { cursor: text.chars().count(), text, fresh: false };
+            launcher.layers.push(Layer::Ask(question, folder, typed));
         }
         Action::RenameBack => match launcher.renamed.take() {
             Some((folder, name)) => return vec![Effect::Job(Job::RenameRun { folder, name })],
             None => launcher.say(Weight::Info, "no run was renamed"),
         },
         Action::DeleteNow => {
-            if let Some(Layer::Delete(folder)) = launcher.layers.pop() {
+            if let Some(Layer::Delete(folders)) = launcher.layers.pop() {
                 launcher.layers.clear();
-                return vec![Effect::Job(Job::DeleteRun(folder))];
+                return folders.into_iter().map(|folder| Effect::Job(Job::DeleteRun(folder))).collect();
             }
         }
         _ => {}
     }
     Vec::new()
+}
+
+/// Does what is about the marked runs, or else about the selected one.
+fn with_chosen(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
+    let home = &launcher.home;
+    let marked = !home.marked().is_empty();
+    let chosen: Vec<KnownRun> = home.chosen().into_iter().cloned().collect();
+    let folders: Vec<PathBuf> = chosen.iter().flat_map(KnownRun::folders).collect();
+    match action {
+        Action::ViewRun => return Launcher::open(Open::Inspect(folders)),
+        // What was chosen is compared as it is; else what is like the selected one is found among the others.
+        Action::CompareRuns if marked || folders.len() > 1 => {
+            return Launcher::open(Open::Compare { runs: folders, like: None });
+        }
+        Action::CompareRuns => {
+            let runs = home.shown().into_iter().flat_map(KnownRun::folders).collect();
+            return Launcher::open(Open::Compare { runs, like: folders.into_iter().next() });
+        }
+        _ => {}
+    }
+    let refusal = if home.race().is_some() {
+        Some("the lanes of a race belong together; delete the race".to_owned())
+    } else {
+        let live = chosen.iter().find(|run| run.run.state == Some(State::Running));
+        live.map(|run| format!("{} trains and cannot be deleted; stop it first", run.run.name))
+    };
+    match refusal {
+        Some(why) => launcher.say(Weight::Warning, why),
+        None => {
+            let folders = chosen.into_iter().map(|run| run.run.folder).collect();
+            launcher.layers.push(Layer::Delete(folders));
+        }
+    }
+    Vec::new()
+}
+
+/// Says why a run cannot be resumed, and what can be done.
+fn why_not_resumed(launcher: &mut Launcher, run: &KnownRun) {
+    let name = &run.run.name;
+    match run.run.state {
+        Some(State::Running) => {
+            let said = format!("{name} is being trained");
+            launcher.advise(Weight::Warning, said, (Context::Home, Action::OpenRun), "opens it");
+        }
+        Some(_) if !run.lanes.is_empty() => {
+            let said = format!("every lane of {name} has ended or was stopped by itself");
+            launcher.advise(Weight::Warning, said, (Context::Home, Action::OpenRun), "shows the lanes");
+        }
+        Some(_) => {
+            let said = format!("{name} has taken all its steps");
+            launcher.advise(Weight::Warning, said, (Context::Home, Action::CopyRun), "makes a new run from it");
+        }
+        None => launcher.say(Weight::Warning, format!("{name} cannot be understood")),
+    }
 }
 
 fn new_run(launcher: &mut Launcher) -> Vec<Effect> {
@@ -181,6 +235,7 @@ fn in_form(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         }
         Action::FormEdit => return edit(launcher),
         Action::FormType => form.type_in(),
+        Action::FormRace => ask_for_race(launcher),
         Action::FormUndo => {
             if form.undo() {
                 return launcher.replan();
@@ -257,7 +312,7 @@ fn leave(launcher: &mut Launcher) -> Vec<Effect> {
     }
     match launcher.view {
         View::Home => {
-            launcher.home.filter.clear();
+            launcher.home.leave();
             launcher.notice = None;
         }
         View::Form if launcher.form.find.take().is_some() => {}
@@ -289,12 +344,68 @@ fn interrupt(launcher: &mut Launcher) -> Vec<Effect> {
     }
 }
 
+/// Selects the first field that has to be given and is not; whether there is one.
+fn lacks_something(launcher: &mut Launcher) -> bool {
+    let Some(missing) = launcher.form.missing() else { return false };
+    launcher.form.select(missing);
+    let said = format!("{missing} is not given yet");
+    launcher.advise(Weight::Warning, said, (Context::Form, Action::FormEdit), "chooses it");
+    true
+}
+
+/// Asks what the lanes of a race are to differ in; at first, in the selected field where that is a number.
+fn ask_for_race(launcher: &mut Launcher) {
+    if lacks_something(launcher) {
+        return;
+    }
+    let form = &launcher.form;
+    let number = form.field().filter(|field| {
+        let shared = ["model.", "task.", "data."].iter().any(|shared| field.name.starts_with(shared));
+        !shared && matches!(field.kind, Kind::Integer(..) | Kind::Number(..) | Kind::NumberOrAuto(..))
+    });
+    let text = match number {
+        _ if !form.race.is_empty() => form.race.clone(),
+        Some(field) => format!("{}=", field.name),
+        None => "optimizer.learning_rate=".to_owned(),
+    };
+    launcher.layers.push(Layer::Race(Typed { cursor: text.chars().count(), text, fresh: false }));
+}
+
+/// Starts the race that was typed, or says what is wrong with it.
+fn start_race(launcher: &mut Launcher) -> Vec<Effect> {
+    let Some(Layer::Race(typed)) = launcher.layers.last() else { return Vec::new() };
+    let text = typed.text.clone();
+    if launcher.saving.is_some() {
+        return Vec::new();
+    }
+    match race::read(&text, &launcher.form.recipe) {
+        Err(why) => {
+            launcher.say(Weight::Warning, why);
+            Vec::new()
+        }
+        Ok(asked) => {
+            launcher.layers.clear();
+            launcher.form.race = text;
+            match unchanged(launcher) {
+                Some(recipe) => {
+                    Launcher::open(Open::Race { recipe, name: launcher.run_name(), options: asked.options })
+                }
+                None => save(launcher, Saving::Race(asked.options)),
+            }
+        }
+    }
+}
+
+/// The file of the recipe, where it says what the form says.
+fn unchanged(launcher: &Launcher) -> Option<PathBuf> {
+    let form = &launcher.form;
+    let base = form.base.as_ref().filter(|base| base.recipe == form.recipe && form.file.is_empty())?;
+    base.file.clone()
+}
+
 /// Starts the run, unless something is missing or worth a question.
 fn start(launcher: &mut Launcher, sure: bool) -> Vec<Effect> {
-    if let Some(missing) = launcher.form.missing() {
-        launcher.form.select(missing);
-        let said = format!("{missing} is not given yet");
-        launcher.advise(Weight::Warning, said, (Context::Form, Action::FormEdit), "chooses it");
+    if lacks_something(launcher) {
         return Vec::new();
     }
     if launcher.saving.is_some() {
@@ -305,9 +416,7 @@ fn start(launcher: &mut Launcher, sure: bool) -> Vec<Effect> {
         launcher.layers.push(Layer::Start(why));
         return Vec::new();
     }
-    let base = launcher.form.base.as_ref();
-    let unchanged = base.and_then(|base| base.file.clone().filter(|_| base.recipe == launcher.form.recipe));
-    match unchanged.filter(|_| launcher.form.file.is_empty()) {
+    match unchanged(launcher) {
         Some(recipe) => train(launcher, recipe),
         None => save(launcher, Saving::Start),
     }

@@ -9,8 +9,8 @@ use super::{Launcher, Layer, Saving, View};
 use crate::interface::jobs::Done;
 use crate::interface::keys::{Action, Context};
 use crate::interface::state::Weight;
-use crate::interface::text;
 use crate::interface::update::Effect;
+use crate::interface::{Open, text};
 
 /// Takes it in.
 pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
@@ -26,14 +26,15 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
             let back = (Context::Home, Action::RenameBack);
             let said = format!("{} is called {} now", text::safe_text(&before), text::safe_text(&now));
             launcher.advise(Weight::Done, said, back, "gives it its name back");
-            launcher.layers.retain(|layer| !matches!(layer, Layer::Rename(..)));
+            launcher.layers.retain(|layer| !matches!(layer, Layer::Ask(..)));
             launcher.home.select(&to);
             launcher.renamed = Some((to, before));
         }
+        Done::Noted(_, Ok(())) => launcher.layers.retain(|layer| !matches!(layer, Layer::Ask(..))),
         Done::Planned(id, part) => launcher.form.plan.hear(id, part.map(|part| *part)),
         Done::Listed(folder, entries) => {
             if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
-                && let What::File(files) = &mut pick.what
+                && let Some(files) = pick.files_mut()
                 && files.folder == folder
             {
                 files.entries = Some(entries);
@@ -58,7 +59,7 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
         Done::Curves(_) | Done::Compared(_) => {}
         Done::Models(found) => {
             if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
-                && let What::Model(place) = &mut pick.what
+                && let What::Model(place, _) = &mut pick.what
             {
                 *place = Some(found);
             }
@@ -83,6 +84,9 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
         }
         Done::Saved(Ok(file)) => match launcher.saving.take() {
             Some(Saving::Start) => return train(launcher, file),
+            Some(Saving::Race(options)) => {
+                return Launcher::open(Open::Race { recipe: file, name: launcher.run_name(), options });
+            }
             _ => {
                 launcher.say(Weight::Done, format!("wrote {}", launcher.seen(&file)));
                 let base = Base { name: launcher.seen(&file), file: Some(file), recipe: launcher.form.recipe.clone() };
@@ -93,7 +97,11 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
             launcher.saving = None;
             launcher.say(Weight::Error, why);
         }
-        Done::Deleted(_, Err(why)) | Done::Renamed(_, Err(why)) | Done::Loaded(_, Err(why)) | Done::Broken(why) => {
+        Done::Noted(_, Err(why))
+        | Done::Deleted(_, Err(why))
+        | Done::Renamed(_, Err(why))
+        | Done::Loaded(_, Err(why))
+        | Done::Broken(why) => {
             launcher.say(Weight::Error, why);
         }
     }

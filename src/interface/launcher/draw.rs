@@ -41,8 +41,9 @@ fn whole(pen: &mut Pen, launcher: &Launcher) {
     for layer in &launcher.layers {
         match layer {
             Layer::Pick(pick) => pick::draw(pen, screen, pick, launcher),
-            Layer::Delete(folder) => dialogs::delete(pen, screen, folder, launcher),
-            Layer::Rename(folder, typed) => dialogs::rename(pen, screen, (folder, typed), launcher),
+            Layer::Delete(folders) => dialogs::delete(pen, screen, folders, launcher),
+            Layer::Ask(question, folder, typed) => dialogs::ask(pen, screen, (*question, folder, typed), launcher),
+            Layer::Race(typed) => dialogs::race(pen, screen, typed, launcher),
             Layer::Facts => dialogs::facts(pen, screen, launcher),
             Layer::Start(why) => dialogs::start(pen, screen, why, launcher),
         }
@@ -85,6 +86,8 @@ fn keys(pen: &mut Pen, places: &Places, launcher: &Launcher) {
         Action::CopyRun,
         Action::DeleteRun,
         Action::RenameRun,
+        Action::MarkRun,
+        Action::SortRuns(1),
         Action::FilterRuns,
         Action::HomeRow(1),
     ];

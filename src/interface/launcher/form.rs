@@ -75,6 +75,8 @@ pub struct Form {
     pub sample: Option<(PathBuf, Option<Result<Sample, String>>)>,
     /// Fields that were given by a header and not by the user.
     pub suggested: BTreeSet<&'static str>,
+    /// What was last typed as what the lanes of a race differ in.
+    pub race: String,
     /// Fields that the user has given.
     given: BTreeSet<&'static str>,
     edits: Vec<Edit>,
@@ -127,6 +129,7 @@ impl Form {
             plan: PlanView::default(),
             sample: None,
             suggested: BTreeSet::new(),
+            race: String::new(),
             given: BTreeSet::new(),
             edits: Vec::new(),
         }

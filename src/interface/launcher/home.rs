@@ -1,5 +1,6 @@
 //! The list of runs.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::interface::jobs::KnownRun;
@@ -15,26 +16,221 @@ pub struct Home {
     pub filter: String,
     /// The filter while it is being typed.
     pub typed: Option<Typed>,
+    /// The order of the runs.
+    pub sort: Sort,
+    /// The order of a race's lanes.
+    lane_sort: LaneSort,
+    /// The race whose lanes are listed in place of the runs.
+    inside: Option<PathBuf>,
+    /// The folders of the runs that are marked.
+    marked: BTreeSet<PathBuf>,
     /// The folder of the selected run; none: the first.
     selected: Option<PathBuf>,
 }
 
+/// The order of a list of runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sort {
+    /// Those that train, then the latest ones.
+    #[default]
+    Time,
+    /// By their names.
+    Name,
+    /// The best one first.
+    Score,
+    /// What trains, what can be resumed, what has ended.
+    Status,
+}
+
+/// That of a race's lanes, which at first is the order in which they stand.
+#[derive(Debug, Clone, Copy)]
+struct LaneSort(Sort);
+
+impl Default for LaneSort {
+    fn default() -> Self {
+        Self(Sort::Score)
+    }
+}
+
+impl Sort {
+    const ALL: [Self; 4] = [Self::Time, Self::Name, Self::Score, Self::Status];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Name => "name",
+            Self::Score => "score",
+            Self::Status => "status",
+        }
+    }
+
+    fn moved(self, by: isize) -> Self {
+        let count = Self::ALL.len();
+        Self::ALL[(self as usize).wrapping_add_signed(by + count.cast_signed()) % count]
+    }
+
+    /// Sorts runs that come with the latest first. Equal ones keep their order.
+    fn sort(self, runs: &mut [&KnownRun]) {
+        match self {
+            Self::Time => runs.sort_by_key(|run| run.run.state != Some(State::Running)),
+            Self::Name => runs.sort_by_key(|run| natural(&run.run.name)),
+            Self::Score => runs.sort_by(|a, b| {
+                let ((kind, score), (other_kind, other)) = (score(a), score(b));
+                kind.cmp(&other_kind).then(score.total_cmp(&other))
+            }),
+            Self::Status => runs.sort_by_key(|run| match run.run.state {
+                Some(State::Running) => 0,
+                Some(state) if state.can_go_on() => 1,
+                Some(_) => 2,
+                None => 3,
+            }),
+        }
+    }
+}
+
+/// What runs are sorted by that are to be sorted by how good they are: classifiers by their accuracy, then language models by
+/// their loss, then what was not evaluated. Less is better.
+fn score(run: &KnownRun) -> (u8, f64) {
+    match (&run.best, run.run.best_accuracy) {
+        (Some(best), _) if best.mcc.is_some() => (0, -best.accuracy),
+        (Some(best), _) => (1, best.eval_loss),
+        (None, Some(accuracy)) => (0, -accuracy),
+        (None, None) => (2, 0.0),
+    }
+}
+
+/// A name such that `lane-10` comes after `lane-9`: its digits as numbers.
+fn natural(name: &str) -> Vec<(String, u64)> {
+    let mut parts: Vec<(String, u64)> = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let word = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (text, tail) = rest.split_at(word);
+        let digits = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
+        let (number, tail) = tail.split_at(digits);
+        parts.push((text.to_lowercase(), number.parse().unwrap_or(u64::MAX)));
+        rest = tail;
+    }
+    parts
+}
+
 impl Home {
-    /// The runs that fit the filter: those that train first, then by time.
+    /// The runs that fit the filter, in their order; of a race that was opened, its lanes.
     #[must_use]
     pub fn shown(&self) -> Vec<&KnownRun> {
         let filter = self.typed.as_ref().map_or(&self.filter, |typed| &typed.text).to_lowercase();
-        let runs = self.runs.iter().flatten().flatten();
+        let race = self.race();
+        let runs = match race {
+            Some(race) => race.lanes.as_slice(),
+            None => self.known(),
+        };
         let fits = |run: &&KnownRun| {
             let state = run.run.state.map_or("damaged".into(), |state| state.to_string());
             let of = |text: &Option<String>| text.clone().unwrap_or_default();
-            let words =
-                format!("{} {state} {} {}", run.run.name, of(&run.run.method), of(&run.run.model)).to_lowercase();
-            filter.split_whitespace().all(|part| words.contains(part))
+            let words = format!(
+                "{} {state} {} {} {} {} {}",
+                run.run.name,
+                of(&run.run.method),
+                of(&run.run.model),
+                of(&run.varied),
+                run.run.tags.join(" "),
+                run.run.note
+            )
+            .to_lowercase();
+            filter.split_whitespace().all(|part| words.contains(part.trim_start_matches('#')))
         };
-        let mut shown: Vec<&KnownRun> = runs.filter(fits).collect();
-        shown.sort_by_key(|run| run.run.state != Some(State::Running));
+        let mut shown: Vec<&KnownRun> = runs.iter().filter(fits).collect();
+        if race.is_some() { self.lane_sort.0 } else { self.sort }.sort(&mut shown);
         shown
+    }
+
+    fn known(&self) -> &[KnownRun] {
+        self.runs.as_ref().and_then(|runs| runs.as_deref().ok()).unwrap_or_default()
+    }
+
+    /// The race whose lanes are listed.
+    #[must_use]
+    pub fn race(&self) -> Option<&KnownRun> {
+        let inside = self.inside.as_ref()?;
+        self.known().iter().find(|run| run.run.folder == *inside)
+    }
+
+    /// Lists the lanes of a race.
+    pub fn enter(&mut self, race: &Path) {
+        (self.inside, self.selected) = (Some(race.to_owned()), None);
+        self.filter.clear();
+        self.marked.clear();
+    }
+
+    /// Takes back what narrows or marks the list, one after another; whether there was something.
+    pub fn leave(&mut self) -> bool {
+        if !self.filter.is_empty() {
+            self.filter.clear();
+        } else if !self.marked.is_empty() {
+            self.marked.clear();
+        } else if let Some(race) = self.inside.take() {
+            self.selected = Some(race);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// The order in use.
+    #[must_use]
+    pub fn order(&self) -> Sort {
+        if self.race().is_some() { self.lane_sort.0 } else { self.sort }
+    }
+
+    /// Sorts by something else. The selection stays with its run.
+    pub fn sort_by(&mut self, by: isize) {
+        self.selected = self.selected().map(|run| run.run.folder.clone());
+        let sort = self.order().moved(by);
+        if self.race().is_some() {
+            self.lane_sort = LaneSort(sort);
+        } else {
+            self.sort = sort;
+        }
+    }
+
+    /// Whether a run is marked.
+    #[must_use]
+    pub fn is_marked(&self, run: &KnownRun) -> bool {
+        self.marked.contains(&run.run.folder)
+    }
+
+    /// Marks the selected run, or no longer, and goes on to the next one.
+    pub fn mark(&mut self) {
+        let Some(folder) = self.selected().map(|run| run.run.folder.clone()) else { return };
+        if !self.marked.remove(&folder) {
+            self.marked.insert(folder);
+        }
+        self.walk(1);
+    }
+
+    /// Marks all runs of the list, or none where all are.
+    pub fn mark_all(&mut self) {
+        let shown: BTreeSet<PathBuf> = self.shown().into_iter().map(|run| run.run.folder.clone()).collect();
+        if shown.is_subset(&self.marked) {
+            self.marked.clear();
+        } else {
+            self.marked = shown;
+        }
+    }
+
+    /// The marked runs of the list.
+    #[must_use]
+    pub fn marked(&self) -> Vec<&KnownRun> {
+        self.shown().into_iter().filter(|run| self.is_marked(run)).collect()
+    }
+
+    /// What an action is about that can be about several runs: the marked ones, else the selected one.
+    #[must_use]
+    pub fn chosen(&self) -> Vec<&KnownRun> {
+        let marked = self.marked();
+        if marked.is_empty() { self.selected().into_iter().collect() } else { marked }
     }
 
     /// Row of the selected run.
@@ -67,6 +263,11 @@ impl Home {
         let row = self.row();
         let was_listed = self.selected.as_ref().is_some_and(|folder| self.lists(folder));
         self.runs = Some(runs);
+        let known: BTreeSet<PathBuf> = self.shown().into_iter().map(|run| run.run.folder.clone()).collect();
+        self.marked.retain(|folder| known.contains(folder));
+        if self.inside.is_some() && self.race().is_none_or(|race| race.lanes.is_empty()) {
+            self.inside = None;
+        }
         if was_listed && self.selected.as_ref().is_some_and(|folder| !self.lists(folder)) {
             let shown = self.shown();
             self.selected = shown.get(row.min(shown.len().saturating_sub(1))).map(|run| run.run.folder.clone());
@@ -74,13 +275,15 @@ impl Home {
     }
 
     fn lists(&self, folder: &Path) -> bool {
-        self.runs.iter().flatten().flatten().any(|run| run.run.folder == folder)
+        self.known()
+            .iter()
+            .any(|run| run.run.folder == folder || run.lanes.iter().any(|lane| lane.run.folder == folder))
     }
 
     /// Whether a run of this name is known.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.runs.iter().flatten().flatten().any(|run| run.run.name == name)
+        self.known().iter().any(|run| run.run.name == name)
     }
 }
 
@@ -89,6 +292,8 @@ impl Home {
 pub enum Can {
     /// A process trains it: attach.
     Attach,
+    /// It is a race that nobody trains: look at its lanes.
+    Lanes,
     /// It ended before its time: go on with it.
     Resume,
     /// It has ended.
@@ -101,10 +306,11 @@ pub enum Can {
 #[must_use]
 pub fn can(run: &KnownRun) -> Can {
     match run.run.state {
-        Some(State::Running) => Can::Attach,
-        Some(State::Interrupted | State::Terminated | State::Failed | State::Stopped | State::Aborted) => Can::Resume,
-        Some(State::Completed | State::StoppedEarly) => Can::Look,
         None => Can::Nothing,
+        Some(State::Running) => Can::Attach,
+        Some(_) if !run.lanes.is_empty() => Can::Lanes,
+        Some(_) if run.run.can_go_on() => Can::Resume,
+        Some(_) => Can::Look,
     }
 }
 
@@ -112,6 +318,7 @@ pub fn can(run: &KnownRun) -> Can {
 mod tests {
     use super::*;
     use crate::interface::jobs::Spark;
+    use crate::protocol::Evaluation;
     use crate::run::ListedRun;
 
     fn run(name: &str, state: State) -> KnownRun {
@@ -126,8 +333,20 @@ mod tests {
             model: None,
             started: None,
             problem: None,
+            tags: Vec::new(),
+            note: String::new(),
+            lanes: Vec::new(),
+            out: false,
         };
-        KnownRun { run, sparsity: None, loss: None, best: None, spark: Spark::default() }
+        KnownRun {
+            run,
+            sparsity: None,
+            loss: None,
+            best: None,
+            spark: Spark::default(),
+            lanes: Vec::new(),
+            varied: None,
+        }
     }
 
     fn names(home: &Home) -> Vec<String> {
@@ -165,5 +384,95 @@ mod tests {
         later.push(run("later", State::Running));
         home.listed(Ok(later));
         assert_eq!(home.selected().map(|run| run.run.name.as_str()), Some("later"));
+    }
+
+    fn scored(name: &str, state: State, accuracy: Option<f64>) -> KnownRun {
+        let best = accuracy.map(|accuracy| Evaluation {
+            step: 1,
+            eval_loss: 1.0,
+            accuracy,
+            mcc: Some(0.0),
+            examples: 1,
+            seconds: 0.0,
+            branch: 0,
+        });
+        KnownRun { best, ..run(name, state) }
+    }
+
+    #[test]
+    fn the_list_is_sorted_and_the_selection_stays() {
+        let mut home = Home::default();
+        home.listed(Ok(vec![
+            scored("b", State::Completed, Some(0.5)),
+            scored("a10", State::Failed, None),
+            scored("a9", State::Running, Some(0.9)),
+            scored("c", State::Interrupted, Some(0.7)),
+        ]));
+        assert_eq!((home.order(), names(&home)), (Sort::Time, ["a9", "b", "a10", "c"].map(str::to_owned).to_vec()));
+        home.walk(3);
+        home.sort_by(1);
+        assert_eq!((home.order(), names(&home)), (Sort::Name, ["a9", "a10", "b", "c"].map(str::to_owned).to_vec()));
+        home.sort_by(1);
+        assert_eq!((home.order(), names(&home)), (Sort::Score, ["a9", "c", "b", "a10"].map(str::to_owned).to_vec()));
+        home.sort_by(1);
+        assert_eq!((home.order(), names(&home)), (Sort::Status, ["a9", "a10", "c", "b"].map(str::to_owned).to_vec()));
+        home.sort_by(1);
+        assert_eq!(home.order(), Sort::Time);
+        assert_eq!(home.selected().map(|run| run.run.name.as_str()), Some("c"));
+    }
+
+    #[test]
+    fn several_runs_are_marked_and_those_that_go_are_forgotten() {
+        let mut home = Home::default();
+        let all =
+            || vec![run("alpha", State::Completed), run("beta", State::Completed), run("gamma", State::Completed)];
+        home.listed(Ok(all()));
+        let chosen = |home: &Home| home.chosen().into_iter().map(|run| run.run.name.clone()).collect::<Vec<_>>();
+        assert_eq!(chosen(&home), ["alpha"], "the selected one, where none is marked");
+        home.mark();
+        home.walk(1);
+        home.mark();
+        assert_eq!(chosen(&home), ["alpha", "gamma"]);
+        home.filter = "gamma".into();
+        assert_eq!(chosen(&home), ["gamma"], "what is out of sight is not meant");
+        home.filter.clear();
+        home.listed(Ok(all().into_iter().skip(1).collect()));
+        assert_eq!(chosen(&home), ["gamma"]);
+        home.mark_all();
+        assert_eq!(chosen(&home), ["beta", "gamma"]);
+        home.mark_all();
+        assert!(home.marked().is_empty());
+    }
+
+    #[test]
+    fn a_race_opens_its_lanes_and_offers_what_can_be_done() {
+        let lane = |name: &str, state, accuracy| {
+            let mut lane = scored(name, state, Some(accuracy));
+            lane.run.folder = Path::new("/runs/race/lanes").join(name);
+            lane
+        };
+        let mut race = run("race", State::Stopped);
+        race.lanes = vec![lane("lane-1", State::Stopped, 0.2), lane("lane-2", State::Stopped, 0.4)];
+        race.run.lanes = race.lanes.iter().map(|lane| lane.run.clone()).collect();
+        assert_eq!((can(&race), race.run.can_go_on()), (Can::Lanes, true));
+        // All of them were stopped by themselves: there is nothing that the race could go on with.
+        let mut over = race.clone();
+        over.run.lanes.iter_mut().for_each(|lane| lane.out = true);
+        assert_eq!((can(&over), over.run.can_go_on()), (Can::Lanes, false));
+        let mut home = Home::default();
+        home.listed(Ok(vec![run("other", State::Completed), race.clone()]));
+        home.enter(&race.run.folder);
+        assert_eq!(names(&home), ["lane-2", "lane-1"], "in the order in which they stand");
+        assert_eq!(home.selected().map(can), Some(Can::Resume), "a lane is a run of its own");
+        home.walk(1);
+        home.listed(Ok(vec![run("other", State::Completed), race.clone()]));
+        assert_eq!(home.selected().map(|run| run.run.name.as_str()), Some("lane-1"));
+        assert!(home.leave());
+        assert_eq!(home.selected().map(|run| run.run.name.as_str()), Some("race"));
+        assert!(!home.leave());
+        // It is deleted while its lanes are looked at.
+        home.enter(&race.run.folder);
+        home.listed(Ok(vec![run("other", State::Completed)]));
+        assert_eq!(names(&home), ["other"]);
     }
 }

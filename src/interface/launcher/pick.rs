@@ -22,21 +22,25 @@ pub struct Pick {
 /// What is chosen.
 #[derive(Debug, Clone)]
 pub enum What {
-    /// A model; nothing while they are looked for.
-    Model(Option<Vec<FoundModel>>),
+    /// A model: one that was found, nothing while they are looked for, or one in a folder.
+    Model(Option<Vec<FoundModel>>, Files),
     /// A file of rows.
     File(Files),
     /// A recipe to begin with; nothing while they are looked for.
     Recipe(Option<Vec<FoundRecipe>>),
 }
 
-/// A folder with files of rows.
+/// A folder with files of rows, or with models.
 #[derive(Debug, Clone)]
 pub struct Files {
     /// The field that the file is for.
     pub field: &'static str,
     /// The folder.
     pub folder: PathBuf,
+    /// The folder that was browsed to; the one that is listed may be that of a path that is typed.
+    pub base: PathBuf,
+    /// The working folder.
+    pub start: PathBuf,
     /// What is in it; nothing while that is not known.
     pub entries: Option<Result<Vec<Entry>, String>>,
     /// What the selected file holds; no result while it is being read.
@@ -69,7 +73,7 @@ impl Pick {
     #[must_use]
     pub fn title(&self) -> &'static str {
         match &self.what {
-            What::Model(_) => "model",
+            What::Model(..) => "model",
             What::File(files) if files.field == "data.train" => "training rows",
             What::File(_) => "validation rows",
             What::Recipe(_) => "recipe",
@@ -80,7 +84,7 @@ impl Pick {
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         match &self.what {
-            What::Model(found) => found.is_none(),
+            What::Model(found, _) => found.is_none(),
             What::File(files) => files.entries.is_none(),
             What::Recipe(found) => found.is_none(),
         }
@@ -92,15 +96,20 @@ impl Pick {
         let wanted = self.typed.text.trim().to_lowercase();
         let fits = |text: &str| wanted.split_whitespace().all(|part| text.to_lowercase().contains(part));
         let mut rows: Vec<Row> = match &self.what {
-            What::Model(found) => {
-                let found = found.iter().flatten().filter(|model| fits(&model.name));
-                found.cloned().map(Row::Model).collect()
+            What::Model(found, files) => {
+                // In a folder that was browsed to, what is there is wanted, and not what was found elsewhere.
+                let elsewhere = wanted.is_empty() && files.folder != files.start;
+                let found: Vec<&FoundModel> =
+                    found.iter().flatten().filter(|model| !elsewhere && fits(&model.name)).collect();
+                let is_found = |row: &Row| {
+                    let Row::Entry(entry) = row else { return false };
+                    let path = files.path_of(&entry.name, &files.start);
+                    found.iter().any(|model| Path::new(&model.name) == path)
+                };
+                let inside: Vec<Row> = files.rows(&self.typed.text).into_iter().filter(|row| !is_found(row)).collect();
+                found.iter().map(|model| Row::Model((*model).clone())).chain(inside).collect()
             }
-            What::File(files) => {
-                let entries = files.entries.iter().flatten().flatten().filter(|entry| fits(&entry.name));
-                let above = wanted.is_empty().then_some(Row::Above);
-                above.into_iter().chain(entries.cloned().map(Row::Entry)).collect()
-            }
+            What::File(files) => files.rows(&self.typed.text),
             What::Recipe(found) => {
                 let found = found.iter().flatten().filter(|recipe| fits(&recipe.path.to_string_lossy()));
                 found.cloned().map(Row::Recipe).collect()
@@ -109,7 +118,7 @@ impl Pick {
         let typed = self.typed.text.trim();
         let exact = rows.iter().any(|row| matches!(row, Row::Model(model) if model.name == typed));
         let could_be = match &self.what {
-            What::Model(_) => is_hub_name(typed) || is_path(typed),
+            What::Model(..) => is_hub_name(typed) || is_path(typed),
             What::File(_) | What::Recipe(_) => is_path(typed) || typed.contains('.'),
         };
         if !typed.is_empty() && could_be && !exact {
@@ -132,6 +141,43 @@ impl Pick {
         self.row = self.row.min(last).saturating_add_signed(by).min(last);
     }
 
+    /// The folder that is listed, if one is.
+    #[must_use]
+    pub fn files(&self) -> Option<&Files> {
+        match &self.what {
+            What::Model(_, files) | What::File(files) => Some(files),
+            What::Recipe(_) => None,
+        }
+    }
+
+    /// As [`Pick::files`].
+    pub fn files_mut(&mut self) -> Option<&mut Files> {
+        match &mut self.what {
+            What::Model(_, files) | What::File(files) => Some(files),
+            What::Recipe(_) => None,
+        }
+    }
+
+    /// The text that the selected row completes what was typed to; none where it completes nothing.
+    #[must_use]
+    pub fn completed(&self) -> Option<String> {
+        match self.selected()? {
+            Row::Model(model) => Some(model.name),
+            Row::Entry(entry) => {
+                let files = self.files()?;
+                let folder = match typed_folder(&self.typed.text) {
+                    Some(folder) => folder.to_owned(),
+                    None if files.folder == files.start => String::new(),
+                    None => format!("{}/", files.folder.strip_prefix(&files.start).unwrap_or(&files.folder).display()),
+                };
+                let end = if entry.folder && entry.family.is_none() { "/" } else { "" };
+                Some(format!("{folder}{}{end}", entry.name))
+            }
+            Row::Recipe(found) => Some(found.path.to_string_lossy().into_owned()),
+            Row::Above | Row::Typed(_) => None,
+        }
+    }
+
     /// Selects the first row that is not the way up.
     pub fn to_first(&mut self) {
         self.row = self.rows().iter().position(|row| *row != Row::Above).unwrap_or(0);
@@ -139,10 +185,36 @@ impl Pick {
 }
 
 impl Files {
-    /// The files of a folder of which nothing is known yet.
+    /// What is in a folder, of which nothing is known yet; `start` is the working folder.
     #[must_use]
-    pub fn new(field: &'static str, folder: PathBuf) -> Self {
-        Self { field, folder, entries: None, sample: None }
+    pub fn new(field: &'static str, folder: PathBuf, start: PathBuf) -> Self {
+        Self { field, base: folder.clone(), folder, start, entries: None, sample: None }
+    }
+
+    /// Lists another folder; whether it is another one.
+    pub fn list(&mut self, folder: PathBuf) -> bool {
+        if self.folder == folder {
+            return false;
+        }
+        (self.folder, self.entries, self.sample) = (folder, None, None);
+        true
+    }
+
+    /// What of the folder fits what was typed: the beginning of a name behind a path, and any part of it otherwise.
+    fn rows(&self, typed: &str) -> Vec<Row> {
+        let typed = typed.trim();
+        let (wanted, is_path) = match typed_folder(typed) {
+            Some(folder) => (&typed[folder.len()..], true),
+            None => (typed, false),
+        };
+        let wanted = wanted.to_lowercase();
+        let fits = |name: &str| {
+            let name = name.to_lowercase();
+            if is_path { name.starts_with(&wanted) } else { wanted.split_whitespace().all(|part| name.contains(part)) }
+        };
+        let above = typed.is_empty().then_some(Row::Above);
+        let entries = self.entries.iter().flatten().flatten().filter(|entry| fits(&entry.name));
+        above.into_iter().chain(entries.cloned().map(Row::Entry)).collect()
     }
 
     /// A file of the folder as the form has it: from the working folder where it is below.
@@ -151,6 +223,13 @@ impl Files {
         let path = self.folder.join(name);
         path.strip_prefix(working).map_or(path.clone(), Path::to_owned)
     }
+}
+
+/// The folder of a path that is being typed, with the separator at its end.
+#[must_use]
+pub fn typed_folder(typed: &str) -> Option<&str> {
+    let typed = typed.trim();
+    typed.rfind('/').map(|at| &typed[..=at])
 }
 
 fn is_path(text: &str) -> bool {
@@ -167,6 +246,12 @@ pub fn expanded(text: &str, home: Option<&Path>) -> String {
 }
 
 impl Row {
+    /// Whether it is a model, and not a way to one.
+    #[must_use]
+    pub fn is_model(&self) -> bool {
+        matches!(self, Self::Model(_) | Self::Entry(Entry { family: Some(_), .. }))
+    }
+
     /// What stands at the left of the row, and at its right.
     #[must_use]
     pub fn texts(&self) -> (String, String) {
@@ -177,6 +262,9 @@ impl Row {
                 (text::safe_text(&model.name), facts)
             }
             Self::Above => ("..".into(), "the folder above".into()),
+            Self::Entry(Entry { name, family: Some(family), bytes, .. }) => {
+                (format!("{}/", text::safe_text(name)), format!("{}  {}", text::safe_text(family), text::bytes(*bytes)))
+            }
             Self::Entry(entry) if entry.folder => (format!("{}/", text::safe_text(&entry.name)), "folder".into()),
             Self::Entry(entry) => (text::safe_text(&entry.name), text::bytes(entry.bytes)),
             Self::Recipe(found) => {
@@ -213,8 +301,9 @@ mod tests {
 
     #[test]
     fn typing_narrows_the_list_or_is_the_answer() {
-        let mut pick = Pick::new(What::Model(Some(vec![model("models/one"), model("models/two")])));
-        assert_eq!(pick.rows().len(), 2);
+        let files = Files::new("model.path", "/work".into(), "/work".into());
+        let mut pick = Pick::new(What::Model(Some(vec![model("models/one"), model("models/two")]), files));
+        assert_eq!(pick.rows().len(), 3, "two models, and the way up");
         typed(&mut pick, "two");
         assert_eq!(pick.selected(), Some(Row::Model(model("models/two"))));
         pick.typed.text = "owner/name".into();
@@ -228,9 +317,41 @@ mod tests {
 
     #[test]
     fn files_are_named_from_the_working_folder() {
-        let files = Files::new("data.train", "/home/ada/data".into());
+        let files = Files::new("data.train", "/home/ada/data".into(), "/home/ada".into());
         assert_eq!(files.path_of("a.csv", Path::new("/home/ada")), Path::new("data/a.csv"));
         assert_eq!(files.path_of("a.csv", Path::new("/tmp")), Path::new("/home/ada/data/a.csv"));
         assert_eq!(expanded("~/x", Some(Path::new("/home/ada"))), "/home/ada/x");
+    }
+
+    fn entry(name: &str, family: Option<&str>) -> Entry {
+        Entry { name: name.into(), folder: true, bytes: 0, family: family.map(str::to_owned) }
+    }
+
+    #[test]
+    fn models_are_browsed_and_paths_completed() {
+        let mut files = Files::new("model.path", "/work".into(), "/work".into());
+        files.entries = Some(Ok(vec![entry("tiny", Some("llama")), entry("models", None)]));
+        let mut pick = Pick::new(What::Model(Some(vec![model("models/one"), model("tiny")]), files));
+        // What was found stands there once, and folders can be gone into.
+        let texts = |pick: &Pick| pick.rows().iter().map(|row| row.texts().0).collect::<Vec<_>>();
+        assert_eq!(texts(&pick), ["models/one", "tiny", "..", "models/"]);
+        typed(&mut pick, "mod");
+        pick.to_first();
+        pick.walk(1);
+        assert_eq!(pick.completed(), Some("models/".into()));
+        // A folder that was browsed to shows what is in it.
+        let files = pick.files_mut().unwrap();
+        assert!(files.list("/work/models".into()) && !files.list("/work/models".into()));
+        files.entries = Some(Ok(vec![entry("one", Some("bert")), entry("other", None)]));
+        pick.typed = Typed::default();
+        assert_eq!(texts(&pick), ["..", "one/", "other/"]);
+        pick.to_first();
+        assert_eq!(pick.completed(), Some("models/one".into()), "a model is the end of the path");
+        // Behind a path that is typed, names are completed from their beginning.
+        typed(&mut pick, "models/ot");
+        assert_eq!(texts(&pick), ["other/", "models/ot"]);
+        pick.to_first();
+        assert_eq!(pick.completed(), Some("models/other/".into()));
+        assert_eq!((typed_folder("a/b/c"), typed_folder("~/"), typed_folder("abc")), (Some("a/b/"), Some("~/"), None));
     }
 }

@@ -124,9 +124,9 @@ fn typed(launcher: &mut Launcher, c: char) -> Vec<Effect> {
         Some(Layer::Pick(pick)) => {
             pick.typed.insert(c);
             pick.to_first();
-            return act::look_at_file(launcher);
+            return act::browse_typed(launcher);
         }
-        Some(Layer::Rename(_, typed)) => {
+        Some(Layer::Ask(_, _, typed) | Layer::Race(typed)) => {
             typed.insert(c);
             return Vec::new();
         }

@@ -61,9 +61,6 @@ impl Palette {
     /// Moves or changes in what was typed, or moves the selection.
     pub fn edit(&mut self, action: Action, look: &Look, scope: &Scope) {
         match action {
-            Action::Cursor(by) => return self.typed.walk(by),
-            Action::Backspace => self.typed.backspace(),
-            Action::Delete => self.typed.delete(),
             Action::OverlayRow(by) => {
                 let last = self.found(look, scope).len().saturating_sub(1);
                 self.row = self.row.saturating_add_signed(by).min(last);
@@ -74,6 +71,7 @@ impl Palette {
                     self.type_whole(&entry.name);
                 }
             }
+            action if self.typed.act(action) => {}
             _ => return,
         }
         self.row = 0;

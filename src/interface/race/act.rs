@@ -50,20 +50,32 @@ pub fn update(screen: &mut RaceScreen, input: Input) -> Vec<Effect> {
         Input::Signal(SIGINT) => act(screen, Action::Interrupt),
         Input::Signal(_) | Input::Hangup => vec![Effect::Quit(screen.ended.clone().unwrap_or(Outcome::Detached))],
         Input::Key(event) => key(screen, event),
+        Input::Mouse(event) if screen.open.is_none() => wheel(screen, event.kind),
         input => match (screen.open, input) {
             (Some(lane), input) => from_lane(screen, lane, input),
             (None, Input::Paste(text)) => {
                 text.chars().filter(|c| !c.is_control()).for_each(|c| type_character(screen, c));
                 Vec::new()
             }
-            (None, Input::Mouse(event)) => match event.kind {
-                MouseEventKind::ScrollUp => act(screen, Action::Row(-1)),
-                MouseEventKind::ScrollDown => act(screen, Action::Row(1)),
-                _ => Vec::new(),
-            },
             _ => Vec::new(),
         },
     }
+}
+
+/// A turn of the wheel goes to what lies on top: what lies over the lanes keeps it.
+fn wheel(screen: &mut RaceScreen, kind: MouseEventKind) -> Vec<Effect> {
+    let by = match kind {
+        MouseEventKind::ScrollUp => -1,
+        MouseEventKind::ScrollDown => 1,
+        _ => return Vec::new(),
+    };
+    if screen.overlay.is_some() {
+        let below = contexts_below(screen);
+        let scope = scope(screen, &below);
+        Overlay::scroll(&mut screen.overlay, &mut screen.look, &scope, by);
+        return Vec::new();
+    }
+    if screen.layer.is_some() { Vec::new() } else { act(screen, Action::Row(by)) }
 }
 
 /// Gives a lane's cockpit an input. What it asks of the engine is asked of its lane, and leaving it leads back to the race.
@@ -109,7 +121,7 @@ pub fn contexts_below(screen: &RaceScreen) -> Vec<Context> {
     match &screen.layer {
         Some(Layer::Quit) => vec![Context::Quit, Context::Always],
         Some(Layer::Stop { .. }) => vec![Context::Stop, Context::Always],
-        Some(Layer::Clone { .. }) => vec![Context::Typing, Context::Always],
+        Some(Layer::Clone { .. }) => vec![Context::Typing, Context::Text, Context::Always],
         None if screen.connection.lost.is_some() => {
             vec![Context::Lost, Context::Race, Context::Screen, Context::Always]
         }
@@ -130,7 +142,8 @@ fn key(screen: &mut RaceScreen, event: KeyEvent) -> Vec<Effect> {
     if screen.overlay.is_some() {
         let scope = scope(screen, &below);
         return match Overlay::key(&mut screen.overlay, &mut screen.look, &scope, event) {
-            Answer::Do(_, action) => act(screen, action),
+            Answer::Do(context, action) if below.contains(&context) => act(screen, action),
+            Answer::Do(context, action) => elsewhere(screen, context, action),
             Answer::Nothing | Answer::Set(..) => Vec::new(),
         };
     }
@@ -141,6 +154,20 @@ fn key(screen: &mut RaceScreen, event: KeyEvent) -> Vec<Effect> {
         type_character(screen, c);
     }
     Vec::new()
+}
+
+/// Does an action of a context that is not active: asks the question that it answers, and never answers it at once.
+fn elsewhere(screen: &mut RaceScreen, context: Context, action: Action) -> Vec<Effect> {
+    match context {
+        Context::Quit => ask_to_quit(screen),
+        Context::Stop => act(screen, Action::Stop),
+        Context::Race | Context::Screen | Context::Always => act(screen, action),
+        _ => {
+            let key = screen.look.keys.label(context, action).map_or_else(String::new, |key| format!(" ({key})"));
+            screen.say(Weight::Info, format!("{}{key} works {}", action.name(), context.heading()));
+            Vec::new()
+        }
+    }
 }
 
 /// A key in a lane's cockpit: leaving it leads back, and so does what leaves a layer where there is none.
@@ -179,7 +206,13 @@ pub fn act(screen: &mut RaceScreen, action: Action) -> Vec<Effect> {
     }
     let steers = matches!(
         action,
-        Action::Pause | Action::Evaluate | Action::Stop | Action::RaceOthers | Action::RaceClone | Action::StopNow
+        Action::Pause
+            | Action::Evaluate
+            | Action::Stop
+            | Action::RaceOthers
+            | Action::RaceClone
+            | Action::StopNow
+            | Action::AbortNow
     );
     if let Some(why) = screen.connection.hindrance().filter(|_| steers && screen.running()) {
         screen.say(Weight::Warning, why);
@@ -227,14 +260,12 @@ pub fn act(screen: &mut RaceScreen, action: Action) -> Vec<Effect> {
         Action::RaceOthers => ask_to_stop(screen, true),
         Action::RaceClone => ask_to_clone(screen),
         Action::Apply => return apply(screen),
-        Action::Backspace | Action::Delete | Action::Cursor(_) => edit(screen, action),
+        Action::Backspace | Action::Delete | Action::Cursor(_) | Action::Line(_) => edit(screen, action),
         Action::Discard | Action::Leave => screen.layer = None,
-        Action::Quit | Action::Interrupt => return ask_to_quit(screen),
+        Action::Quit => return ask_to_quit(screen),
+        Action::Interrupt => return interrupt(screen),
         Action::StopNow => return stop(screen),
-        Action::AbortNow => {
-            screen.leaving = true;
-            return vec![Effect::Send(Command::Abort)];
-        }
+        Action::AbortNow => return end(screen, Command::Abort),
         Action::Detach => return detach(screen),
         Action::TakeOver if screen.running() && !screen.connection.steers() => return vec![Effect::TakeOver],
         Action::Reconnect => return vec![Effect::Quit(Outcome::Reconnect)],
@@ -287,11 +318,7 @@ fn ask_to_stop(screen: &mut RaceScreen, others: bool) {
 
 fn stop(screen: &mut RaceScreen) -> Vec<Effect> {
     let asked = screen.layer.take();
-    let Some(Layer::Stop { lane, others }) = asked else {
-        screen.leaving = true;
-        screen.say(Weight::Info, "every lane finishes its step and writes its adapter");
-        return vec![Effect::Send(Command::Stop)];
-    };
+    let Some(Layer::Stop { lane, others }) = asked else { return end(screen, Command::Stop) };
     let stops =
         (0..).zip(&screen.lanes).filter(|(number, view): &(usize, _)| (*number != lane) == others && view.trains());
     let command = |(number, _): (usize, _)| {
@@ -299,6 +326,43 @@ fn stop(screen: &mut RaceScreen) -> Vec<Effect> {
         Effect::Send(Command::Lane { lane, asked: Box::new(Command::Stop) })
     };
     stops.map(command).collect()
+}
+
+/// Asks all lanes to end in this way, and leaves when they have.
+fn end(screen: &mut RaceScreen, command: Command) -> Vec<Effect> {
+    if let Some(outcome) = &screen.ended {
+        return vec![Effect::Quit(outcome.clone())];
+    }
+    screen.layer = None;
+    screen.say(
+        Weight::Info,
+        match command {
+            Command::Abort => "aborting all lanes; nothing more is written",
+            Command::Terminate => "ending; every lane writes a checkpoint",
+            _ => "every lane finishes its step and writes its adapter",
+        },
+    );
+    screen.ending = Some(command.clone());
+    vec![Effect::Send(command)]
+}
+
+/// The first one asks, the second one stops cleanly, the third one aborts, and the fourth leaves an engine that does not
+/// answer.
+fn interrupt(screen: &mut RaceScreen) -> Vec<Effect> {
+    match screen.ending {
+        _ if screen.overlay.take().is_some() => Vec::new(),
+        _ if screen.ended.is_some() || screen.race.is_none() || screen.connection.hindrance().is_some() => {
+            ask_to_quit(screen)
+        }
+        Some(Command::Abort) => {
+            let message =
+                "the engine did not answer and was left behind; the lanes' folders hold their last checkpoints";
+            vec![Effect::Quit(Outcome::Faulted { message: message.into(), refused: false })]
+        }
+        Some(_) => end(screen, Command::Abort),
+        None if screen.layer == Some(Layer::Quit) => end(screen, Command::Stop),
+        None => ask_to_quit(screen),
+    }
 }
 
 fn ask_to_clone(screen: &mut RaceScreen) {
@@ -314,12 +378,7 @@ fn ask_to_clone(screen: &mut RaceScreen) {
 
 fn edit(screen: &mut RaceScreen, action: Action) {
     let Some(Layer::Clone { typed, .. }) = &mut screen.layer else { return };
-    match action {
-        Action::Backspace => typed.backspace(),
-        Action::Delete => typed.delete(),
-        Action::Cursor(by) => typed.walk(by),
-        _ => {}
-    }
+    typed.act(action);
 }
 
 /// Clones a lane with what was typed; what is wrong with that is said, and can be fixed.
@@ -363,8 +422,7 @@ fn ask_to_quit(screen: &mut RaceScreen) -> Vec<Effect> {
         return vec![Effect::Quit(outcome.clone())];
     }
     if screen.race.is_none() {
-        screen.leaving = true;
-        return vec![Effect::Send(Command::Abort)];
+        return end(screen, Command::Abort);
     }
     if screen.connection.hindrance().is_some() {
         return vec![Effect::Quit(Outcome::Left)];
@@ -384,8 +442,7 @@ fn detach(screen: &mut RaceScreen) -> Vec<Effect> {
 /// A signal to end: it ends the race that this interface began, and else the interface alone.
 fn terminate(screen: &mut RaceScreen) -> Vec<Effect> {
     if screen.connection.owner && screen.connection.hindrance().is_none() && screen.running() {
-        screen.leaving = true;
-        return vec![Effect::Send(Command::Terminate)];
+        return end(screen, Command::Terminate);
     }
     vec![Effect::Quit(screen.ended.clone().unwrap_or(Outcome::Left))]
 }

@@ -91,7 +91,7 @@ fn meet(screen: &mut RaceScreen, race: Race) {
 }
 
 fn ended(screen: &mut RaceScreen, outcome: Outcome) -> Vec<Effect> {
-    if screen.leaving || screen.race.is_none() {
+    if screen.ending.is_some() || screen.race.is_none() {
         return vec![Effect::Quit(outcome)];
     }
     if let Outcome::Finished(summary) = &outcome {
@@ -116,6 +116,7 @@ pub fn news(screen: &mut RaceScreen, news: News) -> Vec<Effect> {
         News::Live => (screen.connection.live, screen.connection.past) = (true, None),
         News::Audience(audience) => gathered(screen, audience),
         News::Refused { why } => screen.connection.lost = Some(why),
+        News::Lost { alive: false, why } if screen.running() => return killed(screen, &why),
         News::Lost { why, .. } if screen.running() => {
             let why = screen.connection.lost.take().unwrap_or(why);
             screen.say(Weight::Error, &why);
@@ -125,6 +126,19 @@ pub fn news(screen: &mut RaceScreen, news: News) -> Vec<Effect> {
     }
     share(screen);
     Vec::new()
+}
+
+/// The process of all lanes is gone: none of them goes on.
+fn killed(screen: &mut RaceScreen, why: &str) -> Vec<Effect> {
+    let fault = |message: String| Event::Fault { message, refused: false };
+    for lane in 0..screen.lanes.len() {
+        if screen.lanes[lane].trains() {
+            to_lane(screen, lane, Input::Engine(Box::new(fault(why.to_owned()))));
+        }
+    }
+    let race = screen.race.as_ref();
+    let remedy = race.map(|race| format!("; `spartui resume {}` resumes its lanes from their checkpoints", race.name));
+    event(screen, fault(format!("{why}{}", remedy.unwrap_or_default())))
 }
 
 /// Every lane is at the other end of the same connection.

@@ -17,7 +17,8 @@ pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
     let whole = row;
     let row = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
     if let Some(typed) = &state.jump {
-        pen.put(row.x, row.y, row.width, &format!("to step {typed}▏"), Meaning::Pending);
+        let (before, after) = typed.halves();
+        pen.put(row.x, row.y, row.width, &format!("to step {before}▏{after}"), Meaning::Pending);
     } else if let Some((entry, _)) = &state.notice {
         let grave = matches!(entry.weight, Weight::Warning | Weight::Error);
         let lines = if grave { text::wrap(&entry.text, row.width) } else { vec![entry.text.clone()] };

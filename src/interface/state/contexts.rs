@@ -17,12 +17,12 @@ impl State {
         let mut contexts = match (self.layers.last(), &self.edit) {
             (Some(Layer::Example), _) => vec![Context::Example],
             (Some(Layer::Timeline), _) => vec![Context::Timeline],
-            (Some(Layer::Playground), _) if self.playground.typing => vec![Context::PlaygroundText],
+            (Some(Layer::Playground), _) if self.playground.typing => vec![Context::PlaygroundText, Context::Text],
             (Some(Layer::Playground), _) => vec![Context::Playground, Context::Screen],
             (Some(Layer::Quit), _) => vec![Context::Quit],
             (Some(Layer::Stop), _) => vec![Context::Stop],
-            (None, _) if self.jump.is_some() => vec![Context::Jump],
-            (None, Some(edit)) if edit.typed.is_some() => vec![Context::Typing],
+            (None, _) if self.jump.is_some() => vec![Context::Jump, Context::Text],
+            (None, Some(edit)) if edit.typed.is_some() => vec![Context::Typing, Context::Text],
             (None, edit) => {
                 let mut contexts = if edit.is_some() { vec![Context::Pending] } else { Vec::new() };
                 if self.connection.lost.is_some() {

@@ -53,12 +53,6 @@ impl Panel {
         }
     }
 
-    /// The key that leads to it.
-    #[must_use]
-    pub fn digit(self) -> char {
-        char::from(b'1' + self as u8)
-    }
-
     /// The panel this many places further, round and round.
     #[must_use]
     pub fn moved(self, by: isize) -> Self {

@@ -1,12 +1,14 @@
 //! Choosing models, files and recipes from lists.
 
+use std::path::{Path, PathBuf};
+
 use super::begin_with;
 use crate::interface::jobs::Job;
 use crate::interface::keys::Action;
 use crate::interface::launcher::form::Base;
-use crate::interface::launcher::pick::{Files, Pick, Row, What, expanded};
+use crate::interface::launcher::pick::{Files, Pick, Row, What, expanded, typed_folder};
 use crate::interface::launcher::{Launcher, Layer, value};
-use crate::interface::state::Weight;
+use crate::interface::state::{Typed, Weight};
 use crate::interface::update::Effect;
 use crate::recipe::{Field, Kind, Value};
 
@@ -19,10 +21,11 @@ pub(super) fn edit(launcher: &mut Launcher) -> Vec<Effect> {
     };
     match field.kind {
         Kind::PathOrName => {
-            let pick = Pick::new(What::Model(None));
-            launcher.layers.push(Layer::Pick(Box::new(pick)));
             let (folder, cache) = (launcher.place.folder.clone(), launcher.place.cache.clone());
-            vec![Effect::Job(Job::FindModels { folder, cache })]
+            let files = Files::new(field.name, folder.clone(), folder.clone());
+            launcher.layers.push(Layer::Pick(Box::new(Pick::new(What::Model(None, files)))));
+            let listed = Job::ListModels(folder.clone());
+            vec![Effect::Job(Job::FindModels { folder, cache }), Effect::Job(listed)]
         }
         Kind::Path | Kind::PathOrShare => {
             let now = form.recipe.get(field.name);
@@ -33,7 +36,9 @@ pub(super) fn edit(launcher: &mut Launcher) -> Vec<Effect> {
                 _ => None,
             };
             let folder = near.unwrap_or_else(|| launcher.place.folder.clone());
-            browse(launcher, field.name, folder)
+            let files = Files::new(field.name, folder.clone(), launcher.place.folder.clone());
+            launcher.layers.push(Layer::Pick(Box::new(Pick::new(What::File(files)))));
+            vec![Effect::Job(Job::ListFolder(folder))]
         }
         _ if value::choices(field).is_some() => {
             form.turn(1);
@@ -46,14 +51,42 @@ pub(super) fn edit(launcher: &mut Launcher) -> Vec<Effect> {
     }
 }
 
-/// Shows a folder to choose a file from.
-fn browse(launcher: &mut Launcher, field: &'static str, folder: std::path::PathBuf) -> Vec<Effect> {
-    let pick = Pick::new(What::File(Files::new(field, folder.clone())));
-    match launcher.layers.last_mut() {
-        Some(Layer::Pick(old)) => **old = pick,
-        _ => launcher.layers.push(Layer::Pick(Box::new(pick))),
+/// Goes into another folder of the list.
+fn browse(launcher: &mut Launcher, folder: PathBuf) -> Vec<Effect> {
+    let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
+    (pick.typed, pick.row) = (Typed::default(), 0);
+    let Some(files) = pick.files_mut() else { return Vec::new() };
+    files.base.clone_from(&folder);
+    files.list(folder.clone());
+    (files.entries, files.sample) = (None, None);
+    vec![list(&pick.what, folder)]
+}
+
+/// Asks what is in a folder that something is chosen from.
+fn list(what: &What, folder: PathBuf) -> Effect {
+    Effect::Job(if matches!(what, What::Model(..)) { Job::ListModels(folder) } else { Job::ListFolder(folder) })
+}
+
+/// Lists the folder of the path that is typed, and without one that which was browsed to.
+pub fn browse_typed(launcher: &mut Launcher) -> Vec<Effect> {
+    let (working, home) = (launcher.place.folder.clone(), launcher.place.home.clone());
+    let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
+    let typed = typed_folder(&pick.typed.text).map(|folder| working.join(expanded(folder, home.as_deref())));
+    let Some(files) = pick.files_mut() else { return Vec::new() };
+    let folder = typed.unwrap_or_else(|| files.base.clone());
+    if files.list(folder.clone()) {
+        return vec![list(&pick.what, folder)];
     }
-    vec![Effect::Job(Job::ListFolder(folder))]
+    look_at_file(launcher)
+}
+
+/// Completes what is typed by the selected row.
+fn complete(launcher: &mut Launcher) -> Vec<Effect> {
+    let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
+    let Some(text) = pick.completed() else { return Vec::new() };
+    pick.typed = Typed { cursor: text.chars().count(), text, fresh: false };
+    pick.to_first();
+    browse_typed(launcher)
 }
 
 /// Does what a key stands for in a list.
@@ -61,11 +94,10 @@ pub(super) fn in_pick(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
     match action {
         Action::PickAbove => {
-            if let What::File(files) = &pick.what {
-                let (field, above) = (files.field, files.folder.parent().map(std::path::Path::to_owned));
-                return above.map_or_else(Vec::new, |above| browse(launcher, field, above));
-            }
+            let above = pick.files().and_then(|files| files.folder.parent()).map(Path::to_owned);
+            return above.map_or_else(Vec::new, |above| browse(launcher, above));
         }
+        Action::PickComplete => return complete(launcher),
         Action::PickTake => return take(launcher),
         _ => {}
     }
@@ -83,21 +115,27 @@ pub(super) fn take(launcher: &mut Launcher) -> Vec<Effect> {
             launcher.say(Weight::Warning, "there is nothing of this name; a path serves too");
             Vec::new()
         }
-        (What::Model(_), Some(Row::Model(model))) => {
+        (What::Model(..), Some(Row::Model(model))) => {
             launcher.layers.pop();
             launcher.form.chose_model(&model.family);
             give(launcher, "model.path", Value::String(model.name))
         }
-        (What::Model(_), Some(Row::Typed(name))) => {
+        (What::Model(_, files), Some(Row::Entry(entry))) if entry.family.is_some() => {
+            launcher.layers.pop();
+            launcher.form.chose_model(entry.family.as_deref().unwrap_or_default());
+            let path = files.path_of(&entry.name, &working);
+            give(launcher, "model.path", Value::String(path.to_string_lossy().into_owned()))
+        }
+        (What::Model(..), Some(Row::Typed(name))) => {
             launcher.layers.pop();
             give(launcher, "model.path", Value::String(expanded(&name, home.as_deref())))
         }
-        (What::File(files), Some(Row::Above)) => {
-            let above = files.folder.parent().map(std::path::Path::to_owned);
-            above.map_or_else(Vec::new, |above| browse(launcher, files.field, above))
+        (What::File(files) | What::Model(_, files), Some(Row::Above)) => {
+            let above = files.folder.parent().map(Path::to_owned);
+            above.map_or_else(Vec::new, |above| browse(launcher, above))
         }
-        (What::File(files), Some(Row::Entry(entry))) if entry.folder => {
-            browse(launcher, files.field, files.folder.join(entry.name))
+        (What::File(files) | What::Model(_, files), Some(Row::Entry(entry))) if entry.folder => {
+            browse(launcher, files.folder.join(entry.name))
         }
         (What::File(files), Some(Row::Entry(entry))) => {
             launcher.layers.pop();

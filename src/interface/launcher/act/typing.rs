@@ -1,20 +1,23 @@
 //! What is typed: a value, a name, what is looked for.
 
-use super::choose::look_at_file;
+use std::path::PathBuf;
+
+use super::choose::browse_typed;
 use crate::interface::jobs::Job;
 use crate::interface::keys::Action;
-use crate::interface::launcher::{Launcher, Layer, View};
+use crate::interface::launcher::{Launcher, Layer, Question, View};
 use crate::interface::update::Effect;
+use crate::run::Notes;
 
 /// Keeps what was typed.
 pub(super) fn apply(launcher: &mut Launcher) -> Vec<Effect> {
-    if let Some(Layer::Rename(folder, typed)) = launcher.layers.last() {
-        let (folder, name) = (folder.clone(), typed.text.clone());
-        if folder.file_name().is_some_and(|now| *now == *name) {
-            launcher.layers.pop();
-            return Vec::new();
+    match launcher.layers.last() {
+        Some(Layer::Ask(question, folder, typed)) => {
+            let (question, folder, text) = (*question, folder.clone(), typed.text.clone());
+            return answer(launcher, question, folder, text);
         }
-        return vec![Effect::Job(Job::RenameRun { folder, name })];
+        Some(Layer::Race(_)) => return super::start_race(launcher),
+        _ => {}
     }
     match launcher.view {
         View::Home => {
@@ -38,9 +41,25 @@ pub(super) fn apply(launcher: &mut Launcher) -> Vec<Effect> {
     }
 }
 
+/// Does what was asked about a run.
+fn answer(launcher: &mut Launcher, question: Question, folder: PathBuf, text: String) -> Vec<Effect> {
+    let known = launcher.home.selected().filter(|run| run.run.folder == folder);
+    let known = known.map(|run| Notes { tags: run.run.tags.clone(), note: run.run.note.clone() });
+    let notes = match question {
+        Question::Name if folder.file_name().is_some_and(|now| *now == *text) => {
+            launcher.layers.pop();
+            return Vec::new();
+        }
+        Question::Name => return vec![Effect::Job(Job::RenameRun { folder, name: text })],
+        Question::Tags => Notes { tags: Notes::tags_of(&text), ..known.unwrap_or_default() },
+        Question::Note => Notes { note: text.trim().to_owned(), ..known.unwrap_or_default() },
+    };
+    vec![Effect::Job(Job::Note { folder, notes })]
+}
+
 /// Forgets what was typed.
 pub(super) fn discard(launcher: &mut Launcher) -> Vec<Effect> {
-    if matches!(launcher.layers.last(), Some(Layer::Rename(..))) {
+    if matches!(launcher.layers.last(), Some(Layer::Ask(..) | Layer::Race(_))) {
         launcher.layers.pop();
         return Vec::new();
     }
@@ -63,22 +82,18 @@ pub(super) fn discard(launcher: &mut Launcher) -> Vec<Effect> {
 pub(super) fn type_key(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     let typed = match (launcher.layers.last_mut(), launcher.view) {
         (Some(Layer::Pick(pick)), _) => Some(&mut pick.typed),
-        (Some(Layer::Rename(_, typed)), _) => Some(typed),
+        (Some(Layer::Ask(_, _, typed) | Layer::Race(typed)), _) => Some(typed),
         (Some(_), _) => None,
         (None, View::Home) => launcher.home.typed.as_mut(),
         (None, View::Form) => launcher.form.typed.as_mut().or(launcher.form.find.as_mut()),
     };
     let Some(typed) = typed else { return Vec::new() };
     let fresh = typed.fresh;
-    match action {
-        Action::Cursor(by) => typed.walk(by),
-        Action::Backspace => typed.backspace(),
-        _ => typed.delete(),
-    }
+    typed.act(action);
     match (launcher.layers.last_mut(), launcher.view) {
         (Some(Layer::Pick(pick)), _) => {
             pick.to_first();
-            return look_at_file(launcher);
+            return browse_typed(launcher);
         }
         (None, View::Form) if launcher.form.typed.is_some() => launcher.form.check_typed(),
         (None, View::Form) => {

@@ -1,41 +1,89 @@
 //! Questions, and the facts of a run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ratatui::layout::Rect;
 
 use super::{form, home};
 use crate::interface::keys::{Action, Context};
-use crate::interface::launcher::Launcher;
-use crate::interface::layout::centred;
+use crate::interface::launcher::{Launcher, Question, race};
+use crate::interface::layout::{centred, split_top};
 use crate::interface::pen::Pen;
 use crate::interface::state::Typed;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 
-/// Asks whether to delete a run.
-pub fn delete(pen: &mut Pen, screen: Rect, folder: &Path, launcher: &Launcher) {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    let said = format!(
-        "Delete the run {} with its checkpoints and its adapter? It cannot be brought back.",
-        text::safe_text(&name)
-    );
-    let answers = [(Action::DeleteNow, "delete it"), (Action::Leave, "keep it")];
+/// Asks whether to delete runs.
+pub fn delete(pen: &mut Pen, screen: Rect, folders: &[PathBuf], launcher: &Launcher) {
+    let names: Vec<String> = folders.iter().map(|folder| name(folder)).collect();
+    let said = match names.as_slice() {
+        [one] => {
+            format!("Delete the run {one} with its checkpoints and its adapter? It cannot be brought back.")
+        }
+        many => format!(
+            "Delete {} runs with their checkpoints and adapters: {}? They cannot be brought back.",
+            many.len(),
+            many.join(", ")
+        ),
+    };
+    let (delete, keep) = if names.len() == 1 { ("delete it", "keep it") } else { ("delete them", "keep them") };
+    let answers = [(Action::DeleteNow, delete), (Action::Leave, keep)];
     question(pen, screen, " delete ", &said, (Context::Delete, &answers), launcher);
 }
 
-/// Asks for another name of a run.
-pub fn rename(pen: &mut Pen, screen: Rect, (folder, typed): (&Path, &Typed), launcher: &Launcher) {
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+fn name(folder: &Path) -> String {
+    text::safe_text(&folder.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Asks for something about a run.
+pub fn ask(pen: &mut Pen, screen: Rect, (question, folder, typed): (Question, &Path, &Typed), launcher: &Launcher) {
+    let name = name(folder);
+    let (title, does, keeps) = match question {
+        Question::Name => (format!(" another name for {name} "), "renames", "keeps"),
+        Question::Tags => (format!(" tags of {name}, with spaces between them "), "keeps them", "changes nothing"),
+        Question::Note => (format!(" a note about {name} "), "keeps it", "changes nothing"),
+    };
     let place = centred(screen, 64.min(screen.width.saturating_sub(2)), 3);
+    typing(pen, place, &title, typed, launcher, [does, keeps]);
+}
+
+/// A box with one line that is typed into.
+fn typing(pen: &mut Pen, place: Rect, title: &str, typed: &Typed, launcher: &Launcher, [does, keeps]: [&str; 2]) {
     let inner = pen.frame(place, Meaning::Focus);
-    let title = format!(" another name for {} ", text::safe_text(&name));
-    pen.put(place.x + 2, place.y, place.width.saturating_sub(4), &title, Meaning::Focus);
+    pen.put(place.x + 2, place.y, place.width.saturating_sub(4), title, Meaning::Focus);
     let cell = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     form::edit_line(pen, Rect { height: 1.min(cell.height), ..cell }, typed, Meaning::Text);
-    let hint = launcher.look.keys.hints(Context::Typing, &[(Action::Apply, "renames"), (Action::Discard, "keeps")]);
+    let hint = launcher.look.keys.hints(Context::Typing, &[(Action::Apply, does), (Action::Discard, keeps)]);
     let bottom = Rect { y: place.bottom().saturating_sub(1), width: place.width.saturating_sub(2), height: 1, ..place };
     pen.put_right(bottom, &hint, Meaning::Muted);
+}
+
+/// Asks what the lanes of a race are to differ in, and shows the lanes that this makes.
+pub fn race(pen: &mut Pen, screen: Rect, typed: &Typed, launcher: &Launcher) {
+    let place = centred(screen, 100.min(screen.width.saturating_sub(2)), 10);
+    typing(pen, place, " a race: what its lanes differ in ", typed, launcher, ["starts it", "back to the form"]);
+    let inner = Rect {
+        x: place.x + 2,
+        y: place.y + 2,
+        width: place.width.saturating_sub(4),
+        height: place.height.saturating_sub(3),
+    };
+    let (said, meaning) = match race::read(&typed.text, &launcher.form.recipe) {
+        Ok(asked) => (asked.described(), Meaning::Text),
+        Err(why) => (why, Meaning::Warn),
+    };
+    let (example, lanes) = split_top(inner, 3);
+    let examples = [
+        "such as learning_rate=1e-4,1e-3 sparsity=0.99,0.999",
+        "or drawn: learning_rate=1e-4..1e-2 random=8",
+        "halve=100 stops the worse half after every 100 steps",
+    ];
+    for (row, line) in Pen::rows(example).zip(examples) {
+        pen.put(row.x, row.y, row.width, line, Meaning::Muted);
+    }
+    for (row, line) in Pen::rows(lanes).zip(text::wrap(&text::safe_text(&said), lanes.width)) {
+        pen.put(row.x, row.y, row.width, &line, meaning);
+    }
 }
 
 /// Asks whether to start although something speaks against it.

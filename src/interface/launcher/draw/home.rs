@@ -8,7 +8,7 @@ use super::bars;
 use crate::interface::jobs::KnownRun;
 use crate::interface::keys::{Action, Context};
 use crate::interface::launcher::place::{Places, first_row, home_rows, inside};
-use crate::interface::launcher::{Can, Launcher, can};
+use crate::interface::launcher::{Can, Launcher, Sort, can};
 use crate::interface::layout::{centred, split_bottom, split_top};
 use crate::interface::pen::Pen;
 use crate::interface::text;
@@ -25,10 +25,13 @@ pub fn draw(pen: &mut Pen, places: &Places, launcher: &Launcher) {
             let (before, after) = typed.halves();
             format!("filter: {}│{}", text::safe_text(before), text::safe_text(after))
         }
-        None if !home.filter.is_empty() => format!("filter: {}", text::safe_text(&home.filter)),
-        None => String::new(),
+        None => remark(launcher),
     };
-    let inner = super::titled(pen, places.list, Meaning::Focus, "runs", (&remark, Meaning::Pending));
+    let title = match home.race() {
+        Some(race) => format!("lanes of {}", text::safe_text(&race.run.name)),
+        None => "runs".into(),
+    };
+    let inner = super::titled(pen, places.list, Meaning::Focus, &title, (&remark, Meaning::Pending));
     match &home.runs {
         None => nothing(pen, inner, &["looking for runs"]),
         Some(Err(why)) => nothing(pen, inner, &[&text::safe_text(why)]),
@@ -43,6 +46,23 @@ pub fn draw(pen: &mut Pen, places: &Places, launcher: &Launcher) {
             facts(pen, inner, run, launcher);
         }
     }
+}
+
+/// What narrows, marks or sorts the list otherwise than at first.
+fn remark(launcher: &Launcher) -> String {
+    let home = &launcher.home;
+    let mut remarks = Vec::new();
+    if !home.filter.is_empty() {
+        remarks.push(format!("filter: {}", text::safe_text(&home.filter)));
+    }
+    match home.marked().len() {
+        0 => {}
+        marked => remarks.push(format!("{marked} marked")),
+    }
+    if home.order() != Sort::Time {
+        remarks.push(format!("by {}", home.order().name()));
+    }
+    remarks.join(" · ")
 }
 
 fn header(pen: &mut Pen, row: Rect, launcher: &Launcher) {
@@ -118,27 +138,35 @@ const COLUMNS: [Column; 10] = [
 
 const GAP: u16 = 2;
 
-/// The columns that there is room for, each with its place in the table and its width.
-fn columns(width: u16) -> Vec<(usize, u16)> {
+/// The widest that a name gets at the cost of other columns.
+const NAME: u16 = 40;
+
+/// The columns that there is room for, each with its place in the table and its width; `name` is the width of the longest name.
+fn columns(width: u16, name: u16) -> Vec<(usize, u16)> {
     let mut kept: Vec<usize> = (0..COLUMNS.len()).collect();
-    let needed = |kept: &[usize]| kept.iter().map(|&at| COLUMNS[at].width + GAP).sum::<u16>().saturating_sub(GAP);
+    let name = name.clamp(COLUMNS[0].width, NAME);
+    let wide = |at: usize| if at == 0 { name } else { COLUMNS[at].width };
+    let needed = |kept: &[usize]| kept.iter().map(|&at| wide(at) + GAP).sum::<u16>().saturating_sub(GAP);
     while needed(&kept) > width && kept.len() > 1 {
         let least = kept.iter().enumerate().min_by_key(|(_, at)| COLUMNS[**at].weight).map_or(0, |(index, _)| index);
         kept.remove(least);
     }
     // The name takes what is left, up to a point.
     let spare = width.saturating_sub(needed(&kept)).min(24);
-    kept.into_iter().map(|at| (at, COLUMNS[at].width + if at == 0 { spare } else { 0 })).collect()
+    kept.into_iter().map(|at| (at, wide(at) + if at == 0 { spare } else { 0 })).collect()
 }
 
 fn list(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     let inner = inside(area);
     let (head, _) = split_top(inner, 1);
-    let columns = columns(inner.width.saturating_sub(2));
+    let names =
+        launcher.home.shown().into_iter().map(|run| named(run, launcher).iter().map(|part| text::width(part)).sum());
+    let columns = columns(inner.width.saturating_sub(2), names.max().unwrap_or(0));
     let mut x = head.x + 1;
     for &(at, width) in &columns {
         let cell = Rect { x, width: width.min(head.right().saturating_sub(x)), ..head };
-        put(pen, cell, COLUMNS[at].title, Meaning::Muted, COLUMNS[at].right);
+        let title = if at == 0 && launcher.home.race().is_some() { "lane" } else { COLUMNS[at].title };
+        put(pen, cell, title, Meaning::Muted, COLUMNS[at].right);
         x += width + GAP;
     }
     let rows = home_rows(area);
@@ -170,7 +198,7 @@ fn draw_cell(pen: &mut Pen, cell: Rect, at: usize, known: &KnownRun, launcher: &
     let right = COLUMNS[at].right;
     let dash = || "-".to_owned();
     match COLUMNS[at].title {
-        "run" => put(pen, cell, &text::safe_text(&run.name), Meaning::Text, right),
+        "run" => name(pen, cell, known, launcher),
         "status" => {
             let (word, meaning) = status(run.state);
             put(pen, cell, &word, meaning, right);
@@ -186,6 +214,29 @@ fn draw_cell(pen: &mut Pen, cell: Rect, at: usize, known: &KnownRun, launcher: &
         }
         _ => put(pen, cell, &started(run.started, launcher), Meaning::Muted, right),
     }
+}
+
+/// Draws the mark of a run, its name, what sets a lane apart, and its tags.
+fn name(pen: &mut Pen, cell: Rect, known: &KnownRun, launcher: &Launcher) {
+    let [mark, name, varied, tags] = named(known, launcher);
+    pen.pieces(
+        cell,
+        [(&mark, Meaning::Focus), (&name, Meaning::Text), (&varied, Meaning::Muted), (&tags, Meaning::Series2)],
+    );
+}
+
+/// As [`name`], in words.
+fn named(known: &KnownRun, launcher: &Launcher) -> [String; 4] {
+    let marks = !launcher.home.marked().is_empty();
+    let mark = match (marks, launcher.home.is_marked(known)) {
+        (false, _) => "",
+        (true, true) => "● ",
+        (true, false) => "  ",
+    };
+    let varied = known.varied.as_deref().map(|varied| format!("  {}", text::safe_text(varied))).unwrap_or_default();
+    let tags: Vec<String> = known.run.tags.iter().map(|tag| format!(" #{}", text::safe_text(tag))).collect();
+    let tags = tags.concat();
+    [mark.to_owned(), text::safe_text(&known.run.name), varied, tags]
 }
 
 /// How a run stands, in a word.
@@ -233,6 +284,10 @@ pub fn facts(pen: &mut Pen, area: Rect, known: &KnownRun, launcher: &Launcher) {
     let keys = &launcher.look.keys;
     let hint = match can(known) {
         Can::Attach => keys.hints(Context::Home, &[(Action::OpenRun, "opens its cockpit")]),
+        Can::Lanes if known.run.can_go_on() => {
+            keys.hints(Context::Home, &[(Action::OpenRun, "its lanes"), (Action::ResumeRun, "resumes it")])
+        }
+        Can::Lanes => keys.hints(Context::Home, &[(Action::OpenRun, "its lanes"), (Action::ViewRun, "their curves")]),
         Can::Resume => {
             keys.hints(Context::Home, &[(Action::ResumeRun, "resumes it"), (Action::CopyRun, "new from it")])
         }
@@ -244,6 +299,13 @@ pub fn facts(pen: &mut Pen, area: Rect, known: &KnownRun, launcher: &Launcher) {
     let mut lines: Vec<(&str, String, Meaning)> = Vec::new();
     let (word, meaning) = status(run.state);
     lines.push(("status", format!("{word}, {} steps", steps(known)), meaning));
+    if let Some(varied) = &known.varied {
+        lines.push(("overrides", text::safe_text(varied), Meaning::Text));
+    }
+    if let Some(best) = known.lanes.iter().reduce(|best, lane| if lane.is_better_than(best) { lane } else { best }) {
+        let varied = best.varied.as_deref().map(|varied| format!(", {}", text::safe_text(varied))).unwrap_or_default();
+        lines.push(("best lane", format!("{}{varied}", text::safe_text(&best.run.name)), Meaning::Text));
+    }
     if let Some(best) = &known.best {
         let mut said = if best.mcc.is_some() {
             format!("accuracy {}, loss {}", text::percent(best.accuracy), text::three_digits(best.eval_loss))
@@ -267,6 +329,14 @@ pub fn facts(pen: &mut Pen, area: Rect, known: &KnownRun, launcher: &Launcher) {
         lines.push(("started", started(run.started, launcher), Meaning::Text));
     }
     lines.push(("folder", launcher.seen(&run.folder), Meaning::Text));
+    if !run.tags.is_empty() {
+        let tags: Vec<String> = run.tags.iter().map(|tag| format!("#{}", text::safe_text(tag))).collect();
+        lines.push(("tags", tags.join(" "), Meaning::Text));
+    }
+    let note = text::wrap(&text::safe_text(&run.note), area.width.saturating_sub(10));
+    for (index, line) in note.into_iter().filter(|line| !line.is_empty()).enumerate() {
+        lines.push((if index == 0 { "note" } else { "" }, line, Meaning::Text));
+    }
     if let Some(problem) = &run.problem {
         for (index, line) in
             text::wrap(&text::safe_text(problem), area.width.saturating_sub(10)).into_iter().enumerate()

@@ -15,11 +15,8 @@ use crate::interface::theme::Meaning;
 /// Draws it.
 pub fn draw(pen: &mut Pen, screen: Rect, pick: &Pick, launcher: &Launcher) {
     let (outer, list, beside) = pick_places(screen, &pick.what);
-    let remark = match &pick.what {
-        What::File(files) => launcher.seen(&files.folder),
-        _ => String::new(),
-    };
-    let remark = if remark.is_empty() && matches!(pick.what, What::File(_)) { ".".to_owned() } else { remark };
+    let remark = pick.files().map(|files| launcher.seen(&files.folder));
+    let remark = remark.map_or_else(String::new, |seen| if seen.is_empty() { ".".to_owned() } else { seen });
     super::titled(pen, outer, Meaning::Focus, pick.title(), (&remark, Meaning::Muted));
     let (input, _) = split_top(inside(outer), 1);
     let x = pen.put(input.x, input.y, 2, "› ", Meaning::Key);
@@ -27,7 +24,7 @@ pub fn draw(pen: &mut Pen, screen: Rect, pick: &Pick, launcher: &Launcher) {
     form::edit_line(pen, input, &pick.typed, Meaning::Text);
     if pick.typed.text.is_empty() {
         let hint = match &pick.what {
-            What::Model(_) => "type to search; a folder or a name on the hub such as owner/name serves too",
+            What::Model(..) => "type to search; a folder or a name on the hub such as owner/name serves too",
             What::File(_) | What::Recipe(_) => "type to search; a path serves too",
         };
         pen.put(input.x + 1, input.y, input.width.saturating_sub(1), hint, Meaning::Muted);
@@ -39,8 +36,9 @@ pub fn draw(pen: &mut Pen, screen: Rect, pick: &Pick, launcher: &Launcher) {
         preview(pen, beside, files);
     }
     let mut hints = vec![(Action::PickTake, "chooses"), (Action::Leave, "closes")];
-    if matches!(pick.what, What::File(_)) {
-        hints.insert(1, (Action::PickAbove, "the folder above"));
+    if pick.files().is_some() {
+        hints.insert(1, (Action::PickComplete, "completes"));
+        hints.insert(2, (Action::PickAbove, "the folder above"));
     }
     let hint = launcher.look.keys.hints(Context::Pick, &hints);
     let bottom = Rect { y: outer.bottom().saturating_sub(1), width: outer.width.saturating_sub(2), height: 1, ..outer };
@@ -52,7 +50,7 @@ fn rows(pen: &mut Pen, area: Rect, pick: &Pick) {
     let said = match &pick.what {
         _ if pick.is_waiting() => Some("looking".to_owned()),
         What::File(Files { entries: Some(Err(why)), .. }) => Some(text::safe_text(why)),
-        What::Model(_) if rows.is_empty() && pick.typed.text.is_empty() => {
+        What::Model(..) if pick.typed.text.is_empty() && !rows.iter().any(Row::is_model) => {
             Some("there is no model below this folder, nor in the cache of the hub".into())
         }
         What::Recipe(_) if rows.is_empty() && pick.typed.text.is_empty() => Some("there is no recipe here yet".into()),
@@ -60,7 +58,9 @@ fn rows(pen: &mut Pen, area: Rect, pick: &Pick) {
         _ => None,
     };
     if let Some(said) = said {
-        for (row, line) in Pen::rows(area).zip(text::wrap(&said, area.width.saturating_sub(1))) {
+        // Below what there is already.
+        let (_, below) = split_top(area, u16::try_from(rows.len()).unwrap_or(u16::MAX).min(area.height));
+        for (row, line) in Pen::rows(below).zip(text::wrap(&said, area.width.saturating_sub(1))) {
             pen.put(row.x + 1, row.y, row.width.saturating_sub(1), &line, Meaning::Muted);
         }
         if rows.is_empty() {

@@ -1,16 +1,40 @@
 //! What the lanes of a race differ in: every combination of some values, or some drawn at random.
 
-use super::too_many;
+use super::{Field, Recipe, Value, parse_value};
 use crate::error::{Error, Result};
 use crate::permutation::{Permutation, derive_key};
-use crate::recipe::{Field, Recipe, Value, parse_value};
 
 /// The fields in which one lane differs from the recipe, with their values.
 pub type Lane = Vec<(String, Value)>;
 
+/// The most lanes that a race has unless more are asked for.
+pub const MOST_LANES: usize = 16;
+/// Seed of what is drawn unless another one is given.
+pub const LANES_SEED: u64 = 10605;
+
+/// The lanes of a race: every combination of `FIELD=A,B,…`, or so many drawn ones.
+///
+/// # Errors
+/// Refuses fields that lanes cannot differ in, values that a field does not take, and more lanes than `most`.
+pub fn lanes(vary: &[String], recipe: &Recipe, random: Option<usize>, seed: u64, most: usize) -> Result<Vec<Lane>> {
+    let varied = vary.iter().map(|text| Varied::parse(text, recipe)).collect::<Result<Vec<_>>>()?;
+    let lanes = match random {
+        Some(lanes) => drawn(&varied, lanes, seed)?,
+        None => grid(&varied, most)?,
+    };
+    if lanes.len() > most { Err(too_many(lanes.len(), most)) } else { Ok(lanes) }
+}
+
+fn too_many(lanes: usize, most: usize) -> Error {
+    Error::refused(format!(
+        "that makes {lanes} lanes, and {most} are allowed; vary less, draw some with --random {most}, or allow more with \
+         --most {lanes}"
+    ))
+}
+
 /// A field, and what it may be.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Varied {
+struct Varied {
     field: String,
     values: Vec<Value>,
     /// In place of values: anything between these.
@@ -22,10 +46,16 @@ impl Varied {
     ///
     /// # Errors
     /// Refuses a field that does not exist and values that it does not take.
-    pub fn parse(text: &str, recipe: &Recipe) -> Result<Self> {
+    fn parse(text: &str, recipe: &Recipe) -> Result<Self> {
         let refuse = |why: String| Error::refused(format!("--vary {}: {why}", text.escape_debug()));
         let (field, values) = text.split_once('=').ok_or_else(|| refuse("takes FIELD=A,B,…".into()))?;
         let field = field.trim().to_owned();
+        if let Some(shared) = ["model.", "task.", "data."].iter().find(|shared| field.starts_with(*shared)) {
+            return Err(refuse(format!(
+                "the lanes of a race share model and rows, so that {shared}* is the same in all; start a run of its own \
+                 for that"
+            )));
+        }
         let check = |value: Value| {
             let checked = Field::find(&field).and_then(|found| found.check(&field, value))?;
             recipe.clone().set(&field, checked.clone()).map(|()| checked)
@@ -64,7 +94,7 @@ impl Varied {
 ///
 /// # Errors
 /// Refuses ranges, a field twice, and more than `most` combinations.
-pub fn grid(varied: &[Varied], most: usize) -> Result<Vec<Lane>> {
+fn grid(varied: &[Varied], most: usize) -> Result<Vec<Lane>> {
     once_each(varied)?;
     if let Some(range) = varied.iter().find(|varied| varied.range.is_some()) {
         return Err(Error::refused(format!(
@@ -88,7 +118,7 @@ pub fn grid(varied: &[Varied], most: usize) -> Result<Vec<Lane>> {
 ///
 /// # Errors
 /// Refuses a field twice, and none at all.
-pub fn drawn(varied: &[Varied], lanes: usize, seed: u64) -> Result<Vec<Lane>> {
+fn drawn(varied: &[Varied], lanes: usize, seed: u64) -> Result<Vec<Lane>> {
     once_each(varied)?;
     if lanes == 0 {
         return Err(Error::refused("--random takes a number of lanes above 0"));
@@ -190,6 +220,7 @@ mod tests {
             ("method.sparsity", "FIELD=A,B"),
             ("schedule.kind=cosine,cosine", "twice"),
             ("method.sparsity=0.5..3", "from 0 to 1"),
+            ("data.max_length=8,16", "share model and rows"),
         ] {
             let error = varied(text).unwrap_err();
             assert!(error.message().contains(why), "{error}");
