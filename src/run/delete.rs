@@ -82,7 +82,7 @@ mod tests {
         assert!(delete_run(&link).unwrap_err().message().contains("is a link"));
         let other = root.path().join("other");
         fs::create_dir(&other).unwrap();
-        assert!(delete_run(&other).unwrap_err().message().contains("no run folder"));
+        assert!(delete_run(&other).unwrap_err().message().contains("not a run folder"));
         fs::write(other.join("recipe.toml"), Recipe::default().to_toml()).unwrap();
         assert!(delete_run(&other).is_err() && other.exists(), "a recipe alone makes no run");
         let lane = path.join("lanes/lane-1");

@@ -238,7 +238,7 @@ mod tests {
         assert_eq!((done.method.as_deref(), done.model.as_deref()), (Some("sparta"), Some("small")));
         assert_eq!((find("running").state, find("running").best_accuracy), (Some(State::Running), Some(0.5)));
         assert_eq!(find("interrupted").state, Some(State::Interrupted));
-        assert!(find("foreign").problem.as_ref().unwrap().contains("no run folder"));
+        assert!(find("foreign").problem.as_ref().unwrap().contains("not a run folder"));
         assert!(find("half").state.is_none() && find("half").problem.is_some());
     }
 

@@ -208,6 +208,8 @@ fn draw_cell(pen: &mut Pen, cell: Rect, at: usize, known: &KnownRun, launcher: &
         "loss" => put(pen, cell, &known.loss.map_or_else(dash, text::three_digits), Meaning::Muted, right),
         "curve" => bars::draw(pen, cell, &known.spark.shape(usize::from(cell.width)), Meaning::Series1),
         "sparsity" => put(pen, cell, &known.sparsity.map_or_else(dash, text::percent), Meaning::Text, right),
+        // How many lanes a race has stands beside.
+        "method" if !known.lanes.is_empty() => put(pen, cell, "race", Meaning::Muted, right),
         "method" => put(pen, cell, run.method.as_deref().unwrap_or("-"), Meaning::Muted, right),
         "model" => {
             put(pen, cell, &run.model.as_deref().map_or_else(dash, text::safe_text), Meaning::Muted, right);
@@ -221,7 +223,7 @@ fn name(pen: &mut Pen, cell: Rect, known: &KnownRun, launcher: &Launcher) {
     let [mark, name, varied, tags] = named(known, launcher);
     pen.pieces(
         cell,
-        [(&mark, Meaning::Focus), (&name, Meaning::Text), (&varied, Meaning::Muted), (&tags, Meaning::Series2)],
+        [(mark.as_str(), Meaning::Focus), (&name, Meaning::Text), (&varied, Meaning::Muted), (&tags, Meaning::Series2)],
     );
 }
 
