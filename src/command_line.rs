@@ -191,6 +191,12 @@ fn print_line(line: &str) -> Result<()> {
     }
 }
 
+/// Says something on standard error: a note, or a warning.
+fn tell(kind: &str, what: &str) {
+    end_progress();
+    eprintln!("spartui: {kind}: {what}");
+}
+
 /// A line of progress that overwrites itself, where standard error is a terminal.
 fn show_progress(what: &str, fraction: Option<f32>) {
     use std::io::IsTerminal;

@@ -2,6 +2,7 @@
 //!
 //! Plain vectors and numbers go out; nothing here knows of tensors.
 
+mod answers;
 mod asked;
 mod batching;
 mod bounds;
@@ -14,6 +15,7 @@ mod fingerprint;
 mod json;
 mod labels;
 mod left_out;
+mod long_numbers;
 mod parquet;
 mod prepare;
 mod preview;
@@ -24,6 +26,7 @@ mod table;
 mod tokenizer;
 mod whole;
 
+pub use answers::{Answers, read_with_answers};
 pub use asked::{Asked, ask_about, encode_asked};
 pub use batching::{Batch, Order, collate, epoch_batches};
 pub use chat::ChatTemplate;

@@ -16,9 +16,14 @@ mod layers;
 mod loader;
 mod memory;
 mod random;
+mod replace;
 mod rope;
 mod settle;
+mod stored_head;
 mod tape;
+mod task;
+mod tie;
+mod unread;
 mod weights;
 mod whole;
 
@@ -26,7 +31,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use addition::{Addition, Inside, Slot};
 pub use batch::Batch;
-pub use config::{Activation, Config, Family};
+pub use config::{Activation, Config, Family, Outputs, Problem, labels};
 pub use decoder::Cache;
 pub use device::{available_devices, parse_device, parse_dtype};
 pub use generate::{Sampling, Writing, generate};
@@ -35,6 +40,8 @@ pub use memory::{BlockMemory, Load};
 pub(crate) use random::uniform;
 pub use settle::LargePages;
 pub use tape::{Tap, Tape};
+pub use task::task_of;
+pub use unread::{Remark, listed};
 pub use weights::{Weights, dtype_name};
 pub use whole::{Model, Open, Parameter, Pass, Site, Stage};
 

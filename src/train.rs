@@ -1,5 +1,6 @@
 //! A training session: model, method, optimizer and data, and the step that they take together.
 
+mod answers;
 mod backward;
 mod branches;
 mod checkpoint;
@@ -23,10 +24,11 @@ mod survey;
 mod targets;
 mod version;
 
+pub use answers::{AnyLabelScores, NumberScores};
 pub use backward::{Trained, forward_backward};
 pub use branches::{Grown, Point, Tree};
 pub use checkpoint::{Held, from_checkpoint, largest_checkpoint, to_checkpoint};
-pub use evaluate::{Scores, predict_logits};
+pub use evaluate::{Scores, predict_logits, probabilities};
 pub use export::{adapter, lora_adapter, whole_model};
 pub use faults::{Attempt, NotFinite, out_of_memory};
 pub use head::TrainedHead;
@@ -40,5 +42,5 @@ pub use snapshot::{CARRIED, Progress, Snapshot};
 pub use start::{start_from_adapter, starting_head};
 pub use stopwatch::Stopwatch;
 pub use survey::survey;
-pub use targets::{Targets, check_token_types, to_tensors};
+pub use targets::{Targets, check_token_types, read_elsewhere, to_tensors};
 pub use version::Version;

@@ -181,6 +181,20 @@ fn bfloat16_is_no_farther_from_float32_than_transformers_is() {
     }
 }
 
+/// The model without a padding token, as the golden files have it: some of their rows end with Gemma's. Which token is read
+/// where there is one is in `odd.rs`.
+fn without_padding(path: &Path) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()) {
+        std::os::unix::fs::symlink(path.join(&file), folder.path().join(&file)).unwrap();
+    }
+    let mut config = common::json(&path.join("config.json"));
+    config["pad_token_id"] = serde_json::Value::Null;
+    std::fs::remove_file(folder.path().join("config.json")).unwrap();
+    std::fs::write(folder.path().join("config.json"), config.to_string()).unwrap();
+    folder
+}
+
 #[test]
 fn decoders_classify_by_their_last_token_as_transformers_does() {
     for path in families() {
@@ -188,7 +202,8 @@ fn decoders_classify_by_their_last_token_as_transformers_does() {
         if golden["score"].is_null() {
             continue;
         }
-        let model = Model::load(&path, "float32", "cpu", TaskKind::SequenceClassification).unwrap();
+        let folder = without_padding(&path);
+        let model = Model::load(folder.path(), "float32", "cpu", TaskKind::SequenceClassification).unwrap();
         let head = given_head(&golden, &model);
         assert!(model.parameters.iter().all(|parameter| parameter.name != "lm_head.weight"));
         for case in golden["batches"].as_array().unwrap() {

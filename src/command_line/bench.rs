@@ -5,14 +5,14 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::loading::Kind;
+use super::loading::{Kind, tell_remarks};
 use super::{end_progress, print_line, show_progress};
 use crate::cuda;
 use crate::engine::{high_water_mark, machine_memory, resident_size};
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::method;
-use crate::model::{Config, Head, Model, Open, dtype_name};
+use crate::model::{Head, Model, Open, dtype_name, task_of};
 use crate::recipe::{MethodKind, Recipe, Recompute, Selection, TaskKind, Variant};
 use crate::sparse::prepare_device;
 use crate::train::{Extent, Prediction, Stopwatch, Surroundings, TrainedHead};
@@ -61,7 +61,8 @@ pub struct Arguments {
     /// auto, cpu, cuda, cuda:N or mps.
     #[arg(long, default_value = "auto")]
     device: String,
-    /// What is trained; where it is not given: the next token of a decoder, a label of an encoder.
+    /// What is trained; where it is not given, what the model was made for: the next token for a decoder with a
+    /// language-model head, a label for one with a classification head, and for an encoder.
     #[arg(long, value_name = "KIND")]
     task: Option<Kind>,
     /// Draw random weights for the folder's config.json instead of reading files.
@@ -217,11 +218,11 @@ impl Arguments {
         let folder = hub::resolve(&self.model, &mut |what, fraction| show_progress(what, fraction))?;
         let task = match self.task {
             Some(task) => task.into(),
-            None if Config::load(&folder)?.family.is_decoder() => TaskKind::CausalLm,
-            None => TaskKind::SequenceClassification,
+            None => task_of(&folder, !self.random)?,
         };
         let fresh = self.random.then_some(0);
         let model = Model::open(&Open { folder: &folder, dtype: &self.dtype, device: &self.device, task, fresh })?;
+        tell_remarks(&model);
         if let tch::Device::Cuda(device) = model.device {
             // Without kernels of our own a slower way is timed; `spartui doctor` says why.
             let _ = prepare_device(device);

@@ -1,5 +1,7 @@
 //! `spartui evaluate`
 
+mod answers;
+
 use std::path::PathBuf;
 
 use super::columns::{Answers, Columns};
@@ -8,6 +10,7 @@ use super::predict::{BATCH, broken_off, end_progress, progress};
 use super::print_line;
 use crate::data::{self, Target};
 use crate::error::Result;
+use crate::model::Outputs;
 use crate::recipe::TaskKind;
 use crate::train::{Scores, language_scores};
 
@@ -31,6 +34,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let loaded = arguments.source.load()?;
     let data = arguments.answers.add_to(arguments.columns.data(&loaded.model)?);
     let task = loaded.model.task;
+    if task == TaskKind::SequenceClassification && loaded.outputs != Outputs::OneLabel {
+        return answers::run(arguments, &loaded, &data);
+    }
     let examples = data::read_for_evaluation(&arguments.data, &data, task, &loaded.labels, &loaded.tokenizer)?;
     let scores = match task {
         TaskKind::CausalLm => language_scores(&loaded.model, &examples, BATCH, progress(examples.len())),

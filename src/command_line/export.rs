@@ -35,6 +35,10 @@ enum Format {
     Merged,
 }
 
+/// What is to be said of an encoder's adapter in peft-sparta's format.
+const ENCODER: &str = "the model is an encoder, and peft-sparta's own loader knows decoders only; spartui loads this adapter \
+                       (predict and evaluate --adapter), and --format merged gives a model that transformers loads";
+
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let run = RunFolder::find(runs, &arguments.run)?;
     refuse_race(&run, "spartui export ")?;
@@ -63,7 +67,8 @@ fn other_format(run: &RunFolder, its_own: &str) -> Error {
 
 fn sparta(arguments: &Arguments, run: &RunFolder, base: &Path) -> Result<u64> {
     let recipe = run.recipe();
-    let adapter = Adapter::read(&run.adapter_path(), &parameters(&open(recipe, base)?))?;
+    let model = open(recipe, base)?;
+    let adapter = Adapter::read(&run.adapter_path(), &parameters(&model))?;
     match arguments.format {
         Format::Keyed => {
             let keyed = adapter.to_keyed(recipe.method.seed).ok_or_else(|| {
@@ -76,7 +81,13 @@ fn sparta(arguments: &Arguments, run: &RunFolder, base: &Path) -> Result<u64> {
             keyed.write(&arguments.output, Some(base))
         }
         Format::Merged => write_merged(base, &adapter, &[], &arguments.output, &mut writing),
-        Format::Sparta | Format::Lora => adapter.write(&arguments.output, Some(base)),
+        Format::Sparta | Format::Lora => {
+            let bytes = adapter.write(&arguments.output, Some(base))?;
+            if !model.config.family.is_decoder() {
+                super::tell("note", ENCODER);
+            }
+            Ok(bytes)
+        }
     }
 }
 

@@ -11,10 +11,10 @@ use crate::engine::{machine_memory, resident_size};
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::method::Factors;
-use crate::model::{Config, Model, Open, dtype_name};
+use crate::model::{Config, Model, Open, Outputs, dtype_name, task_of};
 use crate::protocol::{self, Evaluation, Step};
 use crate::recipe::{Init, MethodKind, Recipe, TaskKind};
-use crate::run::{Journal, LoraAdapter, Metrics, RunFolder, adapter_contents, checkpoints, is_lora, read_race};
+use crate::run::{Journal, LoraAdapter, Metrics, RunFolder, Saved, adapter_contents, checkpoints, is_lora, read_race};
 use crate::train::{Plan, Prediction, Surroundings};
 
 #[derive(Debug, clap::Args)]
@@ -138,16 +138,33 @@ pub(super) fn counted(prepared: &Prepared) -> Vec<String> {
 }
 
 fn inspect_model(path: &Path) -> Result<()> {
-    let config = Config::load(path)?;
-    let task = if config.family.is_decoder() { TaskKind::CausalLm } else { TaskKind::SequenceClassification };
-    let model = Model::load(path, "auto", "cpu", task)?;
+    let model = match Model::load(path, "auto", "cpu", task_of(path, true)?) {
+        // A body alone, without any head.
+        Err(_) => Model::load(path, "auto", "cpu", TaskKind::SequenceClassification)?,
+        Ok(model) => model,
+    };
     let head = model.stored_head().map_or_else(|| "none".into(), |head| format!("{} parameters", head.parameters()));
+    let task = if model.task == TaskKind::CausalLm { "causal-lm" } else { "sequence-classification" };
     print_line(&format!("model       {}", path.display()))?;
     print_line(&format!("family      {}", model.config.family.name()))?;
     print_line(&format!("parameters  {} in {}", model.base_parameters(), dtype_name(model.kind)))?;
+    print_line(&format!("task        {task}"))?;
     print_line(&format!("head        {head}"))?;
+    if model.stored_head().is_some() {
+        let labels: Vec<String> = model.config.labels.iter().map(|label| one_line(label)).collect();
+        print_line(&format!("labels      {}", labels.join(", ")))?;
+        let outputs = match model.config.outputs(labels.len()) {
+            Outputs::OneLabel => "one of the labels",
+            Outputs::AnyLabels => "any of the labels",
+            Outputs::Numbers => "numbers",
+        };
+        print_line(&format!("outputs     {outputs}"))?;
+    }
     print_line(&format!("layers      {} of width {}", model.layers(), model.config.hidden_size))?;
     print_line(&format!("positions   {}", model.config.max_positions))?;
+    for remark in &model.remarks {
+        print_line(&format!("{:<11} {}", if remark.warns { "warning" } else { "note" }, remark.text))?;
+    }
     print_line("")?;
     print_line(&format!("{:<18} {:>6} {:>14} {:>9}", "group", "sites", "parameters", "of all"))?;
     for group in model.groups() {
@@ -174,7 +191,7 @@ fn inspect_adapter(path: &Path) -> Result<()> {
 }
 
 fn inspect_lora(path: &Path) -> Result<()> {
-    let LoraAdapter { base, labels, settings, layers, head, .. } = LoraAdapter::read(path)?;
+    let LoraAdapter { base, labels, settings, layers, head, saved, .. } = LoraAdapter::read(path)?;
     let scalars =
         |factors: &Factors| factors.down.len() + factors.up.len() + factors.magnitude.as_ref().map_or(0, Vec::len);
     let total: usize = layers.iter().map(|(_, factors)| scalars(factors)).sum();
@@ -192,6 +209,9 @@ fn inspect_lora(path: &Path) -> Result<()> {
     }
     print_line(&format!("low rank    {}, alpha {}{variant}", settings.rank, settings.alpha))?;
     print_line(&format!("head        {} scalars", head.iter().map(|part| part.init.len()).sum::<usize>()))?;
+    for Saved { name, values, .. } in &saved {
+        print_line(&format!("whole       {} scalars  {}", values.len(), one_line(name)))?;
+    }
     print_line(&format!("factors     {total} scalars on {} layers", layers.len()))?;
     let line = |(name, factors): &(String, Factors)| {
         print_line(&format!("{:>12}  {}, rank {}", scalars(factors), one_line(name), factors.rank))

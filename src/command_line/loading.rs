@@ -9,9 +9,9 @@ use crate::data::{Tokenizer, one_line};
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::method::addition_of;
-use crate::model::{Config, Family, Head, Model, Open};
+use crate::model::{Head, Model, Open, Outputs, Site, listed, task_of};
 use crate::recipe::TaskKind;
-use crate::run::{Adapter, HeadDelta, LoraAdapter, adapter_contents, is_lora};
+use crate::run::{Adapter, HeadDelta, LoraAdapter, Saved, adapter_contents, is_lora};
 use crate::sparse::merge;
 
 #[derive(Debug, clap::Args)]
@@ -56,6 +56,8 @@ pub struct Loaded {
     pub head: Head,
     /// In the order of the logits; empty for a language model.
     pub labels: Vec<String>,
+    /// What the logits are.
+    pub outputs: Outputs,
     pub tokenizer: Tokenizer,
     pub folder: PathBuf,
 }
@@ -80,55 +82,74 @@ impl Source {
             None => self.task_of(&folder)?,
         };
         let (dtype, device) = (self.dtype.as_str(), self.device.as_str());
-        let model = Model::open(&Open { folder: &folder, dtype, device, task, fresh: None })?;
+        let mut model = Model::open(&Open { folder: &folder, dtype, device, task, fresh: None })?;
         let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
         let tokenizer = Tokenizer::load(&folder, vocabulary)?;
-        let (head, labels) = match &self.adapter {
-            Some(adapter) if is_lora(adapter) => apply_lora(adapter, &model)?,
+        tell_remarks(&model);
+        let Adapted { head, labels, outputs } = match &self.adapter {
+            Some(adapter) if is_lora(adapter) => apply_lora(adapter, &mut model)?,
             Some(adapter) => apply(adapter, &model)?,
             None => self.own_head(&model)?,
         };
-        Ok(Loaded { model, head, labels, tokenizer, folder })
+        Ok(Loaded { model, head, labels, outputs, tokenizer, folder })
     }
 
     fn task_of(&self, folder: &Path) -> Result<TaskKind> {
         let classifies = match &self.adapter {
             Some(adapter) if is_lora(adapter) => !LoraAdapter::read(adapter)?.head.is_empty(),
             Some(adapter) => !adapter_contents(adapter)?.labels.is_empty(),
-            None => is_classifier(&Config::load(folder)?),
+            None => return task_of(folder, true),
         };
         Ok(if classifies { TaskKind::SequenceClassification } else { TaskKind::CausalLm })
     }
 
-    fn own_head(&self, model: &Model) -> Result<(Head, Vec<String>)> {
+    fn own_head(&self, model: &Model) -> Result<Adapted> {
         if model.task == TaskKind::CausalLm {
-            return Ok((Head::none(), Vec::new()));
+            return Ok(Adapted::writer());
         }
         let missing = || {
             Error::refused(format!(
-                "{}: the model has no classification head; give the adapter of a run with --adapter DIR",
-                self.model.display()
+                "{}: the model has no classification head ({}); give the adapter of a run with --adapter DIR",
+                self.model.display(),
+                model.head_kind().names().join(", ")
             ))
         };
-        Ok((model.stored_head().ok_or_else(missing)?, model.config.labels.clone().ok_or_else(missing)?))
+        let labels = model.config.labels.clone();
+        Ok(Adapted {
+            head: model.stored_head().ok_or_else(missing)?,
+            outputs: model.config.outputs(labels.len()),
+            labels,
+        })
     }
 }
 
-/// Whether a model without an adapter is one that classifies: an encoder, or a decoder whose config.json says so.
-fn is_classifier(config: &Config) -> bool {
-    let names = config.json.get("architectures").and_then(|names| names.as_array());
-    let says = |name: &serde_json::Value| name.as_str().is_some_and(|name| name.ends_with("ForSequenceClassification"));
-    match config.family {
-        Family::Bert | Family::Roberta | Family::Distilbert => true,
-        _ => names.is_some_and(|names| names.iter().any(says)),
+/// What an adapter, or the model itself, makes of the outputs of the last block.
+struct Adapted {
+    head: Head,
+    labels: Vec<String>,
+    outputs: Outputs,
+}
+
+impl Adapted {
+    /// Of a language model.
+    fn writer() -> Self {
+        Self { head: Head::none(), labels: Vec::new(), outputs: Outputs::OneLabel }
+    }
+}
+
+/// Says on standard error what is to be said of a model's files.
+pub fn tell_remarks(model: &Model) {
+    for remark in &model.remarks {
+        super::tell(if remark.warns { "warning" } else { "note" }, &remark.text);
     }
 }
 
 /// Puts an adapter's deltas into the model's weights; its head and labels.
-fn apply(folder: &Path, model: &Model) -> Result<(Head, Vec<String>)> {
+fn apply(folder: &Path, model: &Model) -> Result<Adapted> {
     let parameters: Vec<(String, Vec<usize>)> =
         model.parameters.iter().map(|parameter| (parameter.name.clone(), shape(&parameter.tensor))).collect();
-    let adapter = Adapter::read(folder, &parameters)?;
+    let (adapter, strangers) = Adapter::read_noting(folder, &parameters)?;
+    tell_strangers(folder, &strangers);
     check_task(folder, model, &adapter.head)?;
     for delta in &adapter.deltas {
         if let Some(parameter) = model.parameters.iter().find(|parameter| parameter.name == delta.name) {
@@ -136,35 +157,101 @@ fn apply(folder: &Path, model: &Model) -> Result<(Head, Vec<String>)> {
             merge(&parameter.tensor, &indices, &delta.deltas);
         }
     }
-    Ok((head(folder, model, &adapter.head, adapter.labels.len())?, adapter.labels))
+    let head = head(folder, model, &adapter.head, adapter.labels.len())?;
+    // What is trained here is one label of several.
+    Ok(Adapted { head, labels: adapter.labels, outputs: Outputs::OneLabel })
+}
+
+/// Says of what parameters an adapter has something that this model does not have.
+fn tell_strangers<T: AsRef<str>>(folder: &Path, names: &[T]) {
+    if let Some(tensors) = listed("tensor", names) {
+        let folder = folder.display();
+        super::tell(
+            "warning",
+            &format!("{folder}: it holds {tensors} that nobody reads: this model has no place for them"),
+        );
+    }
 }
 
 /// Puts an adapter of low rank on top of the model's layers; its head and labels.
-fn apply_lora(folder: &Path, model: &Model) -> Result<(Head, Vec<String>)> {
+fn apply_lora(folder: &Path, model: &mut Model) -> Result<Adapted> {
     let adapter = LoraAdapter::read(folder)?;
     let refuse = |why: &str| Error::refused(format!("{}: {why}", folder.display()));
     check_task(folder, model, &adapter.head)?;
+    let mut strangers = put_saved(folder, model, &adapter)?;
     let mut additions = Vec::new();
     for (name, factors) in &adapter.layers {
-        let site = model.sites.iter().find(|site| site.name == *name);
-        let site = site.ok_or_else(|| {
-            refuse(&format!("the adapter is for {}, which this model does not have, or not to adapt", one_line(name)))
-        })?;
+        let Some(site) = layers_of(model).find(|site| site.name == *name) else {
+            strangers.push(name.clone());
+            continue;
+        };
         let addition =
             addition_of(site, factors).map_err(|why| refuse(&format!("{why}; it was made for another model")))?;
         additions.push((site, addition));
     }
+    // What the model has and cannot have anything on top of would make another model; what it does not have is passed over.
+    let of_layers = adapter.layers.iter().map(|(name, _)| name).filter(|name| strangers.contains(name));
+    let mut refused = of_layers.filter(|name| model.has(name) || additions.is_empty());
+    if let Some(name) = refused.next() {
+        return Err(refuse(&format!(
+            "the adapter is for {}, which this model does not have, or not to adapt",
+            one_line(name)
+        )));
+    }
+    tell_strangers(folder, &strangers);
+    tell_missing(folder, &adapter.missing(layers_of(model).map(|site| site.name.as_str())));
     for (site, addition) in additions {
         site.addition.set(Some(addition));
     }
     let count = adapter.head.last().and_then(|last| last.shape.first()).copied().unwrap_or(0);
-    let of_base = model.config.labels.clone().filter(|labels| labels.len() == count);
+    let of_base = Some(model.config.labels.clone()).filter(|labels| labels.len() == count);
     let labels = match of_base {
-        _ if adapter.labels.len() == count => adapter.labels,
+        _ if adapter.labels.len() == count => adapter.labels.clone(),
         Some(labels) => labels,
         None => (0..count).map(|label| format!("LABEL_{label}")).collect(),
     };
-    Ok((head(folder, model, &adapter.head, count)?, labels))
+    if model.task == TaskKind::CausalLm {
+        return Ok(Adapted::writer());
+    }
+    // What was trained here says so in its own config.json; peft trains what the base model's says.
+    let outputs = if adapter.is_own() { Outputs::OneLabel } else { model.config.outputs(count) };
+    Ok(Adapted { head: head(folder, model, &adapter.head, count)?, labels, outputs })
+}
+
+/// The layers that an adapter of low rank may adapt.
+fn layers_of(model: &Model) -> impl Iterator<Item = &Site> {
+    model.sites.iter().chain(&model.others)
+}
+
+/// Gives modules that an adapter saved whole their values; names that the model does not have.
+fn put_saved(folder: &Path, model: &mut Model, adapter: &LoraAdapter) -> Result<Vec<String>> {
+    let refuse = |why: String| Error::refused(format!("{}: {why}; it was made for another model", folder.display()));
+    let of_head = model.head_kind().names();
+    // The pooler of a BERT that has one is no part of its head.
+    let of_model = adapter.head.iter().filter(|part| !of_head.contains(&part.parameter.as_str()));
+    let of_model = of_model.map(|part| (&part.parameter, &part.shape, &part.init));
+    let saved = adapter.saved.iter().map(|Saved { name, shape, values }| (name, shape, values));
+    let mut strangers = Vec::new();
+    for (name, shape, values) in of_model.chain(saved) {
+        if !model.has(name) {
+            strangers.push(name.clone());
+            continue;
+        }
+        let shape: Vec<i64> = shape.iter().map(|&size| size.cast_signed() as i64).collect();
+        model.replace(name, &Tensor::from_slice(values).view(shape.as_slice())).map_err(refuse)?;
+    }
+    Ok(strangers)
+}
+
+/// Says of which layers an adapter lacks what it says it has, as peft does: they stay as the base model has them.
+fn tell_missing(folder: &Path, names: &[&str]) {
+    if let Some(layers) = listed("layer", names) {
+        let folder = folder.display();
+        super::tell(
+            "warning",
+            &format!("{folder}: it lacks {layers} of its target_modules; the base model's weights are used there"),
+        );
+    }
 }
 
 /// Whether a head is there where the model classifies, and not where it writes.

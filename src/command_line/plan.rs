@@ -221,6 +221,9 @@ fn print_rows(session: &Session) -> Result<()> {
         print_line(&described(name, &part.examples))?;
         part.left_out.sentence().map_or(Ok(()), |sentence| print_line(&format!("            {sentence}")))?;
     }
+    for remark in &session.model.remarks {
+        print_line(&format!("{:<11} {}", if remark.warns { "warning" } else { "note" }, remark.text))?;
+    }
     if !data.labels.is_empty() {
         print_line("")?;
         counted(data).into_iter().try_for_each(|line| print_line(&line))?;

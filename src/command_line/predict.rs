@@ -5,14 +5,15 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::columns::Columns;
 use super::loading::{Loaded, Source};
 use crate::data::{self, Example, place};
 use crate::error::{Error, Result};
+use crate::model::Outputs;
 use crate::recipe::TaskKind;
-use crate::train::{check_token_types, predict_logits, token_logprobs};
+use crate::train::{check_token_types, predict_logits, probabilities, read_elsewhere, token_logprobs};
 
 /// Rows that are computed at once.
 pub const BATCH: usize = 32;
@@ -46,17 +47,34 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 impl Loaded {
     fn labels_of(&self, examples: &[Example]) -> Result<Vec<Value>> {
         let logits = self.logits(examples)?;
-        let probabilities = logits.softmax(-1, Kind::Float);
+        let probabilities = probabilities(&logits, self.outputs);
         let rows = (0..logits.size()[0]).map(|row| {
             let numbers = |tensor: &Tensor| -> Vec<f32> { Vec::try_from(tensor.get(row)).unwrap_or_default() };
-            let best = usize::try_from(logits.get(row).argmax(0, false).int64_value(&[])).unwrap_or(0);
-            json!({
-                "logits": numbers(&logits),
-                "probabilities": numbers(&probabilities),
-                "label": self.labels[best],
-            })
+            let probabilities = probabilities.as_ref().map(numbers);
+            self.said(&numbers(&logits), probabilities.as_deref())
         });
         Ok(rows.collect())
+    }
+
+    /// What is said of a row. A label of several is the likeliest, as transformers' pipeline gives it first; where any may be
+    /// right, `labels` are those that are likelier than not. Without probabilities the numbers are what the model says.
+    fn said(&self, logits: &[f32], probabilities: Option<&[f32]>) -> Value {
+        let mut said = json!({ "logits": logits });
+        let Some(probabilities) = probabilities else {
+            match logits {
+                [value] => said["value"] = json!(value),
+                values => said["values"] = json!(values),
+            }
+            return said;
+        };
+        let best = (0..logits.len()).reduce(|best, next| if logits[next] > logits[best] { next } else { best });
+        said["probabilities"] = json!(probabilities);
+        said["label"] = json!(best.and_then(|best| self.labels.get(best)));
+        if self.outputs == Outputs::AnyLabels {
+            let likely = self.labels.iter().zip(probabilities).filter(|(_, probability)| **probability >= 0.5);
+            said["labels"] = likely.map(|(label, _)| label.as_str()).collect();
+        }
+        said
     }
 
     fn logprobs_of(&self, examples: &[Example]) -> Result<Vec<Value>> {
@@ -84,6 +102,9 @@ impl Loaded {
     /// Logits of all rows, `[rows, labels]`, with a line of progress on a terminal.
     pub fn logits(&self, examples: &[Example]) -> Result<Tensor> {
         check_token_types(&self.model, examples)?;
+        if let Some(remark) = read_elsewhere(&self.model, &self.tokenizer, examples) {
+            super::tell("warning", &remark);
+        }
         let logits = predict_logits(&self.model, &self.head, examples, BATCH, progress(examples.len()));
         end_progress();
         let logits = logits.ok_or_else(broken_off)?;

@@ -4,12 +4,14 @@ use std::path::Path;
 
 use serde_json::{Deserializer, Value};
 
+use super::long_numbers::quote_long_numbers;
 use super::quote::{one_line, place};
 use super::rows::{Columns, Each};
 use crate::error::{Error, Result};
 
 /// Reads JSON lines. Blank lines are no rows.
 pub(super) fn lines(bytes: &[u8], each: &mut Each<'_>) -> Result<()> {
+    let bytes = quote_long_numbers(bytes);
     for (at, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
         let line = line.trim_ascii();
         if !line.is_empty() {
@@ -47,6 +49,7 @@ fn reason(error: &serde_json::Error) -> String {
 
 /// Reads an array of objects, element by element, so that each is known by its line.
 pub(super) fn array(path: &Path, bytes: &[u8], each: &mut Each<'_>) -> Result<()> {
+    let bytes = &*quote_long_numbers(bytes);
     let mut cursor = Cursor { bytes, at: 0, counted: 0, line: 1 };
     let refuse = |cursor: &mut Cursor<'_>, why: &str, at: usize| {
         let line = cursor.line_at(at);

@@ -1,6 +1,7 @@
 //! Which labels there are.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::quote::quoted;
 use crate::error::{Error, Result};
@@ -20,7 +21,7 @@ impl Labels {
     pub fn new(names: Vec<String>, source: &str) -> Result<Self> {
         let mut places = HashMap::new();
         for (place, name) in names.iter().enumerate() {
-            if places.insert(name.clone(), place).is_some() {
+            if places.insert(key(name).to_owned(), place).is_some() {
                 return Err(Error::refused(format!("{source} has the label {} twice; name each once", quoted(name))));
             }
         }
@@ -33,14 +34,21 @@ impl Labels {
         Ok(Self { names, places })
     }
 
-    /// The distinct labels among these, sorted: as numbers where all are whole numbers.
+    /// The distinct labels among these, sorted: as numbers where all are whole numbers. A number that is written as 1 and as
+    /// 1.0 is one label.
     pub fn sorted<'a>(labels: impl Iterator<Item = &'a str>) -> Vec<String> {
-        let mut names: Vec<String> =
-            labels.collect::<std::collections::BTreeSet<_>>().into_iter().map(str::to_owned).collect();
-        let numbers: Option<HashMap<String, i64>> =
-            names.iter().map(|name| Some((name.clone(), name.parse::<i64>().ok()?))).collect();
-        if let Some(numbers) = numbers {
-            names.sort_by_key(|name| numbers.get(name).copied());
+        let distinct: BTreeSet<&str> = labels.collect();
+        let mut names: BTreeMap<&str, &str> = BTreeMap::new();
+        for label in distinct {
+            let name = names.entry(key(label)).or_insert(label);
+            if label == key(label) {
+                *name = label;
+            }
+        }
+        let mut names: Vec<String> = names.into_values().map(str::to_owned).collect();
+        names.sort_unstable();
+        if names.iter().all(|name| whole(name).is_some()) {
+            names.sort_by(|one, other| compare(whole(one), whole(other)));
         }
         names
     }
@@ -51,7 +59,7 @@ impl Labels {
 
     /// The label's place among the logits, or what is wrong as it stands after "line 3".
     pub fn place(&self, label: &str) -> std::result::Result<usize, String> {
-        self.places.get(label).copied().ok_or_else(|| {
+        self.places.get(key(label)).copied().ok_or_else(|| {
             let start: String = label.chars().take(64).collect();
             let near = |name: &String| strsim::jaro_winkler(&start, name);
             let nearest = self.names.iter().max_by(|a, b| near(a).total_cmp(&near(b)));
@@ -67,6 +75,40 @@ impl Labels {
     }
 }
 
+/// What tells a label from others: of a whole number that is written with a fraction, as in 1.0, the number without it.
+fn key(label: &str) -> &str {
+    match label.split_once('.') {
+        Some((number, fraction)) if is_zero(fraction) && whole(number).is_some() => number,
+        _ => label,
+    }
+}
+
+fn is_zero(digits: &str) -> bool {
+    !digits.is_empty() && digits.bytes().all(|digit| digit == b'0')
+}
+
+/// Whether a label is a whole number below 0, and its digits without leading zeros; there may be any number of them.
+fn whole(label: &str) -> Option<(bool, &str)> {
+    let (negative, digits) = match label.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, label.strip_prefix('+').unwrap_or(label)),
+    };
+    let number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    let digits = digits.trim_start_matches('0');
+    number.then_some((negative && !digits.is_empty(), digits))
+}
+
+fn compare(one: Option<(bool, &str)>, other: Option<(bool, &str)>) -> Ordering {
+    let (Some((below, one)), Some((other_below, other))) = (one, other) else { return Ordering::Equal };
+    let by_size = one.len().cmp(&other.len()).then(one.cmp(other));
+    match (below, other_below) {
+        (false, false) => by_size,
+        (true, true) => by_size.reverse(),
+        (true, false) => Ordering::Less,
+        (false, true) => Ordering::Greater,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +117,30 @@ mod tests {
     fn whole_numbers_sort_as_numbers() {
         assert_eq!(Labels::sorted(["10", "9", "-1", "9"].into_iter()), ["-1", "9", "10"]);
         assert_eq!(Labels::sorted(["10", "9", "x"].into_iter()), ["10", "9", "x"]);
+    }
+
+    #[test]
+    fn numbers_of_any_length_are_themselves() {
+        let long =
+            ["99999999999999999999", "100000000000000000000", "-99999999999999999999", "5", "18446744073709551615"];
+        let sorted = Labels::sorted(long.into_iter());
+        assert_eq!(
+            sorted,
+            ["-99999999999999999999", "5", "18446744073709551615", "99999999999999999999", "100000000000000000000"]
+        );
+        let labels = Labels::new(sorted, "a.jsonl").unwrap();
+        assert_eq!((labels.place("99999999999999999999"), labels.place("100000000000000000000")), (Ok(3), Ok(4)));
+    }
+
+    #[test]
+    fn one_number_is_one_label_however_it_is_written() {
+        assert_eq!(Labels::sorted(["1.0", "1", "2", "10"].into_iter()), ["1", "2", "10"]);
+        // What is written in one way only keeps its name, and its order.
+        assert_eq!(Labels::sorted(["2.0", "10.0"].into_iter()), ["10.0", "2.0"]);
+        assert_eq!(Labels::sorted(["1.5", "1.50", "v1.0", "v1"].into_iter()), ["1.5", "1.50", "v1", "v1.0"]);
+        let labels = Labels::new(vec!["0.0".into(), "1".into()], "a.jsonl").unwrap();
+        assert_eq!((labels.place("0"), labels.place("1.0"), labels.place("1.00")), (Ok(0), Ok(1), Ok(1)));
+        assert!(labels.place("1.01").is_err());
     }
 
     #[test]

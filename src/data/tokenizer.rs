@@ -105,6 +105,13 @@ impl Tokenizer {
         &self.ends.of_generation
     }
 
+    /// The token that rows of a batch are filled up with, if the tokenizer names one.
+    #[must_use]
+    pub fn padding_token(&self) -> Option<u32> {
+        let settings = read_json(&self.folder.join("tokenizer_config.json")).ok()?;
+        token_name(&settings["pad_token"]).and_then(|token| self.inner.token_to_id(token))
+    }
+
     /// The ids of a text, all of them, special tokens included.
     ///
     /// # Errors

@@ -9,8 +9,6 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use tch::Kind;
-
 use self::reading::{Reading, Words};
 use super::Outbox;
 use super::training::Training;
@@ -19,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::model::{Sampling, Writing};
 use crate::protocol::{About, Answer, CommandId, CommandStatus, Event, Question, Side};
 use crate::recipe::TaskKind;
-use crate::train::{Version, check_token_types, predict_logits};
+use crate::train::{Version, check_token_types, predict_logits, probabilities};
 
 /// Questions that may wait.
 const WAITING: usize = 16;
@@ -279,7 +277,10 @@ impl Training {
         let probabilities = self.session.with_version(version, |model, head| {
             let logits = predict_logits(model, head, &examples, 1, |_| ControlFlow::Continue(()));
             let logits = logits.ok_or_else(|| Error::failed("the prediction was broken off"))?;
-            Ok(Vec::<f32>::try_from(logits.softmax(-1, Kind::Float).get(0))?)
+            let labels = usize::try_from(logits.size()[1]).unwrap_or(0);
+            // Numbers are told as they are.
+            let told = probabilities(&logits, model.config.outputs(labels)).unwrap_or(logits);
+            Ok(Vec::<f32>::try_from(told.get(0))?)
         })?;
         if probabilities.iter().any(|probability| !probability.is_finite()) {
             return Err(Error::failed("the model computes what is no number; a lower learning rate may help"));

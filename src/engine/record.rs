@@ -91,6 +91,9 @@ impl Record {
         for data in [&session.data.train, &session.data.validation] {
             data.left_out.sentence().into_iter().for_each(|sentence| record.note(Level::Warning, sentence));
         }
+        for remark in &session.model.remarks {
+            record.note(if remark.warns { Level::Warning } else { Level::Info }, remark.text.clone());
+        }
         Ok(record)
     }
 

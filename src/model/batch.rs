@@ -44,6 +44,17 @@ impl Batch {
         })
     }
 
+    /// The position of each row that a classifier on a decoder reads, `[rows]`: its last token that is not `padding`, as in
+    /// transformers, or its first where there is none; its last token where no padding token is known.
+    pub(super) fn read_at(&self, padding: Option<i64>) -> Tensor {
+        let lengths: Vec<i64> = self.lengths.iter().map(|&length| length.cast_signed() as i64).collect();
+        let lengths = Tensor::from_slice(&lengths).to_device(self.ids.device());
+        let Some(padding) = padding else { return (lengths - 1).clamp_min(0) };
+        let positions = Tensor::arange(self.width(), (tch::Kind::Int64, self.ids.device()));
+        let counts = self.ids.ne(padding).logical_and(&positions.less_tensor(&lengths.unsqueeze(1)));
+        (counts.to_kind(tch::Kind::Int64) * positions).amax([1], false)
+    }
+
     /// Place of each row's last token among all positions, `[rows]`.
     pub(super) fn last_tokens(&self) -> Tensor {
         let width = self.width();
@@ -59,4 +70,22 @@ impl Batch {
 fn rectangle(values: &[i64], rows: usize, device: Device) -> Tensor {
     let width = values.len() / rows.max(1);
     Tensor::from_slice(values).view([rows.cast_signed() as i64, width.cast_signed() as i64]).to_device(device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_classifier_reads_the_last_token_that_is_no_padding() {
+        let ids = [5, 6, 0, 9, 5, 0, 7, 0, 0, 0, 9, 9, 3, 9, 9, 9];
+        let batch = Batch::new(&ids, &[3, 3, 2, 1], Device::Cpu);
+        let read = |padding| Vec::<i64>::try_from(batch.read_at(padding)).unwrap();
+        assert_eq!(read(None), [2, 2, 1, 0]);
+        // At the end of a row padding is passed over, inside it is not, and a row of nothing else is read at its first token.
+        assert_eq!(read(Some(0)), [1, 2, 0, 0]);
+        // What lies behind a row's end is padding whatever its id.
+        assert_eq!(read(Some(7)), [2, 1, 1, 0]);
+        assert_eq!(read(Some(-1)), [2, 2, 1, 0]);
+    }
 }

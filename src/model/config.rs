@@ -1,5 +1,6 @@
 //! config.json of a model folder: what the file says, as data that the forward pass reads.
 
+mod classifier;
 mod decoder;
 mod encoder;
 mod keys;
@@ -10,6 +11,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+pub use classifier::{Outputs, Problem, labels};
 pub use decoder::{Attention, Decoder, Feed, Layer, Positions};
 pub use encoder::{Encoder, Start};
 pub use keys::Activation;
@@ -37,8 +39,10 @@ pub struct Config {
     pub max_positions: i64,
     /// Standard deviation of fresh weights.
     pub initializer_range: f64,
-    /// Labels in the order of the logits, if the file names any.
-    pub labels: Option<Vec<String>>,
+    /// Labels of a classifier in the order of the logits; those that transformers gives it where the file names none.
+    pub labels: Vec<String>,
+    /// What a classifier is for, if the file says so.
+    pub problem: Option<Problem>,
     /// What the blocks are made of.
     pub architecture: Architecture,
 }
@@ -153,10 +157,17 @@ impl Config {
             heads,
             max_positions,
             initializer_range: keys.amount_or("initializer_range", 0.02)?,
-            labels: labels(&json),
+            labels: classifier::labels(&json)?,
+            problem: Problem::parse(&json),
             architecture,
             json,
         })
+    }
+
+    /// What the logits of a classifier with these labels are.
+    #[must_use]
+    pub fn outputs(&self, labels: usize) -> Outputs {
+        Outputs::of(self.problem, labels)
     }
 
     /// Width inside the feed-forward layers.
@@ -179,11 +190,6 @@ fn family(json: &Map<String, Value>) -> std::result::Result<Family, String> {
         let name: String = name.chars().take(64).collect();
         format!("model_type \"{}\" is not supported; this version runs: {known}", name.escape_debug())
     })
-}
-
-fn labels(json: &Map<String, Value>) -> Option<Vec<String>> {
-    let by_id = json.get("id2label")?.as_object()?;
-    (0..by_id.len()).map(|id| by_id.get(&id.to_string())?.as_str().map(str::to_owned)).collect()
 }
 
 #[cfg(test)]

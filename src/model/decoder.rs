@@ -8,7 +8,7 @@ use super::config::{self, Activation, Config, Family, Positions};
 use super::layers::{Linear, Norm, Visible, attend, attend_capped, split};
 use super::loader::{Loader, Shape};
 use super::rope::Rotation;
-use super::{Batch, Stage, Tape};
+use super::{Batch, Stage, Tape, tie};
 use crate::error::Result;
 use crate::recipe::TaskKind;
 
@@ -89,7 +89,7 @@ impl Pass {
     }
 }
 
-/// Each row's last token as the last block's only query.
+/// The token of each row that a classifier reads, as the last block's only query.
 #[derive(Debug)]
 struct Pooled {
     /// Its place among all positions of the padded batch, `[rows]`.
@@ -157,20 +157,17 @@ impl Decoder {
 
     fn pooled(&self, batch: &Batch, rotations: &[Rotation]) -> Pooled {
         let last = self.config.layers.last();
-        let device = batch.ids.device();
-        let column = |number: fn(i64) -> i64| {
-            let positions = batch.lengths.iter().map(|&length| number(length.cast_signed() as i64));
-            Tensor::from_slice(&positions.collect::<Vec<_>>()).view([-1, 1, 1, 1]).to_device(device)
-        };
-        let (positions, lengths) = (column(|length| length - 1), column(|length| length));
-        let keys = Tensor::arange(batch.width(), (Kind::Int64, device));
-        let seen = keys.less_tensor(&lengths);
+        let options = (Kind::Int64, batch.ids.device());
+        let read_at = batch.read_at(self.config.padding);
+        let positions = read_at.view([-1, 1, 1, 1]);
+        let keys = Tensor::arange(batch.width(), options);
+        let seen = keys.le_tensor(&positions);
         let mask = match last.and_then(|layer| layer.window) {
             Some(window) => seen.logical_and(&keys.greater_tensor(&(&positions - window))),
             None => seen,
         };
         Pooled {
-            places: batch.last_tokens(),
+            places: Tensor::arange(read_at.size()[0], options) * batch.width() + read_at,
             rotation: last.and_then(|layer| rotations.get(layer.rope)).map(|rotation| rotation.at(&positions)),
             mask,
         }
@@ -200,8 +197,8 @@ impl Decoder {
         blocks.fold(x, |x, (at, block)| block.forward(&x, pass, None, &mut Tape::idle(), Some((at, cache))))
     }
 
-    /// The last block's outputs of each row's last token, behind the final norm, `[rows, hidden]`. Of a classifier's last
-    /// block there are no others.
+    /// The last block's outputs of the token of each row that a classifier reads, or of its last token for a language model,
+    /// behind the final norm, `[rows, hidden]`. Of a classifier's last block there are no others.
     pub fn pool(&self, x: &Tensor, batch: &Batch) -> Tensor {
         let last = if self.language_head.is_none() { x.select(1, 0) } else { pick(x, &batch.last_tokens()) };
         self.norm.forward(&last)
@@ -232,6 +229,14 @@ impl Decoder {
     /// The rows of the language-model head, `[vocab_size, hidden]`, where the model has one in use.
     pub fn language_head(&self) -> Option<&Tensor> {
         self.language_head.as_ref()
+    }
+
+    /// Gives the language-model head a tensor of its own where it is the word embeddings; that tensor, if it is new.
+    pub fn untie(&mut self) -> Option<Tensor> {
+        let head = self.language_head.as_mut().filter(|head| head.data_ptr() == self.word_embeddings.data_ptr())?;
+        *head = head.detach().copy();
+        self.config.tied = false;
+        Some(head.shallow_clone())
     }
 
     /// The word embeddings, `[vocab_size, hidden]`.
@@ -433,8 +438,8 @@ struct Names {
 impl Names {
     fn of(family: Family) -> Self {
         match family {
-            Family::Gpt2 => Self { family, words: "wte.weight", blocks: "h", final_norm: "ln_f" },
-            _ => Self { family, words: "embed_tokens.weight", blocks: "layers", final_norm: "norm" },
+            Family::Gpt2 => Self { family, words: tie::words(family), blocks: "h", final_norm: "ln_f" },
+            _ => Self { family, words: tie::words(family), blocks: "layers", final_norm: "norm" },
         }
     }
 

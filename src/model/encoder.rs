@@ -1,6 +1,6 @@
 //! The encoder: BERT (Devlin et al., 2019), `RoBERTa` and `DistilBERT`, as transformers computes them, without dropout.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::config::{self, Activation, Config, Family, Start};
 use super::layers::{Linear, Norm, Visible, attend, split};
@@ -73,7 +73,7 @@ impl Encoder {
         loader.stage = Stage::Output;
         let pooler = match encoder.start {
             Start::Pooler => Some(loader.frozen_linear("pooler.dense", [hidden, hidden])?),
-            Start::Bare => None,
+            Start::FreshPooler | Start::Bare => None,
         };
         Ok(Self {
             config: encoder.clone(),
@@ -89,13 +89,23 @@ impl Encoder {
     /// Input of the first block, `[rows, width, hidden]`.
     pub fn embed(&self, batch: &Batch) -> Tensor {
         let words = Tensor::embedding(&self.word_embeddings, &batch.ids, -1, false, false);
-        let positions = self.position_embeddings.narrow(0, self.config.first_position, batch.width());
+        let positions = self.positions(batch);
         let sum = match (&self.token_type_embeddings, &batch.token_types) {
             (None, _) => words + positions,
             (Some(table), Some(types)) => words + Tensor::embedding(table, types, -1, false, false) + positions,
             (Some(table), None) => words + table.get(0) + positions,
         };
         self.embedding_norm.forward(&sum)
+    }
+
+    /// Embeddings of the positions. `RoBERTa` counts past padding tokens, those that a text spells out too.
+    fn positions(&self, batch: &Batch) -> Tensor {
+        let Some(padding) = self.config.padding else {
+            return self.position_embeddings.narrow(0, self.config.first_position, batch.width());
+        };
+        let counts = batch.ids.ne(padding).to_kind(Kind::Int64);
+        let at = counts.cumsum(1, Kind::Int64) * counts + padding;
+        Tensor::embedding(&self.position_embeddings, &at, -1, false, false)
     }
 
     pub fn block(&self, layer: usize, x: &Tensor, mask: Option<&Tensor>, tape: &mut Tape) -> Tensor {

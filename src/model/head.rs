@@ -23,6 +23,8 @@ pub enum HeadKind {
     Score,
     /// Of BERT: weight and bias, behind the model's pooler.
     Classifier,
+    /// Of BERT where the model has no pooler: the pooler, a layer with tanh, is a part of the head.
+    PoolerTanh,
     /// Of `RoBERTa`: a layer with tanh before the classifier.
     DenseTanh,
     /// Of `DistilBERT`: a layer with relu before the classifier.
@@ -37,6 +39,9 @@ impl HeadKind {
             Self::None => &[],
             Self::Score => &["score.weight"],
             Self::Classifier => &["classifier.weight", "classifier.bias"],
+            Self::PoolerTanh => {
+                &["bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"]
+            }
             Self::DenseTanh => &[
                 "classifier.dense.weight",
                 "classifier.dense.bias",
@@ -58,7 +63,7 @@ impl HeadKind {
             Self::None => Vec::new(),
             Self::Score => vec![vec![labels, hidden]],
             Self::Classifier => classifier.into(),
-            Self::DenseTanh | Self::DenseRelu => dense.into_iter().chain(classifier).collect(),
+            Self::PoolerTanh | Self::DenseTanh | Self::DenseRelu => dense.into_iter().chain(classifier).collect(),
         }
     }
 }
@@ -97,7 +102,7 @@ impl Head {
             [weight, bias] => pooled.to_kind(weight.kind()).linear(weight, Some(bias)),
             [dense, dense_bias, weight, bias] => {
                 let inner = pooled.to_kind(weight.kind()).linear(dense, Some(dense_bias));
-                let inner = if self.kind == HeadKind::DenseTanh { inner.tanh() } else { inner.relu() };
+                let inner = if self.kind == HeadKind::DenseRelu { inner.relu() } else { inner.tanh() };
                 inner.linear(weight, Some(bias))
             }
             _ => pooled.shallow_clone(),

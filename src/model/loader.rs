@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::config::Config;
 use super::layers::{Linear, Norm};
 use super::random::normal;
-use super::{Parameter, Site, Slot, Stage, Weights};
+use super::{Parameter, Site, Slot, Stage, Weights, task, tie};
 use crate::error::{Error, Result};
 use crate::permutation::derive_key;
 
@@ -29,6 +29,8 @@ pub(super) struct Loader<'a> {
     pub device: Device,
     pub parameters: Vec<Parameter>,
     pub sites: Vec<Site>,
+    /// Layers that no method adapts, and an adapter from elsewhere may.
+    pub others: Vec<Site>,
     /// The stage that what is loaded next belongs to.
     pub stage: Stage,
 }
@@ -48,7 +50,10 @@ impl Loader<'_> {
 
     /// The language-model head of a model that has its own.
     pub fn language_head(&mut self, shape: &[i64]) -> Result<Tensor> {
-        self.take("lm_head.weight", shape, Fresh::Normal)
+        if let Source::Files(weights) = &self.source {
+            task::check_language_head(weights)?;
+        }
+        self.take(tie::LM_HEAD, shape, Fresh::Normal)
     }
 
     fn bias(&mut self, name: &str, size: i64) -> Result<Tensor> {
@@ -69,13 +74,17 @@ impl Loader<'_> {
     /// A layer that no method adapts.
     pub fn frozen_linear(&mut self, name: &str, [out, input]: [i64; 2]) -> Result<Linear> {
         let weight = self.weight(&format!("{name}.weight"), &[out, input])?;
-        Ok(Linear {
-            weight,
-            bias: Some(self.bias(name, out)?),
+        let bias = Some(self.bias(name, out)?);
+        let addition = Slot::default();
+        self.others.push(Site {
+            name: format!("{}{name}.weight", self.prefix),
+            group: "other",
+            layer: self.stage.layer(),
+            weight: weight.shallow_clone(),
             transposed: false,
-            site: None,
-            addition: Slot::default(),
-        })
+            addition: addition.clone(),
+        });
+        Ok(Linear { weight, bias, transposed: false, site: None, addition })
     }
 
     /// A layer that methods may adapt.
@@ -99,7 +108,7 @@ impl Loader<'_> {
     fn take(&mut self, name: &str, shape: &[i64], fresh: Fresh) -> Result<Tensor> {
         let (stored, tensor) = match &self.source {
             Source::Files(weights) => {
-                let stored = stored_name(weights, self.prefix, name);
+                let stored = self.stored_name(weights, name);
                 let tensor = weights.get(&stored, shape, Some(self.kind), self.device)?;
                 (stored, tensor)
             }
@@ -112,6 +121,15 @@ impl Loader<'_> {
         let stage = self.stage;
         self.parameters.push(Parameter { name: name.to_owned(), stored, tensor: tensor.shallow_clone(), stage });
         Ok(tensor)
+    }
+
+    fn stored_name(&self, weights: &Weights, name: &str) -> String {
+        match name.strip_prefix(self.prefix) {
+            Some(bare) if bare == tie::words(self.config.family) => {
+                tie::stored_words(weights, self.prefix, self.config).unwrap_or_else(|| name.to_owned())
+            }
+            _ => stored_name(weights, self.prefix, name),
+        }
     }
 
     fn draw(&self, seed: u64, name: &str, shape: &[i64], fresh: Fresh) -> Result<Tensor> {

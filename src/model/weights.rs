@@ -55,6 +55,16 @@ impl Weights {
         self.tensors.contains_key(name)
     }
 
+    /// Names of all tensors, those of types that no weight has among them.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().chain(self.others.keys()).map(String::as_str)
+    }
+
+    /// The tensor of this name as it lies in the file.
+    pub(super) fn peek(&self, name: &str) -> Option<&Tensor> {
+        self.tensors.get(name)
+    }
+
     /// The tensor of this name and shape, in `kind` (none: as stored) on `device`.
     ///
     /// # Errors

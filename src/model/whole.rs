@@ -10,7 +10,8 @@ use super::decoder::{self, Decoder};
 use super::encoder::Encoder;
 use super::loader::{Loader, Source};
 use super::{
-    Batch, Cache, Config, Family, Head, HeadKind, LargePages, Slot, Tape, Weights, groups, parse_device, parse_dtype,
+    Batch, Cache, Config, Family, Head, HeadKind, LargePages, Remark, Slot, Tape, Weights, groups, parse_device,
+    parse_dtype, stored_head, tie, unread,
 };
 use crate::error::{Error, Result};
 use crate::recipe::TaskKind;
@@ -78,7 +79,7 @@ pub struct Open<'a> {
 }
 
 #[derive(Debug)]
-enum Body {
+pub(super) enum Body {
     Encoder(Encoder),
     Decoder(Decoder),
 }
@@ -102,15 +103,19 @@ pub struct Model {
     pub task: TaskKind,
     /// The weights that a method may adapt, block by block.
     pub sites: Vec<Site>,
+    /// Layers that no method adapts, and an adapter from elsewhere may: BERT's pooler.
+    pub others: Vec<Site>,
     /// Every parameter without the classification head.
     pub parameters: Vec<Parameter>,
+    /// What is to be said of its files.
+    pub remarks: Vec<Remark>,
     /// Type of the weights.
     pub kind: Kind,
     /// Where it runs.
     pub device: Device,
     /// Type of the weights in the files.
     stored: Option<Kind>,
-    body: Body,
+    pub(super) body: Body,
     head: Option<Head>,
     /// Keeps the mapped files alive; last, so that it is dropped after the tensors.
     pub(super) weights: Option<Weights>,
@@ -137,7 +142,7 @@ impl Model {
 
     fn with_weights(open: &Open<'_>, wanted: bool) -> Result<Self> {
         let device = parse_device(open.device)?;
-        let config = Config::load(open.folder)?;
+        let mut config = Config::load(open.folder)?;
         if open.task == TaskKind::CausalLm && !config.family.is_decoder() {
             return Err(Error::refused(format!(
                 "{}: {} is an encoder and writes no text; take task.kind = \"sequence-classification\", or a decoder",
@@ -147,7 +152,16 @@ impl Model {
         }
         let weights = if open.fresh.is_some() { None } else { Some(Weights::load(open.folder)?) };
         let prefix = prefix(config.family);
-        let stored = weights.as_ref().and_then(|weights| stored_kind(weights, prefix, config.family));
+        let mut remarks = Vec::new();
+        if let Some(weights) = &weights {
+            // A classifier has no language-model head, and where it starts from one, it looks at the files itself.
+            let apart = (open.task == TaskKind::CausalLm).then(|| tie::settle(weights, prefix, &mut config));
+            remarks.extend(apart.flatten().map(Remark::warning));
+            remarks.extend(stored_head::settle_pooler(weights, prefix, &mut config).map(Remark::warning));
+        }
+        let stored = weights.as_ref().and_then(|weights| {
+            tie::stored_words(weights, prefix, &config).and_then(|name| weights.stored_kind(&name))
+        });
         let kind = kind(parse_dtype(open.dtype)?, stored, device)?;
         let source = match (&weights, open.fresh) {
             _ if !wanted => Source::Shapes,
@@ -162,18 +176,25 @@ impl Model {
             device,
             parameters: Vec::new(),
             sites: Vec::new(),
+            others: Vec::new(),
             stage: Stage::Embedding,
         };
         let body = match &config.architecture {
             Architecture::Encoder(encoder) => Body::Encoder(Encoder::load(&mut loader, encoder)?),
             Architecture::Decoder(decoder) => Body::Decoder(Decoder::load(&mut loader, decoder, open.task)?),
         };
-        let Loader { parameters, sites, .. } = loader;
-        let head = weights.as_ref().map_or(Ok(None), |weights| head_in_files(weights, &config, open.task, device))?;
+        let Loader { parameters, sites, others, .. } = loader;
+        let head =
+            weights.as_ref().map_or(Ok(None), |weights| stored_head::read(weights, &config, open.task, device))?;
+        let of_head = head.as_ref().map_or(&[][..], |head| head.kind.names());
+        let unread = |weights| unread::remark(weights, &config, open.task, &parameters, of_head);
+        remarks.extend(weights.as_ref().and_then(unread));
         Ok(Self {
             task: open.task,
             sites,
+            others,
             parameters,
+            remarks,
             kind,
             device,
             stored,
@@ -236,12 +257,18 @@ impl Model {
     /// The kind of classification head that this model takes.
     #[must_use]
     pub fn head_kind(&self) -> HeadKind {
-        head_kind(self.config.family, self.task)
+        stored_head::kind(&self.config, self.task)
     }
 
     /// A copy of the classification head that is stored with the model, if there is one.
     pub fn stored_head(&self) -> Option<Head> {
         self.head.as_ref().map(Head::copy)
+    }
+
+    /// Whether a classification head is stored with the model.
+    #[must_use]
+    pub fn has_head(&self) -> bool {
+        self.head.is_some()
     }
 
     /// Rows of the token-type embeddings; 0 where there are none.
@@ -263,9 +290,11 @@ impl Model {
         let Architecture::Decoder(config) = &self.config.architecture else { return Ok(None) };
         match (decoder.language_head(), &self.weights) {
             (Some(head), _) => Ok(Some(head.shallow_clone())),
-            (None, Some(weights)) if !config.tied => {
+            (None, Some(weights))
+                if !config.tied || tie::is_broken(weights, prefix(self.config.family), &self.config) =>
+            {
                 let shape = [self.config.vocab_size, self.config.hidden_size];
-                weights.get("lm_head.weight", &shape, Some(self.kind), self.device).map(Some)
+                weights.get(tie::LM_HEAD, &shape, Some(self.kind), self.device).map(Some)
             }
             _ => Ok(Some(decoder.word_embeddings().shallow_clone())),
         }
@@ -377,16 +406,6 @@ fn prefix(family: Family) -> &'static str {
     }
 }
 
-/// The type that the word embeddings are stored in stands for all.
-fn stored_kind(weights: &Weights, prefix: &str, family: Family) -> Option<Kind> {
-    let words = match family {
-        Family::Gpt2 => "wte.weight",
-        Family::Bert | Family::Roberta | Family::Distilbert => "embeddings.word_embeddings.weight",
-        _ => "embed_tokens.weight",
-    };
-    weights.stored_kind(&format!("{prefix}{words}")).or_else(|| weights.stored_kind(words))
-}
-
 /// The type to compute in. The CPU has no fast arithmetic in half precision: as stored there means in `f32`.
 fn kind(asked: Option<Kind>, stored: Option<Kind>, device: Device) -> Result<Kind> {
     match asked.or(stored) {
@@ -397,24 +416,4 @@ fn kind(asked: Option<Kind>, stored: Option<Kind>, device: Device) -> Result<Kin
         )),
         _ => Ok(Kind::Float),
     }
-}
-
-fn head_kind(family: Family, task: TaskKind) -> HeadKind {
-    match (task, family) {
-        (TaskKind::CausalLm, _) => HeadKind::None,
-        (_, Family::Bert) => HeadKind::Classifier,
-        (_, Family::Roberta) => HeadKind::DenseTanh,
-        (_, Family::Distilbert) => HeadKind::DenseRelu,
-        _ => HeadKind::Score,
-    }
-}
-
-fn head_in_files(weights: &Weights, config: &Config, task: TaskKind, device: Device) -> Result<Option<Head>> {
-    let kind = head_kind(config.family, task);
-    let complete = !kind.names().is_empty() && kind.names().iter().all(|name| weights.contains(name));
-    let (Some(labels), true) = (&config.labels, complete) else { return Ok(None) };
-    let shapes = kind.shapes(labels.len().cast_signed() as i64, config.hidden_size);
-    let tensors = kind.names().iter().zip(shapes);
-    let tensors = tensors.map(|(name, shape)| weights.get(name, &shape, Some(Kind::Float), device));
-    Ok(Some(Head { kind, tensors: tensors.collect::<Result<_>>()? }))
 }

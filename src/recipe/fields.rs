@@ -73,7 +73,7 @@ pub const FIELDS: &[Field] = &[
 
     field("task.kind", Kind::Choice(&["sequence-classification", "causal-lm"]), "what the model learns to do"),
     field("task.labels", Kind::Words, "labels in the order of the logits; empty: those of the training rows, sorted"),
-    field("task.head_init", Kind::Choice(&["random", "from_pretrained"]), "how the classification head starts; from_pretrained: rows of the language-model head, or an encoder's stored head"),
+    field("task.head_init", Kind::Choice(&["random", "from_pretrained"]), "how the classification head starts; from_pretrained: rows of the language-model head, or the stored classification head"),
     field("task.response_classes", Kind::Words, "for from_pretrained: the word for each label whose first token's row is taken; empty: the labels"),
 
     field("data.train", Kind::Path, "training rows: jsonl, json, csv, tsv or parquet, by extension"),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::adapter::{HeadKind, NO_HEAD, head_of_extension};
 use crate::data::quoted;
+use crate::model::labels as default_labels;
 
 pub(super) const BASE: &str = "sparta_pretrained_model";
 const EXTENSION: &str = "sparta_extension";
@@ -74,9 +75,12 @@ fn unknown_extension(extension: &str) -> String {
     format!("it has the unknown {EXTENSION} {}", quoted(extension))
 }
 
-/// The labels of a configuration, in the order of the logits.
+/// The labels of a configuration, in the order of the logits; without `id2label` those that transformers gives it.
 pub(super) fn labels(json: &Value) -> Result<Vec<String>, String> {
-    let by_id = json.get("id2label").and_then(Value::as_object).ok_or("it has no id2label")?;
+    let by_id = match json.get("id2label") {
+        None | Some(Value::Null) => return default_labels(json.as_object().ok_or("it is no JSON object")?),
+        Some(named) => named.as_object().ok_or("its id2label is no object")?,
+    };
     (0..by_id.len())
         .map(|id| {
             let label = by_id.get(&id.to_string()).and_then(Value::as_str);

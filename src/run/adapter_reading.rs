@@ -45,6 +45,14 @@ impl Adapter {
     /// # Errors
     /// Refuses a folder that is no adapter, is damaged, or was made for another model.
     pub fn read(folder: &Path, parameters: &[(String, Vec<usize>)]) -> Result<Self> {
+        Self::read_noting(folder, parameters).map(|(adapter, _)| adapter)
+    }
+
+    /// As [`Adapter::read`]; also the names of parameters that have deltas in the file and are not the model's.
+    ///
+    /// # Errors
+    /// As [`Adapter::read`].
+    pub fn read_noting(folder: &Path, parameters: &[(String, Vec<usize>)]) -> Result<(Self, Vec<String>)> {
         let config = read_config(folder)?;
         refuse_new_tokens(folder)?;
         let file = Deltas::open(folder)?;
@@ -52,6 +60,14 @@ impl Adapter {
         let of_head = |name: &str| {
             config.head.parts.iter().any(|part| part.parameter == name) || (is_classifier && name == LM_HEAD)
         };
+        let touched = file.scalars();
+        let is_known = |name: &String| of_head(name) || parameters.iter().any(|(known, _)| known == name);
+        let strangers = touched.iter().filter(|(name, scalars)| *scalars > 0 && !is_known(name));
+        let mut strangers: Vec<String> = strangers.map(|(name, _)| name.clone()).collect();
+        strangers.sort_unstable();
+        // Adapters that were made while head and word embeddings were taken for one have nothing to say of the head.
+        let of_head =
+            |name: &str| of_head(name) || (name == LM_HEAD && !touched.iter().any(|(known, _)| known == name));
         let mut deltas = Vec::new();
         for (name, shape) in parameters.iter().filter(|(name, _)| !of_head(name)) {
             let delta = file.delta(name, shape).map_err(|why| refuse(folder, file.name(), &why))?;
@@ -63,14 +79,15 @@ impl Adapter {
         if let Deltas::Keyed(keyed) = &file {
             keyed.check(&deltas, &head).map_err(|why| refuse(folder, KEYED, &why))?;
         }
-        Ok(Self {
+        let adapter = Self {
             base: config.base.into(),
             base_config: config.json,
             labels: config.labels,
             parameters: parameters.to_vec(),
             deltas,
             head,
-        })
+        };
+        Ok((adapter, strangers))
     }
 }
 

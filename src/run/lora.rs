@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 pub use reading::is_lora;
+pub use targets::Targets;
 
 use self::targets::target_modules;
 use super::adapter::{Adapter, CONFIG, HeadDelta, copy_files, only_known_entries, put_folder, refuse_folder};
@@ -42,6 +43,22 @@ pub struct LoraAdapter {
     pub layers: Vec<(String, Factors)>,
     /// Values of the classification head, in `init`; nothing is added to them.
     pub head: Vec<HeadDelta>,
+    /// Values of other modules that were trained whole and take the place of the base model's. Nothing here trains such, so
+    /// that none are written.
+    pub saved: Vec<Saved>,
+    /// Which modules it says that it adapts; only adapters that were read say so.
+    pub targets: Targets,
+}
+
+/// A parameter of the base model that an adapter has other values for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Saved {
+    /// Its name in the model.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values.
+    pub values: Vec<f32>,
 }
 
 /// What an adapter of low rank was made with.
@@ -70,6 +87,19 @@ impl LoraSettings {
 }
 
 impl LoraAdapter {
+    /// Whether it was written here: then the base model's config.json, edited, is beside it.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.base_config.as_object().is_some_and(|config| !config.is_empty())
+    }
+
+    /// Those of a model's layers, by the names of their weights, that it says it adapts and has no factors for.
+    #[must_use]
+    pub fn missing<'a>(&self, layers: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+        let has = |weight: &str| self.layers.iter().any(|(name, _)| name == weight);
+        layers.filter(|weight| self.targets.mean(module(weight)) && !has(weight)).collect()
+    }
+
     /// Writes the adapter's folder, in the place of an earlier adapter if there is one, with the tokenizer's files and a
     /// config.json that tells the labels beside it. `modules` names the weights of all the model's layers. Gives the size of
     /// the folder.
@@ -129,7 +159,7 @@ impl LoraAdapter {
         let LoraSettings { rank, alpha, dropout, by_root, magnitudes } = self.settings;
         let adapted: Vec<&str> = self.layers.iter().map(|(name, _)| module(name)).collect();
         let all: Vec<&str> = modules.iter().map(|name| module(name)).collect();
-        let mut heads: Vec<&str> = self.head.iter().filter_map(|part| part.parameter.split('.').next()).collect();
+        let mut heads: Vec<&str> = self.head.iter().map(|part| saved_module(&part.parameter)).collect();
         heads.dedup();
         #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
         let alpha = if alpha.fract() == 0.0 { json!(alpha as i64) } else { json!(alpha) };
@@ -168,6 +198,15 @@ impl LoraAdapter {
             deltas: Vec::new(),
             head: self.head.clone(),
         }
+    }
+}
+
+/// The module that peft saves whole for a parameter of a head.
+fn saved_module(parameter: &str) -> &str {
+    let mut parts = parameter.split('.');
+    match (parts.next(), parts.next()) {
+        (Some("bert"), Some(inner)) => inner,
+        (first, _) => first.unwrap_or(parameter),
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) use shard::{Outline, Shard, write_shard};
 use self::folder::{MERGED, index_bytes, metadata, put_model, refuse_to_replace_others};
 use self::plan::{Origin, Planned, PlannedFile, plan};
 use self::source::{INDEX, Source};
-use super::adapter::{Adapter, CONFIG, Family, HeadKind, family};
+use super::adapter::{Adapter, CONFIG, Family, HeadKind, LM_HEAD, family};
 use super::adapter_config::insert_labels;
 use super::files::{failed, write_synced};
 use crate::data::{one_line, place, quoted};
@@ -52,7 +52,11 @@ pub fn write_merged(
     let files = plan(&source, adapter, products, family)?;
     refuse_to_replace_others(output, Some(base))?;
     let total: usize = files.iter().flat_map(|file| &file.tensors).map(|tensor| tensor.outline.bytes()).sum();
-    let config = config(&source.config, &adapter.labels, family);
+    let mut config = config(&source.config, &adapter.labels, family);
+    // The language model that was trained has a head of its own, whatever config.json says.
+    if adapter.head.is_empty() && adapter.parameters.iter().any(|(name, _)| name == LM_HEAD) {
+        untie(&mut config);
+    }
     let mut done = 0;
     put_model(output, &config, Some(base), total as u64, |new| {
         for file in &files {
@@ -75,7 +79,7 @@ fn share(done: usize, total: usize) -> f32 {
 }
 
 fn check_family(base: &Path, source: &Source, family: Option<&Family>, head: &HeadKind) -> Result<()> {
-    if head.parts.is_empty() || family.is_some_and(|family| family.head == head) {
+    if head.parts.is_empty() || family.is_some_and(|family| family.takes(head)) {
         return Ok(());
     }
     let model_type = source.config.get("model_type").and_then(Value::as_str).unwrap_or("(none)");
@@ -105,6 +109,17 @@ fn config(base: &Map<String, Value>, labels: &[String], family: Option<&Family>)
         insert_labels(&mut config, labels);
     }
     Value::Object(config)
+}
+
+/// Says in a configuration that word embeddings and language-model head are two, if it says or means something else.
+pub fn untie(config: &mut Value) {
+    const TIED: &str = "tie_word_embeddings";
+    // What these families mean where the key is missing.
+    let means = |name: &str| name == "gpt2" || name.starts_with("gemma");
+    let by_default = config.get("model_type").and_then(Value::as_str).is_some_and(means);
+    if config.get(TIED).and_then(Value::as_bool).unwrap_or(by_default) {
+        config[TIED] = false.into();
+    }
 }
 
 fn write_file(folder: &Path, file: &PlannedFile<'_>, done: &mut dyn FnMut(usize)) -> Result<()> {

@@ -6,7 +6,7 @@ use tch::{Kind, Reduction, Tensor};
 
 use super::targets::{labels as label_tensor, to_tensors};
 use crate::data::{self, Example};
-use crate::model::{Head, Model};
+use crate::model::{Head, Model, Outputs};
 use crate::run::Labelled;
 
 /// How well a model does on some rows.
@@ -67,6 +67,17 @@ pub(super) fn labelled(logits: &Tensor, labels: &[usize], lines: &[usize]) -> Ve
         logprob,
     })
     .collect()
+}
+
+/// What logits `[.., labels]` make of each label's probability, `f32`; none where they are numbers.
+#[must_use]
+pub fn probabilities(logits: &Tensor, outputs: Outputs) -> Option<Tensor> {
+    let logits = logits.to_kind(Kind::Float);
+    match outputs {
+        Outputs::OneLabel => Some(logits.softmax(-1, Kind::Float)),
+        Outputs::AnyLabels => Some(logits.sigmoid()),
+        Outputs::Numbers => None,
+    }
 }
 
 /// Logits of every row, in order, `[rows, labels]`, `f32`, on the CPU. `progress` hears the rows done after each batch

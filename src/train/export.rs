@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::model::dtype_name;
 use crate::recipe::Variant;
 use crate::run::{
-    Adapter, Dtype, HeadDelta, LoraAdapter, LoraSettings, ParameterDelta, head_parts, trained_config, write_model,
+    Adapter, Dtype, HeadDelta, LoraAdapter, LoraSettings, ParameterDelta, Targets, head_parts, trained_config, untie,
+    write_model,
 };
 use crate::sparse::Saved;
 
@@ -59,12 +60,14 @@ pub fn lora_adapter(session: &Session) -> LoraAdapter {
         },
         layers,
         head,
+        saved: Vec::new(),
+        targets: Targets::default(),
     }
 }
 
 fn head(session: &Session) -> Vec<HeadDelta> {
     let (head, start) = (&session.head.head, &session.head.start);
-    let parts = head_parts(session.model.config.family.name()).unwrap_or_default().iter();
+    let parts = head_parts(head.kind.names()).unwrap_or_default().iter();
     let tensors = head.kind.names().iter().zip(&head.tensors).zip(&start.tensors);
     let deltas = tensors.filter_map(|((name, value), start)| {
         let part = parts.clone().find(|part| part.parameter == *name)?;
@@ -96,7 +99,10 @@ pub fn whole_model(session: &Session, folder: &Path) -> Result<u64> {
     }
     let outlines: Vec<(String, Dtype, Vec<usize>)> =
         tensors.iter().map(|(name, tensor)| (name.clone(), dtype(tensor.kind()), shape(tensor))).collect();
-    let config = config_of_whole(&model.config.json, &session.data.labels, model.kind);
+    let mut config = config_of_whole(&model.config.json, &session.data.labels, model.kind);
+    if model.parameters.iter().any(|parameter| parameter.name == "lm_head.weight") {
+        untie(&mut config);
+    }
     write_model(folder, Some(&session.folder), &config, &outlines, &mut |at| Ok(bytes(&tensors[at].1)))
 }
 

@@ -1,16 +1,16 @@
 //! What sessions are made from: all that is read from files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use tch::Device;
 
-use super::{Session, check_token_types, starting_head};
-use crate::data::{self, Prepared, Tokenizer};
+use super::{Session, check_token_types, read_elsewhere, starting_head};
+use crate::data::{self, Prepared, Tokenizer, place};
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::method;
-use crate::model::{Head, Model, Open};
+use crate::model::{Head, Model, Open, Problem, Remark};
 use crate::recipe::{FIELDS, Init, MethodKind, Recipe, TaskKind, Validation};
 use crate::sparse::prepare_device;
 
@@ -32,13 +32,14 @@ impl Loaded {
     pub fn read(recipe: Recipe, progress: &mut dyn FnMut(&str, Option<f32>)) -> Result<Self> {
         let folder = hub::resolve(&recipe.model.path, progress)?;
         progress("reading the model", None);
-        let model = Model::open(&Open {
+        let mut model = Model::open(&Open {
             folder: &folder,
             dtype: &recipe.model.dtype,
             device: &recipe.model.device,
             task: recipe.task.kind,
             fresh: (recipe.model.init == Init::Random).then_some(recipe.method.seed),
         })?;
+        refuse_other_problems(&model, &folder)?;
         let positions = usize::try_from(model.config.max_positions).unwrap_or(0);
         if recipe.data.max_length > positions {
             return Err(Error::refused(format!(
@@ -51,6 +52,8 @@ impl Loaded {
         let data = data::prepare(&recipe, &tokenizer, progress)?;
         check_token_types(&model, &data.train.examples)?;
         check_token_types(&model, &data.validation.examples)?;
+        let elsewhere = read_elsewhere(&model, &tokenizer, &data.train.examples);
+        model.remarks.extend(elsewhere.map(Remark::warning));
         if let Device::Cuda(device) = model.device {
             progress("compiling kernels for the device", None);
             // Without them the plain way is taken; `spartui doctor` says why.
@@ -109,6 +112,19 @@ impl Loaded {
             sessions.push(session);
         }
         Ok(sessions)
+    }
+}
+
+/// Refuses a classifier that is made for more than one label of several: its rows would be learned as something else.
+fn refuse_other_problems(model: &Model, folder: &Path) -> Result<()> {
+    match model.config.problem.filter(|_| model.task == TaskKind::SequenceClassification) {
+        None | Some(Problem::SingleLabelClassification) => Ok(()),
+        Some(problem) => Err(Error::refused(format!(
+            "{}: problem_type is \"{}\", with which this version predicts and evaluates, but does not train; remove \
+             problem_type from that file to train a new head that chooses one label of several",
+            place(&folder.join("config.json")),
+            problem.name()
+        ))),
     }
 }
 

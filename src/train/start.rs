@@ -5,7 +5,7 @@ use tch::{Kind, Tensor};
 use crate::data::{Tokenizer, one_line, place, quoted};
 use crate::error::{Error, Result};
 use crate::method::Method;
-use crate::model::{Head, HeadKind, Model};
+use crate::model::{Head, HeadKind, Model, listed};
 use crate::recipe::{HeadInit, Recipe};
 use crate::run::LoraAdapter;
 
@@ -18,6 +18,10 @@ pub fn starting_head(recipe: &Recipe, model: &Model, labels: &[String], tokenize
     match (recipe.task.head_init, model.head_kind()) {
         (HeadInit::Random, kind) => {
             Ok(Head::random(kind, labels.len(), model.config.hidden_size, recipe.method.seed, model.device))
+        }
+        // A decoder that was saved as a classifier has its head, and often no language-model head any more.
+        (HeadInit::FromPretrained, HeadKind::Score) if recipe.task.response_classes.is_empty() && model.has_head() => {
+            stored(model, labels)
         }
         (HeadInit::FromPretrained, HeadKind::Score) => {
             let words = match recipe.task.response_classes.as_slice() {
@@ -60,9 +64,9 @@ fn from_language_head(model: &Model, labels: &[String], words: &[String], tokeni
     Ok(Head { kind: HeadKind::Score, tensors: vec![chosen.to_kind(Kind::Float)] })
 }
 
-/// The head that an encoder's files hold.
+/// The head that the model's files hold.
 fn stored(model: &Model, labels: &[String]) -> Result<Head> {
-    let names = model.config.labels.clone().unwrap_or_default();
+    let names = model.config.labels.clone();
     let head = model.stored_head().ok_or_else(|| {
         Error::refused("task.head_init = \"from_pretrained\": the model has no classification head; take \"random\"")
     })?;
@@ -90,9 +94,22 @@ pub fn start_from_adapter(recipe: &Recipe, model: &Model, method: &mut dyn Metho
     }
     let adapter = LoraAdapter::read(path)?;
     let refuse = |why: &str| Error::refused(format!("method.adapter {}: {why}", place(path)));
+    let of_head = |name: &str| head.kind.names().contains(&name);
+    let saved = adapter.saved.iter().map(|saved| saved.name.as_str());
+    let saved = saved.chain(adapter.head.iter().map(|part| part.parameter.as_str()).filter(|name| !of_head(name)));
+    let saved: Vec<&str> =
+        if adapter.head.is_empty() || !head.tensors.is_empty() { saved.collect() } else { Vec::new() };
+    if let Some(names) = listed("tensor", &saved) {
+        return Err(refuse(&format!(
+            "it has other values for whole modules, {names}, which this version reads to predict and does not train; take an \
+             adapter without modules_to_save beside the head"
+        )));
+    }
     let layers = adapter.layers.into_iter().map(|(name, factors)| {
         let site = model.sites.iter().position(|site| site.name == name);
-        let unknown = || refuse(&format!("it adapts {}, which this model does not have", one_line(&name)));
+        let unknown = || {
+            refuse(&format!("it adapts {}, which this model does not have, or no method here trains", one_line(&name)))
+        };
         Ok((site.ok_or_else(unknown)?, factors))
     });
     method.start_from(&layers.collect::<Result<Vec<_>>>()?).map_err(|why| refuse(&why))?;

@@ -2,7 +2,7 @@
 
 use tch::{Device, Tensor};
 
-use crate::data::{self, Example};
+use crate::data::{self, Example, Tokenizer};
 use crate::error::{Error, Result};
 use crate::model::{Batch, Model};
 
@@ -45,6 +45,31 @@ pub fn check_token_types(model: &Model, examples: &[Example]) -> Result<()> {
         ))),
         _ => Ok(()),
     }
+}
+
+/// What is to be said where a classifier on a decoder reads other tokens of some rows than their last ones, or might: its
+/// tokenizer ends them with the padding token.
+#[must_use]
+pub fn read_elsewhere(model: &Model, tokenizer: &Tokenizer, examples: &[Example]) -> Option<String> {
+    let named = model.padding_token()?;
+    let padding = named.or_else(|| tokenizer.padding_token().map(i64::from))?;
+    let ends = |example: &&Example| example.tokens.last().is_some_and(|&last| i64::from(last) == padding);
+    let (rows, all) = (examples.iter().filter(ends).count(), examples.len());
+    if rows == 0 {
+        return None;
+    }
+    Some(if named.is_some() {
+        format!(
+            "{rows} of {all} rows end with the padding token (pad_token_id {padding} in config.json): as in transformers, their \
+             class is read at the last token before it"
+        )
+    } else {
+        format!(
+            "{rows} of {all} rows end with the tokenizer's padding token ({padding}), and config.json names no pad_token_id: their \
+             class is read at this last token, as transformers does it; with pad_token_id = {padding}, which its Trainer \
+             sets, it would be read before it"
+        )
+    })
 }
 
 /// Examples that were put side by side, on the model's device.

@@ -163,7 +163,7 @@ fn configs() -> Vec<Case<Reader>> {
             classes,
             "id2label",
         ),
-        case("no labels", unset(of_classes, "/id2label"), classes, "id2label"),
+        case("no labels, which means two", unset(of_classes, "/id2label"), classes, "there are 2 labels"),
         case("an encoder's head", set(of_classes, "/sparta_extension", json!("encoder")), classes, "classes"),
     ]
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Family;
+use super::classifier::padding;
 use super::keys::{Activation, Keys, shown};
 use super::rope::Rope;
 
@@ -23,8 +24,11 @@ pub struct Decoder {
     pub layers: Vec<Layer>,
     /// Logits z of the vocabulary become `cap * tanh(z / cap)`.
     pub logit_cap: Option<f64>,
-    /// Whether the language-model head is the word embedding itself.
+    /// Whether the language-model head is the word embedding itself. The files may say otherwise than config.json: see
+    /// `model::tie`.
     pub tied: bool,
+    /// The padding token: a classifier reads the last token that is another.
+    pub padding: Option<i64>,
 }
 
 /// How a token attends to the ones before it.
@@ -105,6 +109,7 @@ impl Decoder {
             layers: layers.collect::<Result<_, String>>()?,
             logit_cap: cap(keys, "final_logit_softcapping", 30.0)?,
             tied: keys.flag_or("tie_word_embeddings", is_gemma(family) || family == Family::Gpt2)?,
+            padding: padding(keys.json, family)?,
             attention,
             positions,
         })

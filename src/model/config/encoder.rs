@@ -18,6 +18,8 @@ pub struct Encoder {
     pub positions: i64,
     /// Position of the first token.
     pub first_position: i64,
+    /// The token that has the position before the first one, wherever it stands; none where every token counts.
+    pub padding: Option<i64>,
     /// How a classifier starts from the first token's output.
     pub start: Start,
 }
@@ -27,6 +29,8 @@ pub struct Encoder {
 pub enum Start {
     /// BERT's pooler, which is part of the model.
     Pooler,
+    /// BERT's pooler, which the files lack: it is made fresh, and trains as a part of the head.
+    FreshPooler,
     /// Nothing: the head has a layer of its own.
     Bare,
 }
@@ -39,7 +43,8 @@ impl Encoder {
                 "hidden_size {hidden} is no multiple of num_attention_heads {heads}; get the model's files again"
             ));
         }
-        let first_position = if keys.family == Family::Roberta { padding(keys)? + 1 } else { 0 };
+        let padding = if keys.family == Family::Roberta { Some(padding(keys)?) } else { None };
+        let first_position = padding.map_or(0, |padding| padding + 1);
         Ok(Self {
             intermediate_size: keys.size("intermediate_size")?,
             activation: keys.activation("hidden_act", Activation::Gelu)?,
@@ -47,6 +52,7 @@ impl Encoder {
             token_types: if keys.family == Family::Distilbert { 0 } else { keys.size_or("type_vocab_size", 2)? },
             positions: keys.size("max_position_embeddings")?,
             first_position,
+            padding,
             start: if keys.family == Family::Bert { Start::Pooler } else { Start::Bare },
         })
     }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{Architecture, Config, Decoder, Family};
+use super::{Architecture, Config, Decoder, Family, Outputs};
 
 fn llama() -> Value {
     json!({
@@ -44,6 +44,43 @@ fn families_have_their_own_defaults() {
     let windows: Vec<bool> =
         decoder(&parse(&config).unwrap()).layers.iter().map(|layer| layer.window.is_some()).collect();
     assert_eq!(windows, [true, false]);
+}
+
+#[test]
+fn labels_padding_and_outputs_are_those_of_transformers() {
+    let with = |changes: Value| {
+        let mut config = llama();
+        config.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        parse(&config).unwrap()
+    };
+    let labels = |changes: Value| with(changes).labels;
+    assert_eq!(labels(json!({})), ["LABEL_0", "LABEL_1"]);
+    assert_eq!(labels(json!({"num_labels": 3})), ["LABEL_0", "LABEL_1", "LABEL_2"]);
+    assert_eq!(labels(json!({"id2label": {"1": "b", "0": "a"}, "num_labels": 2})), ["a", "b"]);
+    assert_eq!(labels(json!({"id2label": {"0": "a", "1": "b"}, "num_labels": 3})), ["LABEL_0", "LABEL_1", "LABEL_2"]);
+    assert_eq!(labels(json!({"id2label": {"0": 7, "1": true}})), ["7", "true"]);
+    assert_eq!(labels(json!({"id2label": {"0": "a", "7": "b"}, "num_labels": null})), ["a", "LABEL_1"]);
+    assert!(refusal(llama(), &json!({"num_labels": "3"})).contains("num_labels is \"3\""));
+    assert!(refusal(llama(), &json!({"num_labels": 2_000_000_000})).contains("num_labels 2000000000 is above"));
+    assert!(refusal(llama(), &json!({"pad_token_id": "x"})).contains("pad_token_id is \"x\""));
+    for (family, padding) in [("llama", None), ("gemma", Some(0)), ("phi3", Some(32000)), ("qwen3", None)] {
+        let config = with(json!({"model_type": family}));
+        assert_eq!(decoder(&config).padding, padding, "{family}");
+        assert_eq!(decoder(&with(json!({"model_type": family, "pad_token_id": null}))).padding, None);
+        assert_eq!(decoder(&with(json!({"model_type": family, "pad_token_id": 5}))).padding, Some(5));
+    }
+    let outputs = |problem: Value, labels: usize| with(json!({"problem_type": problem})).outputs(labels);
+    for (problem, labels, expected) in [
+        (json!(null), 2, Outputs::OneLabel),
+        (json!(null), 1, Outputs::AnyLabels),
+        (json!("odd"), 3, Outputs::OneLabel),
+        (json!("single_label_classification"), 2, Outputs::OneLabel),
+        (json!("multi_label_classification"), 2, Outputs::AnyLabels),
+        (json!("regression"), 1, Outputs::Numbers),
+        (json!("regression"), 3, Outputs::Numbers),
+    ] {
+        assert_eq!(outputs(problem.clone(), labels), expected, "{problem} {labels}");
+    }
 }
 
 #[test]

@@ -38,6 +38,17 @@ static BERT: HeadKind = HeadKind {
     parts: &[last("classifier.weight", "head"), last("classifier.bias", "head_bias")],
 };
 
+/// Where the model has no pooler, that is a part of the head.
+static BERT_POOLED: HeadKind = HeadKind {
+    extension: Some("bert-pooler"),
+    parts: &[
+        inner("bert.pooler.dense.weight", "head_inner"),
+        inner("bert.pooler.dense.bias", "head_inner_bias"),
+        last("classifier.weight", "head"),
+        last("classifier.bias", "head_bias"),
+    ],
+};
+
 static ROBERTA: HeadKind = HeadKind {
     extension: Some("roberta"),
     parts: &[
@@ -59,7 +70,7 @@ static DISTILBERT: HeadKind = HeadKind {
 };
 
 /// Every kind of head that an adapter can have.
-pub(in crate::run) static HEADS: [&HeadKind; 5] = [&NO_HEAD, &DECODER, &BERT, &ROBERTA, &DISTILBERT];
+pub(in crate::run) static HEADS: [&HeadKind; 6] = [&NO_HEAD, &DECODER, &BERT, &BERT_POOLED, &ROBERTA, &DISTILBERT];
 
 /// The kind with exactly these parameters and keys, in this order.
 pub(in crate::run) fn head_kind(names: &[(&str, &str)]) -> Option<&'static HeadKind> {
@@ -90,6 +101,13 @@ pub(in crate::run) struct Family {
     /// Class of the language model, for decoders.
     pub causal: Option<&'static str>,
     pub head: &'static HeadKind,
+}
+
+impl Family {
+    /// Whether this is a head of its classifiers.
+    pub fn takes(&self, head: &HeadKind) -> bool {
+        self.head == head || (self.head == &BERT && head == &BERT_POOLED)
+    }
 }
 
 const fn decoder(model_type: &'static str, classifier: &'static str, causal: &'static str) -> Family {
@@ -150,11 +168,12 @@ pub(in crate::run) fn family(config: &serde_json::Value) -> Option<&'static Fami
     FAMILIES.iter().find(|family| family.model_type == model_type)
 }
 
-/// The parameters of the classification head of a family (`model_type` of config.json), in the order in which an
-/// adapter lists them; none for an unknown family.
+/// The parameters of the classification head that has these, in the order in which an adapter lists them; none where no head
+/// is made of them.
 #[must_use]
-pub fn head_parts(model_type: &str) -> Option<&'static [HeadPart]> {
-    FAMILIES.iter().find(|family| family.model_type == model_type).map(|family| family.head.parts)
+pub fn head_parts(names: &[&str]) -> Option<&'static [HeadPart]> {
+    let fits = |kind: &&&HeadKind| kind.parts.iter().map(|part| part.parameter).eq(names.iter().copied());
+    HEADS.iter().find(fits).map(|kind| kind.parts)
 }
 
 #[cfg(test)]
@@ -179,7 +198,8 @@ mod tests {
         for family in &FAMILIES {
             assert!(family.embeddings.starts_with(family.prefix));
             assert!(family.head.parts.iter().all(|part| !part.parameter.starts_with(family.prefix)));
-            assert_eq!(head_parts(family.model_type), Some(family.head.parts));
+            let names: Vec<_> = family.head.parts.iter().map(|part| part.parameter).collect();
+            assert_eq!(head_parts(&names), Some(family.head.parts));
         }
     }
 }

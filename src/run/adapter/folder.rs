@@ -26,6 +26,42 @@ pub(in crate::run) const TOKENIZER: [&str; 12] = [
     "chat_template.json",
 ];
 
+/// A folder of chat templates beside the main one.
+const TEMPLATES: &str = "additional_chat_templates";
+
+/// Larger files are no licences.
+const LICENCE_LIMIT: u64 = 4 << 20;
+
+/// Whether a file of a model's folder tells under which terms it may be used.
+fn is_licence(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    ["LICENSE", "LICENCE", "NOTICE", "COPYING", "USE_POLICY"]
+        .iter()
+        .any(|start| upper.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_'])))
+}
+
+/// Copies licences and further chat templates of a model.
+pub(in crate::run) fn copy_company(source: &Path, target: &Path) -> io::Result<()> {
+    let mut names: Vec<String> = names_in(source)?.into_iter().filter(|name| is_licence(name)).collect();
+    names.retain(|name| fs::metadata(source.join(name)).is_ok_and(|file| file.len() <= LICENCE_LIMIT));
+    copy_files(source, names.iter().map(String::as_str), target)?;
+    let templates = source.join(TEMPLATES);
+    if !templates.is_dir() {
+        return Ok(());
+    }
+    let mut names = names_in(&templates)?;
+    names.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "jinja"));
+    let target = target.join(TEMPLATES);
+    fs::create_dir(&target)?;
+    copy_files(&templates, names.iter().map(String::as_str), &target)?;
+    sync_folder(&target)
+}
+
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = fs::read_dir(folder)?.flatten();
+    Ok(entries.filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
 /// Fills a new folder and puts it in the place of an earlier one, with everything on the disk before. Gives its size.
 ///
 /// `what` is what the folder is to hold, and `bytes` about how much of it.
@@ -80,7 +116,8 @@ pub(in crate::run) fn only_known_entries(
     };
     let names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     // What macOS leaves in every folder that was looked at.
-    match names.iter().find(|name| *name != ".DS_Store" && !TOKENIZER.contains(&name.as_str()) && !known(name)) {
+    let is_company = |name: &str| name == ".DS_Store" || name == TEMPLATES || is_licence(name);
+    match names.iter().find(|name| !is_company(name) && !TOKENIZER.contains(&name.as_str()) && !known(name)) {
         None => Ok(names),
         Some(name) => Err(refuse(&format!("holds {}, which is no part of {what}", quoted(name)))),
     }

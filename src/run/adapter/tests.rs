@@ -414,7 +414,7 @@ fn hostile_configurations_are_refused() {
     for (field, value, expected) in [
         ("sparta_pretrained_model", json!(5), "no sparta_pretrained_model"),
         ("id2label", json!({"0": "a", "2": "b"}), "no text for 1"),
-        ("id2label", json!(["a", "b", "c"]), "no id2label"),
+        ("id2label", json!(["a", "b", "c"]), "id2label is no object"),
         ("id2label", json!({"0": "a", "1": "b"}), "there are 2 labels"),
         ("sparta_extension", json!("x\u{1b}[2J"), "unknown sparta_extension"),
         ("sparta_extension", json!(null), "there are no indices of \"score.weight\""),

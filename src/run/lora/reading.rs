@@ -10,8 +10,8 @@ use super::super::adapter::{HEADS, HeadDelta, HeadKind, NO_HEAD};
 use super::super::adapter_config;
 use super::super::files::read_bounded;
 use super::super::tensors::{Dtype, NamedTensor, parse_tensors};
-use super::targets::matches;
-use super::{CONFIG, DOWN, FACTORS, LoraAdapter, LoraSettings, MAGNITUDE, PREFIX, SETTINGS, UP, refuse};
+use super::targets::{Targets, matches};
+use super::{CONFIG, DOWN, FACTORS, LoraAdapter, LoraSettings, MAGNITUDE, PREFIX, SETTINGS, Saved, UP, refuse};
 use crate::data::{place, quoted};
 use crate::error::{Error, Result};
 use crate::method::Factors;
@@ -51,6 +51,7 @@ struct Said {
     settings: LoraSettings,
     ranks: Vec<(String, f64)>,
     alphas: Vec<(String, f64)>,
+    targets: Targets,
 }
 
 /// The tensors of one layer.
@@ -81,14 +82,14 @@ impl LoraAdapter {
             .map_err(|error| refuse(folder, FACTORS, &error.to_string()))?;
         let tensors =
             parse_tensors(&bytes).map_err(|why| refuse(folder, FACTORS, &format!("it is damaged ({why})")))?;
-        let (layers, head) = sorted(tensors).map_err(|why| refuse(folder, FACTORS, &why))?;
+        let (layers, head, saved) = sorted(tensors).map_err(|why| refuse(folder, FACTORS, &why))?;
         let layers = layers.into_iter().map(|(module, layer)| {
             let factors = layer.factors(&module, &said)?;
             Ok((format!("{module}.weight"), factors))
         });
         let layers =
             layers.collect::<std::result::Result<Vec<_>, String>>().map_err(|why| refuse(folder, FACTORS, &why))?;
-        if layers.is_empty() && head.is_empty() {
+        if layers.is_empty() && head.is_empty() && saved.is_empty() {
             return Err(refuse(folder, FACTORS, "it holds no factors"));
         }
         let (base_config, labels) = own_config(folder)?;
@@ -100,6 +101,8 @@ impl LoraAdapter {
             settings: said.settings,
             layers,
             head,
+            saved,
+            targets: said.targets,
         })
     }
 }
@@ -113,7 +116,8 @@ fn own_config(folder: &Path) -> Result<(Value, Vec<String>)> {
         read_bounded(&folder.join(CONFIG), CONFIG_LIMIT).map_err(|error| refuse(folder, CONFIG, &error.to_string()))?;
     let json: Value =
         serde_json::from_slice(&bytes).map_err(|error| refuse(folder, CONFIG, &format!("it is not JSON: {error}")))?;
-    let labels = adapter_config::labels(&json).unwrap_or_default();
+    let says = ["id2label", "num_labels"].iter().any(|key| json.get(key).is_some());
+    let labels = if says { adapter_config::labels(&json).unwrap_or_default() } else { Vec::new() };
     Ok((json, labels))
 }
 
@@ -169,6 +173,7 @@ fn said(bytes: &[u8]) -> std::result::Result<Said, String> {
         settings,
         ranks: patterns("rank_pattern")?,
         alphas: patterns("alpha_pattern")?,
+        targets: Targets::of(json),
     })
 }
 
@@ -190,8 +195,8 @@ fn of_pattern(patterns: &[(String, f64)], module: &str) -> std::result::Result<O
 
 type Layers = BTreeMap<String, Layer>;
 
-/// Tensors by layer, and the head's.
-fn sorted(tensors: Vec<NamedTensor>) -> std::result::Result<(Layers, Vec<HeadDelta>), String> {
+/// Tensors by layer, the head's, and those of other modules that were saved whole.
+fn sorted(tensors: Vec<NamedTensor>) -> std::result::Result<(Layers, Vec<HeadDelta>, Vec<Saved>), String> {
     let mut layers = Layers::new();
     let mut rest: BTreeMap<String, NamedTensor> = BTreeMap::new();
     for tensor in tensors {
@@ -210,17 +215,18 @@ fn sorted(tensors: Vec<NamedTensor>) -> std::result::Result<(Layers, Vec<HeadDel
             rest.insert(name.to_owned(), tensor);
         }
     }
-    let is_head = |kind: &&&HeadKind| {
-        kind.parts.len() == rest.len() && kind.parts.iter().all(|part| rest.contains_key(part.parameter))
-    };
-    let Some(kind) = HEADS.iter().find(is_head) else {
-        let first = rest.keys().next().map_or_else(String::new, |name| quoted(name));
-        return Err(format!("it holds {first} beside the factors, which makes no head that is known"));
-    };
-    debug_assert!(!rest.is_empty() || kind.parts == NO_HEAD.parts);
-    let labels = kind.parts.last().and_then(|last| rest[last.parameter].shape.first().copied());
-    let head = kind.parts.iter().map(|part| {
-        let tensor = &rest[part.parameter];
+    // What is read neither as factors nor as weights of modules would make another model.
+    let is_odd = |name: &&String| name.contains("lora_") || name.contains("modules_to_save");
+    if let Some(odd) = rest.keys().find(is_odd) {
+        return Err(format!("it holds {}, which is not read by this version", quoted(odd)));
+    }
+    let is_there = |kind: &&&HeadKind| kind.parts.iter().all(|part| rest.contains_key(part.parameter));
+    let kind: &HeadKind =
+        HEADS.iter().filter(is_there).max_by_key(|kind| kind.parts.len()).map_or(&NO_HEAD, |kind| kind);
+    let tensors = kind.parts.iter().filter_map(|part| Some((part, rest.remove(part.parameter)?)));
+    let tensors: Vec<_> = tensors.collect();
+    let labels = tensors.last().and_then(|(_, last)| last.shape.first().copied());
+    let head = tensors.iter().map(|(part, tensor)| {
         if part.of_labels && tensor.shape.first().copied() != labels {
             return Err(format!("{} does not fit the rest of the head", part.parameter));
         }
@@ -228,7 +234,10 @@ fn sorted(tensors: Vec<NamedTensor>) -> std::result::Result<(Layers, Vec<HeadDel
         let (parameter, init_key) = (part.parameter.into(), part.init_key.into());
         Ok(HeadDelta { parameter, init_key, shape: tensor.shape.clone(), deltas: vec![0.0; init.len()], init })
     });
-    Ok((layers, head.collect::<std::result::Result<_, String>>()?))
+    let head = head.collect::<std::result::Result<_, String>>()?;
+    let saved =
+        rest.into_iter().map(|(name, tensor)| Ok(Saved { values: floats(&tensor)?, shape: tensor.shape, name }));
+    Ok((layers, head, saved.collect::<std::result::Result<_, String>>()?))
 }
 
 impl Layer {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::shard::{Outline, Shard};
 use super::source::INDEX;
 use crate::error::Result;
-use crate::run::adapter::{CONFIG, TOKENIZER, copy_files, only_known_entries, put_folder, refuse_folder};
+use crate::run::adapter::{CONFIG, TOKENIZER, copy_company, copy_files, only_known_entries, put_folder, refuse_folder};
 use crate::run::files::{failed, write_synced};
 
 const GENERATION: &str = "generation_config.json";
@@ -39,7 +39,9 @@ pub(super) fn put_model(
         weights(new)?;
         let write_rest = || {
             write_synced(&new.join(CONFIG), &serde_json::to_vec_pretty(config)?)?;
-            base.map_or(Ok(()), |base| copy_files(base, TOKENIZER.into_iter().chain([GENERATION]), new))
+            let Some(base) = base else { return Ok(()) };
+            copy_files(base, TOKENIZER.into_iter().chain([GENERATION]), new)?;
+            copy_company(base, new)
         };
         write_rest().map_err(failed("write the model to", folder))
     })

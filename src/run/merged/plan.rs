@@ -49,7 +49,8 @@ pub(super) fn plan<'a>(
     family: Option<&Family>,
 ) -> Result<Vec<PlannedFile<'a>>> {
     let parameters: Parameters<'a> = adapter.below_head().map(|(name, shape, delta)| (name, (shape, delta))).collect();
-    let mut names = Names { family, parameters: &parameters, products, found: HashSet::new() };
+    let mut names = Names { family, parameters: &parameters, products, found: HashSet::new(), head_alone: false };
+    names.head_alone = names.is_head_alone(source);
     let mut files = Vec::new();
     for (name, shard) in &source.shards {
         let mut tensors = Vec::new();
@@ -81,6 +82,8 @@ struct Names<'a, 'n> {
     parameters: &'n Parameters<'a>,
     products: &'a [Product],
     found: HashSet<&'a str>,
+    /// Whether the files hold the word embeddings under the name of the head that is tied to them.
+    head_alone: bool,
 }
 
 impl<'a> Names<'a, '_> {
@@ -96,6 +99,8 @@ impl<'a> Names<'a, '_> {
         let name = match parameter {
             None if has_head => return Ok(None),
             Some(name) if has_head => name,
+            // Under their own name they are found by every version of transformers.
+            Some(name) if stored == LM_HEAD && self.head_alone => name,
             _ => stored,
         };
         let delta = match parameter {
@@ -118,7 +123,16 @@ impl<'a> Names<'a, '_> {
             .find_map(|(old, new)| Some(format!("{}{new}", stored.strip_suffix(old)?)))
             .unwrap_or_else(|| stored.to_owned());
         let known = |name: &str| self.parameters.get_key_value(name).map(|(name, _)| *name);
+        if stored == LM_HEAD && self.head_alone {
+            return known(self.family?.embeddings);
+        }
         known(&renamed).or_else(|| known(&format!("{}{renamed}", self.family?.prefix)))
+    }
+
+    fn is_head_alone(&self, source: &Source) -> bool {
+        let Some(family) = self.family.filter(|_| !self.parameters.contains_key(LM_HEAD)) else { return false };
+        let stored = || source.shards.iter().flat_map(|(_, shard)| &shard.tensors).map(|(name, _)| name.as_str());
+        stored().any(|name| name == LM_HEAD) && !stored().any(|name| self.parameter(name) == Some(family.embeddings))
     }
 
     fn check(

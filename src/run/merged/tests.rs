@@ -217,6 +217,64 @@ fn a_repeated_head_stays_the_embeddings() {
 }
 
 #[test]
+fn embeddings_that_were_stored_as_the_tied_head_are_named_after_themselves() {
+    let mut tensors = decoder_tensors();
+    let words = tensors.remove(EMBEDDINGS).unwrap();
+    tensors.insert(LM_HEAD.into(), words.clone());
+    let (_root, base, output) = base_of("gemma", &tensors);
+    let mut tied = causal();
+    tied.parameters.pop();
+    tied.deltas.retain(|delta| delta.name != EMBEDDINGS);
+    merge(&base, &tied, &output).unwrap();
+    let merged = load(&output.join("model.safetensors"));
+    assert_eq!((merged.get(EMBEDDINGS), merged.get(LM_HEAD)), (Some(&words), None));
+    merge(&base, &classifier_without_embedding_deltas(), &output).unwrap();
+    assert_eq!(load(&output.join("model.safetensors")).get(EMBEDDINGS), Some(&words));
+}
+
+fn classifier_without_embedding_deltas() -> Adapter {
+    let mut adapter = classifier();
+    adapter.deltas.retain(|delta| delta.name != EMBEDDINGS);
+    adapter
+}
+
+#[test]
+fn a_head_of_its_own_is_written_down_where_the_base_says_otherwise() {
+    for (model_type, said, written) in
+        [("gemma", None, json!(false)), ("llama", Some(true), json!(false)), ("llama", None, json!(null))]
+    {
+        let (_root, base, output) = base_of(model_type, &decoder_tensors());
+        if let Some(said) = said {
+            let mut config = json_of(&base.join("config.json"));
+            config["tie_word_embeddings"] = json!(said);
+            fs::write(base.join("config.json"), config.to_string()).unwrap();
+        }
+        merge(&base, &causal(), &output).unwrap();
+        assert_eq!(json_of(&output.join("config.json"))["tie_word_embeddings"], written, "{model_type} {said:?}");
+    }
+}
+
+#[test]
+fn licences_and_further_chat_templates_go_along_and_may_be_replaced() {
+    let (_root, base, output) = base_of("llama", &decoder_tensors());
+    let kept = ["LICENSE", "LICENSE.txt", "Notice", "USE_POLICY.md", "additional_chat_templates/tools.jinja"];
+    fs::create_dir(base.join("additional_chat_templates")).unwrap();
+    for file in kept {
+        fs::write(base.join(file), format!("{file}\r\n")).unwrap();
+    }
+    for file in ["licensed.py", "additional_chat_templates/other.txt"] {
+        fs::write(base.join(file), "").unwrap();
+    }
+    for _ in 0..2 {
+        merge(&base, &causal(), &output).unwrap();
+        for file in kept {
+            assert_eq!(fs::read(output.join(file)).unwrap(), fs::read(base.join(file)).unwrap(), "{file}");
+        }
+        assert!(!output.join("licensed.py").exists() && !output.join("additional_chat_templates/other.txt").exists());
+    }
+}
+
+#[test]
 fn the_files_are_those_of_the_base_model() {
     let (root, base, output) = base_of("llama", &decoder_tensors());
     let whole = root.path().join("whole");
