@@ -5,6 +5,7 @@ mod background;
 mod bench;
 mod columns;
 mod compare;
+mod console;
 mod curves;
 mod demo;
 mod doctor;
@@ -151,8 +152,10 @@ fn parse() -> std::result::Result<Arguments, clap::Error> {
     let given = |name: &&&str| matches.value_source(name) == Some(ValueSource::CommandLine);
     match &arguments.subcommand {
         None if !live::is_possible() => {
-            let help = command.render_help().to_string();
-            Err(clap::Error::raw(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, help))
+            let why = console::hindrance().unwrap_or_default();
+            let help = command.render_help();
+            let said = format!("{help}\nThe launcher needs a terminal: {why}.\n");
+            Err(clap::Error::raw(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, said))
         }
         Some(_) => match ["theme", "keys", "ascii", "colours"].iter().find(given) {
             Some(name) => {

@@ -8,7 +8,7 @@ use spartui::interface::{Effect, Input, Outcome};
 use spartui::protocol::{Command, CommandStatus, Ending, Event, News, Step};
 use spartui::recipe::Value;
 
-use synthetic::{Desk, consequences, kept, step, summary};
+use synthetic::{Desk, change, consequences, kept, step, summary};
 
 const SMALL: (u16, u16) = (60, 20);
 const COMMON: (u16, u16) = (80, 24);
@@ -64,7 +64,136 @@ fn training_wide_and_low() {
 
 #[test]
 fn too_small() {
-    assert_frame!(Desk::training((59, 20), "dark", 3));
+    assert_frame!(Desk::training((39, 20), "dark", 3));
+}
+
+#[test]
+fn in_short_on_the_smallest_terminal() {
+    assert_frame!(steered((40, 10), "dark"));
+}
+
+#[test]
+fn in_short_below_the_size_that_panels_need() {
+    assert_frame!(steered((59, 19), "dark"));
+}
+
+#[test]
+fn in_short_on_a_wide_and_low_terminal() {
+    assert_frame!(steered((120, 14), "dark"));
+}
+
+#[test]
+fn in_short_keys_and_questions_work() {
+    let mut desk = steered((40, 10), "dark");
+    desk.press("]");
+    desk.foresee(Ok(consequences()));
+    assert_frame!(desk);
+    desk.press("Esc q");
+    assert_frame!(desk);
+    desk.press("Esc ?");
+    assert!(desk.text().contains("keys"), "{}", desk.text());
+    desk.press("Esc s Enter");
+    assert!(desk.sent().contains(&Command::Stop));
+    desk.tell(Event::Finished(Box::new(summary(Ending::Stopped))));
+    assert_frame!(desk);
+}
+
+#[test]
+fn in_short_before_the_first_step() {
+    let mut desk = Desk::new((40, 10), "dark");
+    desk.tell(Event::Loading { what: "reading the training rows".into(), fraction: Some(0.2) });
+    assert_frame!(desk);
+    desk.load();
+    assert_frame!(desk);
+}
+
+/// Whether a symbol belongs to a curve.
+fn is_of_a_curve(symbol: &str) -> bool {
+    symbol == "◆" || symbol.chars().all(|c| ('\u{2801}'..='\u{28ff}').contains(&c))
+}
+
+#[test]
+fn what_was_changed_covers_no_point_of_a_curve() {
+    for size in [COMMON, LARGE, HUGE, (100, 30), (160, 50)] {
+        let curves = |changed: bool| {
+            let mut desk = Desk::training(size, "dark", 600);
+            if changed {
+                for (step, from, to) in [(120, 5e-4, 2e-4), (300, 2e-4, 1e-4), (560, 1e-4, 5e-5)] {
+                    desk.tell(Event::Intervention(change(step, from, to)));
+                }
+            }
+            desk.pass(60.0);
+            let frame = desk.frame();
+            let points = frame.content().iter().enumerate().filter(|(_, cell)| is_of_a_curve(cell.symbol()));
+            (points.map(|(at, _)| at).collect::<Vec<usize>>(), desk.text())
+        };
+        let ((plain, _), (marked, text)) = (curves(false), curves(true));
+        // The lines of the marks themselves may take the place of single cells.
+        let lost: Vec<usize> = plain.iter().copied().filter(|at| !marked.contains(at)).collect();
+        let columns: std::collections::BTreeSet<usize> = lost.iter().map(|at| at % usize::from(size.0)).collect();
+        assert!(columns.len() <= 3, "{size:?}: {columns:?}\n{text}");
+        assert!(text.contains("560 learning_rate 1e-4 → 5e-5") || size == COMMON, "{text}");
+        assert!(!text.contains("learning_rate 1e-4 → …"), "cut though there is room:\n{text}");
+    }
+}
+
+#[test]
+fn nothing_moves_when_alerts_come_and_go_and_they_take_one_row() {
+    for size in [SMALL, COMMON, LARGE, HUGE] {
+        let mut desk = Desk::training(size, "dark", 240);
+        desk.pass(60.0);
+        let borders = |desk: &Desk| {
+            let frame = desk.frame();
+            let corners = frame.content().iter().enumerate().filter(|(_, cell)| matches!(cell.symbol(), "╭" | "╰"));
+            corners.map(|(at, _)| at).collect::<Vec<_>>()
+        };
+        let before = borders(&desk);
+        desk.tell(Event::Step(Step { loss: f64::NAN, ..step(241) }));
+        desk.tell(Event::Step(Step { loss: 60.0, ..step(242) }));
+        assert_eq!(borders(&desk), before);
+        let text = desk.text();
+        let row = text.lines().find(|line| line.starts_with(" ▲")).expect("an alert");
+        assert!(row.contains("1 more") && row.contains("A acknowledges"), "{row}");
+        assert_eq!(text.lines().filter(|line| line.starts_with(" ▲")).count(), 1, "{text}");
+        // While something else is said, there is still a sign of them.
+        desk.press("t Esc z");
+        desk.press("u");
+        assert_eq!(borders(&desk), before);
+        assert!(desk.text().contains("▲ 2"), "{}", desk.text());
+        desk.pass(60.0);
+        desk.press("A");
+        assert!(!desk.text().contains(" ▲ the loss"), "{}", desk.text());
+        assert_eq!(borders(&desk), before);
+    }
+}
+
+#[test]
+fn training_loss_is_shown_raw_and_smoothed_beside_validation() {
+    let desk = Desk::training(LARGE, "dark", 237);
+    let raw = spartui::interface::text::number(step(237).loss);
+    let smoothed = spartui::interface::text::number(desk.state.history.loss.smoothed_last().expect("steps").1);
+    assert_ne!(raw, smoothed);
+    let text = desk.text();
+    let row = text.lines().find(|line| line.contains("1 loss")).expect("the panel");
+    for said in [format!("train {raw}"), format!("smoothed {smoothed}"), "valid 0.".into()] {
+        assert!(row.contains(&said), "{said} in {row}");
+    }
+}
+
+#[test]
+fn a_single_evaluation_is_seen() {
+    let mut desk = Desk::training(LARGE, "dark", 101);
+    desk.press("5 m");
+    let text = desk.text();
+    assert_eq!(text.matches('◆').count(), 1, "{text}");
+}
+
+#[test]
+fn settings_say_how_many_train_and_not_the_nought_that_stands_for_it() {
+    let desk = Desk::training(LARGE, "dark", 20);
+    let text = desk.text();
+    let line = text.lines().find(|line| line.contains("│trainable")).expect("the setting");
+    assert!(line.contains("│trainable          227178"), "{line}");
 }
 
 #[test]

@@ -30,6 +30,7 @@ fn cockpit_of_a_run() {
     let runs = tempfile::tempdir().unwrap();
     let engine = Engine::start(Launch { recipe, runs: runs.path().join("runs"), name: Some("demo".into()) });
     let mut state = State::new(Look::new(Themes::load(None, Depth::True), Some("dark")), (120, 40));
+    let began = Instant::now();
     for event in &engine.events {
         let step = if let Event::Step(step) = &event { step.step } else { 0 };
         let set = |field: &str, value: f64| Command::Set { id: step, field: field.into(), value: Value::Float(value) };
@@ -38,6 +39,7 @@ fn cockpit_of_a_run() {
             150 => engine.commands.send(set("optimizer.learning_rate", 1e-3)).unwrap(),
             _ => {}
         }
+        update(&mut state, Input::Tick(began.elapsed()));
         update(&mut state, Input::Engine(Box::new(event)));
         if step == 215 {
             break;

@@ -216,8 +216,17 @@ fn any_size_and_any_number_of_sizes() {
     for round in 0..200 {
         cockpit.resize(20 + round % 150, 5 + round % 60);
     }
-    cockpit.resize(50, 10);
+    cockpit.resize(39, 10);
     cockpit.shows("the terminal is too small");
+    // Below the size that the panels need, there is still what one most wants to know, and the keys work.
+    cockpit.resize(40, 10);
+    cockpit.waits("the short view", |text| {
+        ["● training", " step ", " loss ", " rate ", " left "].iter().all(|said| text.contains(said))
+    });
+    cockpit.press(" ");
+    cockpit.shows("● paused");
+    cockpit.press(" ");
+    cockpit.shows("● training");
     cockpit.resize(100, 30);
     cockpit.waits("the cockpit", |text| text.contains("training") && text.contains("sparsity"));
     abort(cockpit);
@@ -240,6 +249,37 @@ fn a_key_that_is_let_go_does_nothing() {
     std::thread::sleep(Duration::from_millis(100));
     assert!(cockpit.text().contains("paused"), "a held key went on and off");
     abort(cockpit);
+}
+
+/// Presses and releases the left button over the first place where the lowest row says this.
+fn click_in_footer(cockpit: &mut Cockpit, what: &str) {
+    let text = cockpit.text();
+    let (row, line) = text.lines().enumerate().last().unwrap();
+    let column = line.chars().count() - line.split_once(what).unwrap().1.chars().count();
+    let place = format!("{};{}", column, row + 1);
+    cockpit.press(&format!("\x1b[<0;{place}M\x1b[<0;{place}m"));
+}
+
+#[test]
+fn a_click_on_a_key_that_is_named_presses_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut cockpit = training(folder.path(), &[], &[]);
+    click_in_footer(&mut cockpit, "pause");
+    cockpit.shows("● paused");
+    click_in_footer(&mut cockpit, "resume");
+    cockpit.shows("● training");
+    click_in_footer(&mut cockpit, "[ ]");
+    cockpit.shows("sparsity 0.9 → 0.95");
+    click_in_footer(&mut cockpit, "discard");
+    cockpit.waits("no pending value", |text| !text.contains("0.9 → 0.95"));
+    click_in_footer(&mut cockpit, "help");
+    cockpit.shows("anywhere");
+    click_in_footer(&mut cockpit, "close");
+    cockpit.waits("the cockpit", |text| !text.contains("anywhere"));
+    click_in_footer(&mut cockpit, "quit");
+    cockpit.shows("How shall it end");
+    click_in_footer(&mut cockpit, "abort");
+    assert_eq!(cockpit.ends(), 1);
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::console;
 use super::launch::no_signals;
-use super::live::{self, Stage};
+use super::live::Stage;
 use super::looks::Looks;
 use crate::error::{Error, Result};
 use crate::interface::Inspector;
-use crate::interface::input::watch_signals;
+use crate::interface::input::watch_signals_of_screen;
 use crate::run::{RunFolder, runs_of};
 
 #[derive(Debug, clap::Args)]
@@ -24,13 +25,13 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     for run in &arguments.runs {
         selected.extend(runs_of(RunFolder::find(runs, run)?)?.into_iter().map(|run| run.path().to_owned()));
     }
-    if !live::is_possible() {
-        return Err(Error::refused(
-            "curves are drawn on a terminal, and there is none; a run's metrics.jsonl holds the numbers",
-        ));
+    if let Some(why) = console::hindrance() {
+        return Err(Error::refused(format!(
+            "curves are drawn on a terminal, and {why}; a run's metrics.jsonl holds the numbers"
+        )));
     }
     let look = arguments.looks.look()?;
-    let signals = watch_signals().map_err(no_signals)?;
+    let signals = watch_signals_of_screen().map_err(no_signals)?;
     let mut inspector = Inspector::new(runs.to_owned(), selected, look);
     Stage::take(signals, &inspector.look)?.show(&mut inspector);
     Looks::remember(&inspector.look);

@@ -1,9 +1,8 @@
 //! `spartui doctor`
 
-use std::io::IsTerminal;
-
-use super::print_line;
+use super::{console, print_line};
 use crate::error::Result;
+use crate::interface::layout::{LEAST, SMALLEST};
 use crate::libtorch::mkl::{self, Choice};
 use crate::model::available_devices;
 use crate::{cuda, libtorch, sparse};
@@ -31,14 +30,16 @@ pub fn run(cuda: &std::result::Result<bool, String>) -> Result<()> {
         Choice::ByMaker => "chooses its code by who made the processor; it is slower on those that are not Intel's",
         Choice::NoMkl => "none in this libtorch",
     };
-    let terminal = if std::io::stdout().is_terminal() {
-        match crossterm::terminal::size() {
-            Ok((columns, rows)) if columns >= 60 && rows >= 20 => format!("{columns}x{rows}"),
-            Ok((columns, rows)) => format!("{columns}x{rows}, too small: the interface needs 60x20"),
+    let terminal = match console::hindrance() {
+        None => match crossterm::terminal::size() {
+            Ok((columns, rows)) if columns >= SMALLEST.0 && rows >= SMALLEST.1 => format!("{columns}x{rows}"),
+            Ok((columns, rows)) => format!(
+                "{columns}x{rows}, small: the interface needs {}x{}; a run is shown in short from {}x{} on",
+                SMALLEST.0, SMALLEST.1, LEAST.0, LEAST.1
+            ),
             Err(error) => format!("its size cannot be read: {error}"),
-        }
-    } else {
-        "standard output is none; runs print progress lines".into()
+        },
+        Some(why) => format!("{why}; runs print progress lines"),
     };
     let lines = [
         ("spartui", env!("CARGO_PKG_VERSION").to_owned()),

@@ -11,7 +11,7 @@ use super::looks::Looks;
 use crate::engine::socket::Link;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
-use crate::interface::input::watch_signals;
+use crate::interface::input::watch_signals_of_screen;
 use crate::interface::launcher::{Launcher, Place};
 use crate::interface::state::Weight;
 use crate::interface::{ComparisonScreen, Inspector, Open, Outcome, RaceScreen, State};
@@ -24,7 +24,7 @@ use crate::run::read_race;
 /// Where the terminal cannot be used.
 pub fn run(runs: PathBuf, looks: &Looks) -> Result<()> {
     let mut launcher = Launcher::new(looks.look()?, place(runs)?);
-    let mut stage = Stage::take(watch_signals().map_err(no_signals)?, &launcher.look)?;
+    let mut stage = Stage::take(watch_signals_of_screen().map_err(no_signals)?, &launcher.look)?;
     loop {
         let goes_on = match stage.show(&mut launcher) {
             Outcome::Open(Open::Inspect(folders)) => inspect(&mut stage, &mut launcher, folders),

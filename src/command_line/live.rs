@@ -1,6 +1,5 @@
 //! A run in the interface: one that was just begun, or one that trains already.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::background::{Background, Lost};
+use super::console;
 use super::launch::{ended, no_signals};
 use super::left::Left;
 use super::looks::Looks;
@@ -15,7 +15,7 @@ use super::print_line;
 use super::printer::Printer;
 use crate::engine::socket::{Link, connect};
 use crate::error::{Error, Result};
-use crate::interface::input::{InputThread, watch_signals};
+use crate::interface::input::{InputThread, watch_signals_of_screen};
 use crate::interface::terminal::{Redirection, Screen, TerminalGuard};
 use crate::interface::{self, Line, Look, Outcome, RaceScreen, Sources, State, is_remote};
 use crate::protocol::{Command, Event, News, Purpose};
@@ -40,7 +40,7 @@ pub enum Run {
 /// Whether there is a terminal to draw on and to read from.
 #[must_use]
 pub fn is_possible() -> bool {
-    std::io::stdout().is_terminal() && std::io::stdin().is_terminal()
+    console::hindrance().is_none()
 }
 
 /// Shows the run until the user leaves it, or the terminal goes. The run goes on without, unless it was to end.
@@ -48,7 +48,7 @@ pub fn is_possible() -> bool {
 /// # Errors
 /// Where the run refused or failed, or the terminal cannot be used.
 pub fn run(mut run: Run, look: Look) -> Result<()> {
-    let signals = watch_signals().map_err(no_signals)?;
+    let signals = watch_signals_of_screen().map_err(no_signals)?;
     let link = run.connect()?;
     let mut stage = Stage::take(signals, &look)?;
     let mut cockpit = State::new(look, (0, 0));
@@ -64,7 +64,7 @@ pub fn run(mut run: Run, look: Look) -> Result<()> {
 /// # Errors
 /// As [`run`].
 pub fn run_race(mut run: Run, look: Look) -> Result<()> {
-    let signals = watch_signals().map_err(no_signals)?;
+    let signals = watch_signals_of_screen().map_err(no_signals)?;
     let link = run.connect()?;
     let mut stage = Stage::take(signals, &look)?;
     let mut screen = RaceScreen::new(look);
@@ -135,7 +135,12 @@ impl Stage {
 
     /// Shows a screen to which no engine is connected.
     pub fn show(&mut self, screen: &mut impl interface::Screen) -> Outcome {
-        let sources = Sources::without_engine(&self.input, self.signals.clone(), self.line.clone());
+        let sources = Sources::without_engine(
+            &self.input,
+            self.signals.clone(),
+            Some(self.guard.suspension()),
+            self.line.clone(),
+        );
         interface::run(&mut self.terminal, screen, sources)
     }
 
@@ -188,6 +193,7 @@ impl Stage {
             news: link.news,
             requests: link.requests,
             signals: self.signals.clone(),
+            suspension: Some(self.guard.suspension()),
             remote: is_remote(),
             line: self.line.clone(),
             elapsed: link.elapsed,

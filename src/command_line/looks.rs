@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 mod remembered;
 
+use super::console;
 use crate::data::place;
 use crate::error::{Error, Result};
 use crate::interface::Look;
 use crate::interface::keys::Keymap;
-use crate::interface::terminal::no_color;
+use crate::interface::terminal::{has_shell, no_color};
 use crate::interface::theme::{DARK, Depth, LIGHT, MONOCHROME, Themes};
 use remembered::Chosen;
 
@@ -22,9 +23,19 @@ pub struct Looks {
     /// File of keys in place of ~/.config/spartui/keys.toml; `spartui keys` prints one to begin with
     #[arg(long, env = "SPARTUI_KEYS", value_name = "FILE")]
     keys: Option<PathBuf>,
-    /// Draw the interface in ASCII alone, for terminals and fonts that know no lines and dots
-    #[arg(long, env = "SPARTUI_ASCII", value_parser = clap::builder::FalseyValueParser::new())]
-    ascii: bool,
+    /// Draw the interface in ASCII alone, for terminals and fonts that know no lines and dots; the default in the
+    /// locales C and POSIX, and in those of other characters than UTF-8. --ascii=false draws lines and dots there too
+    #[arg(
+        long,
+        env = "SPARTUI_ASCII",
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        hide_possible_values = true,
+        value_parser = clap::builder::FalseyValueParser::new()
+    )]
+    ascii: Option<bool>,
     /// Colours of the terminal: 16, 256 or true; auto: as TERM and COLORTERM say
     #[arg(long, env = "SPARTUI_COLOURS", value_name = "N", default_value = "auto")]
     colours: Colours,
@@ -59,7 +70,8 @@ impl Looks {
             (None, Some(Chosen::Pair { dark, light: other })) => look(None).of_background([dark, other], light),
             (None, None) => look(None).of_background([DARK, LIGHT], light),
         };
-        let mut look = look.in_ascii(self.ascii);
+        let mut look = look.in_ascii(self.ascii.unwrap_or_else(|| !console::knows_unicode()));
+        look.has_shell = has_shell();
         look.warnings.extend(remembered.err());
         match self.users_keys() {
             Ok(keys) => look = look.with_keys(keys),

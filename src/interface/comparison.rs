@@ -12,6 +12,7 @@ use super::look::Look;
 use super::overlay::Overlay;
 use super::screen::Screen;
 use super::update::{Effect, Input};
+use super::widgets::footer::Hint;
 use crate::compare::{Column, Comparison, Row};
 
 mod act;
@@ -179,6 +180,10 @@ impl Screen for ComparisonScreen {
 
     fn draw(&self, frame: &mut Frame) {
         draw::into(frame.buffer_mut(), self);
+    }
+
+    fn hints(&self) -> Vec<Hint> {
+        draw::hints(self)
     }
 
     fn animated(&self) -> bool {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded, unbounded};
 use crossterm::event::{self, Event};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM, SIGTSTP};
 use signal_hook::iterator::Signals;
 
 use super::terminal::Answers;
@@ -96,7 +96,20 @@ impl Drop for InputThread {
 /// # Errors
 /// Where the handlers cannot be set.
 pub fn watch_signals() -> io::Result<Receiver<i32>> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    watch(&[SIGINT, SIGTERM, SIGHUP])
+}
+
+/// As [`watch_signals`], for who holds the terminal: SIGTSTP and SIGCONT come too, so that the terminal is given back before
+/// the program stops.
+///
+/// # Errors
+/// As [`watch_signals`].
+pub fn watch_signals_of_screen() -> io::Result<Receiver<i32>> {
+    watch(&[SIGINT, SIGTERM, SIGHUP, SIGTSTP, SIGCONT])
+}
+
+fn watch(signals: &[i32]) -> io::Result<Receiver<i32>> {
+    let mut signals = Signals::new(signals)?;
     let (sender, receiver) = bounded(16);
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {

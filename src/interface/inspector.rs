@@ -14,6 +14,7 @@ use super::screen::Screen;
 use super::state::{Extent, Metric, Typed, View};
 use super::text;
 use super::update::{Effect, Input};
+use super::widgets::footer::Hint;
 use crate::run::{State as RunState, Tail, full_name};
 
 mod act;
@@ -307,6 +308,10 @@ impl Screen for Inspector {
 
     fn draw(&self, frame: &mut Frame) {
         draw::into(frame.buffer_mut(), self);
+    }
+
+    fn hints(&self) -> Vec<Hint> {
+        draw::hints(self)
     }
 
     fn animated(&self) -> bool {

@@ -40,6 +40,7 @@ pub enum Action {
     Quit,
     Interrupt,
     Redraw,
+    Suspend,
     Leave,
     Pause,
     Sparser(bool),

@@ -12,6 +12,7 @@ use super::overlay::{Overlay, Scope, Settable};
 use super::screen::Screen;
 use super::state::{Typed, Weight};
 use super::update::{Effect, Input};
+use super::widgets::footer::Hint;
 use super::{Open, text};
 use crate::recipe::FIELDS;
 
@@ -324,6 +325,10 @@ impl Screen for Launcher {
 
     fn draw(&self, frame: &mut Frame) {
         draw::draw_into(frame.buffer_mut(), self);
+    }
+
+    fn hints(&self) -> Vec<Hint> {
+        place::arrange(self).map_or_else(Vec::new, |places| draw::hints(&places, self))
     }
 
     fn animated(&self) -> bool {

@@ -6,8 +6,17 @@ use super::screens;
 use super::state::{Panel, Stage, State};
 use super::widgets::charts_place;
 
-/// The smallest terminal that is drawn on.
+/// The smallest terminal on which all of a screen has room.
 pub const SMALLEST: (u16, u16) = (60, 20);
+
+/// The smallest terminal that the cockpit is drawn on, in short.
+pub const LEAST: (u16, u16) = (40, 10);
+
+/// Columns from which on the short view has a panel beside it, those of the view itself, and the fewest rows that a panel
+/// below it is worth.
+const BESIDE: u16 = 84;
+const SHORT: u16 = 44;
+const BELOW: u16 = 6;
 
 /// Where everything stands.
 #[derive(Debug, Clone, Default)]
@@ -16,15 +25,15 @@ pub struct Layout {
     pub header: Rect,
     /// How far it is.
     pub progress: Rect,
-    /// What to look at.
-    pub alerts: Rect,
     /// How it ended, once it has.
     pub banner: Rect,
     /// All panels together.
     pub body: Rect,
+    /// The place of the short view, on a terminal that has no room for more.
+    pub short: Option<Rect>,
     /// Places, each with the panels that share it; the first one is shown.
     pub places: Vec<(Rect, Vec<Panel>)>,
-    /// What was last said.
+    /// What was last said, and what to look at.
     pub strip: Rect,
     /// Keys.
     pub footer: Rect,
@@ -34,19 +43,20 @@ pub struct Layout {
 #[must_use]
 pub fn arrange(state: &State) -> Option<Layout> {
     let (width, height) = state.size;
-    if width < SMALLEST.0 || height < SMALLEST.1 {
+    if width < LEAST.0 || height < LEAST.1 {
         return None;
     }
     let screen = Rect::new(0, 0, width, height);
+    if width < SMALLEST.0 || height < SMALLEST.1 {
+        return Some(short(state, screen));
+    }
     let (header, rest) = split_top(screen, 1);
     let (rest, footer) = split_bottom(rest, 1);
     let (rest, strip) = split_bottom(rest, 1);
     let progress_height = if state.ready.is_some() { 2 } else { 0 };
     let (progress, rest) = split_top(rest, progress_height);
-    let alerts_height = if state.running() { screens::alert_height(state, width).min(rest.height / 4) } else { 0 };
-    let (alerts, rest) = split_top(rest, alerts_height);
     let (banner, body) = split_top(rest, screens::banner_height(state, width).min(rest.height / 2));
-    let mut layout = Layout { header, progress, alerts, banner, body, strip, footer, places: Vec::new() };
+    let mut layout = Layout { header, progress, banner, body, strip, footer, ..Layout::default() };
     if state.ready.is_some() || (matches!(state.stage, Stage::Faulted { .. }) && state.loading.is_empty()) {
         layout.places = places(state, body);
         for (_, panels) in &mut layout.places {
@@ -54,6 +64,26 @@ pub fn arrange(state: &State) -> Option<Layout> {
         }
     }
     Some(layout)
+}
+
+/// Where everything stands where no panel but one has room: what one most wants to know, and that panel, if at all.
+fn short(state: &State, screen: Rect) -> Layout {
+    let (header, rest) = split_top(screen, 1);
+    let (rest, footer) = split_bottom(rest, 1);
+    let (rest, strip) = split_bottom(rest, 1);
+    let (banner, body) = split_top(rest, screens::banner_height(state, screen.width).min(rest.height));
+    let mut layout = Layout { header, banner, body, strip, footer, ..Layout::default() };
+    if state.ready.is_some() {
+        let (short, panel) = match body.width {
+            BESIDE.. => split_left(body, SHORT),
+            _ => split_top(body, screens::short_height(state)),
+        };
+        layout.short = Some(short);
+        if panel.height >= BELOW {
+            layout.places.push((panel, vec![state.focus]));
+        }
+    }
+    layout
 }
 
 /// All between the first line and the last two: the place of a screen of its own.

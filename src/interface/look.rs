@@ -5,6 +5,7 @@ use ratatui::buffer::Buffer;
 use super::keys::Keymap;
 use super::pen::Pen;
 use super::theme::{Theme, Themes};
+use super::update::Effect;
 
 /// How every screen looks and listens: the user's, whatever is shown.
 #[derive(Debug, Clone)]
@@ -23,6 +24,8 @@ pub struct Look {
     pub keys: Keymap,
     /// Whether all is drawn in ASCII.
     pub ascii: bool,
+    /// Whether there is a shell that the terminal can be left to for a while.
+    pub has_shell: bool,
     /// What was wrong with what the user asked for, a sentence each; whoever shows the first screen says so.
     pub warnings: Vec<String>,
 }
@@ -37,7 +40,17 @@ impl Look {
             warnings.push(format!("there is no theme \"{}\"; there are {known}", name.escape_debug()));
         }
         let theme = theme.and_then(|name| themes.position(name)).unwrap_or(0);
-        Self { themes, theme, chosen: false, pair: None, light: None, keys: Keymap::default(), ascii: false, warnings }
+        Self {
+            themes,
+            theme,
+            chosen: false,
+            pair: None,
+            light: None,
+            keys: Keymap::default(),
+            ascii: false,
+            has_shell: true,
+            warnings,
+        }
     }
 
     /// With these keys.
@@ -50,6 +63,14 @@ impl Look {
     #[must_use]
     pub fn in_ascii(self, ascii: bool) -> Self {
         Self { keys: self.keys.named_plainly(ascii), ascii, ..self }
+    }
+
+    /// What leaves the terminal to the shell; why that cannot be.
+    ///
+    /// # Errors
+    /// Where nobody would let the program go on.
+    pub fn suspend(&self) -> Result<Effect, &'static str> {
+        if self.has_shell { Ok(Effect::Suspend) } else { Err("no shell would bring the interface back from there") }
     }
 
     /// The theme in use.

@@ -1,11 +1,13 @@
 //! The one loop: what comes in, what is drawn, what goes out.
 
+use std::io;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, at, never, select, unbounded};
-use crossterm::event::Event as TerminalEvent;
+use crossterm::event::{Event as TerminalEvent, MouseButton, MouseEventKind};
 use ratatui::Terminal;
 use ratatui::backend::Backend;
+use signal_hook::consts::{SIGCONT, SIGTSTP};
 
 mod pacer;
 
@@ -15,7 +17,9 @@ use super::Outcome;
 use super::input::InputThread;
 use super::jobs::Jobs;
 use super::screen::Screen;
+use super::terminal::{Suspension, Who};
 use super::update::{Effect, Input};
+use super::widgets::footer;
 use pacer::Pacer;
 
 use crate::protocol::{News, Request};
@@ -34,8 +38,10 @@ pub struct Sources {
     pub news: Receiver<News>,
     /// What the engine is asked. Sending must never block, so the channel is unbounded.
     pub requests: Sender<Request>,
-    /// SIGINT, SIGTERM, SIGHUP.
+    /// SIGINT, SIGTERM, SIGHUP; SIGTSTP and SIGCONT, where the terminal can be left.
     pub signals: Receiver<i32>,
+    /// Leaves the terminal to the shell; none where there is no terminal.
+    pub suspension: Option<Suspension>,
     /// Whether the terminal is at the end of a network connection.
     pub remote: bool,
     /// What leads to the terminal.
@@ -53,10 +59,25 @@ pub fn is_remote() -> bool {
 impl Sources {
     /// Of a screen that shows no run: there are keys and signals only.
     #[must_use]
-    pub fn without_engine(thread: &InputThread, signals: Receiver<i32>, line: Line) -> Self {
+    pub fn without_engine(
+        thread: &InputThread,
+        signals: Receiver<i32>,
+        suspension: Option<Suspension>,
+        line: Line,
+    ) -> Self {
         let (requests, _) = unbounded();
         let (input, background) = (thread.events(), thread.background());
-        Self { input, background, news: never(), requests, signals, remote: is_remote(), line, elapsed: Duration::ZERO }
+        Self {
+            input,
+            background,
+            news: never(),
+            requests,
+            signals,
+            suspension,
+            remote: is_remote(),
+            line,
+            elapsed: Duration::ZERO,
+        }
     }
 }
 
@@ -72,6 +93,7 @@ pub fn run<B: Backend, S: Screen>(terminal: &mut Terminal<B>, screen: &mut S, mu
         effects.extend(screen.update(Input::Resize(size.width, size.height)));
     }
     effects.extend(screen.begin());
+    let mut stop = None;
     loop {
         for effect in effects {
             match effect {
@@ -81,6 +103,15 @@ pub fn run<B: Backend, S: Screen>(terminal: &mut Terminal<B>, screen: &mut S, mu
                 Effect::TakeOver => drop(sources.requests.send(Request::TakeOver)),
                 Effect::Job(job) => jobs.begin(job),
                 Effect::Redraw => {}
+                Effect::Suspend => stop = Some(Who::Job),
+            }
+        }
+        if let Some(who) = stop.take() {
+            let Ok(size) = left_to_shell(terminal, sources.suspension.as_ref(), who) else { return Outcome::Detached };
+            pacer.input();
+            if let Some(size) = size {
+                effects = screen.update(size);
+                continue;
             }
         }
         if pacer.due(Instant::now()) {
@@ -96,6 +127,11 @@ pub fn run<B: Backend, S: Screen>(terminal: &mut Terminal<B>, screen: &mut S, mu
             recv(sources.input) -> event => inputs.push(event.map_or(Some(Input::Hangup), Input::from_terminal)),
             recv(sources.news) -> news => inputs.push(Some(news.map_or(Input::EngineGone, Input::from_engine))),
             recv(sources.signals) -> signal => match signal {
+                Ok(SIGTSTP) => stop = Some(Who::Process),
+                Ok(SIGCONT) => {
+                    let Ok(size) = taken_again(terminal, sources.suspension.as_ref()) else { return Outcome::Detached };
+                    inputs.push(size);
+                }
                 Ok(signal) => inputs.push(Some(Input::Signal(signal))),
                 Err(_) => sources.signals = never(),
             },
@@ -139,6 +175,7 @@ fn take_in<B: Backend, S: Screen>(
 ) -> Vec<Effect> {
     let mut effects = screen.update(Input::Tick(screen.past().unwrap_or(now)));
     for input in inputs {
+        let input = clicked(screen, input);
         match input {
             Input::Engine(_) | Input::News(_) | Input::EngineGone => pacer.data(),
             _ => pacer.input(),
@@ -148,11 +185,48 @@ fn take_in<B: Backend, S: Screen>(
     // What had happened earlier was taken in at its own time; the screen shows the present.
     effects.extend(screen.update(Input::Tick(now)));
     if effects.contains(&Effect::Redraw) {
-        // `Terminal::clear` would ask the terminal where its cursor is, on the standard output that leads elsewhere, and
-        // wait for an answer; a new size clears too. A terminal that cannot be cleared fails at the next frame too.
-        let _ = terminal.size().and_then(|size| terminal.resize(size.into()));
+        redraw(terminal);
     }
     effects
+}
+
+/// A click on a key that is named on the screen is that key.
+fn clicked<S: Screen>(screen: &S, input: Input) -> Input {
+    match input {
+        Input::Mouse(mouse) if mouse.kind == MouseEventKind::Down(MouseButton::Left) => {
+            footer::clicked(&screen.hints(), (mouse.column, mouse.row)).map_or(Input::Mouse(mouse), Input::Key)
+        }
+        input => input,
+    }
+}
+
+/// Has the next frame write every cell; the size that the terminal has.
+fn redraw<B: Backend>(terminal: &mut Terminal<B>) -> Option<Input> {
+    // `Terminal::clear` would ask the terminal where its cursor is, on the standard output that leads elsewhere, and
+    // wait for an answer; a new size clears too. A terminal that cannot be cleared fails at the next frame too.
+    let size = terminal.size().ok()?;
+    terminal.resize(size.into()).ok()?;
+    Some(Input::Resize(size.width, size.height))
+}
+
+/// Leaves the terminal to the shell until the process goes on; the size that the terminal has then, which nobody told
+/// a process that was stopped.
+fn left_to_shell<B: Backend>(
+    terminal: &mut Terminal<B>,
+    suspension: Option<&Suspension>,
+    who: Who,
+) -> io::Result<Option<Input>> {
+    let Some(suspension) = suspension else { return Ok(None) };
+    suspension.suspend(who)?;
+    Ok(redraw(terminal))
+}
+
+/// After somebody else stopped the process and let it go on: the shell has had the terminal meanwhile.
+fn taken_again<B: Backend>(terminal: &mut Terminal<B>, suspension: Option<&Suspension>) -> io::Result<Option<Input>> {
+    match suspension.filter(|suspension| suspension.continued()) {
+        Some(suspension) => suspension.retake().map(|()| redraw(terminal)),
+        None => Ok(None),
+    }
 }
 
 #[cfg(test)]

@@ -146,7 +146,9 @@ impl Overlay {
                     Choice::Set(field, value) => return Answer::Set(field, value.unwrap_or_default()),
                 }
             }
-            (Some(_), Action::Interrupt | Action::Redraw) => return Answer::Do(Context::Always, action),
+            (Some(_), Action::Interrupt | Action::Redraw | Action::Suspend) => {
+                return Answer::Do(Context::Always, action);
+            }
             (Some(Self::Palette(palette)), action) => palette.edit(action, look, scope),
             _ => {}
         }

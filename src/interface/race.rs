@@ -11,6 +11,7 @@ use super::overlay::Overlay;
 use super::screen::Screen;
 use super::state::{Connection, Extent, Metric, Stage, State, Typed, View, Weight};
 use super::update::{Effect, Input};
+use super::widgets::footer::Hint;
 use super::{Outcome, text};
 use crate::protocol::{ClientId, Command, CommandId, Evaluation, Lane, Race, first_command_id};
 
@@ -198,6 +199,10 @@ impl Screen for RaceScreen {
 
     fn draw(&self, frame: &mut Frame) {
         draw::into(frame.buffer_mut(), self);
+    }
+
+    fn hints(&self) -> Vec<Hint> {
+        draw::all_hints(self)
     }
 
     fn animated(&self) -> bool {

@@ -6,6 +6,7 @@ use ratatui::Frame;
 
 use super::state::State;
 use super::update::{Effect, Input, update};
+use super::widgets::footer::Hint;
 
 /// A whole screen that listens. What it needs done it asks for by effects; [`Screen::update`] and [`Screen::draw`]
 /// themselves touch neither disk nor network.
@@ -20,6 +21,11 @@ pub trait Screen {
 
     /// Draws it, and changes nothing.
     fn draw(&self, frame: &mut Frame);
+
+    /// The keys that are named on it, each with its place: a click there presses the key.
+    fn hints(&self) -> Vec<Hint> {
+        Vec::new()
+    }
 
     /// Whether something on it moves by itself, so that a tick is worth its while.
     fn animated(&self) -> bool;
@@ -37,6 +43,10 @@ impl Screen for State {
 
     fn draw(&self, frame: &mut Frame) {
         super::screens::draw(frame, self);
+    }
+
+    fn hints(&self) -> Vec<Hint> {
+        super::screens::hints(self)
     }
 
     fn animated(&self) -> bool {

@@ -4,18 +4,21 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::layout::{self, SMALLEST, centred};
+use super::layout::{self, LEAST, centred};
 use super::palette;
 use super::pen::Pen;
+use super::screen::Screen;
 use super::state::{Layer, State};
 use super::text;
 use super::theme::Meaning;
 use super::widgets;
+use super::widgets::footer::{self, Hint};
 
 mod alerts;
 mod banner;
 mod bottom;
 mod card;
+mod compact;
 mod dialogs;
 mod example;
 mod header;
@@ -23,8 +26,9 @@ mod loading;
 mod playground;
 mod timeline;
 
-pub use alerts::{MARK as ALERT, height as alert_height, meaning as alert_meaning};
+pub use alerts::{MARK as ALERT, meaning as alert_meaning};
 pub use banner::height as banner_height;
+pub use compact::height as short_height;
 pub use timeline::row_at as timeline_row_at;
 
 /// Draws the state.
@@ -43,22 +47,23 @@ pub fn draw_into(buffer: &mut Buffer, state: &State) {
 fn whole(pen: &mut Pen, state: &State) {
     let screen = pen.buffer.area;
     let Some(layout) = layout::arrange(state) else {
-        too_small(pen, screen);
+        too_small(pen, screen, LEAST);
         return;
     };
     header::draw(pen, layout.header, state);
     header::progress(pen, layout.progress, state);
-    alerts::draw(pen, layout.alerts, state);
     banner::draw(pen, layout.banner, state);
-    if layout.places.is_empty() {
-        loading::draw(pen, layout.body, state);
+    match layout.short {
+        Some(place) => compact::draw(pen, place, state),
+        None if layout.places.is_empty() => loading::draw(pen, layout.body, state),
+        None => {}
     }
     for (area, panels) in &layout.places {
         widgets::draw(pen, *area, panels, state);
     }
     card::draw(pen, &layout, state);
     bottom::strip(pen, layout.strip, state);
-    bottom::footer(pen, layout.footer, state);
+    footer::draw(pen, &bottom::hints(layout.footer, state));
     match state.layers.last() {
         Some(Layer::Quit) => dialogs::quit(pen, screen, state),
         Some(Layer::Stop) => dialogs::stop(pen, screen, state),
@@ -73,12 +78,21 @@ fn whole(pen: &mut Pen, state: &State) {
     }
 }
 
+/// The keys that are named on the screen.
+#[must_use]
+pub fn hints(state: &State) -> Vec<Hint> {
+    match &state.inspector {
+        Some(inspector) => inspector.hints(),
+        None => layout::arrange(state).map_or_else(Vec::new, |layout| bottom::hints(layout.footer, state)),
+    }
+}
+
 /// Says that the terminal is too small.
-pub fn too_small(pen: &mut Pen, screen: Rect) {
+pub fn too_small(pen: &mut Pen, screen: Rect, (columns, rows): (u16, u16)) {
     let lines = [
         "the terminal is too small".to_owned(),
         format!("{} x {} now", screen.width, screen.height),
-        format!("{} x {} needed", SMALLEST.0, SMALLEST.1),
+        format!("{columns} x {rows} needed"),
     ];
     let place = centred(screen, screen.width, 3);
     for (row, line) in Pen::rows(place).zip(lines) {

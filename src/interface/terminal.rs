@@ -10,16 +10,19 @@ use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_ra
 use crossterm::{cursor, execute, style};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use signal_hook::consts::SIGCONT;
 
 use super::main_loop::Line;
 
 mod background;
 mod frugal;
 mod redirection;
+mod suspension;
 mod synchronized;
 
 pub use background::Answers;
 pub use redirection::Redirection;
+pub use suspension::{Suspension, Who, has_shell};
 pub use synchronized::Synchronized;
 
 /// A terminal that draws each frame in one piece.
@@ -37,6 +40,8 @@ struct Held {
     screen: File,
     redirection: Option<Redirection>,
     restored: AtomicBool,
+    /// Set when the process goes on after it was stopped.
+    continued: Arc<AtomicBool>,
 }
 
 impl TerminalGuard {
@@ -45,8 +50,10 @@ impl TerminalGuard {
     /// # Errors
     /// Where the terminal cannot be put into raw mode or written to; it is as before then.
     pub fn enter(screen: File, redirection: Option<Redirection>) -> io::Result<Self> {
+        let continued = Arc::new(AtomicBool::new(false));
+        signal_hook::flag::register(SIGCONT, Arc::clone(&continued))?;
         enable_raw_mode()?;
-        let held = Arc::new(Held { screen, redirection, restored: AtomicBool::new(false) });
+        let held = Arc::new(Held { screen, redirection, restored: AtomicBool::new(false), continued });
         let guard = Self { held: Arc::clone(&held) };
         // Else crossterm answers NO_COLOR with a reset that takes bold and reversed text with it; the monochrome
         // theme has no colour to print.
@@ -63,6 +70,12 @@ impl TerminalGuard {
     pub fn terminal(&self, line: &Line) -> io::Result<Screen> {
         let screen = Synchronized::new(self.held.screen.try_clone()?, Arc::clone(&line.written));
         Terminal::new(CrosstermBackend::new(screen.frugal(line.is_slow())))
+    }
+
+    /// What leaves the terminal to the shell for a while.
+    #[must_use]
+    pub fn suspension(&self) -> Suspension {
+        Suspension::of(Arc::clone(&self.held))
     }
 
     /// Asks the terminal for its background.

@@ -5,6 +5,7 @@ use std::path::Path;
 use ratatui::style::{Color, Modifier, Style};
 use toml::{Table, Value};
 
+mod contrast;
 mod depth;
 mod meaning;
 

@@ -59,6 +59,8 @@ pub enum Effect {
     Job(Job),
     /// Draw everything anew, whatever the terminal shows.
     Redraw,
+    /// Leave the terminal to the shell until it lets the program go on.
+    Suspend,
     /// End the interface.
     Quit(Outcome),
 }
@@ -180,6 +182,10 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Quit => return ask_to_quit(state),
         Action::Interrupt => return interrupt(state),
         Action::Redraw => return vec![Effect::Redraw],
+        Action::Suspend => match state.look.suspend() {
+            Ok(effect) => return vec![effect],
+            Err(why) => state.hint(why),
+        },
         Action::Leave => leave_layer(state),
         Action::Stop if state.running() => state.layers.push(Layer::Stop),
         Action::Stop => state.hint("the run has ended already"),

@@ -8,6 +8,7 @@ mod charts;
 pub mod curve;
 mod device;
 pub mod footer;
+pub mod list;
 mod log;
 mod loss;
 mod map;
@@ -28,9 +29,9 @@ use super::theme::Meaning;
 pub use bar::{gauge, stacked};
 pub use chart::{Shape, Unit};
 pub use charts::{cells as chart_cells, place as charts_place};
+pub use list::first_row;
 pub use log::meaning as weight_meaning;
-pub use loss::{change, readout};
-pub use sparsity::first_row;
+pub use loss::{change, readout, train_loss};
 
 /// Draws the first of these panels, with the titles of those that share its place.
 pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {

@@ -40,7 +40,7 @@ pub struct Deed {
     /// What was done.
     #[serde(flatten)]
     pub what: What,
-    /// The command that asked for it; 0 where a fault did.
+    /// The command that asked for it; 0 where none did: after a fault, or as a part of stopping.
     pub id: CommandId,
     /// Seconds since the Unix epoch.
     pub time: f64,
@@ -104,7 +104,9 @@ impl Entry {
             Self::Deed(deed) => &deed.what,
         };
         match what {
-            What::Evaluate => "evaluated by hand".into(),
+            // No command asks for the one that a stop does for itself.
+            What::Evaluate if self.is_asked_for() => "evaluated by hand".into(),
+            What::Evaluate => "evaluated before stopping".into(),
             What::Rewind { to, branch } => format!("back to step {to}, which begins branch {branch}"),
             What::Undo { to, branch } => format!("last change undone: back to step {to}, which begins branch {branch}"),
             What::SwitchBranch { branch } => format!("on with branch {branch}"),
@@ -113,6 +115,11 @@ impl Entry {
             What::Stop => "stopped".into(),
             What::Resume => "resumed".into(),
         }
+    }
+
+    /// Whether a command asked for it.
+    fn is_asked_for(&self) -> bool {
+        matches!(self, Self::Set(Intervention { id, .. }) | Self::Deed(Deed { id, .. }) if *id != 0)
     }
 
     /// The branch that it began or went to.

@@ -58,25 +58,33 @@ pub struct SuggestedRate {
 const HEAD: f64 = 0.02;
 
 impl SuggestedRate {
-    /// What it goes by, in a few words, such as `sparta at 1 %`: the method, and the share of the weights that trains.
+    /// What it goes by, in a few words, such as `sparta, 1 % trains`: the method, and the share of the weights that trains.
     #[must_use]
     pub fn basis(&self) -> String {
-        let share = two_digits(self.density * 100.0);
+        self.share().map_or_else(|| self.method().into(), |share| format!("{}, {share} % trains", self.method()))
+    }
+
+    fn method(&self) -> &'static str {
         match (self.kind, self.selection) {
-            (MethodKind::Head, _) => "the head alone".into(),
-            (MethodKind::Full, _) => "full fine-tuning".into(),
-            (MethodKind::Lora, _) => format!("lora at {share} %"),
-            (MethodKind::Sparta, Selection::Random) => format!("sparta at {share} %"),
-            (MethodKind::Sparta, chosen) => format!("{} at {share} %", word(chosen)),
+            (MethodKind::Head, _) => "the head alone",
+            (MethodKind::Full, _) => "full fine-tuning",
+            (MethodKind::Lora, _) => "lora",
+            (MethodKind::Sparta, Selection::Random) => "sparta",
+            (MethodKind::Sparta, chosen) => word(chosen),
         }
+    }
+
+    /// Percentage of the weights that trains, where the rate goes by it.
+    fn share(&self) -> Option<f64> {
+        matches!(self.kind, MethodKind::Sparta | MethodKind::Lora).then(|| two_digits(self.density * 100.0))
     }
 
     /// Which rate, and why, in one sentence.
     #[must_use]
     pub fn remark(&self) -> String {
-        let of = if matches!(self.kind, MethodKind::Sparta | MethodKind::Lora) { " of the weights" } else { "" };
+        let of = self.share().map_or_else(String::new, |share| format!(" where {share} % of the weights train"));
         let head = self.head.map(|rate| format!("; the head's is {rate:e}")).unwrap_or_default();
-        format!("learning_rate {AUTO} is {:e}, the rate for {}{of}{head}", self.rate, self.basis())
+        format!("learning_rate {AUTO} is {:e}, the rate for {}{of}{head}", self.rate, self.method())
     }
 }
 

@@ -27,7 +27,7 @@ impl Cockpit {
         Self::start_in(folder, arguments, &[])
     }
 
-    /// As [`Cockpit::start`], with these variables in the environment.
+    /// As [`Cockpit::start`], with these variables in the environment; what is empty is not in it.
     pub fn start_in(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         Self::start_program(Path::new(env!("CARGO_BIN_EXE_spartui")), folder, arguments, environment)
     }
@@ -40,13 +40,18 @@ impl Cockpit {
         command.args(arguments);
         command.cwd(folder);
         command.env("TERM", "xterm-256color");
-        for name in ["NO_COLOR", "COLORTERM", "COLORFGBG", "SSH_CONNECTION", "SSH_TTY"] {
+        for name in ["NO_COLOR", "COLORTERM", "COLORFGBG", "SSH_CONNECTION", "SSH_TTY", "LC_ALL", "LC_CTYPE"] {
             command.env_remove(name);
         }
+        command.env("LANG", "C.UTF-8");
         // What whoever runs the tests has chosen is theirs.
         command.env("XDG_CONFIG_HOME", folder.join("config"));
         for (name, value) in environment {
-            command.env(name, value);
+            if value.is_empty() {
+                command.env_remove(name)
+            } else {
+                command.env(name, value)
+            };
         }
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);

@@ -318,7 +318,7 @@ pub fn plan() -> Vec<Planned> {
             groups: vec![group("query", 0), group("value", 113_000), group("attention.output", 113_000)],
             remark: None,
         }),
-        Planned::Rate(PlannedRate { rate: 5e-3, basis: "sparta at 1 %".into(), head: Some(0.02) }),
+        Planned::Rate(PlannedRate { rate: 5e-3, basis: "sparta, 1 % trains".into(), head: Some(0.02) }),
         Planned::Memory(PlannedMemory { memory, parts: vec![("weights".into(), 90_900_000)], warning: None }),
         Planned::Time(PlannedTime {
             step_ms: 182.4,

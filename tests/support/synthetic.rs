@@ -248,6 +248,7 @@ pub fn ready() -> Ready {
 pub fn settings() -> Vec<(&'static str, Value)> {
     vec![
         ("method.sparsity", Value::Float(0.99)),
+        ("method.trainable", Value::Integer(0)),
         ("method.density", Value::Table(toml::Table::new())),
         ("method.on_shrink", Value::String("retire".into())),
         ("optimizer.learning_rate", Value::Float(5e-4)),
@@ -416,6 +417,12 @@ pub fn consequences() -> Consequences {
         joining: 0,
         rate: Some((5e-4, 7e-4)),
     }
+}
+
+/// A change of the learning rate by hand.
+pub fn change(step: u64, from: f64, to: f64) -> Intervention {
+    let (from, to) = (Value::Float(from), Value::Float(to));
+    Intervention { step, field: "optimizer.learning_rate".into(), from, to, id: step, time: 1.7e9 }
 }
 
 pub fn summary(ending: Ending) -> Summary {

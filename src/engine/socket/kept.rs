@@ -5,6 +5,10 @@ use crate::protocol::{Event, News, Step};
 /// The least time between two readings of the clock in the course, in seconds.
 const CLOCK: f64 = 0.5;
 
+/// Samples of machine and device that a late comer hears, so that it sees how both have done lately: as many as an interface
+/// keeps.
+const SAMPLES: usize = 240;
+
 /// What happened. A step takes 96 bytes, so a hundred thousand of them less than ten megabytes.
 #[derive(Debug, Default)]
 pub struct Kept {
@@ -44,7 +48,7 @@ impl Entry {
     }
 }
 
-/// The last event of its kind; those before it say nothing any more.
+/// The last event of its kind, or one of the last; those before say nothing any more.
 #[derive(Debug)]
 struct Latest {
     kind: Kind,
@@ -117,7 +121,15 @@ impl Kept {
         };
         self.versions += 1;
         let (version, place) = (self.versions, self.course.len());
-        self.latest.retain(|latest| latest.kind != kind);
+        let most = if kind == Kind::Vitals { SAMPLES } else { 1 };
+        let known = self.latest.iter().filter(|latest| latest.kind == kind).count();
+        // The oldest of its kind stand first.
+        let mut surplus = (known + 1).saturating_sub(most);
+        self.latest.retain(|latest| {
+            let goes = latest.kind == kind && surplus > 0;
+            surplus -= usize::from(goes);
+            !goes
+        });
         self.latest.push(Latest { kind, event: event.clone(), version, place });
     }
 
@@ -189,7 +201,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::protocol::{CommandStatus, Level};
+    use crate::protocol::{CommandStatus, Host, Level, Vitals};
 
     fn step(step: u64) -> Event {
         Event::Step(Step {
@@ -311,6 +323,23 @@ mod tests {
             kept.take(&event, 0.0);
         }
         assert_eq!(read(&kept, &mut Cursor::default(), 100), [recomputing(1), rewound]);
+    }
+
+    #[test]
+    fn who_comes_late_sees_how_the_machine_has_done() {
+        let sample = |number: u16| {
+            let host = Host { cpu: Some(f64::from(number)), ..Host::default() };
+            Event::Vitals(Box::new(Vitals { host, gpu: None }))
+        };
+        let mut kept = Kept::default();
+        for number in 0..300 {
+            kept.take(&sample(number), 0.0);
+            kept.take(&setting("a", i64::from(number)), 0.0);
+        }
+        let heard = read(&kept, &mut Cursor::default(), 100);
+        let samples: Vec<Event> = heard.iter().filter(|event| matches!(event, Event::Vitals(_))).cloned().collect();
+        assert_eq!(samples, (60..300).map(sample).collect::<Vec<_>>());
+        assert_eq!(heard.len(), 241, "one setting, which only its last value says anything of");
     }
 
     #[test]

@@ -139,6 +139,10 @@ pub fn act(screen: &mut ComparisonScreen, action: Action) -> Vec<Effect> {
         Action::Leave if std::mem::take(&mut screen.writing) => {}
         Action::Quit | Action::Interrupt | Action::Leave => return vec![Effect::Quit(Outcome::Left)],
         Action::Redraw => return vec![Effect::Redraw],
+        Action::Suspend => match screen.look.suspend() {
+            Ok(effect) => return vec![effect],
+            Err(why) => screen.say(why),
+        },
         Action::NextTheme => {
             let said = screen.look.choose_next();
             screen.say(said);

@@ -11,7 +11,8 @@ use crate::interface::layout::{SMALLEST, centred, split_top};
 use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
-use crate::interface::widgets::{footer, nothing};
+use crate::interface::widgets::footer::{self, Hint};
+use crate::interface::widgets::{list, nothing};
 use crate::run::State;
 
 /// Cells between two columns.
@@ -38,7 +39,7 @@ fn whole(pen: &mut Pen, screen: &ComparisonScreen) {
         let meaning = if notice.bad { Meaning::Error } else { Meaning::Text };
         pen.put(layout.strip.x + 1, layout.strip.y, layout.strip.width.saturating_sub(2), &notice.text, meaning);
     }
-    footer::draw(pen, layout.footer, &screen.look.keys, &act::contexts(screen), |_, word| Some(word));
+    footer::draw(pen, &hints(screen));
     if screen.writing {
         formats(pen, area, screen);
     }
@@ -46,6 +47,12 @@ fn whole(pen: &mut Pen, screen: &ComparisonScreen) {
         let below = act::contexts_below(screen);
         overlay.draw(pen, &screen.look, &act::scope(screen, &below));
     }
+}
+
+/// The keys that are named on it.
+pub fn hints(screen: &ComparisonScreen) -> Vec<Hint> {
+    let Some(layout) = arrange(screen) else { return Vec::new() };
+    footer::hints(layout.footer, &screen.look.keys, &act::contexts(screen), |_, word| Some(word))
 }
 
 fn header(pen: &mut Pen, row: Rect, screen: &ComparisonScreen) {
@@ -181,6 +188,7 @@ fn settings(pen: &mut Pen, area: Rect, screen: &ComparisonScreen) {
         }
         x += width + GAP;
     }
+    list::more(pen, place, first, usize::from(place.height), rows.len());
     let selected = screen.row.checked_sub(first).and_then(|at| Pen::rows(place).nth(at));
     if let Some(row) = selected.filter(|_| screen.focus == Focus::Settings) {
         pen.restyle(row, Meaning::Selection);
@@ -199,6 +207,7 @@ fn runs(pen: &mut Pen, area: Rect, screen: &ComparisonScreen) {
     let inner = boxed(pen, area, "runs", screen.focus == Focus::Runs);
     let listed = screen.listed();
     let first = first_row(screen.run_row, listed.len(), inner.height);
+    list::more(pen, inner, first, usize::from(inner.height), listed.len());
     for (index, (row, run)) in Pen::rows(inner).zip(listed.iter().skip(first)).enumerate() {
         let mark = if run.marked { "● " } else { "○ " };
         let x = pen.put(row.x, row.y, 2, mark, if run.marked { Meaning::Focus } else { Meaning::Muted });

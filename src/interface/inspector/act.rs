@@ -158,6 +158,10 @@ pub fn act(inspector: &mut Inspector, action: Action) -> Vec<Effect> {
     match action {
         Action::Quit | Action::Interrupt => return vec![Effect::Quit(Outcome::Left)],
         Action::Redraw => return vec![Effect::Redraw],
+        Action::Suspend => match inspector.look.suspend() {
+            Ok(effect) => return vec![effect],
+            Err(why) => inspector.say(why),
+        },
         Action::Leave => return leave(inspector),
         Action::NextTheme => {
             let said = inspector.look.choose_next();

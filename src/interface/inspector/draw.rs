@@ -13,7 +13,8 @@ use crate::interface::state::Metric;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::chart::{Change, Chart, Line, Look};
-use crate::interface::widgets::{footer, nothing};
+use crate::interface::widgets::footer::{self, Hint};
+use crate::interface::widgets::nothing;
 
 mod charts;
 mod lists;
@@ -43,11 +44,7 @@ fn whole(pen: &mut Pen, inspector: &Inspector) {
         charts::draw(pen, *place, *metric, inspector);
     }
     strip::draw(pen, layout.strip, inspector);
-    // The help comes first, and a cursor takes the keys that move the view without one.
-    let mut contexts = act::contexts(inspector);
-    contexts.sort_by_key(|context| *context != Context::Screen);
-    let taken = |action| matches!(action, Action::Pan(_)) && inspector.cursor.is_some();
-    footer::draw(pen, layout.footer, &inspector.look.keys, &contexts, |action, word| (!taken(action)).then_some(word));
+    footer::draw(pen, &hints(inspector));
     match inspector.layer {
         Some(Layer::Differences) => table::draw(pen, screen, inspector),
         Some(Layer::Export) => export(pen, screen, inspector),
@@ -57,6 +54,16 @@ fn whole(pen: &mut Pen, inspector: &Inspector) {
         let below = act::contexts_below(inspector);
         overlay.draw(pen, &inspector.look, &act::scope(inspector, &below));
     }
+}
+
+/// The keys that are named on it.
+pub fn hints(inspector: &Inspector) -> Vec<Hint> {
+    let Some(layout) = arrange(inspector) else { return Vec::new() };
+    // The help comes first, and a cursor takes the keys that move the view without one.
+    let mut contexts = act::contexts(inspector);
+    contexts.sort_by_key(|context| *context != Context::Screen);
+    let taken = |action| matches!(action, Action::Pan(_)) && inspector.cursor.is_some();
+    footer::hints(layout.footer, &inspector.look.keys, &contexts, |action, word| (!taken(action)).then_some(word))
 }
 
 /// What is shown, and how.

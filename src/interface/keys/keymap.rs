@@ -4,6 +4,9 @@ use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::{Action, Binding, Context, Press, TABLE};
 
+/// The most keys of a line that the footer names.
+const SHORT: usize = 2;
+
 /// The table of keys, with the user's own keys in place of the built-in ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Keymap {
@@ -91,7 +94,12 @@ impl Bound {
     /// The names of the keys that the footer has room for.
     #[must_use]
     pub fn short_label(&self) -> String {
-        self.labels(2)
+        self.labels(SHORT)
+    }
+
+    /// As [`Bound::short_label`], each key with its own name.
+    pub fn short_labels(&self) -> impl Iterator<Item = (Press, String)> {
+        self.keys.iter().take(SHORT).map(|(press, _)| (*press, press.label(self.plain)))
     }
 
     /// The name of the first key that does this.

@@ -20,6 +20,7 @@ impl Action {
             Self::Quit => "quit",
             Self::Interrupt => "interrupt",
             Self::Redraw => "redraw",
+            Self::Suspend => "suspend",
             Self::Leave => "close",
             Self::Pause => "pause",
             Self::Sparser(up) => pair(up, ["sparsity-down", "sparsity-up"]),

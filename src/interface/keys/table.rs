@@ -290,4 +290,5 @@ pub const TABLE: &[Binding] = &[
 
     bind(Context::Always, &[(control('c'), Action::Interrupt)], "", "as q; a second one stops cleanly, a third one aborts"),
     bind(Context::Always, &[(control('l'), Action::Redraw)], "", "draw the screen anew"),
+    bind(Context::Always, &[(control('z'), Action::Suspend)], "", "leave the terminal to the shell, whose `fg` comes back; the run goes on"),
 ];

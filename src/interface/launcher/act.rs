@@ -30,6 +30,13 @@ pub fn act(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     }
     match action {
         Action::Redraw => vec![Effect::Redraw],
+        Action::Suspend => match launcher.look.suspend() {
+            Ok(effect) => vec![effect],
+            Err(why) => {
+                launcher.say(Weight::Warning, why);
+                Vec::new()
+            }
+        },
         Action::NextTheme => {
             let said = launcher.look.choose_next();
             launcher.say(Weight::Info, said);

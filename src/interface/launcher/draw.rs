@@ -6,12 +6,14 @@ use ratatui::layout::Rect;
 use super::place::{self, Places};
 use super::{Launcher, Layer, View};
 use crate::interface::keys::{Action, Context};
+use crate::interface::layout::SMALLEST;
 use crate::interface::pen::Pen;
 use crate::interface::screens::too_small;
 use crate::interface::state::Weight;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
-use crate::interface::widgets::{footer, weight_meaning};
+use crate::interface::widgets::footer::{self, Hint};
+use crate::interface::widgets::weight_meaning;
 
 mod bars;
 mod dialogs;
@@ -29,7 +31,7 @@ pub fn draw_into(buffer: &mut Buffer, launcher: &Launcher) {
 fn whole(pen: &mut Pen, launcher: &Launcher) {
     let screen = pen.buffer.area;
     let Some(places) = place::arrange(launcher) else {
-        too_small(pen, screen);
+        too_small(pen, screen, SMALLEST);
         return;
     };
     match launcher.view {
@@ -37,7 +39,7 @@ fn whole(pen: &mut Pen, launcher: &Launcher) {
         View::Form => form::draw(pen, &places, launcher),
     }
     strip(pen, places.strip, launcher);
-    keys(pen, &places, launcher);
+    footer::draw(pen, &hints(&places, launcher));
     for layer in &launcher.layers {
         match layer {
             Layer::Pick(pick) => pick::draw(pen, screen, pick, launcher),
@@ -77,7 +79,8 @@ fn strip(pen: &mut Pen, row: Rect, launcher: &Launcher) {
     }
 }
 
-fn keys(pen: &mut Pen, places: &Places, launcher: &Launcher) {
+/// The keys that are named on it.
+pub fn hints(places: &Places, launcher: &Launcher) -> Vec<Hint> {
     let contexts = launcher.contexts();
     let no_run = launcher.home.selected().is_none();
     let of_a_run = [
@@ -91,10 +94,10 @@ fn keys(pen: &mut Pen, places: &Places, launcher: &Launcher) {
         Action::FilterRuns,
         Action::HomeRow(1),
     ];
-    footer::draw(pen, places.footer, &launcher.look.keys, &contexts, |action, word| {
+    footer::hints(places.footer, &launcher.look.keys, &contexts, |action, word| {
         let useless = launcher.view == View::Home && no_run && of_a_run.contains(&action);
         (!useless).then_some(word)
-    });
+    })
 }
 
 /// A title at the top of a box, and a remark at its right end.

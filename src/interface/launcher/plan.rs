@@ -127,7 +127,7 @@ mod tests {
         assert!(plan.time.value.is_some() && plan.time.fresh().is_none());
         plan.hear(first, Some(Planned::Refused { message: "late".into() }));
         assert_eq!(plan.refused, None);
-        let rate = PlannedRate { rate: 2e-3, basis: "sparta at 1 %".into(), head: None };
+        let rate = PlannedRate { rate: 2e-3, basis: "sparta, 1 % trains".into(), head: None };
         plan.rate = Part { value: Some(rate), stale: true };
         plan.hear(second, None);
         assert!(!plan.running && plan.time.stale);

@@ -21,6 +21,7 @@ fn stage() -> Stage {
     let (command, commands) = unbounded();
     let (signals, signal) = unbounded();
     let sources = Sources {
+        suspension: None,
         input,
         background: crossbeam_channel::never(),
         news: engine,

@@ -10,6 +10,7 @@ use crate::interface::pen::Pen;
 use crate::interface::state::Typed;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
+use crate::interface::widgets::list;
 
 /// What a line that sets a field begins with.
 const SET: &str = "set ";
@@ -151,6 +152,7 @@ impl Palette {
         }
         let room = usize::from(inner.height.saturating_sub(2)).max(1);
         let first = (self.row + 1).saturating_sub(room);
+        list::more(pen, Rect { width: inner.width / 3, ..inner }, first, room, found.len());
         for (index, (row, entry)) in rows.skip(1).zip(&found[first.min(found.len())..]).enumerate() {
             entry.draw(pen, row);
             if first + index == self.row {

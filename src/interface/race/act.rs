@@ -220,6 +220,10 @@ pub fn act(screen: &mut RaceScreen, action: Action) -> Vec<Effect> {
     }
     match action {
         Action::Redraw => return vec![Effect::Redraw],
+        Action::Suspend => match screen.look.suspend() {
+            Ok(effect) => return vec![effect],
+            Err(why) => screen.say(Weight::Warning, why),
+        },
         Action::NextTheme => {
             let said = screen.look.choose_next();
             screen.say(Weight::Info, said);

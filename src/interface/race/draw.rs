@@ -12,7 +12,8 @@ use crate::interface::state::Weight;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::chart::{Chart, Line, Look, Measure};
-use crate::interface::widgets::{footer, nothing};
+use crate::interface::widgets::footer::{self, Hint};
+use crate::interface::widgets::{list, nothing};
 
 /// Least rows of the chart, border included.
 const CHART: u16 = 8;
@@ -69,14 +70,28 @@ fn whole(pen: &mut Pen, screen: &RaceScreen) {
     } else if let Some(why) = screen.connection.hindrance() {
         pen.put(strip.x + 1, strip.y, strip.width.saturating_sub(2), why, Meaning::Warn);
     }
-    let contexts = act::contexts(screen);
-    footer::draw(pen, footer_row, &screen.look.keys, &contexts, |_, word| Some(word));
+    footer::draw(pen, &hints(screen, footer_row));
     if let Some(layer) = &screen.layer {
         dialog(pen, area, layer, screen);
     }
     if let Some(overlay) = &screen.overlay {
         let below = act::contexts_below(screen);
         overlay.draw(pen, &screen.look, &act::scope(screen, &below));
+    }
+}
+
+fn hints(screen: &RaceScreen, row: Rect) -> Vec<Hint> {
+    footer::hints(row, &screen.look.keys, &act::contexts(screen), |_, word| Some(word))
+}
+
+/// The keys that are named on the screen.
+pub fn all_hints(screen: &RaceScreen) -> Vec<Hint> {
+    match screen.open.and_then(|lane| screen.lanes.get(lane)) {
+        Some(lane) => screens::hints(&lane.state),
+        None => {
+            let (width, height) = screen.size;
+            hints(screen, split_bottom(Rect::new(0, 0, width, height), 1).1)
+        }
     }
 }
 
@@ -217,6 +232,7 @@ fn draw_table(pen: &mut Pen, area: Rect, screen: &RaceScreen) {
     let ranking = screen.ranking();
     let at = ranking.iter().position(|lane| *lane == screen.selected).unwrap_or(0);
     let first = crate::interface::widgets::first_row(at, ranking.len(), usize::from(body.height));
+    list::more(pen, body, first, usize::from(body.height), ranking.len());
     for (row, (rank, lane)) in Pen::rows(body).zip((1..).zip(&ranking).skip(first)) {
         let view = &screen.lanes[*lane];
         let of_lane = if view.hidden { Meaning::Muted } else { meaning(*lane) };

@@ -1,4 +1,5 @@
-//! What to look at, above the panels, until it is acknowledged.
+//! What to look at, until it is acknowledged. It shares its row with what was last said, so that nothing moves when alerts
+//! come and go.
 
 use ratatui::layout::Rect;
 
@@ -8,46 +9,37 @@ use crate::interface::state::{Alert, Cause, State};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 
-/// Most lines of all alerts together, and of each.
-const LINES: usize = 4;
-const EACH: usize = 2;
-
-/// The rows that the alerts take on a terminal of this width.
-#[must_use]
-pub fn height(state: &State, width: u16) -> u16 {
-    lines(state, width).len() as u16
-}
-
-/// Draws them, the gravest first.
-pub fn draw(pen: &mut Pen, area: Rect, state: &State) {
-    for (row, (line, meaning)) in Pen::rows(area).zip(lines(state, area.width)) {
-        pen.put(row.x + 1, row.y, row.width.saturating_sub(2), &line, meaning);
-    }
-}
-
-fn lines(state: &State, width: u16) -> Vec<(String, Meaning)> {
-    let unseen = state.alerts.unseen();
-    let room = width.saturating_sub(4);
-    let key = state.look.keys.label(Context::Cockpit, Action::Acknowledge);
-    let mut lines = Vec::new();
-    for (at, alert) in unseen.iter().enumerate() {
-        let was = if alert.over { " · over by now" } else { "" };
-        let hint = match &key {
-            Some(key) if at == 0 => format!(" · {key} acknowledges"),
-            _ => String::new(),
-        };
-        let wrapped = text::wrap(&format!("{}{was}{hint}", alert.text), room);
-        for (index, line) in wrapped.into_iter().take(EACH).enumerate() {
-            let mark = if index == 0 { MARK } else { ' ' };
-            lines.push((format!("{mark} {line}"), meaning(alert)));
-        }
-    }
-    lines.truncate(LINES);
-    lines
-}
-
 /// The sign of an alert, here and on the loss.
 pub const MARK: char = '▲';
+
+/// Those that are to be shown, the gravest first.
+fn unseen(state: &State) -> Vec<&Alert> {
+    if state.running() { state.alerts.unseen() } else { Vec::new() }
+}
+
+/// Draws the gravest one over the whole row, and how many more there are; whether there was any.
+pub fn draw(pen: &mut Pen, row: Rect, state: &State) -> bool {
+    let unseen = unseen(state);
+    let Some(alert) = unseen.first() else { return false };
+    let key = state.look.keys.label(Context::Cockpit, Action::Acknowledge);
+    let more = if unseen.len() > 1 { format!(" · {} more", unseen.len() - 1) } else { String::new() };
+    let hint = key.map_or_else(String::new, |key| format!(" · {key} acknowledges"));
+    let was = if alert.over { " · over by now" } else { "" };
+    let end = format!("{was}{more}{hint}");
+    // What is to be done about it is in the log, where the row is too short for all of it.
+    let room = row.width.saturating_sub(text::width(&end) + 2);
+    let line = format!("{MARK} {}{end}", text::truncate(&alert.text, room));
+    pen.put(row.x, row.y, row.width, &line, meaning(alert));
+    true
+}
+
+/// Says at the right end of the row, where something else is said in it, how many there are; what is left of the row.
+pub fn count(pen: &mut Pen, row: Rect, state: &State) -> Rect {
+    let unseen = unseen(state);
+    let Some(alert) = unseen.first() else { return row };
+    let x = pen.put_right(row, &format!("{MARK} {}", unseen.len()), meaning(alert));
+    Rect { width: x.saturating_sub(row.x + 1), ..row }
+}
 
 /// The style of an alert.
 #[must_use]

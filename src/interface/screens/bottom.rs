@@ -2,20 +2,26 @@
 
 use ratatui::layout::Rect;
 
+use super::alerts;
 use crate::interface::keys::{Action, Context};
 use crate::interface::pen::Pen;
 use crate::interface::state::{Stage, State, Weight};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
-use crate::interface::widgets::{footer, readout, weight_meaning};
+use crate::interface::widgets::footer::{self, Hint};
+use crate::interface::widgets::{readout, weight_meaning};
 
 /// The most lines that what was said takes.
 const LINES: usize = 3;
 
-/// What was last said, else what is under way. A long warning grows upwards over the panels.
+/// What was last said, else what is under way, else what to look at. A long warning grows upwards over the panels.
 pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
     let whole = row;
     let row = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
+    if !is_taken(state) && alerts::draw(pen, row, state) {
+        return;
+    }
+    let row = alerts::count(pen, row, state);
     if let Some(typed) = &state.jump {
         let (before, after) = typed.halves();
         pen.put(row.x, row.y, row.width, &format!("to step {before}▏{after}"), Meaning::Pending);
@@ -46,8 +52,18 @@ pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
     }
 }
 
+/// Whether the row says something that an alert has to wait for.
+fn is_taken(state: &State) -> bool {
+    state.jump.is_some()
+        || state.notice.is_some()
+        || state.connection.lost.is_some()
+        || state.evaluating.is_some()
+        || !state.requests.is_empty()
+        || state.cursor.is_some()
+}
+
 /// The keys that mean something now, the nearest context first, as many as there is room for.
-pub fn footer(pen: &mut Pen, row: Rect, state: &State) {
+pub fn hints(row: Rect, state: &State) -> Vec<Hint> {
     // What answers a pending value comes first; else the help and the way out do, and the panel's own keys after.
     let (panel, mut order): (Vec<Context>, Vec<Context>) =
         state.contexts().into_iter().partition(|context| matches!(context, Context::Chart | Context::Rows));
@@ -61,8 +77,8 @@ pub fn footer(pen: &mut Pen, row: Rect, state: &State) {
         (Stage::Training, _) => true,
         _ => !action.steers(),
     };
-    footer::draw(pen, row, &state.look.keys, &order, |action, word| match action {
+    footer::hints(row, &state.look.keys, &order, |action, word| match action {
         Action::Pause if state.paused => useful(action).then_some("resume"),
         _ => useful(action).then_some(word),
-    });
+    })
 }

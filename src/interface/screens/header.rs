@@ -89,17 +89,27 @@ pub fn progress(pen: &mut Pen, area: Rect, state: &State) {
     if let Some(row) = rows.next() {
         let label = label(state, ready, share);
         let width = row.width.saturating_sub(text::width(&label));
-        let meaning = match state.stage {
-            Stage::Faulted { .. } => Meaning::Error,
-            _ if state.paused => Meaning::Warn,
-            _ => Meaning::Series1,
-        };
-        widgets::gauge(pen, Rect { width, ..row }, share, meaning);
+        widgets::gauge(pen, Rect { width, ..row }, share, gauge_meaning(state));
         pen.put(row.x + width, row.y, row.width - width, &label, Meaning::Text);
     }
     if let Some(row) = rows.next() {
         numbers(pen, row, state);
     }
+}
+
+/// The style of the gauge that says how far the run is.
+pub fn gauge_meaning(state: &State) -> Meaning {
+    match state.stage {
+        Stage::Faulted { .. } => Meaning::Error,
+        _ if state.paused => Meaning::Warn,
+        _ => Meaning::Series1,
+    }
+}
+
+/// How long the steps that are left will take.
+pub fn time_left(state: &State) -> Option<Duration> {
+    let total = state.ready.as_ref()?.total_steps;
+    state.pace.time_for(total.saturating_sub(state.step())).filter(|_| state.running())
 }
 
 /// What stands behind the gauge.
@@ -110,7 +120,7 @@ fn label(state: &State, ready: &Ready, share: f64) -> String {
         let epochs = total as f64 / ready.steps_per_epoch.max(1) as f64;
         facts.push(format!("epoch {:.2}/{}", latest.epoch, text::number_short(epochs)));
     }
-    if let Some(left) = state.pace.time_for(total.saturating_sub(step)).filter(|_| state.running()) {
+    if let Some(left) = time_left(state) {
         facts.push(format!("{} left", text::duration(left)));
     }
     facts.join("  ")
@@ -146,7 +156,8 @@ fn numbers(pen: &mut Pen, row: Rect, state: &State) {
     }
 }
 
-fn elapsed(state: &State) -> Option<Duration> {
+/// How long it has trained.
+pub fn elapsed(state: &State) -> Option<Duration> {
     match &state.stage {
         Stage::Finished(summary) => Duration::try_from_secs_f64(summary.seconds).ok(),
         _ => Some(state.paused_at.unwrap_or(state.now).saturating_sub(state.started?)),

@@ -9,6 +9,7 @@ use crate::interface::state::State;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::timeline::{Compared, Row, compare, grown, rows};
+use crate::interface::widgets::list::more;
 use crate::protocol::{Branch, KeptState, Place};
 
 /// Where each column begins.
@@ -88,6 +89,9 @@ pub fn draw(pen: &mut Pen, screen: Rect, state: &State) {
             pen.put(row.x.saturating_sub(1), row.y, 1, "◆", Meaning::Series2);
         }
     }
+    // The lower edge has the keys.
+    let upper_edge = Rect { width: place.width.saturating_sub(2), height: 0, ..place };
+    more(pen, upper_edge, first, usize::from(list.height), lines.len());
     draw_difference(pen, below, &difference);
 }
 

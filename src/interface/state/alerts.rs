@@ -10,10 +10,15 @@ const ENOUGH: usize = 20;
 /// A spike is at least so many times the spread above the median, and so many times the median.
 const SPREADS: f64 = 8.0;
 const TIMES: f64 = 1.5;
+/// And it rises by so much at least: less changes the chance that the model gives the right answer by less than a tenth, and
+/// says more about how small the loss has become than about training.
+const RISE: f64 = 0.1;
 /// Steps without another one after which what had to do with the loss is over.
 const CALM: u64 = 25;
 /// Evaluations, each worse than the one before.
 const WORSE: usize = 3;
+/// How much worse than before them the last one is at least, for the same reason as [`RISE`].
+const WORSE_BY: f64 = 0.01;
 /// Share of a group's deltas that survive the cast, below which training is all but in vain, and above which it no longer is;
 /// and the steps before which deltas are small anyhow.
 const SURVIVING: [f64; 2] = [0.5, 0.6];
@@ -27,6 +32,8 @@ const CHECKPOINTS: u64 = 3;
 const USUAL: usize = 48;
 const NOW: usize = 16;
 const SLOW: [f64; 2] = [2.0, 1.5];
+/// And it takes so many seconds more at least: the system alone may take a thousandth of one.
+const SLOWER_BY: f64 = 0.01;
 
 /// What an alert is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -142,6 +149,7 @@ impl Alerts {
         if let Some((median, spread)) = median_and_spread(&self.losses)
             && step.loss > median + SPREADS * spread
             && step.loss > TIMES * median
+            && step.loss > median + RISE
         {
             self.last_bad = at;
             let (loss, usual) = (short(step.loss), short(median));
@@ -177,7 +185,7 @@ impl Alerts {
         let (Some(usual), Some(now)) = (median(self.usual.iter().copied()), median(self.recent.iter().copied())) else {
             return Vec::new();
         };
-        if self.recent.len() == NOW && now >= SLOW[0] * usual {
+        if self.recent.len() == NOW && now >= SLOW[0] * usual && now >= usual + SLOWER_BY {
             let (now, usual) = (milliseconds(now), milliseconds(usual));
             let text = format!("a step takes {now}, and took {usual}; look whether something else uses the machine");
             return self.begin(Cause::Slow, step.step, &text);
@@ -190,7 +198,8 @@ impl Alerts {
         self.evaluations.push(evaluation.eval_loss);
         let newest = &self.evaluations[self.evaluations.len().saturating_sub(WORSE + 1)..];
         let worse = newest.windows(2).rev().take_while(|pair| pair[1] > pair[0]).count();
-        if worse >= WORSE {
+        let risen = newest.last().zip(newest.first()).is_some_and(|(last, first)| last - first >= WORSE_BY);
+        if worse >= WORSE && risen {
             let at = evaluation.step;
             let text = format!(
                 "validation got worse {WORSE} times in a row, up to step {at}; the best state may lie behind (b lists them)"
@@ -329,6 +338,10 @@ mod tests {
         }
     }
 
+    fn evaluation(step: u64, eval_loss: f64) -> Evaluation {
+        Evaluation { step, eval_loss, accuracy: 0.5, mcc: None, examples: 3, seconds: 0.1, branch: 0 }
+    }
+
     fn began(said: &[Said]) -> usize {
         said.iter().filter(|said| matches!(said, Said::Began(_))).count()
     }
@@ -361,6 +374,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_near_nothing_is_no_alert_however_many_times_as_much_it_is() {
+        let mut alerts = Alerts::default();
+        let mut said: Vec<Said> =
+            (1..100).flat_map(|at| alerts.stepped(&step(at, 2e-6 * (1.0 + noise(at)), 0.0005))).collect();
+        // What a user met: a classifier that has learned its rows by heart.
+        said.extend(alerts.stepped(&step(100, 2.22e-5, 0.0005)));
+        said.extend(alerts.stepped(&step(101, 0.09, 0.0005)));
+        said.extend((102..160).flat_map(|at| alerts.stepped(&step(at, 2e-6, 0.0015))).collect::<Vec<_>>());
+        for (at, loss) in [(1, 1e-5), (2, 2e-5), (3, 3e-5), (4, 4e-5), (5, 5e-5)] {
+            said.extend(alerts.evaluated(&evaluation(at, loss)));
+        }
+        assert_eq!(said, []);
+        assert_eq!(began(&alerts.stepped(&step(160, 0.3, 0.0005))), 1);
+    }
+
+    #[test]
     fn a_loss_that_is_no_number_is_told_once() {
         let mut alerts = Alerts::default();
         let said: Vec<Said> = (1..50).flat_map(|at| alerts.stepped(&step(at, f64::NAN, 0.1))).collect();
@@ -388,17 +417,7 @@ mod tests {
     #[test]
     fn validation_that_gets_worse_three_times_is_told() {
         let mut alerts = Alerts::default();
-        let mut hear = |at: u64, eval_loss: f64| {
-            alerts.evaluated(&Evaluation {
-                step: at,
-                eval_loss,
-                accuracy: 0.5,
-                mcc: None,
-                examples: 3,
-                seconds: 0.1,
-                branch: 0,
-            })
-        };
+        let mut hear = |at: u64, eval_loss: f64| alerts.evaluated(&evaluation(at, eval_loss));
         for (at, loss) in [(1, 1.0), (2, 1.1), (3, 0.9), (4, 1.0), (5, 1.1)] {
             assert_eq!(hear(at, loss), []);
         }

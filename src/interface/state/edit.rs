@@ -202,7 +202,14 @@ pub fn value_of(state: &State, field: &str) -> Option<Value> {
         let group = state.sparsity.as_ref()?.groups.iter().find(|group| group.name == name)?;
         return Some(Value::Float(group.density.unwrap_or_else(|| rounded(density(group)))));
     }
-    state.settings.get(field).cloned()
+    let value = state.settings.get(field).cloned();
+    match (field, &value, &state.sparsity) {
+        // As a setting, 0 stands for as many as the sparsity leaves.
+        ("method.trainable", Some(Value::Integer(0)), Some(sparsity)) => {
+            i64::try_from(sparsity.trainable).ok().map(Value::Integer)
+        }
+        _ => value,
+    }
 }
 
 /// Share of a group's scalars that train.

@@ -98,43 +98,72 @@ fn sixteen_colours_keep_their_hues_and_never_hide_text() {
     assert_eq!(colors, expected.map(Some));
 }
 
-/// Red, green and blue of what a meaning's text and its ground have, on the terminals that a theme is made for.
-fn seen(theme: &Theme, meaning: Meaning) -> Option<[(u8, u8, u8); 2]> {
-    let style = theme.ground().patch(theme.style(meaning));
-    let ground = if theme.name == "light" { (255, 255, 255) } else { (22, 24, 33) };
-    let rgb = |color: Option<Color>| match color {
-        Some(Color::Rgb(red, green, blue)) => Some((red, green, blue)),
-        _ => None,
-    };
-    Some([rgb(style.fg)?, rgb(style.bg).unwrap_or(ground)])
+/// Red, green and blue of a meaning's text in full colours.
+fn seen(theme: &Theme, meaning: Meaning) -> Option<(u8, u8, u8)> {
+    contrast::rgb(theme.ground().patch(theme.style(meaning)).fg?)
 }
 
-/// The contrast of two colours as WCAG measures it.
-fn contrast([one, other]: [(u8, u8, u8); 2]) -> f64 {
-    let linear = |channel: u8| {
-        let value = f64::from(channel) / 255.0;
-        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
-    };
-    let light = |(r, g, b): (u8, u8, u8)| 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
-    let (low, high) = (light(one).min(light(other)), light(one).max(light(other)));
-    (high + 0.05) / (low + 0.05)
+/// What may be behind a theme: its own background, or those of the terminals that it is made for.
+fn grounds(theme: &Theme, depth: Depth) -> Vec<Color> {
+    let rgb = |(red, green, blue): &(u8, u8, u8)| Color::Rgb(*red, *green, *blue);
+    match (theme.background, theme.name.as_str(), depth) {
+        (Some(background), ..) => vec![background],
+        (None, "light", Depth::Sixteen) => vec![Color::White],
+        (None, _, Depth::Sixteen) => vec![Color::Black],
+        (None, "light", _) => contrast::LIGHT_GROUNDS.iter().map(rgb).collect(),
+        _ => contrast::DARK_GROUNDS.iter().map(rgb).collect(),
+    }
+}
+
+const DEPTHS: [Depth; 3] = [Depth::True, Depth::Indexed, Depth::Sixteen];
+
+#[test]
+fn contrast_is_that_of_wcag() {
+    // From the definition's own examples: black on white, and the grey that just passes.
+    assert!((contrast::contrast((0, 0, 0), (255, 255, 255)) - 21.0).abs() < 1e-9);
+    assert!((contrast::contrast((0x76, 0x76, 0x76), (255, 255, 255)) - 4.54).abs() < 0.005);
+    assert!((contrast::contrast((0x77, 0x77, 0x77), (255, 255, 255)) - 4.48).abs() < 0.005);
+    assert_eq!(contrast::contrast_of(Color::Reset, Color::Black), None);
+    assert!(contrast::contrast_of(Color::LightYellow, Color::White).is_some_and(|found| found < 1.1));
 }
 
 #[test]
-fn what_is_to_be_read_can_be_read() {
-    for theme in Themes::load(None, Depth::True).list {
-        for meaning in Meaning::ALL {
-            let Some(colors) = seen(&theme, meaning) else { continue };
-            let least = match (theme.name.as_str(), meaning) {
-                ("high-contrast", Meaning::Envelope | Meaning::Branch) => 4.5,
-                ("high-contrast", _) => 7.0,
-                // Lines and dots that lie behind others, or between them.
-                (_, Meaning::Border | Meaning::Envelope | Meaning::Branch) => 1.4,
-                (_, Meaning::Muted | Meaning::Axis | Meaning::Series8) => 3.5,
-                _ => 4.5,
-            };
-            let found = contrast(colors);
-            assert!(found >= least, "{} of {}: {found:.1} where {least} is needed", meaning.name(), theme.name);
+fn what_is_to_be_read_can_be_read_in_all_depths() {
+    let mut wrong = Vec::new();
+    for depth in DEPTHS {
+        for theme in Themes::load(None, depth).list.iter().filter(|theme| theme.name != MONOCHROME) {
+            for meaning in Meaning::ALL {
+                let style = theme.style(meaning);
+                let least = match (theme.name.as_str(), depth, meaning.least_contrast()) {
+                    ("high-contrast", Depth::True, least) if least >= 4.5 => 7.0,
+                    (_, _, least) => least,
+                };
+                let Some(front) = style.fg.or(theme.ground().fg) else { continue };
+                for ground in style.bg.map_or_else(|| grounds(theme, depth), |behind| vec![behind]) {
+                    let found = contrast::contrast_of(front, ground).expect("colours");
+                    if found < least {
+                        wrong.push(format!("{depth:?} {} {}: {found:.2} of {least}", theme.name, meaning.name()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_selected_row_is_unlike_the_others_in_all_depths() {
+    for depth in DEPTHS {
+        for theme in Themes::load(None, depth).list {
+            for meaning in [Meaning::Selection, Meaning::Cursor] {
+                let style = theme.style(meaning);
+                let apart = |behind: Color| {
+                    let far = |ground| contrast::contrast_of(behind, ground).is_some_and(|found| found >= 1.2);
+                    grounds(&theme, depth).into_iter().all(far)
+                };
+                let is_marked = style.add_modifier.contains(Modifier::REVERSED) || style.bg.is_some_and(apart);
+                assert!(is_marked, "{} of {} in {depth:?}: {style:?}", meaning.name(), theme.name);
+            }
         }
     }
 }
@@ -164,7 +193,7 @@ fn the_colour_blind_theme_tells_apart_what_must_be_told_apart() {
         for meanings in groups {
             for (index, one) in meanings.iter().enumerate() {
                 for other in &meanings[..index] {
-                    let look = |meaning: &Meaning| dichromat(seen(theme, *meaning).expect("colours")[0], without_red);
+                    let look = |meaning: &Meaning| dichromat(seen(theme, *meaning).expect("colours"), without_red);
                     let apart = look(one).iter().zip(look(other)).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
                     assert!(apart > 0.12, "{} and {}: {apart:.2}", one.name(), other.name());
                 }

@@ -17,7 +17,7 @@ mod marks;
 mod scale;
 mod unit;
 
-pub use line::{Line, Look, MARK, Measure, Shape};
+pub use line::{Line, Look, MARK, Measure, Shape, mark};
 pub use marks::Change;
 pub use scale::ticks as scale_ticks;
 pub use unit::Unit;

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::{Facts, bar, nothing};
+use super::{Facts, bar, list, nothing};
 use crate::interface::layout::split_bottom;
 use crate::interface::pen::Pen;
 use crate::interface::state::State;
@@ -57,6 +57,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
             }
         }
     }
+    list::more(pen, area, 0, usize::from(upper.height), lines.len());
     past(pen, below, state);
     let busy = vitals.gpu.as_ref().and_then(|gpu| gpu.busy).map(|share| ("gpu", share));
     let busy = busy.or(vitals.host.cpu.map(|share| ("cpu", share)));

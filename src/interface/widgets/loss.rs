@@ -131,6 +131,20 @@ fn difference(state: &State, metric: Metric, from: u64, to: u64) -> String {
     metric.unit().difference(curve.smoothed_near(to) - curve.smoothed_near(from))
 }
 
+/// The newest training loss as it is smoothed, where it is.
+fn smoothed_loss(state: &State) -> Option<f64> {
+    let smoothed = state.history.loss.smoothed_last().map(|(_, loss)| loss);
+    smoothed.filter(|_| state.view.smoothing() > 0.0)
+}
+
+/// The newest training loss, and what it is smoothed.
+#[must_use]
+pub fn train_loss(state: &State) -> Option<String> {
+    let (_, loss) = state.history.loss.raw().last()?;
+    let smoothed = smoothed_loss(state).map_or_else(String::new, |loss| format!(", smoothed {}", text::number(loss)));
+    Some(format!("{}{smoothed}", text::number(loss)))
+}
+
 fn facts(state: &State, drawn: Drawn, room: u16) -> Facts {
     let metric = state.charts.main;
     let curve = state.history.curve(metric);
@@ -146,11 +160,14 @@ fn facts(state: &State, drawn: Drawn, room: u16) -> Facts {
         if let Some((step, _)) = curve.raw().last() {
             facts.push((metric.unit().value(curve.smoothed_near(step)), meaning(metric)));
         }
-    } else if let Some((_, loss)) = state.history.loss.smoothed_last() {
+    } else if let Some((_, loss)) = curve.raw().last() {
         facts.push((format!("train {}", text::number(loss)), Meaning::Series1));
     }
     if let (Metric::Loss, Some(evaluation)) = (metric, state.history.evaluations.last()) {
         facts.push((format!("{MARK} valid {}", text::number(evaluation.eval_loss)), Meaning::Series2));
+    }
+    if let (Metric::Loss, Some(smoothed)) = (metric, smoothed_loss(state)) {
+        facts.push((format!("smoothed {}", text::number(smoothed)), Meaning::Series1));
     }
     facts.push((state.view.name().into(), Meaning::Muted));
     if room > 50 && matches!(curve, Shape::Curve(_)) {

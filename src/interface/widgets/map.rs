@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::sparsity::first_row;
+use super::list::{self, first_row};
 use super::{Facts, nothing};
 use crate::interface::layout::split_bottom;
 use crate::interface::pen::Pen;
@@ -64,6 +64,9 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
                 pen.restyle(place, Meaning::Cursor);
             }
         }
+    }
+    if below.height == 0 {
+        list::more(pen, area, first, room, groups.len());
     }
     let mut rows = Pen::rows(below);
     if let Some(row) = rows.next() {

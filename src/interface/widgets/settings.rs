@@ -3,9 +3,9 @@
 use ratatui::layout::Rect;
 
 use super::Facts;
-use super::sparsity::first_row;
+use super::list::{self, first_row};
 use crate::interface::pen::Pen;
-use crate::interface::state::{Panel, State};
+use crate::interface::state::{Panel, State, value_of};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 
@@ -25,7 +25,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
         pen.put(row.x, row.y, name_width, shown(field.name), Meaning::Muted);
         let x = row.x + name_width;
         let room = row.right().saturating_sub(x);
-        let value = state.settings.get(field.name).map_or_else(|| "–".into(), text::value);
+        let value = value_of(state, field.name).map_or_else(|| "–".into(), |value| text::value(&value));
         let awaited = pending_text(state, field.name);
         let x = if awaited.is_none() || room > 24 { pen.put(x, row.y, room, &value, Meaning::Text) } else { x };
         if let Some((pending, meaning)) = awaited {
@@ -34,6 +34,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
             pen.restyle(row, Meaning::Selection);
         }
     }
+    list::more(pen, area, first, usize::from(area.height), fields.len());
     if let (Some(help), true) = (help, help_rows > 0 && state.focus == Panel::Settings) {
         for (row, line) in rows.skip(1).zip(text::wrap(help, area.width)) {
             pen.put(row.x, row.y, row.width, &line, Meaning::Muted);

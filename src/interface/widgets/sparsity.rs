@@ -2,6 +2,7 @@
 
 use ratatui::layout::Rect;
 
+use super::list::{self, first_row};
 use super::{Facts, bar, nothing};
 use crate::interface::pen::Pen;
 use crate::interface::state::{Panel, State};
@@ -55,6 +56,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
             pen.restyle(row, Meaning::Selection);
         }
     }
+    list::more(pen, area, first, room, sparsity.groups.len() + 1);
     for (row, line) in rows.zip(remarks(state, sparsity)) {
         pen.put(row.x, row.y, row.width, &line, Meaning::Muted);
     }
@@ -163,11 +165,6 @@ impl Columns {
             x += width;
         }
     }
-}
-
-/// The first row of a list that is shown, so that the selected one is.
-pub fn first_row(selected: usize, rows: usize, room: usize) -> usize {
-    if room == 0 { selected } else { selected.saturating_sub(room - 1).min(rows.saturating_sub(room)) }
 }
 
 fn share(part: u64, whole: u64) -> f64 {

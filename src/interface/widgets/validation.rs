@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::axis::Axis;
 use super::braille::Grid;
 use super::window::Window;
-use super::{Facts, bar, curve, nothing};
+use super::{Facts, bar, chart, curve, nothing};
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{split_bottom, split_left, split_top};
 use crate::interface::pen::Pen;
@@ -36,7 +36,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     let (table, rest) = split_top(area, 5);
     write_table(pen, table, latest, best);
     let rest = split_top(rest, 1).1;
-    if rest.height >= 4 && state.history.accuracy.len() > 1 {
+    if rest.height >= 4 && !state.history.accuracy.is_empty() {
         accuracy_curve(pen, rest, state);
     }
     let first = match latest.mcc {
@@ -94,6 +94,9 @@ fn accuracy_curve(pen: &mut Pen, area: Rect, state: &State) {
     let mut grid = Grid::new(plot);
     curve::draw(&mut grid, series, &window, &axis);
     grid.paint(pen, plot, Meaning::Series2);
+    if let (1, Some((step, value))) = (series.len(), series.last()) {
+        chart::mark(pen, plot, &axis, window.dot(step as f64).unwrap_or(0), value, Meaning::Series2);
+    }
     let scale = Rect { x: plot.x, width: plot.width, ..scale };
     pen.put(scale.x, scale.y, scale.width, &format!("accuracy, step {}", span.0), Meaning::Axis);
     pen.put_right(scale, &span.1.to_string(), Meaning::Axis);

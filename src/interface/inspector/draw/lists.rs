@@ -8,6 +8,7 @@ use crate::interface::inspector::{Focus, Inspector, Purpose, Which};
 use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
+use crate::interface::widgets::list;
 
 /// The first row that is seen, for the selected one to be.
 #[must_use]
@@ -28,6 +29,7 @@ pub fn runs(pen: &mut Pen, area: Rect, inspector: &Inspector) {
     };
     let inner = boxed(pen, area, &text::safe_text(&title), inspector.focus == Focus::Runs);
     let first = first_row(inspector, Focus::Runs, inner.height);
+    list::more(pen, inner, first, usize::from(inner.height), rows(inspector).len());
     for (index, (line, row)) in Pen::rows(inner).zip(rows(inspector).into_iter().skip(first)).enumerate() {
         let which = row.which();
         let run = &inspector.runs[which.run];
@@ -94,6 +96,7 @@ pub fn metrics(pen: &mut Pen, area: Rect, inspector: &Inspector) {
     }
     let inner = boxed(pen, area, "charts", inspector.focus == Focus::Metrics);
     let first = first_row(inspector, Focus::Metrics, inner.height);
+    list::more(pen, inner, first, usize::from(inner.height), metric_rows().len());
     for (index, (line, metric)) in Pen::rows(inner).zip(metric_rows().into_iter().skip(first)).enumerate() {
         let shown = inspector.charts.contains(&metric);
         let name_meaning = if shown { Meaning::Text } else { Meaning::Muted };

@@ -15,6 +15,8 @@ const CHART: (u32, u32) = (1200, 420);
 const MARGIN: (f64, f64, f64, f64) = (90.0, 44.0, 24.0, 34.0);
 /// Pixels of a line of words.
 const LINE: f64 = 20.0;
+/// How far the mark of a point that stands alone reaches.
+const MARK: f64 = 5.0;
 
 /// On paper, whatever the terminal's colours are, ink is dark.
 const PAPER: Rgb = (255, 255, 255);
@@ -117,7 +119,13 @@ fn strokes(
 ) {
     let mut points: Vec<(f64, f64)> = Vec::new();
     let mut ended = |points: &mut Vec<(f64, f64)>| {
-        let points = std::mem::take(points);
+        let mut points = std::mem::take(points);
+        if let [(x, y)] = points[..] {
+            // One point alone makes no line, and a dot is easily overlooked.
+            points = [(-MARK, 0.0), (0.0, -MARK), (MARK, 0.0), (0.0, MARK), (-MARK, 0.0)]
+                .map(|(dx, dy)| (x + dx, y + dy))
+                .to_vec();
+        }
         if !points.is_empty() {
             picture.shapes.push(Shape::Line { points, colour, width, opacity });
         }

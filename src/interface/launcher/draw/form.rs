@@ -11,6 +11,7 @@ use crate::interface::pen::Pen;
 use crate::interface::state::Typed;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
+use crate::interface::widgets::list;
 use crate::recipe::{FIELDS, Field, Kind, Recipe};
 
 /// Draws the form, what the run would be, and what the selected line means.
@@ -52,6 +53,7 @@ fn lines(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     let values = form.values();
     let first = first_row(form.line(), lines.len(), area.height);
     let mut essential = lines.iter().take(first).filter(|line| matches!(line, Line::Heading(_))).count() <= 1;
+    list::more(pen, area, first, usize::from(area.height), lines.len());
     for (row, line) in Pen::rows(area).zip(lines.iter().skip(first)) {
         match line {
             Line::Heading(heading) => {

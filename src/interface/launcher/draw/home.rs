@@ -13,6 +13,7 @@ use crate::interface::layout::{centred, split_bottom, split_top};
 use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
+use crate::interface::widgets::list;
 use crate::run::State;
 
 /// Draws header, list and facts.
@@ -172,6 +173,7 @@ fn list(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     let rows = home_rows(area);
     let (shown, selected) = (launcher.home.shown(), launcher.home.row());
     let first = first_row(selected, shown.len(), rows.height);
+    list::more(pen, rows, first, usize::from(rows.height), shown.len());
     for (index, (row, run)) in Pen::rows(rows).zip(shown.into_iter().skip(first)).enumerate() {
         let mut x = row.x + 1;
         for &(at, width) in &columns {

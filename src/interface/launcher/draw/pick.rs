@@ -11,6 +11,7 @@ use crate::interface::layout::split_top;
 use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
+use crate::interface::widgets::list;
 
 /// Draws it.
 pub fn draw(pen: &mut Pen, screen: Rect, pick: &Pick, launcher: &Launcher) {
@@ -69,6 +70,8 @@ fn rows(pen: &mut Pen, area: Rect, pick: &Pick) {
     }
     let selected = pick.row.min(rows.len().saturating_sub(1));
     let first = first_row(selected, rows.len(), area.height);
+    // The keys stand on the rest of the edge.
+    list::more(pen, Rect { width: area.width / 3, ..area }, first, usize::from(area.height), rows.len());
     for (index, (row, entry)) in Pen::rows(area).zip(rows.iter().skip(first)).enumerate() {
         let (left, right) = entry.texts();
         let room = row.width.saturating_sub(2);

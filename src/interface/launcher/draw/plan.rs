@@ -20,12 +20,30 @@ enum Line {
     Text(String, Meaning),
     /// A label, and upright bars beside it.
     Bars(&'static str, Vec<usize>),
-    /// A name, a share and a remark.
-    Share(String, f64, String, Meaning),
+    /// A name, a share and a remark, in a list of such lines.
+    Share(Of, String, f64, String, Meaning),
     /// Memory by owner.
     Memory(Memory),
     /// An empty line.
     Gap,
+}
+
+/// What a list of shares is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Groups,
+    Classes,
+}
+
+impl Of {
+    const ALL: [Self; 2] = [Self::Groups, Self::Classes];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Groups => "groups",
+            Self::Classes => "classes",
+        }
+    }
 }
 
 /// Draws it.
@@ -49,12 +67,7 @@ pub fn draw(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     };
     let inner = super::titled(pen, area, Meaning::Border, "what it would be", (&remark.0, remark.1));
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
-    let mut lines = lines(launcher, inner.width);
-    // What matters least goes where there is no room.
-    while lines.len() > usize::from(inner.height) {
-        let least = lines.iter().enumerate().rev().max_by_key(|(_, (weight, _))| *weight).map_or(0, |(at, _)| at);
-        lines.remove(least);
-    }
+    let lines = fitted(lines(launcher, inner.width), usize::from(inner.height));
     let mut rows = Pen::rows(inner);
     for (_, line) in &lines {
         let Some(row) = rows.next() else { return };
@@ -66,6 +79,26 @@ pub fn draw(pen: &mut Pen, area: Rect, launcher: &Launcher) {
         let rest = Rect { y: rest.y + 1, height: rest.height - 1, ..rest };
         sample::rows(pen, rest, rows);
     }
+}
+
+/// As many lines as there is room for: what matters least goes, and of a list that is cut short is said how much.
+fn fitted(mut lines: Vec<(u8, Line)>, room: usize) -> Vec<(u8, Line)> {
+    let count = |lines: &[(u8, Line)], of: Of| {
+        lines.iter().filter(|(_, line)| matches!(line, Line::Share(list, ..) if *list == of)).count()
+    };
+    let all = Of::ALL.map(|of| count(&lines, of));
+    while lines.len() > room {
+        let least = lines.iter().enumerate().rev().max_by_key(|(_, (weight, _))| *weight).map_or(0, |(at, _)| at);
+        lines.remove(least);
+    }
+    for (of, all) in Of::ALL.into_iter().zip(all) {
+        let gone = all - count(&lines, of);
+        let last = lines.iter_mut().rev().find(|(_, line)| matches!(line, Line::Share(list, ..) if *list == of));
+        if let (1.., Some((_, line))) = (gone, last) {
+            *line = Line::Text(format!(" and {} {} more", gone + 1, of.name()), Meaning::Muted);
+        }
+    }
+    lines
 }
 
 fn draw_line(pen: &mut Pen, row: Rect, line: &Line) {
@@ -80,7 +113,7 @@ fn draw_line(pen: &mut Pen, row: Rect, line: &Line) {
             let counts = bars::fitted(counts, bars_place.width);
             bars::draw(pen, bars_place, &bars::shares(&counts), Meaning::Series2);
         }
-        Line::Share(name, share, remark, meaning) => share_line(pen, row, (name, *share, remark), *meaning),
+        Line::Share(_, name, share, remark, meaning) => share_line(pen, row, (name, *share, remark), *meaning),
         Line::Memory(memory) => {
             let owners = memory.owners().into_iter().zip(Meaning::SERIES);
             let parts: Vec<(u64, Meaning)> = owners.map(|((_, bytes), meaning)| (bytes, meaning)).collect();
@@ -177,13 +210,14 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView) {
         if let Some(remark) = &sparsity.remark {
             lines.push((1, Line::Text(text::safe_text(remark), Meaning::Muted)));
         }
+        lines.push((4, Line::Fact("density", "what trains of each group".into(), Meaning::Muted)));
         for group in sparsity.groups.iter().filter(|group| group.trainable > 0) {
             let density = group.trainable as f64 / group.parameters.max(1) as f64;
             let name = format!(" {}", text::safe_text(&group.name));
-            lines.push((4, Line::Share(name, density, text::percent(density), tone)));
+            lines.push((4, Line::Share(Of::Groups, name, density, text::percent(density), tone)));
         }
         if sparsity.head > 0 {
-            lines.push((5, Line::Share(" head".into(), 1.0, text::count(sparsity.head), tone)));
+            lines.push((5, Line::Share(Of::Groups, " head".into(), 1.0, text::count(sparsity.head), tone)));
         }
     }
     if let Some(PlannedRate { rate, basis, head }) = &plan.rate.value {
@@ -204,12 +238,10 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView) {
             lines.push((2, Line::Text(text::safe_text(left_out), Meaning::Warn)));
         }
         let all: usize = data.labels.iter().map(|(_, train, _)| train).sum();
-        for (label, train, _) in data.labels.iter().take(16) {
+        for (label, train, _) in &data.labels {
             let share = *train as f64 / all.max(1) as f64;
-            lines.push((7, Line::Share(format!(" {}", text::safe_text(label)), share, train.to_string(), tone)));
-        }
-        if data.labels.len() > 16 {
-            lines.push((7, Line::Text(format!(" and {} labels more", data.labels.len() - 16), Meaning::Muted)));
+            let name = format!(" {}", text::safe_text(label));
+            lines.push((7, Line::Share(Of::Classes, name, share, train.to_string(), tone)));
         }
     }
     if let Some(model) = &plan.model.value {
@@ -231,8 +263,28 @@ fn of_file(lines: &mut Vec<(u8, Line)>, rows: &crate::data::Sample, launcher: &L
     }
     let label = rows.columns.iter().find(|column| column.name == launcher.form.recipe.data.label);
     let Some(values) = label.and_then(|column| column.values.as_ref()) else { return };
-    for (value, count) in values.iter().take(16) {
+    for (value, count) in values {
         let share = *count as f64 / rows.count.max(1) as f64;
-        lines.push((5, Line::Share(format!(" {}", text::safe_text(value)), share, count.to_string(), Meaning::Text)));
+        let name = format!(" {}", text::safe_text(value));
+        lines.push((5, Line::Share(Of::Classes, name, share, count.to_string(), Meaning::Text)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_cut_short_says_how_much() {
+        let class = |at: usize| (7, Line::Share(Of::Classes, format!("class {at}"), 0.1, "3".into(), Meaning::Text));
+        let lines = || std::iter::once((0, Line::Gap)).chain((0..40).map(class)).collect::<Vec<_>>();
+        let said = |room: usize| match fitted(lines(), room).pop() {
+            Some((_, Line::Text(said, _))) => Some(said),
+            _ => None,
+        };
+        assert_eq!(said(41), None);
+        assert_eq!(said(40), Some(" and 2 classes more".into()));
+        assert_eq!(said(11), Some(" and 31 classes more".into()));
+        assert_eq!(fitted(lines(), 11).len(), 11);
     }
 }

@@ -168,7 +168,7 @@ impl Line<'_> {
 }
 
 /// Marks a value in a column of dots.
-fn mark(pen: &mut Pen, plot: Rect, axis: &Axis, dot: usize, value: f64, meaning: Meaning) {
+pub fn mark(pen: &mut Pen, plot: Rect, axis: &Axis, dot: usize, value: f64, meaning: Meaning) {
     let y = plot.y + (axis.row(value, usize::from(plot.height) * 4) / 4) as u16;
     pen.put(plot.x + (dot / 2) as u16, y, 1, MARK, meaning);
 }

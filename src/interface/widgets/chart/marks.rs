@@ -37,17 +37,40 @@ pub fn lines(pen: &mut Pen, plot: Rect, changes: &[Change], window: &Window) {
     }
 }
 
-/// Says in the upper right what the marks stand for, the newest last.
+/// Says what the marks stand for, the newest last: in the upper right, or where else no line runs. Where there is no such
+/// place, fewer are said, or none: the log has them all.
 pub fn list(pen: &mut Pen, plot: Rect, changes: &[Change], window: &Window) {
-    // On a low chart the list would hide the curve; the log has it.
     let room = usize::from(plot.height / 5);
     let seen = changes.iter().enumerate().rev().filter(|(_, change)| dot(change, window).is_some());
     let mut shown: Vec<String> = seen.take(room).map(|(index, at)| format!("{} {}", mark(index), at.text)).collect();
     shown.reverse();
-    let width = shown.iter().map(|line| text::width(line)).max().unwrap_or(0).min(plot.width * 2 / 3);
-    for (row, line) in (plot.y + 1..).zip(&shown) {
-        let x = plot.right() - width;
-        pen.fill(Rect { x: x - 1, y: row, width: width + 1, height: 1 }, ' ', Meaning::Text);
-        pen.put(x, row, width, line, Meaning::Pending);
+    while !shown.is_empty() {
+        if let Some(place) = free(pen, plot, &shown) {
+            let lines = Rect { x: place.x + 1, width: place.width - 2, ..place };
+            pen.fill(place, ' ', Meaning::Text);
+            for (row, line) in Pen::rows(lines).zip(&shown) {
+                pen.put(row.x, row.y, row.width, line, Meaning::Pending);
+            }
+            return;
+        }
+        shown.remove(0);
     }
+}
+
+/// A place for these lines, a blank cell at both ends, that covers nothing but the grid.
+fn free(pen: &Pen, plot: Rect, lines: &[String]) -> Option<Rect> {
+    let width = lines.iter().map(|line| text::width(line)).max()? + 2;
+    let height = u16::try_from(lines.len()).ok()?;
+    // The letters of the marks stand in the first row.
+    let last = plot.bottom().checked_sub(height)?;
+    let most = plot.width.checked_sub(width)?;
+    let columns = [most, 0, most / 2];
+    let mut places = (plot.y + 1..=last).flat_map(|y| columns.map(|x| Rect { x: plot.x + x, y, width, height }));
+    places.find(|place| is_free(pen, *place))
+}
+
+fn is_free(pen: &Pen, place: Rect) -> bool {
+    place.positions().all(|position| {
+        pen.buffer.cell(position).is_some_and(|cell| matches!(cell.symbol(), " " | "┈" | "┊" | "\u{2800}"))
+    })
 }
