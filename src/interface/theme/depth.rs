@@ -20,7 +20,7 @@ pub enum Depth {
 const FEW: [&str; 8] = ["linux", "vt", "ansi", "cygwin", "cons", "xterm-16color", "rxvt-16color", "pcansi"];
 
 /// The least contrast between the background of a row that is marked by it, and that of others.
-const SEEN: f64 = 1.25;
+const SEEN: f64 = 1.2;
 
 impl Depth {
     /// What the terminal says of itself in `COLORTERM` and `TERM`.
