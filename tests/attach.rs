@@ -259,7 +259,7 @@ fn several_watch_and_one_steers() {
     first.press("q");
     first.shows("detach");
     first.press("s");
-    third.shows("finished");
+    third.shows("● stopped");
     assert_eq!(first.ends(), 0);
     third.press("q");
     assert_eq!(third.ends(), 0);

@@ -320,7 +320,7 @@ fn panels() {
         "train.batch_size=8",
     ];
     let mut cockpit = start(&[&["demo", "--model", model, "--run", "support-2"][..], &more].concat());
-    cockpit.shows("finished");
+    cockpit.shows("all steps taken");
     cockpit.press("q");
     cockpit.ends();
     let mut cockpit = start(&["curves", "support", "support-2"]);

@@ -75,7 +75,8 @@ fn abort(mut shell: Cockpit) {
     shell.press("q");
     shell.shows("abort");
     shell.press("a");
-    wait("the shell's screen", || is_the_shells(&shell));
+    // As long as the program is there, it reads what is typed.
+    shell.waits("the shell", |text| text.lines().last().is_some_and(|line| line.trim_end() == "shell>"));
     shell.press("exit\r");
     shell.ends();
 }
@@ -118,7 +119,7 @@ fn ctrl_z_leaves_the_terminal_to_the_shell_and_the_run_goes_on() {
     // Stopped without being asked, it cannot give the terminal back; it takes it all the same when it goes on.
     kill_process(interface, Signal::STOP).unwrap();
     wait("its stop", || state_of(interface) == 'T');
-    shell.press("stty sane; printf '\\033[?1049l\\033[?1000l\\033[?25h'\r");
+    shell.press("stty sane; printf '\\033[?1049l\\033[?1003l\\033[?1002l\\033[?1000l\\033[?25h'\r");
     wait("the shell's screen", || is_the_shells(&shell));
     back_in_the_cockpit(&mut shell);
     abort(shell);

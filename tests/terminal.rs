@@ -188,7 +188,7 @@ fn the_launcher_comes_back_to_a_run_that_goes_on_and_gives_the_terminal_back_on_
     cockpit.press("s");
     cockpit.shows("Stop the run");
     cockpit.press("\r");
-    cockpit.shows("finished");
+    cockpit.shows("● stopped");
     cockpit.press("q");
     cockpit.waits("the end in the list", |text| text.contains("stopped") && text.contains("1 run in runs"));
     rustix::process::kill_process(cockpit.process(), rustix::process::Signal::TERM).unwrap();

@@ -253,8 +253,9 @@ fn a_key_that_is_let_go_does_nothing() {
 
 /// Presses and releases the left button over the first place where the lowest row says this.
 fn click_in_footer(cockpit: &mut Cockpit, what: &str) {
-    let text = cockpit.text();
-    let (row, line) = text.lines().enumerate().last().unwrap();
+    let lowest = |text: &str| text.lines().enumerate().last().map(|(row, line)| (row, line.to_owned()));
+    cockpit.waits(what, |text| lowest(text).is_some_and(|(_, line)| line.contains(what)));
+    let (row, line) = lowest(&cockpit.text()).unwrap();
     let column = line.chars().count() - line.split_once(what).unwrap().1.chars().count();
     let place = format!("{};{}", column, row + 1);
     cockpit.press(&format!("\x1b[<0;{place}M\x1b[<0;{place}m"));

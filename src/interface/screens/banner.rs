@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
+use super::header::ended_meaning;
 use crate::interface::keys::{Action, Context};
 use crate::interface::pen::Pen;
 use crate::interface::state::{Stage, State};
@@ -25,12 +26,13 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) {
     }
     let (title, meaning) = match &state.stage {
         Stage::Loading | Stage::Training => return,
-        Stage::Faulted { refused: true, .. } => (" refused ", Meaning::Error),
-        Stage::Faulted { .. } => (" failed ", Meaning::Error),
-        Stage::Finished(_) => (" finished ", Meaning::Ok),
+        Stage::Faulted { refused: true, .. } => (" refused ".to_owned(), Meaning::Error),
+        Stage::Faulted { .. } => (" failed ".to_owned(), Meaning::Error),
+        // As the launcher and `spartui runs` call it.
+        Stage::Finished(summary) => (format!(" {} ", summary.ending), ended_meaning(summary.ending)),
     };
     let inner = pen.frame(area, meaning);
-    pen.put(area.x + 2, area.y, area.width.saturating_sub(4), title, meaning);
+    pen.put(area.x + 2, area.y, area.width.saturating_sub(4), &title, meaning);
     let leave = state.look.keys.hints(Context::Cockpit, &[(Action::Quit, "leaves")]);
     pen.put_right(Rect { width: area.width.saturating_sub(2), height: 1, ..area }, &leave, Meaning::Key);
     let room = inner.width.saturating_sub(2);

@@ -9,7 +9,7 @@ use crate::interface::state::{Stage, State};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets;
-use crate::protocol::Ready;
+use crate::protocol::{Ending, Ready};
 
 /// Names the run, the model and how the run is doing.
 pub fn draw(pen: &mut Pen, row: Rect, state: &State) {
@@ -68,7 +68,7 @@ fn status(state: &State) -> (String, Meaning) {
     match (&state.stage, state.evaluating) {
         _ if state.connection.lost.is_some() => ("connection lost".into(), Meaning::Error),
         (Stage::Faulted { .. }, _) => ("failed".into(), Meaning::Error),
-        (Stage::Finished(_), _) => ("finished".into(), Meaning::Ok),
+        (Stage::Finished(summary), _) => (summary.ending.to_string(), ended_meaning(summary.ending)),
         _ if state.leaving.is_some() => ("ending".into(), Meaning::Warn),
         (Stage::Loading, _) => ("loading".into(), Meaning::Pending),
         (Stage::Training, _) if state.recomputing.is_some() => {
@@ -78,6 +78,14 @@ fn status(state: &State) -> (String, Meaning) {
         (Stage::Training, Some((done, of))) => (format!("evaluating {done}/{of}"), Meaning::Pending),
         (Stage::Training, None) if state.paused => ("paused".into(), Meaning::Warn),
         (Stage::Training, None) => ("training".into(), Meaning::Ok),
+    }
+}
+
+/// The style of how a run ended: as it was to, or before.
+pub fn ended_meaning(ending: Ending) -> Meaning {
+    match ending {
+        Ending::Completed | Ending::Stopped | Ending::StoppedEarly => Meaning::Ok,
+        Ending::Aborted | Ending::Terminated => Meaning::Warn,
     }
 }
 
