@@ -48,10 +48,10 @@ impl Cockpit {
         command.env("XDG_CONFIG_HOME", folder.join("config"));
         for (name, value) in environment {
             if value.is_empty() {
-                command.env_remove(name)
+                command.env_remove(name);
             } else {
-                command.env(name, value)
-            };
+                command.env(name, value);
+            }
         }
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);

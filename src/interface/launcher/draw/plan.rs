@@ -1,5 +1,7 @@
 //! What the run of the form would be.
 
+use std::collections::HashSet;
+
 use ratatui::layout::Rect;
 
 use super::bars;
@@ -87,10 +89,14 @@ fn fitted(mut lines: Vec<(u8, Line)>, room: usize) -> Vec<(u8, Line)> {
         lines.iter().filter(|(_, line)| matches!(line, Line::Share(list, ..) if *list == of)).count()
     };
     let all = Of::ALL.map(|of| count(&lines, of));
-    while lines.len() > room {
-        let least = lines.iter().enumerate().rev().max_by_key(|(_, (weight, _))| *weight).map_or(0, |(at, _)| at);
-        lines.remove(least);
-    }
+    let mut order: Vec<usize> = (0..lines.len()).collect();
+    order.sort_by_key(|&at| std::cmp::Reverse(lines[at].0));
+    let gone: HashSet<usize> = order.into_iter().take(lines.len().saturating_sub(room)).collect();
+    let mut at = 0;
+    lines.retain(|_| {
+        at += 1;
+        !gone.contains(&(at - 1))
+    });
     for (of, all) in Of::ALL.into_iter().zip(all) {
         let gone = all - count(&lines, of);
         let last = lines.iter_mut().rev().find(|(_, line)| matches!(line, Line::Share(list, ..) if *list == of));
