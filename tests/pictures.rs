@@ -191,7 +191,7 @@ fn tour() {
         cockpit.press(keys);
         recording.shows(cockpit, |text| text.contains(then));
     };
-    recording.shows(&cockpit, |text| text.contains("There are no runs"));
+    recording.shows(&cockpit, |text| text.contains("No runs in"));
     go(&mut recording, &mut cockpit, "n", "choose one: Enter");
     go(&mut recording, &mut cockpit, "\r", model);
     go(&mut recording, &mut cockpit, "\r", "rows, 2 columns");

@@ -64,13 +64,13 @@ fn rows(root: &Path, file: &Path) {
 fn little_is_written_and_nothing_asked() {
     let folder = tempfile::tempdir().unwrap();
     let mut line = SlowLine::start(folder.path(), &[], (80, 24));
-    line.answers(&[], |text| text.contains("There are no runs") && text.contains("palette"));
+    line.answers(&[], |text| text.contains("No runs in") && text.contains("palette"));
     let arrived = line.arrived();
     assert!(arrived.len() < 2200, "{} bytes", arrived.len());
     assert!(!arrived.windows(4).any(|bytes| bytes == b"\x1b]11"));
     let form = line.answers(&["n"], |text| text.contains("essentials"));
     assert!(form.bytes < 2600, "{} bytes", form.bytes);
-    line.answers(&["\x1b"], |text| text.contains("There are no runs"));
+    line.answers(&["\x1b"], |text| text.contains("No runs in"));
     line.answers(&["q"], |text| text.trim().is_empty());
     assert!(line.child.wait().unwrap().success());
 }

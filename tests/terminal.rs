@@ -171,7 +171,7 @@ fn the_launcher_comes_back_to_a_run_that_goes_on_and_gives_the_terminal_back_on_
         "[train]\nepochs = 100000\nbatch_size = 8\nevaluate_every = 0\ncheckpoint_every = 0\n",
     );
     let mut cockpit = Cockpit::start(folder.path(), &[]);
-    cockpit.shows("There are no runs");
+    cockpit.shows("No runs in");
     cockpit.press("o");
     cockpit.shows("recipe.toml");
     cockpit.press("\r");

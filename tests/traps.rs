@@ -422,7 +422,7 @@ fn the_background_is_asked_for_and_the_answer_is_no_input() {
         cockpit.press("\x1b");
         std::thread::sleep(Duration::from_millis(300));
         cockpit.press("\x1b");
-        cockpit.shows("There are no runs");
+        cockpit.shows("No runs in");
         cockpit.press("q");
         assert_eq!(cockpit.ends(), 0);
     }
