@@ -36,6 +36,7 @@ fn ready(folder: &std::path::Path) -> Ready {
         labels: Vec::new(),
         predicted: None,
         step: 0,
+        seconds: 0.0,
         branch: 0,
     }
 }

@@ -41,7 +41,8 @@ fn main() {
         times.sort_by(f64::total_cmp);
         times[times.len() / 2]
     });
-    let (every, checkpoint_every) = (session.recipe.history.every as f64, session.recipe.train.checkpoint_every as f64);
+    let (every, checkpoint_every) =
+        (session.recipe.history.every as f64, session.recipe.train.checkpoint_every.of(session.total_steps()) as f64);
     let model: u64 = session.model.parameters.iter().map(|parameter| 4 * parameter.tensor.numel() as u64).sum();
     println!("a step {:.1} ms; {} scalars train", step * 1e3, session.trainable());
     println!(

@@ -43,6 +43,8 @@ pub struct Launch {
     pub runs: PathBuf,
     /// Name of the run, if the user gave one.
     pub name: Option<String>,
+    /// Whether the run takes the place of one of this name.
+    pub overwrite: bool,
 }
 
 /// Which run goes on, and how.

@@ -94,6 +94,13 @@ pub enum Open {
     },
     /// A run that goes on from its newest checkpoint, by its folder.
     Resume(PathBuf),
+    /// A run that has ended and goes on, since it is given more of something.
+    Extend {
+        /// Its folder.
+        folder: PathBuf,
+        /// The field that it is given another value of, as `field=value`.
+        set: String,
+    },
     /// A run that a process trains, by its folder.
     Attach(PathBuf),
     /// The curves of runs, by their folders.

@@ -200,6 +200,11 @@ pub enum Event {
         /// Its value in force.
         value: Value,
     },
+    /// The run takes so many steps from now on, where that was changed or may have been.
+    TotalSteps {
+        /// Steps in all.
+        total_steps: u64,
+    },
     /// A change of the run by hand took effect; it is in the journal.
     Intervention(Intervention),
     /// What became of a command.

@@ -5,18 +5,23 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+mod asked;
 mod fields;
 mod hub_name;
+mod meant;
 mod method;
 mod rate;
+mod remarks;
+mod steps;
 mod tables;
 mod vary;
 
-pub(crate) use fields::number;
+pub use fields::number;
 pub use fields::{EVEN, FIELDS, Field, Kind};
 pub use hub_name::{HubName, is_hub_name};
 pub use method::{Method, MethodKind, OnShrink, Rounding, Selection, Variant};
 pub use rate::{AUTO, LearningRate, SuggestedRate, two_digits};
+pub use steps::Steps;
 pub use tables::{
     BadRows, Data, DataFormat, HeadInit, History, Init, Model, OnNonfinite, Optimizer, Recompute, Schedule,
     ScheduleKind, Task, TaskKind, TooLong, Train, Validation,
@@ -39,20 +44,35 @@ pub struct Recipe {
     pub schedule: Schedule,
     pub train: Train,
     pub history: History,
+    /// What was asked, by the name of the field, where something else was chosen for it and stands in its place.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub asked: BTreeMap<String, Value>,
 }
 
 impl Recipe {
-    /// Reads a recipe file, applies `field=value` overrides, and makes its paths absolute: those of the file are
-    /// relative to the file's folder, those of the overrides to the working folder.
+    /// Reads a recipe file for a new run, applies `field=value` overrides, and makes its paths absolute: those of the file
+    /// are relative to the file's folder, those of the overrides to the working folder. In a run's own recipe, what was chosen
+    /// for that run is asked for again.
     ///
     /// # Errors
     /// Refuses what cannot be read, an unknown field, a value that its field does not take.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
+        Self::read(path, |text, folder| Self::parse(text, folder, overrides))
+    }
+
+    /// As [`Recipe::load`], for the run that the recipe is of: what was chosen for it stays.
+    ///
+    /// # Errors
+    /// As [`Recipe::load`].
+    pub fn load_run(path: &Path) -> Result<Self> {
+        Self::read(path, Self::parse_run)
+    }
+
+    fn read(path: &Path, parse: impl FnOnce(&str, &Path) -> Result<Self>) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             Error::refused(format!("cannot read the recipe {}: {error}; give the path of a TOML file", path.display()))
         })?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        Self::parse(&text, folder, overrides)
+        parse(&text, path.parent().unwrap_or(Path::new("")))
             .map_err(|error| Error::refused(format!("{}: {}", path.display(), error.message())))
     }
 
@@ -61,11 +81,27 @@ impl Recipe {
     /// # Errors
     /// As [`Recipe::load`].
     pub fn parse(text: &str, folder: &Path, overrides: &[String]) -> Result<Self> {
-        let table: toml::Table = toml::from_str(text).map_err(|error| {
+        let mut recipe = Self::parse_run(text, folder)?;
+        recipe.ask_again();
+        let here = std::env::current_dir().unwrap_or_default();
+        for assignment in overrides {
+            let (name, value) = parse_assignment(assignment).map_err(Error::refused)?;
+            recipe.set(&name, from_folder(&name, value, &here)).map_err(Error::refused)?;
+        }
+        Ok(recipe)
+    }
+
+    /// As [`Recipe::load_run`], from the text of a recipe and the folder that its paths are relative to.
+    ///
+    /// # Errors
+    /// As [`Recipe::load`].
+    pub fn parse_run(text: &str, folder: &Path) -> Result<Self> {
+        let mut table: toml::Table = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
             Error::refused(format!("line {line}: {}; fix the TOML", error.message().replace('\n', ", ")))
         })?;
         let mut recipe = Self::default();
+        let asked = table.remove(asked::TABLE).as_ref().map(asked::read).transpose().map_err(Error::refused)?;
         let mut fields = flatten(&table);
         // A recipe that was written out has a sparsity beside its count, which is what holds.
         fields.sort_by_key(|(name, _)| [TRAINABLE, MATCH].contains(&name.as_str()));
@@ -73,11 +109,7 @@ impl Recipe {
         for (name, value) in fields {
             recipe.set(&name, from_folder(&name, value, folder)).map_err(Error::refused)?;
         }
-        let here = std::env::current_dir().unwrap_or_default();
-        for assignment in overrides {
-            let (name, value) = parse_assignment(assignment).map_err(Error::refused)?;
-            recipe.set(&name, from_folder(&name, value, &here)).map_err(Error::refused)?;
-        }
+        recipe.asked = asked.unwrap_or_default();
         Ok(recipe)
     }
 
@@ -94,6 +126,7 @@ impl Recipe {
             value => *entry(&mut table, name)? = value,
         }
         *self = table.try_into().map_err(|error: toml::de::Error| format!("{name}: {}", error.message()))?;
+        self.asked.remove(name);
         let method = &mut self.method;
         match name {
             SPARSITY => (method.trainable, method.same_as) = (0, String::new()),

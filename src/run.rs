@@ -3,6 +3,7 @@
 mod adapter;
 mod adapter_config;
 mod adapter_reading;
+mod changed;
 mod checkpoint;
 mod delete;
 mod disk;
@@ -17,6 +18,7 @@ mod lora;
 mod manifest;
 mod merged;
 mod metrics;
+mod more;
 mod notes;
 mod predictions;
 mod race;
@@ -31,6 +33,7 @@ pub(crate) use disk::faults;
 
 pub use adapter::{Adapter, HeadDelta, HeadPart, ParameterDelta, head_parts};
 pub use adapter_reading::{Contents, adapter_contents};
+pub use changed::Changed;
 pub use checkpoint::{
     Checkpoint, Found, Keep, Moment, Newest, Written, checkpoints, read_checkpoint, read_newest_valid, write_checkpoint,
 };
@@ -43,6 +46,7 @@ pub use list::{ListedRun, RECIPES, list_runs, run_folders};
 pub use lora::{LoraAdapter, LoraSettings, Saved, Targets, is_lora};
 pub use merged::{Product, trained_config, untie, write_merged, write_model};
 pub use metrics::{Metrics, Reading, Readings};
+pub use more::{ended_at, proposal};
 pub use notes::Notes;
 pub use predictions::{Each, Labelled, Predictions, Told};
 pub use race::{

@@ -26,7 +26,7 @@ fn session(folder: &Path, overrides: &[&str]) -> Session {
 }
 
 fn rate_of(run: &Path) -> f64 {
-    match Recipe::load(&run.join("recipe.toml"), &[]).unwrap().optimizer.learning_rate {
+    match Recipe::load_run(&run.join("recipe.toml")).unwrap().optimizer.learning_rate {
         LearningRate::At(rate) => rate,
         LearningRate::Auto => panic!("the recipe of the run {} says no number", run.display()),
     }

@@ -5,10 +5,10 @@ mod synthetic;
 
 use ratatui::style::{Color, Modifier};
 use spartui::interface::{Effect, Input, Outcome};
-use spartui::protocol::{Command, CommandStatus, Ending, Event, News, Step};
+use spartui::protocol::{Command, CommandStatus, Ending, Event, Intervention, News, Ready, Step};
 use spartui::recipe::Value;
 
-use synthetic::{Desk, change, consequences, kept, step, summary};
+use synthetic::{Desk, change, consequences, kept, ready, step, summary};
 
 const SMALL: (u16, u16) = (60, 20);
 const COMMON: (u16, u16) = (80, 24);
@@ -328,6 +328,63 @@ fn undo_takes_changes_back_one_by_one() {
     }
     desk.press("u");
     assert!(desk.sent().is_empty());
+}
+
+#[test]
+fn what_was_taken_back_comes_back_until_something_else_is_changed() {
+    let mut desk = Desk::training(COMMON, "dark", 150);
+    let asked = |desk: &mut Desk, keys: &str, from: f64, to: f64| {
+        desk.sent();
+        desk.press(keys);
+        let sent = desk.sent();
+        let is_asked = |command: &Command| matches!(command, Command::Set { value, .. } if *value == Value::Float(to));
+        assert!(sent.iter().any(is_asked), "{keys}: {sent:?}");
+        desk.obey("method.sparsity", from, to);
+    };
+    asked(&mut desk, "] Enter", 0.99, 0.995);
+    asked(&mut desk, "u", 0.995, 0.99);
+    assert!(desk.text().contains("taken back; Ctrl-Y brings it back"), "{}", desk.text());
+    asked(&mut desk, "Ctrl-Y", 0.99, 0.995);
+    asked(&mut desk, "u", 0.995, 0.99);
+    asked(&mut desk, "] Enter", 0.99, 0.995);
+    desk.press("Ctrl-Y");
+    assert!(desk.sent().iter().all(|command| !matches!(command, Command::Set { .. })));
+    assert!(desk.text().contains("there is nothing that was taken back"), "{}", desk.text());
+
+    desk.press("U");
+    let step = desk.state.step() - 20;
+    desk.rewind(step, 1);
+    let id = desk.last_id();
+    desk.tell(Event::CommandStatus { id, status: CommandStatus::Applied { step } });
+    desk.sent();
+    desk.press("Ctrl-Y");
+    assert!(matches!(desk.sent()[..], [Command::SwitchBranch { branch: 0, .. }]));
+}
+
+#[test]
+fn more_steps_are_told_to_the_header_and_no_key_takes_them_back() {
+    let mut desk = Desk::training(COMMON, "dark", 150);
+    let total = desk.state.ready.as_ref().unwrap().total_steps;
+    desk.tell(Event::TotalSteps { total_steps: total + 77 });
+    assert!(desk.text().contains(&format!("/{}", total + 77)), "{}", desk.text());
+    desk.press("] Enter");
+    desk.obey("method.sparsity", 0.99, 0.995);
+    let (step, from, to) = (desk.state.step(), Value::Float(1.0), Value::Float(2.0));
+    let field = "train.epochs".into();
+    desk.tell(Event::Intervention(Intervention { step, field, from, to, id: 1 << 40, time: 1.7e9 }));
+    desk.sent();
+    desk.press("u");
+    assert!(matches!(&desk.sent()[..], [Command::Set { field, .. }] if field == "method.sparsity"));
+}
+
+#[test]
+fn a_run_that_goes_on_counts_the_time_that_it_had_trained() {
+    let mut desk = Desk::new(COMMON, "dark");
+    desk.load();
+    let ready = Ready { seconds: 3600.0, ..ready() };
+    desk.tell(Event::Ready(Box::new(ready)));
+    desk.pass(5.0);
+    assert!(desk.text().contains("elapsed 1:00:05"), "{}", desk.text());
 }
 
 #[test]

@@ -228,6 +228,29 @@ fn enter_does_what_a_run_allows() {
 }
 
 #[test]
+fn a_run_that_took_all_its_steps_is_given_more() {
+    let mut desk = home(COMMON, "dark");
+    let folder = std::path::PathBuf::from("/home/ada/tickets/runs/tickets-4");
+    desk.asked();
+    desk.press("Down r");
+    assert_eq!(desk.jobs(), [Job::AskMore(folder.clone())]);
+    desk.done(Done::More(folder.clone(), Ok(("train.epochs", 3.0))));
+    insta::assert_snapshot!("more_steps_for_a_run", desk.text());
+    desk.press("2 Enter");
+    assert!(desk.text().contains("the run ended at 3; it goes on with more than that"), "{}", desk.text());
+    desk.press("Esc");
+    assert!(!desk.text().contains("more steps"));
+    desk.press("r");
+    desk.done(Done::More(folder.clone(), Ok(("train.epochs", 3.0))));
+    desk.asked();
+    desk.press("4 . 5 Enter");
+    let open = Open::Extend { folder: folder.clone(), set: "train.epochs=4.5".into() };
+    assert_eq!(desk.asked(), [Effect::Quit(Outcome::Open(open))]);
+    desk.done(Done::More(folder, Err("it is a race".into())));
+    assert!(desk.text().contains("it is a race"));
+}
+
+#[test]
 fn a_run_that_trains_is_not_deleted_and_another_one_only_after_a_question() {
     let mut desk = home(COMMON, "dark");
     desk.asked();
@@ -458,7 +481,7 @@ fn a_copy_begins_with_the_runs_recipe_and_says_how_it_differs() {
     let Ok(recipe) = recipes().remove(0).recipe else { panic!("a recipe") };
     desk.done(Done::Loaded(file, Ok(recipe)));
     assert!(desk.text().contains("from the run tickets-4"));
-    assert_eq!(desk.launcher.form.recipe.train.epochs, 6);
+    assert_eq!(desk.launcher.form.recipe.train.epochs, 6.0);
     assert!(desk.launcher.command().starts_with("spartui train runs/recipes/tickets-5.toml"));
     desk.press("Esc o");
     desk.done(Done::Recipes(recipes()));
@@ -483,7 +506,7 @@ fn what_is_pasted_goes_into_the_selected_line() {
 fn fields_are_set_by_name_in_the_palette() {
     let mut desk = Desk::planned(COMMON, "dark");
     desk.press(": set Space epochs Enter 9 Enter");
-    assert_eq!(desk.launcher.form.recipe.train.epochs, 9, "{}", desk.text());
+    assert_eq!(desk.launcher.form.recipe.train.epochs, 9.0, "{}", desk.text());
 }
 
 #[test]
@@ -491,7 +514,7 @@ fn nothing_moves_while_nothing_happens() {
     use spartui::interface::Screen;
     let mut desk = home(COMMON, "dark");
     assert!(!desk.launcher.animated());
-    desk.press("Down r");
+    desk.press("r");
     assert!(desk.launcher.animated(), "what is said goes away by itself");
     desk.pass(60.0);
     assert!(!desk.launcher.animated());

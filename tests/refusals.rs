@@ -124,3 +124,13 @@ fn refused_place(runs: &str, prepare: impl FnOnce(&Path)) {
     let output = spartui(folder.path(), &["--runs-dir", runs, "train", "recipe.toml"]);
     assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
 }
+
+#[test]
+fn rows_that_were_left_out_are_named_where_too_few_are_left() {
+    let rows = |good: &str| format!("{good}\n{{\"text\": \"no label\"}}\n{{\"label\": \"b\"}}\n");
+    let good = "{\"text\": \"late\", \"label\": \"a\"}";
+    let named = ["of 3 rows of \"train.jsonl\": 2 bad left out (line 2", "line 3"];
+    refused(&["a classifier needs two labels or more", named[0], named[1]], &[], write("train.jsonl", rows(good)));
+    let settings = ["task.labels=[\"a\", \"b\"]", "data.validation=0.5"];
+    refused(&["has one good row, too few", named[0], named[1]], &settings, write("train.jsonl", rows(good)));
+}

@@ -115,7 +115,12 @@ fn training_goes_on_when_nobody_listens() {
     let model = common::small_model(folder.path());
     common::small_recipe(folder.path(), &model, "[train]\nepochs = 900\nbatch_size = 8\nevaluate_every = 0\n");
     let recipe = Recipe::load(&folder.path().join("recipe.toml"), &[]).unwrap();
-    let engine = Engine::start(Launch { recipe, runs: folder.path().join("runs"), name: Some("alone".into()) });
+    let engine = Engine::start(Launch {
+        recipe,
+        runs: folder.path().join("runs"),
+        name: Some("alone".into()),
+        overwrite: false,
+    });
     // Not one event is taken out of the channel until the run has ended; then every step is there, in order.
     let metrics = folder.path().join("runs/alone/adapter/sparse_deltas.safetensors");
     let begun = std::time::Instant::now();

@@ -7,7 +7,7 @@ use common::{batch, golden, head, integers, json, rows, worst};
 use serde_json::Value;
 use spartui::method::Method;
 use spartui::model::{Batch, Model};
-use spartui::recipe::{Recompute, Schedule, ScheduleKind, TaskKind};
+use spartui::recipe::{Recompute, Schedule, ScheduleKind, Steps, TaskKind};
 use spartui::sparse::AdamW;
 use spartui::train::{Targets, Trained, TrainedHead, forward_backward, rate_at};
 use tch::{Kind, Tensor};
@@ -116,7 +116,7 @@ fn twenty_steps_are_those_of_a_plain_pytorch_loop() {
         let adamw = AdamW { betas, epsilon: number("epsilon"), weight_decay: number("weight_decay") };
         let schedule = Schedule {
             kind: ScheduleKind::Cosine,
-            warmup_steps: count("warmup_steps"),
+            warmup_steps: Steps::Count(count("warmup_steps")),
             min_learning_rate: number("min_learning_rate"),
         };
         let model = classifier("bert-b").unwrap();

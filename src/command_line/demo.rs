@@ -23,6 +23,9 @@ pub struct Arguments {
     /// The model; where it is not given, all-MiniLM-L6-v2 as `make setup` downloaded it, or examples/tiny-llama.
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
+    /// Take the place of the run of that name, which is deleted.
+    #[arg(long, requires = "name")]
+    overwrite: bool,
     #[command(flatten)]
     pub(super) output: launch::Output,
 }
@@ -72,7 +75,10 @@ pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     if !arguments.set.iter().any(|field| field.starts_with("model.path")) {
         recipe.model.path = std::path::absolute(&model).unwrap_or(model);
     }
-    launch::run(Launch { recipe, runs, name: arguments.name.clone() }, &arguments.output)
+    launch::run(
+        Launch { recipe, runs, name: arguments.name.clone(), overwrite: arguments.overwrite },
+        &arguments.output,
+    )
 }
 
 fn find_model(example: &Example, given: Option<&Path>) -> Result<PathBuf> {

@@ -47,6 +47,10 @@ pub fn run(runs: PathBuf, looks: &Looks) -> Result<()> {
                 let begun = begin(&launcher, ["resume".into(), folder.into()]);
                 visit(&mut stage, &mut launcher, begun, race)
             }
+            Outcome::Open(Open::Extend { folder, set }) => {
+                let begun = begin(&launcher, ["resume".into(), folder.into(), "--set".into(), set.into()]);
+                visit(&mut stage, &mut launcher, begun, false)
+            }
             _ => false,
         };
         if !goes_on {

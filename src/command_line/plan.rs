@@ -76,6 +76,10 @@ fn plan(recipe: Recipe, arguments: &Arguments) -> Result<()> {
         if let Some(chosen) = session.chosen_rate() {
             tell(&Planned::Rate(PlannedRate { rate: chosen.rate, basis: chosen.basis(), head: chosen.head }))?;
         }
+        let remarks = session.remarks();
+        if !remarks.is_empty() {
+            tell(&Planned::Remarks { remarks })?;
+        }
         match &predicted {
             Ok(predicted) => tell(&Planned::Memory(memory(predicted, warning.clone())))?,
             Err(error) => doing.tell(&format!("the memory cannot be predicted: {}", error.message()), None),
@@ -84,6 +88,9 @@ fn plan(recipe: Recipe, arguments: &Arguments) -> Result<()> {
         print_rows(&session)?;
         print_sparsity(&session.sparsity_report())?;
         session.chosen_rate().map_or(Ok(()), |chosen| print_line(&format!("rate        {}\n", chosen.remark())))?;
+        for remark in session.remarks() {
+            print_line(&format!("warning     {remark}\n"))?;
+        }
         print_memory(predicted, warning)?;
     }
     if arguments.no_calibration {
@@ -147,11 +154,15 @@ fn calibrate(session: &mut Session, doing: &mut Doing) -> Result<PlannedTime> {
     }
     milliseconds.sort_by(f64::total_cmp);
     let step_ms = milliseconds[milliseconds.len() / 2];
-    doing.tell("timing an evaluation", None);
+    if session.can_evaluate() {
+        doing.tell("timing an evaluation", None);
+    }
     let evaluation_seconds = evaluation(session);
-    let evaluations = match session.recipe.train.evaluate_every {
+    let evaluations = match session.recipe.train.evaluate_every.of(total_steps) {
+        _ if !session.can_evaluate() => 0,
         0 => 1,
-        every => (total_steps / every).max(1),
+        // The last step is evaluated too, whether it is its turn or not.
+        every => total_steps.div_ceil(every),
     };
     #[expect(clippy::cast_precision_loss, reason = "steps are below 2^53")]
     let seconds = total_steps as f64 * step_ms / 1e3 + evaluations as f64 * evaluation_seconds;
@@ -262,7 +273,9 @@ fn print_memory(predicted: Result<Prediction>, warning: Option<String>) -> Resul
 
 fn print_time(time: &PlannedTime) -> Result<()> {
     print_line(&format!("step        {:.1} ms, the median of {} steps", time.step_ms, time.measured))?;
-    print_line(&format!("evaluation  {:.1} s", time.evaluation_seconds))?;
+    if time.evaluations > 0 {
+        print_line(&format!("evaluation  {:.1} s", time.evaluation_seconds))?;
+    }
     print_line(&format!(
         "run         {} steps and {} evaluations, about {}",
         time.total_steps,

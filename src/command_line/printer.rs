@@ -54,6 +54,10 @@ impl Printer {
                 let predicted = ready.predicted.as_ref().map(|memory| format!("\nmemory      {}", foreseen(memory)));
                 Some(introduction(ready) + &predicted.unwrap_or_default())
             }
+            Event::TotalSteps { total_steps } => {
+                self.total_steps = *total_steps;
+                None
+            }
             Event::Example(example) => Some(format!("the first example: {}", shown(example))),
             Event::Sparsity(sparsity) if sparsity.step == 0 => Some(format!(
                 "training {} of {} parameters, sparsity {:.3} %",

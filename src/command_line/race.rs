@@ -35,6 +35,9 @@ pub struct Arguments {
     /// Name of the race.
     #[arg(long = "run", value_name = "NAME")]
     name: Option<String>,
+    /// Take the place of the run of that name, which is deleted once the new one is loaded.
+    #[arg(long, requires = "name")]
+    overwrite: bool,
     #[command(flatten)]
     pub(super) output: launch::Output,
 }
@@ -44,6 +47,6 @@ pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     take_count(&mut recipe, &runs)?;
     require_paths(&recipe, &arguments.recipe)?;
     let lanes = lanes(&arguments.vary, &recipe, arguments.random, arguments.seed, arguments.most)?;
-    let launch = Launch { recipe, runs, name: arguments.name.clone() };
+    let launch = Launch { recipe, runs, name: arguments.name.clone(), overwrite: arguments.overwrite };
     launch::run(Race { launch, lanes, halve_every: arguments.halve_every }, &arguments.output)
 }

@@ -18,6 +18,9 @@ pub struct Arguments {
     /// Name of the run.
     #[arg(long = "run", value_name = "NAME")]
     name: Option<String>,
+    /// Take the place of the run of that name, which is deleted once the new one is loaded.
+    #[arg(long, requires = "name")]
+    overwrite: bool,
     #[command(flatten)]
     pub(super) output: launch::Output,
 }
@@ -26,7 +29,10 @@ pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     let mut recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
     take_count(&mut recipe, &runs)?;
     require_paths(&recipe, &arguments.recipe)?;
-    launch::run(Launch { recipe, runs, name: arguments.name.clone() }, &arguments.output)
+    launch::run(
+        Launch { recipe, runs, name: arguments.name.clone(), overwrite: arguments.overwrite },
+        &arguments.output,
+    )
 }
 
 /// Refuses a recipe without a model or without rows.

@@ -124,7 +124,7 @@ impl Lineage {
         for entry in entries {
             let Entry::Deed(deed) = entry else { continue };
             match deed.what {
-                What::Rewind { to, branch } | What::Undo { to, branch } => {
+                What::Rewind { to, branch } | What::Undo { to, branch, .. } => {
                     let way = lineage.ways.get(&lineage.current).cloned().unwrap_or_default();
                     let mut way: Vec<(u32, u64)> = way.into_iter().map(|(branch, end)| (branch, end.min(to))).collect();
                     way.push((branch, u64::MAX));

@@ -60,6 +60,12 @@ pub fn prepare(
     if data.train.as_os_str().is_empty() {
         return Err(Error::refused("the recipe names no training rows; set data.train to a file"));
     }
+    if data.validation == Validation::Share(0.0) && recipe.train.early_stopping_patience > 0 {
+        return Err(Error::refused(
+            "train.early_stopping_patience counts evaluations, and with data.validation = 0 there are none; give validation \
+             rows, or set it to 0",
+        ));
+    }
     let mut files = Reader { data, kind: recipe.task.kind, progress };
     let given = match (recipe.task.kind, recipe.task.labels.as_slice()) {
         (TaskKind::CausalLm, _) | (_, []) => None,
@@ -71,16 +77,22 @@ pub fn prepare(
         (_, Some(labels)) => Some(labels),
         (_, None) => {
             let names = Labels::sorted(train.good.iter().map(|row| row.label.as_str()));
-            Some(Labels::new(names, &place(&data.train))?)
+            Some(Labels::new(names, &place(&data.train)).map_err(|error| explained(&error, &train.left_out))?)
         }
     };
     let validation = match &data.validation {
         Validation::File(path) => files.read(path, labels.as_ref())?,
-        Validation::Share(share) => split(&mut train, *share, recipe.train.seed)?,
+        Validation::Share(0.0) => Rows::none(data),
+        Validation::Share(share) => {
+            split(&mut train, *share, recipe.train.seed).map_err(|error| explained(&error, &train.left_out))?
+        }
     };
     let purpose = labels.as_ref().map_or(Purpose::Tokens, Purpose::Labels);
     let train = files.tokenize(train, purpose, tokenizer)?;
-    let validation = files.tokenize(validation, purpose, tokenizer)?;
+    let validation = match validation.good.as_slice() {
+        [] => Dataset::default(),
+        _ => files.tokenize(validation, purpose, tokenizer)?,
+    };
     let labels = labels.map(Labels::into_names).unwrap_or_default();
     let preview = train.examples.first().map(|example| preview(tokenizer, example, &labels));
     Ok(Prepared { train, validation, labels, preview })
@@ -91,6 +103,13 @@ struct Rows<'p> {
     path: &'p Path,
     good: Vec<Row>,
     left_out: LeftOut,
+}
+
+impl<'p> Rows<'p> {
+    /// No rows, where none are wanted.
+    fn none(data: &'p Data) -> Self {
+        Self { path: &data.train, good: Vec::new(), left_out: LeftOut::default() }
+    }
 }
 
 /// Takes the validation rows out of the training rows.
@@ -123,6 +142,12 @@ fn split<'a>(train: &mut Rows<'a>, share: f64, seed: u64) -> Result<Rows<'a>> {
     train.left_out.rows -= taken.len();
     train.good = kept;
     Ok(Rows { path: train.path, good: taken, left_out })
+}
+
+/// A refusal with the rows that were left out, which may be why there are too few.
+fn explained(error: &Error, left_out: &LeftOut) -> Error {
+    let left_out = left_out.sentence().map(|sentence| format!(" ({sentence})")).unwrap_or_default();
+    Error::refused(format!("{}{left_out}", error.message()))
 }
 
 /// Reads the files of a recipe.
@@ -185,12 +210,14 @@ impl Reader<'_> {
             }
         }
         if examples.is_empty() && left_out.too_long > 0 {
-            return Err(Error::refused(format!(
-                "every row of {} is longer than data.max_length = {} tokens, the shortest has {shortest}; raise it, or \
+            let short = if left_out.bad > 0 { " that could be read" } else { "" };
+            let error = Error::refused(format!(
+                "every row of {}{short} is longer than data.max_length = {} tokens, the shortest has {shortest}; raise it, or \
                  set data.too_long = \"truncate\"",
                 place(path),
                 self.data.max_length
-            )));
+            ));
+            return Err(if left_out.bad > 0 { explained(&error, &left_out) } else { error });
         }
         if examples.is_empty() {
             return Err(self.no_good_row(path, &left_out));

@@ -11,12 +11,15 @@ use super::training::{Company, Training};
 use crate::error::{Error, Result};
 use crate::protocol::{Command, CommandId, CommandStatus, Deed, Ending, Entry, Event, Intervention, Level, What};
 use crate::recipe::{EVEN, Value};
-use crate::train::Why;
+use crate::train::{CARRIED, Why};
 
 /// The first id of the settings that a resumed run is given.
 const FIRST_GIVEN: CommandId = 1 << 40;
 /// Two ways to say how much trains: each follows the other.
 const BUDGET: [&str; 2] = ["method.sparsity", "method.trainable"];
+/// Why there is no evaluation.
+const NOTHING_TO_EVALUATE: &str =
+    "there are no validation rows, as data.validation = 0 asks; start another run with some to have evaluations";
 /// How long a paused run waits for a command before it looks again what else is to be done.
 const SOON: Duration = Duration::from_millis(5);
 
@@ -107,7 +110,7 @@ impl Training {
                 Err(format!("it begins branch {other}, and the next one is {branch}"))
             }
             What::Rewind { to, .. } => self.rewind(to, id, outbox)?,
-            What::Undo { .. } => self.undo(id, outbox)?,
+            What::Undo { changes, .. } => self.undo_changes(changes, id, outbox)?,
             What::SwitchBranch { branch } => self.switch(branch, id, outbox)?,
             What::Pin { branch, at, pinned } => {
                 self.pin((branch, at), pinned, id, outbox);
@@ -173,6 +176,7 @@ impl Training {
                 return Ok(());
             }
             Command::Set { id, field, value } => (id, self.change(id, &field, value, false, outbox)),
+            Command::Evaluate { id } if !self.session.can_evaluate() => (id, Err(NOTHING_TO_EVALUATE.into())),
             Command::Evaluate { id } => {
                 outbox.send(Event::CommandStatus { id, status: CommandStatus::Queued });
                 self.enter(self.deed(What::Evaluate, id));
@@ -237,7 +241,7 @@ impl Training {
     fn stop(&mut self, outbox: &mut Outbox) -> Result<()> {
         let is_new = self.again.entries.is_empty();
         let stale = self.session.progress.last.is_none_or(|last| last.step != self.session.step);
-        if stale && self.session.step > 0 && is_new {
+        if stale && self.session.step > 0 && is_new && self.session.can_evaluate() {
             self.enter(self.deed(What::Evaluate, 0));
             self.evaluate(outbox)?;
         }
@@ -253,6 +257,13 @@ impl Training {
         }
         self.ending = self.ending.or(Some(Ending::Stopped));
         Ok(())
+    }
+
+    /// Says how many steps the run takes now, where that may have changed.
+    pub(super) fn tell_total(&mut self, outbox: &mut Outbox) {
+        let total_steps = self.session.total_steps();
+        self.record.total_steps(total_steps);
+        outbox.send(Event::TotalSteps { total_steps });
     }
 
     /// Gives a setting another value; `again`: as the journal says, which may name fields that no user changes.
@@ -285,6 +296,9 @@ impl Training {
         };
         self.enter(Entry::Set(intervention.clone()));
         outbox.send(Event::Setting { field: field.to_owned(), value: intervention.to.clone() });
+        if CARRIED.contains(&field) {
+            self.tell_total(outbox);
+        }
         // What follows from a change is told and not journaled.
         for (other, before) in BUDGET.into_iter().zip(budget).filter(|(other, _)| *other != field) {
             if let Some(value) = self.session.setting(other).filter(|value| Some(value) != before.as_ref()) {

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::protocol::{Ending, Entry, Evaluation, Event, Level, Step};
 use crate::recipe::MethodKind;
-use crate::run::{Found, Job, Journal, Measured, Metrics, Moment, Outcome, Predictions, RunFolder, State, Writer};
+use crate::run::{
+    Changed, Found, Job, Journal, Measured, Metrics, Moment, Outcome, Predictions, RunFolder, State, Writer,
+};
 use crate::train::{self, Session};
 
 pub use crate::run::now;
@@ -28,6 +30,10 @@ pub struct Record {
     notes: Vec<Event>,
     /// What the disk would not take, of lines and of checkpoints; told once.
     trouble: [bool; 2],
+    /// Seconds that the run had trained before this process went on with it.
+    pub seconds_before: f64,
+    /// When it went on although something had changed.
+    changed: Vec<Changed>,
     steps: u64,
     best_accuracy: Option<f64>,
 }
@@ -65,6 +71,7 @@ impl Record {
     pub fn open(folder: RunFolder, session: &Session, measured: Measured) -> Result<Self> {
         folder.go_on(session.total_steps())?;
         folder.drop_predictions()?;
+        let (seconds_before, changed) = (folder.trained_seconds()?, folder.changed()?);
         let journal = Journal::open(&folder.journal_path())?;
         let metrics = Metrics::open(&folder.metrics_path())?;
         let log = File::options()
@@ -85,6 +92,8 @@ impl Record {
             newest: None,
             notes: Vec::new(),
             trouble: [false; 2],
+            seconds_before,
+            changed,
             steps: session.step,
             best_accuracy: session.progress.best.map(|best| best.accuracy),
         };
@@ -154,6 +163,25 @@ impl Record {
     /// Where its checkpoints are.
     pub fn checkpoints_path(&self) -> PathBuf {
         self.folder.checkpoints_path()
+    }
+
+    /// Says how many steps the run takes in all.
+    pub fn total_steps(&mut self, total_steps: u64) {
+        let said = self.folder.set_total_steps(total_steps);
+        self.heed(What::Lines, said);
+    }
+
+    /// Refuses to take the step after this one again, where it was taken on files that are no longer there.
+    pub fn check_unchanged(&self, branch: u32, step: u64) -> Result<()> {
+        let Some(changed) = self.changed.iter().find(|changed| changed.was_made_after(branch, step)) else {
+            return Ok(());
+        };
+        let parts = changed.parts().join(" and ");
+        Err(Error::failed(format!(
+            "step {} was taken with other {parts}, before the run went on with what is there now, so that it cannot be taken \
+             again; go to one of the states that are kept",
+            step + 1
+        )))
     }
 
     /// A line of metrics.

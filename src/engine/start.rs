@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::protocol::{Command, Deed, Entry, Level, What};
 use crate::recipe::{Field, Value, parse_assignment};
 use crate::run::{
-    Identity, Journal, Measured, Metrics, PARTS, Reading, RunFolder, State, checkpoints, read_checkpoint,
+    Changed, Identity, Journal, Measured, Metrics, PARTS, Reading, RunFolder, State, checkpoints, read_checkpoint,
 };
 use crate::train::{CARRIED, Held, History, Session, Tree, Why, from_checkpoint, largest_checkpoint};
 
@@ -98,9 +98,15 @@ pub(super) fn begin(session: &Session, lanes: u64) -> History {
 }
 
 fn train(launch: Launch, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(Begun, Vec<Command>)> {
+    let Launch { runs, name, overwrite, .. } = &launch;
+    RunFolder::check_new(runs, name.as_deref(), *overwrite)?;
     let (loaded, later) = load(launch.recipe, commands, outbox)?;
     let session = loaded.session()?;
-    let record = Record::create(&launch.runs, launch.name.as_deref(), &session)?;
+    let name = launch.name.as_deref();
+    if let Some(name) = name.filter(|_| launch.overwrite) {
+        RunFolder::make_way(&launch.runs, name)?;
+    }
+    let record = Record::create(&launch.runs, name, &session)?;
     let (history, tree) = (begin(&session, 1), Tree::default());
     let begun = Begun { session, record, tree, history, again: Again::default(), given: Vec::new() };
     Ok((begun, later))
@@ -156,11 +162,11 @@ pub(super) fn continued(
     let Asked { given, allow_changed } = asked;
     let history = begin(&session, lanes);
     let entries = Journal::read(&folder.journal_path())?;
-    let mut notes = Vec::new();
+    let (mut notes, mut overlooked) = (Vec::new(), Vec::new());
     let held = newest(&folder, &session, &mut notes)?;
     if let Some(held) = &held {
         wait_for(&measured, commands, later)?;
-        compare(held.identity.as_ref(), &measured, &allow_changed, &folder, &mut notes)?;
+        overlooked = compare(held.identity.as_ref(), &measured, &allow_changed, &folder, &mut notes)?;
         session.restore(&held.snapshot)?;
     } else {
         notes.push(format!("{} has no checkpoint yet; it begins at its first step", folder.name()));
@@ -174,6 +180,11 @@ pub(super) fn continued(
         return Err(damaged(&folder, "its journal and its checkpoint are of different branches"));
     }
     let tree = cut_metrics(&folder, tree, &session)?;
+    if !overlooked.is_empty() {
+        let branches = u32::try_from(tree.branches().len()).unwrap_or(u32::MAX);
+        let (step, branch) = (session.step, session.branch);
+        folder.add_changed(&Changed { step, branch, branches, differences: overlooked })?;
+    }
     let mut record = Record::open(folder, &session, measured)?;
     let mut pending: VecDeque<Entry> = entries[done..].iter().cloned().collect();
     if state == State::Stopped && matches!(entries.last(), Some(Entry::Deed(Deed { what: What::Stop, .. }))) {
@@ -253,23 +264,25 @@ fn wait_for(measured: &Measured, commands: &Receiver<Command>, later: &mut Vec<C
     Ok(())
 }
 
-/// Refuses to go on with other files or another recipe than before, unless that is allowed.
+/// Refuses to go on with other files or another recipe than before, unless that is allowed; what was.
 fn compare(
     before: Option<&Identity>,
     measured: &Measured,
     allowed: &[String],
     folder: &RunFolder,
     notes: &mut Vec<String>,
-) -> Result<()> {
+) -> Result<Vec<(String, String)>> {
     let (Some(before), Some(Ok(now))) = (before, measured.ready()) else {
         notes.push("what the run belonged to is not known; recipe, weights and data are taken as they are".into());
-        return Ok(());
+        return Ok(Vec::new());
     };
     let differences = before.differences(now);
     let (overlooked, others): (Vec<_>, Vec<_>) =
         differences.into_iter().partition(|(part, _)| allowed.iter().any(|name| name == part));
-    notes.extend(overlooked.into_iter().map(|(part, what)| format!("{part}: {what}; that was allowed")));
-    let Some((part, _)) = others.first() else { return Ok(()) };
+    notes.extend(overlooked.iter().map(|(part, what)| format!("{part}: {what}; that was allowed")));
+    let Some((part, _)) = others.first() else {
+        return Ok(overlooked.into_iter().map(|(part, what)| (part.to_owned(), what)).collect());
+    };
     let shown: Vec<String> = others.iter().take(5).map(|(part, what)| format!("{part}: {what}")).collect();
     Err(Error::refused(format!(
         "{} is not what it was ({}); restore it, or go on all the same with --allow-changed {part}",
@@ -297,13 +310,49 @@ fn cut_metrics(folder: &RunFolder, mut tree: Tree, session: &Session) -> Result<
     Ok(tree)
 }
 
+/// Refuses to repeat a run that went on with other files or another recipe than it had begun with, unless that is allowed: a note
+/// for each time it did.
+fn changed_midway(folder: &RunFolder, allowed: &[String]) -> Result<Vec<String>> {
+    let changed = folder.changed()?;
+    let is_allowed = |changed: &Changed| changed.parts().iter().all(|part| allowed.iter().any(|name| name == part));
+    let told = |changed: &Changed| {
+        let shown: Vec<String> =
+            changed.differences.iter().take(5).map(|(part, what)| format!("{part}: {what}")).collect();
+        shown.join("; ")
+    };
+    if let Some(first) = changed.iter().find(|changed| !is_allowed(changed)) {
+        let parts = first.parts();
+        return Err(Error::refused(format!(
+            "{} went on after step {} although something had changed ({}), and a repeat has only what is there now, from the \
+             first step on; repeat it all the same with --allow-changed {}",
+            place(folder.path()),
+            first.step,
+            told(first),
+            parts.join(",")
+        )));
+    }
+    Ok(changed
+        .iter()
+        .map(|changed| {
+            format!(
+                "the run took its steps up to {} with other {} ({}); this repeat takes all of them with what is there now, and \
+                 ends elsewhere",
+                changed.step,
+                changed.parts().join(" and "),
+                told(changed)
+            )
+        })
+        .collect())
+}
+
 fn repeat(replay: &Replay, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(Begun, Vec<Command>)> {
     check_parts(&replay.allow_changed)?;
     let folder = RunFolder::find(&replay.runs, &replay.run)?;
+    RunFolder::check_new(&replay.runs, replay.name.as_deref(), false)?;
     let entries = Journal::read(&folder.journal_path())?;
+    let mut notes = changed_midway(&folder, &replay.allow_changed)?;
     let (loaded, mut later) = load(folder.recipe().clone(), commands, outbox)?;
     let session = loaded.session()?;
-    let mut notes = Vec::new();
     if let Some(held) = newest(&folder, &session, &mut notes)? {
         let measured = Measured::start(session.recipe.clone(), session.folder.clone());
         wait_for(&measured, commands, &mut later)?;

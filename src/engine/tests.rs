@@ -92,7 +92,7 @@ pub(super) fn workshop() -> (tempfile::TempDir, Recipe) {
 }
 
 pub(super) fn launch(folder: &Path, name: &str, recipe: &Recipe) -> Launch {
-    Launch { recipe: recipe.clone(), runs: folder.join("runs"), name: Some(name.into()) }
+    Launch { recipe: recipe.clone(), runs: folder.join("runs"), name: Some(name.into()), overwrite: false }
 }
 
 pub(super) fn resume(folder: &Path, name: &str) -> Resume {
@@ -223,7 +223,7 @@ fn a_small_file_system_that_is_full_for_a_while_costs_nothing() {
         18 => _ = std::fs::remove_file(&filler),
         _ => {}
     });
-    let ran = quiet(Launch { recipe: recipe.clone(), runs: small.clone(), name: Some("run".into()) });
+    let ran = quiet(Launch { recipe: recipe.clone(), runs: small.clone(), name: Some("run".into()), overwrite: false });
     let whole = folder.path().join("runs/whole");
     let (notes, same) = (
         ran.notes().join("\n"),

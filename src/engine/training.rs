@@ -108,7 +108,8 @@ impl Training {
         if let Some(predicted) = &self.predicted {
             self.probe.expect(predicted);
         }
-        let warning = self.predicted.and_then(|predicted| plan.warning(&session.recipe, &predicted));
+        let mut warnings = if session.step == 0 { session.remarks() } else { Vec::new() };
+        warnings.extend(self.predicted.and_then(|predicted| plan.warning(&session.recipe, &predicted)));
         // Before it is ready: from then on a key may step what is in force.
         self.announce_settings(outbox);
         outbox.send(Event::Ready(Box::new(Ready {
@@ -128,6 +129,7 @@ impl Training {
             validation_examples: session.data.validation.examples.len(),
             labels: session.data.labels.clone(),
             step: session.step,
+            seconds: self.record.seconds_before,
             branch: session.branch,
             predicted: self.predicted.map(|predicted| predicted.by_owner()),
             chat: matches!(session.recipe.task.kind, TaskKind::CausalLm) && has_chat_template(&session.folder),
@@ -140,7 +142,8 @@ impl Training {
             self.record.log(&message);
             outbox.send(Event::Note { level: Level::Info, message });
         }
-        if let Some(message) = warning {
+        for message in warnings {
+            self.record.log(&message);
             outbox.send(Event::Note { level: Level::Warning, message });
         }
         if self.tree.branches().len() > 1 {
@@ -264,8 +267,9 @@ impl Training {
     /// Keeps the state of the step that was just taken, where that is due. Training goes on while a checkpoint is written,
     /// but for no longer than a tenth of the steps between two: so no more than that is lost beside those.
     fn keep_step(&mut self, outbox: &mut Outbox) {
-        let (step, every) = (self.session.step, self.session.recipe.train.checkpoint_every);
-        let is_due = step < self.session.total_steps() && is_due(step, every);
+        let (step, total) = (self.session.step, self.session.total_steps());
+        let every = self.session.recipe.train.checkpoint_every.of(total);
+        let is_due = step < total && is_due(step, every);
         if is_due || step == self.written_by {
             self.record.written(true).into_iter().for_each(|event| outbox.send(event));
         }
@@ -331,7 +335,7 @@ impl Training {
             folder: self.record.folder(),
             adapter,
             steps: self.session.step,
-            seconds: self.started.elapsed().as_secs_f64(),
+            seconds: self.record.seconds_before + self.started.elapsed().as_secs_f64(),
             loss: self.loss,
             best: progress.best,
             last: progress.last,
@@ -401,7 +405,7 @@ impl Training {
     /// the last evaluation, it is known; else the rows are put through the model once more, which counts for nothing else.
     /// A command that ends the run breaks it off, and then there is no such file.
     fn write_predictions(&mut self, outbox: &mut Outbox) -> Result<()> {
-        if self.said.as_ref().is_none_or(|(moment, _)| *moment != self.moment()) {
+        if self.session.can_evaluate() && self.said.as_ref().is_none_or(|(moment, _)| *moment != self.moment()) {
             self.look(outbox)?;
         }
         match self.said.take() {

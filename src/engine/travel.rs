@@ -24,12 +24,21 @@ impl Training {
         self.begin_branch(point, |branch| What::Rewind { to, branch }, id, outbox)
     }
 
-    /// Back to the moment before the last change of a setting by hand.
+    /// Back to the moment before the last change of a setting by hand that stands: what was taken back since is none, and
+    /// what took it back neither.
     pub(super) fn undo(&mut self, id: CommandId, outbox: &mut Outbox) -> Result<Refusal> {
-        let Some((point, _)) = self.tree.before_last_change() else {
-            return Ok(Err("no setting was changed by hand on the way to here".into()));
+        match self.tree.changes_to_undo() {
+            Some(changes) => self.undo_changes(changes, id, outbox),
+            None => Ok(Err("no setting was changed by hand on the way to here, or each change was taken back".into())),
+        }
+    }
+
+    /// Back to the moment before the last so many of these changes.
+    pub(super) fn undo_changes(&mut self, changes: u32, id: CommandId, outbox: &mut Outbox) -> Result<Refusal> {
+        let Some(point) = self.tree.before_change(changes) else {
+            return Ok(Err("fewer settings were changed by hand on the way to here".into()));
         };
-        self.begin_branch(point, |branch| What::Undo { to: point.step, branch }, id, outbox)
+        self.begin_branch(point, |branch| What::Undo { to: point.step, branch, changes }, id, outbox)
     }
 
     fn begin_branch(
@@ -82,6 +91,7 @@ impl Training {
         outbox.send(Event::Rewound { step, branch, left });
         outbox.send(Event::Branches { branches: self.tree.report() });
         self.announce_settings(outbox);
+        self.tell_total(outbox);
         // Should the process end now, it goes on from here.
         self.checkpoint(true);
         self.report(outbox);
@@ -124,6 +134,7 @@ impl Training {
             }
             let owner = lineage.iter().find(|part| self.session.step < part.step);
             self.session.branch = owner.map_or(to.branch, |part| part.branch);
+            self.record.check_unchanged(self.session.branch, self.session.step)?;
             self.step_again()?;
             outbox.send(Event::Recomputing { done: self.session.step - from, of });
             self.hear_the_end();

@@ -14,7 +14,7 @@ use super::{comparison, inspector};
 use crate::data::Sample;
 use crate::protocol::Planned;
 use crate::recipe::Recipe;
-use crate::run::{Notes, delete_run, rename_run};
+use crate::run::{Notes, delete_run, ended_at, rename_run};
 
 mod files;
 mod plan;
@@ -50,6 +50,8 @@ pub enum Job {
         /// What is said.
         notes: Notes,
     },
+    /// Say what a run that has ended is to be given more of.
+    AskMore(PathBuf),
     /// Say what a run would be, part by part.
     Plan(PlanOf),
     /// List a folder, to choose a file of rows from.
@@ -112,6 +114,8 @@ pub enum Done {
     Renamed(PathBuf, Result<PathBuf, String>),
     /// What was said about the run of this folder is written, or why it is not.
     Noted(PathBuf, Result<(), String>),
+    /// The field at which the run of this folder ended, and its value; or why that cannot be said.
+    More(PathBuf, Result<(&'static str, f64), String>),
     /// A part of the plan of this name; none once it is at its end.
     Planned(u64, Option<Box<Planned>>),
     /// What is in a folder, or why that cannot be said.
@@ -158,6 +162,7 @@ impl Job {
             Self::DeleteRun(_)
             | Self::RenameRun { .. }
             | Self::Note { .. }
+            | Self::AskMore(_)
             | Self::ListFolder(_)
             | Self::ListModels(_)
             | Self::FindRecipes { .. }
@@ -185,6 +190,10 @@ impl Job {
             Self::ListModels(folder) => {
                 let entries = files::model_folders(&folder);
                 Done::Listed(folder, entries)
+            }
+            Self::AskMore(folder) => {
+                let more = ended_at(&folder).map_err(|error| error.message().to_owned());
+                Done::More(folder, more)
             }
             Self::ListFolder(folder) => {
                 let entries = files::list(&folder);

@@ -97,6 +97,8 @@ pub enum Action {
     TimelinePin,
     Snapshot,
     UndoSteps,
+    /// Bring back what was taken back last.
+    Redo,
     CursorUp,
     CursorBy(isize),
     CursorLowest(bool),
@@ -204,6 +206,7 @@ impl Action {
                 | Self::TimelinePin
                 | Self::Snapshot
                 | Self::UndoSteps
+                | Self::Redo
                 | Self::RewindHere
                 | Self::PlaygroundAsk
                 | Self::PlaygroundRow(_)

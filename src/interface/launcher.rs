@@ -14,7 +14,7 @@ use super::state::{Typed, Weight};
 use super::update::{Effect, Input};
 use super::widgets::footer::Hint;
 use super::{Open, text};
-use crate::recipe::FIELDS;
+use crate::recipe::{FIELDS, Value};
 
 mod act;
 mod done;
@@ -100,10 +100,27 @@ pub enum Layer {
     Ask(Question, PathBuf, Typed),
     /// What the lanes of a race are to differ in, as far as it is typed.
     Race(Typed),
+    /// More of what a run ended at, as far as it is typed.
+    More(More),
     /// What there is to know of the selected run.
     Facts,
     /// Whether to start, although.
     Start(String),
+}
+
+/// More steps for a run that has ended.
+#[derive(Debug, Clone)]
+pub struct More {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The field at which it ended.
+    pub field: &'static str,
+    /// Its value then.
+    pub now: f64,
+    /// The value that it is to have.
+    pub typed: Typed,
+    /// Why that will not do.
+    pub problem: Option<String>,
 }
 
 /// What is asked about a run.
@@ -187,7 +204,7 @@ impl Launcher {
         let mut contexts = match self.layers.last() {
             Some(Layer::Pick(_)) => vec![Context::Pick, Context::Text],
             Some(Layer::Delete(_)) => vec![Context::Delete],
-            Some(Layer::Ask(..) | Layer::Race(_)) => vec![Context::Typing, Context::Text],
+            Some(Layer::Ask(..) | Layer::Race(_) | Layer::More(_)) => vec![Context::Typing, Context::Text],
             Some(Layer::Facts) => vec![Context::Facts],
             Some(Layer::Start(_)) => vec![Context::Start],
             None if self.is_typing() => vec![Context::Typing, Context::Text],
@@ -286,7 +303,8 @@ impl Launcher {
                 let (now, before) = (self.form.recipe.values(), recipe.values());
                 for (name, value) in now.iter().filter(|(name, value)| before.get(*name) != Some(*value)) {
                     let value = match value {
-                        crate::recipe::Value::String(text) => text.clone(),
+                        Value::String(text) => text.clone(),
+                        Value::Float(_) => text::value(value),
                         other => other.to_string(),
                     };
                     words.push("--set".into());

@@ -5,12 +5,13 @@ use std::path::Path;
 use super::alerts;
 use super::keys::{Action, Context};
 use super::playground;
-use super::state::{Edit, Preview, Stage, State, Weight};
+use super::state::{Edit, Preview, Redo, RequestKind, Stage, State, Weight};
 use super::text;
 use super::update::{Effect, outcome};
 use crate::protocol::{
     CommandId, CommandStatus, Consequences, Ending, Evaluation, Event, Intervention, Level, Ready, Step, Summary,
 };
+use crate::recipe::Field;
 
 /// Takes one event into the state.
 pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
@@ -39,6 +40,11 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Setting { field, value } => {
             state.settings.insert(field, value);
+        }
+        Event::TotalSteps { total_steps } => {
+            if let Some(ready) = &mut state.ready {
+                ready.total_steps = total_steps;
+            }
         }
         Event::Intervention(intervention) => intervened(state, intervention),
         Event::CommandStatus { id, status } => {
@@ -174,6 +180,14 @@ fn rewound(state: &mut State, step: u64, branch: u32, left: (u32, u64)) {
     let interventions = &state.history.interventions;
     state.undo.retain(|change| interventions.contains(change));
     let (was, at) = left;
+    let asked =
+        |kind: RequestKind| state.requests.iter().find(|request| request.kind == kind).map(|request| request.id);
+    let brought_back = asked(RequestKind::Switch(branch)).filter(|id| state.redoing.contains(id));
+    match (asked(RequestKind::Undo), brought_back) {
+        (Some(_), _) => state.redo.push(Redo::Branch(was)),
+        (None, Some(id)) => state.redoing.retain(|redoing| *redoing != id),
+        (None, None) => state.redo.clear(),
+    }
     state.say(
         Weight::Done,
         if new {
@@ -205,8 +219,18 @@ fn intervened(state: &mut State, intervention: Intervention) {
     let change = format!("{field} {} → {}, step {step}", text::value(from), text::value(to));
     if let Some(at) = state.undoing.iter().position(|undoing| undoing == id) {
         state.undoing.remove(at);
-        state.say(Weight::Done, format!("{change} · taken back"));
+        state.redo.push(Redo::Value(field.clone(), from.clone()));
+        let key = state.look.keys.label(Context::Cockpit, Action::Redo);
+        let advice = key.map_or_else(String::new, |key| format!("; {key} brings it back"));
+        state.say(Weight::Done, format!("{change} · taken back{advice}"));
+    } else if !State::live_fields().any(|live| is_of(live, field)) {
+        // More steps that a run was given where it went on: no key takes that back.
+        state.note(Weight::Done, &change);
     } else {
+        match state.redoing.iter().position(|redoing| redoing == id) {
+            Some(at) => drop(state.redoing.remove(at)),
+            None => state.redo.clear(),
+        }
         state.undo.push(intervention.clone());
         state.note(Weight::Done, &change);
         let key = state.look.keys.label(Context::Cockpit, Action::Undo);
@@ -214,6 +238,11 @@ fn intervened(state: &mut State, intervention: Intervention) {
         state.flash(Weight::Done, change + &advice);
     }
     state.history.intervened(intervention);
+}
+
+/// Whether a setting is this field, or one of the names in it.
+fn is_of(field: &Field, setting: &str) -> bool {
+    setting.strip_prefix(field.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 fn answered(state: &mut State, id: CommandId, status: CommandStatus) {
@@ -226,6 +255,7 @@ fn answered(state: &mut State, id: CommandId, status: CommandStatus) {
         CommandStatus::Rejected { why } => {
             let request = state.requests.remove(at);
             state.undoing.retain(|undoing| *undoing != id);
+            state.redoing.retain(|redoing| *redoing != id);
             state.note(Weight::Info, format!("not done: {}", request.kind.describe()));
             state.say(Weight::Error, format!("refused: {why}"));
         }

@@ -90,6 +90,10 @@ pub struct State {
     pub undo: Vec<Intervention>,
     /// The commands that take a change back and have not done so yet.
     pub undoing: Vec<CommandId>,
+    /// What was taken back and can be brought back, newest last.
+    pub redo: Vec<Redo>,
+    /// The commands that bring something back and have not done so yet.
+    pub redoing: Vec<CommandId>,
     /// What was last said to the user, and when.
     pub notice: Option<(Entry, Duration)>,
     /// All that was said.
@@ -239,6 +243,15 @@ pub enum Layer {
     Playground,
 }
 
+/// What was taken back.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Redo {
+    /// A setting that had this value.
+    Value(String, Value),
+    /// Steps, which are on this branch.
+    Branch(u32),
+}
+
 impl State {
     /// The state before the engine has said anything.
     #[must_use]
@@ -267,6 +280,8 @@ impl State {
             edit: None,
             undo: Vec::new(),
             undoing: Vec::new(),
+            redo: Vec::new(),
+            redoing: Vec::new(),
             notice: None,
             log: Log::default(),
             focus: Panel::Loss,

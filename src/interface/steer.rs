@@ -2,11 +2,11 @@
 
 use super::keys::{Action, Context};
 use super::ladder;
-use super::state::{Edit, Panel, Preview, RequestKind, Stage, State, Typed, Weight};
-use super::text;
+use super::state::{Edit, Panel, Preview, Redo, RequestKind, Stage, State, Typed, Weight};
 use super::update::Effect;
+use super::{text, timeline};
 use crate::protocol::{Command, Consequences};
-use crate::recipe::{Kind, Value};
+use crate::recipe::{Field, Kind, Value};
 
 const SPARSITY: &str = "method.sparsity";
 const TRAINABLE: &str = "method.trainable";
@@ -138,7 +138,11 @@ fn turn(state: &mut State, by: isize) -> Vec<Effect> {
             step_field(state, TRAINABLE, |value| if by > 0 { ladder::up(value).min(most) } else { ladder::down(value) })
         }
         field => {
-            let highest = if field.starts_with(DENSITY) { 1.0 } else { 10.0 };
+            let kind = Field::find(field).map(|field| field.kind);
+            let highest = match kind {
+                Ok(Kind::NumberByName(_, high) | Kind::Number(_, high) | Kind::NumberOrAuto(_, high)) => high,
+                _ => f64::MAX,
+            };
             let field = field.to_owned();
             step_field(state, &field, |value| if by > 0 { ladder::up(value).min(highest) } else { ladder::down(value) })
         }
@@ -297,6 +301,23 @@ fn undo(state: &mut State) -> Vec<Effect> {
     };
     let effects = set(state, last.field, last.from);
     state.undoing.extend(state.requests.last().map(|request| request.id));
+    effects
+}
+
+/// Brings back what was taken back last: sets the value again, or goes to the branch that was left.
+pub fn redo(state: &mut State) -> Vec<Effect> {
+    if !ready(state) {
+        return Vec::new();
+    }
+    let effects = match state.redo.pop() {
+        None => {
+            state.hint("there is nothing that was taken back");
+            return Vec::new();
+        }
+        Some(Redo::Value(field, value)) => set(state, field, value),
+        Some(Redo::Branch(branch)) => timeline::switch(state, branch),
+    };
+    state.redoing.extend(state.requests.last().map(|request| request.id));
     effects
 }
 

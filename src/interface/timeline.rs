@@ -55,9 +55,7 @@ pub fn go(state: &mut State) -> Vec<Effect> {
             state.hint("the run is on this branch");
             return Vec::new();
         }
-        Some(Row::Branch(&Branch { id: branch, .. })) => {
-            ask(state, RequestKind::Switch(branch), |id| Command::SwitchBranch { id, branch })
-        }
+        Some(Row::Branch(&Branch { id: branch, .. })) => switch(state, branch),
         Some(Row::State(&KeptState { branch, step, .. })) if line.holds(branch, step) => {
             ask(state, RequestKind::Rewind(step), |id| Command::Rewind { id, step })
         }
@@ -71,6 +69,11 @@ pub fn go(state: &mut State) -> Vec<Effect> {
         state.layers.clear();
     }
     effects
+}
+
+/// Goes to a branch.
+pub fn switch(state: &mut State, branch: u32) -> Vec<Effect> {
+    ask(state, RequestKind::Switch(branch), |id| Command::SwitchBranch { id, branch })
 }
 
 /// Keeps the selected branch's tip or state for good, or no longer.

@@ -200,6 +200,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::TimelinePin => return timeline::pin(state),
         Action::Snapshot => return timeline::snapshot(state),
         Action::UndoSteps => return timeline::undo(state),
+        Action::Redo => return steer::redo(state),
         Action::CursorUp => cursor::toggle(state),
         Action::CursorBy(by) => cursor::walk(state, by),
         Action::CursorLowest(lowest) => cursor::extreme(state, lowest),

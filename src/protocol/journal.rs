@@ -65,6 +65,9 @@ pub enum What {
         to: u64,
         /// The branch that began.
         branch: u32,
+        /// Changes by hand that it went back over: more than one where some of them had taken each other back.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        changes: u32,
     },
     /// [`Command::SwitchBranch`](super::Command).
     SwitchBranch {
@@ -84,6 +87,15 @@ pub enum What {
     Stop,
     /// A run that had been stopped goes on.
     Resume,
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's way")]
+fn is_one(changes: &u32) -> bool {
+    *changes == 1
 }
 
 impl Entry {
@@ -108,7 +120,9 @@ impl Entry {
             What::Evaluate if self.is_asked_for() => "evaluated by hand".into(),
             What::Evaluate => "evaluated before stopping".into(),
             What::Rewind { to, branch } => format!("back to step {to}, which begins branch {branch}"),
-            What::Undo { to, branch } => format!("last change undone: back to step {to}, which begins branch {branch}"),
+            What::Undo { to, branch, .. } => {
+                format!("last change undone: back to step {to}, which begins branch {branch}")
+            }
             What::SwitchBranch { branch } => format!("on with branch {branch}"),
             What::Pin { branch, at, pinned: true } => format!("step {at} of branch {branch} kept for good"),
             What::Pin { branch, at, pinned: false } => format!("step {at} of branch {branch} no longer kept for good"),

@@ -23,6 +23,11 @@ pub enum Planned {
     Sparsity(Sparsity),
     /// The learning rate, where the rule chooses it.
     Rate(PlannedRate),
+    /// What in the recipe is worth a second look.
+    Remarks {
+        /// A sentence each.
+        remarks: Vec<String>,
+    },
     /// The peak of the memory.
     Memory(PlannedMemory),
     /// The time of a step, measured.

@@ -36,6 +36,9 @@ pub struct Ready {
     /// `metrics.jsonl` in its folder are those of the steps before, and the events that follow go on from there.
     #[serde(default)]
     pub step: u64,
+    /// Seconds that those steps and their evaluations took.
+    #[serde(default)]
+    pub seconds: f64,
     /// The branch that goes on.
     #[serde(default)]
     pub branch: u32,

@@ -3,7 +3,7 @@
 //! The launch form, `--set`, validation, live editing, `--help` and the README's reference all read this table;
 //! defaults are not repeated here, they come from [`super::Recipe::default`].
 
-use super::{AUTO, Value};
+use super::{AUTO, Value, meant};
 
 /// One field of the recipe.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +25,7 @@ pub enum Kind {
     Path,
     /// A path, or a model's name on the hub.
     PathOrName,
-    /// A path, or a share of another file between 0 and 1.
+    /// A path, or a share of another file: from 0, which is none of it, to below 1.
     PathOrShare,
     /// Any text.
     Text,
@@ -39,6 +39,10 @@ pub enum Kind {
     Number(f64, f64),
     /// A number within these bounds, both included, or [`AUTO`].
     NumberOrAuto(f64, f64),
+    /// A number above 0 up to this bound.
+    Positive(f64),
+    /// A whole number of steps, or a share of the run's below 1; where this is true, [`AUTO`] too.
+    Steps(bool),
     /// Two numbers, each within these bounds, the upper one excluded.
     Pair(f64, f64),
     /// A list of words.
@@ -77,7 +81,7 @@ pub const FIELDS: &[Field] = &[
     field("task.response_classes", Kind::Words, "for from_pretrained: the word for each label whose first token's row is taken; empty: the labels"),
 
     field("data.train", Kind::Path, "training rows: jsonl, json, csv, tsv or parquet, by extension"),
-    field("data.validation", Kind::PathOrShare, "validation rows: a file, or a share of the training rows such as 0.1"),
+    field("data.validation", Kind::PathOrShare, "validation rows: a file, or a share of the training rows such as 0.1; 0: none, and nothing is evaluated"),
     field("data.format", Kind::Choice(&["auto", "text", "completion", "messages"]), "what causal-lm learns from; auto: by the columns of the first row"),
     field("data.text", Kind::Text, "column of the text"),
     field("data.text_pair", Kind::Text, "column of the second text of a pair; empty: no pairs"),
@@ -122,15 +126,15 @@ pub const FIELDS: &[Field] = &[
     live("optimizer.max_grad_norm", Kind::Number(0.0, 1e9), "clip the gradient to this norm; 0: off"),
 
     field("schedule.kind", Kind::Choice(&["constant", "linear", "cosine"]), "how the rate falls after the warm-up"),
-    field("schedule.warmup_steps", Kind::Integer(0, ANY), "steps over which the rate rises from 0"),
+    field("schedule.warmup_steps", Kind::Steps(false), "steps over which the rate rises from 0: a number of them, or a share of the run such as 0.1; a number from the launch on"),
     field("schedule.min_learning_rate", Kind::Number(0.0, 10.0), "rate at the end"),
 
-    field("train.epochs", Kind::Integer(1, 1_000_000), "passes over the training rows"),
+    field("train.epochs", Kind::Positive(1e6), "passes over the training rows; 0.5 is half of one"),
     field("train.max_steps", Kind::Integer(0, ANY), "bound on the optimizer steps; 0: none"),
     field("train.batch_size", Kind::Integer(1, 1 << 20), "examples that one optimizer step sees"),
     field("train.micro_batch_size", Kind::Integer(0, 1 << 20), "examples that are in memory at once; 0: the whole batch"),
-    live("train.evaluate_every", Kind::Integer(0, ANY), "steps between evaluations; 0: at the end only"),
-    live("train.checkpoint_every", Kind::Integer(0, ANY), "steps between checkpoints; 0: at the end only"),
+    live("train.evaluate_every", Kind::Steps(true), "steps between evaluations: a number, a share of the run such as 0.1, or auto: a tenth of the run and at most 100; 0: at the end only; a number from the launch on"),
+    live("train.checkpoint_every", Kind::Steps(true), "steps between checkpoints, as train.evaluate_every; 0: at the end only"),
     live("train.keep_checkpoints", Kind::Integer(1, 1_000_000), "newest checkpoints that are kept"),
     field("train.recompute", Kind::Choice(&["none", "blocks"]), "blocks: compute each block again in the backward pass instead of keeping it"),
     field("train.early_stopping_patience", Kind::Integer(0, 1_000_000), "stop after this many evaluations without a better accuracy (causal-lm: a lower loss); 0: never"),
@@ -152,13 +156,10 @@ impl Field {
                 || (matches!(field.kind, Kind::NumberByName(..))
                     && name.strip_prefix(field.name).is_some_and(|rest| rest.starts_with('.')))
         };
-        FIELDS.iter().find(known).ok_or_else(|| {
-            let nearest = FIELDS
-                .iter()
-                .max_by(|a, b| strsim::jaro_winkler(name, a.name).total_cmp(&strsim::jaro_winkler(name, b.name)));
-            let hint = nearest.map_or_else(String::new, |near| format!("; did you mean \"{}\"?", near.name));
-            format!("the recipe has no field \"{}\"{hint}", name.escape_debug())
-        })
+        FIELDS
+            .iter()
+            .find(known)
+            .ok_or_else(|| format!("the recipe has no field \"{}\"; {}", shown(name), meant::field(name)))
     }
 
     /// Checks a value for the field of this dotted name and puts it into the form in which it is kept: whole numbers
@@ -168,14 +169,15 @@ impl Field {
     /// One sentence that names the field, what it takes and what it got.
     pub fn check(&self, name: &str, value: Value) -> Result<Value, String> {
         let wrong = |value: &Value| {
-            Err(format!("{} takes {}, not {}", shown(name), self.kind.describe(), shown(&value.to_string())))
+            let hint = meant::value(self, value).map(|hint| format!("; {hint}")).unwrap_or_default();
+            Err(format!("{} takes {}, not {}{hint}", shown(name), self.kind.describe(), shown(&value.to_string())))
         };
         match (self.kind, value) {
             (Kind::Path | Kind::PathOrName | Kind::Text | Kind::PathOrShare, Value::String(text)) => {
                 Ok(Value::String(text))
             }
             (Kind::PathOrShare, value) => match number(&value) {
-                Some(share) if share > 0.0 && share < 1.0 => Ok(Value::Float(share)),
+                Some(share) if (0.0..1.0).contains(&share) => Ok(Value::Float(share)),
                 _ => wrong(&value),
             },
             (Kind::Choice(words), Value::String(word)) if words.contains(&word.as_str()) => Ok(Value::String(word)),
@@ -183,11 +185,20 @@ impl Field {
             (Kind::Integer(low, high), Value::Integer(number)) if (low..=high).contains(&number) => {
                 Ok(Value::Integer(number))
             }
-            (Kind::NumberOrAuto(..), Value::String(word)) if word == AUTO => Ok(Value::String(word)),
+            (Kind::NumberOrAuto(..) | Kind::Steps(true), Value::String(word)) if word == AUTO => {
+                Ok(Value::String(word))
+            }
             (Kind::Number(low, high) | Kind::NumberOrAuto(low, high), value) => match number(&value) {
                 Some(number) if (low..=high).contains(&number) => Ok(Value::Float(number)),
                 _ => wrong(&value),
             },
+            (Kind::Positive(high), value) => match number(&value) {
+                Some(number) if number > 0.0 && number <= high => Ok(Value::Float(number)),
+                _ => wrong(&value),
+            },
+            (Kind::Steps(_), Value::Integer(count)) if count >= 0 => Ok(Value::Integer(count)),
+            (Kind::Steps(_), Value::Float(0.0)) => Ok(Value::Integer(0)),
+            (Kind::Steps(_), Value::Float(share)) if share > 0.0 && share < 1.0 => Ok(Value::Float(share)),
             (Kind::Pair(low, high), Value::Array(items)) => {
                 let numbers: Vec<f64> = items.iter().filter_map(number).filter(|n| (low..high).contains(n)).collect();
                 if items.len() == 2 && numbers.len() == 2 {
@@ -231,13 +242,18 @@ impl Kind {
         match self {
             Self::Path => "a path in quotes".into(),
             Self::PathOrName => "a path or a name such as \"owner/name\" in quotes".into(),
-            Self::PathOrShare => "a path in quotes or a share between 0 and 1".into(),
+            Self::PathOrShare => "a path in quotes, a share below 1 such as 0.1, or 0 for none".into(),
             Self::Text => "a text in quotes".into(),
             Self::Choice(words) => format!("one of \"{}\"", words.join("\", \"")),
             Self::Flag => "true or false".into(),
             Self::Integer(low, high) => format!("a whole number from {low} {}", bound(*high)),
             Self::Number(low, high) => format!("a number from {low} to {high}"),
             Self::NumberOrAuto(low, high) => format!("a number from {low} to {high}, or \"{AUTO}\""),
+            Self::Positive(high) => format!("a number above 0, to {high}"),
+            Self::Steps(auto) => {
+                let or_auto = if *auto { format!(", or \"{AUTO}\"") } else { String::new() };
+                format!("a whole number of steps, or a share of the run below 1 such as 0.1{or_auto}")
+            }
             Self::Pair(low, high) => format!("two numbers from {low} to below {high}, such as [0.9, 0.99]"),
             Self::Words => "a list of strings, such as [\"a\", \"b\"]".into(),
             Self::NumberByName(low, high) => {
@@ -249,7 +265,8 @@ impl Kind {
 
 /// A value as a number, whole or not.
 #[expect(clippy::cast_precision_loss, reason = "a recipe's whole numbers are far below 2^53")]
-pub(crate) fn number(value: &Value) -> Option<f64> {
+#[must_use]
+pub fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Float(number) => Some(*number),
         Value::Integer(number) => Some(*number as f64),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::LearningRate;
+use super::{LearningRate, Steps};
 
 /// The table `[model]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,7 +100,7 @@ pub enum DataFormat {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Validation {
-    /// This share of the training rows.
+    /// This share of the training rows; 0: none, and nothing is evaluated.
     Share(f64),
     /// This file.
     File(PathBuf),
@@ -146,7 +146,7 @@ pub struct Optimizer {
 #[expect(missing_docs, reason = "each field is documented in the table of fields")]
 pub struct Schedule {
     pub kind: ScheduleKind,
-    pub warmup_steps: u64,
+    pub warmup_steps: Steps,
     pub min_learning_rate: f64,
 }
 
@@ -167,17 +167,32 @@ pub enum ScheduleKind {
 #[serde(default)]
 #[expect(missing_docs, reason = "each field is documented in the table of fields")]
 pub struct Train {
-    pub epochs: u64,
+    pub epochs: f64,
     pub max_steps: u64,
     pub batch_size: usize,
     pub micro_batch_size: usize,
-    pub evaluate_every: u64,
-    pub checkpoint_every: u64,
+    pub evaluate_every: Steps,
+    pub checkpoint_every: Steps,
     pub keep_checkpoints: usize,
     pub recompute: Recompute,
     pub early_stopping_patience: usize,
     pub on_nonfinite: OnNonfinite,
     pub seed: u64,
+}
+
+impl Train {
+    /// Optimizer steps of a run with so many in an epoch; a part of an epoch is rounded up to whole steps, as with transformers.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "above 0, and steps are below 2^53"
+    )]
+    pub fn total_steps(&self, per_epoch: u64) -> u64 {
+        let all = (per_epoch as f64 * self.epochs).ceil() as u64;
+        if self.max_steps == 0 { all } else { all.min(self.max_steps) }
+    }
 }
 
 /// What happens where loss or gradient are not finite; the update is never applied.
@@ -267,19 +282,19 @@ impl Default for Optimizer {
 
 impl Default for Schedule {
     fn default() -> Self {
-        Self { kind: ScheduleKind::Cosine, warmup_steps: 100, min_learning_rate: 1e-5 }
+        Self { kind: ScheduleKind::Cosine, warmup_steps: Steps::Share(0.1), min_learning_rate: 1e-5 }
     }
 }
 
 impl Default for Train {
     fn default() -> Self {
         Self {
-            epochs: 1,
+            epochs: 1.0,
             max_steps: 0,
             batch_size: 24,
             micro_batch_size: 0,
-            evaluate_every: 100,
-            checkpoint_every: 100,
+            evaluate_every: Steps::Auto,
+            checkpoint_every: Steps::Auto,
             keep_checkpoints: 3,
             recompute: Recompute::None,
             early_stopping_patience: 0,

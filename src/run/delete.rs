@@ -46,6 +46,14 @@ pub fn rename_run(path: &Path, name: &str) -> Result<PathBuf> {
     Ok(to)
 }
 
+/// Refuses what [`delete_run`] would.
+///
+/// # Errors
+/// As [`delete_run`].
+pub(super) fn check_deletable(path: &Path) -> Result<()> {
+    own(path).map(drop)
+}
+
 /// Holds a run that nobody trains.
 fn own(path: &Path) -> Result<File> {
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {

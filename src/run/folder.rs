@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::adapter::TOKENIZER;
+use super::changed::{self, Changed};
+use super::delete::{check_deletable, delete_run};
 use super::files::{failed, remove, rename_new, sync_folder, write_synced};
+use super::metrics::{Reading, scan};
 use super::race::lanes_of;
 use super::status::{State, Status, claim, now};
 use crate::data::{place, quoted};
@@ -58,10 +61,39 @@ impl RunFolder {
         created
     }
 
+    /// What can be said of a new run's folder before anything is loaded: whether the name can be had, and whether the place can
+    /// be written. With `overwrite`, the name may be that of a run which nobody trains.
+    ///
+    /// # Errors
+    /// As [`RunFolder::create`].
+    pub fn check_new(runs_dir: &Path, name: Option<&str>, overwrite: bool) -> Result<()> {
+        if let Some(name) = name {
+            check_name(name).map_err(Error::refused)?;
+            let path = runs_dir.join(name);
+            if fs::symlink_metadata(&path).is_ok() {
+                if !overwrite {
+                    return Err(taken(&path));
+                }
+                check_deletable(&path)?;
+            }
+        }
+        let there = runs_dir.ancestors().find(|ancestor| ancestor.as_os_str().is_empty() || ancestor.exists());
+        let there = there.filter(|there| !there.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // It goes again at once.
+        tempfile::Builder::new().prefix(NEW).tempdir_in(there).map(drop).map_err(|error| unwritable(runs_dir, &error))
+    }
+
+    /// Takes away the run of this name, if there is one, for another one that gets the name.
+    ///
+    /// # Errors
+    /// Refuses what is no run's folder, and a run that a process trains; nothing has changed then.
+    pub fn make_way(runs_dir: &Path, name: &str) -> Result<()> {
+        let path = runs_dir.join(name);
+        if fs::symlink_metadata(&path).is_err() { Ok(()) } else { delete_run(&path) }
+    }
+
     fn create_inside(runs_dir: &Path, name: Option<&str>, recipe: &Recipe, default_name: &str) -> Result<Self> {
-        let refuse = |error: io::Error| {
-            Error::refused(format!("cannot write to the runs folder {}: {error}; use another folder", place(runs_dir)))
-        };
+        let refuse = |error: io::Error| unwritable(runs_dir, &error);
         fs::create_dir_all(runs_dir).map_err(refuse)?;
         sweep(runs_dir);
         // It is made under a hidden name, so that a run is there as a whole or not at all.
@@ -71,9 +103,7 @@ impl RunFolder {
             Some(name) => {
                 let path = runs_dir.join(name);
                 rename_new(new.path(), &path).map_err(|error| match error.kind() {
-                    io::ErrorKind::AlreadyExists => {
-                        Error::refused(format!("there is a run {} already; give another name", place(&path)))
-                    }
+                    io::ErrorKind::AlreadyExists => taken(&path),
                     _ => refuse(error),
                 })?;
                 path
@@ -114,7 +144,7 @@ impl RunFolder {
         if fs::metadata(&file).is_ok_and(|metadata| metadata.len() > LARGEST_RECIPE) {
             return Err(Error::refused(format!("{} is too large for a recipe; restore it", place(&file))));
         }
-        let recipe = Recipe::load(&file, &[])?;
+        let recipe = Recipe::load_run(&file)?;
         Ok(Self { path: path.to_owned(), recipe, lock: None })
     }
 
@@ -170,7 +200,9 @@ impl RunFolder {
                 }
             }
         }
-        for file in [self.journal_path(), self.metrics_path(), self.log_path(), self.predictions_path()] {
+        let files =
+            [self.journal_path(), self.metrics_path(), self.changed_path(), self.log_path(), self.predictions_path()];
+        for file in files {
             if fs::symlink_metadata(&file).is_ok_and(|metadata| !metadata.is_file()) {
                 return refuse(&file, "is no regular file");
             }
@@ -218,6 +250,43 @@ impl RunFolder {
     #[must_use]
     pub fn journal_path(&self) -> PathBuf {
         self.path.join("journal.jsonl")
+    }
+
+    /// Where it is noted that the run went on although something had changed.
+    fn changed_path(&self) -> PathBuf {
+        self.path.join("changed.jsonl")
+    }
+
+    /// Notes that the run goes on although something has changed.
+    ///
+    /// # Errors
+    /// Fails where the folder cannot be written.
+    pub fn add_changed(&self, changed: &Changed) -> Result<()> {
+        changed::add(&self.changed_path(), changed)
+    }
+
+    /// When the run went on although something had changed.
+    ///
+    /// # Errors
+    /// Refuses a damaged file.
+    pub fn changed(&self) -> Result<Vec<Changed>> {
+        changed::read(&self.changed_path())
+    }
+
+    /// Seconds that its steps and evaluations have taken so far, those of left branches too.
+    ///
+    /// # Errors
+    /// Refuses a file that cannot be read.
+    pub fn trained_seconds(&self) -> Result<f64> {
+        let mut seconds = 0.0;
+        scan(&self.metrics_path(), |reading| {
+            seconds += match reading {
+                Some(Reading::Step(step)) => step.seconds,
+                Some(Reading::Evaluation(evaluation)) => evaluation.seconds,
+                None => 0.0,
+            };
+        })?;
+        Ok(seconds)
     }
 
     /// Where the metrics go.
@@ -310,6 +379,14 @@ impl RunFolder {
             ..status
         })
     }
+}
+
+fn unwritable(runs_dir: &Path, error: &io::Error) -> Error {
+    Error::refused(format!("cannot write to the runs folder {}: {error}; use another folder", place(runs_dir)))
+}
+
+fn taken(path: &Path) -> Error {
+    Error::refused(format!("there is a run {} already; give another name, or replace it with --overwrite", place(path)))
 }
 
 /// Whether a run can have this name; else why not.

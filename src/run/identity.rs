@@ -150,7 +150,7 @@ impl Identity {
 }
 
 fn parse(text: &str) -> crate::error::Result<Recipe> {
-    Recipe::parse(text, Path::new("/"), &[])
+    Recipe::parse_run(text, Path::new("/"))
 }
 
 fn hashes(paths: Vec<PathBuf>) -> io::Result<BTreeMap<String, String>> {

@@ -109,7 +109,8 @@ mod tests {
             change(3, Value::Integer(7)),
             deed(3, What::Evaluate),
             deed(4, What::Rewind { to: 2, branch: 1 }),
-            deed(4, What::Undo { to: 1, branch: 2 }),
+            deed(4, What::Undo { to: 1, branch: 2, changes: 1 }),
+            deed(4, What::Undo { to: 1, branch: 3, changes: 3 }),
             deed(5, What::SwitchBranch { branch: 0 }),
             deed(6, What::Pin { branch: 0, at: 4, pinned: true }),
             deed(7, What::Stop),
@@ -124,6 +125,7 @@ mod tests {
         let contract = r#"{"step":1,"field":"method.sparsity","from":0.99,"to":0.995,"id":1,"time":1.5}"#;
         assert_eq!(lines[0], contract);
         assert_eq!(lines[4], r#"{"step":4,"kind":"rewind","to":2,"branch":1,"id":9,"time":2.5}"#);
+        assert_eq!(lines[5], r#"{"step":4,"kind":"undo","to":1,"branch":2,"id":9,"time":2.5}"#);
     }
 
     #[test]

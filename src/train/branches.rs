@@ -1,6 +1,6 @@
 //! The branches of a run: which steps, and which changes by hand, led to a state.
 
-use crate::protocol::{Branch, Entry, Evaluation, What};
+use crate::protocol::{Branch, Entry, Evaluation, Intervention, What};
 
 /// A branch as it grew so far.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,8 +75,8 @@ impl Tree {
         let begins = match deed.what {
             What::Rewind { to, branch } if to <= deed.step => Some((self.just_after(to), branch)),
             What::Rewind { .. } => return Err("that step was not taken yet".into()),
-            What::Undo { branch, .. } => {
-                let (point, _) = self.before_last_change().ok_or("nothing was changed before")?;
+            What::Undo { branch, changes, .. } => {
+                let point = self.before_change(changes).ok_or("nothing was changed before")?;
                 Some((point, branch))
             }
             _ => None,
@@ -201,18 +201,46 @@ impl Tree {
         Point { until: first.unwrap_or(point.until), ..point }
     }
 
-    /// The moment before the last setting that was changed by hand on the way to here, and that setting's name.
-    #[must_use]
-    pub fn before_last_change(&self) -> Option<(Point, String)> {
-        self.lineage(self.here()).into_iter().rev().find_map(|part| {
-            let mine = self.entries[..part.until].iter().enumerate().rev();
-            mine.filter(|(_, (branch, _))| *branch == part.branch).find_map(|(until, (_, entry))| match entry {
+    /// Settings that were changed by hand on the way to here, in order, each with the moment before it.
+    fn changes_by_hand(&self) -> Vec<(Point, &Intervention)> {
+        let of_part = |part: Point| {
+            let mine =
+                self.entries[..part.until].iter().enumerate().filter(move |(_, (branch, _))| *branch == part.branch);
+            mine.filter_map(move |(until, (_, entry))| match entry {
                 Entry::Set(change) if change.id != 0 => {
-                    Some((Point { branch: part.branch, step: change.step, until }, change.field.clone()))
+                    Some((Point { branch: part.branch, step: change.step, until }, change))
                 }
                 _ => None,
             })
-        })
+        };
+        self.lineage(self.here()).into_iter().flat_map(of_part).collect()
+    }
+
+    /// The moment before the last one, or the last ones, of the settings that were changed by hand on the way to here.
+    #[must_use]
+    pub fn before_change(&self, changes: u32) -> Option<Point> {
+        let all = self.changes_by_hand();
+        let at = all.len().checked_sub(changes as usize)?;
+        all.get(at).map(|(point, _)| *point)
+    }
+
+    /// How many changes by hand lie between here and the moment before the last one that stands. A change that was taken back by
+    /// setting the old value again does not, and what took it back does not either.
+    #[must_use]
+    pub fn changes_to_undo(&self) -> Option<u32> {
+        let all = self.changes_by_hand();
+        let mut standing: Vec<usize> = Vec::new();
+        for (at, (_, change)) in all.iter().enumerate() {
+            let takes_back = |before: &Intervention| {
+                (&before.field, &before.from, &before.to) == (&change.field, &change.to, &change.from)
+            };
+            if standing.last().is_some_and(|last| takes_back(all[*last].1)) {
+                standing.pop();
+            } else {
+                standing.push(at);
+            }
+        }
+        standing.last().map(|last| u32::try_from(all.len() - last).unwrap_or(u32::MAX))
     }
 
     /// The way to a point: the parts of the branches that lead there, from the start on.
@@ -343,14 +371,44 @@ mod tests {
     fn undo_goes_before_the_last_change_and_again_before_the_one_before() {
         let mut tree = grown();
         let mut undo = |expected: &[i64]| {
-            let (point, field) = tree.before_last_change().unwrap();
+            assert_eq!(tree.changes_to_undo(), Some(1));
+            let point = tree.before_change(1).unwrap();
             tree.fork(point);
-            assert_eq!((values(&tree, tree.here()), field.as_str()), (expected.to_vec(), "f"));
+            assert_eq!(values(&tree, tree.here()), expected);
         };
         undo(&[1, 2]);
         undo(&[1]);
         undo(&[]);
-        assert_eq!(tree.before_last_change(), None);
+        assert_eq!((tree.changes_to_undo(), tree.before_change(1)), (None, None));
+    }
+
+    #[test]
+    fn what_was_taken_back_is_not_undone_again() {
+        let mut tree = Tree::default();
+        let mut change = |step: u64, field: &str, from: i64, to: i64| {
+            tree.reached(step, None);
+            let (from, to) = (Value::Integer(from), Value::Integer(to));
+            tree.add(Entry::Set(Intervention { step, field: field.into(), from, to, id: 7, time: 0.0 }));
+            let changes = tree.changes_to_undo();
+            (changes, changes.and_then(|changes| tree.before_change(changes)).map(|point| (point.step, point.until)))
+        };
+        assert_eq!(change(10, "f", 0, 1), (Some(1), Some((10, 0))));
+        assert_eq!(change(20, "g", 0, 5), (Some(1), Some((20, 1))));
+        assert_eq!(change(30, "g", 5, 0), (Some(3), Some((10, 0))), "the second one was taken back");
+        assert_eq!(change(40, "f", 1, 0), (None, None), "both were");
+        assert_eq!(change(50, "f", 0, 2), (Some(1), Some((50, 4))));
+        // A journal is followed as it is: those of before went back over the last change alone.
+        for (changes, to) in [(1, 30), (2, 20), (3, 10)] {
+            let mut tree = Tree::default();
+            for (step, field, from, to) in [(10, "f", 0, 1), (20, "g", 0, 5), (30, "g", 5, 0)] {
+                let (from, to) = (Value::Integer(from), Value::Integer(to));
+                let change = Intervention { step, field: field.into(), from, to, id: 7, time: 0.0 };
+                tree.follow(&Entry::Set(change)).unwrap();
+            }
+            let what = What::Undo { to, branch: 1, changes };
+            tree.follow(&Entry::Deed(Deed { step: 40, what, id: 1, time: 0.0 })).unwrap();
+            assert_eq!((tree.current(), tree.get(1).unwrap().from), (1, to));
+        }
     }
 
     #[test]
@@ -383,7 +441,7 @@ mod tests {
         assert!(wrong(1, set(5, 1)));
         assert!(wrong(2, deed(40, What::Rewind { to: 41, branch: 1 })));
         assert!(wrong(2, deed(40, What::Rewind { to: 20, branch: 2 })));
-        assert!(wrong(0, deed(10, What::Undo { to: 0, branch: 1 })));
+        assert!(wrong(0, deed(10, What::Undo { to: 0, branch: 1, changes: 1 })));
         assert!(wrong(5, deed(22, What::SwitchBranch { branch: 7 })));
         assert!(Tree::of_journal(&[], 0).is_ok());
     }

@@ -58,7 +58,7 @@ impl Extent {
             0 => recipe.train.batch_size,
             size => size,
         };
-        let epochs = if recipe.data.shuffle { recipe.train.epochs.clamp(1, EPOCHS) } else { 1 };
+        let epochs = if recipe.data.shuffle { recipe.train.total_steps(1).clamp(1, EPOCHS) } else { 1 };
         let batches = (0..epochs).flat_map(|epoch| epoch_batches(&lengths, &Order::of(recipe), epoch));
         let extents = batches.flat_map(|batch| {
             let parts = batch.chunks(size.max(1)).map(|rows| Self::of(rows.iter().map(|&row| &examples[row])));

@@ -10,11 +10,12 @@ use crate::recipe::{Schedule, ScheduleKind};
 #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 steps")]
 pub fn rate_at(schedule: &Schedule, peak: f64, step: u64, total: u64) -> f64 {
     let lowest = schedule.min_learning_rate.min(peak);
-    if step <= schedule.warmup_steps {
-        return peak * step as f64 / schedule.warmup_steps as f64;
+    let warmup = schedule.warmup_steps.of(total);
+    if step <= warmup {
+        return peak * step as f64 / warmup as f64;
     }
-    let fall = total.saturating_sub(schedule.warmup_steps).max(1) as f64;
-    let done = ((step - schedule.warmup_steps) as f64 / fall).min(1.0);
+    let fall = total.saturating_sub(warmup).max(1) as f64;
+    let done = ((step - warmup) as f64 / fall).min(1.0);
     match schedule.kind {
         ScheduleKind::Constant => peak,
         ScheduleKind::Linear => peak + (lowest - peak) * done,
@@ -25,9 +26,10 @@ pub fn rate_at(schedule: &Schedule, peak: f64, step: u64, total: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::Steps;
 
     fn schedule(kind: ScheduleKind) -> Schedule {
-        Schedule { kind, warmup_steps: 10, min_learning_rate: 1e-5 }
+        Schedule { kind, warmup_steps: Steps::Count(10), min_learning_rate: 1e-5 }
     }
 
     #[test]

@@ -118,20 +118,18 @@ impl Session {
         }
         // Only now is what trains known, whatever it was chosen by.
         session.settle_rate();
+        session.recipe.choose_steps(session.total_steps());
         Ok(session)
     }
 
-    /// Puts numbers in place of `learning_rate = "auto"` and of the head's; from then on the recipe says those, whatever the rule of a
-    /// later version is.
+    /// Puts numbers in place of `learning_rate = "auto"` and of the head's; from then on the run's recipe says those, whatever
+    /// the rule of a later version is.
     fn settle_rate(&mut self) {
         if self.recipe.optimizer.learning_rate == LearningRate::Auto {
             let mut suggested = self.suggested_rate(&self.recipe.method, self.method.trainable());
-            self.recipe.optimizer.learning_rate = LearningRate::At(suggested.rate);
             let is_asked = self.recipe.optimizer.head_learning_rate == LearningRate::Auto;
             suggested.head = suggested.head.filter(|_| is_asked && self.head.head.parameters() > 0);
-            if let Some(rate) = suggested.head {
-                self.recipe.optimizer.head_learning_rate = LearningRate::At(rate);
-            }
+            self.recipe.choose_rates(suggested.rate, suggested.head);
             self.chosen_rate = Some(suggested);
         }
     }
@@ -168,6 +166,13 @@ impl Session {
     #[must_use]
     pub fn chosen_rate(&self) -> Option<SuggestedRate> {
         self.chosen_rate
+    }
+
+    /// What is worth a second look before the launch, a sentence each.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let suggested = self.suggested_rate(&self.recipe.method, self.method.trainable());
+        self.recipe.remarks(self.total_steps(), Some(&suggested))
     }
 
     /// The sparsity that a recipe asks for: where it gives a count, that follows.
@@ -217,11 +222,7 @@ impl Session {
     /// Optimizer steps that the recipe asks for.
     #[must_use]
     pub fn total_steps(&self) -> u64 {
-        let all = self.steps_per_epoch() * self.recipe.train.epochs;
-        match self.recipe.train.max_steps {
-            0 => all,
-            bound => all.min(bound),
-        }
+        self.recipe.train.total_steps(self.steps_per_epoch())
     }
 
     /// Scalars that train, head included.
@@ -281,7 +282,13 @@ impl Session {
         Ok(())
     }
 
-    /// Scores on the validation rows; none if `progress`, which hears the rows done, broke off.
+    /// Whether there are validation rows.
+    #[must_use]
+    pub fn can_evaluate(&self) -> bool {
+        !self.data.validation.examples.is_empty()
+    }
+
+    /// Scores on the validation rows; none if there are none, or `progress`, which hears the rows done, broke off.
     pub fn evaluate(&self, progress: impl FnMut(usize) -> ControlFlow<()>) -> Option<Evaluation> {
         self.evaluate_in(evaluation_rows(&self.recipe), progress)
     }
@@ -297,6 +304,9 @@ impl Session {
         rows: usize,
         progress: impl FnMut(usize) -> ControlFlow<()>,
     ) -> Option<(Evaluation, Predictions)> {
+        if !self.can_evaluate() {
+            return None;
+        }
         let started = Instant::now();
         let Dataset { examples, lines, fingerprint, .. } = &self.data.validation;
         let (Scores { loss, accuracy, mcc }, each) = match self.model.task {
@@ -414,6 +424,7 @@ impl Session {
         recipe.set(field, value)?;
         recipe.method.sparsity = self.sparsity_by(&recipe);
         recipe.optimizer.learning_rate = LearningRate::At(self.rate_of(&recipe));
+        recipe.choose_steps(self.total_steps());
         Ok(recipe)
     }
 

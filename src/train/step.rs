@@ -82,8 +82,10 @@ impl Session {
         seconds: f64,
     ) -> Step {
         self.step += 1;
-        let (last, every) = (self.step == self.total_steps(), self.recipe.train.evaluate_every);
-        self.progress.evaluation_due = last || (every > 0 && self.step.is_multiple_of(every));
+        let total = self.total_steps();
+        let (last, every) = (self.step == total, self.recipe.train.evaluate_every.of(total));
+        let is_due = last || (every > 0 && self.step.is_multiple_of(every));
+        self.progress.evaluation_due = is_due && self.can_evaluate();
         Step {
             step: self.step,
             epoch: self.step as f64 / self.steps_per_epoch() as f64,

@@ -33,7 +33,8 @@ fn with_run() -> (Folder, PathBuf) {
     let folder = Folder::healthy();
     let overrides = ["train.epochs=100".into(), "train.batch_size=9".into(), "train.checkpoint_every=2".into()];
     let recipe = Recipe::load(&folder.at("recipe.toml"), &[&overrides[..], &["train.max_steps=0".into()]].concat());
-    let launch = Launch { recipe: recipe.unwrap(), runs: folder.at("runs"), name: Some("run".into()) };
+    let launch =
+        Launch { recipe: recipe.unwrap(), runs: folder.at("runs"), name: Some("run".into()), overwrite: false };
     let engine = Engine::start(launch);
     for event in &engine.events {
         if matches!(event, Event::Step(step) if step.step == 4) {
@@ -82,7 +83,11 @@ fn journals_and_metrics() {
             && let Ok(tree) = Tree::of_journal(&entries, 5)
         {
             assert!(tree.report().len() <= entries.len() + 1);
-            let _ = (tree.lineage(tree.here()), tree.just_after(3), tree.before_last_change());
+            let _ = (
+                tree.lineage(tree.here()),
+                tree.just_after(3),
+                tree.changes_to_undo().map(|changes| tree.before_change(changes)),
+            );
         }
     });
 }

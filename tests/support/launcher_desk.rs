@@ -336,7 +336,7 @@ pub fn recipes() -> Vec<FoundRecipe> {
     let mut recipe = Recipe::default();
     recipe.model.path = "/home/ada/tickets/models/all-MiniLM-L6-v2".into();
     recipe.data.train = "/home/ada/tickets/tickets.csv".into();
-    recipe.train.epochs = 6;
+    recipe.train.epochs = 6.0;
     vec![
         FoundRecipe { path: "runs/recipes/tickets.toml".into(), recipe: Ok(Box::new(recipe)) },
         FoundRecipe {

@@ -68,6 +68,7 @@ impl Desk {
                 "Ctrl-C" => (KeyCode::Char('c'), KeyModifiers::CONTROL),
                 "Ctrl-L" => (KeyCode::Char('l'), KeyModifiers::CONTROL),
                 "Ctrl-R" => (KeyCode::Char('r'), KeyModifiers::CONTROL),
+                "Ctrl-Y" => (KeyCode::Char('y'), KeyModifiers::CONTROL),
                 text => {
                     for c in text.chars() {
                         self.input(Input::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
@@ -239,6 +240,7 @@ pub fn ready() -> Ready {
         validation_examples: 300,
         labels: (0..12).map(|label| format!("label {label}")).collect(),
         step: 0,
+        seconds: 0.0,
         branch: 0,
         chat: false,
         predicted: Some(Memory { total: 401_604_608, ..memory(0) }),

@@ -125,13 +125,22 @@ impl Race {
     ) -> Result<Self> {
         let mut probe = Probe::new();
         let crate::engine::Race { launch, lanes: varied, halve_every } = race;
-        let recipes = varied.iter().map(|varied| recipe_of(&launch, varied)).collect::<Result<Vec<_>>>()?;
+        RunFolder::check_new(&launch.runs, launch.name.as_deref(), launch.overwrite)?;
+        let mut recipes = varied.iter().map(|varied| recipe_of(&launch, varied)).collect::<Result<Vec<_>>>()?;
+        if let Some(every) = halve_every {
+            for recipe in &mut recipes {
+                recipe.choose_evaluations(Halving::evaluations(every));
+            }
+        }
         let halving = halve_every.map(|every| Halving::new(every, &recipes)).transpose()?;
         let (loaded, later) = load(launch.recipe.clone(), &commands, outbox)?;
         let sessions = loaded.sessions(recipes)?;
         let Some(first) = sessions.first() else { return Err(Error::refused("a race without lanes is none")) };
         probe.loaded(first);
         let default = format!("{}-race", default_name(first));
+        if let Some(name) = launch.name.as_deref().filter(|_| launch.overwrite) {
+            RunFolder::make_way(&launch.runs, name)?;
+        }
         let folder = RunFolder::create(&launch.runs, launch.name.as_deref(), &launch.recipe, &default)?;
         let measured = Measured::start(launch.recipe.clone(), first.folder.clone());
         let router = Router::start(later, commands);

@@ -4,7 +4,7 @@ use super::Race;
 use crate::engine::Outbox;
 use crate::error::{Error, Result};
 use crate::protocol::{Command, Evaluation, Event};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, Steps, Validation};
 
 /// Where lanes are stopped.
 #[derive(Debug)]
@@ -26,8 +26,14 @@ impl Halving {
             return Err(Error::refused("--halve-every takes a number of steps above 0; leave it out for no halving"));
         }
         for recipe in lanes {
+            if recipe.data.validation == Validation::Share(0.0) {
+                return Err(Error::refused(
+                    "lanes are halved by their evaluations, and with data.validation = 0 there are none; give data.validation \
+                     rows, or leave --halve-every out",
+                ));
+            }
             let evaluate_every = recipe.train.evaluate_every;
-            if evaluate_every == 0 || !every.is_multiple_of(evaluate_every) {
+            if !matches!(evaluate_every, Steps::Count(steps @ 1..) if every.is_multiple_of(steps)) {
                 return Err(Error::refused(format!(
                     "lanes are halved by their evaluations, and a lane evaluates every {evaluate_every} steps, of which \
                      {every} is no multiple; set train.evaluate_every to {every} or to a divisor of it"
@@ -35,6 +41,14 @@ impl Halving {
             }
         }
         Ok(Self { every, next: every, goes_on: true })
+    }
+
+    /// Steps between two evaluations of a lane that is halved after so many, where the recipe leaves that open: at most as many
+    /// as of any other run, if they divide them.
+    #[must_use]
+    pub fn evaluations(every: u64) -> u64 {
+        let most = Steps::Auto.of(u64::MAX);
+        if every > most && every.is_multiple_of(most) { most } else { every }
     }
 
     /// Steps between two halvings.
@@ -107,9 +121,21 @@ mod tests {
     #[test]
     fn lanes_have_to_be_evaluated_where_they_are_halved() {
         let mut recipe = Recipe::default();
-        recipe.train.evaluate_every = 30;
+        recipe.train.evaluate_every = Steps::Count(30);
         assert!(Halving::new(60, [&recipe]).is_ok());
         assert!(Halving::new(50, [&recipe]).unwrap_err().message().contains("train.evaluate_every"));
         assert!(Halving::new(0, [&recipe]).is_err());
+        for open in [Steps::Auto, Steps::Share(0.1), Steps::Count(0)] {
+            recipe.train.evaluate_every = open;
+            assert!(Halving::new(60, [&recipe]).is_err());
+        }
+        for every in [7, 60, 100, 101, 300] {
+            recipe.train.evaluate_every = Steps::Auto;
+            recipe.choose_evaluations(Halving::evaluations(every));
+            assert!(Halving::new(every, [&recipe]).is_ok(), "{every}");
+        }
+        assert_eq!([50, 300, 301].map(Halving::evaluations), [50, 100, 301]);
+        recipe.data.validation = Validation::Share(0.0);
+        assert!(Halving::new(100, [&recipe]).unwrap_err().message().contains("data.validation = 0"));
     }
 }

@@ -208,7 +208,7 @@ impl Course {
         for entry in entries {
             match entry {
                 Entry::Set(change) => self.changes.push((current, change.clone())),
-                Entry::Deed(Deed { what: What::Rewind { to, branch } | What::Undo { to, branch }, .. }) => {
+                Entry::Deed(Deed { what: What::Rewind { to, branch } | What::Undo { to, branch, .. }, .. }) => {
                     if *branch > current {
                         self.parents.entry(*branch).or_insert((current, *to));
                     }

@@ -121,9 +121,9 @@ mod tests {
         let file = Path::new("runs/recipes/first.toml");
         let save = |given, recipe: &Recipe| save(root.path(), file, given, recipe).unwrap();
         assert_eq!(save(false, &recipe), file);
-        recipe.train.epochs = 7;
+        recipe.train.epochs = 7.0;
         assert_eq!(save(false, &recipe), Path::new("runs/recipes/first-2.toml"));
-        recipe.train.epochs = 9;
+        recipe.train.epochs = 9.0;
         assert_eq!(save(true, &recipe), file);
         fs::write(root.path().join("other.toml"), "[package]\nname = \"x\"\n").unwrap();
         fs::write(root.path().join("broken.toml"), "[model]\npath = 5\n").unwrap();
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(found.len(), 3);
         assert!(found.iter().any(|found| found.path == Path::new("broken.toml") && found.recipe.is_err()));
         let loaded = load(root.path(), file).unwrap();
-        assert_eq!((loaded.train.epochs, loaded.data.train), (9, root.path().join("rows.csv")));
+        assert_eq!((loaded.train.epochs, loaded.data.train), (9.0, root.path().join("rows.csv")));
         assert_eq!(loaded.model.path, Path::new("owner/name"));
         assert!(load(root.path(), Path::new("none.toml")).is_err());
     }

@@ -99,6 +99,7 @@ impl Action {
             Self::TimelinePin => "pin",
             Self::Snapshot => "keep-state",
             Self::UndoSteps => "undo-steps",
+            Self::Redo => "redo",
             Self::CursorUp => "cursor",
             Self::CursorBy(by) if by < -100 => "first-step",
             Self::CursorBy(by) if by > 100 => "last-step",

@@ -60,6 +60,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Cockpit, &[(char('u'), Action::Undo)], "undo", "take the last change of a value back; the steps since stay"),
     bind(Context::Cockpit, &[(char('d'), Action::Detach)], "detach", "leave, and let the run go on; `spartui attach RUN` comes back to it"),
     bind(Context::Cockpit, &[(char('U'), Action::UndoSteps)], "", "go back to before the last change, as if it had never been; the steps since stay on their branch"),
+    bind(Context::Cockpit, &[(control('y'), Action::Redo)], "", "bring back what was taken back last: the value, or the steps on their branch"),
     bind(Context::Cockpit, &[(char('b'), Action::Timeline)], "branches", "branches and kept states: go there, keep for good"),
     bind(Context::Cockpit, &[(char('n'), Action::Snapshot)], "", "keep the state of now: in memory, and as a checkpoint"),
     bind(Context::Cockpit, &[(char('e'), Action::Evaluate)], "evaluate", "evaluate on the validation rows now"),
@@ -219,7 +220,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Home, &[(code(KeyCode::Esc), Action::Leave)], "", "show all runs again, mark none, out of the lanes of a race; never leaves the program"),
     bind(Context::Home, &[(char('q'), Action::Quit)], "quit", "leave; runs that train go on"),
 
-    bind(Context::Facts, &[(char('r'), Action::ResumeRun)], "resume", "go on with the run, where it ended before its time"),
+    bind(Context::Facts, &[(char('r'), Action::ResumeRun)], "resume", "go on with the run; where it took all its steps, give it more of them"),
     bind(Context::Facts, &[(char('v'), Action::ViewRun)], "curves", "view the curves of the run"),
     bind(Context::Facts, &[(char('c'), Action::CopyRun)], "new from it", "a new run that begins with this one's recipe"),
     bind(Context::Facts, &[(char('d'), Action::DeleteRun)], "delete", "delete the run; asks first"),

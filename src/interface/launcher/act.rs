@@ -92,6 +92,7 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         Action::MarkAllRuns => launcher.home.mark_all(),
         Action::RunFacts => launcher.layers.push(Layer::Facts),
         Action::ResumeRun if run.run.can_go_on() => return Launcher::open(Open::Resume(folder)),
+        Action::ResumeRun if ended_at_its_bound(&run) => return vec![Effect::Job(Job::AskMore(folder))],
         Action::ResumeRun => why_not_resumed(launcher, &run),
         Action::CopyRun => {
             launcher.layers.clear();
@@ -177,12 +178,13 @@ fn why_not_resumed(launcher: &mut Launcher, run: &KnownRun) {
             let said = format!("every lane of {name} has ended or was stopped by itself");
             launcher.advise(Weight::Warning, said, (Context::Home, Action::OpenRun), "shows the lanes");
         }
-        Some(_) => {
-            let said = format!("{name} has taken all its steps");
-            launcher.advise(Weight::Warning, said, (Context::Home, Action::CopyRun), "makes a new run from it");
-        }
-        None => launcher.say(Weight::Warning, format!("{name} cannot be understood")),
+        _ => launcher.say(Weight::Warning, format!("{name} cannot be understood")),
     }
+}
+
+/// Whether a run, which is no race, has come to its end and can be given more steps.
+fn ended_at_its_bound(run: &KnownRun) -> bool {
+    run.lanes.is_empty() && matches!(run.run.state, Some(State::Completed | State::StoppedEarly))
 }
 
 fn new_run(launcher: &mut Launcher) -> Vec<Effect> {
@@ -473,7 +475,15 @@ impl Form {
     #[must_use]
     pub fn takes_digits(&self) -> bool {
         let number = |field: &Field| {
-            matches!(field.kind, Kind::Integer(..) | Kind::Number(..) | Kind::NumberOrAuto(..) | Kind::Pair(..))
+            matches!(
+                field.kind,
+                Kind::Integer(..)
+                    | Kind::Number(..)
+                    | Kind::NumberOrAuto(..)
+                    | Kind::Positive(_)
+                    | Kind::Steps(_)
+                    | Kind::Pair(..)
+            )
         };
         matches!(self.slot, Slot::Field(_)) && self.field().is_some_and(number)
     }

@@ -5,12 +5,13 @@ use std::path::Path;
 use super::act::{begin_with, look_at_file, train};
 use super::form::Base;
 use super::pick::What;
-use super::{Launcher, Layer, Saving, View};
+use super::{Launcher, Layer, More, Saving, View, value};
 use crate::interface::jobs::Done;
 use crate::interface::keys::{Action, Context};
-use crate::interface::state::Weight;
+use crate::interface::state::{Typed, Weight};
 use crate::interface::update::Effect;
 use crate::interface::{Open, text};
+use crate::run::proposal;
 
 /// Takes it in.
 pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
@@ -31,6 +32,11 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
             launcher.renamed = Some((to, before));
         }
         Done::Noted(_, Ok(())) => launcher.layers.retain(|layer| !matches!(layer, Layer::Ask(..))),
+        Done::More(folder, Ok((field, now))) if launcher.view == View::Home => {
+            let text = value::typed(&proposal(field, now));
+            let typed = Typed { cursor: text.chars().count(), text, fresh: true };
+            launcher.layers.push(Layer::More(More { folder, field, now, typed, problem: None }));
+        }
         Done::Planned(id, part) => launcher.form.plan.hear(id, part.map(|part| *part)),
         Done::Listed(folder, entries) => {
             if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
@@ -55,8 +61,8 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
                 return launcher.replan();
             }
         }
-        // The inspector's and the comparison's.
-        Done::Curves(_) | Done::Compared(_) => {}
+        // The inspector's and the comparison's; and of a run that the user has left meanwhile.
+        Done::Curves(_) | Done::Compared(_) | Done::More(_, Ok(_)) => {}
         Done::Models(found) => {
             if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
                 && let What::Model(place, _) = &mut pick.what
@@ -100,6 +106,7 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
         Done::Noted(_, Err(why))
         | Done::Deleted(_, Err(why))
         | Done::Renamed(_, Err(why))
+        | Done::More(_, Err(why))
         | Done::Loaded(_, Err(why))
         | Done::Broken(why) => {
             launcher.say(Weight::Error, why);

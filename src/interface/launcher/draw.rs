@@ -46,6 +46,7 @@ fn whole(pen: &mut Pen, launcher: &Launcher) {
             Layer::Delete(folders) => dialogs::delete(pen, screen, folders, launcher),
             Layer::Ask(question, folder, typed) => dialogs::ask(pen, screen, (*question, folder, typed), launcher),
             Layer::Race(typed) => dialogs::race(pen, screen, typed, launcher),
+            Layer::More(more) => dialogs::more(pen, screen, more, launcher),
             Layer::Facts => dialogs::facts(pen, screen, launcher),
             Layer::Start(why) => dialogs::start(pen, screen, why, launcher),
         }

@@ -8,7 +8,8 @@ use super::{suggest, value};
 use crate::data::Sample;
 use crate::interface::state::Typed;
 use crate::interface::text::safe_text;
-use crate::recipe::{FIELDS, Field, LearningRate, Recipe, TaskKind, Value};
+use crate::protocol::Sparsity;
+use crate::recipe::{FIELDS, Field, LearningRate, Recipe, Steps, SuggestedRate, TaskKind, Value};
 
 /// The fields that everybody looks at, in this order, before the others by section.
 const ESSENTIAL: [&str; 13] = [
@@ -364,15 +365,29 @@ impl Form {
     /// Gives the selected field the next value of its ladder or list; whether it has one.
     pub fn turn(&mut self, by: isize) -> bool {
         let Some(field) = self.field() else { return false };
-        let chosen = self.rate_of(field);
-        let now = chosen.map(Value::Float).or_else(|| self.recipe.get(field.name));
+        let now = self.chosen(field).or_else(|| self.recipe.get(field.name));
         let Some(next) = now.and_then(|now| value::turned(field, &now, by)) else { return false };
         self.set(field, next).is_ok()
     }
 
-    /// The number that the rule chooses for a field that says `auto`, where it is known.
+    /// The number that is chosen for a field that says `auto`, or a share of the steps, where it is known.
     #[must_use]
-    pub fn rate_of(&self, field: &Field) -> Option<f64> {
+    pub fn chosen(&self, field: &Field) -> Option<Value> {
+        self.rate_of(field).map(Value::Float).or_else(|| self.steps_of(field))
+    }
+
+    fn steps_of(&self, field: &Field) -> Option<Value> {
+        let asked = match field.name {
+            "schedule.warmup_steps" => self.recipe.schedule.warmup_steps,
+            "train.evaluate_every" => self.recipe.train.evaluate_every,
+            "train.checkpoint_every" => self.recipe.train.checkpoint_every,
+            _ => return None,
+        };
+        let steps = asked.of(self.steps()?);
+        (!matches!(asked, Steps::Count(_))).then(|| Value::Integer(i64::try_from(steps).unwrap_or(i64::MAX)))
+    }
+
+    fn rate_of(&self, field: &Field) -> Option<f64> {
         let optimizer = &self.recipe.optimizer;
         let planned = self.plan.rate.fresh().filter(|_| optimizer.learning_rate == LearningRate::Auto)?;
         match field.name {
@@ -503,17 +518,7 @@ impl Form {
     /// What is worth a second look, a sentence each.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
-        let mut remarks = Vec::new();
-        if let Some(steps) = self.steps()
-            && self.recipe.schedule.warmup_steps >= steps
-            && steps > 0
-        {
-            remarks.push(format!(
-                "the warm-up of {} steps is longer than the run ({steps}): the rate never reaches its peak; lower \
-                 schedule.warmup_steps or raise train.epochs",
-                self.recipe.schedule.warmup_steps
-            ));
-        }
+        let mut remarks = self.recipe.remarks(self.steps().unwrap_or(0), self.suggested_rate().as_ref());
         if let Some(Ok(sample)) = self.rows() {
             let data = &self.recipe.data;
             let wanted: &[(&str, &String)] = match self.recipe.task.kind {
@@ -538,8 +543,13 @@ impl Form {
     pub fn steps(&self) -> Option<u64> {
         let rows = self.plan.data.fresh()?.train.rows as u64;
         let train = &self.recipe.train;
-        let all = rows.div_ceil(train.batch_size.max(1) as u64).saturating_mul(train.epochs);
-        Some(if train.max_steps == 0 { all } else { all.min(train.max_steps) })
+        Some(train.total_steps(rows.div_ceil(train.batch_size.max(1) as u64)))
+    }
+
+    /// What the rule says of the learning rate, once it is known what trains.
+    fn suggested_rate(&self) -> Option<SuggestedRate> {
+        let Sparsity { trainable, parameters, head, .. } = *self.plan.sparsity.fresh()?;
+        Some(self.recipe.method.learning_rate(trainable.saturating_sub(head), parameters.saturating_sub(head)))
     }
 }
 

@@ -99,6 +99,8 @@ impl PlanView {
             Some(Planned::Model(model)) => self.model.set(model),
             Some(Planned::Sparsity(sparsity)) => self.sparsity.set(sparsity),
             Some(Planned::Rate(rate)) => self.rate.set(rate),
+            // The form makes its own, which need no process.
+            Some(Planned::Remarks { .. }) => {}
             Some(Planned::Memory(memory)) => self.memory.set(memory),
             Some(Planned::Time(time)) => self.time.set(time),
             Some(Planned::Refused { message }) => self.refused = Some(message),

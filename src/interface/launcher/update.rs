@@ -130,6 +130,11 @@ fn typed(launcher: &mut Launcher, c: char) -> Vec<Effect> {
             typed.insert(c);
             return Vec::new();
         }
+        Some(Layer::More(more)) => {
+            more.problem = None;
+            more.typed.insert(c);
+            return Vec::new();
+        }
         Some(_) => return Vec::new(),
         None => {}
     }

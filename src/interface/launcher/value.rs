@@ -54,7 +54,7 @@ pub fn read(field: &Field, typed: &str) -> Result<Value, String> {
     let text = typed.trim();
     let value = match field.kind {
         Kind::Path | Kind::PathOrName | Kind::Choice(_) => Value::String(unquoted(text)),
-        Kind::NumberOrAuto(..) if unquoted(text) == AUTO => Value::String(AUTO.into()),
+        Kind::NumberOrAuto(..) | Kind::Steps(true) if unquoted(text) == AUTO => Value::String(AUTO.into()),
         Kind::Text => Value::String(if is_quoted(text) { unquoted(text) } else { typed.to_owned() }),
         Kind::PathOrShare => match recipe::parse_value(text) {
             number @ (Value::Float(_) | Value::Integer(_)) => number,
@@ -66,7 +66,9 @@ pub fn read(field: &Field, typed: &str) -> Result<Value, String> {
         }
         Kind::Pair(..) if !text.starts_with('[') => recipe::parse_value(&format!("[{text}]")),
         Kind::NumberByName(..) if !text.starts_with('{') => recipe::parse_value(&format!("{{ {text} }}")),
-        Kind::Integer(..) | Kind::Number(..) | Kind::NumberOrAuto(..) if text.is_empty() => {
+        Kind::Integer(..) | Kind::Number(..) | Kind::NumberOrAuto(..) | Kind::Positive(_) | Kind::Steps(_)
+            if text.is_empty() =>
+        {
             return Err("type a value".into());
         }
         _ => recipe::parse_value(text),
@@ -132,6 +134,16 @@ pub fn turned(field: &Field, value: &Value, by: isize) -> Option<Value> {
             let next = if by > 0 { ladder::up(*number) } else { ladder::down(*number) };
             Value::Float(next.clamp(low, high))
         }
+        (Kind::Positive(_), Value::Float(number)) => Value::Float(epochs(*number, by > 0)),
+        (Kind::Steps(_), Value::Integer(steps)) => {
+            let next = if by > 0 { ladder::up(*steps as f64) } else { ladder::down(*steps as f64) };
+            let next = next.round() as i64;
+            Value::Integer(if next == *steps { steps.saturating_add(by as i64).max(0) } else { next })
+        }
+        (Kind::Steps(_), Value::Float(share)) => {
+            let next = if by > 0 { ladder::up(*share) } else { ladder::down(*share) };
+            Value::Float(next.clamp(0.001, 0.5))
+        }
         (Kind::PathOrShare, Value::Float(number)) => {
             let next = if by > 0 { ladder::up(*number) } else { ladder::down(*number) };
             Value::Float(next.clamp(0.001, 0.5))
@@ -139,6 +151,16 @@ pub fn turned(field: &Field, value: &Value, by: isize) -> Option<Value> {
         _ => return None,
     };
     field.check(field.name, next).ok()
+}
+
+/// The next number of epochs: whole ones, and halves of one below.
+fn epochs(now: f64, more: bool) -> f64 {
+    match more {
+        true if now < 1.0 => (now * 2.0).min(1.0),
+        true => now.floor() + 1.0,
+        false if now > 1.0 => now.ceil() - 1.0,
+        false => (now / 2.0).max(0.125).min(now),
+    }
 }
 
 #[cfg(test)]
@@ -181,7 +203,7 @@ mod tests {
         assert!(
             read(field("method.sparsity"), "2").unwrap_err().contains("method.sparsity takes a number from 0 to 1")
         );
-        assert!(read(field("train.epochs"), "many").unwrap_err().contains("whole number"));
+        assert!(read(field("train.epochs"), "many").unwrap_err().contains("a number above 0"));
         assert!(read(field("method.kind"), "nonsense").unwrap_err().contains("one of \"sparta\""));
         assert!(read(field("train.epochs"), "").is_err());
     }
@@ -193,7 +215,16 @@ mod tests {
             step("task.kind", Value::String("causal-lm".into()), 1),
             Some(Value::String("sequence-classification".into()))
         );
-        assert_eq!(step("train.epochs", Value::Integer(1), -1), Some(Value::Integer(1)));
+        for (now, by, next) in
+            [(1.0, 1, 2.0), (2.5, 1, 3.0), (2.5, -1, 2.0), (1.0, -1, 0.5), (0.5, 1, 1.0), (0.125, -1, 0.125)]
+        {
+            assert_eq!(step("train.epochs", Value::Float(now), by), Some(Value::Float(next)), "{now}");
+        }
+        assert_eq!(step("schedule.warmup_steps", Value::Integer(50), 1), Some(Value::Integer(100)));
+        assert_eq!(step("schedule.warmup_steps", Value::Integer(1), -1), Some(Value::Integer(0)));
+        assert_eq!(step("schedule.warmup_steps", Value::Integer(0), 1), Some(Value::Integer(1)));
+        assert_eq!(step("schedule.warmup_steps", Value::Float(0.1), 1), Some(Value::Float(0.2)));
+        assert_eq!(step("train.evaluate_every", Value::String("auto".into()), 1), None);
         assert_eq!(step("method.sparsity", Value::Float(0.99), 1), Some(Value::Float(0.995)));
         assert_eq!(step("optimizer.learning_rate", Value::Float(1e-4), 1), Some(Value::Float(2e-4)));
         assert_eq!(step("data.text", Value::String("x".into()), 1), None);

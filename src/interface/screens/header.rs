@@ -168,6 +168,10 @@ fn numbers(pen: &mut Pen, row: Rect, state: &State) {
 pub fn elapsed(state: &State) -> Option<Duration> {
     match &state.stage {
         Stage::Finished(summary) => Duration::try_from_secs_f64(summary.seconds).ok(),
-        _ => Some(state.paused_at.unwrap_or(state.now).saturating_sub(state.started?)),
+        _ => {
+            let before = state.ready.as_ref().map_or(0.0, |ready| ready.seconds);
+            let before = Duration::try_from_secs_f64(before).unwrap_or_default();
+            Some(before + state.paused_at.unwrap_or(state.now).saturating_sub(state.started?))
+        }
     }
 }

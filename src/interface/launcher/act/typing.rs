@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use super::choose::browse_typed;
+use crate::interface::Open;
 use crate::interface::jobs::Job;
 use crate::interface::keys::Action;
-use crate::interface::launcher::{Launcher, Layer, Question, View};
+use crate::interface::launcher::{Launcher, Layer, More, Question, View, value};
 use crate::interface::update::Effect;
+use crate::recipe::{self, Field};
 use crate::run::Notes;
 
 /// Keeps what was typed.
@@ -18,6 +20,15 @@ pub(super) fn apply(launcher: &mut Launcher) -> Vec<Effect> {
         }
         Some(Layer::Race(_)) => return super::start_race(launcher),
         _ => {}
+    }
+    if let Some(Layer::More(more)) = launcher.layers.last_mut() {
+        return match more.set() {
+            Ok(set) => Launcher::open(Open::Extend { folder: more.folder.clone(), set }),
+            Err(why) => {
+                more.problem = Some(why);
+                Vec::new()
+            }
+        };
     }
     match launcher.view {
         View::Home => {
@@ -57,9 +68,20 @@ fn answer(launcher: &mut Launcher, question: Question, folder: PathBuf, text: St
     vec![Effect::Job(Job::Note { folder, notes })]
 }
 
+impl More {
+    /// What was typed, as `field=value`.
+    fn set(&self) -> Result<String, String> {
+        let value = value::read(Field::find(self.field)?, &self.typed.text)?;
+        match recipe::number(&value) {
+            Some(number) if number > self.now => Ok(format!("{}={value}", self.field)),
+            _ => Err(format!("the run ended at {}; it goes on with more than that", self.now)),
+        }
+    }
+}
+
 /// Forgets what was typed.
 pub(super) fn discard(launcher: &mut Launcher) -> Vec<Effect> {
-    if matches!(launcher.layers.last(), Some(Layer::Ask(..) | Layer::Race(_))) {
+    if matches!(launcher.layers.last(), Some(Layer::Ask(..) | Layer::Race(_) | Layer::More(_))) {
         launcher.layers.pop();
         return Vec::new();
     }
@@ -83,6 +105,10 @@ pub(super) fn type_key(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     let typed = match (launcher.layers.last_mut(), launcher.view) {
         (Some(Layer::Pick(pick)), _) => Some(&mut pick.typed),
         (Some(Layer::Ask(_, _, typed) | Layer::Race(typed)), _) => Some(typed),
+        (Some(Layer::More(more)), _) => {
+            more.problem = None;
+            Some(&mut more.typed)
+        }
         (Some(_), _) => None,
         (None, View::Home) => launcher.home.typed.as_mut(),
         (None, View::Form) => launcher.form.typed.as_mut().or(launcher.form.find.as_mut()),

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 
 use super::{form, home};
 use crate::interface::keys::{Action, Context};
-use crate::interface::launcher::{Launcher, Question, race};
+use crate::interface::launcher::{Launcher, More, Question, race};
 use crate::interface::layout::{centred, split_top};
 use crate::interface::pen::Pen;
 use crate::interface::state::Typed;
@@ -84,6 +84,37 @@ pub fn race(pen: &mut Pen, screen: Rect, typed: &Typed, launcher: &Launcher) {
     for (row, line) in Pen::rows(lanes).zip(text::wrap(&text::safe_text(&said), lanes.width)) {
         pen.put(row.x, row.y, row.width, &line, meaning);
     }
+}
+
+/// Asks how much more a run that has ended is to train.
+pub fn more(pen: &mut Pen, screen: Rect, more: &More, launcher: &Launcher) {
+    let name = more.folder.file_name().unwrap_or_default().to_string_lossy();
+    let said = match &more.problem {
+        Some(why) => (text::safe_text(why), Meaning::Error),
+        None => (
+            format!("{} ended at {} {}; how many in all?", text::safe_text(&name), more.field, more.now),
+            Meaning::Text,
+        ),
+    };
+    let width = 64.min(screen.width.saturating_sub(2));
+    let lines = text::wrap(&said.0, width.saturating_sub(4));
+    let place = centred(screen, width, lines.len() as u16 + 3);
+    let inner = pen.frame(place, Meaning::Focus);
+    pen.put(place.x + 2, place.y, place.width.saturating_sub(4), " more steps ", Meaning::Focus);
+    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
+    let mut rows = Pen::rows(inner);
+    for line in &lines {
+        if let Some(row) = rows.next() {
+            pen.put(row.x, row.y, row.width, line, said.1);
+        }
+    }
+    if let Some(row) = rows.next() {
+        form::edit_line(pen, row, &more.typed, Meaning::Text);
+    }
+    let hint =
+        launcher.look.keys.hints(Context::Typing, &[(Action::Apply, "goes on"), (Action::Discard, "keeps it ended")]);
+    let bottom = Rect { y: place.bottom().saturating_sub(1), width: place.width.saturating_sub(2), height: 1, ..place };
+    pen.put_right(bottom, &hint, Meaning::Muted);
 }
 
 /// Asks whether to start although something speaks against it.

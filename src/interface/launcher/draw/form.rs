@@ -12,7 +12,7 @@ use crate::interface::state::Typed;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::list;
-use crate::recipe::{FIELDS, Field, Kind, Recipe};
+use crate::recipe::{FIELDS, Field, Kind, Recipe, Value};
 
 /// Draws the form, what the run would be, and what the selected line means.
 pub fn draw(pen: &mut Pen, places: &Places, launcher: &Launcher) {
@@ -138,11 +138,12 @@ fn label(slot: Slot, essential: bool) -> String {
 /// A value as it is shown; the working folder's paths from there on.
 fn shown(slot: Slot, said: &str, launcher: &Launcher) -> String {
     let chosen = match slot {
-        Slot::Field(at) => FIELDS.get(at).and_then(|field| launcher.form.rate_of(field)),
+        Slot::Field(at) => FIELDS.get(at).and_then(|field| launcher.form.chosen(field)),
         _ => None,
     };
     match chosen {
-        Some(rate) => format!("{said}: {}", text::number_short(rate)),
+        Some(Value::Float(rate)) => format!("{said}: {}", text::number_short(rate)),
+        Some(steps) => format!("{said}: {steps} steps"),
         None if is_path(slot) => launcher.seen(std::path::Path::new(said)),
         None => said.to_owned(),
     }

@@ -55,7 +55,7 @@ fn edits_are_taken_back_one_by_one() {
     let before = form.recipe.clone();
     form.select("train.epochs");
     assert!(form.turn(1) && form.turn(1));
-    assert_eq!(form.recipe.train.epochs, 3);
+    assert_eq!(form.recipe.train.epochs, 3.0);
     form.select("data.train");
     type_text(&mut form, "rows.csv");
     form.apply_typed();
@@ -89,8 +89,34 @@ fn a_warm_up_longer_than_the_run_is_remarked_on() {
     let train = PlannedRows { rows: 120, ..PlannedRows::default() };
     form.plan.hear(id, Some(Planned::Data(PlannedData { train, ..PlannedData::default() })));
     assert_eq!(form.steps(), Some(5));
+    assert!(form.remarks().is_empty(), "{:?}", form.remarks());
+    form.recipe.schedule.warmup_steps = Steps::Count(100);
     assert!(form.remarks()[0].contains("the warm-up of 100 steps"));
-    form.recipe.schedule.warmup_steps = 2;
+    form.recipe.schedule.warmup_steps = Steps::Count(2);
+    assert!(form.remarks().is_empty());
+    let steps = |form: &Form, name| form.chosen(Field::find(name).unwrap());
+    assert_eq!(steps(&form, "train.evaluate_every"), Some(Value::Integer(1)));
+    assert_eq!(steps(&form, "schedule.warmup_steps"), None);
+}
+
+#[test]
+fn a_rate_far_from_the_rule_is_remarked_on() {
+    let mut form = Form::new();
+    let id = form.plan.begin();
+    let sparsity = Sparsity {
+        step: 0,
+        parameters: 1_001_000,
+        trainable: 11_000,
+        head: 1000,
+        retired: 0,
+        sparsity: 0.989,
+        groups: Vec::new(),
+        remark: None,
+    };
+    form.plan.hear(id, Some(Planned::Sparsity(sparsity)));
+    form.recipe.optimizer.learning_rate = LearningRate::At(3.0);
+    assert!(form.remarks()[0].contains("is 750 times the rate for sparta at 1 %, 0.004"), "{:?}", form.remarks());
+    form.recipe.optimizer.learning_rate = LearningRate::At(1e-3);
     assert!(form.remarks().is_empty());
 }
 
