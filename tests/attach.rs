@@ -236,13 +236,13 @@ fn several_watch_and_one_steers() {
     third.shows("watching");
     first.shows("2 watching");
     second.press("]");
-    second.shows("w takes over");
+    second.shows("w takes control");
     assert!(run.changes().is_empty());
     second.press("w");
     second.shows("2 watching");
     first.shows("steers now");
     first.press("]");
-    first.shows("you watch this run");
+    first.shows("watching; w takes control");
     second.press("]");
     second.shows("Enter");
     second.press("\r");
@@ -276,7 +276,7 @@ fn a_run_without_its_process_is_told_as_such() {
     watcher.shows("watching");
     kill_process(run.engine(), Signal::KILL).unwrap();
     for cockpit in [&cockpit, &watcher] {
-        cockpit.shows("was killed (SIGKILL)");
+        cockpit.shows("was killed");
         cockpit.shows("spartui resume one");
     }
     cockpit.press("q");
@@ -330,7 +330,7 @@ fn whatever_clients_say_training_goes_on() {
     watching.write_all(HELLO.as_bytes()).unwrap();
     watching.write_all(b"{\"command\":\"abort\"}\n{\"command\":\"evaluate\",\"id\":777}\n").unwrap();
     let refusal = BufReader::new(&watching).lines().map_while(Result::ok).find(|line| line.contains("\"id\":777"));
-    assert!(refusal.unwrap().contains("you watch this run"));
+    assert!(refusal.unwrap().contains("only watches the run"));
     steering.write_all(nested.as_bytes()).unwrap();
     let last = told.last().unwrap();
     assert!(last.contains("\"attach\":\"refused\"") && last.contains("no command"), "{last}");
