@@ -13,6 +13,7 @@ mod evaluate;
 mod export;
 mod generate;
 mod inspect;
+mod kept;
 mod keys;
 mod launch;
 mod launcher;
@@ -20,6 +21,8 @@ mod left;
 mod live;
 mod loading;
 mod looks;
+mod origin;
+mod output;
 mod plan;
 mod predict;
 mod printer;
@@ -130,9 +133,9 @@ pub fn main() -> ExitCode {
         Sub::Replay(replay) => replay::run(&replay, arguments.runs_dir),
         Sub::Plan(plan) => plan::run(&plan, &arguments.runs_dir),
         Sub::Attach(attach) => attach::run(&attach, &arguments.runs_dir),
-        Sub::Predict(predict) => predict::run(&predict),
-        Sub::Evaluate(evaluate) => evaluate::run(&evaluate),
-        Sub::Generate(generate) => generate::run(&generate),
+        Sub::Predict(predict) => predict::run(&predict, &arguments.runs_dir),
+        Sub::Evaluate(evaluate) => evaluate::run(&evaluate, &arguments.runs_dir),
+        Sub::Generate(generate) => generate::run(&generate, &arguments.runs_dir),
         Sub::Export(export) => export::run(&export, &arguments.runs_dir),
         Sub::Inspect(inspect) => inspect::run(&inspect, &arguments.runs_dir),
         Sub::Curves(curves) => curves::run(&curves, &arguments.runs_dir),

@@ -27,6 +27,7 @@ pub use spread::Spread;
 pub use subject::Subject;
 pub use write::Format;
 
+use crate::protocol::{Class, Confusion};
 use crate::recipe::TaskKind;
 use setting::{Setting, settings};
 
@@ -78,6 +79,12 @@ pub struct Row {
     pub result_bytes: Option<Spread>,
     /// Optimizer steps taken.
     pub steps: Option<Spread>,
+    /// How well each label is told in the state that the adapters hold, over the rows of all runs; empty for a language model.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<Class>,
+    /// The mean of their F1 scores, over the labels that occur.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub macro_f1: Option<f64>,
     /// Against the setting that all are tested against; none of itself.
     pub test: Option<Paired>,
     /// Why there is no test.
@@ -117,6 +124,7 @@ impl Row {
             Some(Err(why)) => (None, Some(why)),
             None => (None, None),
         };
+        let confusion = confusion(subjects);
         Self {
             setting: group.label.clone(),
             fields: group.fields.clone(),
@@ -129,10 +137,18 @@ impl Row {
             step_seconds: spread(&|subject| subject.step_seconds),
             result_bytes: spread(&|subject| subject.result_bytes.map(number)),
             steps: spread(&|subject| Some(number(subject.steps))),
+            classes: confusion.as_ref().map_or_else(Vec::new, Confusion::classes),
+            macro_f1: confusion.as_ref().map(|confusion| confusion.macro_mean().f1),
             test,
             untested,
         }
     }
+}
+
+/// What is taken for what by all runs of a setting together; none where they have different labels.
+fn confusion(subjects: &[&Subject]) -> Option<Confusion> {
+    let told = subjects.iter().filter_map(|subject| subject.predictions.as_ref().ok()?.confusion());
+    told.map(Some).reduce(|sum, one| sum?.with(&one?)).flatten()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "parameters, bytes and steps are below 2^53")]

@@ -9,6 +9,7 @@ mod outbox;
 mod playground;
 mod race;
 mod record;
+mod result;
 pub mod socket;
 mod start;
 mod training;

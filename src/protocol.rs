@@ -5,6 +5,7 @@
 
 mod attach;
 mod branches;
+mod confusion;
 mod devices;
 mod journal;
 mod measures;
@@ -20,7 +21,8 @@ use serde::{Deserialize, Serialize};
 pub use attach::{
     Audience, Client, ClientId, News, Purpose, Request, Standing, VERSION as ATTACH_VERSION, first_command_id,
 };
-pub use branches::{Branch, KeptState, Place};
+pub use branches::{Branch, Holds, KeptState, Place};
+pub use confusion::{Class, Confusion, Mean};
 pub use devices::{Gpu, Host, Vitals};
 pub use journal::{Deed, Entry, Intervention, What};
 pub use measures::{Consequences, Evaluation, Group, Layer, Memory, Sparsity, Step};
@@ -189,6 +191,8 @@ pub enum Event {
     },
     /// An evaluation ended.
     Evaluated(Evaluation),
+    /// What a classifier took for what in that evaluation.
+    Confused(Box<Confusion>),
     /// Where the memory is.
     Memory(Memory),
     /// What trains, by group and layer.
@@ -370,13 +374,16 @@ pub struct Summary {
     pub folder: PathBuf,
     /// Folder of the adapter, if one was written.
     pub adapter: Option<PathBuf>,
+    /// Which state that holds.
+    #[serde(default)]
+    pub holds: Option<Holds>,
     /// Steps taken.
     pub steps: u64,
     /// Wall time of the training.
     pub seconds: f64,
     /// Loss of the last step.
     pub loss: Option<f64>,
-    /// The best evaluation: a classifier's by accuracy, a language model's by loss.
+    /// The best evaluation, on whichever branch: a classifier's by accuracy, a language model's by loss.
     pub best: Option<Evaluation>,
     /// The last evaluation.
     pub last: Option<Evaluation>,

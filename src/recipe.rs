@@ -23,7 +23,7 @@ pub use method::{Method, MethodKind, OnShrink, Rounding, Selection, Variant};
 pub use rate::{AUTO, LearningRate, SuggestedRate, two_digits};
 pub use steps::Steps;
 pub use tables::{
-    BadRows, Data, DataFormat, HeadInit, History, Init, Model, OnNonfinite, Optimizer, Recompute, Schedule,
+    BadRows, Data, DataFormat, HeadInit, History, Init, KeepState, Model, OnNonfinite, Optimizer, Recompute, Schedule,
     ScheduleKind, Task, TaskKind, TooLong, Train, Validation,
 };
 pub use toml::Value;

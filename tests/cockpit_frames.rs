@@ -9,7 +9,7 @@ mod synthetic;
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use spartui::interface::state::Panel;
 use spartui::interface::{Input, State};
-use spartui::protocol::{About, Answer, Command, CommandStatus, Event, Memory, Question, Ready, Side, Step};
+use spartui::protocol::{About, Answer, Command, CommandStatus, Confusion, Event, Memory, Question, Ready, Side, Step};
 
 use synthetic::{Desk, kept, memory, ready, sparsity, step, vitals};
 
@@ -328,4 +328,22 @@ fn a_click_chooses_a_row_of_a_list() {
     assert_ne!(desk.state.timeline_row, before);
     desk.press("Enter");
     assert!(matches!(desk.sent()[..], [.., Command::SwitchBranch { branch: 0, .. }]));
+}
+
+#[test]
+fn the_validation_panel_with_the_whole_screen_tells_of_each_label() {
+    let told = |labels: &[String]| {
+        // Two thirds right, the rest taken for the next label or the one after it.
+        let rows = (0..90).map(|row| (row % labels.len(), (row + row % 3 * (row % 2)) % labels.len()));
+        Event::Confused(Box::new(Confusion { step: 200, ..Confusion::of(labels, rows) }))
+    };
+    everywhere("validation_by_label", |desk| {
+        desk.tell(told(&labels()));
+        desk.press("5 m");
+    });
+    let many: Vec<String> = (0..150).map(|place| format!("intent {place}")).collect();
+    everywhere("validation_of_many_labels", |desk| {
+        desk.tell(told(&many));
+        desk.press("5 m");
+    });
 }

@@ -1,20 +1,21 @@
-//! Where a row's contents are, for commands that read rows without a recipe.
+//! Where a row's contents are, for commands that read rows without a recipe of their own.
 
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::recipe::{Data, DataFormat};
+use crate::recipe::{Data, DataFormat, Recipe};
 
+/// Each is what the run's recipe says where the run is known, and else the default of a recipe.
 #[derive(Debug, clap::Args)]
 pub struct Columns {
-    /// Column of the text.
-    #[arg(long, default_value = "text", value_name = "NAME")]
-    text: String,
-    /// Column of the second text of a pair.
-    #[arg(long, default_value = "", value_name = "NAME", hide_default_value = true)]
-    text_pair: String,
-    /// minijinja template over the row that makes the text.
-    #[arg(long, default_value = "", value_name = "TEMPLATE", hide_default_value = true)]
-    template: String,
+    /// Column of the text; without it that of the run, else "text".
+    #[arg(long, value_name = "NAME")]
+    text: Option<String>,
+    /// Column of the second text of a pair; without it that of the run.
+    #[arg(long, value_name = "NAME")]
+    text_pair: Option<String>,
+    /// minijinja template over the row that makes the text; without it that of the run.
+    #[arg(long, value_name = "TEMPLATE")]
+    template: Option<String>,
     /// Longest text in tokens; longer ones are cut. 0: what the model can take.
     #[arg(long, default_value_t = 0, value_name = "N")]
     max_length: usize,
@@ -23,26 +24,26 @@ pub struct Columns {
 /// Columns that only rows with answers have.
 #[derive(Debug, clap::Args)]
 pub struct Answers {
-    /// Column of the label.
-    #[arg(long, default_value = "label", value_name = "NAME")]
-    label: String,
-    /// Column of the prompt, for a language model.
-    #[arg(long, default_value = "prompt", value_name = "NAME")]
-    prompt: String,
-    /// Column of the completion.
-    #[arg(long, default_value = "completion", value_name = "NAME")]
-    completion: String,
-    /// Column of a conversation.
-    #[arg(long, default_value = "messages", value_name = "NAME")]
-    messages: String,
+    /// Column of the label; without it that of the run, else "label".
+    #[arg(long, value_name = "NAME")]
+    label: Option<String>,
+    /// Column of the prompt, for a language model; without it that of the run, else "prompt".
+    #[arg(long, value_name = "NAME")]
+    prompt: Option<String>,
+    /// Column of the completion; without it that of the run, else "completion".
+    #[arg(long, value_name = "NAME")]
+    completion: Option<String>,
+    /// Column of a conversation; without it that of the run, else "messages".
+    #[arg(long, value_name = "NAME")]
+    messages: Option<String>,
 }
 
 impl Columns {
-    /// The same as a recipe says it.
+    /// The same as a recipe says it; `recipe` is that of the run, where it is known.
     ///
     /// # Errors
     /// Refuses a length that the model cannot take.
-    pub fn data(&self, model: &Model) -> Result<Data> {
+    pub fn data(&self, model: &Model, recipe: Option<&Recipe>) -> Result<Data> {
         let most = usize::try_from(model.config.max_positions).unwrap_or(usize::MAX);
         let max_length = match self.max_length {
             0 => most,
@@ -53,13 +54,15 @@ impl Columns {
                 )));
             }
         };
+        let known = recipe.map_or_else(Data::default, |recipe| recipe.data.clone());
+        let given = [&self.text, &self.text_pair, &self.template].into_iter().any(Option::is_some);
         Ok(Data {
-            text: self.text.clone(),
-            text_pair: self.text_pair.clone(),
-            template: self.template.clone(),
+            text: or(self.text.as_ref(), known.text),
+            text_pair: or(self.text_pair.as_ref(), known.text_pair),
+            template: or(self.template.as_ref(), known.template),
             max_length,
-            format: DataFormat::Auto,
-            ..Data::default()
+            format: if given { DataFormat::Auto } else { known.format },
+            ..known
         })
     }
 }
@@ -68,12 +71,18 @@ impl Answers {
     /// `data` with the columns of the answers.
     #[must_use]
     pub fn add_to(&self, data: Data) -> Data {
+        let given = [&self.prompt, &self.completion, &self.messages].into_iter().any(Option::is_some);
         Data {
-            label: self.label.clone(),
-            prompt: self.prompt.clone(),
-            completion: self.completion.clone(),
-            messages: self.messages.clone(),
+            label: or(self.label.as_ref(), data.label),
+            prompt: or(self.prompt.as_ref(), data.prompt),
+            completion: or(self.completion.as_ref(), data.completion),
+            messages: or(self.messages.as_ref(), data.messages),
+            format: if given { DataFormat::Auto } else { data.format },
             ..data
         }
     }
+}
+
+fn or(given: Option<&String>, known: String) -> String {
+    given.cloned().unwrap_or(known)
 }

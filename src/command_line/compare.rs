@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::{end_progress, print_line, show_progress};
+use super::{end_progress, output, print_line, show_progress};
 use crate::compare::{self, Along, Comparison, Subject};
-use crate::data::place;
 use crate::error::{Error, Result};
 use crate::run::{RunFolder, checkpoints, read_checkpoint, refuse_race, runs_of};
 use crate::train::{Session, from_checkpoint, largest_checkpoint};
@@ -22,7 +21,7 @@ pub struct Arguments {
     /// How it is written.
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     format: Format,
-    /// A file in place of standard output.
+    /// A file in place of standard output, which is also called -.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The best metric of each run over the values of this field of the recipe, in place of the comparison: a learning-rate
@@ -58,6 +57,7 @@ impl Format {
 }
 
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
+    arguments.output.as_deref().map_or(Ok(()), output::check)?;
     let mut folders: Vec<RunFolder> = Vec::new();
     for run in arguments.runs.iter().chain(&arguments.against) {
         for found in runs_of(RunFolder::find(runs, run)?)? {
@@ -80,8 +80,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
         None => beside(&subjects, &folders, arguments, runs)?,
     };
     match &arguments.output {
-        Some(path) => std::fs::write(path, text)
-            .map_err(|error| Error::failed(format!("{} cannot be written: {error}; give another file", place(path)))),
+        Some(path) => output::write(path, text.as_bytes()),
         None => print_line(text.trim_end_matches('\n')),
     }
 }

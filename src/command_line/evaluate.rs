@@ -1,8 +1,9 @@
 //! `spartui evaluate`
 
 mod answers;
+mod report;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::columns::{Answers, Columns};
 use super::loading::Source;
@@ -12,14 +13,14 @@ use crate::data::{self, Target};
 use crate::error::Result;
 use crate::model::Outputs;
 use crate::recipe::TaskKind;
-use crate::train::{Scores, language_scores};
+use crate::train::{Scores, confusion, language_scores};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
     source: Source,
     /// Rows with labels, or with what a language model is to say: jsonl, json, csv, tsv or parquet.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, visible_alias = "input", value_name = "FILE")]
     data: PathBuf,
     /// One JSON object instead of lines.
     #[arg(long)]
@@ -30,14 +31,15 @@ pub struct Arguments {
     answers: Answers,
 }
 
-pub fn run(arguments: &Arguments) -> Result<()> {
-    let loaded = arguments.source.load()?;
-    let data = arguments.answers.add_to(arguments.columns.data(&loaded.model)?);
+pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
+    let loaded = arguments.source.load(runs)?;
+    let data = arguments.answers.add_to(arguments.columns.data(&loaded.model, loaded.recipe.as_ref())?);
     let task = loaded.model.task;
     if task == TaskKind::SequenceClassification && loaded.outputs != Outputs::OneLabel {
         return answers::run(arguments, &loaded, &data);
     }
     let examples = data::read_for_evaluation(&arguments.data, &data, task, &loaded.labels, &loaded.tokenizer)?;
+    let mut by_label = None;
     let scores = match task {
         TaskKind::CausalLm => language_scores(&loaded.model, &examples, BATCH, progress(examples.len())),
         TaskKind::SequenceClassification => {
@@ -46,7 +48,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 Target::Tokens(_) => None,
             };
             let labels: Vec<usize> = examples.iter().filter_map(label).collect();
-            Some(Scores::of(&loaded.logits(&examples)?, &labels))
+            let logits = loaded.logits(&examples)?;
+            by_label = Some(confusion(&logits, &labels, &loaded.labels));
+            Some(Scores::of(&logits, &labels))
         }
     };
     end_progress();
@@ -61,13 +65,17 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             None => json["perplexity"] = loss.exp().into(),
         }
         json["examples"] = examples.len().into();
+        if let Some(confusion) = &by_label {
+            report::add_to(&mut json, confusion);
+        }
         return print_line(&json.to_string());
     }
     print_line(&format!("examples   {}", examples.len()))?;
     print_line(&format!("loss       {loss:.4}"))?;
     print_line(&format!("accuracy   {:.2} %{}", accuracy * 100.0, if mcc.is_some() { "" } else { " of tokens" }))?;
     match mcc {
-        Some(mcc) => print_line(&format!("mcc        {mcc:.4}")),
-        None => print_line(&format!("perplexity {:.4}", loss.exp())),
+        Some(mcc) => print_line(&format!("mcc        {mcc:.4}"))?,
+        None => print_line(&format!("perplexity {:.4}", loss.exp()))?,
     }
+    by_label.as_ref().map_or(Ok(()), report::print)
 }

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -56,8 +57,8 @@ fn share(text: &str) -> std::result::Result<f64, String> {
         .ok_or_else(|| "give a number above 0, to 1".into())
 }
 
-pub fn run(arguments: &Arguments) -> Result<()> {
-    let loaded = arguments.source.load_for(Some(TaskKind::CausalLm))?;
+pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
+    let loaded = arguments.source.load_for(Some(TaskKind::CausalLm), runs)?;
     let prompt = arguments.prompt_tokens(&loaded)?;
     let Arguments { temperature, top_p, seed, .. } = *arguments;
     let sampling = Sampling { temperature, top_p, seed };

@@ -5,23 +5,20 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use tch::Tensor;
 
+use super::origin::{Origin, Wanted};
 use crate::data::{Tokenizer, one_line};
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::method::addition_of;
 use crate::model::{Head, Model, Open, Outputs, Site, listed, task_of};
-use crate::recipe::TaskKind;
+use crate::recipe::{Recipe, TaskKind};
 use crate::run::{Adapter, HeadDelta, LoraAdapter, Saved, adapter_contents, is_lora};
 use crate::sparse::merge;
 
 #[derive(Debug, clap::Args)]
 pub struct Source {
-    /// Folder of the model in Hugging Face layout, or its name on the hub such as owner/name.
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
-    /// Folder of an adapter for it.
-    #[arg(long, value_name = "DIR")]
-    adapter: Option<PathBuf>,
+    #[command(flatten)]
+    wanted: Wanted,
     /// auto, cpu, cuda, cuda:N or mps.
     #[arg(long, default_value = "auto")]
     device: String,
@@ -60,6 +57,8 @@ pub struct Loaded {
     pub outputs: Outputs,
     pub tokenizer: Tokenizer,
     pub folder: PathBuf,
+    /// The recipe of the run that made it, where that is known.
+    pub recipe: Option<Recipe>,
 }
 
 impl Source {
@@ -67,33 +66,36 @@ impl Source {
     ///
     /// # Errors
     /// Refuses what will not do, a classifier without a head among it.
-    pub fn load(&self) -> Result<Loaded> {
-        self.load_for(None)
+    pub fn load(&self, runs: &Path) -> Result<Loaded> {
+        self.load_for(None, runs)
     }
 
     /// As [`Source::load`], for one task and no other.
     ///
     /// # Errors
     /// As [`Source::load`], and refuses an adapter that was made for another task.
-    pub fn load_for(&self, only: Option<TaskKind>) -> Result<Loaded> {
-        let folder = hub::resolve(&self.model, &mut |what, fraction| super::show_progress(what, fraction))?;
+    pub fn load_for(&self, only: Option<TaskKind>, runs: &Path) -> Result<Loaded> {
+        let origin = self.wanted.origin(runs)?;
+        let folder = hub::resolve(&origin.model, &mut |what, fraction| super::show_progress(what, fraction))?;
         let task = match only.or(self.task.map(TaskKind::from)) {
             Some(task) => task,
-            None => self.task_of(&folder)?,
+            None => origin.task_of(&folder)?,
         };
         let (dtype, device) = (self.dtype.as_str(), self.device.as_str());
         let mut model = Model::open(&Open { folder: &folder, dtype, device, task, fresh: None })?;
         let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
         let tokenizer = Tokenizer::load(&folder, vocabulary)?;
         tell_remarks(&model);
-        let Adapted { head, labels, outputs } = match &self.adapter {
+        let Adapted { head, labels, outputs } = match &origin.adapter {
             Some(adapter) if is_lora(adapter) => apply_lora(adapter, &mut model)?,
             Some(adapter) => apply(adapter, &model)?,
-            None => self.own_head(&model)?,
+            None => origin.own_head(&model)?,
         };
-        Ok(Loaded { model, head, labels, outputs, tokenizer, folder })
+        Ok(Loaded { model, head, labels, outputs, tokenizer, folder, recipe: origin.recipe })
     }
+}
 
+impl Origin {
     fn task_of(&self, folder: &Path) -> Result<TaskKind> {
         let classifies = match &self.adapter {
             Some(adapter) if is_lora(adapter) => !LoraAdapter::read(adapter)?.head.is_empty(),

@@ -1,6 +1,5 @@
 //! `spartui predict`
 
-use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,7 @@ use tch::Tensor;
 
 use super::columns::Columns;
 use super::loading::{Loaded, Source};
+use super::output;
 use crate::data::{self, Example, place};
 use crate::error::{Error, Result};
 use crate::model::Outputs;
@@ -23,25 +23,27 @@ pub struct Arguments {
     #[command(flatten)]
     source: Source,
     /// Rows: jsonl, json, csv, tsv or parquet.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, visible_alias = "data", value_name = "FILE")]
     input: PathBuf,
-    /// Where the predictions go, one JSON object for each row; - for standard output.
+    /// Where the predictions go, one JSON object for each row; - for standard output. Links are followed, and a pipe or a device is
+    /// written to as it is.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
     columns: Columns,
 }
 
-pub fn run(arguments: &Arguments) -> Result<()> {
-    let loaded = arguments.source.load()?;
-    let data = arguments.columns.data(&loaded.model)?;
+pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
+    output::check(&arguments.output)?;
+    let loaded = arguments.source.load(runs)?;
+    let data = arguments.columns.data(&loaded.model, loaded.recipe.as_ref())?;
     let examples = data::read_for_prediction(&arguments.input, &data, loaded.model.task, &loaded.tokenizer)?;
     let predictions = match loaded.model.task {
         TaskKind::SequenceClassification => loaded.labels_of(&examples)?,
         TaskKind::CausalLm => loaded.logprobs_of(&examples)?,
     };
     let lines: Vec<String> = predictions.iter().map(Value::to_string).collect();
-    write(&arguments.output, (lines.join("\n") + "\n").as_bytes())
+    output::write(&arguments.output, (lines.join("\n") + "\n").as_bytes())
 }
 
 impl Loaded {
@@ -127,20 +129,4 @@ pub fn progress(of: usize) -> impl FnMut(usize) -> ControlFlow<()> {
 
 pub fn end_progress() {
     super::end_progress();
-}
-
-/// Writes a file that is whole or not there.
-fn write(path: &Path, contents: &[u8]) -> Result<()> {
-    let refuse =
-        |error: std::io::Error| Error::refused(format!("{}: {error}; give --output another file", path.display()));
-    if path == Path::new("-") {
-        return std::io::stdout().lock().write_all(contents).map_err(refuse);
-    }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(refuse)?;
-    file.write_all(contents).map_err(refuse)?;
-    let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(permissions).map_err(refuse)?;
-    file.persist(path).map_err(|error| refuse(error.error))?;
-    Ok(())
 }

@@ -150,6 +150,14 @@ pub fn scored(scores: &Evaluation) -> String {
     }
 }
 
+/// What an evaluation says of the run that is best by it.
+pub fn score(made: &Evaluation) -> String {
+    match made.mcc {
+        Some(_) => format!("accuracy {:.2} %", made.accuracy * 100.0),
+        None => format!("perplexity {:.3}", made.perplexity()),
+    }
+}
+
 fn conclusion(summary: &Summary) -> String {
     let mut text = format!("{} after {} steps in {:.1} s", summary.ending, summary.steps, summary.seconds);
     if let Some(seconds) = summary.median_step_seconds {
@@ -160,10 +168,33 @@ fn conclusion(summary: &Summary) -> String {
         let _ = write!(text, " (predicted {})", predicted >> 20);
     }
     if let Some(best) = summary.best {
-        let _ = match best.mcc {
-            Some(_) => write!(text, "; best accuracy {:.2} % at step {}", best.accuracy * 100.0, best.step),
-            None => write!(text, "; best perplexity {:.3} at step {}", best.perplexity(), best.step),
-        };
+        let _ = write!(text, "; best {} at step {}", score(&best), best.step);
+    }
+    if let Some(held) = held(summary) {
+        let _ = write!(text, "\n{held}");
     }
     text
+}
+
+/// Which state the adapter of a run holds, and how to get the best one where that is another.
+fn held(summary: &Summary) -> Option<String> {
+    let (holds, path) = (summary.holds?, summary.adapter.as_ref()?);
+    let what = path.file_name()?.to_string_lossy();
+    let at = |step: u64, branch: u32| match branch {
+        0 => format!("step {step}"),
+        branch => format!("step {step} of branch {branch}"),
+    };
+    let scored = holds.evaluation.map_or_else(|| "not evaluated".into(), |made| score(&made));
+    let text = format!("the {what} holds {} ({scored})", at(holds.step, holds.branch));
+    let best = summary.best.filter(|best| (best.step, best.branch) != (holds.step, holds.branch));
+    let Some(best) = best else {
+        return Some(if holds.evaluation.is_some() { format!("{text}, the best") } else { text });
+    };
+    let (race, run) = (summary.folder.file_name()?.to_string_lossy(), path.parent()?.file_name()?.to_string_lossy());
+    let run = if path.parent() == Some(&summary.folder) { run.into_owned() } else { format!("{race}/{run}") };
+    Some(format!(
+        "{text}; the best is {} ({}): spartui export {run} --at best --output DIR",
+        at(best.step, best.branch),
+        score(&best)
+    ))
 }

@@ -66,18 +66,16 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
             (Some(steps), None) => steps.to_string(),
             _ => "-".into(),
         };
-        let accuracy = run.best_accuracy.map_or("-".into(), |accuracy| format!("{:.2} %", accuracy * 100.0));
+        let percent = |accuracy: f64| format!("{:.2} %", accuracy * 100.0);
+        // By what the run's own summary names its best.
+        let best = match &run.best {
+            Some(best) if best.mcc.is_none() => format!("perplexity {:.3}", best.perplexity()),
+            _ => run.best_accuracy.map_or("-".into(), percent),
+        };
         let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
-        [
-            run.name.escape_debug().to_string(),
-            shown.status(),
-            steps,
-            accuracy,
-            or_dash(&run.method),
-            or_dash(&run.model),
-        ]
+        [run.name.escape_debug().to_string(), shown.status(), steps, best, or_dash(&run.method), or_dash(&run.model)]
     });
-    let head = ["run", "status", "steps", "best accuracy", "method", "model"].map(str::to_owned);
+    let head = ["run", "status", "steps", "best", "method", "model"].map(str::to_owned);
     let rows: Vec<[String; 6]> = std::iter::once(head).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; 6] = std::array::from_fn(width);

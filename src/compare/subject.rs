@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::error::Result;
-use crate::protocol::{Deed, Entry, Evaluation, What};
+use crate::protocol::{Deed, Entry, Evaluation, Holds, What};
 use crate::recipe::Recipe;
 use crate::run::{Journal, Metrics, Predictions, RunFolder, State, full_name, race_of};
 
@@ -58,9 +58,8 @@ impl Subject {
         };
         let steps: Vec<_> = readings.steps.iter().filter(|step| lineage.holds(step.branch, step.step)).collect();
         let last_step = steps.iter().max_by_key(|step| step.step);
-        let mut seconds: Vec<f64> = steps.iter().map(|step| step.seconds).filter(|&seconds| seconds > 0.0).collect();
-        seconds.sort_by(f64::total_cmp);
         let status = run.status().ok();
+        let holds = status.as_ref().and_then(|status| status.holds);
         let taken = last_step.map_or(0, |step| step.step);
         Ok(Self {
             name: full_name(run.path()),
@@ -75,9 +74,9 @@ impl Subject {
             sparsity: last_step.map(|step| step.sparsity),
             // That of a lane's process is that of its whole race.
             peak_memory: status.and_then(|status| status.peak_memory).filter(|_| race_of(run.path()).is_none()),
-            step_seconds: seconds.get(seconds.len() / 2).copied(),
+            step_seconds: readings.median_step_seconds(|branch, step| lineage.holds(branch, step)),
             result_bytes: run.result_bytes(),
-            predictions: predictions(run, (lineage.current, taken)),
+            predictions: predictions(run, (lineage.current, taken), holds),
         })
     }
 
@@ -88,12 +87,18 @@ impl Subject {
     }
 }
 
-/// The predictions of the state that the run ended in.
-fn predictions(run: &RunFolder, (branch, steps): (u32, u64)) -> std::result::Result<Predictions, String> {
+/// The predictions of the state that the run ended in, or of the one that its adapter holds.
+fn predictions(
+    run: &RunFolder,
+    (branch, steps): (u32, u64),
+    holds: Option<Holds>,
+) -> std::result::Result<Predictions, String> {
+    let is_held =
+        |found: &Predictions| holds.is_some_and(|holds| (holds.branch, holds.step) == (found.branch, found.step));
     match Predictions::read(&run.predictions_path()) {
         Err(error) => Err(error.message().to_owned()),
         Ok(None) => Err("has no predictions.jsonl: it has not ended yet, or an earlier version made it".into()),
-        Ok(Some(found)) if (found.branch, found.step) != (branch, steps) => {
+        Ok(Some(found)) if (found.branch, found.step) != (branch, steps) && !is_held(&found) => {
             Err(format!("has predictions of step {}, and stands at step {steps}", found.step))
         }
         Ok(Some(found)) => Ok(found),

@@ -97,6 +97,28 @@ fn tests(comparison: &Comparison) -> Option<Table> {
     (!rows.is_empty()).then_some(Table { heads, rows })
 }
 
+/// F1 of each label in each setting; none where no setting has labels.
+fn classes(comparison: &Comparison) -> Option<Table> {
+    let told: Vec<&Row> = comparison.settings.iter().filter(|row| !row.classes.is_empty()).collect();
+    let first = told.first()?;
+    let heads = [("F1 by label".to_owned(), false), ("rows".to_owned(), true)];
+    let heads = heads.into_iter().chain(told.iter().map(|row| (plain(&row.setting), true))).collect();
+    let of = |row: &Row, label: &str| row.classes.iter().find(|class| class.label == label).map(|class| class.f1);
+    let cell = |f1: Option<f64>| f1.map_or_else(|| "-".into(), |f1| format!("{:.2} %", f1 * 100.0));
+    let mut rows: Vec<Vec<String>> = first
+        .classes
+        .iter()
+        .map(|class| {
+            let cells = told.iter().map(|row| cell(of(row, &class.label)));
+            let runs = first.runs.len().max(1) as u64;
+            [plain(&class.label), (class.rows / runs).to_string()].into_iter().chain(cells).collect()
+        })
+        .collect();
+    let means = told.iter().map(|row| cell(row.macro_f1));
+    rows.push(["mean of the labels".to_owned(), String::new()].into_iter().chain(means).collect());
+    Some(Table { heads, rows })
+}
+
 /// What is to be known of the tests.
 fn explained(comparison: &Comparison) -> Vec<String> {
     let against = comparison.settings.get(comparison.against).map_or("", |row| &row.setting);
@@ -140,6 +162,10 @@ fn text(comparison: &Comparison) -> String {
         text.push_str(&format!("\nagainst {}\n", plain(against)));
         text.push_str(&aligned(&tests));
     }
+    if let Some(classes) = classes(comparison) {
+        text.push('\n');
+        text.push_str(&aligned(&classes));
+    }
     text.push('\n');
     for line in explained(comparison).iter().chain(&comparison.notes) {
         text.push_str(&plain(line));
@@ -170,6 +196,10 @@ fn markdown(comparison: &Comparison) -> String {
         let against = comparison.settings.get(comparison.against).map_or("", |row| &row.setting);
         text.push_str(&format!("\nAgainst {}:\n\n", escaped(against)));
         text.push_str(&piped(&tests));
+    }
+    if let Some(classes) = classes(comparison) {
+        text.push('\n');
+        text.push_str(&piped(&classes));
     }
     for line in explained(comparison).iter().chain(&comparison.notes) {
         text.push_str(&format!("\n{}\n", escaped(&plain(line))));
@@ -218,6 +248,7 @@ fn csv(comparison: &Comparison) -> Result<String> {
     {
         heads.extend([name.to_owned(), format!("{name}_deviation")]);
     }
+    heads.push("macro_f1".into());
     let tested = ["difference", "low", "high", "p", "mcnemar", "only_first", "only_second", "pairs", "rows"];
     heads.extend(tested.map(str::to_owned));
     let failed = |error: csv::Error| Error::failed(format!("the comparison cannot be written: {error}"));
@@ -238,6 +269,7 @@ fn csv(comparison: &Comparison) -> Result<String> {
             row.steps,
         ];
         cells.extend(spreads.into_iter().flat_map(numbers));
+        cells.push(row.macro_f1.map_or_else(String::new, |f1| f1.to_string()));
         cells.extend(tested_cells(row));
         writer.write_record(&cells).map_err(failed)?;
     }

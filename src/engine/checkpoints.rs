@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::training::Training;
-use crate::run::{Job, Keep, Moment};
+use crate::recipe::KeepState;
+use crate::run::{Job, Keep, Moment, Need};
 use crate::train::{Snapshot, Why, to_checkpoint};
 
 /// Tips of branches that were left, which stay on the disk although nobody pinned them: those that began last.
@@ -23,40 +24,51 @@ impl Training {
     }
 
     /// Has the state as it is written to the disk; it stays in memory as a regular snapshot.
-    pub(super) fn checkpoint(&mut self, needed: bool) {
+    pub(super) fn checkpoint(&mut self, needed: Need) {
         let snapshot = self.keep(Why::Regular);
         self.write(snapshot, needed);
     }
 
-    /// The checkpoint at the end of a run, if it is not there already.
+    /// The checkpoint at the end of a run, if it is not there already. What was done since that changes neither weights nor
+    /// evaluations, as to stop, is in the journal.
     pub(super) fn final_checkpoint(&mut self) {
         let moment = self.moment();
-        let snapshot = self.session.snapshot(moment.journal);
-        if !self.record.has(moment) || snapshot.progress.evaluation_due {
-            self.write(Arc::new(snapshot), true);
+        let is_there = self.record.newest().is_some_and(|(there, progress)| {
+            (there.branch, there.step) == (moment.branch, moment.step)
+                && *progress == self.session.progress
+                && !self.tree.is_changed_since(there.journal)
+        });
+        if !is_there {
+            self.write(Arc::new(self.session.snapshot(moment.journal)), Need::Yes);
         }
     }
 
     /// Has a snapshot written to the disk.
-    pub(super) fn write(&mut self, snapshot: Arc<Snapshot>, needed: bool) {
+    pub(super) fn write(&mut self, snapshot: Arc<Snapshot>, needed: Need) {
         let moment = Moment { branch: snapshot.branch, step: snapshot.step, journal: snapshot.journal };
+        let progress = snapshot.progress.clone();
         let measured = self.record.measured.clone();
         let contents = move || to_checkpoint(&snapshot, measured.within(HASHING));
         let job = Job { moment, contents: Box::new(contents), keep: self.stays(), needed, before: None };
-        self.record.checkpoint(job);
+        self.record.checkpoint(job, progress);
     }
 
-    /// Whether the best state is written whenever it is met: that of a method which trains everything is too large.
+    /// Whether the best state is written whenever it is met: that of a method which trains everything is large, and has to be
+    /// asked for.
     pub(super) fn keeps_best(&self) -> bool {
-        !self.session.method.trains_everything()
+        !self.session.method.trains_everything() || self.session.recipe.train.keep == KeepState::Best
     }
 
-    /// Which checkpoints stay: the newest, the best, the pinned ones, and the tips of other branches.
+    /// Which checkpoints stay: the newest, the best of the run and of each branch, the pinned ones, and the tips of other
+    /// branches.
     fn stays(&self) -> Keep {
         let here = self.session.branch;
         let tips = (0..).zip(self.tree.branches()).filter(|(branch, _)| *branch != here);
         let tips: Vec<(u32, u64)> = tips.map(|(branch, grown)| (branch, grown.tip)).collect();
-        let best = self.session.progress.best.map(|best| (best.branch, best.step));
+        let whole = self.session.method.trains_everything();
+        let of_branches = self.tree.branches().iter().filter_map(|grown| grown.best).filter(|_| !whole);
+        let best = of_branches.chain(self.session.progress.best).chain(self.tree.best());
+        let best = best.map(|best| (best.branch, best.step));
         let tips = tips.into_iter().rev().take(TIPS);
         Keep {
             newest: self.session.recipe.train.keep_checkpoints,

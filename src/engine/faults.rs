@@ -6,6 +6,7 @@ use super::training::Training;
 use crate::error::{Error, Result};
 use crate::protocol::{Entry, Event, Intervention, Level};
 use crate::recipe::{LearningRate, OnNonfinite, Value};
+use crate::run::Need;
 use crate::train::{NotFinite, Point};
 
 const RATE: &str = "optimizer.learning_rate";
@@ -38,7 +39,7 @@ impl Training {
                 let to = self.back_to_good(outbox)?;
                 let how = format!("{what}, and training went back to step {to} (the rows are in the log)");
                 if !self.attended {
-                    self.checkpoint(true);
+                    self.checkpoint(Need::Yes);
                     return Err(Error::failed(format!(
                         "{how}; go on with `spartui resume {} --set {RATE}=...`, or with train.on_nonfinite set to skip or \
                          lower_rate in a new run",

@@ -126,6 +126,7 @@ impl Probe {
             other: total.saturating_sub(owned),
             total,
             limit: self.system.total_memory(),
+            peak: 0,
         }
     }
 

@@ -11,6 +11,7 @@ use super::training::{Company, Training};
 use crate::error::{Error, Result};
 use crate::protocol::{Command, CommandId, CommandStatus, Deed, Ending, Entry, Event, Intervention, Level, What};
 use crate::recipe::{EVEN, Value};
+use crate::run::Need;
 use crate::train::{CARRIED, Why};
 
 /// The first id of the settings that a resumed run is given.
@@ -189,7 +190,7 @@ impl Training {
             }
             Command::Snapshot { id } => {
                 let snapshot = self.keep(Why::Change);
-                self.write(snapshot, true);
+                self.write(snapshot, Need::Yes);
                 (id, Ok(()))
             }
             Command::Rewind { id, step } => (id, self.rewind(step, id, outbox)?),

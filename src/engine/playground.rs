@@ -125,7 +125,7 @@ impl Training {
         if self.playground.asked.is_empty() {
             return Turn::Idle;
         }
-        let last = self.step_seconds.last().copied().unwrap_or(0.0);
+        let last = self.step_seconds.unwrap_or(0.0);
         let patience = if self.paused { STILL } else { Duration::try_from_secs_f64(last * SHARE).unwrap_or_default() };
         let until = Instant::now() + patience.min(LONG);
         loop {

@@ -211,9 +211,8 @@ impl Race {
             let _ = self.folder.end(State::Failed, 0, None, Some(why));
             return Err(Error::failed(format!("{}: {why}", self.name)));
         };
-        let accuracy = best.best.map(|best| best.accuracy);
         // A folder that cannot be written was told of by each lane.
-        let _ = self.folder.end(State::from(ending), steps, accuracy, None);
+        let _ = self.folder.end(State::from(ending), steps, best.best, None);
         Ok(Summary {
             ending,
             folder: self.folder.path().to_owned(),
@@ -290,6 +289,7 @@ fn ended_before(folder: &Path, state: State) -> Summary {
         },
         folder: folder.to_owned(),
         adapter: Some(folder.join("adapter")).filter(|adapter| adapter.is_dir()),
+        holds: status.as_ref().and_then(|status| status.holds),
         steps: status.as_ref().and_then(|status| status.steps).or(last.map(|step| step.step)).unwrap_or(0),
         seconds: read.steps.iter().map(|step| step.seconds).sum(),
         loss: last.map(|step| step.loss),

@@ -5,12 +5,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::protocol::{Ending, Entry, Evaluation, Event, Level, Step};
+use crate::protocol::{Ending, Entry, Evaluation, Event, Holds, Level, Step};
 use crate::recipe::MethodKind;
 use crate::run::{
     Changed, Found, Job, Journal, Measured, Metrics, Moment, Outcome, Predictions, RunFolder, State, Writer,
 };
-use crate::train::{self, Session};
+use crate::train::{self, Progress, Session, Tree};
 
 pub use crate::run::now;
 
@@ -25,8 +25,8 @@ pub struct Record {
     pub measured: Measured,
     /// Checkpoints on the disk, as they were when one was written last.
     pub present: Vec<Found>,
-    /// The last moment that is on the disk, or that the writer has.
-    newest: Option<Moment>,
+    /// The last moment that is on the disk, or that the writer has, and how the evaluations had gone by then.
+    newest: Option<(Moment, Progress)>,
     notes: Vec<Event>,
     /// What the disk would not take, of lines and of checkpoints; told once.
     trouble: [bool; 2],
@@ -35,7 +35,10 @@ pub struct Record {
     /// When it went on although something had changed.
     changed: Vec<Changed>,
     steps: u64,
-    best_accuracy: Option<f64>,
+    /// The best evaluation, on whichever branch.
+    best: Option<Evaluation>,
+    /// Largest resident size of the processes that trained the run before.
+    pub earlier_peak: u64,
 }
 
 /// What a disk can fail to take.
@@ -69,6 +72,8 @@ impl Record {
     /// # Errors
     /// Fails where they cannot be written.
     pub fn open(folder: RunFolder, session: &Session, measured: Measured) -> Result<Self> {
+        let best = best_so_far(&folder)?;
+        let earlier_peak = folder.status().ok().and_then(|status| status.peak_memory).unwrap_or(0);
         folder.go_on(session.total_steps())?;
         folder.drop_predictions()?;
         let (seconds_before, changed) = (folder.trained_seconds()?, folder.changed()?);
@@ -95,7 +100,8 @@ impl Record {
             seconds_before,
             changed,
             steps: session.step,
-            best_accuracy: session.progress.best.map(|best| best.accuracy),
+            best,
+            earlier_peak,
         };
         for data in [&session.data.train, &session.data.validation] {
             data.left_out.sentence().into_iter().for_each(|sentence| record.note(Level::Warning, sentence));
@@ -194,7 +200,9 @@ impl Record {
 
     /// A line of metrics.
     pub fn evaluation(&mut self, evaluation: &Evaluation) {
-        self.best_accuracy = Some(self.best_accuracy.map_or(evaluation.accuracy, |best| best.max(evaluation.accuracy)));
+        if self.best.is_none_or(|best| evaluation.is_better_than(&best)) {
+            self.best = Some(*evaluation);
+        }
         let written = self.metrics.evaluation(evaluation).and_then(|()| self.metrics.flush());
         self.heed(What::Lines, written);
     }
@@ -206,18 +214,23 @@ impl Record {
         self.heed(What::Lines, written);
     }
 
-    /// Has a checkpoint written. What metrics and journal cannot tell yet must not be in one, so it may have to wait.
-    pub fn checkpoint(&mut self, mut job: Job) {
+    /// Has a checkpoint written, unless the last one is the same. What metrics and journal cannot tell yet must not be in one,
+    /// so it may have to wait.
+    pub fn checkpoint(&mut self, mut job: Job, progress: Progress) {
+        let newest = Some((job.moment, progress));
+        if self.newest == newest && !self.writer.is_waiting(job.moment) {
+            return;
+        }
         if self.flush() {
             job.before = self.metrics.handle();
-            self.newest = Some(job.moment);
+            self.newest = newest;
             self.writer.offer(job);
         }
     }
 
-    /// Whether a checkpoint of this moment is there or under way.
-    pub fn has(&self, moment: Moment) -> bool {
-        self.newest == Some(moment)
+    /// The moment of the last checkpoint that is there or under way, and how the evaluations had gone by then.
+    pub fn newest(&self) -> Option<&(Moment, Progress)> {
+        self.newest.as_ref()
     }
 
     /// Says what became of checkpoints since this was asked last; `wait`: of all.
@@ -233,7 +246,7 @@ impl Record {
                     events.push(Event::Checkpointed { step: moment.step, path: written.path, bytes: written.bytes });
                 }
                 Err(error) => {
-                    self.newest = self.newest.filter(|newest| *newest != moment);
+                    self.newest = self.newest.take().filter(|(newest, _)| *newest != moment);
                     self.heed(What::Checkpoints, Err(error));
                 }
             }
@@ -269,12 +282,14 @@ impl Record {
         Ok(())
     }
 
-    /// Notes how the run ended, and the memory that it took at the most.
-    pub fn ended(&mut self, ending: Ending, peak_memory: u64) {
+    /// Notes how the run ended, which state its adapter holds, and the memory that it took at the most.
+    pub fn ended(&mut self, ending: Ending, holds: Option<Holds>, peak_memory: u64) {
         self.flush();
+        let noted = self.folder.note_result(holds);
+        self.heed(What::Lines, noted);
         let noted = self.folder.note_peak_memory(peak_memory);
         self.heed(What::Lines, noted);
-        let said = self.folder.end(State::from(ending), self.steps, self.best_accuracy, None);
+        let said = self.folder.end(State::from(ending), self.steps, self.best, None);
         self.heed(What::Lines, said);
     }
 
@@ -283,13 +298,20 @@ impl Record {
         self.log(why);
         // The failure itself is reported; that its note could not be written adds nothing.
         let _ = self.metrics.flush();
-        let _ = self.folder.end(State::Failed, self.steps, self.best_accuracy, Some(why));
+        let _ = self.folder.end(State::Failed, self.steps, self.best, Some(why));
     }
 
     /// A line of the log. A log that cannot be written stops no training.
     pub fn log(&mut self, line: &str) {
         let _ = writeln!(self.log, "{line}");
     }
+}
+
+/// The best evaluation of what a run has done so far.
+fn best_so_far(folder: &RunFolder) -> Result<Option<Evaluation>> {
+    let mut tree = Tree::default();
+    Metrics::read(&folder.metrics_path())?.evaluations.into_iter().for_each(|made| tree.evaluated(made));
+    Ok(tree.best())
 }
 
 pub fn default_name(session: &Session) -> String {

@@ -66,7 +66,7 @@ impl Training {
             paused: false,
             ending: None,
             reported: None,
-            step_seconds: Vec::new(),
+            step_seconds: None,
             loss: None,
             tree,
             history,

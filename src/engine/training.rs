@@ -14,11 +14,11 @@ use super::vitals::Sampler;
 use crate::data::ChatTemplate;
 use crate::error::{Error, Result};
 use crate::protocol::{
-    Command, Ending, Entry, Evaluation, Event, Example, KeptState, Level, Place, Ready, Step, Summary,
+    Command, Ending, Entry, Evaluation, Event, Example, KeptState, Level, Memory, Place, Ready, Step, Summary,
 };
 use crate::recipe::{FIELDS, Kind, MethodKind, TaskKind, Value};
-use crate::run::{Found, Moment, Predictions};
-use crate::train::{Attempt, History, Prediction, Session, Tree, Why, out_of_memory};
+use crate::run::{Found, Metrics, Moment, Need, Predictions};
+use crate::train::{Attempt, History, Point, Prediction, Session, Tree, Why, out_of_memory};
 
 /// Time between two reports of memory, sparsity and snapshots; they cost a few milliseconds each.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -37,7 +37,8 @@ pub struct Training {
     /// How the run shall end, once that was asked for.
     pub(super) ending: Option<Ending>,
     pub(super) reported: Option<Instant>,
-    pub(super) step_seconds: Vec<f64>,
+    /// Time of the last step.
+    pub(super) step_seconds: Option<f64>,
     pub(super) loss: Option<f64>,
     pub(super) tree: Tree,
     pub(super) history: History,
@@ -229,9 +230,9 @@ impl Training {
         deltas + moments + self.history.bytes()
     }
 
-    /// Largest resident size that was seen.
+    /// Largest resident size of the run: of this process, and of those that trained it before.
     pub(super) fn peak(&self) -> u64 {
-        self.probe.peak()
+        self.probe.peak().max(self.record.earlier_peak)
     }
 
     /// Tries a step.
@@ -257,7 +258,7 @@ impl Training {
     }
 
     pub(super) fn took(&mut self, step: Step, outbox: &mut Outbox) {
-        self.step_seconds.push(step.seconds);
+        self.step_seconds = Some(step.seconds);
         self.loss = Some(step.loss);
         self.tree.reached(step.step, self.session.progress.best);
         self.record.step(&step);
@@ -274,7 +275,7 @@ impl Training {
             self.record.written(true).into_iter().for_each(|event| outbox.send(event));
         }
         if is_due {
-            self.checkpoint(false);
+            self.checkpoint(Need::No);
             self.written_by = step + every.div_ceil(10);
         } else if self.history.is_due(step) {
             self.keep(Why::Regular);
@@ -309,7 +310,7 @@ impl Training {
     fn finish(&mut self, outbox: &mut Outbox) -> Result<Summary> {
         self.playground.dismiss("the run has ended", outbox);
         let ending = self.ending.unwrap_or(Ending::Completed);
-        let mut adapter = None;
+        let mut result = None;
         let mut events = self.record.written(true);
         if ending != Ending::Aborted {
             self.final_checkpoint();
@@ -323,28 +324,38 @@ impl Training {
             let name = self.record.name();
             let how =
                 |error: Error| Error::failed(format!("{}; then `spartui resume {name}` writes it", error.message()));
-            adapter = Some(self.export(outbox).map_err(how)?);
-            self.write_predictions(outbox).map_err(how)?;
+            result = Some(self.leave_result(outbox).map_err(how)?);
         }
         self.report(outbox);
-        self.record.ended(ending, self.probe.peak());
+        let (adapter, holds) = result.unzip();
+        self.record.ended(ending, holds, self.peak());
         self.tell_notes(outbox);
         let progress = &self.session.progress;
         Ok(Summary {
             ending,
             folder: self.record.folder(),
             adapter,
+            holds,
             steps: self.session.step,
             seconds: self.record.seconds_before + self.started.elapsed().as_secs_f64(),
             loss: self.loss,
-            best: progress.best,
+            best: self.tree.best(),
             last: progress.last,
             trainable: self.session.trainable(),
             sparsity: self.session.sparsity(),
-            peak_memory: self.probe.peak(),
+            peak_memory: self.peak(),
             predicted_memory: self.predicted.map(|predicted| predicted.total()),
-            median_step_seconds: median(&self.step_seconds),
+            median_step_seconds: self.median_step(),
         })
+    }
+
+    /// Median time of the steps that led to where the run stands, those of earlier processes among them: the same number as in
+    /// a comparison.
+    fn median_step(&self) -> Option<f64> {
+        let lineage = self.tree.lineage(self.tree.here());
+        let readings = Metrics::read(&self.record.run_folder().metrics_path()).ok()?;
+        readings
+            .median_step_seconds(|branch, step| lineage.iter().any(|part| part.branch == branch && step <= part.step))
     }
 
     /// Evaluates, and meanwhile hears the commands that end the run; the others wait.
@@ -354,10 +365,15 @@ impl Training {
         if let Some(evaluation) = evaluation {
             self.record.evaluation(&evaluation);
             outbox.send(Event::Evaluated(evaluation));
+            if let Some(confusion) = self.said.as_ref().and_then(|(_, predictions)| predictions.confusion()) {
+                outbox.send(Event::Confused(Box::new(confusion)));
+            }
             let is_best = self.session.progress.judge(evaluation);
+            self.tree.evaluated(evaluation);
             self.tree.reached(self.session.step, self.session.progress.best);
+            self.history.set_changed();
             if is_best && self.keeps_best() {
-                self.checkpoint(false);
+                self.checkpoint(Need::Best);
             }
         }
         for command in later {
@@ -404,7 +420,7 @@ impl Training {
     /// Writes what the run says of each validation row in the state that was exported. Where nothing has happened since
     /// the last evaluation, it is known; else the rows are put through the model once more, which counts for nothing else.
     /// A command that ends the run breaks it off, and then there is no such file.
-    fn write_predictions(&mut self, outbox: &mut Outbox) -> Result<()> {
+    pub(super) fn write_predictions(&mut self, outbox: &mut Outbox) -> Result<()> {
         if self.session.can_evaluate() && self.said.as_ref().is_none_or(|(moment, _)| *moment != self.moment()) {
             self.look(outbox)?;
         }
@@ -422,7 +438,8 @@ impl Training {
 
     pub(super) fn report(&mut self, outbox: &mut Outbox) {
         self.reported = Some(Instant::now());
-        outbox.send(Event::Memory(self.probe.measure(&self.session, self.history.bytes() + self.company.bytes())));
+        let memory = self.probe.measure(&self.session, self.history.bytes() + self.company.bytes());
+        outbox.send(Event::Memory(Memory { peak: self.peak(), ..memory }));
         outbox.send(Event::Sparsity(self.session.sparsity_report()));
         if self.history.take_changed() {
             outbox.send(Event::Snapshots { snapshots: self.kept_states() });
@@ -433,16 +450,21 @@ impl Training {
     fn kept_states(&self) -> Vec<KeptState> {
         let mut states = std::collections::BTreeMap::new();
         for (at, bytes, _) in self.history.iter() {
-            states.insert((at.branch, at.step), (bytes, Place::Memory));
+            states.insert((at.branch, at.step), (bytes, Place::Memory, self.tree.is_as_evaluated(at)));
         }
         for Found { moment, bytes, .. } in &self.record.present {
-            let place = |known: Option<&(u64, Place)>| if known.is_some() { Place::Both } else { Place::Disk };
-            let key = (moment.branch, moment.step);
-            states.insert(key, (*bytes, place(states.get(&key))));
+            let at = Point { branch: moment.branch, step: moment.step, until: moment.journal };
+            let known = states.get(&(at.branch, at.step));
+            let place = if known.is_some() { Place::Both } else { Place::Disk };
+            let as_evaluated = known.is_some_and(|known| known.2) || self.tree.is_as_evaluated(at);
+            states.insert((at.branch, at.step), (*bytes, place, as_evaluated));
         }
-        let shown = states.into_iter().map(|((branch, step), (bytes, place))| {
+        let best = self.tree.best().map(|best| (best.branch, best.step));
+        let shown = states.into_iter().map(|((branch, step), (bytes, place, as_evaluated))| {
             let pinned = self.tree.pins().contains(&(branch, step));
-            KeptState { branch, step, bytes, pinned, place }
+            let evaluation = self.tree.evaluation(branch, step).filter(|_| as_evaluated);
+            let best = evaluation.is_some() && best == Some((branch, step));
+            KeptState { branch, step, bytes, pinned, place, evaluation, best }
         });
         shown.collect()
     }
@@ -455,10 +477,4 @@ fn has_chat_template(folder: &std::path::Path) -> bool {
 
 fn is_due(step: u64, every: u64) -> bool {
     every > 0 && step.is_multiple_of(every)
-}
-
-fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied()
 }

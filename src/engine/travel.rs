@@ -5,7 +5,7 @@ use super::training::Training;
 use crate::error::{Error, Result};
 use crate::protocol::{Command, CommandId, Ending, Entry, Event, Level, What};
 use crate::recipe::OnNonfinite;
-use crate::run::{Found, read_checkpoint};
+use crate::run::{Found, Need, read_checkpoint};
 use crate::train::{Attempt, Point, Snapshot, Why, from_checkpoint, largest_checkpoint};
 
 /// That a command was not done, and why.
@@ -93,14 +93,14 @@ impl Training {
         self.announce_settings(outbox);
         self.tell_total(outbox);
         // Should the process end now, it goes on from here.
-        self.checkpoint(true);
+        self.checkpoint(Need::Yes);
         self.report(outbox);
     }
 
     /// Goes to a point. Where that cannot be, or the run is to end meanwhile, all is as before.
     fn travel(&mut self, to: Point, outbox: &mut Outbox) -> Result<Refusal> {
         let tip = self.keep(Why::Tip);
-        self.write(tip.clone(), true);
+        self.write(tip.clone(), Need::Yes);
         let reached = self.reach(to, outbox);
         let why = match reached {
             Ok(()) if self.ending.is_none() => return Ok(Ok(())),
@@ -226,7 +226,7 @@ impl Training {
                 self.history.of_step(branch, step)
             };
             if let Some(snapshot) = kept {
-                self.write(snapshot, true);
+                self.write(snapshot, Need::Yes);
             }
         }
         self.enter(self.deed(What::Pin { branch, at: step, pinned }, id));

@@ -26,6 +26,7 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         }
         Event::Evaluating { done, of } => state.evaluating = Some((done, of)),
         Event::Evaluated(evaluation) => evaluated(state, evaluation),
+        Event::Confused(confusion) => state.history.confusion = Some(*confusion),
         Event::Memory(memory) => {
             state.history.remembered(&memory);
             state.memory = Some(memory);

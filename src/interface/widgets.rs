@@ -5,6 +5,7 @@ mod bar;
 pub mod braille;
 pub mod chart;
 mod charts;
+mod classes;
 pub mod curve;
 mod device;
 pub mod footer;

@@ -24,7 +24,7 @@ pub struct Branch {
 }
 
 /// A state that was kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct KeptState {
     /// Its branch.
     pub branch: u32,
@@ -36,6 +36,24 @@ pub struct KeptState {
     pub pinned: bool,
     /// Where it is.
     pub place: Place,
+    /// How it was evaluated, if it was.
+    #[serde(default)]
+    pub evaluation: Option<Evaluation>,
+    /// Whether it is that of the best evaluation of the run, on whichever branch.
+    #[serde(default)]
+    pub best: bool,
+}
+
+/// Which state the adapter, or the model, of a run holds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Holds {
+    /// Its branch.
+    pub branch: u32,
+    /// Optimizer steps taken.
+    pub step: u64,
+    /// How it was evaluated, if it was.
+    #[serde(default)]
+    pub evaluation: Option<Evaluation>,
 }
 
 /// Where a state is kept.

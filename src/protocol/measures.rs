@@ -58,7 +58,8 @@ impl Evaluation {
     pub fn is_better_than(&self, other: &Self) -> bool {
         match self.mcc {
             Some(_) => self.accuracy > other.accuracy,
-            None => self.eval_loss < other.eval_loss,
+            // A loss that is no number is worse than any.
+            None => self.eval_loss < other.eval_loss || (other.eval_loss.is_nan() && !self.eval_loss.is_nan()),
         }
     }
 
@@ -93,6 +94,9 @@ pub struct Memory {
     pub total: u64,
     /// Memory of the machine or device.
     pub limit: u64,
+    /// The largest of the totals of the run so far, those between two reports and those of earlier processes among them.
+    #[serde(default)]
+    pub peak: u64,
 }
 
 impl Memory {

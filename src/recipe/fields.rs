@@ -138,6 +138,7 @@ pub const FIELDS: &[Field] = &[
     live("train.keep_checkpoints", Kind::Integer(1, 1_000_000), "newest checkpoints that are kept"),
     field("train.recompute", Kind::Choice(&["none", "blocks"]), "blocks: compute each block again in the backward pass instead of keeping it"),
     field("train.early_stopping_patience", Kind::Integer(0, 1_000_000), "stop after this many evaluations without a better accuracy (causal-lm: a lower loss); 0: never"),
+    field("train.keep", Kind::Choice(&["last", "best"]), "which state the adapter (method.kind \"full\": the model) holds at the end, after early stopping too: the last one, or that of the best evaluation"),
     field("train.on_nonfinite", Kind::Choice(&["pause", "skip", "lower_rate"]), "where loss or gradient are not finite: go back to the last good state and pause (headless: end), leave the batch out, or go back and on at half the rate"),
     field("train.seed", Kind::Integer(0, ANY), "seed of the order of the rows"),
 

@@ -176,6 +176,7 @@ pub struct Train {
     pub keep_checkpoints: usize,
     pub recompute: Recompute,
     pub early_stopping_patience: usize,
+    pub keep: KeepState,
     pub on_nonfinite: OnNonfinite,
     pub seed: u64,
 }
@@ -193,6 +194,16 @@ impl Train {
         let all = (per_epoch as f64 * self.epochs).ceil() as u64;
         if self.max_steps == 0 { all } else { all.min(self.max_steps) }
     }
+}
+
+/// Which state the adapter, or the model, of a run holds at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepState {
+    /// The last one.
+    Last,
+    /// That of the best evaluation, on whichever branch.
+    Best,
 }
 
 /// What happens where loss or gradient are not finite; the update is never applied.
@@ -298,6 +309,7 @@ impl Default for Train {
             keep_checkpoints: 3,
             recompute: Recompute::None,
             early_stopping_patience: 0,
+            keep: KeepState::Last,
             on_nonfinite: OnNonfinite::Pause,
             seed: 10605,
         }

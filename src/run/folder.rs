@@ -14,6 +14,7 @@ use super::race::lanes_of;
 use super::status::{State, Status, claim, now};
 use crate::data::{place, quoted};
 use crate::error::{Error, Result};
+use crate::protocol::{Evaluation, Holds};
 use crate::recipe::Recipe;
 
 const RECIPE: &str = "recipe.toml";
@@ -364,17 +365,27 @@ impl RunFolder {
         self.set_status(&Status { peak_memory: status.peak_memory.max(Some(bytes)), ..status })
     }
 
-    /// Says that the run has ended; `message` is why it failed, if it did.
+    /// Says which state the adapter, or the model, holds.
     ///
     /// # Errors
     /// As [`RunFolder::set_status`].
-    pub fn end(&self, state: State, steps: u64, best_accuracy: Option<f64>, message: Option<&str>) -> Result<()> {
+    pub fn note_result(&self, holds: Option<Holds>) -> Result<()> {
+        let status = self.status().unwrap_or_else(|_| Status::begun());
+        self.set_status(&Status { holds, ..status })
+    }
+
+    /// Says that the run has ended, with its best evaluation; `message` is why it failed, if it did.
+    ///
+    /// # Errors
+    /// As [`RunFolder::set_status`].
+    pub fn end(&self, state: State, steps: u64, best: Option<Evaluation>, message: Option<&str>) -> Result<()> {
         let status = self.status().unwrap_or_else(|_| Status::begun());
         self.set_status(&Status {
             state,
             ended: Some(now()),
             steps: Some(steps),
-            best_accuracy,
+            best_accuracy: best.map(|best| best.accuracy),
+            best,
             message: message.map(str::to_owned),
             ..status
         })
@@ -512,7 +523,7 @@ mod tests {
         assert_eq!(other.status().unwrap().state, State::Running);
         other.note_peak_memory(50).unwrap();
         assert_eq!(other.status().unwrap().peak_memory, Some(70));
-        other.end(State::Failed, 7, Some(0.5), Some("no more")).unwrap();
+        other.end(State::Failed, 7, None, Some("no more")).unwrap();
         drop(other);
         let status = RunFolder::open(&path).unwrap().status().unwrap();
         assert_eq!((status.state, status.steps, status.message.as_deref()), (State::Failed, Some(7), Some("no more")));

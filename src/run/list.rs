@@ -11,7 +11,7 @@ use super::status::{State, Status};
 use super::{Notes, RunFolder, lane_goes_on, read_race};
 use crate::data::{one_line, place};
 use crate::error::{Error, Result};
-use crate::protocol::Lane;
+use crate::protocol::{Evaluation, Lane};
 
 /// A run, or a folder that cannot be understood.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,8 +26,10 @@ pub struct ListedRun {
     pub steps: Option<u64>,
     /// Steps that it is to take.
     pub total_steps: Option<u64>,
-    /// The best accuracy on the validation rows.
+    /// The accuracy of the best evaluation.
     pub best_accuracy: Option<f64>,
+    /// The best evaluation, on whichever branch; none of runs of earlier versions, which kept only its accuracy.
+    pub best: Option<Evaluation>,
     /// Name of its method.
     pub method: Option<String>,
     /// Name of its model: the last part of the path.
@@ -103,6 +105,7 @@ impl ListedRun {
             steps: None,
             total_steps: None,
             best_accuracy: None,
+            best: None,
             method: None,
             model: None,
             started: None,
@@ -139,7 +142,7 @@ impl ListedRun {
                 run.state = Some(status.state);
                 run.steps = status.steps;
                 run.total_steps = status.total_steps;
-                run.best_accuracy = status.best_accuracy;
+                (run.best_accuracy, run.best) = (status.best_accuracy, status.best);
                 run.started = Some(status.started);
                 run.problem = run.problem.or(status.message);
             }
@@ -171,7 +174,10 @@ impl ListedRun {
         }
         self.steps = self.lanes.iter().filter_map(|lane| lane.steps).max();
         self.total_steps = self.lanes.iter().filter_map(|lane| lane.total_steps).max();
-        self.best_accuracy = self.lanes.iter().filter_map(|lane| lane.best_accuracy).max_by(f64::total_cmp);
+        let better = |best: Evaluation, other: Evaluation| if other.is_better_than(&best) { other } else { best };
+        self.best = self.lanes.iter().filter_map(|lane| lane.best).reduce(better);
+        let most = self.lanes.iter().filter_map(|lane| lane.best_accuracy).max_by(f64::total_cmp);
+        self.best_accuracy = self.best.map(|best| best.accuracy).or(most);
     }
 
     /// A run that has ended says in its status what else only its metrics tell.
@@ -186,11 +192,10 @@ impl ListedRun {
         }
         let read = scan(&self.folder.join("metrics.jsonl"), |reading| match reading {
             Some(Reading::Step(step)) => self.steps = Some(step.step),
-            Some(Reading::Evaluation(evaluation)) => {
-                self.best_accuracy =
-                    Some(self.best_accuracy.map_or(evaluation.accuracy, |best| best.max(evaluation.accuracy)));
+            Some(Reading::Evaluation(evaluation)) if self.best.is_none_or(|best| evaluation.is_better_than(&best)) => {
+                (self.best, self.best_accuracy) = (Some(evaluation), Some(evaluation.accuracy));
             }
-            None => {}
+            Some(Reading::Evaluation(_)) | None => {}
         });
         if let Err(error) = read {
             self.problem.get_or_insert_with(|| one_line(error.message()));
@@ -203,7 +208,7 @@ impl ListedRun {
 mod tests {
     use super::super::{Metrics, lanes_of, write_race};
     use super::*;
-    use crate::protocol::{Evaluation, Race};
+    use crate::protocol::Race;
     use crate::recipe::Recipe;
 
     #[test]
@@ -215,11 +220,12 @@ mod tests {
         let create = |name: &str| RunFolder::create(root.path(), Some(name), &recipe, "").unwrap();
         let done = create("done");
         done.set_total_steps(10).unwrap();
-        done.end(State::Completed, 10, Some(0.75), None).unwrap();
-        let running = create("running");
-        let mut metrics = Metrics::open(&running.metrics_path()).unwrap();
         let evaluation =
             Evaluation { step: 3, eval_loss: 1.0, accuracy: 0.5, mcc: Some(0.0), examples: 2, seconds: 0.1, branch: 0 };
+        let best = Evaluation { step: 9, accuracy: 0.75, ..evaluation };
+        done.end(State::Completed, 10, Some(best), None).unwrap();
+        let running = create("running");
+        let mut metrics = Metrics::open(&running.metrics_path()).unwrap();
         metrics.evaluation(&evaluation).unwrap();
         metrics.flush().unwrap();
         drop(create("interrupted"));
@@ -251,7 +257,16 @@ mod tests {
             let name = format!("lane-{number}");
             let run = RunFolder::create(&lanes_of(race.path()), Some(&name), &recipe, "").unwrap();
             run.set_total_steps(45).unwrap();
-            run.end(State::Stopped, steps, Some(accuracy), None).unwrap();
+            let best = Evaluation {
+                step: steps,
+                eval_loss: 1.0,
+                accuracy,
+                mcc: Some(0.0),
+                examples: 4,
+                seconds: 0.1,
+                branch: 0,
+            };
+            run.end(State::Stopped, steps, Some(best), None).unwrap();
             let out = number == 2;
             Lane { name, folder: run.path().to_owned(), varied: Vec::new(), origin: None, out }
         };

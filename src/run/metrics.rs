@@ -43,6 +43,18 @@ pub enum Reading {
     Evaluation(Evaluation),
 }
 
+impl Readings {
+    /// Median wall time of the steps for which `holds` says yes to branch and step; none where there are none. Steps of no time
+    /// are none that were measured.
+    #[must_use]
+    pub fn median_step_seconds(&self, holds: impl Fn(u32, u64) -> bool) -> Option<f64> {
+        let on_the_way = self.steps.iter().filter(|step| holds(step.branch, step.step));
+        let mut seconds: Vec<f64> = on_the_way.map(|step| step.seconds).filter(|&seconds| seconds > 0.0).collect();
+        seconds.sort_by(f64::total_cmp);
+        seconds.get(seconds.len() / 2).copied()
+    }
+}
+
 impl Metrics {
     /// Opens a file for appending, and makes it if it is missing.
     ///

@@ -9,6 +9,7 @@ use super::files::{failed, replace};
 use super::lines::for_each_line;
 use crate::data::{one_line, place};
 use crate::error::{Error, Result};
+use crate::protocol::Confusion;
 
 /// Of the layout of the file.
 const FORMAT: u32 = 1;
@@ -112,6 +113,14 @@ impl Predictions {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What is taken for what; none of a language model.
+    #[must_use]
+    pub fn confusion(&self) -> Option<Confusion> {
+        let Each::Labels { names, rows } = &self.each else { return None };
+        let pairs = rows.iter().map(|row| (row.label, row.predicted));
+        Some(Confusion { step: self.step, branch: self.branch, ..Confusion::of(names, pairs) })
     }
 
     /// Writes a file, which at each moment is whole, the old or the new one.

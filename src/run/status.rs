@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{read_bounded, replace};
 use crate::data::one_line;
-use crate::protocol::Ending;
+use crate::protocol::{Ending, Evaluation, Holds};
 
 const FILE: &str = "status.json";
 /// Held locked by the process that trains: the system lets go of it however that process ends.
@@ -59,16 +59,16 @@ impl From<Ending> for State {
 
 impl std::fmt::Display for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.pad(match self {
-            Self::Running => "running",
-            Self::Completed => "completed",
-            Self::Stopped => "stopped",
-            Self::StoppedEarly => "stopped early",
-            Self::Aborted => "aborted",
-            Self::Terminated => "terminated",
-            Self::Failed => "failed",
-            Self::Interrupted => "interrupted",
-        })
+        match self {
+            Self::Running => f.pad("running"),
+            Self::Completed => Ending::Completed.fmt(f),
+            Self::Stopped => Ending::Stopped.fmt(f),
+            Self::StoppedEarly => Ending::StoppedEarly.fmt(f),
+            Self::Aborted => Ending::Aborted.fmt(f),
+            Self::Terminated => Ending::Terminated.fmt(f),
+            Self::Failed => f.pad("failed"),
+            Self::Interrupted => f.pad("interrupted"),
+        }
     }
 }
 
@@ -90,9 +90,15 @@ pub struct Status {
     /// Steps that it is to take.
     #[serde(default)]
     pub total_steps: Option<u64>,
-    /// The best accuracy on the validation rows; known once it has ended.
+    /// The accuracy of the best evaluation; known once it has ended.
     #[serde(default)]
     pub best_accuracy: Option<f64>,
+    /// The best evaluation, on whichever branch; known once it has ended.
+    #[serde(default)]
+    pub best: Option<Evaluation>,
+    /// Which state its adapter, or its model, holds; known once it has ended.
+    #[serde(default)]
+    pub holds: Option<Holds>,
     /// Largest resident size of its processes, or of what they used of the device; known once it has ended.
     #[serde(default)]
     pub peak_memory: Option<u64>,
@@ -113,6 +119,8 @@ impl Status {
             steps: None,
             total_steps: None,
             best_accuracy: None,
+            best: None,
+            holds: None,
             peak_memory: None,
             message: None,
         }

@@ -18,9 +18,20 @@ pub struct Job {
     /// Which others stay.
     pub keep: Keep,
     /// Whether it must be written even if a newer one waits.
-    pub needed: bool,
+    pub needed: Need,
     /// A file that has to be on the disk before: what it tells must not fall behind the checkpoint.
     pub before: Option<File>,
+}
+
+/// Whether a checkpoint must be written even if a newer one waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// The newest is enough.
+    No,
+    /// Unless the newer one is of a still better state of the same branch.
+    Best,
+    /// In any case.
+    Yes,
 }
 
 /// What became of a job.
@@ -80,11 +91,25 @@ impl Writer {
     }
 
     /// Writes a checkpoint as soon as the one before is done. Of those that wait, the newest is enough, but for those that
-    /// are needed.
-    pub fn offer(&mut self, job: Job) {
-        self.waiting.retain(|other| other.needed && other.moment != job.moment);
+    /// are needed. One of the same moment is written once.
+    pub fn offer(&mut self, mut job: Job) {
+        if let Some(same) = self.waiting.iter().find(|other| other.moment == job.moment) {
+            job.needed = job.needed.max(same.needed);
+        }
+        let is_outdone = |other: &Job| match other.needed {
+            Need::No => true,
+            Need::Best => job.needed == Need::Best && job.moment.branch == other.moment.branch,
+            Need::Yes => false,
+        };
+        self.waiting.retain(|other| other.moment != job.moment && !is_outdone(other));
         self.waiting.push(job);
         self.hand_over();
+    }
+
+    /// Whether a checkpoint of this moment waits to be written.
+    #[must_use]
+    pub fn is_waiting(&self, moment: Moment) -> bool {
+        self.waiting.iter().any(|job| job.moment == moment)
     }
 
     fn hand_over(&mut self) {
@@ -136,7 +161,7 @@ mod tests {
 
     use super::*;
 
-    fn job(step: u64, needed: bool, gate: Option<Receiver<()>>) -> Job {
+    fn job(step: u64, needed: Need, gate: Option<Receiver<()>>) -> Job {
         let contents = Box::new(move || {
             if let Some(gate) = gate {
                 gate.recv().unwrap();
@@ -152,27 +177,35 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let mut writer = Writer::start(root.path().join("checkpoints"));
         let (open, gate): (Sender<()>, _) = channel();
-        writer.offer(job(1, false, Some(gate)));
-        for (step, needed) in [(2, false), (3, true), (4, false), (5, false)] {
+        writer.offer(job(1, Need::No, Some(gate)));
+        for (step, needed) in [
+            (2, Need::No),
+            (3, Need::Yes),
+            (4, Need::Best),
+            (5, Need::No),
+            (6, Need::Best),
+            (6, Need::No),
+            (7, Need::No),
+        ] {
             writer.offer(job(step, needed, None));
         }
         assert!(writer.poll().is_empty());
         open.send(()).unwrap();
         let steps: Vec<u64> = writer.wait().iter().map(|outcome| outcome.moment.step).collect();
-        assert_eq!(steps, [1, 3, 5]);
+        assert_eq!(steps, [1, 3, 6, 7]);
     }
 
     #[test]
     fn a_failure_is_told_and_the_next_one_is_tried() {
         let root = tempfile::tempdir().unwrap();
         let mut writer = Writer::start(root.path().join("none/checkpoints"));
-        writer.offer(job(1, false, None));
+        writer.offer(job(1, Need::No, None));
         assert!(writer.wait()[0].written.is_err());
-        let panics = Job { contents: Box::new(|| panic!("no")), ..job(2, false, None) };
+        let panics = Job { contents: Box::new(|| panic!("no")), ..job(2, Need::No, None) };
         writer.offer(panics);
         assert!(writer.wait()[0].written.is_err());
         std::fs::create_dir(root.path().join("none")).unwrap();
-        writer.offer(job(3, false, None));
+        writer.offer(job(3, Need::No, None));
         assert!(writer.wait()[0].written.is_ok());
     }
 }

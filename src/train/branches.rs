@@ -1,5 +1,7 @@
 //! The branches of a run: which steps, and which changes by hand, led to a state.
 
+use std::collections::BTreeMap;
+
 use crate::protocol::{Branch, Entry, Evaluation, Intervention, What};
 
 /// A branch as it grew so far.
@@ -37,12 +39,14 @@ pub struct Tree {
     current: u32,
     /// Branches and steps of the states that are kept for good.
     pins: Vec<(u32, u64)>,
+    /// The last evaluation of each branch and step.
+    evaluations: BTreeMap<(u32, u64), Evaluation>,
 }
 
 impl Default for Tree {
     fn default() -> Self {
         let first = Grown { parent: None, from: 0, until: 0, tip: 0, best: None };
-        Self { branches: vec![first], entries: Vec::new(), current: 0, pins: Vec::new() }
+        Self { branches: vec![first], entries: Vec::new(), current: 0, pins: Vec::new(), evaluations: BTreeMap::new() }
     }
 }
 
@@ -116,13 +120,50 @@ impl Tree {
         &self.branches[branch as usize]
     }
 
-    /// An evaluation was made on a branch, before it was known as one of the best.
+    /// An evaluation was made on a branch.
     pub fn evaluated(&mut self, evaluation: Evaluation) {
+        self.evaluations.insert((evaluation.branch, evaluation.step), evaluation);
         if let Some(grown) = self.branches.get_mut(evaluation.branch as usize)
             && grown.best.is_none_or(|best| evaluation.is_better_than(&best))
         {
             grown.best = Some(evaluation);
         }
+    }
+
+    /// How a step of a branch was evaluated.
+    #[must_use]
+    pub fn evaluation(&self, branch: u32, step: u64) -> Option<Evaluation> {
+        self.evaluations.get(&(branch, step)).copied()
+    }
+
+    /// The best evaluation of the run, on whichever branch; of equal ones, the first branch's first.
+    #[must_use]
+    pub fn best(&self) -> Option<Evaluation> {
+        best_of(self.evaluations.values())
+    }
+
+    /// The best evaluation on a way.
+    #[must_use]
+    pub fn best_on(&self, lineage: &[Point]) -> Option<Evaluation> {
+        let on_it =
+            |made: &&Evaluation| lineage.iter().any(|part| part.branch == made.branch && made.step <= part.step);
+        best_of(self.evaluations.values().filter(on_it))
+    }
+
+    /// Whether a state is the very one that was evaluated at its step: no setting was changed there before it was kept, which
+    /// may have changed the weights.
+    #[must_use]
+    pub fn is_as_evaluated(&self, state: Point) -> bool {
+        let here = |(branch, entry): &&(u32, Entry)| *branch == state.branch && entry.step() == state.step;
+        let entries = &self.entries[..state.until.min(self.entries.len())];
+        let last = entries.iter().rev().filter(here).map(|(_, entry)| entry).find(|entry| entry.shapes_training());
+        !matches!(last, Some(Entry::Set(_)))
+    }
+
+    /// Whether a setting was changed since so many entries had been made.
+    #[must_use]
+    pub fn is_changed_since(&self, journal: usize) -> bool {
+        self.entries.iter().skip(journal).any(|(_, entry)| matches!(entry, Entry::Set(_)))
     }
 
     /// The branch that trains has reached this step.
@@ -297,6 +338,13 @@ impl Tree {
         });
         shown.collect()
     }
+}
+
+fn best_of<'a>(evaluations: impl Iterator<Item = &'a Evaluation>) -> Option<Evaluation> {
+    evaluations.fold(None, |best: Option<Evaluation>, made| match best {
+        Some(best) if !made.is_better_than(&best) => Some(best),
+        _ => Some(*made),
+    })
 }
 
 #[cfg(test)]

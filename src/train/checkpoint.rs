@@ -10,7 +10,7 @@ use super::snapshot::CARRIED;
 use super::{Progress, Session, Snapshot};
 use crate::error::{Error, Result};
 use crate::method::{Dense, Part, State};
-use crate::recipe::{FIELDS, Value};
+use crate::recipe::{FIELDS, Recipe, Value};
 use crate::run::{Checkpoint, Dtype, Identity, NamedTensor};
 
 /// Of the layout of `state.json`.
@@ -28,6 +28,9 @@ struct Told {
     settings: BTreeMap<String, Value>,
     progress: Progress,
     parts: Vec<PartTold>,
+    /// Missing in those of earlier versions.
+    #[serde(default)]
+    labels: Vec<String>,
     #[serde(default)]
     identity: Option<Identity>,
 }
@@ -70,6 +73,7 @@ pub fn to_checkpoint(snapshot: &Snapshot, identity: Option<&Identity>) -> Checkp
         settings: live.filter_map(|field| Some((field.name.to_owned(), snapshot.recipe.get(field.name)?))).collect(),
         progress: snapshot.progress.clone(),
         parts,
+        labels: snapshot.labels.to_vec(),
         identity: identity.cloned(),
     };
     // Numbers and names are JSON.
@@ -100,7 +104,12 @@ fn part_tensors(site: &str, at: usize, part: &Part) -> Vec<NamedTensor> {
 /// Bytes that a checkpoint of this session may have; more is none of its own.
 #[must_use]
 pub fn largest_checkpoint(session: &Session) -> u64 {
-    SMALL + 32 * session.parameters()
+    largest_of(session.parameters())
+}
+
+/// As [`largest_checkpoint`], of a model with so many parameters.
+pub(super) fn largest_of(parameters: u64) -> u64 {
+    SMALL + 32 * parameters
 }
 
 /// What a checkpoint holds, for a session whose recipe is the run's.
@@ -108,13 +117,18 @@ pub fn largest_checkpoint(session: &Session) -> u64 {
 /// # Errors
 /// Refuses a checkpoint that does not fit the session; [`Session::restore`] checks its scalars.
 pub fn from_checkpoint(checkpoint: &Checkpoint, session: &Session) -> Result<Held> {
+    held(checkpoint, &session.recipe)
+}
+
+/// What a checkpoint of a run with this recipe holds. Its scalars are not checked.
+pub(super) fn held(checkpoint: &Checkpoint, recipe: &Recipe) -> Result<Held> {
     let refuse = |why: String| Error::refused(format!("the checkpoint cannot be used: {why}"));
     let told: Told = serde_json::from_value(checkpoint.state.clone())
         .map_err(|error| refuse(format!("state.json: {}", crate::data::one_line(&error.to_string()))))?;
     if told.format != FORMAT {
         return Err(refuse(format!("it is of format {}, and {FORMAT} is understood", told.format)));
     }
-    let mut recipe = session.recipe.clone();
+    let mut recipe = recipe.clone();
     for (field, value) in told.settings {
         let may_change = FIELDS.iter().any(|known| known.name == field && known.live) || CARRIED.contains(&&*field);
         if !may_change {
@@ -139,9 +153,10 @@ pub fn from_checkpoint(checkpoint: &Checkpoint, session: &Session) -> Result<Hel
         let mine = checkpoint.tensors.iter().filter(is_mine);
         mine.filter_map(to_dense).collect::<Vec<_>>()
     };
-    let Told { step, branch, journal, progress, identity, .. } = told;
+    let Told { step, branch, journal, progress, identity, labels, .. } = told;
     let method = State { sites, tensors: dense(&["full.", "lora.", "candidates."]) };
-    let snapshot = Snapshot { step, branch, journal, recipe, progress, method, head: dense(&["head."]) };
+    let (head, labels) = (dense(&["head."]), Arc::new(labels));
+    let snapshot = Snapshot { step, branch, journal, recipe, progress, method, head, labels };
     Ok(Held { snapshot, identity })
 }
 

@@ -7,6 +7,7 @@ use tch::{Kind, Reduction, Tensor};
 use super::targets::{labels as label_tensor, to_tensors};
 use crate::data::{self, Example};
 use crate::model::{Head, Model, Outputs};
+use crate::protocol::Confusion;
 use crate::run::Labelled;
 
 /// How well a model does on some rows.
@@ -78,6 +79,14 @@ pub fn probabilities(logits: &Tensor, outputs: Outputs) -> Option<Tensor> {
         Outputs::AnyLabels => Some(logits.sigmoid()),
         Outputs::Numbers => None,
     }
+}
+
+/// What is taken for what by logits `[rows, labels]` of rows with these labels.
+#[must_use]
+pub fn confusion(logits: &Tensor, labels: &[usize], names: &[String]) -> Confusion {
+    let predicted: Vec<i64> = Vec::try_from(logits.argmax(1, false)).unwrap_or_default();
+    let predicted = predicted.into_iter().map(|place| usize::try_from(place).unwrap_or(0));
+    Confusion::of(names, labels.iter().copied().zip(predicted))
 }
 
 /// Logits of every row, in order, `[rows, labels]`, `f32`, on the CPU. `progress` hears the rows done after each batch

@@ -7,8 +7,9 @@ use tch::{Kind, Tensor};
 
 use super::Session;
 use crate::error::{Error, Result};
-use crate::model::dtype_name;
-use crate::recipe::Variant;
+use crate::method::Factors;
+use crate::model::{Head, Model, dtype_name};
+use crate::recipe::{Recipe, Variant};
 use crate::run::{
     Adapter, Dtype, HeadDelta, LoraAdapter, LoraSettings, ParameterDelta, Targets, head_parts, trained_config, untie,
     write_model,
@@ -18,29 +19,89 @@ use crate::sparse::Saved;
 /// What the session learned, as an adapter.
 #[must_use]
 pub fn adapter(session: &Session) -> Adapter {
-    let model = &session.model;
-    let deltas =
-        session.method.save().into_iter().map(|(site, parts)| merged(&model.sites[site].name, parts)).collect();
-    let parameters = model.parameters.iter().map(|parameter| (parameter.name.clone(), shape(&parameter.tensor)));
-    Adapter {
-        base: session.recipe.model.path.clone(),
-        base_config: serde_json::Value::Object(model.config.json.clone()),
-        labels: session.data.labels.clone(),
-        parameters: parameters.collect(),
-        deltas,
-        head: head(session),
-    }
+    let sites = session.method.save().into_iter();
+    let deltas = sites.map(|(site, parts)| merged(&session.model.sites[site].name, parts)).collect();
+    sparse_of(&Learned::of(session), deltas)
 }
 
 /// What the session learned, as an adapter of low rank.
 #[must_use]
 pub fn lora_adapter(session: &Session) -> LoraAdapter {
-    let (model, settings) = (&session.model, &session.recipe.method);
-    let layers = session.method.factors().into_iter().map(|(site, factors)| (model.sites[site].name.clone(), factors));
+    low_rank_of(&Learned::of(session), session.method.factors())
+}
+
+/// Writes the model as it stands as a complete folder, the base model's tokenizer among its files; its size in bytes.
+///
+/// # Errors
+/// Fails for a value that is not finite, and where the folder cannot be written.
+pub fn whole_model(session: &Session, folder: &Path) -> Result<u64> {
+    let base = session.model.parameters.iter().map(|parameter| (parameter.name.clone(), parameter.tensor.detach()));
+    write_whole(&Learned::of(session), base.collect(), &session.folder, folder)
+}
+
+/// What an export is made of, beside what the method learned: of a session, or of a state that was kept.
+pub(super) struct Learned<'a> {
+    pub recipe: &'a Recipe,
+    pub model: &'a Model,
+    pub labels: &'a [String],
+    /// The head as it was learned, and as it started.
+    pub head: &'a Head,
+    pub start: &'a Head,
+}
+
+impl<'a> Learned<'a> {
+    fn of(session: &'a Session) -> Self {
+        Self {
+            recipe: &session.recipe,
+            model: &session.model,
+            labels: &session.data.labels,
+            head: &session.head.head,
+            start: &session.head.start,
+        }
+    }
+
+    fn base_config(&self) -> Value {
+        Value::Object(self.model.config.json.clone())
+    }
+
+    fn head(&self) -> Vec<HeadDelta> {
+        let parts = head_parts(self.head.kind.names()).unwrap_or_default().iter();
+        let tensors = self.head.kind.names().iter().zip(&self.head.tensors).zip(&self.start.tensors);
+        let deltas = tensors.filter_map(|((name, value), start)| {
+            let part = parts.clone().find(|part| part.parameter == *name)?;
+            Some(HeadDelta {
+                parameter: part.parameter.into(),
+                init_key: part.init_key.into(),
+                shape: shape(value),
+                init: floats(start),
+                deltas: floats(&(value - start)),
+            })
+        });
+        deltas.collect()
+    }
+}
+
+/// An adapter of what was added to single scalars.
+pub(super) fn sparse_of(learned: &Learned<'_>, deltas: Vec<ParameterDelta>) -> Adapter {
+    let parameters = learned.model.parameters.iter();
+    Adapter {
+        base: learned.recipe.model.path.clone(),
+        base_config: learned.base_config(),
+        labels: learned.labels.to_vec(),
+        parameters: parameters.map(|parameter| (parameter.name.clone(), shape(&parameter.tensor))).collect(),
+        deltas,
+        head: learned.head(),
+    }
+}
+
+/// An adapter of what was put on top of layers.
+pub(super) fn low_rank_of(learned: &Learned<'_>, factors: Vec<(usize, Factors)>) -> LoraAdapter {
+    let settings = &learned.recipe.method;
+    let layers = factors.into_iter().map(|(site, factors)| (learned.model.sites[site].name.clone(), factors));
     let layers: Vec<_> = layers.collect();
     let rank = layers.first().map_or(settings.rank, |(_, factors)| factors.rank);
-    let values = session.head.head.kind.names().iter().zip(&session.head.head.tensors);
-    let mut head = head(session);
+    let values = learned.head.kind.names().iter().zip(&learned.head.tensors);
+    let mut head = learned.head();
     for part in &mut head {
         if let Some((_, value)) = values.clone().find(|(name, _)| **name == part.parameter) {
             part.init = floats(value);
@@ -48,9 +109,9 @@ pub fn lora_adapter(session: &Session) -> LoraAdapter {
         }
     }
     LoraAdapter {
-        base: session.recipe.model.path.clone(),
-        base_config: Value::Object(model.config.json.clone()),
-        labels: session.data.labels.clone(),
+        base: learned.recipe.model.path.clone(),
+        base_config: learned.base_config(),
+        labels: learned.labels.to_vec(),
         settings: LoraSettings {
             rank,
             alpha: settings.alpha,
@@ -65,33 +126,17 @@ pub fn lora_adapter(session: &Session) -> LoraAdapter {
     }
 }
 
-fn head(session: &Session) -> Vec<HeadDelta> {
-    let (head, start) = (&session.head.head, &session.head.start);
-    let parts = head_parts(head.kind.names()).unwrap_or_default().iter();
-    let tensors = head.kind.names().iter().zip(&head.tensors).zip(&start.tensors);
-    let deltas = tensors.filter_map(|((name, value), start)| {
-        let part = parts.clone().find(|part| part.parameter == *name)?;
-        Some(HeadDelta {
-            parameter: part.parameter.into(),
-            init_key: part.init_key.into(),
-            shape: shape(value),
-            init: floats(start),
-            deltas: floats(&(value - start)),
-        })
-    });
-    deltas.collect()
-}
-
-/// Writes the model as it stands as a complete folder, the base model's tokenizer among its files; its size in bytes.
-///
-/// # Errors
-/// Fails for a value that is not finite, and where the folder cannot be written.
-pub fn whole_model(session: &Session, folder: &Path) -> Result<u64> {
-    let model = &session.model;
-    let head = session.head.head.kind.names().iter().zip(&session.head.head.tensors);
+/// Writes a complete model with these tensors below its head.
+pub(super) fn write_whole(
+    learned: &Learned<'_>,
+    base: Vec<(String, Tensor)>,
+    base_folder: &Path,
+    folder: &Path,
+) -> Result<u64> {
+    let model = learned.model;
+    let head = learned.head.kind.names().iter().zip(&learned.head.tensors);
     let head = head.map(|(name, tensor)| ((*name).to_owned(), tensor.detach().to_kind(model.kind)));
-    let base = model.parameters.iter().map(|parameter| (parameter.name.clone(), parameter.tensor.detach()));
-    let tensors: Vec<(String, Tensor)> = base.chain(head).collect();
+    let tensors: Vec<(String, Tensor)> = base.into_iter().chain(head).collect();
     if let Some((name, _)) = tensors.iter().find(|(_, tensor)| tensor.isfinite().all().int64_value(&[]) == 0) {
         return Err(Error::failed(format!(
             "{name} holds a value that is not finite and cannot be exported; train with a lower optimizer.learning_rate"
@@ -99,11 +144,11 @@ pub fn whole_model(session: &Session, folder: &Path) -> Result<u64> {
     }
     let outlines: Vec<(String, Dtype, Vec<usize>)> =
         tensors.iter().map(|(name, tensor)| (name.clone(), dtype(tensor.kind()), shape(tensor))).collect();
-    let mut config = config_of_whole(&model.config.json, &session.data.labels, model.kind);
+    let mut config = config_of_whole(&model.config.json, learned.labels, model.kind);
     if model.parameters.iter().any(|parameter| parameter.name == "lm_head.weight") {
         untie(&mut config);
     }
-    write_model(folder, Some(&session.folder), &config, &outlines, &mut |at| Ok(bytes(&tensors[at].1)))
+    write_model(folder, Some(base_folder), &config, &outlines, &mut |at| Ok(bytes(&tensors[at].1)))
 }
 
 /// The base model's config.json with the type of the weights, and a classifier's labels.
@@ -131,7 +176,7 @@ fn bytes(tensor: &Tensor) -> Vec<u8> {
 }
 
 /// The parts of one site as one list, sorted by index.
-fn merged(name: &str, parts: Vec<Saved>) -> ParameterDelta {
+pub(super) fn merged(name: &str, parts: Vec<Saved>) -> ParameterDelta {
     let mut scalars: Vec<(i64, f32)> =
         parts.into_iter().flat_map(|part| part.indices.into_iter().zip(part.delta)).collect();
     scalars.sort_unstable_by_key(|(index, _)| *index);

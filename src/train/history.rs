@@ -170,7 +170,8 @@ mod tests {
             Part { born: Some(0), indices, delta: zeros.clone(), first: zeros.clone(), second: zeros, written: vec![] };
         let method = State { sites: vec![("w".into(), vec![part])], tensors: Vec::new() };
         let (recipe, progress) = (Recipe::default(), Progress::default());
-        Snapshot { step, branch, journal: 0, recipe, progress, method, head: Vec::new() }
+        let labels = Arc::default();
+        Snapshot { step, branch, journal: 0, recipe, progress, method, head: Vec::new(), labels }
     }
 
     fn steps(history: &History) -> Vec<u64> {

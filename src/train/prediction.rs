@@ -186,6 +186,7 @@ impl Prediction {
             other: 0,
             total: self.total(),
             limit: self.limit,
+            peak: 0,
         }
     }
 }

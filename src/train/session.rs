@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tch::Kind;
@@ -41,6 +42,8 @@ pub struct Session {
     pub branch: u32,
     /// How the evaluations went so far.
     pub progress: Progress,
+    /// The labels of the data, for the snapshots.
+    labels: Arc<Vec<String>>,
     /// The batches of the current epoch.
     pub(super) epoch: Option<(u64, Vec<Vec<usize>>)>,
     /// Seconds of the last steps, for estimates: whole, and the part that grows with the trainable scalars.
@@ -101,6 +104,7 @@ impl Session {
             recipe,
             model,
             method,
+            labels: Arc::new(data.labels.clone()),
             data,
             step: 0,
             branch: 0,
@@ -260,6 +264,7 @@ impl Session {
             progress: self.progress.clone(),
             method: self.method.state(),
             head: self.head.state(),
+            labels: Arc::clone(&self.labels),
         }
     }
 

@@ -1,5 +1,7 @@
 //! A moment of training: all that a session needs to be there again.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::method::{self, Dense};
@@ -27,6 +29,8 @@ pub struct Snapshot {
     pub method: method::State,
     /// Values and moments of the head, by their names in a checkpoint.
     pub head: Vec<Dense>,
+    /// Labels in the order of the logits; empty for a language model.
+    pub labels: Arc<Vec<String>>,
 }
 
 /// How the evaluations of a run went so far.

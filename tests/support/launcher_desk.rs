@@ -166,6 +166,7 @@ pub fn run(name: &str, state: Option<State>, started: f64) -> KnownRun {
             steps: Some(steps),
             total_steps: Some(if state == Some(State::Completed) { steps } else { 400 }),
             best_accuracy: Some(0.915),
+            best: None,
             method: Some("sparta".into()),
             model: Some("all-MiniLM-L6-v2".into()),
             started: Some(started),
@@ -292,6 +293,7 @@ pub fn plan() -> Vec<Planned> {
         other: 0,
         total: 354_800_000,
         limit: 16_400_000_000,
+        peak: 0,
     };
     vec![
         Planned::Data(PlannedData {

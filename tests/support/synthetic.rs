@@ -18,7 +18,7 @@ use ratatui::buffer::Buffer;
 use spartui::interface::theme::{Depth, Themes};
 use spartui::interface::{Effect, Input, Look, State, draw, update};
 use spartui::protocol::{
-    Audience, Branch, Client, Command, CommandStatus, Consequences, Ending, Evaluation, Event, Gpu, Group, Host,
+    Audience, Branch, Client, Command, CommandStatus, Consequences, Ending, Evaluation, Event, Gpu, Group, Holds, Host,
     Intervention, KeptState, Layer, Memory, ModelSummary, News, Place, Ready, Sparsity, Step, Summary, Vitals,
 };
 use spartui::recipe::Value;
@@ -315,6 +315,7 @@ pub fn memory(number: u64) -> Memory {
         other: parts.6,
         total: parts.0 + parts.1 + parts.2 + parts.3 + parts.4 + parts.5 + parts.6,
         limit: 16_777_216_000,
+        peak: 0,
     }
 }
 
@@ -405,6 +406,8 @@ pub fn kept(branch: u32, steps: u64) -> Vec<KeptState> {
         bytes: 2_726_136,
         pinned: step == 100,
         place: if step + 100 > steps { Place::Memory } else { Place::Both },
+        evaluation: Some(evaluation(step)),
+        best: (branch, step) == (0, 300),
     })
     .collect()
 }
@@ -432,6 +435,7 @@ pub fn summary(ending: Ending) -> Summary {
         ending,
         folder: "/home/ada/runs/support-tickets".into(),
         adapter: Some("/home/ada/runs/support-tickets/adapter".into()),
+        holds: Some(Holds { branch: 0, step: 1000, evaluation: Some(evaluation(1000)) }),
         steps: 1000,
         seconds: 63.7,
         loss: Some(0.3121),

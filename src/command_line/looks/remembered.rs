@@ -6,6 +6,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use crate::run::followed;
+
 /// The file, in the user's folder.
 const FILE: &str = "chosen.toml";
 
@@ -67,7 +69,9 @@ impl Chosen {
         };
         let written = || {
             fs::create_dir_all(folder)?;
-            let mut part = tempfile::NamedTempFile::new_in(folder)?;
+            // Those who keep their settings elsewhere put a link here, which stays one.
+            let file = followed(&file)?;
+            let mut part = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(folder))?;
             let table = Table::from_iter([("theme".to_owned(), value)]);
             write!(part, "# Chosen on the screen; --theme and SPARTUI_THEME override it.\n{table}")?;
             part.persist(&file)?;

@@ -48,6 +48,7 @@ impl Probe {
             other: total.saturating_sub(weights + deltas + moments + program + activations),
             total,
             limit,
+            peak: 0,
         })
     }
 

@@ -70,6 +70,7 @@ enum Kind {
     Branches,
     Snapshots,
     Vitals,
+    Confused,
     Lane(u32, Box<Kind>),
 }
 
@@ -95,6 +96,7 @@ impl Fate {
             Event::Branches { .. } => Kind::Branches,
             Event::Snapshots { .. } => Kind::Snapshots,
             Event::Vitals(_) => Kind::Vitals,
+            Event::Confused(_) => Kind::Confused,
             Event::Lane { lane, told } => match Self::of(told) {
                 Self::Latest(kind) => Kind::Lane(*lane, Box::new(kind)),
                 other => return other,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use crate::recipe::Recipe;
+use crate::run::followed;
 
 /// Bytes of a recipe.
 const LARGEST: u64 = 1 << 20;
@@ -62,7 +63,8 @@ pub(super) fn load(working: &Path, path: &Path) -> Result<Box<Recipe>, String> {
 pub(super) fn save(working: &Path, path: &Path, given: bool, recipe: &Recipe) -> Result<PathBuf, String> {
     let text = located(working, recipe)?.to_toml();
     let write = |path: &Path| -> io::Result<PathBuf> {
-        let whole = working.join(path);
+        // What is given may be a link, and stays one.
+        let whole = if given { followed(&working.join(path))? } else { working.join(path) };
         let folder = whole.parent().unwrap_or(working);
         fs::create_dir_all(folder)?;
         let mut new = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;

@@ -329,6 +329,7 @@ mod tests {
             steps: None,
             total_steps: None,
             best_accuracy: None,
+            best: None,
             method: Some("sparta".into()),
             model: None,
             started: None,

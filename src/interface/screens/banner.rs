@@ -52,6 +52,15 @@ fn lines(state: &State, width: u16) -> Vec<(String, Meaning)> {
     }
 }
 
+/// What was written, and which state that is.
+fn result(summary: &Summary, path: &std::path::Path) -> String {
+    let what = if path.ends_with("model") { "model" } else { "adapter" };
+    let Some(holds) = summary.holds else { return format!("{what} ") };
+    let best = summary.best.filter(|best| (best.step, best.branch) == (holds.step, holds.branch));
+    let best = if best.is_some() { ", the best" } else { "" };
+    format!("{what} of step {}{best}: ", holds.step)
+}
+
 fn summary_lines(summary: &Summary, width: u16) -> Vec<(String, Meaning)> {
     let ending = match summary.ending {
         Ending::Completed => "all steps taken",
@@ -99,7 +108,7 @@ fn summary_lines(summary: &Summary, width: u16) -> Vec<(String, Meaning)> {
         lines.push((format!("{name}{}", text::truncate_front(&path, room)), Meaning::Title));
     };
     match &summary.adapter {
-        Some(adapter) => place("adapter ", adapter),
+        Some(adapter) => place(&result(summary, adapter), adapter),
         None => place("no adapter was written; run ", &summary.folder),
     }
     lines

@@ -10,7 +10,7 @@ use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::timeline::{Compared, Row, compare, grown, rows};
 use crate::interface::widgets::list::more;
-use crate::protocol::{Branch, KeptState, Place};
+use crate::protocol::{Branch, Evaluation, KeptState, Place};
 
 /// Where each column begins.
 const COLUMNS: [u16; 4] = [0, 14, 32, 50];
@@ -128,7 +128,7 @@ fn lines(state: &State) -> Vec<Line> {
         if let (Row::State(_), false) = (row, states) {
             states = true;
             lines.push(head([""; 4]));
-            lines.push(head(["kept state", "branch", "size", "where"]));
+            lines.push(head(["kept state", "branch", "score", "where"]));
         }
         let (cells, meaning) = match row {
             Row::Branch(branch) => (branch_cells(state, branch), branch_meaning(branch)),
@@ -147,10 +147,7 @@ fn branch_meaning(branch: &Branch) -> Meaning {
 }
 
 fn branch_cells(state: &State, branch: &Branch) -> [String; 4] {
-    let best = branch.best.as_ref().map_or_else(String::new, |best| match best.mcc {
-        Some(_) => format!("{} at {}", text::percent(best.accuracy), best.step),
-        None => format!("ppl {} at {}", text::number(best.perplexity()), best.step),
-    });
+    let best = branch.best.as_ref().map_or_else(String::new, |best| format!("{} at {}", score(best), best.step));
     let mut remarks = Vec::new();
     if branch.current {
         remarks.push(if state.paused { "paused" } else { "trains" }.to_owned());
@@ -170,12 +167,23 @@ fn branch_cells(state: &State, branch: &Branch) -> [String; 4] {
     [name, format!("{} to {tip}", branch.from + 1), best, remarks.join(" · ")]
 }
 
+/// What an evaluation says of the run that is best by it.
+fn score(made: &Evaluation) -> String {
+    match made.mcc {
+        Some(_) => text::percent(made.accuracy),
+        None => format!("ppl {}", text::number(made.perplexity())),
+    }
+}
+
 fn state_cells(kept: &KeptState) -> [String; 4] {
     let place = match kept.place {
         Place::Memory => "memory",
         Place::Disk => "disk",
         Place::Both => "memory, disk",
     };
-    let place = if kept.pinned { format!("{place} · pinned") } else { place.into() };
-    [format!("step {}", kept.step), kept.branch.to_string(), text::bytes(kept.bytes), place]
+    let pinned = if kept.pinned { " · pinned" } else { "" };
+    let place = format!("{}, {place}{pinned}", text::bytes(kept.bytes));
+    let scored = kept.evaluation.as_ref().map_or_else(String::new, score);
+    let scored = if kept.best { format!("{scored} · best") } else { scored };
+    [format!("step {}", kept.step), kept.branch.to_string(), scored, place]
 }

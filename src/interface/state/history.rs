@@ -8,7 +8,7 @@ use super::metric::Place;
 use super::owners::Owners;
 use super::tree::Tree;
 use crate::interface::widgets::Shape;
-use crate::protocol::{self, Evaluation, Intervention, Memory, Step};
+use crate::protocol::{self, Confusion, Evaluation, Intervention, Memory, Step};
 use crate::series::{Curve, Series};
 
 /// Steps that the pace is taken from.
@@ -40,6 +40,8 @@ pub struct History {
     pub peak_memory: u64,
     /// Every evaluation.
     pub evaluations: Vec<Evaluation>,
+    /// What a classifier took for what in the last of them.
+    pub confusion: Option<Confusion>,
     /// Changes by hand.
     pub interventions: Vec<Intervention>,
     weight: f64,
@@ -64,6 +66,7 @@ impl History {
             owners: Owners::default(),
             peak_memory: 0,
             evaluations: Vec::new(),
+            confusion: None,
             interventions: Vec::new(),
             weight: smoothing,
             all_evaluations: Vec::new(),
@@ -185,7 +188,7 @@ impl History {
     pub fn remembered(&mut self, memory: &Memory) {
         self.memory.push(memory.step, memory.total as f64);
         self.owners.push(memory);
-        self.peak_memory = self.peak_memory.max(memory.total);
+        self.peak_memory = self.peak_memory.max(memory.total).max(memory.peak);
     }
 
     /// The best evaluation, the earliest of equals.

@@ -5,14 +5,14 @@ use ratatui::layout::Rect;
 use super::axis::Axis;
 use super::braille::Grid;
 use super::window::Window;
-use super::{Facts, bar, chart, curve, nothing};
+use super::{Facts, bar, chart, classes, curve, nothing};
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{split_bottom, split_left, split_top};
 use crate::interface::pen::Pen;
 use crate::interface::state::{State, View};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
-use crate::protocol::Evaluation;
+use crate::protocol::{Confusion, Evaluation};
 
 /// Draws table and curve; what the title says.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
@@ -35,6 +35,10 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
         }
         return facts;
     };
+    let area = match state.history.confusion.as_ref().filter(|_| state.maximised) {
+        Some(confusion) => by_label(pen, area, confusion),
+        None => area,
+    };
     let (table, rest) = split_top(area, 5);
     write_table(pen, table, latest, best);
     let rest = split_top(rest, 1).1;
@@ -48,6 +52,21 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     facts.insert(0, (first, Meaning::Series2));
     facts.push((format!("{} rows", text::grouped(latest.examples as u64)), Meaning::Muted));
     facts
+}
+
+/// Draws how well each label is told, beside the rest or below the table; what is left.
+fn by_label(pen: &mut Pen, area: Rect, confusion: &Confusion) -> Rect {
+    if area.width >= 110 {
+        let (left, right) = split_left(area, area.width / 2 - 4);
+        classes::draw(pen, split_left(right, 2).1, confusion);
+        return left;
+    }
+    let (top, rest) = split_top(area, 6.min(area.height));
+    if rest.height < 5 {
+        return area;
+    }
+    classes::draw(pen, rest, confusion);
+    top
 }
 
 fn write_table(pen: &mut Pen, area: Rect, latest: &Evaluation, best: &Evaluation) {

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::run::files::{
     failed, need_space, parent, remove, settle, sibling, size_of_folder, swap_in, sync_folder, write_synced,
 };
+use crate::run::links::followed;
 
 /// Copied from the model, byte for byte, where they are there.
 pub(in crate::run) const TOKENIZER: [&str; 12] = [
@@ -73,6 +74,8 @@ pub(in crate::run) fn put_folder(
 ) -> Result<u64> {
     let what = format!("write {what} to");
     let failed = failed(&what, folder);
+    // A link to a folder stays one.
+    let folder = &followed(folder).map_err(&failed)?;
     fs::create_dir_all(parent(folder)).map_err(&failed)?;
     need_space(parent(folder), bytes)?;
     let (new, old) = (sibling(folder, "new"), sibling(folder, "old"));

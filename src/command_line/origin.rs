@@ -1,0 +1,129 @@
+//! Which model and adapter the user means, and what their run knows of the rows.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use super::kept::Choice;
+use super::show_progress;
+use crate::data::place;
+use crate::error::{Error, Result};
+use crate::hub;
+use crate::recipe::{MethodKind, Recipe};
+use crate::run::{LoraAdapter, RunFolder, adapter_contents, is_lora, refuse_race};
+use crate::train::Exported;
+
+#[derive(Debug, clap::Args)]
+pub struct Wanted {
+    /// Folder of the model in Hugging Face layout, or its name on the hub such as owner/name. Not needed with an adapter that
+    /// names its model, or with --run.
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+    /// Folder of an adapter.
+    #[arg(long, value_name = "DIR")]
+    adapter: Option<PathBuf>,
+    /// A run, by its name or its folder, in place of both: its model with what it learned.
+    #[arg(long, value_name = "RUN", conflicts_with = "adapter")]
+    run: Option<PathBuf>,
+    #[command(flatten)]
+    state: Choice,
+}
+
+/// What was meant.
+#[derive(Debug)]
+pub struct Origin {
+    /// The model: its folder, or its name on the hub.
+    pub model: PathBuf,
+    pub adapter: Option<PathBuf>,
+    /// The recipe of the run that made it, where that is known.
+    pub recipe: Option<Recipe>,
+    /// Where a kept state lies for as long as it is read.
+    _scratch: Option<TempDir>,
+}
+
+impl Wanted {
+    /// Finds it.
+    ///
+    /// # Errors
+    /// Refuses a run without a result, an adapter that does not name its model, and where nothing was named.
+    pub fn origin(&self, runs: &Path) -> Result<Origin> {
+        if self.state.at.is_some() && self.run.is_none() {
+            return Err(Error::refused("--at names a state of a run; name the run with --run"));
+        }
+        match (&self.run, &self.adapter, &self.model) {
+            (Some(run), ..) => self.of_run(&RunFolder::find(runs, run)?),
+            (None, Some(adapter), model) => {
+                let model = model.clone().map_or_else(|| model_of(adapter), Ok)?;
+                Ok(Origin { model, adapter: Some(adapter.clone()), recipe: recipe_of(adapter), _scratch: None })
+            }
+            (None, None, Some(model)) => {
+                Ok(Origin { model: model.clone(), adapter: None, recipe: recipe_of(model), _scratch: None })
+            }
+            (None, None, None) => Err(Error::refused(
+                "no model is named; give a run with --run NAME, an adapter with --adapter DIR, or a model with --model DIR",
+            )),
+        }
+    }
+
+    fn of_run(&self, run: &RunFolder) -> Result<Origin> {
+        refuse_race(run, "--run ")?;
+        let whole = run.recipe().method.kind == MethodKind::Full;
+        let (result, scratch) = match self.state.find(run)? {
+            Some(chosen) => {
+                let scratch = tempfile::tempdir()
+                    .map_err(|error| Error::failed(format!("no temporary folder can be made: {error}; set TMPDIR")))?;
+                let folder = scratch.path().join("state");
+                let base = hub::resolve(&run.recipe().model.path, &mut |what, share| show_progress(what, share))?;
+                let kept = chosen.read(run, base)?;
+                match kept.exported()? {
+                    Exported::Sparse(adapter) => adapter.write(&folder, None)?,
+                    Exported::LowRank(adapter) => {
+                        let names: Vec<String> = adapter.layers.iter().map(|(name, _)| name.clone()).collect();
+                        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                        adapter.write(&folder, &names, None)?
+                    }
+                    Exported::Whole => kept.write_model(&folder)?,
+                };
+                (folder, Some(scratch))
+            }
+            None => (if whole { run.model_path() } else { run.adapter_path() }, None),
+        };
+        if !result.is_dir() {
+            return Err(Error::refused(format!(
+                "{} has no {} yet; take one of its kept states with --at last or --at STEP",
+                run.name(),
+                if whole { "model" } else { "adapter" }
+            )));
+        }
+        let recipe = Some(run.recipe().clone());
+        let model = self.model.clone().unwrap_or_else(|| run.recipe().model.path.clone());
+        Ok(if whole {
+            Origin { model: result, adapter: None, recipe, _scratch: scratch }
+        } else {
+            Origin { model, adapter: Some(result), recipe, _scratch: scratch }
+        })
+    }
+}
+
+/// The model that an adapter names as its own.
+fn model_of(adapter: &Path) -> Result<PathBuf> {
+    let lora = is_lora(adapter);
+    let model = if lora { LoraAdapter::read(adapter)?.base } else { adapter_contents(adapter)?.base };
+    let known = model.is_dir() || crate::recipe::is_hub_name(&model.to_string_lossy());
+    if known {
+        return Ok(model);
+    }
+    Err(Error::refused(format!(
+        "{} names {} as its model, which is not there; give the model with --model DIR",
+        place(adapter),
+        place(&model)
+    )))
+}
+
+/// The recipe of the run in whose folder an adapter or a model lies.
+fn recipe_of(result: &Path) -> Option<Recipe> {
+    let result = std::fs::canonicalize(result).ok()?;
+    let run = RunFolder::open(result.parent()?).ok()?;
+    let is_its_own = [run.adapter_path(), run.model_path()].contains(&result);
+    is_its_own.then(|| run.recipe().clone())
+}

@@ -1,0 +1,182 @@
+//! A file that the user names for what a command makes.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::data::place;
+use crate::error::{Error, Result};
+use crate::run::followed;
+
+/// Where an output goes.
+#[derive(Debug, PartialEq, Eq)]
+enum Target {
+    StandardOutput,
+    StandardError,
+    /// A pipe, a terminal, a device, or a file that the shell has opened: there is nothing to replace, only to write to.
+    Stream(PathBuf),
+    /// A regular file, or a name that is free: a reader sees the old or the new one, whole.
+    Regular(PathBuf),
+}
+
+/// Refuses a place where nothing can be written, before there is anything to write: the work would be lost.
+///
+/// # Errors
+/// Refuses a folder, a name in a folder that is not there, and links that lead in a circle.
+pub fn check(path: &Path) -> Result<()> {
+    let Target::Regular(target) = target(path)? else { return Ok(()) };
+    let folder = parent(&target);
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(refused(path, format!("there is no folder {}", place(folder))))
+}
+
+/// Writes what a command made to where the user wants it: `-` is standard output. Links are followed; what is no regular file
+/// is written to as it is; a regular file is replaced when the new one is whole.
+///
+/// # Errors
+/// Refuses a place that cannot be written, and fails where writing breaks off.
+pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
+    match target(path)? {
+        Target::StandardOutput => finish(path, &mut io::stdout().lock(), contents),
+        Target::StandardError => finish(path, &mut io::stderr().lock(), contents),
+        Target::Stream(target) => {
+            let opened =
+                OpenOptions::new().append(true).open(target).or_else(|_| File::options().write(true).open(path));
+            finish(path, &mut opened.map_err(|error| refused(path, error))?, contents)
+        }
+        Target::Regular(target) => match replace(&target, contents) {
+            // A file that may be written in a folder that may not.
+            Err(_) if target.is_file() => {
+                finish(path, &mut File::create(&target).map_err(|error| refused(path, error))?, contents)
+            }
+            written => written.map_err(|error| refused(path, error)),
+        },
+    }
+}
+
+fn refused(path: &Path, why: impl std::fmt::Display) -> Error {
+    Error::refused(format!("{} cannot be written: {why}; give --output another file", place(path)))
+}
+
+/// Writes all of it to what is open; a reader that has gone ends the program quietly.
+fn finish(path: &Path, file: &mut impl Write, contents: &[u8]) -> Result<()> {
+    match file.write_all(contents).and_then(|()| file.flush()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => Err(Error::failed(format!("{} cannot be written: {error}; check its disk", place(path)))),
+    }
+}
+
+fn target(path: &Path) -> Result<Target> {
+    if path == Path::new("-") {
+        return Ok(Target::StandardOutput);
+    }
+    let followed = followed(path).map_err(|error| refused(path, error))?;
+    // What is open already may have no name that leads to it, as a pipe of the shell's.
+    let Ok(found) = fs::metadata(path) else { return Ok(Target::Regular(followed)) };
+    if found.is_dir() {
+        return Err(refused(path, "it is a folder"));
+    }
+    let is = |stream: io::Result<fs::Metadata>| {
+        stream.is_ok_and(|stream| (stream.dev(), stream.ino()) == (found.dev(), found.ino()))
+    };
+    if is(metadata_of(&io::stdout())) {
+        return Ok(Target::StandardOutput);
+    }
+    if is(metadata_of(&io::stderr())) {
+        return Ok(Target::StandardError);
+    }
+    Ok(if found.is_file() && !is_open_already(path) {
+        Target::Regular(followed)
+    } else {
+        Target::Stream(path.to_owned())
+    })
+}
+
+/// Whether a path names what a process has open, such as `/dev/fd/3`.
+fn is_open_already(path: &Path) -> bool {
+    let of_process =
+        |path: &Path| path.starts_with("/dev/fd") || (path.starts_with("/proc") && parent(path).ends_with("fd"));
+    of_process(path) || fs::read_link(path).is_ok_and(|target| of_process(&target))
+}
+
+fn metadata_of(stream: &impl AsFd) -> io::Result<fs::Metadata> {
+    File::from(stream.as_fd().try_clone_to_owned()?).metadata()
+}
+
+/// Puts a whole file in the place of another one, with that one's permissions, or under a free name.
+fn replace(target: &Path, contents: &[u8]) -> io::Result<()> {
+    let earlier = fs::metadata(target).ok().map(|found| found.permissions());
+    // As the user's mask has it for a new file.
+    let mode = Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(parent(target))?;
+    file.write_all(contents)?;
+    if let Some(earlier) = earlier {
+        file.as_file().set_permissions(earlier)?;
+    }
+    file.persist(target).map(drop).map_err(|error| error.error)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn a_link_stays_a_link_and_its_file_gets_the_lines() {
+        let root = tempfile::tempdir().unwrap();
+        let [link, file] = ["link", "file"].map(|name| root.path().join(name));
+        symlink("file", &link).unwrap();
+        for text in ["first", "second"] {
+            write(&link, text.as_bytes()).unwrap();
+            assert_eq!((fs::read_to_string(&file).unwrap().as_str(), link.is_symlink()), (text, true));
+        }
+        fs::set_permissions(&file, Permissions::from_mode(0o640)).unwrap();
+        write(&link, b"third").unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_pipe_is_written_to_and_stays_one() {
+        use std::os::unix::fs::FileTypeExt;
+        let root = tempfile::tempdir().unwrap();
+        let pipe = root.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let reader = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || fs::read_to_string(pipe).unwrap()
+        });
+        write(&pipe, b"all of it\n").unwrap();
+        assert_eq!(reader.join().unwrap(), "all of it\n");
+        assert!(fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+    }
+
+    #[test]
+    fn a_device_stays_a_device() {
+        use std::os::unix::fs::FileTypeExt;
+        write(Path::new("/dev/null"), b"gone").unwrap();
+        assert!(fs::symlink_metadata("/dev/null").unwrap().file_type().is_char_device());
+        assert!(!matches!(target(Path::new("/dev/null")).unwrap(), Target::Regular(_)));
+    }
+
+    #[test]
+    fn a_place_that_cannot_be_is_refused_before_there_is_anything_to_write() {
+        let root = tempfile::tempdir().unwrap();
+        let refused = |path: &Path| check(path).unwrap_err().message().to_owned();
+        assert!(refused(root.path()).contains("it is a folder; give --output another file"));
+        assert!(refused(&root.path().join("none/file")).contains("there is no folder"));
+        assert!(check(&root.path().join("new")).is_ok() && check(Path::new("-")).is_ok());
+        assert_eq!(target(Path::new("-")).unwrap(), Target::StandardOutput);
+    }
+}

@@ -1,0 +1,150 @@
+//! A state that was kept, as what its run would have exported there. No row of the data is needed for that.
+
+use std::path::PathBuf;
+
+use tch::Tensor;
+
+use super::checkpoint::{held, largest_of};
+use super::export::{Learned, low_rank_of, merged, sparse_of, write_whole};
+use super::{Snapshot, TrainedHead, start_from_adapter, starting_head};
+use crate::data::{Tokenizer, quoted};
+use crate::error::{Error, Result};
+use crate::method::{self, Factors};
+use crate::model::{Head, Model, Open};
+use crate::recipe::{Init, MethodKind, Recipe, TaskKind};
+use crate::run::{Adapter, Checkpoint, Found, LoraAdapter, ParameterDelta, read_checkpoint};
+
+/// A kept state, with the model that it belongs to.
+#[derive(Debug)]
+pub struct Kept {
+    model: Model,
+    base: PathBuf,
+    snapshot: Snapshot,
+    labels: Vec<String>,
+    head: Head,
+    start: Head,
+    factors: Vec<(usize, Factors)>,
+}
+
+/// What a kept state is, by the method of its run.
+#[derive(Debug)]
+pub enum Exported {
+    /// Deltas of single scalars.
+    Sparse(Adapter),
+    /// Products on top of layers.
+    LowRank(LoraAdapter),
+    /// All weights; [`Kept::write_model`] writes them.
+    Whole,
+}
+
+impl Kept {
+    /// Reads a checkpoint of a run with this recipe, whose model is in the folder `base`. `labels` are asked where the
+    /// checkpoint does not tell them, as those of earlier versions.
+    ///
+    /// # Errors
+    /// Refuses a checkpoint that is damaged or does not fit, and a model that cannot be read.
+    pub fn read(
+        found: &Found,
+        recipe: &Recipe,
+        base: PathBuf,
+        labels: impl FnOnce() -> Result<Vec<String>>,
+    ) -> Result<Self> {
+        let model = Model::open(&Open {
+            folder: &base,
+            // That type needs a device, which an export does not.
+            dtype: if recipe.model.dtype == "float16" { "auto" } else { &recipe.model.dtype },
+            device: "cpu",
+            task: recipe.task.kind,
+            fresh: (recipe.model.init == Init::Random).then_some(recipe.method.seed),
+        })?;
+        let checkpoint = read_checkpoint(found, largest_of(model.base_parameters()))?;
+        Self::of(&checkpoint, recipe, (model, base), labels)
+    }
+
+    fn of(
+        checkpoint: &Checkpoint,
+        recipe: &Recipe,
+        (model, base): (Model, PathBuf),
+        labels: impl FnOnce() -> Result<Vec<String>>,
+    ) -> Result<Self> {
+        let snapshot = held(checkpoint, recipe)?.snapshot;
+        let labels = match recipe.task.kind {
+            TaskKind::CausalLm => Vec::new(),
+            TaskKind::SequenceClassification if snapshot.labels.is_empty() => labels()?,
+            TaskKind::SequenceClassification => snapshot.labels.to_vec(),
+        };
+        let start = match recipe.task.kind {
+            TaskKind::CausalLm => Head::none(),
+            TaskKind::SequenceClassification => {
+                let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
+                starting_head(recipe, &model, &labels, &Tokenizer::load(&base, vocabulary)?)?
+            }
+        };
+        let refuse = |why: String| Error::refused(format!("the state of step {} does not fit: {why}", snapshot.step));
+        let (start, factors) = if recipe.method.kind == MethodKind::Lora {
+            let mut method = method::build(&recipe.method, &model, &start, recipe.optimizer.betas)?;
+            let start = start_from_adapter(recipe, &model, method.as_mut(), start)?;
+            method.restore(&snapshot.method, &snapshot.recipe.method, snapshot.step).map_err(refuse)?;
+            (start, method.factors())
+        } else {
+            (start, Vec::new())
+        };
+        let trained = TrainedHead::new(start);
+        let head = trained.of_state(&snapshot.head).map_err(refuse)?;
+        Ok(Self { model, base, labels, head, start: trained.start, factors, snapshot })
+    }
+
+    /// What the run would have exported there.
+    ///
+    /// # Errors
+    /// Refuses scalars that the model does not have.
+    pub fn exported(&self) -> Result<Exported> {
+        match self.snapshot.recipe.method.kind {
+            MethodKind::Full => Ok(Exported::Whole),
+            MethodKind::Lora => Ok(Exported::LowRank(low_rank_of(&self.learned(), self.factors.clone()))),
+            MethodKind::Sparta | MethodKind::Head => Ok(Exported::Sparse(sparse_of(&self.learned(), self.deltas()?))),
+        }
+    }
+
+    /// Writes the complete model of a run that trained every parameter.
+    ///
+    /// # Errors
+    /// Refuses a state without some of the model's weights, and fails where the folder cannot be written.
+    pub fn write_model(&self, folder: &std::path::Path) -> Result<u64> {
+        let tensors = self.model.parameters.iter().map(|parameter| {
+            let name = format!("full.{}.value", parameter.name);
+            let dense = self.snapshot.method.tensors.iter().find(|dense| dense.name == name);
+            let fits = dense.filter(|dense| dense.shape == parameter.tensor.size());
+            let dense = fits.ok_or_else(|| self.refuse(&format!("{name} is missing or has another shape")))?;
+            let value = Tensor::from_slice(&dense.values).view(dense.shape.as_slice()).to_kind(self.model.kind);
+            Ok((parameter.name.clone(), value))
+        });
+        let tensors = tensors.collect::<Result<Vec<_>>>()?;
+        write_whole(&self.learned(), tensors, &self.base, folder)
+    }
+
+    fn learned(&self) -> Learned<'_> {
+        Learned {
+            recipe: &self.snapshot.recipe,
+            model: &self.model,
+            labels: &self.labels,
+            head: &self.head,
+            start: &self.start,
+        }
+    }
+
+    fn deltas(&self) -> Result<Vec<ParameterDelta>> {
+        let sites = self.snapshot.method.sites.iter().map(|(name, parts)| {
+            let site = self.model.sites.iter().find(|site| site.name == *name);
+            let site = site.ok_or_else(|| self.refuse(&format!("the model has no {}", quoted(name))))?;
+            method::state::check(parts, site.weight.numel() as u64, self.snapshot.step)
+                .map_err(|why| self.refuse(&format!("{}: {why}", quoted(name))))?;
+            Ok(merged(name, parts.iter().map(method::Part::to_saved).collect()))
+        });
+        sites.collect()
+    }
+
+    fn refuse(&self, why: &str) -> Error {
+        Error::refused(format!("the state of step {} does not fit: {why}; use another one", self.snapshot.step))
+    }
+}
