@@ -24,7 +24,7 @@ pub use rate::{AUTO, LearningRate, SuggestedRate, two_digits};
 pub use steps::Steps;
 pub use tables::{
     BadRows, Data, DataFormat, HeadInit, History, Init, KeepState, Model, OnNonfinite, Optimizer, Recompute, Schedule,
-    ScheduleKind, Task, TaskKind, TooLong, Train, Validation,
+    ScheduleKind, Task, TaskKind, TemplateArguments, TooLong, Train, Validation,
 };
 pub use toml::Value;
 pub use vary::{LANES_SEED, Lane, MOST_LANES, lanes};
@@ -122,7 +122,7 @@ impl Recipe {
         let value = Field::find(name)?.check(name, value)?;
         let mut table = self.to_table();
         match value {
-            Value::String(word) if word == EVEN && Field::find(name)?.name != name => remove(&mut table, name),
+            Value::String(word) if word == EVEN && is_group(name)? => remove(&mut table, name),
             value => *entry(&mut table, name)? = value,
         }
         *self = table.try_into().map_err(|error: toml::de::Error| format!("{name}: {}", error.message()))?;
@@ -167,6 +167,12 @@ impl Recipe {
     fn to_table(&self) -> toml::Table {
         toml::Table::try_from(self).unwrap_or_else(|error| unreachable!("a recipe is a TOML table: {error}"))
     }
+}
+
+/// Whether the name is that of a group's own number.
+fn is_group(name: &str) -> std::result::Result<bool, String> {
+    let field = Field::find(name)?;
+    Ok(field.name != name && matches!(field.kind, Kind::NumberByName(..)))
 }
 
 const SPARSITY: &str = "method.sparsity";

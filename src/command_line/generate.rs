@@ -2,16 +2,16 @@
 
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::loading::{Loaded, Source};
 use super::print_line;
-use crate::data::ChatTemplate;
+use crate::data::{Arguments as ForTemplate, ChatTemplate, one_line, place, quoted};
 use crate::error::{Error, Result};
 use crate::model::{Sampling, generate};
-use crate::recipe::TaskKind;
+use crate::recipe::{TaskKind, TemplateArguments, parse_assignment};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -26,6 +26,12 @@ pub struct Arguments {
     /// With --chat: what the system says before the user.
     #[arg(long, value_name = "TEXT", requires = "chat")]
     system: Option<String>,
+    /// With --chat: what the chat template gets beside the messages, such as `enable_thinking=false`; may be repeated.
+    #[arg(long = "template-argument", value_name = "NAME=VALUE", requires = "chat")]
+    switches: Vec<String>,
+    /// With --chat: a JSON file with the list of tools that the model may call.
+    #[arg(long, value_name = "FILE", requires = "chat")]
+    tools: Option<PathBuf>,
     /// Most tokens to write.
     #[arg(long, default_value_t = 128, value_name = "N")]
     max_new_tokens: usize,
@@ -84,11 +90,36 @@ impl Arguments {
         let template = ChatTemplate::load(&loaded.folder)?.ok_or_else(|| {
             Error::refused(format!("{}: the model has no chat template; leave --chat out", loaded.folder.display()))
         })?;
+        let template = template.with_arguments(&self.for_template()?);
         let system = self.system.iter().map(|system| json!({"role": "system", "content": system}));
         let messages: Vec<_> = system.chain([json!({"role": "user", "content": self.prompt})]).collect();
         let text = template.render(&messages.into(), true).map_err(Error::refused)?;
         Ok(loaded.tokenizer.encode_with_offsets(&text, false)?.ids)
     }
+
+    /// What the chat template gets beside the messages.
+    fn for_template(&self) -> Result<ForTemplate> {
+        let mut named = TemplateArguments::new();
+        for given in &self.switches {
+            let (name, value) = parse_assignment(given)
+                .map_err(|_| Error::refused(format!("--template-argument takes name=value, not {}", quoted(given))))?;
+            named.insert(name, value);
+        }
+        let mut arguments = ForTemplate::of_recipe(&named);
+        if let Some(path) = &self.tools {
+            arguments.set("tools", read_tools(path)?);
+        }
+        arguments.check().map_err(|why| Error::refused(format!("what the chat template is given {why}; fix it")))?;
+        Ok(arguments)
+    }
+}
+
+fn read_tools(path: &Path) -> Result<serde_json::Value> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::refused(format!("cannot read the tools {}: {error}; give a JSON file", place(path))))?;
+    serde_json::from_str(&text).map_err(|error| {
+        Error::refused(format!("{} is not JSON ({}); give a list of tools", place(path), one_line(&error.to_string())))
+    })
 }
 
 /// What a terminal has seen of the text so far.

@@ -1,37 +1,59 @@
 //! The model's own way to write a conversation as one text.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::NaiveDateTime;
-use minijinja::{Environment, Value, context};
-use serde_json::Value as Json;
+use minijinja::{Environment, Value};
+use serde_json::{Map, Value as Json};
 
 use super::bounds;
-use super::columns::reason;
+use super::caught::caught;
+use super::columns::{is_answer, reason};
 use super::quote::place;
-use super::tokenizer::{read_json, token_name};
+use super::tokenizer::special_tokens;
 use crate::error::{Error, Result};
 
+mod arguments;
+mod files;
 mod generation;
+mod messages;
 mod python;
+mod source;
 mod turns;
+
+pub use arguments::Arguments;
 
 use generation::Mark;
 
 /// Name of the template within its environment.
 const NAME: &str = "chat template";
+/// Name of the one that a model may have for conversations with tools.
+const WITH_TOOLS: &str = "chat template for tools";
 
 /// A model's chat template, rendered as transformers does with Jinja2.
 #[derive(Debug)]
 pub struct ChatTemplate {
     environment: Environment<'static>,
+    plain: Kind,
+    with_tools: Option<Kind>,
+    special_tokens: Vec<(String, String)>,
+    /// What it gets with every conversation.
+    arguments: Arguments,
+}
+
+/// One of a model's templates.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    name: &'static str,
     /// Whether it says itself what the assistant wrote.
     marks_turns: bool,
     /// What marks it.
     mark: Mark,
-    special_tokens: Vec<(String, String)>,
 }
+
+/// Why a conversation cannot be written, as it stands after "line 3".
+type Why = String;
 
 impl ChatTemplate {
     /// Reads `chat_template.jinja`, else `chat_template` of `tokenizer_config.json`; none where there is neither.
@@ -39,15 +61,14 @@ impl ChatTemplate {
     /// # Errors
     /// Refuses files that cannot be read, and a template that breaks the rules of its language.
     pub fn load(model_folder: &Path) -> Result<Option<Self>> {
-        let path = model_folder.join("tokenizer_config.json");
-        let config = read_json(&path)?;
-        let Some((source, path)) = source(model_folder, &config, path)? else {
-            return Ok(None);
-        };
-        let names = read_json(&model_folder.join("special_tokens_map.json"))?;
-        let template = Self::new(&source, special_tokens(&[&names, &config]), now).map_err(|why| {
-            Error::refused(format!("{}: the chat template {why}; copy it from the model again", place(&path)))
-        })?;
+        let Some(files) = files::read(model_folder)? else { return Ok(None) };
+        let place = place(&files.path);
+        let refuse =
+            |why: Why| Error::refused(format!("{place}: the chat template {why}; copy it from the model again"));
+        let mut template = Self::new(&files.source, special_tokens(model_folder)?, now).map_err(refuse)?;
+        if let Some(source) = &files.with_tools {
+            template.with_tools = Some(add(&mut template.environment, WITH_TOOLS, source).map_err(refuse)?);
+        }
         Ok(Some(template))
     }
 
@@ -55,108 +76,130 @@ impl ChatTemplate {
         source: &str,
         special_tokens: Vec<(String, String)>,
         clock: fn() -> NaiveDateTime,
-    ) -> std::result::Result<Self, String> {
-        let mark = Mark::for_text(source);
-        let (source, marks_turns) = generation::rewrite(source);
-        let environment = python::environment(clock);
-        let mut template = Self { environment, marks_turns, mark, special_tokens };
-        template.environment.add_filter(generation::FILTER, move |turn: String| mark.around(&turn));
-        bounds::add(&mut template.environment, NAME, source).map_err(|error| {
-            let line = error.line().unwrap_or(1);
-            format!("is broken in line {line} ({})", reason(&error))
-        })?;
-        Ok(template)
+    ) -> std::result::Result<Self, Why> {
+        let mut environment = python::environment(clock);
+        let plain = add(&mut environment, NAME, source)?;
+        Ok(Self { environment, plain, with_tools: None, special_tokens, arguments: Arguments::default() })
+    }
+
+    /// The same template, which gets these arguments with every conversation: `enable_thinking`, `tools`, …
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: &Arguments) -> Self {
+        self.arguments.extend(arguments);
+        self
     }
 
     /// The text of a conversation: a list of objects with `role` and `content`.
     ///
     /// # Errors
     /// Says why the template does not take it, as it stands after "line 3".
-    pub fn render(&self, messages: &Json, add_generation_prompt: bool) -> std::result::Result<String, String> {
-        let text = self.render_marked(messages, add_generation_prompt)?;
-        Ok(if self.marks_turns { self.mark.strip(&text).0 } else { text })
+    pub fn render(&self, messages: &Json, add_generation_prompt: bool) -> std::result::Result<String, Why> {
+        self.with_row(&Arguments::default())?.render(&messages::prepared(messages), Some(add_generation_prompt))
     }
 
     /// The text of a conversation, and the bytes of it that are the assistant's turns, with what the template puts behind
     /// them. They are what the template marks as generated, if it does; else what it adds for such a message to the
-    /// conversation before it.
+    /// conversation before it. Messages before `learned_from`, and those that ask for it, are left out.
     ///
     /// # Errors
     /// As [`ChatTemplate::render`], and where a template writes earlier turns another way once there are later ones.
-    pub fn render_with_spans(&self, messages: &Json) -> std::result::Result<(String, Vec<Range<usize>>), String> {
-        if self.marks_turns {
-            return Ok(self.mark.strip(&self.render_marked(messages, false)?));
+    pub fn render_with_spans(
+        &self,
+        messages: &Json,
+        arguments: &Arguments,
+        learned_from: usize,
+    ) -> std::result::Result<(String, Vec<Range<usize>>), Why> {
+        let writer = self.with_row(arguments)?;
+        let messages = messages::prepared(messages);
+        let all = messages.as_array().ok_or("holds no list of messages")?;
+        let learned: Vec<bool> =
+            all.iter().enumerate().map(|(at, message)| at >= learned_from && is_answer(message)).collect();
+        if writer.kind.marks_turns {
+            let (text, turns) = writer.kind.mark.strip(&writer.render_marked(&messages, None)?);
+            return Ok((text, turns::marked(turns, all, &learned)?));
         }
-        let text = self.render(messages, false)?;
-        let spans = turns::spans(self, messages, &text)?;
-        Ok((text, spans))
+        let text = writer.render(&messages, Some(false))?;
+        let spans = turns::spans(&writer, all, &text, &learned)?;
+        let whole = writer.render(&messages, None)?;
+        if !whole.starts_with(&text) {
+            return Err("has a text that changes where the assistant is asked to answer (add_generation_prompt)".into());
+        }
+        Ok((whole, spans))
     }
 
-    fn render_marked(&self, messages: &Json, add_generation_prompt: bool) -> std::result::Result<String, String> {
-        if self.marks_turns && messages.to_string().contains(self.mark.characters()) {
-            let [start, end] = self.mark.characters().map(char::escape_unicode);
+    /// What writes a conversation that comes with these arguments.
+    fn with_row(&self, row: &Arguments) -> std::result::Result<Writer<'_>, Why> {
+        let mut arguments = self.arguments.clone();
+        arguments.extend(row);
+        let has_tools = arguments.check()?;
+        let kind = self.with_tools.filter(|_| has_tools).unwrap_or(self.plain);
+        Ok(Writer { chat: self, kind, arguments: arguments.into_map() })
+    }
+}
+
+/// Writes conversations with one set of arguments.
+struct Writer<'a> {
+    chat: &'a ChatTemplate,
+    kind: Kind,
+    arguments: Map<String, Json>,
+}
+
+impl Writer<'_> {
+    /// The text of messages; with the prompt that asks the assistant to answer, or as the arguments have it.
+    fn render(&self, messages: &Json, add_generation_prompt: Option<bool>) -> std::result::Result<String, Why> {
+        let text = self.render_marked(messages, add_generation_prompt)?;
+        Ok(if self.kind.marks_turns { self.kind.mark.strip(&text).0 } else { text })
+    }
+
+    fn render_marked(&self, messages: &Json, add_generation_prompt: Option<bool>) -> std::result::Result<String, Why> {
+        if self.kind.marks_turns && messages.to_string().contains(self.kind.mark.characters()) {
+            let [start, end] = self.kind.mark.characters().map(char::escape_unicode);
             return Err(format!("holds {start} or {end}, private characters that mark turns here; replace them"));
         }
-        let special_tokens: Value = self.special_tokens.iter().map(|(name, token)| (name, token)).collect();
-        let context = context! {
-            messages => Value::from_serialize(messages),
-            tools => Value::from(()),
-            documents => Value::from(()),
-            add_generation_prompt,
-            ..special_tokens
+        let mut context: Map<String, Json> =
+            [("tools", Json::Null), ("documents", Json::Null), ("add_generation_prompt", false.into())]
+                .map(|(name, value)| (name.to_owned(), value))
+                .into_iter()
+                .collect();
+        context.extend(self.chat.special_tokens.iter().map(|(name, token)| (name.clone(), token.as_str().into())));
+        context.extend(self.arguments.clone());
+        if let Some(prompt) = add_generation_prompt {
+            context.insert("add_generation_prompt".into(), prompt.into());
+        }
+        context.insert("messages".into(), messages.clone());
+        let render = || {
+            let template = self.chat.environment.get_template(self.kind.name)?;
+            template.render(Value::from_serialize(&context))
         };
-        let template = self.environment.get_template(NAME).map_err(|error| reason(&error))?;
-        template.render(context).map_err(|error| format!("does not fit the model's chat template: {}", reason(&error)))
+        caught(|| render().map_err(|error| reason(&error)))
+            .map_err(|why| format!("does not fit the model's chat template: {why}"))
     }
 
     /// The token that the template may put behind a whole conversation.
     fn end_token(&self) -> Option<&str> {
-        self.special_tokens.iter().find(|(name, _)| name == "eos_token").map(|(_, token)| token.as_str())
+        self.chat.special_tokens.iter().find(|(name, _)| name == "eos_token").map(|(_, token)| token.as_str())
     }
+}
+
+/// Adds a template to an environment.
+fn add(environment: &mut Environment<'static>, name: &'static str, source: &str) -> std::result::Result<Kind, Why> {
+    let mark = Mark::for_text(source);
+    let (source, marks_turns) = source::rewritten(source);
+    let filter = generation::filter_of(name == WITH_TOOLS);
+    let source = if marks_turns { source.replace(generation::FILTER, filter) } else { source };
+    environment.add_filter(filter, move |turn: String| mark.around(&turn));
+    bounds::add(environment, name, source).map_err(|error| {
+        let line = error.line().unwrap_or(1);
+        format!("is broken in line {line} ({})", reason(&error))
+    })?;
+    Ok(Kind { name, marks_turns, mark })
 }
 
 fn now() -> NaiveDateTime {
     chrono::Local::now().naive_local()
 }
 
-/// The template's text and its file.
-fn source(folder: &Path, config: &Json, config_path: PathBuf) -> Result<Option<(String, PathBuf)>> {
-    let own = folder.join("chat_template.jinja");
-    match std::fs::read(&own) {
-        Ok(bytes) => {
-            let text = String::from_utf8(bytes)
-                .map_err(|_| Error::refused(format!("{} is not UTF-8; copy it from the model again", place(&own))))?;
-            return Ok(Some((text, own)));
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => {
-            let own = place(&own);
-            return Err(Error::refused(format!("cannot read {own}: {error}; make it readable, or remove it")));
-        }
-    }
-    let refuse = |why: &str| {
-        Err(Error::refused(format!("{}: chat_template {why}; copy it from the model again", place(&config_path))))
-    };
-    match &config["chat_template"] {
-        Json::Null => Ok(None),
-        Json::String(source) => Ok(Some((source.clone(), config_path))),
-        Json::Array(named) => match named.iter().find(|template| template["name"] == "default") {
-            Some(default) => match default["template"].as_str() {
-                Some(source) => Ok(Some((source.to_owned(), config_path))),
-                None => refuse("has a default that is no text"),
-            },
-            None => refuse("has no template of the name \"default\""),
-        },
-        _ => refuse("is neither a text nor a list of templates"),
-    }
-}
-
-/// Names and texts of the special tokens that these files give; a later file has the last word.
-fn special_tokens(files: &[&Json]) -> Vec<(String, String)> {
-    let entries = files.iter().filter_map(|file| file.as_object()).flatten();
-    let tokens = entries.filter(|(name, _)| name.ends_with("_token"));
-    tokens.filter_map(|(name, value)| Some((name.clone(), token_name(value)?.to_owned()))).collect()
-}
-
+#[cfg(test)]
+mod family_tests;
 #[cfg(test)]
 mod tests;

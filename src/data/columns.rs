@@ -6,6 +6,7 @@ use minijinja::{AutoEscape, Environment, ErrorKind, Template, UndefinedBehavior}
 use serde_json::{Map, Value};
 
 use super::bounds;
+use super::conversation::{self, Conversation};
 use super::quote::{one_line, place, quoted};
 use super::rows::for_each_row;
 use crate::error::{Error, Result};
@@ -50,8 +51,8 @@ pub(super) enum Content {
         prompt: String,
         completion: String,
     },
-    /// A list of objects, each with a role.
-    Messages(Value),
+    /// What the assistant learns to say.
+    Messages(Conversation),
 }
 
 impl<'a> Wanted<'a> {
@@ -101,7 +102,7 @@ impl<'a> Wanted<'a> {
     fn layout_of(&self, path: &Path, columns: &Map<String, Value>) -> Result<Layout> {
         let Data { text, prompt, completion, messages, .. } = self.data;
         let has = |name: &String| columns.contains_key(name);
-        if has(messages) {
+        if conversation::column(columns, messages).is_some() {
             Ok(Layout::Messages)
         } else if has(prompt) && has(completion) {
             Ok(Layout::Completion)
@@ -187,10 +188,11 @@ fn content(
     Ok(match layout {
         Layout::Text => Content::Text(first()?),
         Layout::Pair => Content::Pair(first()?, text(columns, &data.text_pair)?),
-        Layout::Completion => {
-            Content::Completion { prompt: text(columns, &data.prompt)?, completion: text(columns, &data.completion)? }
+        Layout::Completion => completion(columns, data)?,
+        Layout::Messages => {
+            let name = conversation::column(columns, &data.messages).unwrap_or(&data.messages);
+            Content::Messages(conversation::of_column(columns, name, column(columns, name)?)?)
         }
-        Layout::Messages => Content::Messages(messages(columns, &data.messages)?),
     })
 }
 
@@ -229,28 +231,29 @@ fn label(columns: &Map<String, Value>, name: &str) -> std::result::Result<String
     }
 }
 
-fn messages(columns: &Map<String, Value>, name: &str) -> std::result::Result<Value, String> {
-    let value = column(columns, name)?;
-    let Value::Array(list) = value else {
-        return Err(format!("has {} in the column {}, not a list of messages", kind(value), quoted(name)));
-    };
-    for (at, message) in list.iter().enumerate() {
-        if !message["role"].is_string() {
-            return Err(format!("has a message without a role in the column {} (number {})", quoted(name), at + 1));
-        }
+/// A prompt and what follows it: two texts, or messages of which those of the prompt are not learned.
+fn completion(columns: &Map<String, Value>, data: &Data) -> std::result::Result<Content, String> {
+    let (prompt, completion) = (column(columns, &data.prompt)?, column(columns, &data.completion)?);
+    if prompt.is_array() || completion.is_array() {
+        let names = (data.prompt.as_str(), data.completion.as_str());
+        return conversation::of_prompt(columns, names, prompt, completion).map(Content::Messages);
     }
-    if !list.iter().any(is_answer) {
-        return Err(format!("has no message of the role \"assistant\" in the column {}", quoted(name)));
-    }
-    Ok(value.clone())
+    Ok(Content::Completion { prompt: text(columns, &data.prompt)?, completion: text(columns, &data.completion)? })
 }
 
-/// Whether the model learns to write this message.
-pub(super) fn is_answer(message: &Value) -> bool {
+/// Whether the assistant says this.
+pub(super) fn is_assistant(message: &Value) -> bool {
     message["role"] == "assistant"
 }
 
-fn kind(value: &Value) -> &'static str {
+/// Whether the model learns to write this message: one of the assistant that has neither weight 0 nor `train` false.
+pub(super) fn is_answer(message: &Value) -> bool {
+    let weightless = message["weight"].as_f64() == Some(0.0);
+    is_assistant(message) && !weightless && message["train"] != false
+}
+
+/// What a value is, for a message.
+pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",
         Value::Bool(_) => "true or false",

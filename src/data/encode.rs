@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use serde_json::Value;
-
-use super::chat::ChatTemplate;
+use super::chat::{Arguments, ChatTemplate};
 use super::columns::{Content, Row};
+use super::conversation::Conversation;
 use super::example::{Example, Target};
 use super::labels::Labels;
 use super::quote::place;
@@ -62,7 +61,7 @@ impl<'a> RowEncoder<'a> {
             && any(|content| matches!(content, Content::Text(_) | Content::Completion { .. }));
         let end = if ends { Some(tokenizer.end_token().ok_or_else(|| no_end(tokenizer))?) } else { None };
         let chats = any(|content| matches!(content, Content::Messages(_)));
-        let chat = if chats { Some(chat_template(tokenizer)?) } else { None };
+        let chat = if chats { Some(chat_template(tokenizer, data)?) } else { None };
         Ok(Self { tokenizer, purpose, max_length: data.max_length, cut, end, chat })
     }
 
@@ -91,7 +90,7 @@ impl<'a> RowEncoder<'a> {
         let (mut tokens, mut trained) = match content {
             Content::Text(text) => self.whole_text(text)?,
             Content::Completion { prompt, completion } => self.completion(prompt, completion)?,
-            Content::Messages(messages) => self.conversation(messages)?,
+            Content::Messages(conversation) => self.conversation(conversation)?,
             Content::Pair(..) => return Err("holds a pair of texts, which no language model learns".into()),
         };
         not_empty(&tokens)?;
@@ -131,9 +130,10 @@ impl<'a> RowEncoder<'a> {
         Ok(self.ended(found.ids, trained))
     }
 
-    fn conversation(&self, messages: &Value) -> std::result::Result<(Vec<u32>, Vec<bool>), Why> {
+    fn conversation(&self, conversation: &Conversation) -> std::result::Result<(Vec<u32>, Vec<bool>), Why> {
         let chat = self.chat.as_ref().ok_or("holds messages, for which the model has no chat template")?;
-        let (text, turns) = chat.render_with_spans(messages)?;
+        let Conversation { messages, learned_from, arguments } = conversation;
+        let (text, turns) = chat.render_with_spans(messages, arguments, *learned_from)?;
         // The template has written the special tokens.
         let found = self.offsets(&text, false)?;
         let trained = overlapping(&found.spans, &turns);
@@ -180,14 +180,15 @@ fn no_end(tokenizer: &Tokenizer) -> Error {
     ))
 }
 
-fn chat_template(tokenizer: &Tokenizer) -> Result<ChatTemplate> {
-    ChatTemplate::load(tokenizer.folder())?.ok_or_else(|| {
+fn chat_template(tokenizer: &Tokenizer, data: &Data) -> Result<ChatTemplate> {
+    let template = ChatTemplate::load(tokenizer.folder())?.ok_or_else(|| {
         Error::refused(format!(
             "{} has no chat template (chat_template.jinja, or chat_template in tokenizer_config.json) to write messages \
              with; take a model that has one, or set data.format to text or completion",
             place(tokenizer.folder())
         ))
-    })
+    })?;
+    Ok(template.with_arguments(&Arguments::of_recipe(&data.template_arguments)))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ impl Fingerprint {
                 self.part(first.as_bytes());
                 self.part(second.as_bytes());
             }
-            Content::Messages(messages) => self.part(messages.to_string().as_bytes()),
+            Content::Messages(conversation) => self.part(conversation.messages.to_string().as_bytes()),
         }
         if let Target::Tokens(asked) = &example.target {
             let tokens: Vec<u8> = example.tokens.iter().flat_map(|token| token.to_le_bytes()).collect();

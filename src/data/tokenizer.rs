@@ -9,10 +9,12 @@ use super::caught::caught;
 use super::quote::place;
 use crate::error::{Error, Result};
 
+mod added;
 mod ends;
 
-pub(super) use ends::{json as read_json, token_name};
+pub(super) use ends::json as read_json;
 
+use added::Beside;
 use ends::Ends;
 
 /// Turns texts into token ids and back.
@@ -37,7 +39,7 @@ pub struct OffsetTokens {
 
 impl Tokenizer {
     /// Reads `tokenizer.json` of a model whose embedding has `vocab_size` rows (which may be more than there are
-    /// tokens), and the end tokens from the files beside it.
+    /// tokens), and the added and end tokens from the files beside it.
     ///
     /// # Errors
     /// Refuses a file that is missing or broken, and one with ids that the model does not have.
@@ -52,7 +54,9 @@ impl Tokenizer {
         let broken = |why: String| {
             Error::refused(format!("{} is not a tokenizer ({why}); copy it from the model again", place(&path)))
         };
-        let inner = caught(|| read(&bytes)).map_err(broken)?;
+        let mut inner = caught(|| read(&bytes)).map_err(broken)?;
+        let beside = Beside::read(model_folder)?;
+        caught(|| add(&mut inner, &beside)).map_err(broken)?;
         // The special tokens of a template need not be in the vocabulary that the same file lists.
         let empty = caught(|| inner.encode_fast("", true)).map_err(broken)?;
         let empty_pair = caught(|| inner.encode_fast(("", ""), true)).map_err(broken)?;
@@ -70,7 +74,8 @@ impl Tokenizer {
                 vocab_size.saturating_sub(1),
             )));
         }
-        let ends = Ends::read(model_folder, |token| inner.token_to_id(token), vocab_size)?;
+        let end = beside.named("eos_token").and_then(|token| inner.token_to_id(token));
+        let ends = Ends::read(model_folder, end, vocab_size)?;
         let (special_tokens, special_tokens_of_pair) = (empty.len(), empty_pair.len());
         Ok(Self { inner, folder: model_folder.to_owned(), vocab_size, special_tokens, special_tokens_of_pair, ends })
     }
@@ -108,8 +113,7 @@ impl Tokenizer {
     /// The token that rows of a batch are filled up with, if the tokenizer names one.
     #[must_use]
     pub fn padding_token(&self) -> Option<u32> {
-        let settings = read_json(&self.folder.join("tokenizer_config.json")).ok()?;
-        token_name(&settings["pad_token"]).and_then(|token| self.inner.token_to_id(token))
+        Beside::read(&self.folder).ok()?.named("pad_token").and_then(|token| self.inner.token_to_id(token))
     }
 
     /// The ids of a text, all of them, special tokens included.
@@ -255,6 +259,21 @@ fn read(bytes: &[u8]) -> tokenizers::Result<tokenizers::Tokenizer> {
     inner.with_padding(None);
     inner.with_truncation(None)?;
     Ok(inner)
+}
+
+/// Adds the tokens of the files beside the tokenizer's own.
+fn add(inner: &mut tokenizers::Tokenizer, beside: &Beside) -> tokenizers::Result<()> {
+    let present: Vec<_> = inner.get_added_tokens_decoder().into_iter().collect();
+    let missing = beside.missing(&present);
+    if !missing.is_empty() {
+        inner.add_tokens(missing)?;
+    }
+    Ok(())
+}
+
+/// Names and texts of the special tokens that a model's files name.
+pub(super) fn special_tokens(model_folder: &Path) -> Result<Vec<(String, String)>> {
+    Ok(Beside::read(model_folder)?.names())
 }
 
 fn run<T>(step: impl FnOnce() -> tokenizers::Result<T>) -> Result<T> {

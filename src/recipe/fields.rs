@@ -49,6 +49,8 @@ pub enum Kind {
     Words,
     /// A number within these bounds for each of several names, the lower one excluded.
     NumberByName(f64, f64),
+    /// Any value for each of several names.
+    ValueByName,
 }
 
 /// In place of a group's number: it has none of its own.
@@ -86,10 +88,11 @@ pub const FIELDS: &[Field] = &[
     field("data.text", Kind::Text, "column of the text"),
     field("data.text_pair", Kind::Text, "column of the second text of a pair; empty: no pairs"),
     field("data.label", Kind::Text, "column of the label"),
-    field("data.prompt", Kind::Text, "column of the prompt; nothing of it is learned"),
-    field("data.completion", Kind::Text, "column of the completion, which is learned"),
-    field("data.messages", Kind::Text, "column of a conversation, of which the assistant's turns are learned"),
+    field("data.prompt", Kind::Text, "column of the prompt, a text or a list of messages; nothing of it is learned"),
+    field("data.completion", Kind::Text, "column of the completion, a text or a list of messages, which is learned"),
+    field("data.messages", Kind::Text, "column of a conversation, of which the assistant's turns are learned; where there is none, conversations (ShareGPT) is taken"),
     field("data.template", Kind::Text, "minijinja template over the row that makes the text; empty: the text column"),
+    field("data.template_arguments", Kind::ValueByName, "what the model's chat template gets beside the messages, such as { enable_thinking = false }; a row's own tools, documents and chat_template_kwargs come before these"),
     field("data.append_end", Kind::Flag, "put the model's end token behind a text or a completion, so that it learns to stop"),
     field("data.max_length", Kind::Integer(1, 1 << 20), "longest example in tokens"),
     field("data.too_long", Kind::Choice(&["drop", "truncate"]), "what happens to longer ones"),
@@ -154,7 +157,7 @@ impl Field {
     pub fn find(name: &str) -> Result<&'static Self, String> {
         let known = |field: &&Self| {
             field.name == name
-                || (matches!(field.kind, Kind::NumberByName(..))
+                || (matches!(field.kind, Kind::NumberByName(..) | Kind::ValueByName)
                     && name.strip_prefix(field.name).is_some_and(|rest| rest.starts_with('.')))
         };
         FIELDS
@@ -219,6 +222,8 @@ impl Field {
             (Kind::NumberByName(..), Value::String(word)) if name != self.name && word == EVEN => {
                 Ok(Value::String(word))
             }
+            (Kind::ValueByName, Value::Table(table)) => Ok(Value::Table(table)),
+            (Kind::ValueByName, value) if name != self.name => Ok(value),
             (Kind::NumberByName(low, high), value) if name != self.name => match number(&value) {
                 Some(number) if number > low && number <= high => Ok(Value::Float(number)),
                 _ => wrong(&value),
@@ -257,6 +262,7 @@ impl Kind {
             }
             Self::Pair(low, high) => format!("two numbers from {low} to below {high}, such as [0.9, 0.99]"),
             Self::Words => "a list of strings, such as [\"a\", \"b\"]".into(),
+            Self::ValueByName => "a table of names and values, such as { enable_thinking = false }".into(),
             Self::NumberByName(low, high) => {
                 format!("a number above {low}, to {high}, or \"{EVEN}\", for a group's name")
             }

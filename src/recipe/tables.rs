@@ -1,5 +1,6 @@
 //! The tables of a recipe but `[method]`, with their defaults.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -74,6 +75,7 @@ pub struct Data {
     pub completion: String,
     pub messages: String,
     pub template: String,
+    pub template_arguments: TemplateArguments,
     pub append_end: bool,
     pub max_length: usize,
     pub too_long: TooLong,
@@ -81,6 +83,9 @@ pub struct Data {
     pub group_by_length: bool,
     pub bad_rows: BadRows,
 }
+
+/// What a model's chat template gets beside the messages, by name.
+pub type TemplateArguments = BTreeMap<String, toml::Value>;
 
 /// What a language model learns from in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -267,6 +272,7 @@ impl Default for Data {
             completion: "completion".into(),
             messages: "messages".into(),
             template: String::new(),
+            template_arguments: TemplateArguments::new(),
             append_end: true,
             max_length: 256,
             too_long: TooLong::Drop,

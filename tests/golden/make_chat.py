@@ -331,10 +331,15 @@ CONVERSATIONS = {
 }
 
 
+def without_nulls(messages):
+    """As `apply_chat_template` gives them to the template."""
+    return [{key: value for key, value in message.items() if value is not None} for message in messages]
+
+
 def render(source, messages, add_generation_prompt):
     try:
         texts, _ = chat_template_utils.render_jinja_template(
-            conversations=[messages], chat_template=source, add_generation_prompt=add_generation_prompt, **SPECIAL
+            conversations=[without_nulls(messages)], chat_template=source, add_generation_prompt=add_generation_prompt, **SPECIAL
         )
         return texts[0]
     except Exception as error:
@@ -344,7 +349,7 @@ def render(source, messages, add_generation_prompt):
 
 def marked(source, messages):
     texts, spans = chat_template_utils.render_jinja_template(
-        conversations=[messages], chat_template=source, return_assistant_tokens_mask=True, **SPECIAL
+        conversations=[without_nulls(messages)], chat_template=source, return_assistant_tokens_mask=True, **SPECIAL
     )
     return [texts[0][start:end] for start, end in spans[0]]
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config as Settings, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
-use spartui::data::{ChatTemplate, Tokenizer, prepare, read_for_prediction};
+use spartui::data::{Arguments, ChatTemplate, Tokenizer, prepare, read_for_prediction};
 use spartui::error::{Error, Result};
 use spartui::interface::theme::{Depth, Themes};
 use spartui::model::{Config, Model};
@@ -459,7 +459,9 @@ fn chat_templates() {
         folder.write("lm/chat_template.jinja", parts.concat());
         if let Some(Some(template)) = in_one_line(ChatTemplate::load(&folder.at("lm"))) {
             in_one_line(template.render(&messages, true).map_err(Error::refused));
-            if let Some((text, spans)) = in_one_line(template.render_with_spans(&messages).map_err(Error::refused)) {
+            if let Some((text, spans)) =
+                in_one_line(template.render_with_spans(&messages, &Arguments::default(), 0).map_err(Error::refused))
+            {
                 assert!(spans.into_iter().all(|span| text.get(span).is_some()));
             }
         }

@@ -8,6 +8,11 @@ use std::ops::Range;
 /// Name of the filter, which templates do not use.
 pub const FILTER: &str = "spartui_generation";
 
+/// Its name for one of a model's two templates, each of which has marks of its own.
+pub fn filter_of(with_tools: bool) -> &'static str {
+    if with_tools { "spartui_generation_with_tools" } else { FILTER }
+}
+
 /// Two characters that a text does not hold.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark {
@@ -37,7 +42,7 @@ impl Mark {
         format!("{}{text}{}", self.start, self.end)
     }
 
-    /// The text without marks, and what was between them, where that is not empty.
+    /// The text without marks, and what was between them.
     pub fn strip(self, marked: &str) -> (String, Vec<Range<usize>>) {
         let (mut text, mut spans, mut open) = (String::with_capacity(marked.len()), Vec::new(), None);
         for character in marked.chars() {
@@ -49,32 +54,17 @@ impl Mark {
                 text.push(character);
             }
         }
-        spans.retain(|span| !span.is_empty());
         (text, spans)
     }
-}
 
-/// Rewrites the blocks; also whether there are any.
-pub fn rewrite(source: &str) -> (String, bool) {
-    let (mut rewritten, mut rest, mut found) = (String::with_capacity(source.len()), source, false);
-    while let Some(start) = rest.find("{%") {
-        let (before, tag) = rest.split_at(start);
-        rewritten.push_str(before);
-        let end = tag.find("%}").map_or(tag.len(), |end| end + 2);
-        let (tag, after) = tag.split_at(end);
-        let word = tag.trim_start_matches("{%").trim_end_matches("%}").trim_matches(['-', '+']).trim();
-        match word {
-            "generation" => {
-                found = true;
-                rewritten.push_str(&tag.replace("generation", &format!("filter {FILTER}")));
-            }
-            "endgeneration" => rewritten.push_str(&tag.replace("endgeneration", "endfilter")),
-            _ => rewritten.push_str(tag),
+    /// The text without marks, and where each of them was.
+    pub fn places(self, marked: &str) -> (String, Vec<usize>) {
+        let (mut text, mut places) = (String::with_capacity(marked.len()), Vec::new());
+        for character in marked.chars() {
+            if self.characters().contains(&character) { places.push(text.len()) } else { text.push(character) }
         }
-        rest = after;
+        (text, places)
     }
-    rewritten.push_str(rest);
-    (rewritten, found)
 }
 
 #[cfg(test)]
@@ -82,20 +72,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_generation_tags_are_rewritten() {
-        let source = "a {%- generation -%} b {% endgeneration %}{% if generation %}{{ generation }}{%+generation%}";
-        let (text, found) = rewrite(source);
-        let expected = "a {%- filter spartui_generation -%} b {% endfilter %}{% if generation %}{{ generation }}";
-        assert_eq!(text, format!("{expected}{{%+filter spartui_generation%}}"));
-        assert!(found && !rewrite("{% if add_generation_prompt %}x{% endif %}{%").1);
-    }
-
-    #[test]
-    fn marks_come_out_again_and_empty_spans_go() {
+    fn marks_come_out_again() {
         let mark = Mark::for_text("\u{f0000} and \u{f0002}");
         assert_eq!(mark.characters(), ['\u{f0003}', '\u{f0004}']);
         let text = format!("é{}{}z{}", mark.around("né"), mark.around(""), mark.around("!"));
-        assert_eq!(mark.strip(&text), ("énéz!".into(), vec![2..5, 6..7]));
+        assert_eq!(mark.strip(&text), ("énéz!".into(), vec![2..5, 5..5, 6..7]));
+        assert_eq!(mark.places(&text), ("énéz!".into(), vec![2, 5, 5, 5, 6, 7]));
         assert_eq!(mark.strip("\u{f0004}a\u{f0003}"), ("a".into(), vec![]));
     }
 }

@@ -8,13 +8,23 @@ fn golden() -> Json {
 }
 
 /// The moment at which the goldens were rendered.
-fn then() -> NaiveDateTime {
+pub fn then() -> NaiveDateTime {
     NaiveDateTime::parse_from_str("2024-07-05 09:03:07", "%Y-%m-%d %H:%M:%S").unwrap()
 }
 
 fn template(golden: &Json, name: &str) -> ChatTemplate {
     let source = golden["templates"][name].as_str().unwrap();
-    ChatTemplate::new(source, special_tokens(&[&golden["special_tokens"]]), then).unwrap()
+    ChatTemplate::new(source, names(&golden["special_tokens"]), then).unwrap()
+}
+
+/// Names and texts of special tokens.
+pub fn names(tokens: &Json) -> Vec<(String, String)> {
+    let text = |token: &Json| token.as_str().unwrap().to_owned();
+    tokens.as_object().unwrap().iter().map(|(name, token)| (name.clone(), text(token))).collect()
+}
+
+fn with_spans(chat: &ChatTemplate, messages: &Json) -> std::result::Result<(String, Vec<Range<usize>>), String> {
+    chat.render_with_spans(messages, &Arguments::default(), 0)
 }
 
 fn small(source: &str) -> std::result::Result<ChatTemplate, String> {
@@ -58,7 +68,7 @@ fn turns_are_what_the_assistant_wrote() {
         compared += 1;
         let template = template(&golden, case["template"].as_str().unwrap());
         let messages = &golden["conversations"][case["conversation"].as_str().unwrap()];
-        let ours = template.render_with_spans(messages).map(|(text, spans)| {
+        let ours = with_spans(&template, messages).map(|(text, spans)| {
             assert_eq!(Some(text.as_str()), case["text"].as_str());
             Json::from(spans.into_iter().map(|span| &text[span]).collect::<Vec<_>>())
         });
@@ -88,11 +98,13 @@ fn a_file_of_its_own_comes_first_then_the_tokenizers_default() {
     assert_eq!(render(), None);
     let eos = json!({"content": "END"});
     write("special_tokens_map.json", r#"{"bos_token": "BEGIN", "eos_token": "other"}"#);
-    write(
-        "tokenizer_config.json",
-        &json!({"chat_template": "a{{ eos_token }}{{ bos_token }}", "eos_token": eos}).to_string(),
-    );
-    assert_eq!(render().unwrap(), "aENDBEGIN");
+    let mut config = json!({"chat_template": "a{{ eos_token }}{{ bos_token }}", "eos_token": eos});
+    write("tokenizer_config.json", &config.to_string());
+    // As transformers has it: the map holds where the configuration has no list of added tokens, and only there.
+    assert_eq!(render().unwrap(), "aotherBEGIN");
+    config["added_tokens_decoder"] = json!({});
+    write("tokenizer_config.json", &config.to_string());
+    assert_eq!(render().unwrap(), "aEND");
     let named =
         json!([{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d{{ add_generation_prompt }}"}]);
     write("tokenizer_config.json", &json!({"chat_template": named}).to_string());
@@ -150,10 +162,10 @@ fn a_template_without_end_is_an_error_and_no_crash() {
 fn a_template_that_rewrites_turns_is_refused_where_it_matters() {
     let source = "{% for m in messages %}{% if not loop.last and m.role == 'assistant' %}(cut){% else %}{{ m.role }}: {{ m.content }};{% endif %}{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}";
     let chat = small(source).unwrap();
-    let (text, spans) = chat.render_with_spans(&json!([user("a"), assistant("b")])).unwrap();
+    let (text, spans) = with_spans(&chat, &json!([user("a"), assistant("b")])).unwrap();
     assert_eq!((text.as_str(), spans.len(), &text[spans[0].clone()]), ("user: a;assistant: b;", 1, "b;"));
     let two = json!([user("a"), assistant("b"), user("c"), assistant("d")]);
-    let why = chat.render_with_spans(&two).unwrap_err();
+    let why = with_spans(&chat, &two).unwrap_err();
     assert!(why.starts_with("has an assistant's turn that the model's chat template writes another way"), "{why}");
 }
 
@@ -161,8 +173,84 @@ fn a_template_that_rewrites_turns_is_refused_where_it_matters() {
 fn marks_do_not_mix_with_the_text() {
     let marking =
         small("{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}{% endfor %}").unwrap();
-    let why = marking.render_with_spans(&json!([assistant("\u{f0000}")])).unwrap_err();
+    let why = with_spans(&marking, &json!([assistant("\u{f0000}")])).unwrap_err();
     assert!(why.starts_with("holds \\u{f0000} or \\u{f0001}"), "{why}");
     let plain = small("{% for m in messages %}{{ m.content }}{% endfor %}").unwrap();
     assert_eq!(plain.render(&json!([assistant("\u{f0000}a")]), false).unwrap(), "\u{f0000}a");
+}
+
+#[test]
+fn marks_tell_turns_that_are_written_otherwise_later() {
+    let source = "{% for m in messages %}{% if m.role == 'assistant' %}A:\n{% if loop.last %}<think></think>{% endif %}\
+                  {{ m.content.split('</think>')[-1] }}{% for c in m.tool_calls %}[{{ c.function.name }}]{% endfor %}.\n\
+                  {% else %}U:{{ m.content }}\n{% endif %}{% endfor %}{% if add_generation_prompt %}A:\n{% endif %}";
+    let chat = small(source).unwrap();
+    let call = json!({"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f"}}]});
+    let (text, spans) =
+        with_spans(&chat, &json!([user("a"), assistant("<think>x</think>b"), user("c"), call, assistant("d")]))
+            .unwrap();
+    let turns: Vec<&str> = spans.into_iter().map(|span| &text[span]).collect();
+    assert_eq!(turns, ["b.\n", "[f].\n", "<think></think>d.\n"]);
+}
+
+#[test]
+fn messages_without_weight_and_those_of_a_prompt_are_not_learned() {
+    let plain =
+        "{% for m in messages %}{{ m.role[0] }}{{ m.content }};{% endfor %}{% if add_generation_prompt %}a{% endif %}";
+    let marking = "{% for m in messages %}{{ m.role[0] }}{% if m.role == 'assistant' %}{% generation %}{{ m.content }};\
+                   {% endgeneration %}{% else %}{{ m.content }};{% endif %}{% endfor %}";
+    let turns = |source: &str, messages: &Json, from: usize| {
+        let chat = small(source).unwrap();
+        let (text, spans) = chat.render_with_spans(messages, &Arguments::default(), from).unwrap();
+        spans.into_iter().map(|span| text[span].to_owned()).collect::<Vec<_>>()
+    };
+    let mut messages = json!([user("1"), assistant("2"), user("3"), assistant("4"), assistant("5")]);
+    for source in [plain, marking] {
+        assert_eq!(turns(source, &messages, 0), ["2;", "4;", "5;"]);
+        assert_eq!(turns(source, &messages, 3), ["4;", "5;"]);
+    }
+    (messages[1]["weight"], messages[4]["train"]) = (json!(0), json!(false));
+    for source in [plain, marking] {
+        assert_eq!(turns(source, &messages, 0), ["4;"]);
+    }
+    let once = small("{% generation %}{{ messages | map(attribute='content') | join }}{% endgeneration %}").unwrap();
+    assert!(with_spans(&once, &messages).unwrap_err().contains("does not write one by one"));
+}
+
+#[test]
+fn arguments_reach_the_template_and_a_rows_own_come_first() {
+    let chat =
+        small("{{ tools | tojson }} {{ enable_thinking }} {{ documents }} {{ add_generation_prompt }} {{ eos_token }}")
+            .unwrap();
+    let recipe = "enable_thinking = false\ntools = [{ name = \"f\" }]\neos_token = \"END\"";
+    let recipe: crate::recipe::TemplateArguments = toml::from_str(recipe).unwrap();
+    let chat = chat.with_arguments(&Arguments::of_recipe(&recipe));
+    assert_eq!(chat.render(&json!([]), true).unwrap(), "[{\"name\": \"f\"}] False None True END");
+    let mut row = Arguments::default();
+    row.set("enable_thinking", json!(true));
+    row.set("tools", Json::Null);
+    row.set("add_generation_prompt", json!(true));
+    let (text, spans) = chat.render_with_spans(&json!([]), &row, 0).unwrap_or_default();
+    assert_eq!((text.as_str(), spans.len()), ("", 0), "the text changes with the prompt, which is refused");
+    row.set("add_generation_prompt", json!(false));
+    assert_eq!(chat.render_with_spans(&json!([]), &row, 0).unwrap().0, "null True None False END");
+    row.set("tools", json!(["f"]));
+    assert!(chat.render_with_spans(&json!([]), &row, 0).unwrap_err().contains("tools that are not a list of objects"));
+}
+
+#[test]
+fn a_template_for_tools_is_taken_where_there_are_tools() {
+    let folder = tempfile::tempdir().unwrap();
+    let named = json!([{"name": "tool_use", "template": "T{% generation %}x{% endgeneration %}"}, {"name": "default", "template": "D{% generation %}\u{f0000}{% endgeneration %}"}]);
+    std::fs::write(folder.path().join("tokenizer_config.json"), json!({"chat_template": named}).to_string()).unwrap();
+    let chat = || ChatTemplate::load(folder.path()).unwrap().unwrap();
+    let mut tools = Arguments::default();
+    tools.set("tools", json!([{}]));
+    assert_eq!(chat().render(&json!([]), false).unwrap(), "D\u{f0000}");
+    assert_eq!(chat().with_arguments(&tools).render(&json!([]), false).unwrap(), "Tx");
+    std::fs::write(folder.path().join("chat_template.jinja"), "own").unwrap();
+    assert_eq!(chat().with_arguments(&tools).render(&json!([]), false).unwrap(), "own");
+    std::fs::create_dir(folder.path().join("additional_chat_templates")).unwrap();
+    std::fs::write(folder.path().join("additional_chat_templates/tool_use.jinja"), "own tools").unwrap();
+    assert_eq!(chat().with_arguments(&tools).render(&json!([]), false).unwrap(), "own tools");
 }

@@ -259,3 +259,52 @@ fn pairs_are_classified_with_their_types() {
     let error = prepare(&model.recipe, &tokenizer, &mut |_, _| {}).unwrap_err();
     assert!(error.message().contains("no room beside the tokenizer's 3 special tokens"), "{error}");
 }
+
+#[test]
+fn conversations_of_every_shape_are_learned_alike() {
+    let mut model = Model::new();
+    let templates = golden_json("templates.json");
+    model.write("chat_template.jinja", templates["templates"]["chatml-line"].as_str().unwrap());
+    let message = |role: &str, content: &str| json!({"role": role, "content": content});
+    let (asked, answered) = (message("user", "One?"), message("assistant", "Two"));
+    let shared = json!([{"from": "human", "value": "One?"}, {"from": "gpt", "value": "Two"}]);
+    let list = json!([asked, answered]);
+    let rows = [
+        json!({"messages": list}),
+        json!({"messages": list.to_string()}),
+        json!({"conversations": shared}),
+        json!({"prompt": [asked], "completion": [answered]}),
+    ];
+    let expected = model.examples(&rows[..1]).remove(0);
+    assert_eq!(learned(&model, &expected), "Two<|im_end|>\n");
+    for row in &rows[1..] {
+        assert_eq!(model.examples(std::slice::from_ref(row)), std::slice::from_ref(&expected), "{row}");
+    }
+    let mut weighted = json!({"messages": [asked, answered, asked, answered]});
+    weighted["messages"][1]["weight"] = json!(0);
+    let examples = model.examples(std::slice::from_ref(&weighted));
+    assert_eq!(examples[0].target_tokens(), expected.target_tokens());
+    assert!(examples[0].tokens.len() > expected.tokens.len());
+}
+
+#[test]
+fn tools_and_switches_of_recipe_and_row_are_in_the_tokens() {
+    let mut model = Model::new();
+    let template =
+        "{% if tools %}{{ tools | tojson }}{% endif %}{{ mode }}|{% for m in messages %}{{ m.content }}|{% endfor %}";
+    model.write("chat_template.jinja", template);
+    model.recipe.set("data.template_arguments.mode", crate::recipe::Value::String("fast".into())).unwrap();
+    let messages = json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]);
+    let rows = [
+        json!({"messages": messages}),
+        json!({"messages": messages, "tools": "[{\"name\": \"f\"}]", "chat_template_kwargs": {"mode": "slow"}}),
+        json!({"messages": messages, "tools": "none"}),
+    ];
+    let prepared = model.prepare(&rows).unwrap();
+    let texts: Vec<String> =
+        prepared.train.examples.iter().map(|example| model.tokenizer().decode(&example.tokens).unwrap()).collect();
+    assert_eq!(texts, ["fast|a|b|", "[{\"name\": \"f\"}]slow|a|b|"]);
+    assert_eq!(prepared.train.left_out.first_bad[0].why, "has a text in the column \"tools\" that is not JSON");
+    let shown: String = prepared.preview.unwrap().pieces.iter().map(|piece| piece.text.as_str()).collect();
+    assert_eq!(shown, "fast|a|b|");
+}

@@ -17,15 +17,14 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// Reads `tokenizer_config.json`, `generation_config.json` and `config.json`, as far as they are there. Tokens that
-    /// the model does not have end nothing.
+    /// The tokenizer's own end token and those of `generation_config.json` and `config.json`, as far as they are there.
+    /// Tokens that the model does not have end nothing.
     ///
     /// # Errors
     /// Refuses a file that is not JSON.
-    pub fn read(folder: &Path, id_of: impl Fn(&str) -> Option<u32>, vocab_size: usize) -> Result<Self> {
+    pub fn read(folder: &Path, of_tokenizer: Option<u32>, vocab_size: usize) -> Result<Self> {
         let has = |&id: &u32| (id as usize) < vocab_size;
-        let tokenizer = json(&folder.join("tokenizer_config.json"))?;
-        let of_tokenizer = token_name(&tokenizer["eos_token"]).and_then(id_of).filter(has);
+        let of_tokenizer = of_tokenizer.filter(has);
         let mut of_generation = Vec::new();
         for file in ["generation_config.json", "config.json"] {
             if of_generation.is_empty() {
@@ -73,40 +72,36 @@ mod tests {
 
     use super::*;
 
-    fn ends(files: &[(&str, Value)]) -> Ends {
+    fn ends(of_tokenizer: Option<u32>, files: &[(&str, Value)]) -> Ends {
         let folder = tempfile::tempdir().unwrap();
         for (name, value) in files {
             std::fs::write(folder.path().join(name), value.to_string()).unwrap();
         }
-        Ends::read(folder.path(), |token| (token == "</s>").then_some(2), 100).unwrap()
+        Ends::read(folder.path(), of_tokenizer, 100).unwrap()
     }
 
     #[test]
     fn the_tokenizer_names_the_end_of_a_text_and_the_generation_its_own() {
-        let tokenizer = ("tokenizer_config.json", json!({"eos_token": {"content": "</s>", "lstrip": false}}));
         let generation = ("generation_config.json", json!({"eos_token_id": [7, 8, 1000]}));
         let config = ("config.json", json!({"eos_token_id": 5}));
-        let all = ends(&[tokenizer.clone(), generation.clone(), config.clone()]);
+        let all = ends(Some(2), &[generation.clone(), config.clone()]);
         assert_eq!(all, Ends { of_text: Some(2), of_generation: vec![7, 8] });
-        assert_eq!(ends(&[generation, config.clone()]).of_text, Some(7));
-        assert_eq!(ends(&[config]), Ends { of_text: Some(5), of_generation: vec![5] });
-        assert_eq!(ends(&[tokenizer]), Ends { of_text: Some(2), of_generation: vec![2] });
-        assert_eq!(ends(&[("tokenizer_config.json", json!({"eos_token": "</s>"}))]).of_text, Some(2));
+        assert_eq!(ends(None, &[generation, config.clone()]).of_text, Some(7));
+        assert_eq!(ends(Some(100), std::slice::from_ref(&config)).of_text, Some(5));
+        assert_eq!(ends(None, &[config]), Ends { of_text: Some(5), of_generation: vec![5] });
+        assert_eq!(ends(Some(2), &[]), Ends { of_text: Some(2), of_generation: vec![2] });
     }
 
     #[test]
     fn odd_values_name_nothing_and_broken_files_are_refused() {
         for odd in [json!(null), json!("x"), json!({}), json!(-1), json!(1e300), json!([[]])] {
-            let found = ends(&[
-                ("tokenizer_config.json", json!({"eos_token": odd})),
-                ("config.json", json!({"eos_token_id": odd})),
-            ]);
+            let found = ends(None, &[("config.json", json!({"eos_token_id": odd}))]);
             assert_eq!(found, Ends::default(), "{odd}");
         }
-        assert_eq!(ends(&[("config.json", json!([]))]), Ends::default());
+        assert_eq!(ends(None, &[("config.json", json!([]))]), Ends::default());
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("tokenizer_config.json"), "{").unwrap();
-        let error = Ends::read(folder.path(), |_| None, 9).unwrap_err();
-        assert!(error.message().contains("tokenizer_config.json is not JSON"), "{error}");
+        std::fs::write(folder.path().join("config.json"), "{").unwrap();
+        let error = Ends::read(folder.path(), None, 9).unwrap_err();
+        assert!(error.message().contains("config.json is not JSON"), "{error}");
     }
 }

@@ -174,3 +174,55 @@ fn pieces_of_a_text_keep_their_spaces() {
     assert!(pieces.concat().starts_with("<s><|user|> the capital of\nFrance "), "{pieces:?}");
     assert!(pieces.iter().all(|piece| !piece.is_empty() && !piece.contains('\u{fffd}')), "{pieces:?}");
 }
+
+/// The tokenizer of the chat goldens with these of its added tokens alone, and files beside it.
+fn with_files(kept: &serde_json::Value, files: &serde_json::Value) -> Tokenizer {
+    let folder = tempfile::tempdir().unwrap();
+    let mut own = golden("chat/tokenizer.json");
+    own["added_tokens"].as_array_mut().unwrap().retain(|token| kept.as_array().unwrap().contains(&token["content"]));
+    std::fs::write(folder.path().join("tokenizer.json"), own.to_string()).unwrap();
+    for (name, contents) in files.as_object().unwrap() {
+        std::fs::write(folder.path().join(name), contents.to_string()).unwrap();
+    }
+    let tokenizer = Tokenizer::load(folder.path(), 400).unwrap();
+    let names: serde_json::Map<_, _> =
+        special_tokens(folder.path()).unwrap().into_iter().map(|(name, token)| (name, token.into())).collect();
+    assert_eq!(serde_json::Value::from(names), golden_case(files)["names"], "{files}");
+    tokenizer
+}
+
+fn golden_case(files: &serde_json::Value) -> serde_json::Value {
+    let cases = golden("chat/added.json");
+    cases["cases"].as_array().unwrap().iter().find(|case| case["files"] == *files).unwrap().clone()
+}
+
+#[test]
+fn tokens_that_other_files_add_are_those_of_transformers() {
+    let cases = golden("chat/added.json");
+    for case in cases["cases"].as_array().unwrap() {
+        let tokenizer = with_files(&case["kept"], &case["files"]);
+        for text in case["texts"].as_array().unwrap() {
+            let ids = tokenizer.encode(text["text"].as_str().unwrap()).unwrap();
+            assert_eq!(json!(ids), text["ids"], "{} {}", case["name"], text["text"]);
+            assert_eq!(json!(tokenizer.decode(&ids).unwrap()), text["decoded"], "{} {}", case["name"], text["text"]);
+        }
+        assert_eq!(json!(tokenizer.end_token()), case["end"], "{}", case["name"]);
+    }
+    assert_eq!(cases["cases"].as_array().unwrap().len(), 10);
+}
+
+#[test]
+fn lists_of_added_tokens_that_are_none_are_refused() {
+    let refusal = |name: &str, contents: serde_json::Value| {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("tokenizer.json"), small_tokenizer_json().to_string()).unwrap();
+        std::fs::write(folder.path().join(name), contents.to_string()).unwrap();
+        Tokenizer::load(folder.path(), 14).unwrap_err().message().to_owned()
+    };
+    let config = |listed| refusal("tokenizer_config.json", json!({"added_tokens_decoder": listed}));
+    assert!(config(json!([])).contains("has an added_tokens_decoder that is not an object"));
+    assert!(config(json!({"x": {"content": "a"}})).contains("has no token of the id \"x\" in added_tokens_decoder"));
+    assert!(config(json!({"3": {}})).contains("has no token of the id \"3\""));
+    assert!(refusal("added_tokens.json", json!([1])).contains("is not a list of tokens with their ids"));
+    assert!(refusal("added_tokens.json", json!({"a": -1})).contains("gives \"a\" no id"));
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, TryRecvError, bounded};
 use serde_json::json;
 
-use crate::data::{ChatTemplate, Tokenizer};
+use crate::data::{Arguments, ChatTemplate, Tokenizer};
 use crate::error::{Error, Result};
 use crate::model::guarded;
 use crate::train::Session;
@@ -49,11 +49,13 @@ impl Reading {
             Self::NotBegun => {
                 let (tell, told) = bounded(1);
                 let folder = session.folder.clone();
+                let arguments = Arguments::of_recipe(&session.recipe.data.template_arguments);
                 let vocabulary = usize::try_from(session.model.config.vocab_size).unwrap_or(0);
                 std::thread::spawn(move || {
                     let read = guarded(|| {
                         let tokenizer = Tokenizer::load(&folder, vocabulary)?;
-                        Ok(Words { tokenizer, chat: ChatTemplate::load(&folder)? })
+                        let chat = ChatTemplate::load(&folder)?;
+                        Ok(Words { tokenizer, chat: chat.map(|chat| chat.with_arguments(&arguments)) })
                     });
                     // Where the run has ended, nobody needs it any more.
                     let _ = tell.send(read);

@@ -279,7 +279,7 @@ impl Form {
             Slot::File => safe_text(&self.file),
             Slot::Field(at) => {
                 let field = FIELDS.get(at)?;
-                value::shown(values.now.get(field.name)?)
+                value::shown_of(field, values.now.get(field.name)?)
             }
         };
         (!text.is_empty()).then_some(text)

@@ -12,6 +12,12 @@ pub fn shown(value: &Value) -> String {
     }
 }
 
+/// What the line of this field shows: a table without entries is none, where no group shares anything evenly.
+#[must_use]
+pub fn shown_of(field: &Field, value: &Value) -> String {
+    if field.kind == Kind::ValueByName { typed(value) } else { shown(value) }
+}
+
 /// What stands in a field when its text is changed: what [`read`] reads as the same value.
 #[must_use]
 pub fn typed(value: &Value) -> String {
@@ -23,7 +29,8 @@ pub fn typed(value: &Value) -> String {
             .collect::<Vec<_>>()
             .join(", "),
         Value::Table(table) => {
-            let items = table.iter().map(|(key, item)| format!("{} = {}", quoted_key(key), text::value(item)));
+            let item = |item: &Value| if item.is_float() { text::value(item) } else { item.to_string() };
+            let items = table.iter().map(|(key, value)| format!("{} = {}", quoted_key(key), item(value)));
             items.collect::<Vec<_>>().join(", ")
         }
         Value::Float(_) => text::value(value),
@@ -65,7 +72,9 @@ pub fn read(field: &Field, typed: &str) -> Result<Value, String> {
             Value::Array(words.map(Value::String).collect())
         }
         Kind::Pair(..) if !text.starts_with('[') => recipe::parse_value(&format!("[{text}]")),
-        Kind::NumberByName(..) if !text.starts_with('{') => recipe::parse_value(&format!("{{ {text} }}")),
+        Kind::NumberByName(..) | Kind::ValueByName if !text.starts_with('{') => {
+            recipe::parse_value(&format!("{{ {text} }}"))
+        }
         Kind::Integer(..) | Kind::Number(..) | Kind::NumberOrAuto(..) | Kind::Positive(_) | Kind::Steps(_)
             if text.is_empty() =>
         {
@@ -94,6 +103,7 @@ pub fn takes(field: &Field) -> String {
         Kind::Words => "words, with commas between".into(),
         Kind::Pair(low, high) => format!("two numbers from {low} to below {high}, with a comma between"),
         Kind::NumberByName(..) => "a group's name and its share, such as v_proj = 0.02, o_proj = 0.1".into(),
+        Kind::ValueByName => "names and values, such as enable_thinking = false, date_string = \"26 Jul 2024\"".into(),
         Kind::Choice(words) => format!("one of {}", words.join(", ")),
         kind => kind.describe().replace(" in quotes", "").replace('"', ""),
     }

@@ -224,7 +224,7 @@ fn help(pen: &mut Pen, area: Rect, launcher: &Launcher) {
 }
 
 fn of_field(field: &'static Field) -> (String, String) {
-    let default = Recipe::default().get(field.name).map(|value| value::shown(&value)).unwrap_or_default();
+    let default = Recipe::default().get(field.name).map(|value| value::shown_of(field, &value)).unwrap_or_default();
     let default = if default.is_empty() { "none".to_owned() } else { default };
     (field.help.to_owned(), format!("takes {}; default {default}", value::takes(field)))
 }

@@ -1,0 +1,38 @@
+//! Jinja2's tests (`is …`) where the template library's say something else.
+
+use minijinja::value::ValueKind;
+use minijinja::{Environment, Value};
+
+use super::text::text;
+
+/// Adds them.
+pub fn add(environment: &mut Environment<'static>) {
+    environment.add_test("iterable", |value: &Value| is_iterable(value));
+    environment.add_test("sequence", is_sequence);
+    environment.add_test("number", |value: &Value| matches!(value.kind(), ValueKind::Number | ValueKind::Bool));
+    environment.add_test("float", |value: &Value| value.kind() == ValueKind::Number && !value.is_integer());
+    environment.add_test("callable", |value: &Value| {
+        value.as_object().is_some() && !matches!(value.kind(), ValueKind::Map | ValueKind::Seq | ValueKind::Iterable)
+    });
+    environment.add_test("lower", |value: &Value| has_case(&text(value), char::is_lowercase, char::is_uppercase));
+    environment.add_test("upper", |value: &Value| has_case(&text(value), char::is_uppercase, char::is_lowercase));
+    environment.add_test("escaped", |_: &Value| false);
+}
+
+/// Whether a loop can go over it. An undefined value is an empty one, `None` is none.
+pub fn is_iterable(value: &Value) -> bool {
+    !value.is_none() && value.try_iter().is_ok()
+}
+
+/// Whether it has a length and places.
+fn is_sequence(value: &Value) -> bool {
+    matches!(
+        value.kind(),
+        ValueKind::String | ValueKind::Seq | ValueKind::Iterable | ValueKind::Map | ValueKind::Undefined
+    )
+}
+
+/// Whether a text has a letter of this case and none of the other.
+pub fn has_case(text: &str, wanted: fn(char) -> bool, other: fn(char) -> bool) -> bool {
+    text.chars().any(wanted) && !text.chars().any(other)
+}
