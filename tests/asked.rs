@@ -118,7 +118,7 @@ fn train_and_plan_warn_of_a_rate_and_a_warm_up_that_cannot_be_meant() {
         said.contains("the warm-up of 100 steps takes the whole run (12): the rate never reaches its peak"),
         "{said}"
     );
-    assert!(said.contains("optimizer.learning_rate 5 is ") && said.contains("times the rate for sparta at"), "{said}");
+    assert!(said.contains("optimizer.learning_rate 5 is ") && said.contains("of the rule (sparta, "), "{said}");
     let mut plan = Process::new(env!("CARGO_BIN_EXE_spartui"));
     plan.args(["plan", "recipe.toml", "--no-calibration"]).current_dir(folder.path());
     for set in settings {

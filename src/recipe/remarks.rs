@@ -35,7 +35,7 @@ impl Recipe {
         let name = "optimizer.learning_rate";
         let Some(suggested) = suggested else { return too_high(name, rate) };
         let times = rate / suggested.rate;
-        let by_rule = format!("the rate for {}, {}", suggested.basis(), told(suggested.rate));
+        let by_rule = format!("the {} of the rule ({})", told(suggested.rate), suggested.basis());
         let is = if rate == 0.0 {
             format!("is 0, far from {by_rule}: nothing is learned")
         } else if times > FAR {
@@ -108,13 +108,21 @@ mod tests {
         }
         assert_eq!(
             of(1.0),
-            "optimizer.learning_rate 1 is 250 times the rate for sparta at 1 %, 0.004; \"auto\" takes that one"
+            "optimizer.learning_rate 1 is 250 times the 0.004 of the rule (sparta, 1 % trains); \"auto\" takes that one"
         );
-        assert!(of(5e-5).contains("5e-5 is one part in 80 of the rate for sparta at 1 %, 0.004;"), "{}", of(5e-5));
+        assert!(
+            of(5e-5).contains("5e-5 is one part in 80 of the 0.004 of the rule (sparta, 1 % trains);"),
+            "{}",
+            of(5e-5)
+        );
         assert!(of(0.0).contains("nothing is learned"));
         let mut full = with("optimizer.learning_rate", 0.05);
         full.method = Method { kind: MethodKind::Full, ..Method::default() };
-        assert!(remarks(&full)[0].contains("is 250 times the rate for full fine-tuning, 2e-4"), "{:?}", remarks(&full));
+        assert!(
+            remarks(&full)[0].contains("is 250 times the 2e-4 of the rule (full fine-tuning)"),
+            "{:?}",
+            remarks(&full)
+        );
         assert!(with("optimizer.learning_rate", 5.0).remarks(40, None)[0].contains("is above 1"));
         assert!(remarks(&with("optimizer.head_learning_rate", 2.0))[0].contains("head_learning_rate 2 is above 1"));
     }

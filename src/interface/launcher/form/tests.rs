@@ -115,7 +115,11 @@ fn a_rate_far_from_the_rule_is_remarked_on() {
     };
     form.plan.hear(id, Some(Planned::Sparsity(sparsity)));
     form.recipe.optimizer.learning_rate = LearningRate::At(3.0);
-    assert!(form.remarks()[0].contains("is 750 times the rate for sparta at 1 %, 0.004"), "{:?}", form.remarks());
+    assert!(
+        form.remarks()[0].contains("is 750 times the 0.004 of the rule (sparta, 1 % trains)"),
+        "{:?}",
+        form.remarks()
+    );
     form.recipe.optimizer.learning_rate = LearningRate::At(1e-3);
     assert!(form.remarks().is_empty());
 }
