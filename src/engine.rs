@@ -46,6 +46,8 @@ pub struct Launch {
     pub name: Option<String>,
     /// Whether the run takes the place of one of this name.
     pub overwrite: bool,
+    /// What the run's log begins with: what was chosen for the user before the launch, a sentence each.
+    pub remarks: Vec<String>,
 }
 
 /// Which run goes on, and how.

@@ -1,6 +1,6 @@
 //! A recipe: all that a run is asked to be, in one TOML file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ mod hub_name;
 mod meant;
 mod method;
 mod rate;
+mod reading;
 mod remarks;
 mod steps;
 mod tables;
@@ -21,6 +22,7 @@ pub use fields::{EVEN, FIELDS, Field, Kind};
 pub use hub_name::{HubName, is_hub_name};
 pub use method::{Method, MethodKind, OnShrink, Rounding, Selection, Variant};
 pub use rate::{AUTO, LearningRate, SuggestedRate, two_digits};
+pub use reading::{TextEncoding, delimiter, encoding};
 pub use steps::Steps;
 pub use tables::{
     BadRows, Data, DataFormat, HeadInit, History, Init, KeepState, Model, OnNonfinite, Optimizer, Recompute, Schedule,
@@ -173,6 +175,20 @@ impl Recipe {
 fn is_group(name: &str) -> std::result::Result<bool, String> {
     let field = Field::find(name)?;
     Ok(field.name != name && matches!(field.kind, Kind::NumberByName(..)))
+}
+
+/// The fields that a recipe file and its overrides give; all others have their defaults.
+///
+/// # Errors
+/// As [`Recipe::load`].
+pub fn named_fields(path: &Path, overrides: &[String]) -> Result<BTreeSet<String>> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::refused(format!("cannot read the recipe {}: {error}", path.display())))?;
+    let table: toml::Table = toml::from_str(&text)
+        .map_err(|error| Error::refused(format!("{}: {}; fix the TOML", path.display(), error.message())))?;
+    let given = overrides.iter().map(|assignment| parse_assignment(assignment).map(|(name, _)| name));
+    let given = given.collect::<std::result::Result<Vec<String>, String>>().map_err(Error::refused)?;
+    Ok(flatten(&table).into_iter().map(|(name, _)| name).chain(given).collect())
 }
 
 const SPARSITY: &str = "method.sparsity";

@@ -11,8 +11,13 @@ use spartui::protocol::{Ending, Event, Memory};
 fn memory_by_owner_adds_up_to_what_the_process_uses() {
     let runs = tempfile::tempdir().unwrap();
     let recipe = common::demo(&["train.max_steps=20", "train.evaluate_every=0", "data.validation=0.05"]);
-    let engine =
-        Engine::start(Launch { recipe, runs: runs.path().join("runs"), name: Some("memory".into()), overwrite: false });
+    let engine = Engine::start(Launch {
+        recipe,
+        runs: runs.path().join("runs"),
+        name: Some("memory".into()),
+        overwrite: false,
+        remarks: Vec::new(),
+    });
     let mut seen: Vec<(Memory, u64)> = Vec::new();
     let mut predicted = None;
     for event in &engine.events {

@@ -28,8 +28,13 @@ fn cockpit_of_a_run() {
     let mut recipe = Recipe::load(&root.join("examples/support/recipe.toml"), &[]).unwrap();
     recipe.model.path = root.join("models/all-MiniLM-L6-v2");
     let runs = tempfile::tempdir().unwrap();
-    let engine =
-        Engine::start(Launch { recipe, runs: runs.path().join("runs"), name: Some("demo".into()), overwrite: false });
+    let engine = Engine::start(Launch {
+        recipe,
+        runs: runs.path().join("runs"),
+        name: Some("demo".into()),
+        overwrite: false,
+        remarks: Vec::new(),
+    });
     let mut state = State::new(Look::new(Themes::load(None, Depth::True), Some("dark")), (120, 40));
     let began = Instant::now();
     for event in &engine.events {
@@ -62,7 +67,13 @@ fn lanes_of_a_race() {
         Recipe::load(&root.join("examples/support/recipe.toml"), &["train.evaluate_every=25".into()]).unwrap();
     recipe.model.path = root.join("models/all-MiniLM-L6-v2");
     let runs = tempfile::tempdir().unwrap();
-    let launch = Launch { recipe, runs: runs.path().join("runs"), name: Some("rates".into()), overwrite: false };
+    let launch = Launch {
+        recipe,
+        runs: runs.path().join("runs"),
+        name: Some("rates".into()),
+        overwrite: false,
+        remarks: Vec::new(),
+    };
     let lane = |rate: f64, sparsity: f64| {
         let number = |field: &str, value: f64| (field.to_owned(), Value::Float(value));
         vec![number("optimizer.learning_rate", rate), number("method.sparsity", sparsity)]

@@ -129,8 +129,66 @@ fn refused_place(runs: &str, prepare: impl FnOnce(&Path)) {
 fn rows_that_were_left_out_are_named_where_too_few_are_left() {
     let rows = |good: &str| format!("{good}\n{{\"text\": \"no label\"}}\n{{\"label\": \"b\"}}\n");
     let good = "{\"text\": \"late\", \"label\": \"a\"}";
-    let named = ["of 3 rows of \"train.jsonl\": 2 bad left out (line 2", "line 3"];
+    let named = ["of its 3 rows, 2 bad left out (train.jsonl:2", "train.jsonl:3"];
     refused(&["a classifier needs two labels or more", named[0], named[1]], &[], write("train.jsonl", rows(good)));
     let settings = ["task.labels=[\"a\", \"b\"]", "data.validation=0.5"];
     refused(&["has one good row, too few", named[0], named[1]], &settings, write("train.jsonl", rows(good)));
+}
+
+/// What is printed where a program is done.
+fn printed(folder: &Path, arguments: &[&str]) -> String {
+    let output = spartui(folder, arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn rows_that_are_written_otherwise_are_read_and_what_was_guessed_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = common::small_model(folder.path());
+    common::small_recipe(folder.path(), &model, "[train]\nmax_steps = 2\n");
+    let row = |at: usize| format!("le café {at} coûte;{}\n", ["prix", "autre"][at % 2]);
+    let rows: String = (0..30).map(row).chain(["x;Prix\n".into(), row(3), " ;autre\n".into()]).collect();
+    let latin: Vec<u8> =
+        format!("sentence;intent\n{rows}").chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    std::fs::write(folder.path().join("rows.csv"), latin).unwrap();
+    std::fs::write(folder.path().join("valid.csv"), "sentence;intent\nnouveau;prix\nencore;autre\n").unwrap();
+    let recipe = "[model]\npath = \"model\"\n[data]\ntrain = \"rows.csv\"\nvalidation = \"valid.csv\"\nmax_length = 32\n[method]\nsparsity = 0.9\n\
+                  [train]\nmax_steps = 2\n";
+    std::fs::write(folder.path().join("other.toml"), recipe).unwrap();
+    let said = [
+        "guessed from the columns of \"rows.csv\": data.text = \"sentence\", data.label = \"intent\"; name them to take others",
+        "\"rows.csv\" is read as windows-1252, since it is not valid UTF-8 (as in \"café\"), with \";\" between the fields",
+        "training rows repeats an earlier one (rows.csv:33 repeats rows.csv:5)",
+        "training rows has an empty text (rows.csv:34)",
+        "2 of 3 labels differ from another only by case or space (\"Prix\" in 1 row, \"prix\" in ",
+    ];
+    let looked = printed(folder.path(), &["inspect", "--data", "other.toml"]);
+    let planned = printed(folder.path(), &["plan", "other.toml", "--no-calibration"]);
+    let trained = printed(folder.path(), &["train", "other.toml", "--run", "first", "--headless"]);
+    let log = std::fs::read_to_string(folder.path().join("runs/first/log.txt")).unwrap();
+    for part in said {
+        for (what, text) in [("inspect", &looked), ("plan", &planned), ("train", &trained), ("log", &log)] {
+            assert!(text.contains(part), "{what} does not say \"{part}\": {text}");
+        }
+    }
+    // The run's recipe names what was guessed.
+    let kept = std::fs::read_to_string(folder.path().join("runs/first/recipe.toml")).unwrap();
+    assert!(kept.contains("text = \"sentence\"") && kept.contains("label = \"intent\""), "{kept}");
+}
+
+#[test]
+fn a_column_that_is_named_and_missing_is_refused_with_the_near_one() {
+    refused(
+        &["rows.csv", "no column \"sentance\" (did you mean \"sentence\"?)", "\"sentence\", \"intent\""],
+        &["data.train=rows.csv", "data.text=sentance", "data.label=intent"],
+        write("rows.csv", "sentence,intent\none,a\ntwo,b\nthree,a\nfour,b\n"),
+    );
+    refused(&["data.delimiter", "one character"], &["data.delimiter=;;"], |_| {});
+    refused(&["data.encoding", "name of an encoding"], &["data.encoding=klingon"], |_| {});
+    refused(
+        &["rows.csv, line 3 is not valid Shift_JIS", "data.encoding"],
+        &["data.train=rows.csv", "data.encoding=shift_jis"],
+        write("rows.csv", b"text,label\nx,a\n\xff\xff,b\n"),
+    );
 }

@@ -120,6 +120,7 @@ fn training_goes_on_when_nobody_listens() {
         runs: folder.path().join("runs"),
         name: Some("alone".into()),
         overwrite: false,
+        remarks: Vec::new(),
     });
     // Not one event is taken out of the channel until the run has ended; then every step is there, in order.
     let metrics = folder.path().join("runs/alone/adapter/sparse_deltas.safetensors");

@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
         recipe.model.path = std::path::absolute(&model).unwrap_or(model);
     }
     launch::run(
-        Launch { recipe, runs, name: arguments.name.clone(), overwrite: arguments.overwrite },
+        Launch { recipe, runs, name: arguments.name.clone(), overwrite: arguments.overwrite, remarks: Vec::new() },
         &arguments.output,
     )
 }

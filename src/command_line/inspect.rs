@@ -5,6 +5,7 @@ mod race;
 use std::path::{Path, PathBuf};
 
 use super::printer::{scored, shown};
+use super::train::guess_columns;
 use super::{end_progress, print_line, show_progress};
 use crate::data::{self, Example, Prepared, Target, Tokenizer, one_line, place};
 use crate::engine::{machine_memory, resident_size};
@@ -35,7 +36,10 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let path = &arguments.path;
     if arguments.data {
-        return inspect_data(&Recipe::load(path, &arguments.set)?, arguments.examples);
+        let mut recipe = Recipe::load(path, &arguments.set)?;
+        let said = guess_columns(&mut recipe, path, &arguments.set)?;
+        said.map_or(Ok(()), |said| print_line(&said))?;
+        return inspect_data(&recipe, arguments.examples);
     }
     if path.join("recipe.toml").is_file() || runs.join(path).join("recipe.toml").is_file() {
         return inspect_run(&RunFolder::find(runs, path)?);
@@ -66,10 +70,7 @@ fn inspect_data(recipe: &Recipe, examples: usize) -> Result<()> {
     let tokenizer = Tokenizer::load(&folder, usize::try_from(config.vocab_size).unwrap_or(0))?;
     let prepared = data::prepare(recipe, &tokenizer, &mut |what, fraction| show_progress(what, fraction))?;
     end_progress();
-    for (name, part) in [("training", &prepared.train), ("validation", &prepared.validation)] {
-        print_line(&described(name, &part.examples))?;
-        part.left_out.sentence().map_or(Ok(()), |sentence| print_line(&format!("            {sentence}")))?;
-    }
+    rows_told(&prepared).into_iter().try_for_each(|line| print_line(&line))?;
     if !prepared.labels.is_empty() {
         print_line("")?;
         counted(&prepared).into_iter().try_for_each(|line| print_line(&line))?;
@@ -113,8 +114,21 @@ pub(super) fn table(predicted: &Prediction) -> Vec<String> {
     std::iter::once(all).chain(parts.map(|part| format!("  {part}"))).collect()
 }
 
+/// What there is to say of the rows: how many and how long, how they were read, what was left out, what may be a mistake.
+pub(super) fn rows_told(prepared: &Prepared) -> Vec<String> {
+    let below = |sentence: &String| format!("            {sentence}");
+    let mut lines = Vec::new();
+    for (name, part) in [("training", &prepared.train), ("validation", &prepared.validation)] {
+        lines.push(described(name, &part.examples));
+        lines.extend(part.read_as.iter().map(below));
+        lines.extend(part.left_out.sentence().iter().map(below));
+    }
+    lines.extend(prepared.findings.iter().map(|finding| format!("check       {finding}")));
+    lines
+}
+
 /// How many rows and tokens, and how long they are.
-pub(super) fn described(name: &str, examples: &[Example]) -> String {
+fn described(name: &str, examples: &[Example]) -> String {
     let mut lengths: Vec<usize> = examples.iter().map(|example| example.tokens.len()).collect();
     lengths.sort_unstable();
     let tokens: usize = lengths.iter().sum();

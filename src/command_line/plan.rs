@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::inspect::{counted, described, table};
+use super::inspect::{counted, rows_told, table};
+use super::train::guess_columns;
 use super::{end_progress, print_line, show_progress};
 use crate::data::{Dataset, Example, Target, place};
 use crate::engine::Probe;
@@ -45,6 +46,10 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let outcome = Recipe::load(&arguments.recipe, &arguments.set).and_then(|mut recipe| {
         take_count(&mut recipe, runs)?;
+        let guessed = guess_columns(&mut recipe, &arguments.recipe, &arguments.set)?;
+        if let Some(what) = guessed {
+            if arguments.json { tell(&Planned::Doing { what, fraction: None }) } else { print_line(&what) }?;
+        }
         plan(recipe, arguments)
     });
     end_progress();
@@ -196,6 +201,7 @@ fn rows(session: &Session) -> PlannedData {
         train: planned_rows(&data.train),
         validation: planned_rows(&data.validation),
         labels: labels.collect(),
+        findings: data.findings.clone(),
     }
 }
 
@@ -218,6 +224,7 @@ fn planned_rows(part: &Dataset) -> PlannedRows {
         longest,
         lengths,
         left_out: part.left_out.sentence(),
+        read_as: part.read_as.clone(),
     }
 }
 
@@ -228,10 +235,7 @@ fn memory(predicted: &Prediction, warning: Option<String>) -> PlannedMemory {
 
 fn print_rows(session: &Session) -> Result<()> {
     let data = &session.data;
-    for (name, part) in [("training", &data.train), ("validation", &data.validation)] {
-        print_line(&described(name, &part.examples))?;
-        part.left_out.sentence().map_or(Ok(()), |sentence| print_line(&format!("            {sentence}")))?;
-    }
+    rows_told(data).into_iter().try_for_each(|line| print_line(&line))?;
     for remark in &session.model.remarks {
         print_line(&format!("{:<11} {}", if remark.warns { "warning" } else { "note" }, remark.text))?;
     }

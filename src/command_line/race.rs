@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::launch;
-use super::train::require_paths;
+use super::train::{guess_columns, require_paths};
 use crate::engine::{Launch, Race};
 use crate::error::Result;
 use crate::recipe::{LANES_SEED, MOST_LANES, Recipe, lanes};
@@ -46,7 +46,8 @@ pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     let mut recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
     take_count(&mut recipe, &runs)?;
     require_paths(&recipe, &arguments.recipe)?;
+    let remarks = guess_columns(&mut recipe, &arguments.recipe, &arguments.set)?.into_iter().collect();
     let lanes = lanes(&arguments.vary, &recipe, arguments.random, arguments.seed, arguments.most)?;
-    let launch = Launch { recipe, runs, name: arguments.name.clone(), overwrite: arguments.overwrite };
+    let launch = Launch { recipe, runs, name: arguments.name.clone(), overwrite: arguments.overwrite, remarks };
     launch::run(Race { launch, lanes, halve_every: arguments.halve_every }, &arguments.output)
 }

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::launch;
+use crate::data::name_columns;
 use crate::engine::Launch;
 use crate::error::{Error, Result};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, named_fields};
 use crate::run::take_count;
 
 #[derive(Debug, clap::Args)]
@@ -29,10 +30,24 @@ pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     let mut recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
     take_count(&mut recipe, &runs)?;
     require_paths(&recipe, &arguments.recipe)?;
+    // The process that trains reads the recipe itself.
+    let guessed = if arguments.output.trains_here() {
+        guess_columns(&mut recipe, &arguments.recipe, &arguments.set)?
+    } else {
+        None
+    };
+    let remarks = guessed.into_iter().collect();
     launch::run(
-        Launch { recipe, runs, name: arguments.name.clone(), overwrite: arguments.overwrite },
+        Launch { recipe, runs, name: arguments.name.clone(), overwrite: arguments.overwrite, remarks },
         &arguments.output,
     )
+}
+
+/// Names the columns that the recipe in this file and the fields that were set do not name, where the rows have none of the
+/// usual names. What was guessed, in one sentence.
+pub(super) fn guess_columns(recipe: &mut Recipe, file: &Path, set: &[String]) -> Result<Option<String>> {
+    let named = named_fields(file, set)?;
+    name_columns(recipe, &|field| named.contains(field))
 }
 
 /// Refuses a recipe without a model or without rows.

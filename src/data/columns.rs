@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::bounds;
 use super::conversation::{self, Conversation};
 use super::quote::{one_line, place, quoted};
-use super::rows::for_each_row;
+use super::rows::{Dialect, RowFile};
 use crate::error::{Error, Result};
 use crate::recipe::{Data, DataFormat, TaskKind};
 
@@ -124,16 +124,18 @@ impl<'a> Wanted<'a> {
 }
 
 /// Reads the wanted columns of every row; `each` hears the line, and the row or what is wrong with it as it stands
-/// after "line 3".
+/// after "line 3". What was guessed about the file, in one sentence.
 pub(super) fn read(
     path: &Path,
     wanted: Wanted<'_>,
     each: &mut dyn FnMut(usize, std::result::Result<Row, String>) -> Result<()>,
-) -> Result<()> {
+) -> Result<Option<String>> {
     let environment = environment(wanted.data)?;
     let template = environment.get_template(TEMPLATE).ok();
     let mut decided = wanted.layout;
-    for_each_row(path, &mut |line, columns| {
+    let mut file = RowFile::open(path, Dialect::of(wanted.data))?;
+    let read_as = file.read_as.take();
+    file.for_each(&mut |line, columns| {
         let columns = match columns {
             Ok(columns) => columns,
             Err(why) => return each(line, Err(why)),
@@ -147,7 +149,8 @@ pub(super) fn read(
             Ok(Row { line, content, label })
         });
         each(line, row)
-    })
+    })?;
+    Ok(read_as)
 }
 
 /// What the recipe's template is rendered in; it has none where the recipe has none.
@@ -211,7 +214,12 @@ fn names(columns: &Map<String, Value>) -> String {
 }
 
 fn column<'a>(columns: &'a Map<String, Value>, name: &str) -> std::result::Result<&'a Value, String> {
-    columns.get(name).ok_or_else(|| format!("has no column {}; its columns are {}", quoted(name), names(columns)))
+    columns.get(name).ok_or_else(|| {
+        let near = |other: &String| strsim::jaro_winkler(&name.to_lowercase(), &other.to_lowercase());
+        let nearest = columns.keys().max_by(|a, b| near(a).total_cmp(&near(b))).filter(|other| near(other) > 0.8);
+        let hint = nearest.map(|other| format!(" (did you mean {}?)", quoted(other))).unwrap_or_default();
+        format!("has no column {}{hint}; its columns are {}", quoted(name), names(columns))
+    })
 }
 
 fn text(columns: &Map<String, Value>, name: &str) -> std::result::Result<String, String> {

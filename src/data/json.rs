@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::{Deserializer, Value};
+use serde_json::{Deserializer, Map, Value};
 
 use super::long_numbers::quote_long_numbers;
 use super::quote::{one_line, place};
@@ -47,6 +47,12 @@ fn reason(error: &serde_json::Error) -> String {
     format!("{} at column {}", one_line(why), error.column())
 }
 
+/// Whether a text holds an object on each line and no array: its first line that is not blank is an object for itself.
+pub(super) fn is_lines(bytes: &[u8]) -> bool {
+    let first = bytes.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty());
+    first.is_some_and(|line| line.starts_with(b"{") && serde_json::from_slice::<Map<String, Value>>(line).is_ok())
+}
+
 /// Reads an array of objects, element by element, so that each is known by its line.
 pub(super) fn array(path: &Path, bytes: &[u8], each: &mut Each<'_>) -> Result<()> {
     let bytes = &*quote_long_numbers(bytes);
@@ -54,7 +60,7 @@ pub(super) fn array(path: &Path, bytes: &[u8], each: &mut Each<'_>) -> Result<()
     let refuse = |cursor: &mut Cursor<'_>, why: &str, at: usize| {
         let line = cursor.line_at(at);
         Err(Error::refused(format!(
-            "{}, line {line}: {why}; a .json file holds one array of objects, a .jsonl file one object a line",
+            "{}, line {line}: {why}; a .json file holds one array of objects, or one object a line",
             place(path)
         )))
     };
@@ -154,10 +160,19 @@ mod tests {
     }
 
     #[test]
+    fn an_object_a_line_is_no_array_whatever_the_extension_says() {
+        let rows = rows_of("a.json", b"\n{\"text\": \"a\"}\n\nno\n{\"text\": \"b\"}\n").unwrap();
+        assert_eq!(rows[0], (2, Ok(json!({"text": "a"}))));
+        assert!(rows[1].0 == 4 && rows[1].1.is_err());
+        assert_eq!(rows[2], (5, Ok(json!({"text": "b"}))));
+        assert_eq!(rows_of("a.ndjson", b"{\"text\": \"a\"}").unwrap().len(), 1);
+    }
+
+    #[test]
     fn what_is_no_array_is_refused_with_its_line() {
         let cases: [(&[u8], &str); 6] = [
             (b"", "line 1: there is no array"),
-            (b"\n{\"text\": 1}", "line 2: there is no array"),
+            (b"\n{\"text\":\n1}", "line 2: there is no array"),
             (b"[\n{},\n{\"a\" 1}]", "line 3: expected"),
             (b"[\n{}\n{}]", "line 3: a comma"),
             (b"[{},\n", "line 2: the array does not end"),

@@ -53,6 +53,11 @@ impl Labels {
         names
     }
 
+    /// The labels, in the order of the logits.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
     pub fn into_names(self) -> Vec<String> {
         self.names
     }

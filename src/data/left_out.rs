@@ -1,9 +1,20 @@
 //! What of a file did not make it into the examples.
 
-use super::quote::quoted;
+use super::quote::{one_line, quoted};
+use crate::error::Error;
 
-/// Bad rows that are named.
-const NAMED: usize = 3;
+/// Rows, labels and the like of which a message names the first.
+pub(super) const NAMED: usize = 3;
+
+/// How many more there are than are `shown`, for the end of a list.
+pub(super) fn and_more(count: usize, shown: usize) -> String {
+    if count > shown { format!(" and {} more", count - shown) } else { String::new() }
+}
+
+/// Rows of a file, each as `file:line`.
+pub(super) fn rows_of(file: &str, lines: impl IntoIterator<Item = usize>) -> String {
+    lines.into_iter().map(|line| format!("{file}:{line}")).collect::<Vec<_>>().join(", ")
+}
 
 /// A row that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +34,8 @@ pub struct LeftOut {
     pub rows: usize,
     /// Rows left out because they have more than `max_length` tokens.
     pub too_long: usize,
+    /// Lines of the first of them.
+    pub first_too_long: Vec<usize>,
     /// Rows whose end was cut off.
     pub truncated: usize,
     /// Longest example in tokens.
@@ -41,26 +54,58 @@ impl LeftOut {
         }
     }
 
+    pub(super) fn add_too_long(&mut self, line: usize) {
+        self.too_long += 1;
+        if self.first_too_long.len() < NAMED {
+            self.first_too_long.push(line);
+        }
+    }
+
     /// One sentence for the log, if there is anything to say.
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
-        let mut parts = Vec::new();
-        if self.too_long > 0 {
-            parts.push(format!("{} longer than {} tokens left out", self.too_long, self.max_length));
-        }
-        if self.truncated > 0 {
-            parts.push(format!("{} cut to {} tokens", self.truncated, self.max_length));
-        }
-        if self.bad > 0 {
-            let named: Vec<String> =
-                self.first_bad.iter().map(|bad| format!("line {} {}", bad.line, bad.why)).collect();
-            let more = match self.bad - self.first_bad.len() {
-                0 => String::new(),
-                more => format!("; and {more} more"),
-            };
-            parts.push(format!("{} bad left out ({}{more})", self.bad, named.join("; ")));
-        }
+        let cut = (self.truncated > 0).then(|| format!("{} cut to {} tokens", self.truncated, self.max_length));
+        let parts: Vec<String> = [self.long_ones(), cut, self.bad_ones()].into_iter().flatten().collect();
         (!parts.is_empty()).then(|| format!("of {} rows of {}: {}", self.rows, quoted(&self.file), parts.join(", ")))
+    }
+
+    fn long_ones(&self) -> Option<String> {
+        let lines = rows_of(&one_line(&self.file), self.first_too_long.iter().copied());
+        let more = and_more(self.too_long, self.first_too_long.len());
+        (self.too_long > 0)
+            .then(|| format!("{} longer than {} tokens left out ({lines}{more})", self.too_long, self.max_length))
+    }
+
+    fn bad_ones(&self) -> Option<String> {
+        (self.bad > 0).then(|| format!("{} bad left out ({})", self.bad, self.reasons()))
+    }
+
+    /// The first bad rows with what is wrong; a reason that several give stands once.
+    pub(super) fn reasons(&self) -> String {
+        let file = one_line(&self.file);
+        let mut said: Vec<&BadRow> = Vec::new();
+        for bad in &self.first_bad {
+            if said.iter().all(|other| other.why != bad.why) {
+                said.push(bad);
+            }
+        }
+        let named: Vec<String> = said.iter().map(|bad| format!("{file}:{} {}", bad.line, bad.why)).collect();
+        let more = match self.bad - said.len().min(self.bad) {
+            0 => String::new(),
+            more => format!("; and {more} more"),
+        };
+        format!("{}{more}", named.join("; "))
+    }
+
+    /// The refusal with the rows that were left out, since what is missing in a file may be in them.
+    pub(super) fn told_with(&self, error: Error) -> Error {
+        let missing: Vec<String> = [self.long_ones(), self.bad_ones()].into_iter().flatten().collect();
+        match error {
+            Error::Refused(why) if !missing.is_empty() => {
+                Error::refused(format!("{why}; of its {} rows, {}", self.rows, missing.join(", ")))
+            }
+            other => other,
+        }
     }
 }
 
@@ -75,9 +120,12 @@ mod tests {
 
     #[test]
     fn everything_in_one_sentence() {
-        let mut left =
-            LeftOut { file: "a.csv".into(), rows: 90, too_long: 2, truncated: 1, max_length: 16, ..LeftOut::default() };
-        (0..5).for_each(|line| left.add_bad(line, "is not JSON".into()));
-        insta::assert_snapshot!(left.sentence().unwrap(), @r#"of 90 rows of "a.csv": 2 longer than 16 tokens left out, 1 cut to 16 tokens, 5 bad left out (line 0 is not JSON; line 1 is not JSON; line 2 is not JSON; and 2 more)"#);
+        let mut left = LeftOut { file: "a.csv".into(), rows: 90, truncated: 1, max_length: 16, ..LeftOut::default() };
+        left.add_too_long(7);
+        left.add_too_long(9);
+        (0..5).for_each(|line| left.add_bad(line, format!("is {} bytes long", line / 2)));
+        insta::assert_snapshot!(left.sentence().unwrap(), @r#"of 90 rows of "a.csv": 2 longer than 16 tokens left out (a.csv:7, a.csv:9), 1 cut to 16 tokens, 5 bad left out (a.csv:0 is 0 bytes long; a.csv:2 is 1 bytes long; and 3 more)"#);
+        let told = left.told_with(Error::refused("there is one label"));
+        insta::assert_snapshot!(told.message(), @"there is one label; of its 90 rows, 2 longer than 16 tokens left out (a.csv:7, a.csv:9), 5 bad left out (a.csv:0 is 0 bytes long; a.csv:2 is 1 bytes long; and 3 more)");
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn rows(path: &Path, bytes: Vec<u8>, each: &mut Each<'_>) -> Result<(
     let reader = guarded(path, None, || SerializedFileReader::new(bytes::Bytes::from(bytes)))?;
     if let Some(packing) = unknown_packing(&reader) {
         return Err(Error::refused(format!(
-            "{} is packed with {packing}, which is not read here; write it with zstd, snappy, gzip or lz4",
+            "{} is packed with {packing}, which is not read here; write it with zstd, snappy, gzip, lz4 or brotli",
             place(path)
         )));
     }
@@ -35,7 +35,6 @@ pub(super) fn rows(path: &Path, bytes: Vec<u8>, each: &mut Each<'_>) -> Result<(
 fn unknown_packing(reader: &impl FileReader) -> Option<&'static str> {
     let columns = reader.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
     columns.into_iter().find_map(|column| match column.compression() {
-        Compression::BROTLI(_) => Some("brotli"),
         Compression::LZO => Some("lzo"),
         _ => None,
     })

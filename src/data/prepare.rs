@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::checks;
 use super::columns::{Row, Wanted, read};
 use super::encode::{Purpose, RowEncoder};
 use super::example::Example;
@@ -29,6 +30,8 @@ pub struct Dataset {
     pub lines: Vec<usize>,
     /// What of the file is missing here.
     pub left_out: LeftOut,
+    /// What was guessed about the file, in one sentence, where that is worth a word.
+    pub read_as: Option<String>,
     /// A hash of the examples: two runs that were measured on the same ones have the same.
     pub fingerprint: String,
 }
@@ -44,6 +47,8 @@ pub struct Prepared {
     pub labels: Vec<String>,
     /// The first training example.
     pub preview: Option<Preview>,
+    /// What is likely to be a mistake in the rows, a sentence each.
+    pub findings: Vec<String>,
 }
 
 /// Reads, labels, splits and tokenizes what the recipe names. `progress` hears what is being done, and how much of it
@@ -77,16 +82,17 @@ pub fn prepare(
         (_, Some(labels)) => Some(labels),
         (_, None) => {
             let names = Labels::sorted(train.good.iter().map(|row| row.label.as_str()));
-            Some(Labels::new(names, &place(&data.train)).map_err(|error| explained(&error, &train.left_out))?)
+            let labels = Labels::new(names, &place(&data.train));
+            Some(labels.map_err(|error| train.told_with(error))?)
         }
     };
     let validation = match &data.validation {
-        Validation::File(path) => files.read(path, labels.as_ref())?,
+        Validation::File(path) => files.read(path, labels.as_ref()).map_err(|error| train.told_to_be_swapped(error))?,
         Validation::Share(0.0) => Rows::none(data),
-        Validation::Share(share) => {
-            split(&mut train, *share, recipe.train.seed).map_err(|error| explained(&error, &train.left_out))?
-        }
+        Validation::Share(share) => split(&mut train, *share, recipe.train.seed)?,
     };
+    let split = matches!(data.validation, Validation::Share(_));
+    let findings = files.check(&train, &validation, split, labels.as_ref());
     let purpose = labels.as_ref().map_or(Purpose::Tokens, Purpose::Labels);
     let train = files.tokenize(train, purpose, tokenizer)?;
     let validation = match validation.good.as_slice() {
@@ -95,7 +101,7 @@ pub fn prepare(
     };
     let labels = labels.map(Labels::into_names).unwrap_or_default();
     let preview = train.examples.first().map(|example| preview(tokenizer, example, &labels));
-    Ok(Prepared { train, validation, labels, preview })
+    Ok(Prepared { train, validation, labels, preview, findings })
 }
 
 /// Good rows of a file.
@@ -103,12 +109,34 @@ struct Rows<'p> {
     path: &'p Path,
     good: Vec<Row>,
     left_out: LeftOut,
+    read_as: Option<String>,
+}
+
+impl Rows<'_> {
+    /// The refusal with the rows that were left out.
+    fn told_with(&self, error: Error) -> Error {
+        self.left_out.told_with(error)
+    }
+
+    /// The refusal of another file, which may come from columns that are swapped in both.
+    fn told_to_be_swapped(&self, error: Error) -> Error {
+        match (error, checks::swapped(&self.good)) {
+            (Error::Refused(why), Some(swapped)) if self.good.iter().any(|row| !row.label.is_empty()) => {
+                Error::refused(format!("{why}; {swapped}"))
+            }
+            (error, _) => error,
+        }
+    }
+
+    fn part(&self, name: &'static str) -> checks::Part<'_> {
+        checks::Part { name, file: &self.left_out.file, rows: &self.good }
+    }
 }
 
 impl<'p> Rows<'p> {
     /// No rows, where none are wanted.
     fn none(data: &'p Data) -> Self {
-        Self { path: &data.train, good: Vec::new(), left_out: LeftOut::default() }
+        Self { path: &data.train, good: Vec::new(), left_out: LeftOut::default(), read_as: None }
     }
 }
 
@@ -116,10 +144,10 @@ impl<'p> Rows<'p> {
 fn split<'a>(train: &mut Rows<'a>, share: f64, seed: u64) -> Result<Rows<'a>> {
     let rows = train.good.len();
     if rows < 2 {
-        return Err(Error::refused(format!(
+        return Err(train.told_with(Error::refused(format!(
             "{} has one good row, too few to take validation rows from; set data.validation to a file",
             place(train.path)
-        )));
+        ))));
     }
     #[expect(
         clippy::cast_precision_loss,
@@ -141,13 +169,7 @@ fn split<'a>(train: &mut Rows<'a>, share: f64, seed: u64) -> Result<Rows<'a>> {
     };
     train.left_out.rows -= taken.len();
     train.good = kept;
-    Ok(Rows { path: train.path, good: taken, left_out })
-}
-
-/// A refusal with the rows that were left out, which may be why there are too few.
-fn explained(error: &Error, left_out: &LeftOut) -> Error {
-    let left_out = left_out.sentence().map(|sentence| format!(" ({sentence})")).unwrap_or_default();
-    Error::refused(format!("{}{left_out}", error.message()))
+    Ok(Rows { path: train.path, good: taken, left_out, read_as: None })
 }
 
 /// Reads the files of a recipe.
@@ -163,7 +185,7 @@ impl Reader<'_> {
         (self.progress)(&format!("reading {file}"), None);
         let mut left_out = LeftOut { file, max_length: self.data.max_length, ..LeftOut::default() };
         let mut rows = Vec::new();
-        read(path, Wanted::to_learn(self.data, self.kind)?, &mut |line, row| {
+        let read_as = read(path, Wanted::to_learn(self.data, self.kind)?, &mut |line, row| {
             left_out.rows += 1;
             let known = |row: Row| labels.map_or(Ok(0), |labels| labels.place(&row.label)).map(|_| row);
             match row.and_then(known) {
@@ -178,11 +200,22 @@ impl Reader<'_> {
         if rows.is_empty() {
             return Err(self.no_good_row(path, &left_out));
         }
-        Ok(Rows { path, good: rows, left_out })
+        Ok(Rows { path, good: rows, left_out, read_as })
+    }
+
+    fn check(&mut self, train: &Rows<'_>, validation: &Rows<'_>, split: bool, labels: Option<&Labels>) -> Vec<String> {
+        let parts =
+            checks::Parts { train: train.part("training"), validation: validation.part("validation"), split, labels };
+        parts.check(&mut |share| {
+            // Of what is done at once nobody needs to hear.
+            if share > 0.0 {
+                (self.progress)("checking the rows", Some(share));
+            }
+        })
     }
 
     fn tokenize(&mut self, rows: Rows<'_>, purpose: Purpose<'_>, tokenizer: &Tokenizer) -> Result<Dataset> {
-        let Rows { path, good: rows, mut left_out } = rows;
+        let Rows { path, good: rows, mut left_out, read_as } = rows;
         let encoder = RowEncoder::new(tokenizer, purpose, self.data, self.data.too_long == TooLong::Truncate, &rows)?;
         let what = format!("tokenizing {}", left_out.file);
         let mut examples = Vec::with_capacity(rows.len());
@@ -202,7 +235,7 @@ impl Reader<'_> {
                         lines.push(row.line);
                     }
                     Ok((example, _)) => {
-                        left_out.too_long += 1;
+                        left_out.add_too_long(row.line);
                         shortest = shortest.min(example.tokens.len());
                     }
                     Err(why) => self.refuse_or_note(path, &mut left_out, row.line, why)?,
@@ -210,19 +243,19 @@ impl Reader<'_> {
             }
         }
         if examples.is_empty() && left_out.too_long > 0 {
-            let short = if left_out.bad > 0 { " that could be read" } else { "" };
-            let error = Error::refused(format!(
-                "every row of {}{short} is longer than data.max_length = {} tokens, the shortest has {shortest}; raise it, or \
+            let every = if left_out.bad > 0 { "every good row" } else { "every row" };
+            let why = Error::refused(format!(
+                "{every} of {} is longer than data.max_length = {} tokens, the shortest has {shortest}; raise it, or \
                  set data.too_long = \"truncate\"",
                 place(path),
                 self.data.max_length
             ));
-            return Err(if left_out.bad > 0 { explained(&error, &left_out) } else { error });
+            return Err(if left_out.bad > 0 { left_out.told_with(why) } else { why });
         }
         if examples.is_empty() {
             return Err(self.no_good_row(path, &left_out));
         }
-        Ok(Dataset { examples, lines, left_out, fingerprint: fingerprint.finish() })
+        Ok(Dataset { examples, lines, left_out, read_as, fingerprint: fingerprint.finish() })
     }
 
     fn refuse_or_note(&self, path: &Path, left_out: &mut LeftOut, line: usize, why: String) -> Result<()> {
@@ -237,8 +270,8 @@ impl Reader<'_> {
     }
 
     fn no_good_row(&self, path: &Path, left_out: &LeftOut) -> Error {
-        let first =
-            left_out.first_bad.first().map(|bad| format!(" (line {} {})", bad.line, bad.why)).unwrap_or_default();
+        let first = left_out.reasons();
+        let first = if first.is_empty() { String::new() } else { format!(" ({first})") };
         let all =
             if left_out.rows == 1 { "the only row".into() } else { format!("each of the {} rows", left_out.rows) };
         let fields = match self.kind {

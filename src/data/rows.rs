@@ -4,9 +4,13 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use super::encoding::{Text, decode};
+use super::packing::{PACKINGS, Packing};
 use super::quote::{place, quoted};
+use super::table::Fields;
 use super::{json, parquet, table};
 use crate::error::{Error, Result};
+use crate::recipe::{self, Data, TextEncoding};
 
 /// A row's columns, or what is wrong with it as it stands after "line 3".
 pub(super) type Columns = std::result::Result<Map<String, Value>, String>;
@@ -14,39 +18,156 @@ pub(super) type Columns = std::result::Result<Map<String, Value>, String>;
 /// Hears each row with its line; breaks off where it fails.
 pub(super) type Each<'a> = dyn FnMut(usize, Columns) -> Result<()> + 'a;
 
-/// Reads a file of rows, in order.
-///
-/// # Errors
-/// Refuses a file that cannot be read at all, and what `each` refuses.
-pub(super) fn for_each_row(path: &Path, each: &mut Each<'_>) -> Result<()> {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let format: fn(&Path, Vec<u8>, &mut Each<'_>) -> Result<()> = match extension.as_str() {
-        "jsonl" => |_, bytes, each| json::lines(text(&bytes), each),
-        "json" => |path, bytes, each| json::array(path, text(&bytes), each),
-        "csv" => |path, bytes, each| table::comma_separated(path, text(&bytes), each),
-        "tsv" => |path, bytes, each| table::tab_separated(path, text(&bytes), each),
-        "parquet" => parquet::rows,
-        "" => return Err(Error::refused(format!("{} has no extension; {SUPPORTED}", place(path)))),
-        other => {
-            let other = quoted(other);
-            return Err(Error::refused(format!("{} is of the unsupported kind {other}; {SUPPORTED}", place(path))));
+/// How a file of rows is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// An object on each line.
+    Lines,
+    /// An array of objects, or an object on each line.
+    Json,
+    /// Fields between commas, or what stands in their place.
+    Commas,
+    /// Fields between tabs.
+    Tabs,
+    Parquet,
+}
+
+/// The one table of formats, by extension.
+const FORMATS: [(&str, Format); 6] = [
+    ("jsonl", Format::Lines),
+    ("ndjson", Format::Lines),
+    ("json", Format::Json),
+    ("csv", Format::Commas),
+    ("tsv", Format::Tabs),
+    ("parquet", Format::Parquet),
+];
+
+/// Whether a file of this name is one that rows are read from.
+#[must_use]
+pub fn holds_rows(name: &Path) -> bool {
+    matches!(format_of(name), Ok((_, Some(_))))
+}
+
+/// The packing and the format that a name has; of the format, where it is unknown, the extension.
+fn format_of(name: &Path) -> std::result::Result<(Option<Packing>, Option<Format>), String> {
+    let extension =
+        |path: &Path| path.extension().map(|found| found.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let outer = extension(name);
+    let packing = PACKINGS.iter().find(|(packed, _)| *packed == outer).map(|(_, packing)| *packing);
+    let kind = if packing.is_some() { extension(&name.with_extension("")) } else { outer };
+    match FORMATS.iter().find(|(known, _)| *known == kind) {
+        Some((_, format)) => Ok((packing, Some(*format))),
+        None if kind.is_empty() => Ok((packing, None)),
+        None => Err(kind),
+    }
+}
+
+/// How a recipe says that its files are written; by default everything is guessed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Dialect {
+    /// Between two fields.
+    delimiter: Option<u8>,
+    encoding: Option<TextEncoding>,
+}
+
+impl Dialect {
+    /// As a recipe says it.
+    #[must_use]
+    pub fn of(data: &Data) -> Self {
+        // What is neither has been refused with the recipe.
+        let delimiter = recipe::delimiter(&data.delimiter).unwrap_or_default();
+        Self { delimiter, encoding: recipe::encoding(&data.encoding).unwrap_or_default() }
+    }
+}
+
+/// A file of rows that has been read into memory, unpacked and decoded.
+pub(super) struct RowFile<'a> {
+    path: &'a Path,
+    bytes: Vec<u8>,
+    kind: Parser,
+    /// What was guessed about it, in one sentence, where that is worth a word.
+    pub read_as: Option<String>,
+}
+
+/// What makes rows of the bytes.
+#[derive(Clone, Copy)]
+enum Parser {
+    Lines,
+    Array,
+    Table(Fields),
+    Parquet,
+}
+
+impl<'a> RowFile<'a> {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// Refuses a file that cannot be read at all.
+    pub fn open(path: &'a Path, dialect: Dialect) -> Result<Self> {
+        let (packing, format) = match format_of(path) {
+            Ok((packing, Some(format))) => (packing, format),
+            Ok((_, None)) => {
+                return Err(Error::refused(format!("{} has no extension of a format; {SUPPORTED}", place(path))));
+            }
+            Err(other) => {
+                let other = quoted(&other);
+                return Err(Error::refused(format!("{} is of the unsupported kind {other}; {SUPPORTED}", place(path))));
+            }
+        };
+        let bytes = std::fs::read(path).map_err(|error| {
+            Error::refused(format!(
+                "cannot read the data {}: {error}; give the path of a file that can be read",
+                place(path)
+            ))
+        })?;
+        let bytes = match packing {
+            Some(packing) => packing.unpack(path, &bytes)?,
+            None => bytes,
+        };
+        if format == Format::Parquet {
+            return Ok(Self { path, bytes, kind: Parser::Parquet, read_as: None });
         }
-    };
-    let bytes = std::fs::read(path).map_err(|error| {
-        Error::refused(format!(
-            "cannot read the data {}: {error}; give the path of a file that can be read",
-            place(path)
-        ))
-    })?;
-    format(path, bytes, each)
+        let Text { bytes, read_as } = decode(path, bytes, dialect.encoding)?;
+        let (kind, between) = match format {
+            Format::Json if !json::is_lines(&bytes) => (Parser::Array, None),
+            Format::Commas | Format::Tabs => {
+                let usual = if format == Format::Tabs { Fields::TABS } else { Fields::COMMAS };
+                let fields =
+                    dialect.delimiter.map_or_else(|| table::guess(&bytes, usual), |named| usual.between(named));
+                let odd = dialect.delimiter.is_none() && fields != usual;
+                (Parser::Table(fields), odd.then(|| format!("with {} between the fields", fields.shown())))
+            }
+            Format::Lines | Format::Json | Format::Parquet => (Parser::Lines, None),
+        };
+        let field = match (&read_as, &between) {
+            (None, None) => return Ok(Self { path, bytes, kind, read_as: None }),
+            (Some(_), None) => "data.encoding names another encoding",
+            (None, Some(_)) => "data.delimiter names another character",
+            (Some(_), Some(_)) => "data.encoding and data.delimiter name others",
+        };
+        let file = quoted(&path.file_name().unwrap_or(path.as_os_str()).to_string_lossy());
+        let encoding = read_as.map(|encoding| format!("as {encoding}"));
+        let how: Vec<String> = encoding.into_iter().chain(between).collect();
+        let read_as = Some(format!("{file} is read {}; {field}", how.join(", ")));
+        Ok(Self { path, bytes, kind, read_as })
+    }
+
+    /// Tells `each` every row, in order.
+    ///
+    /// # Errors
+    /// Refuses a file that is damaged as a whole, and what `each` refuses.
+    pub fn for_each(self, each: &mut Each<'_>) -> Result<()> {
+        match self.kind {
+            Parser::Lines => json::lines(&self.bytes, each),
+            Parser::Array => json::array(self.path, &self.bytes, each),
+            Parser::Table(fields) => table::rows(self.path, &self.bytes, fields, each),
+            Parser::Parquet => parquet::rows(self.path, self.bytes, each),
+        }
+    }
 }
 
-/// The bytes without the mark that some editors put before a text.
-fn text(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
-}
-
-const SUPPORTED: &str = "rows are read from .jsonl, .json, .csv, .tsv and .parquet files";
+const SUPPORTED: &str = "rows are read from .jsonl, .ndjson, .json, .csv, .tsv and .parquet files, which may be packed \
+                         (.gz, .zst)";
 
 #[cfg(test)]
 pub(super) mod tests {
@@ -59,20 +180,37 @@ pub(super) mod tests {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         let mut rows = Vec::new();
-        for_each_row(&path, &mut |line, columns| {
+        RowFile::open(&path, Dialect::default())?.for_each(&mut |line, columns| {
             rows.push((line, columns.map(Value::Object)));
             Ok(())
         })?;
         Ok(rows)
     }
 
+    /// What is said of how a file was read.
+    fn read_as(name: &str, bytes: &[u8], data: &Data) -> Option<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        RowFile::open(&path, Dialect::of(data)).unwrap().read_as
+    }
+
     #[test]
     fn unsupported_files_are_refused_by_name() {
-        for (name, word) in [("a.xlsx", "\"xlsx\""), ("a.txt", "\"txt\""), ("a", "no extension")] {
+        for (name, word) in [
+            ("a.xlsx", "\"xlsx\""),
+            ("a.txt", "\"txt\""),
+            ("a", "no extension"),
+            ("a.gz", "no ext"),
+            ("a.xlsx.gz", "xlsx"),
+        ] {
             let error = rows_of(name, b"").unwrap_err();
-            assert!(error.message().contains(word) && error.message().contains(".jsonl, .json, .csv"), "{error}");
+            assert!(
+                error.message().contains(word) && error.message().contains(".jsonl, .ndjson, .json, .csv"),
+                "{error}"
+            );
         }
-        let missing = for_each_row(Path::new("/nowhere/a.csv"), &mut |_, _| Ok(())).unwrap_err();
+        let missing = RowFile::open(Path::new("/nowhere/a.csv"), Dialect::default()).err().unwrap();
         assert!(missing.message().contains("/nowhere/a.csv"), "{missing}");
     }
 
@@ -84,4 +222,27 @@ pub(super) mod tests {
             assert_eq!(rows[0].1.as_ref().unwrap(), &serde_json::json!({"text": "x"}), "{name}");
         }
     }
+
+    #[test]
+    fn names_of_files_with_rows() {
+        for name in ["a.jsonl", "A.NDJSON", "b.json.gz", "c.csv.zst", "d.e.tsv", "f.parquet"] {
+            assert!(holds_rows(Path::new(name)), "{name}");
+        }
+        for name in ["a", "a.gz", "a.txt.gz", "csv", "a.jsonl.bak"] {
+            assert!(!holds_rows(Path::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_guess_is_said_and_a_name_is_not() {
+        let data = Data::default();
+        assert_eq!(read_as("a.csv", b"text,label\nx,y\n", &data), None);
+        insta::assert_snapshot!(read_as("a.csv", b"text;label\nna\xefve;y\n", &data).unwrap(), @r#""a.csv" is read as windows-1252, since it is not valid UTF-8 (as in "naïve"), with ";" between the fields; data.encoding and data.delimiter name others"#);
+        insta::assert_snapshot!(read_as("a.csv", b"text\tlabel\nx\ty\n", &data).unwrap(), @r#""a.csv" is read with tabs between the fields; data.delimiter names another character"#);
+        let named = Data { delimiter: ";".into(), encoding: "latin-1".into(), ..Data::default() };
+        assert_eq!(read_as("a.csv", b"text;label\nna\xefve;y\n", &named), None);
+    }
 }
+
+#[cfg(test)]
+mod golden;

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::quote::place;
-use super::rows::for_each_row;
+use super::rows::{Dialect, RowFile};
 use crate::error::{Error, Result};
 
 /// The most rows that are looked at.
@@ -33,6 +33,8 @@ pub struct Sample {
     pub bad: usize,
     /// The line of the first of them, and what is wrong with it.
     pub first_bad: Option<(usize, String)>,
+    /// What was guessed about the file, in one sentence, where that is worth a word.
+    pub read_as: Option<String>,
 }
 
 /// What a column holds.
@@ -54,13 +56,15 @@ pub struct SampledColumn {
 ///
 /// # Errors
 /// Refuses a file that cannot be read or holds no rows, and one that is too large to be looked into.
-pub fn sample(path: &Path, rows: usize) -> Result<Sample> {
+pub fn sample(path: &Path, rows: usize, dialect: Dialect) -> Result<Sample> {
     if std::fs::metadata(path).is_ok_and(|file| file.len() > LARGEST) {
         return Err(Error::refused(format!("{} is too large to be shown here; training reads it", place(path))));
     }
     let mut sample = Sample { whole: true, ..Sample::default() };
     let mut counts: Vec<Option<HashMap<String, usize>>> = Vec::new();
-    let read = for_each_row(path, &mut |line, columns| {
+    let mut file = RowFile::open(path, dialect)?;
+    sample.read_as = file.read_as.take();
+    let read = file.for_each(&mut |line, columns| {
         if sample.count + sample.bad >= MOST_ROWS {
             sample.whole = false;
             return Err(Error::refused(String::new()));
@@ -147,7 +151,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
-        sample(&path, 2)
+        sample(&path, 2, Dialect::default())
     }
 
     #[test]

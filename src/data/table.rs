@@ -9,20 +9,75 @@ use super::quote::{one_line, place, quoted};
 use super::rows::{Columns, Each};
 use crate::error::{Error, Result};
 
-/// Reads fields between commas, in quotes where they hold commas, quotes or line ends (RFC 4180).
-pub(super) fn comma_separated(path: &Path, bytes: &[u8], each: &mut Each<'_>) -> Result<()> {
-    read(path, bytes, b',', true, each)
+/// How the fields of a line are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fields {
+    between: u8,
+    /// Whether a field that holds what stands between fields, quotation marks or line ends is in quotation marks (RFC 4180).
+    quoting: bool,
+    /// Whether the file's kind has tabs without quotation marks.
+    of_tabs: bool,
 }
 
-/// Reads fields between tabs. Quotes are plain characters: this format has no way to write a tab or a line end in a
-/// field, and data sets that use it (GLUE's) hold single quotation marks.
-pub(super) fn tab_separated(path: &Path, bytes: &[u8], each: &mut Each<'_>) -> Result<()> {
-    read(path, bytes, b'\t', false, each)
+impl Fields {
+    /// Of a file between whose fields commas stand.
+    pub const COMMAS: Self = Self { between: b',', quoting: true, of_tabs: false };
+    /// Of a file between whose fields tabs stand. Quotes are plain characters: this format has no way to write a tab or a line
+    /// end in a field, and data sets that use it (GLUE's) hold single quotation marks.
+    pub const TABS: Self = Self { between: b'\t', quoting: false, of_tabs: true };
+
+    /// The same with something else between the fields.
+    #[must_use]
+    pub fn between(self, between: u8) -> Self {
+        Self { between, quoting: !(self.of_tabs && between == b'\t'), ..self }
+    }
+
+    /// What stands between the fields, for a message.
+    pub fn shown(self) -> String {
+        if self.between == b'\t' { "tabs".into() } else { quoted(&char::from(self.between).to_string()) }
+    }
+
+    fn reader(self, bytes: &[u8]) -> csv::Reader<&[u8]> {
+        let mut builder = ReaderBuilder::new();
+        builder.delimiter(self.between).quoting(self.quoting).flexible(true).has_headers(false);
+        builder.from_reader(bytes)
+    }
 }
 
-fn read(path: &Path, bytes: &[u8], delimiter: u8, quoting: bool, each: &mut Each<'_>) -> Result<()> {
-    let mut reader =
-        ReaderBuilder::new().delimiter(delimiter).quoting(quoting).flexible(true).has_headers(false).from_reader(bytes);
+/// What may stand between fields.
+const BETWEEN: [u8; 4] = [b',', b';', b'\t', b'|'];
+/// Rows that a guess looks at.
+const LOOKED_AT: usize = 100;
+
+/// What stands between the fields of a file: what divides the header, and the most of the first rows into as many fields as
+/// the header; the usual where nothing does so better.
+pub(super) fn guess(bytes: &[u8], usual: Fields) -> Fields {
+    let fit = |fields: Fields| {
+        let mut rows = fields.reader(bytes).into_byte_records().take(LOOKED_AT + 1).map_while(std::result::Result::ok);
+        let header = rows.next().map_or(0, |header| header.len());
+        let (mut all, mut alike) = (0usize, 0usize);
+        rows.for_each(|row| {
+            all += 1;
+            alike += usize::from(row.len() == header);
+        });
+        // In hundredths; a header alone fits as well as can be.
+        if header < 2 { None } else { Some((alike * 100).checked_div(all).unwrap_or(100)) }
+    };
+    let others = BETWEEN.into_iter().filter(|between| *between != usual.between).map(|between| usual.between(between));
+    let mut best = (fit(usual), usual);
+    for fields in others {
+        let fits = fit(fields);
+        if fits > best.0 {
+            best = (fits, fields);
+        }
+    }
+    best.1
+}
+
+/// Reads rows under a header.
+pub(super) fn rows(path: &Path, bytes: &[u8], fields: Fields, each: &mut Each<'_>) -> Result<()> {
+    let Fields { between: delimiter, quoting, .. } = fields;
+    let mut reader = fields.reader(bytes);
     let refuse = |why: String| Error::refused(format!("{}, line 1: {why}", place(path)));
     let unreadable = |error: csv::Error| refuse(format!("{}; fix the file", one_line(&error.to_string())));
     let mut record = ByteRecord::new();
@@ -65,8 +120,8 @@ fn ends_in_quotes(raw: &[u8], delimiter: u8, fields: usize) -> bool {
 fn header(record: &ByteRecord) -> std::result::Result<Vec<String>, String> {
     let mut names: Vec<String> = Vec::new();
     for field in record {
-        let name =
-            std::str::from_utf8(field).map_err(|_| "the header is not UTF-8; save the file as UTF-8".to_owned())?;
+        let name = std::str::from_utf8(field)
+            .map_err(|_| "the header is not UTF-8; name its encoding in data.encoding".to_owned())?;
         if names.iter().any(|known| known == name) {
             return Err(format!("the header has the column {} twice; rename one", quoted(name)));
         }
@@ -92,6 +147,7 @@ mod tests {
     use serde_json::json;
 
     use super::super::rows::tests::rows_of;
+    use super::*;
 
     #[test]
     fn quotes_line_ends_and_line_numbers() {
@@ -117,6 +173,23 @@ mod tests {
         let rows = rows_of("a.tsv", b"text\tlabel\n\"Odd, he said\tx\nplain\ty").unwrap();
         assert_eq!(rows[0], (2, Ok(json!({"text": "\"Odd, he said", "label": "x"}))));
         assert_eq!(rows[1], (3, Ok(json!({"text": "plain", "label": "y"}))));
+    }
+
+    #[test]
+    fn what_stands_between_fields_is_guessed_from_header_and_rows() {
+        let of = |text: &str, usual: Fields| guess(text.as_bytes(), usual).between;
+        assert_eq!(of("text;label\nfine, really;x\n", Fields::COMMAS), b';');
+        assert_eq!(of("text\tlabel\na, b; c\tx\n", Fields::COMMAS), b'\t');
+        assert_eq!(of("text|label\na|x\n", Fields::COMMAS), b'|');
+        assert_eq!(of("text,label\na;b,x\n", Fields::TABS), b',');
+        // Both divide the header: the rows decide.
+        assert_eq!(of("text, or title;label\none;x\ntwo;y\n", Fields::COMMAS), b';');
+        // Nothing does, and rows with more fields do not count.
+        assert_eq!(of("text\na;b\nc;d\n", Fields::COMMAS), b',');
+        assert_eq!(of("", Fields::TABS), b'\t');
+        let rows = rows_of("a.csv", b"label;text\nx;\"one; \"\"two\"\"\nthree\"\ny;plain\n").unwrap();
+        assert_eq!(rows[0], (2, Ok(json!({"label": "x", "text": "one; \"two\"\nthree"}))));
+        assert_eq!(rows[1], (4, Ok(json!({"label": "y", "text": "plain"}))));
     }
 
     #[test]

@@ -104,8 +104,10 @@ impl Record {
             earlier_peak,
         };
         for data in [&session.data.train, &session.data.validation] {
+            data.read_as.iter().for_each(|sentence| record.note(Level::Info, sentence.clone()));
             data.left_out.sentence().into_iter().for_each(|sentence| record.note(Level::Warning, sentence));
         }
+        session.data.findings.iter().for_each(|finding| record.note(Level::Warning, finding.clone()));
         for remark in &session.model.remarks {
             record.note(if remark.warns { Level::Warning } else { Level::Info }, remark.text.clone());
         }

@@ -106,7 +106,8 @@ fn train(launch: Launch, commands: &Receiver<Command>, outbox: &mut Outbox) -> R
     if let Some(name) = name.filter(|_| launch.overwrite) {
         RunFolder::make_way(&launch.runs, name)?;
     }
-    let record = Record::create(&launch.runs, name, &session)?;
+    let mut record = Record::create(&launch.runs, name, &session)?;
+    launch.remarks.into_iter().for_each(|remark| record.note(Level::Info, remark));
     let (history, tree) = (begin(&session, 1), Tree::default());
     let begun = Begun { session, record, tree, history, again: Again::default(), given: Vec::new() };
     Ok((begun, later))

@@ -92,7 +92,13 @@ pub(super) fn workshop() -> (tempfile::TempDir, Recipe) {
 }
 
 pub(super) fn launch(folder: &Path, name: &str, recipe: &Recipe) -> Launch {
-    Launch { recipe: recipe.clone(), runs: folder.join("runs"), name: Some(name.into()), overwrite: false }
+    Launch {
+        recipe: recipe.clone(),
+        runs: folder.join("runs"),
+        name: Some(name.into()),
+        overwrite: false,
+        remarks: Vec::new(),
+    }
 }
 
 pub(super) fn resume(folder: &Path, name: &str) -> Resume {
@@ -223,7 +229,13 @@ fn a_small_file_system_that_is_full_for_a_while_costs_nothing() {
         18 => _ = std::fs::remove_file(&filler),
         _ => {}
     });
-    let ran = quiet(Launch { recipe: recipe.clone(), runs: small.clone(), name: Some("run".into()), overwrite: false });
+    let ran = quiet(Launch {
+        recipe: recipe.clone(),
+        runs: small.clone(),
+        name: Some("run".into()),
+        overwrite: false,
+        remarks: Vec::new(),
+    });
     let whole = folder.path().join("runs/whole");
     let (notes, same) = (
         ran.notes().join("\n"),

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Select, Sender, unbounded};
 
 use super::{comparison, inspector};
-use crate::data::Sample;
+use crate::data::{Dialect, Sample};
 use crate::protocol::Planned;
 use crate::recipe::Recipe;
 use crate::run::{Notes, delete_run, ended_at, rename_run};
@@ -64,6 +64,8 @@ pub enum Job {
         folder: PathBuf,
         /// The file.
         file: PathBuf,
+        /// How it is said to be written.
+        dialect: Dialect,
     },
     /// Find the models below the working folder and in the hub's cache.
     FindModels {
@@ -201,8 +203,8 @@ impl Job {
             }
             // What was asked for last is all that anybody wants to see.
             Self::Sample { .. } if !desk.pause(Duration::ZERO) => return,
-            Self::Sample { folder, file } => {
-                let sample = sample::look(&folder, &file);
+            Self::Sample { folder, file, dialect } => {
+                let sample = sample::look(&folder, &file, dialect);
                 Done::Sampled(file, Box::new(sample))
             }
             Self::FindModels { folder, cache } => Done::Models(files::models(&folder, cache.as_deref())),

@@ -25,7 +25,6 @@ mod pick;
 mod place;
 mod plan;
 mod race;
-mod suggest;
 mod update;
 mod value;
 

@@ -64,6 +64,9 @@ pub struct PlannedData {
     pub validation: PlannedRows,
     /// Each label with its training and its validation rows, in the order of the logits.
     pub labels: Vec<(String, usize, usize)>,
+    /// What is likely to be a mistake in the rows, a sentence each.
+    #[serde(default)]
+    pub findings: Vec<String>,
 }
 
 /// Rows and their tokens.
@@ -83,6 +86,9 @@ pub struct PlannedRows {
     pub lengths: Vec<usize>,
     /// What of the file is missing here, in one sentence.
     pub left_out: Option<String>,
+    /// What was guessed about the file, in one sentence, where that is worth a word.
+    #[serde(default)]
+    pub read_as: Option<String>,
 }
 
 /// The predicted peak of the memory.

@@ -3,6 +3,7 @@
 //! The launch form, `--set`, validation, live editing, `--help` and the README's reference all read this table;
 //! defaults are not repeated here, they come from [`super::Recipe::default`].
 
+use super::reading::{delimiter, encoding};
 use super::{AUTO, Value, meant};
 
 /// One field of the recipe.
@@ -51,6 +52,10 @@ pub enum Kind {
     NumberByName(f64, f64),
     /// Any value for each of several names.
     ValueByName,
+    /// What stands between two fields of a line, or [`AUTO`].
+    Delimiter,
+    /// The name of an encoding of text, or [`AUTO`].
+    Encoding,
 }
 
 /// In place of a group's number: it has none of its own.
@@ -82,8 +87,10 @@ pub const FIELDS: &[Field] = &[
     field("task.head_init", Kind::Choice(&["random", "from_pretrained"]), "how the classification head starts; from_pretrained: rows of the language-model head, or the stored classification head"),
     field("task.response_classes", Kind::Words, "for from_pretrained: the word for each label whose first token's row is taken; empty: the labels"),
 
-    field("data.train", Kind::Path, "training rows: jsonl, json, csv, tsv or parquet, by extension"),
+    field("data.train", Kind::Path, "training rows: jsonl, ndjson, json, csv, tsv or parquet, by extension; also packed, as in rows.jsonl.gz or rows.csv.zst"),
     field("data.validation", Kind::PathOrShare, "validation rows: a file, or a share of the training rows such as 0.1; 0: none, and nothing is evaluated"),
+    field("data.delimiter", Kind::Delimiter, "what stands between the fields of csv and tsv; auto: a comma (tsv: a tab), or the semicolon, tab or bar that the header has instead"),
+    field("data.encoding", Kind::Encoding, "how a file writes its characters, such as utf-8, utf-16, windows-1252 or gbk; auto: by its byte order mark, else utf-8, or windows-1252 where it is not valid utf-8"),
     field("data.format", Kind::Choice(&["auto", "text", "completion", "messages"]), "what causal-lm learns from; auto: by the columns of the first row"),
     field("data.text", Kind::Text, "column of the text"),
     field("data.text_pair", Kind::Text, "column of the second text of a pair; empty: no pairs"),
@@ -184,6 +191,8 @@ impl Field {
                 Some(share) if (0.0..1.0).contains(&share) => Ok(Value::Float(share)),
                 _ => wrong(&value),
             },
+            (Kind::Delimiter, Value::String(word)) if delimiter(&word).is_ok() => Ok(Value::String(word)),
+            (Kind::Encoding, Value::String(word)) if encoding(&word).is_ok() => Ok(Value::String(word)),
             (Kind::Choice(words), Value::String(word)) if words.contains(&word.as_str()) => Ok(Value::String(word)),
             (Kind::Flag, Value::Boolean(flag)) => Ok(Value::Boolean(flag)),
             (Kind::Integer(low, high), Value::Integer(number)) if (low..=high).contains(&number) => {
@@ -261,6 +270,8 @@ impl Kind {
                 format!("a whole number of steps, or a share of the run below 1 such as 0.1{or_auto}")
             }
             Self::Pair(low, high) => format!("two numbers from {low} to below {high}, such as [0.9, 0.99]"),
+            Self::Delimiter => format!("one character such as \";\", or \"tab\", or \"{AUTO}\""),
+            Self::Encoding => format!("the name of an encoding such as \"windows-1252\", or \"{AUTO}\""),
             Self::Words => "a list of strings, such as [\"a\", \"b\"]".into(),
             Self::ValueByName => "a table of names and values, such as { enable_thinking = false }".into(),
             Self::NumberByName(low, high) => {

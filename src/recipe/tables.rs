@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{LearningRate, Steps};
+use super::{AUTO, LearningRate, Steps};
 
 /// The table `[model]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,6 +67,8 @@ pub enum HeadInit {
 pub struct Data {
     pub train: PathBuf,
     pub validation: Validation,
+    pub delimiter: String,
+    pub encoding: String,
     pub format: DataFormat,
     pub text: String,
     pub text_pair: String,
@@ -264,6 +266,8 @@ impl Default for Data {
         Self {
             train: PathBuf::new(),
             validation: Validation::Share(0.1),
+            delimiter: AUTO.into(),
+            encoding: AUTO.into(),
             format: DataFormat::Auto,
             text: "text".into(),
             text_pair: String::new(),

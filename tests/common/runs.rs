@@ -45,7 +45,7 @@ pub fn drive(mission: impl Into<Mission>, mut script: impl FnMut(&Event) -> Vec<
 pub fn launch(folder: &Path, name: &str, overrides: &[&str]) -> Launch {
     let overrides: Vec<String> = overrides.iter().map(|&assignment| assignment.to_owned()).collect();
     let recipe = Recipe::load(&folder.join("recipe.toml"), &overrides).unwrap();
-    Launch { recipe, runs: folder.join("runs"), name: Some(name.into()), overwrite: false }
+    Launch { recipe, runs: folder.join("runs"), name: Some(name.into()), overwrite: false, remarks: Vec::new() }
 }
 
 /// A folder with a small classifier or a small language model, rows, and a recipe of 300 steps.

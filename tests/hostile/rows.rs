@@ -9,7 +9,8 @@ use crate::case::{Case, Reader, case, program as run, setting};
 use crate::folder::{Folder, golden, lines, write};
 use crate::tokenizers::VOCABULARY;
 
-pub const FORMATS: [&str; 5] = ["jsonl", "json", "csv", "tsv", "parquet"];
+pub const FORMATS: [&str; 9] =
+    ["jsonl", "json", "csv", "tsv", "parquet", "ndjson", "jsonl.gz", "csv.zst", "parquet.gz"];
 
 pub fn cases() -> Vec<Case<Reader>> {
     [garbage(), contents(), parquets(), labels(), conversations()].into_iter().flatten().collect()
@@ -56,7 +57,7 @@ fn garbage() -> Vec<Case<Reader>> {
         ("no UTF-8", vec![0xff; 100]),
         ("line ends", b"\n".repeat(100)),
         ("a byte order mark", b"\xef\xbb\xbf".into()),
-        ("UTF-16", b"\xff\xfet\0e\0x\0t\0\n\0a\0\n\0".into()),
+        ("half a surrogate pair in UTF-16", b"\xff\xfet\0e\0x\0t\0\n\0\0\xd8\n\0".into()),
         ("two magic words", b"PAR1PAR1".into()),
         ("gzip", b"\x1f\x8b\x08\0\0\0\0\0".into()),
         ("a web page", b"<html>\n<body>404</body>\n</html>".into()),
@@ -97,7 +98,7 @@ fn contents() -> Vec<Case<Reader>> {
         row("a zero byte", "rows.jsonl", b"{\"text\": \"a\0b\"}\n", "line 1"),
         row("half a surrogate pair", "rows.jsonl", "{\"text\": \"\\ud800\"}\n", "line 1"),
         row("a list cut off", "rows.json", "[{\"text\": \"a\"},", "rows.json, line 1"),
-        row("no list", "rows.json", "{\"text\": \"a\"}", "rows.json, line 1"),
+        row("no list", "rows.json", "{\"text\":\n\"a\"}", "rows.json, line 1"),
         row("no comma", "rows.json", "[{\"text\": \"a\"}\n{\"text\": \"b\"}]", "line 2"),
         row("an empty list", "rows.json", "[]", "rows.json"),
         row("a list of lists", "rows.json", "[[1]]", "line 1"),
@@ -133,7 +134,15 @@ fn parquets() -> Vec<Case<Reader>> {
         row("another magic word", file, [&whole[..whole.len() - 4], b"XXXX"].concat(), file),
         row("a footer longer than the file", file, [without_footer, b"\xff\xff\xff\x7fPAR1"].concat(), file),
         row("a negative footer", file, [without_footer, b"\xff\xff\xff\xffPAR1"].concat(), file),
-        row("a packing that is not read", file, read("brotli.parquet"), "brotli"),
+        row("half of brotli", file, &read("brotli.parquet")[..3000], file),
+        row("half of a packed file", "rows.csv.gz", &read("tables/packed.csv.gz")[..80], "rows.csv.gz"),
+        row(
+            "half of a file packed with zstd",
+            "rows.jsonl.zst",
+            &read("tables/packed.jsonl.zst")[..80],
+            "rows.jsonl.zst",
+        ),
+        row("a name that lies", "rows.jsonl.gz", "{\"text\": \"a\"}\n", "rows.jsonl.gz"),
         row("no rows", file, read("empty.parquet"), file),
     ]);
     cases

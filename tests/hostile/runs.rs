@@ -33,8 +33,13 @@ fn with_run() -> (Folder, PathBuf) {
     let folder = Folder::healthy();
     let overrides = ["train.epochs=100".into(), "train.batch_size=9".into(), "train.checkpoint_every=2".into()];
     let recipe = Recipe::load(&folder.at("recipe.toml"), &[&overrides[..], &["train.max_steps=0".into()]].concat());
-    let launch =
-        Launch { recipe: recipe.unwrap(), runs: folder.at("runs"), name: Some("run".into()), overwrite: false };
+    let launch = Launch {
+        recipe: recipe.unwrap(),
+        runs: folder.at("runs"),
+        name: Some("run".into()),
+        overwrite: false,
+        remarks: Vec::new(),
+    };
     let engine = Engine::start(launch);
     for event in &engine.events {
         if matches!(event, Event::Step(step) if step.step == 4) {

@@ -258,6 +258,7 @@ pub fn sample() -> Sample {
         whole: true,
         bad: 1,
         first_bad: Some((17, "has 3 fields where the header has 2".into())),
+        read_as: None,
     }
 }
 
@@ -270,6 +271,7 @@ pub fn plan() -> Vec<Planned> {
         longest,
         lengths: vec![1, 4, 12, 30, 22, 9, 3, 1],
         left_out: None,
+        read_as: None,
     };
     let group = |name: &str, trainable| Group {
         name: name.into(),
@@ -300,6 +302,7 @@ pub fn plan() -> Vec<Planned> {
             train: rows(270, 31),
             validation: rows(30, 24),
             labels: vec![("delivery".into(), 126, 14), ("login".into(), 63, 7), ("refund".into(), 81, 9)],
+            findings: Vec::new(),
         }),
         Planned::Model(ModelSummary {
             name: "all-MiniLM-L6-v2".into(),

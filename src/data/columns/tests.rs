@@ -53,6 +53,9 @@ fn what_is_wrong_is_said() {
     has an empty label in the column "label"
     has no column "text"; its columns are none
     "#);
+    let misspelt = Data { text: "sentance".into(), ..Data::default() };
+    let why = labelled(r#"{"sentence":"a","label":"x"}"#, &misspelt).unwrap()[0].clone().unwrap_err();
+    assert_eq!(why, r#"has no column "sentance" (did you mean "sentence"?); its columns are "sentence", "label""#);
 }
 
 #[test]

@@ -189,7 +189,7 @@ fn long_ones_are_dropped_or_cut_and_those_without_a_target_are_bad() {
     assert_eq!((cut.examples[0].tokens.len(), cut.left_out.truncated), (8, 1));
     assert_ne!(cut.examples[0].tokens[7], END);
     model.recipe.data.append_end = false;
-    assert!(model.refusal(&[json!({"text": ""})]).contains("is bad (line 1 has no token to learn)"));
+    assert!(model.refusal(&[json!({"text": ""})]).contains("is bad (train.jsonl:1 has no token to learn)"));
     model.recipe.data.max_length = 1;
     assert!(model.refusal(&rows).contains("no room beside the tokenizer's 1 special tokens"));
 }
@@ -202,7 +202,7 @@ fn what_the_model_lacks_is_named() {
     model.write("tokenizer_config.json", "{}");
     insta::assert_snapshot!(model.refusal(&[json!({"text": "x"})]), @"… names no end token (eos_token in tokenizer_config.json, eos_token_id in generation_config.json or config.json) to put behind each text; name one, or set data.append_end = false");
     model.write("chat_template.jinja", "{{ raise_exception('no') }}");
-    insta::assert_snapshot!(model.refusal(&chat), @"the only row of …/train.jsonl is bad (line 1 does not fit the model's chat template: invalid operation, no); fix the file, or set data.format, the columns of data and data.max_length to fit it");
+    insta::assert_snapshot!(model.refusal(&chat), @"the only row of …/train.jsonl is bad (train.jsonl:1 does not fit the model's chat template: invalid operation, no); fix the file, or set data.format, the columns of data and data.max_length to fit it");
     assert!(model.refusal(&[json!({"x": "y"})]).contains("train.jsonl has neither the column \"messages\""));
 }
 

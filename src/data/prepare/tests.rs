@@ -117,7 +117,7 @@ fn bad_rows_are_listed_or_refused() {
     let mut files = Files::with_validation(&bad, &lines(2));
     let prepared = files.prepare().unwrap();
     assert_eq!(prepared.train.examples.len(), 4);
-    insta::assert_snapshot!(prepared.train.left_out.sentence().unwrap(), @r#"of 8 rows of "train.jsonl": 4 bad left out (line 5 is not JSON: expected ident at column 2; line 6 has no column "label"; its columns are "text"; line 7 has a number in the column "text", not a text; and 1 more)"#);
+    insta::assert_snapshot!(prepared.train.left_out.sentence().unwrap(), @r#"of 8 rows of "train.jsonl": 4 bad left out (train.jsonl:5 is not JSON: expected ident at column 2; train.jsonl:6 has no column "label"; its columns are "text"; train.jsonl:7 has a number in the column "text", not a text; and 1 more)"#);
     files.recipe.data.bad_rows = BadRows::Fail;
     insta::assert_snapshot!(files.refusal(), @r#"…/train.jsonl, line 5 is not JSON: expected ident at column 2; fix the row, or leave such rows out with data.bad_rows = "report""#);
 }
@@ -131,7 +131,7 @@ fn a_label_outside_the_list_is_a_bad_row() {
     let prepared = files.prepare().unwrap();
     assert_eq!((prepared.labels.len(), prepared.train.examples[0].target.clone()), (3, Target::Label(0)));
     files.recipe.task.labels = vec!["x".into(), "y".into()];
-    insta::assert_snapshot!(files.refusal(), @r#"each of the 4 rows of …/train.jsonl is bad (line 1 has the unknown label "b" (known are "x", "y")); fix the file, or set data.text, data.label, data.template and task.labels to fit it"#);
+    insta::assert_snapshot!(files.refusal(), @r#"each of the 4 rows of …/train.jsonl is bad (train.jsonl:1 has the unknown label "b" (known are "x", "y"); train.jsonl:2 has the unknown label "a" (known are "x", "y"); and 2 more); fix the file, or set data.text, data.label, data.template and task.labels to fit it"#);
 }
 
 #[test]
@@ -146,10 +146,59 @@ fn files_without_use_are_refused() {
     assert!(missing.refusal().contains("data.train"));
     let mut column = Files::new(&lines(4));
     column.recipe.data.text = "sentence".into();
-    assert!(column.refusal().contains("(line 1 has no column \"sentence\"; its columns are \"text\", \"label\")"));
+    assert!(
+        column
+            .refusal()
+            .contains("(train.jsonl:1 has no column \"sentence\"; its columns are \"text\", \"label\"; and 3 more)")
+    );
     let mut template = Files::new(&lines(4));
     template.recipe.data.template = "{% if %}".into();
     assert!(template.refusal().starts_with("data.template, line 1"));
+}
+
+#[test]
+fn a_refusal_names_the_rows_that_were_left_out() {
+    let one_label = line("w1", "a") + &line("w2", "a") + "no\n{\"text\": \"w3\"}\n";
+    insta::assert_snapshot!(Files::new(&one_label).refusal(), @r#"a classifier needs two labels or more, but …/train.jsonl has only "a"; add rows of other labels, or set data.label to the column of the label; of its 4 rows, 2 bad left out (train.jsonl:3 is not JSON: expected ident at column 2; train.jsonl:4 has no column "label"; its columns are "text")"#);
+    let mut long =
+        Files::with_validation(&(line("w1 w2 w3", "a") + &line("w1 w2", "b")), &(line("w1", "a") + &line("w1", "c")));
+    long.recipe.data.max_length = 3;
+    assert!(long.refusal().starts_with("every row of …/train.jsonl is longer than data.max_length = 3"));
+    let mut single = Files::new(&(line("w1", "a") + "no\n"));
+    single.recipe.task.labels = vec!["a".into(), "b".into()];
+    assert!(single.refusal().contains("one good row") && single.refusal().contains("train.jsonl:2 is not JSON"));
+}
+
+#[test]
+fn what_is_likely_to_be_a_mistake_is_found_and_guesses_are_said() {
+    let train = line("w1", "a") + &line("w1", "a") + &line(" ", "b") + &line("w3", "b") + &line("w4", "A");
+    let prepared = Files::with_validation(&train, &(line("w3", "b") + &line("w5", "a"))).prepare().unwrap();
+    insta::assert_snapshot!(prepared.findings.join("\n"), @r#"
+    1 of 5 training rows has an empty text (train.jsonl:3)
+    1 of 5 training rows repeats an earlier one (train.jsonl:2 repeats train.jsonl:1)
+    1 of 2 validation rows has the text of a training row (valid.jsonl:1 is train.jsonl:4)
+    2 of 3 labels differ from another only by case or space ("A" in 1 row, "a" in 2 rows)
+    1 of 3 labels has one row to learn from ("A")
+    1 of 3 labels has training rows and no validation row ("A")
+    "#);
+    let mut files = Files::new("");
+    files.recipe.data.train = files.write("rows.csv", "text;label\nw1;a\nw2;b\nw3;a\n");
+    let prepared = files.prepare().unwrap();
+    assert_eq!((prepared.train.examples.len(), prepared.validation.examples.len()), (2, 1));
+    assert!(prepared.train.read_as.unwrap().contains("with \";\" between the fields"));
+    files.recipe.data.delimiter = ",".into();
+    assert!(files.refusal().contains("its columns are \"text;label\""), "{}", files.refusal());
+}
+
+#[test]
+fn swapped_columns_are_named_where_the_labels_of_the_other_file_are_unknown() {
+    let row = |at: usize| line(["billing", "delivery"][at % 2], &format!("a sentence of some length, {at}"));
+    let (train, validation): (String, String) = ((0..12).map(row).collect(), (12..15).map(row).collect());
+    let refusal = Files::with_validation(&train, &validation).refusal();
+    assert!(
+        refusal.contains("data.text and data.label look swapped: 12 training rows have 2 texts and 12 labels"),
+        "{refusal}"
+    );
 }
 
 #[test]

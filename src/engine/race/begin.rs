@@ -15,7 +15,7 @@ use crate::engine::start::{Asked, Begun, begin, continued};
 use crate::engine::training::{Again, Company, Training};
 use crate::engine::{Launch, Outbox, Resume};
 use crate::error::{Error, Result};
-use crate::protocol::{self, Command};
+use crate::protocol::{self, Command, Level};
 use crate::recipe::{Recipe, Value};
 use crate::run::{LANE, Measured, RunFolder, State, lane_goes_on, lanes_of, read_race, take_count};
 use crate::train::Tree;
@@ -152,7 +152,8 @@ impl Race {
             let name = name_of(lanes.len());
             let run = RunFolder::create(&runs, Some(&name), &session.recipe, &name)?;
             let measured = measured.beside(&session.recipe);
-            let record = Record::open(run, &session, measured)?;
+            let mut record = Record::open(run, &session, measured)?;
+            launch.remarks.iter().for_each(|remark| record.note(Level::Info, remark.clone()));
             let about = protocol::Lane { name, folder: record.folder(), varied, origin: None, out: false };
             let (history, tree) = (begin(&session, common.lanes), Tree::default());
             let begun = Begun { session, record, tree, history, again: Again::default(), given: Vec::new() };

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Kinds of files that rows are read from.
-const KINDS: [&str; 5] = ["jsonl", "json", "csv", "tsv", "parquet"];
+use crate::data::holds_rows;
+
 /// The most entries that are listed.
 const MOST: usize = 5000;
 
@@ -49,8 +49,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, String> {
 fn known(path: &Path) -> Option<Entry> {
     let name = path.file_name()?.to_str()?.to_owned();
     let metadata = fs::metadata(path).ok().filter(|_| !name.starts_with('.'))?;
-    let kind = path.extension().map(|kind| kind.to_string_lossy().to_lowercase());
-    let rows = metadata.is_file() && kind.is_some_and(|kind| KINDS.contains(&kind.as_str()));
+    let rows = metadata.is_file() && holds_rows(path);
     (metadata.is_dir() || rows).then(|| Entry { name, folder: metadata.is_dir(), bytes: metadata.len(), family: None })
 }
 
@@ -143,12 +142,13 @@ mod tests {
     #[test]
     fn folders_come_last_and_other_files_not_at_all() {
         let root = tempfile::tempdir().unwrap();
-        for file in ["b.CSV", "a.parquet", "notes.txt", ".hidden.csv", "sub/c.csv"] {
+        for file in ["b.CSV", "a.parquet", "c.jsonl.gz", "notes.txt", "notes.txt.gz", ".hidden.csv", "sub/c.csv"] {
             put(root.path(), file, "x");
         }
         let names: Vec<(String, bool)> =
             list(root.path()).unwrap().into_iter().map(|entry| (entry.name, entry.folder)).collect();
-        assert_eq!(names, [("a.parquet".into(), false), ("b.CSV".into(), false), ("sub".into(), true)]);
+        let expected = [("a.parquet", false), ("b.CSV", false), ("c.jsonl.gz", false), ("sub", true)];
+        assert_eq!(names, expected.map(|(name, folder)| (name.to_owned(), folder)));
         assert!(list(&root.path().join("none")).is_err());
     }
 

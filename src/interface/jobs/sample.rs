@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use crate::data::{self, Sample};
+use crate::data::{self, Dialect, Sample};
 
 /// Rows that are kept for the screen.
 const ROWS: usize = 40;
 
-pub(super) fn look(folder: &Path, file: &Path) -> Result<Sample, String> {
-    data::sample(&folder.join(file), ROWS).map_err(|error| error.message().to_owned())
+pub(super) fn look(folder: &Path, file: &Path, dialect: Dialect) -> Result<Sample, String> {
+    data::sample(&folder.join(file), ROWS, dialect).map_err(|error| error.message().to_owned())
 }

@@ -13,6 +13,7 @@ use super::form::{Base, Form, Slot};
 use super::home::{Can, can};
 use super::pick::{Pick, What};
 use super::{Launcher, Layer, Question, Saving, View, race};
+use crate::data::Dialect;
 use crate::interface::jobs::{Job, KnownRun, PlanOf};
 use crate::interface::keys::{Action, Context};
 use crate::interface::overlay::Overlay;
@@ -452,11 +453,13 @@ impl Launcher {
         let mut effects = Vec::new();
         let folder = self.place.folder.clone();
         let rows = self.form.recipe.data.train.clone();
+        let dialect = Dialect::of(&self.form.recipe.data);
         if rows.as_os_str().is_empty() {
             self.form.sample = None;
-        } else if self.form.sample.as_ref().is_none_or(|(known, _)| *known != rows) {
+        } else if self.form.sample.as_ref().is_none_or(|(known, _)| *known != rows) || self.form.dialect != dialect {
             self.form.sample = Some((rows.clone(), None));
-            effects.push(Effect::Job(Job::Sample { folder: folder.clone(), file: rows }));
+            self.form.dialect = dialect;
+            effects.push(Effect::Job(Job::Sample { folder: folder.clone(), file: rows, dialect }));
         }
         if self.form.missing().is_some() {
             self.form.plan.clear();

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::plan::PlanView;
-use super::{suggest, value};
-use crate::data::Sample;
+use super::value;
+use crate::data::{Dialect, Sample, guess_columns};
 use crate::interface::state::Typed;
 use crate::interface::text::safe_text;
 use crate::protocol::Sparsity;
@@ -74,6 +74,8 @@ pub struct Form {
     pub plan: PlanView,
     /// What the file of rows holds, by its name in the form; no result while it is being read.
     pub sample: Option<(PathBuf, Option<Result<Sample, String>>)>,
+    /// How that file was said to be written when it was read.
+    pub dialect: Dialect,
     /// Fields that were given by a header and not by the user.
     pub suggested: BTreeSet<&'static str>,
     /// What was last typed as what the lanes of a race differ in.
@@ -129,6 +131,7 @@ impl Form {
             find: None,
             plan: PlanView::default(),
             sample: None,
+            dialect: Dialect::default(),
             suggested: BTreeSet::new(),
             race: String::new(),
             given: BTreeSet::new(),
@@ -457,25 +460,12 @@ impl Form {
     }
 
     fn suggest(&mut self, sample: &Sample) -> Vec<String> {
+        let given = &self.given;
+        let found =
+            guess_columns(sample, &self.recipe.data, self.recipe.task.kind, &|field: &str| given.contains(field));
         let mut said = Vec::new();
-        let conversation = suggest::has(sample, &self.recipe.data.messages)
-            || (suggest::has(sample, &self.recipe.data.prompt) && suggest::has(sample, &self.recipe.data.completion));
-        if conversation && !self.given.contains("task.kind") {
-            self.suggest_one("task.kind", "causal-lm", &mut said);
-        }
-        if self.recipe.task.kind == TaskKind::CausalLm && conversation {
-            return said;
-        }
-        if !suggest::has(sample, &self.recipe.data.text)
-            && let Some(name) = suggest::text(sample)
-        {
-            self.suggest_one("data.text", name, &mut said);
-        }
-        if self.recipe.task.kind == TaskKind::SequenceClassification
-            && !suggest::has(sample, &self.recipe.data.label)
-            && let Some(name) = suggest::label(sample, &self.recipe.data.text)
-        {
-            self.suggest_one("data.label", name, &mut said);
+        for (name, text) in found {
+            self.suggest_one(name, &text, &mut said);
         }
         said
     }
@@ -529,7 +519,7 @@ impl Form {
                 TaskKind::CausalLm => &[],
             };
             for (field, column) in wanted {
-                if !suggest::has(sample, column) {
+                if !sample.columns.iter().any(|known| known.name == **column) {
                     let names: Vec<&str> = sample.columns.iter().map(|column| column.name.as_str()).take(8).collect();
                     remarks.push(format!("{field}: there is no column \"{column}\"; there are {}", names.join(", ")));
                 }

@@ -60,7 +60,9 @@ fn quoted_key(key: &str) -> String {
 pub fn read(field: &Field, typed: &str) -> Result<Value, String> {
     let text = typed.trim();
     let value = match field.kind {
-        Kind::Path | Kind::PathOrName | Kind::Choice(_) => Value::String(unquoted(text)),
+        Kind::Path | Kind::PathOrName | Kind::Choice(_) | Kind::Delimiter | Kind::Encoding => {
+            Value::String(unquoted(text))
+        }
         Kind::NumberOrAuto(..) | Kind::Steps(true) if unquoted(text) == AUTO => Value::String(AUTO.into()),
         Kind::Text => Value::String(if is_quoted(text) { unquoted(text) } else { typed.to_owned() }),
         Kind::PathOrShare => match recipe::parse_value(text) {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::begin_with;
+use crate::data::Dialect;
 use crate::interface::jobs::Job;
 use crate::interface::keys::Action;
 use crate::interface::launcher::form::Base;
@@ -210,5 +211,5 @@ pub fn look_at_file(launcher: &mut Launcher) -> Vec<Effect> {
         return Vec::new();
     }
     files.sample = Some((file.clone(), None));
-    vec![Effect::Job(Job::Sample { folder, file })]
+    vec![Effect::Job(Job::Sample { folder, file, dialect: Dialect::default() })]
 }

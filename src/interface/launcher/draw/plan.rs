@@ -69,7 +69,7 @@ pub fn draw(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     };
     let inner = super::titled(pen, area, Meaning::Border, "what it would be", (&remark.0, remark.1));
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
-    let lines = fitted(lines(launcher, inner.width), usize::from(inner.height));
+    let lines = fitted(lines(launcher, inner), usize::from(inner.height));
     let mut rows = Pen::rows(inner);
     for (_, line) in &lines {
         let Some(row) = rows.next() else { return };
@@ -129,6 +129,25 @@ fn draw_line(pen: &mut Pen, row: Rect, line: &Line) {
     }
 }
 
+/// What is likely to be a mistake in the rows, in at most a third of the panel; its details where there is room for them.
+fn findings(found: &[String], area: Rect) -> Vec<String> {
+    let short = |finding: &String| match finding.split_once(" (").filter(|_| area.width < 60) {
+        Some((head, _)) => head.to_owned(),
+        None => finding.clone(),
+    };
+    let room = usize::from(area.height / 3).max(2);
+    let mut lines: Vec<String> = Vec::new();
+    for (at, finding) in found.iter().enumerate() {
+        let wrapped = text::wrap(&text::safe_text(&short(finding)), area.width);
+        if at > 0 && lines.len() + wrapped.len() + usize::from(at + 1 < found.len()) > room {
+            lines.push(format!("and {} more: spartui plan", found.len() - at));
+            break;
+        }
+        lines.extend(wrapped);
+    }
+    lines
+}
+
 /// A name, a bar as long as its share, and a remark at the right.
 pub fn share_line(pen: &mut Pen, row: Rect, (name, share, remark): (&str, f64, &str), meaning: Meaning) {
     let label = (row.width * 2 / 5).min(22);
@@ -142,7 +161,8 @@ pub fn share_line(pen: &mut Pen, row: Rect, (name, share, remark): (&str, f64, &
 }
 
 /// All lines, each with its weight: the largest goes first.
-fn lines(launcher: &Launcher, width: u16) -> Vec<(u8, Line)> {
+fn lines(launcher: &Launcher, area: Rect) -> Vec<(u8, Line)> {
+    let width = area.width;
     let form = &launcher.form;
     let plan = &form.plan;
     let mut lines = Vec::new();
@@ -171,19 +191,23 @@ fn lines(launcher: &Launcher, width: u16) -> Vec<(u8, Line)> {
     {
         wrapped(0, why, Meaning::Error);
     }
+    if let Some(data) = &plan.data.value {
+        let tone = if plan.data.stale { Meaning::Muted } else { Meaning::Warn };
+        lines.extend(findings(&data.findings, area).into_iter().map(|line| (1, Line::Text(line, tone))));
+    }
     if !lines.is_empty() {
         lines.push((6, Line::Gap));
     }
-    known(&mut lines, plan);
+    known(&mut lines, plan, width);
     if plan.data.value.is_none()
         && let Some(Ok(rows)) = form.rows()
     {
-        of_file(&mut lines, rows, launcher);
+        of_file(&mut lines, (rows, width), launcher);
     }
     lines
 }
 
-fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView) {
+fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView, width: u16) {
     let tone = |stale: bool| if stale { Meaning::Muted } else { Meaning::Text };
     if let Some(time) = &plan.time.value {
         let tone = tone(plan.time.stale);
@@ -240,8 +264,9 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView) {
         lines.push((1, Line::Fact("rows", rows, tone)));
         lines.push((2, Line::Fact("tokens", tokens(&data.train), tone)));
         lines.push((6, Line::Bars("lengths", data.train.lengths.clone())));
-        for left_out in data.train.left_out.iter().chain(&data.validation.left_out) {
-            lines.push((2, Line::Text(text::safe_text(left_out), Meaning::Warn)));
+        for part in [&data.train, &data.validation] {
+            lines.extend(told(2, part.read_as.as_ref(), Meaning::Muted, width));
+            lines.extend(told(2, part.left_out.as_ref(), Meaning::Warn, width));
         }
         let all: usize = data.labels.iter().map(|(_, train, _)| train).sum();
         for (label, train, _) in &data.labels {
@@ -256,17 +281,24 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView) {
     }
 }
 
+/// A sentence over as many lines as it needs.
+fn told(weight: u8, said: Option<&String>, meaning: Meaning, width: u16) -> Vec<(u8, Line)> {
+    let lines = said.map(|said| text::wrap(&text::safe_text(said), width)).unwrap_or_default();
+    lines.into_iter().map(|line| (weight, Line::Text(line, meaning))).collect()
+}
+
 fn tokens(rows: &PlannedRows) -> String {
     format!("median {}, most {}", rows.median, rows.longest)
 }
 
 /// What the file of rows says by itself, before a model has made tokens of it.
-fn of_file(lines: &mut Vec<(u8, Line)>, rows: &crate::data::Sample, launcher: &Launcher) {
+fn of_file(lines: &mut Vec<(u8, Line)>, (rows, width): (&crate::data::Sample, u16), launcher: &Launcher) {
     let count = if rows.whole { rows.count.to_string() } else { format!("more than {}", rows.count) };
     lines.push((1, Line::Fact("rows", count, Meaning::Text)));
     if rows.bad > 0 {
         lines.push((2, Line::Fact("bad rows", rows.bad.to_string(), Meaning::Warn)));
     }
+    lines.extend(told(2, rows.read_as.as_ref(), Meaning::Muted, width));
     let label = rows.columns.iter().find(|column| column.name == launcher.form.recipe.data.label);
     let Some(values) = label.and_then(|column| column.values.as_ref()) else { return };
     for (value, count) in values {
@@ -279,6 +311,16 @@ fn of_file(lines: &mut Vec<(u8, Line)>, rows: &crate::data::Sample, launcher: &L
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn findings_have_a_third_of_the_panel_and_say_how_many_more_there_are() {
+        let found = ["1 of 9 training rows has an empty text (a.csv:4)", "2 of 9 labels have one row (x, y)", "three"];
+        let found = found.map(str::to_owned);
+        let at = |width, height| findings(&found, Rect::new(0, 0, width, height));
+        assert_eq!(at(80, 40), found);
+        assert_eq!(at(40, 9), ["1 of 9 training rows has an empty text", "2 of 9 labels have one row", "three"]);
+        assert_eq!(at(40, 6), ["1 of 9 training rows has an empty text", "and 2 more: spartui plan"]);
+    }
 
     #[test]
     fn a_list_that_is_cut_short_says_how_much() {

@@ -28,6 +28,11 @@ pub fn whole(pen: &mut Pen, area: Rect, sample: &Sample) {
     if let Some((number, why)) = &sample.first_bad {
         line(pen, &format!("line {number} {}", text::safe_text(why)), Meaning::Warn);
     }
+    if let Some(how) = &sample.read_as {
+        for said in text::wrap(&text::safe_text(how), area.width) {
+            line(pen, &said, Meaning::Muted);
+        }
+    }
     let labels =
         |column: &&SampledColumn| column.values.as_ref().is_some_and(|values| values.len() * 2 <= sample.count);
     for column in sample.columns.iter().filter(labels).take(2) {

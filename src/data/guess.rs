@@ -1,0 +1,280 @@
+//! What a file's header says about the columns to learn from, where nobody has named them.
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+use super::quote::quoted;
+use super::rows::{Dialect, RowFile};
+use super::sample::{Sample, sample};
+use crate::error::{Error, Result};
+use crate::recipe::{self, Data, DataFormat, Recipe, TaskKind};
+
+/// Tells whether a field has been given by whoever asks for the run.
+pub type Named<'a> = &'a dyn Fn(&str) -> bool;
+
+/// A field and the column that is guessed for it; of `task.kind`, the task.
+pub type Guessed = (&'static str, String);
+
+const CONVERSATIONS: [&str; 7] = ["messages", "conversations", "conversation", "chat", "dialog", "dialogue", "turns"];
+
+const TEXTS: [&str; 18] = [
+    "text",
+    "sentence",
+    "content",
+    "review",
+    "question",
+    "message",
+    "body",
+    "input",
+    "query",
+    "document",
+    "utterance",
+    "comment",
+    "tweet",
+    "title",
+    "description",
+    "premise",
+    "sentence1",
+    "prompt",
+];
+const LABELS: [&str; 15] = [
+    "label",
+    "labels",
+    "class",
+    "category",
+    "intent",
+    "target",
+    "sentiment",
+    "topic",
+    "answer",
+    "y",
+    "output",
+    "rating",
+    "score",
+    "gold",
+    "tag",
+];
+
+/// The most labels that a column may have to be guessed as one.
+const MOST_LABELS: usize = 100;
+
+/// The columns that a file most likely means, for fields that are not named and of whose columns it has none.
+#[must_use]
+pub fn guess_columns(sample: &Sample, data: &Data, kind: TaskKind, named: Named<'_>) -> Vec<Guessed> {
+    let mut found: Vec<Guessed> = Vec::new();
+    let mut kind = kind;
+    let messages = conversation(sample).filter(|_| !has(sample, &data.messages) && !named("data.messages"));
+    let conversation = has(sample, &data.messages)
+        || messages.is_some()
+        || (has(sample, &data.prompt) && has(sample, &data.completion));
+    if conversation && kind != TaskKind::CausalLm && !named("task.kind") {
+        found.push(("task.kind", "causal-lm".into()));
+        kind = TaskKind::CausalLm;
+    }
+    if kind == TaskKind::CausalLm && conversation {
+        found.extend(messages.map(|column| ("data.messages", column.to_owned())));
+        return found;
+    }
+    let mut column = data.text.as_str();
+    if !has(sample, &data.text)
+        && !named("data.text")
+        && let Some(name) = text(sample)
+    {
+        found.push(("data.text", name.to_owned()));
+        column = name;
+    }
+    if kind == TaskKind::SequenceClassification
+        && !has(sample, &data.label)
+        && !named("data.label")
+        && let Some(name) = label(sample, column)
+    {
+        found.push(("data.label", name.to_owned()));
+    }
+    found
+}
+
+/// Names the columns that a recipe does not name and its file of training rows does not have, as the launch form does. What
+/// was guessed, in one sentence. What is wrong with the file is for its reader to say.
+///
+/// # Errors
+/// Refuses a column of a name that no recipe takes.
+pub fn name_columns(recipe: &mut Recipe, named: Named<'_>) -> Result<Option<String>> {
+    let Recipe { data, task, .. } = recipe;
+    let fields = ["data.text", "data.label", "data.messages", "task.kind"];
+    if data.train.as_os_str().is_empty() || fields.iter().all(|field| named(field)) {
+        return Ok(None);
+    }
+    let dialect = Dialect::of(data);
+    let Some(first) = first_row(&data.train, dialect) else { return Ok(None) };
+    let labelled = !named("data.label");
+    if !lacks_columns(&first, data, task.kind, labelled) {
+        return Ok(None);
+    }
+    let Ok(sample) = sample(&data.train, 0, dialect) else { return Ok(None) };
+    let found = guess_columns(&sample, data, task.kind, named);
+    let file = quoted(&data.train.file_name().unwrap_or(data.train.as_os_str()).to_string_lossy());
+    for (field, column) in &found {
+        recipe.set(field, recipe::Value::String(column.clone())).map_err(Error::refused)?;
+    }
+    let shown: Vec<String> = found.iter().map(|(field, column)| format!("{field} = {}", quoted(column))).collect();
+    Ok((!found.is_empty())
+        .then(|| format!("guessed from the columns of {file}: {}; name them to take others", shown.join(", "))))
+}
+
+/// As [`name_columns`], for a file to predict or to evaluate on.
+///
+/// # Errors
+/// As [`name_columns`].
+pub fn name_columns_of(file: &Path, data: &mut Data, kind: TaskKind, named: Named<'_>) -> Result<Option<String>> {
+    let mut recipe = Recipe { data: Data { train: file.to_owned(), ..data.clone() }, ..Recipe::default() };
+    recipe.task.kind = kind;
+    let said = name_columns(&mut recipe, &|field| field == "task.kind" || named(field))?;
+    *data = Data { train: std::mem::take(&mut data.train), ..recipe.data };
+    Ok(said)
+}
+
+/// The columns of the first row that can be read.
+fn first_row(path: &Path, dialect: Dialect) -> Option<Map<String, Value>> {
+    let mut first = None;
+    let read = RowFile::open(path, dialect).and_then(|file| {
+        file.for_each(&mut |_, columns| match columns {
+            Ok(columns) => {
+                first = Some(columns);
+                Err(Error::refused("the first row is enough"))
+            }
+            Err(_) => Ok(()),
+        })
+    });
+    // Where it breaks off before there is a row, there is none to look at.
+    drop(read);
+    first
+}
+
+/// Whether a row does not have the columns that are needed.
+fn lacks_columns(row: &Map<String, Value>, data: &Data, kind: TaskKind, labelled: bool) -> bool {
+    let has = |name: &String| row.contains_key(name);
+    let has_text = !data.template.is_empty() || has(&data.text);
+    match (kind, data.format) {
+        (TaskKind::SequenceClassification, _) => !has_text || (labelled && !has(&data.label)),
+        (TaskKind::CausalLm, DataFormat::Text) => !has_text,
+        (TaskKind::CausalLm, DataFormat::Messages) => !has(&data.messages),
+        (TaskKind::CausalLm, DataFormat::Completion) => false,
+        (TaskKind::CausalLm, DataFormat::Auto) => {
+            !(has_text || has(&data.messages) || has(&data.prompt) && has(&data.completion))
+        }
+    }
+}
+
+/// The column of a conversation: one of lists that has such a name.
+fn conversation(sample: &Sample) -> Option<&str> {
+    let nested = sample.columns.iter().filter(|column| column.nested);
+    named_one_of(nested.map(|column| column.name.as_str()), &CONVERSATIONS)
+}
+
+/// The column of the text: by its name, else the one with the longest texts.
+fn text(sample: &Sample) -> Option<&str> {
+    let columns = || sample.columns.iter().filter(|column| !column.nested);
+    named_one_of(columns().map(|column| column.name.as_str()), &TEXTS).or_else(|| {
+        let longest = columns().max_by_key(|column| column.characters)?;
+        Some(longest.name.as_str()).filter(|_| longest.characters > 0)
+    })
+}
+
+/// The column of the label: by its name, else the one with the fewest values that is not `text`.
+fn label<'a>(sample: &'a Sample, text: &str) -> Option<&'a str> {
+    let columns = || sample.columns.iter().filter(|column| !column.nested && column.name != text);
+    named_one_of(columns().map(|column| column.name.as_str()), &LABELS).or_else(|| {
+        let counted = columns().filter_map(|column| Some((column, column.values.as_ref()?.len())));
+        let fit = |count: usize| (2..=MOST_LABELS).contains(&count) && count * 2 <= sample.count.max(4);
+        counted.filter(|(_, count)| fit(*count)).min_by_key(|(_, count)| *count).map(|(column, _)| column.name.as_str())
+    })
+}
+
+/// Whether a column of this name is there.
+fn has(sample: &Sample, name: &str) -> bool {
+    sample.columns.iter().any(|column| column.name == name)
+}
+
+/// The first of these names that is there, whatever its case.
+fn named_one_of<'a>(columns: impl Iterator<Item = &'a str>, names: &[&str]) -> Option<&'a str> {
+    let columns: Vec<&str> = columns.collect();
+    names.iter().find_map(|name| columns.iter().copied().find(|column| column.eq_ignore_ascii_case(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::SampledColumn;
+    use super::*;
+
+    fn sample(columns: &[(&str, u64, Option<usize>)]) -> Sample {
+        let columns = columns.iter().map(|(name, characters, values)| SampledColumn {
+            name: (*name).into(),
+            filled: 40,
+            characters: *characters,
+            nested: false,
+            values: values.map(|count| (0..count).map(|value| (value.to_string(), 1)).collect()),
+        });
+        Sample { columns: columns.collect(), count: 40, ..Sample::default() }
+    }
+
+    #[test]
+    fn names_come_first() {
+        let sample = sample(&[("id", 9000, None), ("Review", 10, None), ("Sentiment", 3, Some(2))]);
+        assert_eq!((text(&sample), label(&sample, "Review")), (Some("Review"), Some("Sentiment")));
+        assert!(has(&sample, "id") && !has(&sample, "text"));
+    }
+
+    #[test]
+    fn else_lengths_and_counts_tell() {
+        let sample = sample(&[("nr", 80, None), ("satz", 4000, None), ("art", 200, Some(4)), ("one", 40, Some(1))]);
+        assert_eq!((text(&sample), label(&sample, "satz")), (Some("satz"), Some("art")));
+        assert_eq!(text(&Sample::default()), None);
+    }
+
+    fn named_in(name: &str, text: &str, recipe: Recipe, named: Named<'_>) -> (Recipe, Option<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut recipe = recipe;
+        recipe.data.train = folder.path().join(name);
+        std::fs::write(&recipe.data.train, text).unwrap();
+        let said = name_columns(&mut recipe, named).unwrap();
+        (recipe, said)
+    }
+
+    #[test]
+    fn a_recipe_that_names_no_columns_takes_those_that_are_there() {
+        let text = "sentence,intent\nwhere is it,a\nnever came,b\nlate,a\nlost,b\n";
+        let (recipe, said) = named_in("a.csv", text, Recipe::default(), &|_| false);
+        assert_eq!((recipe.data.text.as_str(), recipe.data.label.as_str()), ("sentence", "intent"));
+        insta::assert_snapshot!(said.unwrap(), @r#"guessed from the columns of "a.csv": data.text = "sentence", data.label = "intent"; name them to take others"#);
+        let (recipe, said) = named_in("a.csv", text, Recipe::default(), &|field| field == "data.text");
+        assert_eq!((recipe.data.text.as_str(), recipe.data.label.as_str()), ("text", "intent"));
+        assert!(said.is_some());
+        for (name, text) in [("a.csv", "text,label,other\nx,y,z\n"), ("a.csv", "text,label\n"), ("a.txt", "x")] {
+            let (recipe, said) = named_in(name, text, Recipe::default(), &|_| false);
+            assert_eq!((recipe.data.text.as_str(), said), ("text", None), "{text}");
+        }
+    }
+
+    #[test]
+    fn conversations_make_a_language_model_of_it() {
+        let text = "{\"id\": 1, \"conversations\": [{\"from\": \"human\", \"value\": \"x\"}]}\n";
+        let (recipe, said) = named_in("a.jsonl", text, Recipe::default(), &|_| false);
+        assert_eq!((recipe.task.kind, recipe.data.messages.as_str()), (TaskKind::CausalLm, "conversations"));
+        assert!(said.unwrap().contains("task.kind = \"causal-lm\""));
+        // Columns that fit the task as it is are left alone, whatever else is there.
+        let text = "{\"text\": \"x\", \"label\": \"y\", \"messages\": []}\n";
+        assert_eq!(named_in("a.jsonl", text, Recipe::default(), &|_| false).1, None);
+    }
+
+    #[test]
+    fn who_predicts_needs_no_label() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "id,review\n1,fine and long enough\n").unwrap();
+        let mut data = Data::default();
+        let said = name_columns_of(&path, &mut data, TaskKind::SequenceClassification, &|field| field == "data.label");
+        assert!(said.unwrap().unwrap().contains("data.text = \"review\""));
+        assert_eq!((data.text.as_str(), data.label.as_str(), data.train.as_os_str().len()), ("review", "label", 0));
+    }
+}

@@ -1,0 +1,111 @@
+//! How a file of rows is written, as a recipe names it: its encoding, and what stands between its fields.
+
+use encoding_rs::{Encoding, UTF_8, UTF_16LE};
+
+use super::AUTO;
+
+/// How the characters of a file are written as bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextEncoding {
+    /// UTF-8.
+    Utf8,
+    /// ISO 8859-1: each byte is the character of its number.
+    Latin1,
+    /// Another one.
+    Other(&'static Encoding),
+}
+
+/// Names that Python knows and browsers do not, with the browsers' names.
+const PYTHON: [(&str, &str); 9] = [
+    ("utf-16-le", "utf-16le"),
+    ("utf-16-be", "utf-16be"),
+    ("cp932", "shift_jis"),
+    ("cp936", "gbk"),
+    ("cp949", "euc-kr"),
+    ("cp950", "big5"),
+    ("mac-roman", "macintosh"),
+    ("latin-2", "iso-8859-2"),
+    ("latin-9", "iso-8859-15"),
+];
+
+/// The encoding of this name; none for `auto`.
+///
+/// # Errors
+/// Where there is none of this name.
+pub fn encoding(name: &str) -> Result<Option<TextEncoding>, String> {
+    let name = name.trim().to_lowercase().replace('_', "-");
+    let name = name.strip_suffix("-sig").unwrap_or(&name);
+    let known = PYTHON.iter().find(|(python, _)| *python == name).map_or(name, |(_, known)| known);
+    Ok(Some(match known {
+        AUTO => return Ok(None),
+        "utf-8" | "utf8" | "ascii" | "us-ascii" => TextEncoding::Utf8,
+        "latin-1" | "latin1" | "iso-8859-1" | "iso8859-1" | "l1" => TextEncoding::Latin1,
+        "utf-16" | "utf16" => TextEncoding::Other(UTF_16LE),
+        other => {
+            let labels = [other.to_owned(), other.replace('-', "_")];
+            let found = labels.iter().find_map(|label| Encoding::for_label_no_replacement(label.as_bytes()));
+            let found = found.ok_or_else(|| format!("there is no encoding \"{}\"", name.escape_debug()))?;
+            if found == UTF_8 { TextEncoding::Utf8 } else { TextEncoding::Other(found) }
+        }
+    }))
+}
+
+/// What stands between two fields by this name; none for `auto`.
+///
+/// # Errors
+/// Where it is no single character of ASCII.
+pub fn delimiter(name: &str) -> Result<Option<u8>, String> {
+    Ok(Some(match name {
+        AUTO => return Ok(None),
+        "tab" | "\\t" => b'\t',
+        "space" => b' ',
+        "comma" => b',',
+        "semicolon" => b';',
+        "pipe" => b'|',
+        other => match other.as_bytes() {
+            [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0) && !byte.is_ascii_alphanumeric() => {
+                *byte
+            }
+            _ => return Err(format!("\"{}\" is no delimiter", other.escape_debug())),
+        },
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use encoding_rs::{EUC_KR, GBK, SHIFT_JIS, UTF_16BE, WINDOWS_1252};
+
+    use super::*;
+
+    #[test]
+    fn encodings_have_the_names_of_browsers_and_of_python() {
+        for (name, expected) in [
+            ("UTF-8", TextEncoding::Utf8),
+            ("utf_8_sig", TextEncoding::Utf8),
+            ("latin-1", TextEncoding::Latin1),
+            ("ISO-8859-1", TextEncoding::Latin1),
+            ("cp1252", TextEncoding::Other(WINDOWS_1252)),
+            ("windows-1252", TextEncoding::Other(WINDOWS_1252)),
+            ("utf-16", TextEncoding::Other(UTF_16LE)),
+            ("utf_16_be", TextEncoding::Other(UTF_16BE)),
+            ("gbk", TextEncoding::Other(GBK)),
+            ("shift_jis", TextEncoding::Other(SHIFT_JIS)),
+            ("cp949", TextEncoding::Other(EUC_KR)),
+        ] {
+            assert_eq!(encoding(name), Ok(Some(expected)), "{name}");
+        }
+        assert_eq!(encoding("auto"), Ok(None));
+        assert!(encoding("klingon").unwrap_err().contains("klingon"));
+    }
+
+    #[test]
+    fn a_delimiter_is_one_character_or_its_name() {
+        for (name, expected) in [(";", b';'), ("tab", b'\t'), ("\t", b'\t'), ("\\t", b'\t'), ("|", b'|'), ("^", b'^')] {
+            assert_eq!(delimiter(name), Ok(Some(expected)), "{name}");
+        }
+        assert_eq!(delimiter("auto"), Ok(None));
+        for name in ["", ";;", "\"", "\n", "a", "7", "→"] {
+            assert!(delimiter(name).is_err(), "{name}");
+        }
+    }
+}
