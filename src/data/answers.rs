@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::example::Example;
 use super::quote::{place, quoted};
-use super::rows::for_each_row;
+use super::rows::{Dialect, RowFile};
 use super::tokenizer::Tokenizer;
 use super::whole::read_for_prediction;
 use crate::error::{Error, Result};
@@ -34,7 +34,7 @@ pub fn read_with_answers(
 ) -> Result<(Vec<Example>, Vec<Vec<f32>>)> {
     let examples = read_for_prediction(path, data, TaskKind::SequenceClassification, tokenizer)?;
     let mut read = Vec::with_capacity(examples.len());
-    for_each_row(path, &mut |line, columns| {
+    RowFile::open(path, Dialect::of(data))?.for_each(&mut |line, columns| {
         let answer = columns.and_then(|columns| {
             let name = &data.label;
             let value = columns.get(name).ok_or_else(|| format!("has no column {}", quoted(name)))?;
