@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use rayon::prelude::*;
 
 use super::columns::{Content, Row};
+use super::conversation::Conversation;
 use super::labels::Labels;
 use super::left_out::{NAMED, and_more, rows_of};
 use super::quote::quoted;
@@ -205,8 +206,9 @@ impl Facts {
                 (prompt.trim(), completion.trim()).hash(&mut text);
                 completion.trim().is_empty()
             }
-            Content::Messages(messages) => {
-                messages.to_string().hash(&mut text);
+            Content::Messages(conversation) => {
+                let Conversation { messages, learned_from, arguments } = conversation;
+                (messages.to_string(), learned_from, format!("{arguments:?}")).hash(&mut text);
                 false
             }
         };
