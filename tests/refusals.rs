@@ -175,6 +175,21 @@ fn rows_that_are_written_otherwise_are_read_and_what_was_guessed_is_said() {
     // The run's recipe names what was guessed.
     let kept = std::fs::read_to_string(folder.path().join("runs/first/recipe.toml")).unwrap();
     assert!(kept.contains("text = \"sentence\"") && kept.contains("label = \"intent\""), "{kept}");
+    // An adapter that has left its run has no columns to go by; the file's header is asked here too.
+    let (from, to) = (folder.path().join("runs/first/adapter"), folder.path().join("away"));
+    std::fs::create_dir(&to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+    }
+    for command in ["predict", "evaluate"] {
+        let mut arguments = vec![command, "--model", "model", "--adapter", "away", "--input", "valid.csv"];
+        arguments.extend(if command == "predict" { &["--output", "-"][..] } else { &[] });
+        let output = spartui(folder.path(), &arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains("guessed from the columns of \"valid.csv\": data.text = \"sentence\""), "{said}");
+    }
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! Where a row's contents are, for commands that read rows without a recipe of their own.
 
+use std::path::Path;
+
+use crate::data::name_columns_of;
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::recipe::{Data, DataFormat, Recipe};
+use crate::recipe::{self, Data, DataFormat, Recipe, TaskKind};
 
 /// Each is what the run's recipe says where the run is known, and else the default of a recipe.
 #[derive(Debug, clap::Args)]
@@ -19,6 +22,20 @@ pub struct Columns {
     /// Longest text in tokens; longer ones are cut. 0: what the model can take.
     #[arg(long, default_value_t = 0, value_name = "N")]
     max_length: usize,
+    /// What stands between the fields of csv and tsv, as data.delimiter of a recipe.
+    #[arg(long, default_value = "auto", value_name = "CHARACTER", value_parser = delimiter)]
+    delimiter: String,
+    /// How the file writes its characters, as data.encoding of a recipe.
+    #[arg(long, default_value = "auto", value_name = "NAME", value_parser = encoding)]
+    encoding: String,
+}
+
+fn delimiter(text: &str) -> std::result::Result<String, String> {
+    recipe::delimiter(text).map(|_| text.to_owned())
+}
+
+fn encoding(text: &str) -> std::result::Result<String, String> {
+    recipe::encoding(text).map(|_| text.to_owned())
 }
 
 /// Columns that only rows with answers have.
@@ -61,9 +78,33 @@ impl Columns {
             text_pair: or(self.text_pair.as_ref(), known.text_pair),
             template: or(self.template.as_ref(), known.template),
             max_length,
+            // This file need not be written as the run's was.
+            delimiter: self.delimiter.clone(),
+            encoding: self.encoding.clone(),
             format: if given { DataFormat::Auto } else { known.format },
             ..known
         })
+    }
+}
+
+impl Columns {
+    /// Columns that nobody has named, neither here nor in a run's recipe, and of which the file has none: those that its header
+    /// suggests. What was guessed is told on standard error. `answers` are wanted where rows are to be measured on.
+    ///
+    /// # Errors
+    /// Refuses a column of a name that no recipe takes.
+    pub fn guess(&self, data: &mut Data, file: &Path, task: TaskKind, answers: Option<&Answers>) -> Result<()> {
+        let given = |field: &str| match field {
+            "data.text" => self.text.is_some(),
+            "data.label" => answers.is_none_or(|answers| answers.label.is_some()),
+            "data.messages" => answers.is_none_or(|answers| answers.messages.is_some()),
+            _ => true,
+        };
+        let said = name_columns_of(file, data, task, &given)?;
+        if let Some(said) = said {
+            eprintln!("{said}");
+        }
+        Ok(())
     }
 }
 

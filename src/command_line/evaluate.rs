@@ -33,8 +33,11 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let loaded = arguments.source.load(runs)?;
-    let data = arguments.answers.add_to(arguments.columns.data(&loaded.model, loaded.recipe.as_ref())?);
+    let mut data = arguments.answers.add_to(arguments.columns.data(&loaded.model, loaded.recipe.as_ref())?);
     let task = loaded.model.task;
+    if loaded.recipe.is_none() {
+        arguments.columns.guess(&mut data, &arguments.data, task, Some(&arguments.answers))?;
+    }
     if task == TaskKind::SequenceClassification && loaded.outputs != Outputs::OneLabel {
         return answers::run(arguments, &loaded, &data);
     }

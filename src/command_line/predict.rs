@@ -36,7 +36,10 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     output::check(&arguments.output)?;
     let loaded = arguments.source.load(runs)?;
-    let data = arguments.columns.data(&loaded.model, loaded.recipe.as_ref())?;
+    let mut data = arguments.columns.data(&loaded.model, loaded.recipe.as_ref())?;
+    if loaded.recipe.is_none() {
+        arguments.columns.guess(&mut data, &arguments.input, loaded.model.task, None)?;
+    }
     let examples = data::read_for_prediction(&arguments.input, &data, loaded.model.task, &loaded.tokenizer)?;
     let predictions = match loaded.model.task {
         TaskKind::SequenceClassification => loaded.labels_of(&examples)?,
