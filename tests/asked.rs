@@ -57,6 +57,11 @@ fn plain() -> tempfile::TempDir {
     let text = std::fs::read_to_string(&recipe).unwrap();
     let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("learning_rate")).collect();
     std::fs::write(recipe, kept.join("\n")).unwrap();
+    // Other texts than those of the training rows, which would be remarked upon.
+    let row = |at: usize| {
+        format!("{{\"text\": \"the invoice is wrong {at}\", \"label\": \"{}\"}}\n", ["a", "b", "c"][at % 3])
+    };
+    std::fs::write(folder.path().join("validation.jsonl"), (0..12).map(row).collect::<String>()).unwrap();
     folder
 }
 

@@ -25,7 +25,7 @@ fn rows(folder: &Path) {
         (state >> 33) as f64 / f64::from(1_u32 << 31)
     };
     let mut lines = String::new();
-    for row in 0..3000 {
+    for row in 0..1200 {
         // A lognormal of median 20 words, from a sum of uniform numbers.
         let normal = (0..12).map(|_| draw()).sum::<f64>() - 6.0;
         let length = (20.0 * (0.6 * normal).exp()).clamp(3.0, 180.0) as usize;
@@ -51,10 +51,10 @@ fn recipe(folder: &Path, causal: bool) {
     let mut config = common::json(&source.join("config.json"));
     let heads = if causal { "num_key_value_heads" } else { "type_vocab_size" };
     let sizes = [
-        ("hidden_size", 256),
-        ("intermediate_size", 768),
-        ("num_hidden_layers", 4),
-        ("num_attention_heads", 8),
+        ("hidden_size", 128),
+        ("intermediate_size", 512),
+        ("num_hidden_layers", if causal { 4 } else { 8 }),
+        ("num_attention_heads", 4),
         ("max_position_embeddings", 512),
         (heads, 2),
     ];
@@ -80,6 +80,8 @@ fn recipe(folder: &Path, causal: bool) {
 fn peak(folder: &Path, method: &str, steps: u32) -> (f64, f64) {
     let output = Command::new(env!("CARGO_BIN_EXE_spartui"))
         .current_dir(folder)
+        // The tests of this program run side by side: a thread each is quicker.
+        .env("OMP_NUM_THREADS", "1")
         .args(["train", "recipe.toml", "--headless", "--json", "--run", &format!("{method}-{steps}")])
         .args(["--set", &format!("train.max_steps={steps}"), "--set", &format!("method.kind={method}")])
         .output()

@@ -249,13 +249,13 @@ fn tour() {
         recording.rest(&cockpit, 1.0);
     }
     recording.shows(&cockpit, |text| text.contains("all steps taken"));
-    go(&mut recording, &mut cockpit, "q", "1 run in runs");
+    go(&mut recording, &mut cockpit, "q", "1 run in ./runs");
     recording.rest(&cockpit, 1.0);
     picture(&cockpit, "launcher.svg");
     go(&mut recording, &mut cockpit, "\r", "support");
     recording.rest(&cockpit, 2.0);
     picture(&cockpit, "curves.svg");
-    go(&mut recording, &mut cockpit, "q", "1 run in runs");
+    go(&mut recording, &mut cockpit, "q", "1 run in ./runs");
     cockpit.press("q");
     let written = Arc::clone(&cockpit.written);
     assert_eq!(cockpit.ends(), 0);

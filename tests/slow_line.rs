@@ -108,7 +108,7 @@ fn the_whole_tour() {
     Tour::rests(5.0);
     tour.shows("enough: stop", &["s"], "Stop the run");
     tour.shows("  yes", &["\r"], "stopped as asked");
-    tour.shows("to the runs", &["q"], "1 run in runs");
+    tour.shows("to the runs", &["q"], "1 run in ./runs");
     tour.shows("another one like it", &["c"], "from the run tickets");
     tour.go("  with a higher rate: find it", &["/", "r", "a", "t", "e", "\r"], |text| {
         text.contains("›optimizer.learning_rate")
@@ -118,7 +118,7 @@ fn the_whole_tour() {
     tour.go("  the twentieth step", &[], |text| step(text) >= Some(20));
     tour.shows("stop", &["s"], "Stop the run");
     tour.shows("  yes", &["\r"], "stopped as asked");
-    tour.shows("to the runs", &["q"], "2 runs in runs");
+    tour.shows("to the runs", &["q"], "2 runs in ./runs");
     tour.shows("its curves", &["v"], "one more run to compare with");
     tour.shows("  and those of the run before", &["\t", "a"], "2 of 2 runs");
     tour.shows("how do they differ?", &["d"], "learning_rate");

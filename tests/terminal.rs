@@ -145,13 +145,13 @@ fn from_an_empty_folder_to_a_finished_run_and_its_curves_by_keys_alone() {
     cockpit.shows("all steps taken");
     cockpit.press("q");
     cockpit.shows("tickets has taken all its steps");
-    cockpit.waits("the run in the list", |text| text.contains("completed") && text.contains("1 run in runs"));
+    cockpit.waits("the run in the list", |text| text.contains("completed") && text.contains("1 run in ./runs"));
     let run = folder.path().join("runs/tickets");
     assert!(run.join("adapter/sparse_deltas.safetensors").exists());
     cockpit.press("\r");
-    cockpit.waits("its curves", |text| text.contains("tickets") && !text.contains("1 run in runs"));
+    cockpit.waits("its curves", |text| text.contains("tickets") && !text.contains("1 run in ./runs"));
     cockpit.press("q");
-    cockpit.shows("1 run in runs");
+    cockpit.shows("1 run in ./runs");
     cockpit.press("d");
     cockpit.shows("Delete the run tickets");
     cockpit.press("y");
@@ -190,7 +190,7 @@ fn the_launcher_comes_back_to_a_run_that_goes_on_and_gives_the_terminal_back_on_
     cockpit.press("\r");
     cockpit.shows("● stopped");
     cockpit.press("q");
-    cockpit.waits("the end in the list", |text| text.contains("stopped") && text.contains("1 run in runs"));
+    cockpit.waits("the end in the list", |text| text.contains("stopped") && text.contains("1 run in ./runs"));
     rustix::process::kill_process(cockpit.process(), rustix::process::Signal::TERM).unwrap();
     cockpit.ends();
 }

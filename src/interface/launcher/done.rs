@@ -68,6 +68,8 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
                 && let What::Model(place, _) = &mut pick.what
             {
                 *place = Some(found);
+                // They stand above the folder's entries, which may have come first.
+                pick.to_first();
             }
         }
         Done::Recipes(found) => {
