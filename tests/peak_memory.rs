@@ -39,7 +39,8 @@ fn rows(folder: &Path) {
     std::fs::write(folder.join("validation.jsonl"), few.concat()).unwrap();
 }
 
-/// A model without weights, large enough that what a step takes outweighs the program, and the recipe of a run on it.
+/// A model without weights, large enough that what a step takes outweighs the program, and the recipe of a run on it. The run
+/// keeps no states to rewind to: they fill their budget step by step, as is predicted.
 fn recipe(folder: &Path, causal: bool) {
     let model = folder.join("model");
     std::fs::create_dir(&model).unwrap();
@@ -71,7 +72,8 @@ fn recipe(folder: &Path, causal: bool) {
         "[model]\npath = \"model\"\ninit = \"random\"\n[task]\nkind = \"{kind}\"\n\
          [data]\ntrain = \"train.jsonl\"\nvalidation = \"validation.jsonl\"\nmax_length = 256\n\
          [method]\nkind = \"full\"\nsparsity = 0.99\ntargets = [\"{targets}\"]\n\
-         [train]\nepochs = 100\nbatch_size = 24\nevaluate_every = 0\ncheckpoint_every = 0\n"
+         [train]\nepochs = 100\nbatch_size = 24\nevaluate_every = 0\ncheckpoint_every = 0\n\
+         [history]\nevery = 0\n"
     );
     std::fs::write(folder.join("recipe.toml"), recipe).unwrap();
 }
@@ -100,9 +102,11 @@ fn is_flat_and_as_predicted(causal: bool, methods: &[&str]) {
     recipe(folder.path(), causal);
     for method in methods {
         let (short, _) = peak(folder.path(), method, 100);
-        let (long, predicted) = peak(folder.path(), method, 600);
-        println!("{method}: {short:.0} MiB after 100 steps, {long:.0} after 600, {predicted:.0} predicted");
-        assert!(long < 1.1 * short, "{method}: {short:.0} MiB after 100 steps, {long:.0} after 600");
+        // All parameters train: the most that is allocated and freed in a step, and what grew without bound.
+        let steps = if *method == "full" { 600 } else { 300 };
+        let (long, predicted) = peak(folder.path(), method, steps);
+        println!("{method}: {short:.0} MiB after 100 steps, {long:.0} after {steps}, {predicted:.0} predicted");
+        assert!(long < 1.1 * short, "{method}: {short:.0} MiB after 100 steps, {long:.0} after {steps}");
         assert!((long / predicted - 1.0).abs() < 0.15, "{method}: {long:.0} MiB, {predicted:.0} predicted");
     }
 }
