@@ -290,6 +290,9 @@ fn without_validation_rows_nothing_is_evaluated_and_parts_of_epochs_are_trained(
     let patient =
         drive(launch(folder.path(), "b", &["data.validation=0", "train.early_stopping_patience=2"]), |_| Vec::new());
     assert!(patient.fault.contains("train.early_stopping_patience counts evaluations"), "{}", patient.fault);
+    let keeping = ["data.validation=0", "train.keep=best"];
+    let keeping = drive(launch(folder.path(), "keeping", &keeping), |_| Vec::new());
+    assert!(keeping.fault.contains("train.keep = \"best\" goes by evaluations"), "{}", keeping.fault);
 }
 
 #[test]

@@ -34,6 +34,20 @@ pub fn check(path: &Path) -> Result<()> {
     Err(refused(path, format!("there is no folder {}", place(folder))))
 }
 
+/// Refuses to put an output in the place of the file that it is made from.
+///
+/// # Errors
+/// Where both are one file, by whatever names and links.
+pub fn check_apart(output: &Path, input: &Path) -> Result<()> {
+    let file = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|it| (it.dev(), it.ino()));
+    match (file(output), file(input)) {
+        (Some(to), Some(from)) if to == from => {
+            Err(refused(output, "it is the file that is read, and its rows would be lost"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Writes what a command made to where the user wants it: `-` is standard output. Links are followed; what is no regular file
 /// is written to as it is; a regular file is replaced when the new one is whole.
 ///
@@ -67,7 +81,10 @@ fn finish(path: &Path, file: &mut impl Write, contents: &[u8]) -> Result<()> {
     match file.write_all(contents).and_then(|()| file.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-        Err(error) => Err(Error::failed(format!("{} cannot be written: {error}; check its disk", place(path)))),
+        Err(error) => {
+            let named = if path == Path::new("-") { "standard output".to_owned() } else { place(path) };
+            Err(Error::failed(format!("{named} cannot be written: {error}; check its disk")))
+        }
     }
 }
 
@@ -131,6 +148,18 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+
+    #[test]
+    fn what_is_read_is_not_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let [link, file, other] = ["link", "file", "other"].map(|name| root.path().join(name));
+        fs::write(&file, "rows").unwrap();
+        symlink("file", &link).unwrap();
+        let why = check_apart(&link, &file).unwrap_err();
+        assert!(why.message().contains("it is the file that is read"), "{why}");
+        assert!(check_apart(&file, &file).is_err());
+        assert!(check_apart(&other, &file).is_ok() && check_apart(Path::new("-"), &file).is_ok());
+    }
 
     #[test]
     fn a_link_stays_a_link_and_its_file_gets_the_lines() {

@@ -35,6 +35,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     output::check(&arguments.output)?;
+    output::check_apart(&arguments.output, &arguments.input)?;
     let loaded = arguments.source.load(runs)?;
     let mut data = arguments.columns.data(&loaded.model, loaded.recipe.as_ref())?;
     if loaded.recipe.is_none() {

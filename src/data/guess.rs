@@ -79,7 +79,7 @@ pub fn guess_columns(sample: &Sample, data: &Data, kind: TaskKind, named: Named<
     let mut column = data.text.as_str();
     if !has(sample, &data.text)
         && !named("data.text")
-        && let Some(name) = text(sample)
+        && let Some(name) = text(sample, &data.label)
     {
         found.push(("data.text", name.to_owned()));
         column = name;
@@ -172,9 +172,9 @@ fn conversation(sample: &Sample) -> Option<&str> {
     named_one_of(nested.map(|column| column.name.as_str()), &CONVERSATIONS)
 }
 
-/// The column of the text: by its name, else the one with the longest texts.
-fn text(sample: &Sample) -> Option<&str> {
-    let columns = || sample.columns.iter().filter(|column| !column.nested);
+/// The column of the text: by its name, else the one with the longest texts that is not `label`.
+fn text<'a>(sample: &'a Sample, label: &str) -> Option<&'a str> {
+    let columns = || sample.columns.iter().filter(|column| !column.nested && column.name != label);
     named_one_of(columns().map(|column| column.name.as_str()), &TEXTS).or_else(|| {
         let longest = columns().max_by_key(|column| column.characters)?;
         Some(longest.name.as_str()).filter(|_| longest.characters > 0)
@@ -221,15 +221,16 @@ mod tests {
     #[test]
     fn names_come_first() {
         let sample = sample(&[("id", 9000, None), ("Review", 10, None), ("Sentiment", 3, Some(2))]);
-        assert_eq!((text(&sample), label(&sample, "Review")), (Some("Review"), Some("Sentiment")));
+        assert_eq!((text(&sample, "label"), label(&sample, "Review")), (Some("Review"), Some("Sentiment")));
         assert!(has(&sample, "id") && !has(&sample, "text"));
     }
 
     #[test]
     fn else_lengths_and_counts_tell() {
         let sample = sample(&[("nr", 80, None), ("satz", 4000, None), ("art", 200, Some(4)), ("one", 40, Some(1))]);
-        assert_eq!((text(&sample), label(&sample, "satz")), (Some("satz"), Some("art")));
-        assert_eq!(text(&Sample::default()), None);
+        assert_eq!((text(&sample, "label"), label(&sample, "satz")), (Some("satz"), Some("art")));
+        assert_eq!(text(&sample, "satz"), Some("art"), "a label is no text");
+        assert_eq!(text(&Sample::default(), "label"), None);
     }
 
     fn named_in(name: &str, text: &str, recipe: Recipe, named: Named<'_>) -> (Recipe, Option<String>) {

@@ -32,6 +32,8 @@ pub struct LeftOut {
     pub file: String,
     /// Rows that were read, the bad ones too.
     pub rows: usize,
+    /// Whether these are rows that were drawn from the file to validate on.
+    pub drawn: bool,
     /// Rows left out because they have more than `max_length` tokens.
     pub too_long: usize,
     /// Lines of the first of them.
@@ -66,7 +68,8 @@ impl LeftOut {
     pub fn sentence(&self) -> Option<String> {
         let cut = (self.truncated > 0).then(|| format!("{} cut to {} tokens", self.truncated, self.max_length));
         let parts: Vec<String> = [self.long_ones(), cut, self.bad_ones()].into_iter().flatten().collect();
-        (!parts.is_empty()).then(|| format!("of {} rows of {}: {}", self.rows, quoted(&self.file), parts.join(", ")))
+        let of = if self.drawn { "rows drawn for validation from" } else { "rows of" };
+        (!parts.is_empty()).then(|| format!("of {} {of} {}: {}", self.rows, quoted(&self.file), parts.join(", ")))
     }
 
     fn long_ones(&self) -> Option<String> {

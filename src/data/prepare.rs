@@ -16,7 +16,7 @@ use super::quote::{one_line, place};
 use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
 use crate::permutation::{Permutation, derive_key};
-use crate::recipe::{BadRows, Data, Recipe, TaskKind, TooLong, Validation};
+use crate::recipe::{BadRows, Data, KeepState, Recipe, TaskKind, TooLong, Validation};
 
 /// Rows that are tokenized between two reports of progress.
 const CHUNK: usize = 512;
@@ -69,6 +69,12 @@ pub fn prepare(
         return Err(Error::refused(
             "train.early_stopping_patience counts evaluations, and with data.validation = 0 there are none; give validation \
              rows, or set it to 0",
+        ));
+    }
+    if data.validation == Validation::Share(0.0) && recipe.train.keep == KeepState::Best {
+        return Err(Error::refused(
+            "train.keep = \"best\" goes by evaluations, and with data.validation = 0 there are none; give validation rows, or \
+             set it to \"last\"",
         ));
     }
     let mut files = Reader { data, kind: recipe.task.kind, progress };
@@ -164,10 +170,10 @@ fn split<'a>(train: &mut Rows<'a>, share: f64, seed: u64) -> Result<Rows<'a>> {
     let left_out = LeftOut {
         file: train.left_out.file.clone(),
         rows: taken.len(),
+        drawn: true,
         max_length: train.left_out.max_length,
         ..LeftOut::default()
     };
-    train.left_out.rows -= taken.len();
     train.good = kept;
     Ok(Rows { path: train.path, good: taken, left_out, read_as: None })
 }
@@ -274,6 +280,13 @@ impl Reader<'_> {
         let first = if first.is_empty() { String::new() } else { format!(" ({first})") };
         let all =
             if left_out.rows == 1 { "the only row".into() } else { format!("each of the {} rows", left_out.rows) };
+        if left_out.drawn {
+            return Error::refused(format!(
+                "{all} that data.validation draws from {} is bad{first}; draw a larger share, give a file of validation \
+                 rows, or fix the rows",
+                place(path)
+            ));
+        }
         let fields = match self.kind {
             TaskKind::SequenceClassification => "data.text, data.label, data.template and task.labels",
             TaskKind::CausalLm => "data.format, the columns of data and data.max_length",
