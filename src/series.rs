@@ -26,6 +26,16 @@ fn grow<T>(list: &mut Vec<T>, item: T) {
     list.push(item);
 }
 
+/// The median: between the two middle values of an even number of them; none of none.
+#[must_use]
+pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let upper = *values.get(values.len() / 2)?;
+    let lower = values.get((values.len() - 1) / 2).copied().unwrap_or(upper);
+    Some(f64::midpoint(lower, upper))
+}
+
 /// Values over steps, in the order of the steps, and nothing else: 4 bytes a point where the steps follow evenly.
 #[derive(Debug, Clone, Default)]
 pub struct Points {

@@ -83,7 +83,10 @@ impl Background {
         let stream = self.stream.take().ok_or_else(|| Error::failed("the run is connected already"))?;
         Link::over(stream, Purpose::Steer, lost).map_err(|error| {
             let Lost { why, alive } = lock(&self.process).lost();
-            Error::failed(if alive { format!("the process that trains does not answer: {error}") } else { why })
+            Error::failed(if alive { format!(
+                    "the process that trains does not answer yet ({error}); it may still be starting: `spartui runs` lists it, \
+                     and `spartui attach` opens it"
+                ) } else { why })
         })
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::data::name_columns_of;
+use crate::data::{Example, name_columns_of};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::recipe::{self, Data, DataFormat, Recipe, TaskKind};
@@ -105,6 +105,20 @@ impl Columns {
             eprintln!("{said}");
         }
         Ok(())
+    }
+}
+
+/// Says on standard error how many rows are longer than those that the run took, which are read whole here.
+pub fn tell_long_rows(examples: &[Example], run: Option<&Recipe>, model: &Model) {
+    let Some(longest) = run.map(|recipe| recipe.data.max_length) else { return };
+    let long = examples.iter().filter(|example| example.tokens.len() > longest).count();
+    if long > 0 {
+        eprintln!(
+            "{long} of {} rows are longer than the {longest} tokens of the run's data.max_length: they are read up to the model's \
+             {} tokens",
+            examples.len(),
+            model.config.max_positions
+        );
     }
 }
 

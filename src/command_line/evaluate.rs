@@ -5,7 +5,7 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
-use super::columns::{Answers, Columns};
+use super::columns::{Answers, Columns, tell_long_rows};
 use super::loading::Source;
 use super::predict::{BATCH, broken_off, end_progress, progress};
 use super::print_line;
@@ -42,6 +42,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
         return answers::run(arguments, &loaded, &data);
     }
     let examples = data::read_for_evaluation(&arguments.data, &data, task, &loaded.labels, &loaded.tokenizer)?;
+    tell_long_rows(&examples, loaded.recipe.as_ref(), &loaded.model);
     let mut by_label = None;
     let scores = match task {
         TaskKind::CausalLm => language_scores(&loaded.model, &examples, BATCH, progress(examples.len())),

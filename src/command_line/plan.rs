@@ -14,6 +14,7 @@ use crate::hub;
 use crate::protocol::{Group, Planned, PlannedData, PlannedMemory, PlannedRate, PlannedRows, PlannedTime, Sparsity};
 use crate::recipe::Recipe;
 use crate::run::take_count;
+use crate::series::median;
 use crate::train::{Prediction, Session};
 
 /// How long steps are taken for, once the first one was.
@@ -157,8 +158,7 @@ fn calibrate(session: &mut Session, doing: &mut Doing) -> Result<PlannedTime> {
     if milliseconds.is_empty() {
         milliseconds.push(first);
     }
-    milliseconds.sort_by(f64::total_cmp);
-    let step_ms = milliseconds[milliseconds.len() / 2];
+    let step_ms = median(milliseconds.iter().copied()).unwrap_or(first);
     if session.can_evaluate() {
         doing.tell("timing an evaluation", None);
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tch::Tensor;
 
-use super::columns::Columns;
+use super::columns::{Columns, tell_long_rows};
 use super::loading::{Loaded, Source};
 use super::output;
 use crate::data::{self, Example, place};
@@ -42,6 +42,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
         arguments.columns.guess(&mut data, &arguments.input, loaded.model.task, None)?;
     }
     let examples = data::read_for_prediction(&arguments.input, &data, loaded.model.task, &loaded.tokenizer)?;
+    tell_long_rows(&examples, loaded.recipe.as_ref(), &loaded.model);
     let predictions = match loaded.model.task {
         TaskKind::SequenceClassification => loaded.labels_of(&examples)?,
         TaskKind::CausalLm => loaded.logprobs_of(&examples)?,

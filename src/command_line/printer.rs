@@ -3,6 +3,7 @@
 mod lanes;
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::print_line;
@@ -176,6 +177,16 @@ fn conclusion(summary: &Summary) -> String {
     text
 }
 
+/// The name of the run in this folder, for another command: `RUN`, or `RACE/LANE` for one in `runs/RACE/lanes/LANE`.
+fn run_of(folder: &Path) -> Option<String> {
+    let name = |folder: &Path| Some(folder.file_name()?.to_string_lossy().into_owned());
+    let run = name(folder)?;
+    match folder.parent() {
+        Some(lanes) if lanes.ends_with("lanes") => Some(format!("{}/{run}", name(lanes.parent()?)?)),
+        _ => Some(run),
+    }
+}
+
 /// Which state the adapter of a run holds, and how to get the best one where that is another.
 fn held(summary: &Summary) -> Option<String> {
     let (holds, path) = (summary.holds?, summary.adapter.as_ref()?);
@@ -190,11 +201,21 @@ fn held(summary: &Summary) -> Option<String> {
     let Some(best) = best else {
         return Some(if holds.evaluation.is_some() { format!("{text}, the best") } else { text });
     };
-    let (race, run) = (summary.folder.file_name()?.to_string_lossy(), path.parent()?.file_name()?.to_string_lossy());
-    let run = if path.parent() == Some(&summary.folder) { run.into_owned() } else { format!("{race}/{run}") };
+    let run = run_of(path.parent()?)?;
     Some(format!(
         "{text}; the best is {} ({}): spartui export {run} --at best --output DIR",
         at(best.step, best.branch),
         score(&best)
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lane_is_named_with_its_race() {
+        assert_eq!(run_of(Path::new("runs/first")).as_deref(), Some("first"));
+        assert_eq!(run_of(Path::new("runs/duel/lanes/lane-2")).as_deref(), Some("duel/lane-2"));
+    }
 }

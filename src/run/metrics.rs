@@ -12,6 +12,7 @@ use super::lines::{Lines, for_each_line, retain};
 use crate::data::place;
 use crate::error::{Error, Result};
 use crate::protocol::{Evaluation, Step};
+use crate::series::median;
 
 /// How long a line may wait in memory while steps are taken.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
@@ -49,9 +50,7 @@ impl Readings {
     #[must_use]
     pub fn median_step_seconds(&self, holds: impl Fn(u32, u64) -> bool) -> Option<f64> {
         let on_the_way = self.steps.iter().filter(|step| holds(step.branch, step.step));
-        let mut seconds: Vec<f64> = on_the_way.map(|step| step.seconds).filter(|&seconds| seconds > 0.0).collect();
-        seconds.sort_by(f64::total_cmp);
-        seconds.get(seconds.len() / 2).copied()
+        median(on_the_way.map(|step| step.seconds).filter(|&seconds| seconds > 0.0))
     }
 }
 

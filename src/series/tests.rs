@@ -240,3 +240,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_median_of_an_even_number_lies_between_the_two_in_the_middle() {
+    assert_eq!(super::median([]), None);
+    assert_eq!(super::median([3.0]), Some(3.0));
+    assert_eq!(super::median([4.0, 1.0, 2.0]), Some(2.0));
+    assert_eq!(super::median([4.0, 1.0, 2.0, 3.0]), Some(2.5));
+}

@@ -14,8 +14,8 @@ use crate::protocol::{ATTACH_VERSION, ClientId, News, Purpose, Request, Standing
 
 /// News that may wait for the interface; what comes after them waits at the engine.
 const CHANNEL: usize = 4096;
-/// How long a run may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a run may take to answer: on a busy machine a process that has just been started takes seconds.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// As [`PATIENCE`], where only its standing is asked for.
 const SHORT_PATIENCE: Duration = Duration::from_millis(500);
 /// How long the socket of a run that has just begun may be missing.

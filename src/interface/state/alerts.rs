@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use crate::protocol::{Evaluation, Memory, Sparsity, Step, Vitals};
+use crate::series::median;
 
 /// Losses that the median and the spread are taken from, and how many of them there must be.
 const LOSSES: usize = 64;
@@ -301,12 +302,6 @@ fn median_and_spread(losses: &VecDeque<f64>) -> Option<(f64, f64)> {
     let middle = median(losses.iter().copied())?;
     let spread = median(losses.iter().map(|loss| (loss - middle).abs()))?;
     Some((middle, spread * 1.4826))
-}
-
-fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
 }
 
 fn short(value: f64) -> String {

@@ -9,7 +9,7 @@ use super::owners::Owners;
 use super::tree::Tree;
 use crate::interface::widgets::Shape;
 use crate::protocol::{self, Confusion, Evaluation, Intervention, Memory, Step};
-use crate::series::{Curve, Series};
+use crate::series::{Curve, Series, median};
 
 /// Steps that the pace is taken from.
 const WINDOW: usize = 64;
@@ -234,9 +234,7 @@ impl Pace {
     /// Median wall time of a step.
     #[must_use]
     pub fn median_seconds(&self) -> Option<f64> {
-        let mut seconds: Vec<f64> = self.steps.iter().map(|step| step.seconds).filter(|s| s.is_finite()).collect();
-        seconds.sort_by(f64::total_cmp);
-        seconds.get(seconds.len() / 2).copied()
+        median(self.steps.iter().map(|step| step.seconds).filter(|s| s.is_finite()))
     }
 
     /// Examples and tokens a second.
