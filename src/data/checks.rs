@@ -16,7 +16,7 @@ const CHUNK: usize = 1 << 16;
 /// Fewer rows say nothing about which column is which.
 const FEW: usize = 8;
 
-/// Good rows of a file, or of a part of it.
+/// Rows of a file, or of a part of it, that a run takes: what is bad or too long is not among them.
 #[derive(Clone, Copy)]
 pub(super) struct Part<'a> {
     /// `training` or `validation`.
@@ -92,12 +92,15 @@ impl Parts<'_> {
             let more = and_more(names.len(), names.len().min(NAMED));
             (!names.is_empty()).then(|| format!("{} of {all} labels {have} {what} ({shown}{more})", names.len()))
         };
-        let rows = |at: usize| train[at] + if self.split { validation[at] } else { 0 };
-        found.extend(of(&|at| rows(at) == 1, "one row to learn from"));
-        found.extend(of(&|at| rows(at) > 1 && train[at] == 0, "no training row"));
-        // What a share takes is drawn: a rare label that is not among it is no mistake in a file.
-        if !self.split && !self.validation.rows.is_empty() {
+        let measured = !self.validation.rows.is_empty();
+        found.extend(of(&|at| train[at] == 1, "one row to learn from"));
+        if self.split {
+            found.extend(of(&|at| train[at] == 0, "no training row"));
+        } else {
+            found.extend(of(&|at| train[at] == 0 && validation[at] == 0, "no training row"));
             found.extend(of(&|at| train[at] == 0 && validation[at] > 0, "validation rows and no training row"));
+        }
+        if measured {
             found.extend(of(&|at| train[at] > 0 && validation[at] == 0, "training rows and no validation row"));
         }
     }

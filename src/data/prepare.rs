@@ -98,13 +98,21 @@ pub fn prepare(
         Validation::Share(share) => split(&mut train, *share, recipe.train.seed)?,
     };
     let split = matches!(data.validation, Validation::Share(_));
-    let findings = files.check(&train, &validation, split, labels.as_ref());
     let purpose = labels.as_ref().map_or(Purpose::Tokens, Purpose::Labels);
-    let train = files.tokenize(train, purpose, tokenizer)?;
-    let validation = match validation.good.as_slice() {
-        [] => Dataset::default(),
+    let (train, learned) = files.tokenize(train, purpose, tokenizer)?;
+    let (validation, measured) = match validation.good.as_slice() {
+        [] => Default::default(),
         _ => files.tokenize(validation, purpose, tokenizer)?,
     };
+    // Only now is known which rows are left: what is said of rows is said of those that a run takes.
+    let parts = checks::Parts {
+        train: checks::Part { name: "training", file: &train.left_out.file, rows: &learned },
+        validation: checks::Part { name: "validation", file: &validation.left_out.file, rows: &measured },
+        split,
+        labels: labels.as_ref(),
+    };
+    let findings = files.check(&parts);
+    drop((learned, measured));
     let labels = labels.map(Labels::into_names).unwrap_or_default();
     let preview = train.examples.first().map(|example| preview(tokenizer, example, &labels));
     Ok(Prepared { train, validation, labels, preview, findings })
@@ -132,10 +140,6 @@ impl Rows<'_> {
             }
             (error, _) => error,
         }
-    }
-
-    fn part(&self, name: &'static str) -> checks::Part<'_> {
-        checks::Part { name, file: &self.left_out.file, rows: &self.good }
     }
 }
 
@@ -209,9 +213,7 @@ impl Reader<'_> {
         Ok(Rows { path, good: rows, left_out, read_as })
     }
 
-    fn check(&mut self, train: &Rows<'_>, validation: &Rows<'_>, split: bool, labels: Option<&Labels>) -> Vec<String> {
-        let parts =
-            checks::Parts { train: train.part("training"), validation: validation.part("validation"), split, labels };
+    fn check(&mut self, parts: &checks::Parts<'_>) -> Vec<String> {
         parts.check(&mut |share| {
             // Of what is done at once nobody needs to hear.
             if share > 0.0 {
@@ -220,12 +222,14 @@ impl Reader<'_> {
         })
     }
 
-    fn tokenize(&mut self, rows: Rows<'_>, purpose: Purpose<'_>, tokenizer: &Tokenizer) -> Result<Dataset> {
-        let Rows { path, good: rows, mut left_out, read_as } = rows;
+    /// The examples, and the rows that they were made of.
+    fn tokenize(&mut self, rows: Rows<'_>, purpose: Purpose<'_>, tokenizer: &Tokenizer) -> Result<(Dataset, Vec<Row>)> {
+        let Rows { path, good: mut rows, mut left_out, read_as } = rows;
         let encoder = RowEncoder::new(tokenizer, purpose, self.data, self.data.too_long == TooLong::Truncate, &rows)?;
         let what = format!("tokenizing {}", left_out.file);
         let mut examples = Vec::with_capacity(rows.len());
         let mut lines = Vec::with_capacity(rows.len());
+        let mut taken = Vec::with_capacity(rows.len());
         let mut shortest = usize::MAX;
         let mut fingerprint = Fingerprint::default();
         for (chunk, part) in rows.chunks(CHUNK).enumerate() {
@@ -233,6 +237,7 @@ impl Reader<'_> {
             (self.progress)(&what, Some((chunk * CHUNK) as f32 / rows.len() as f32));
             let outcomes: Vec<_> = part.par_iter().map(|row| encoder.encode(row)).collect();
             for (row, outcome) in part.iter().zip(outcomes) {
+                let before = examples.len();
                 match outcome {
                     Ok((example, cut)) if example.tokens.len() <= self.data.max_length => {
                         left_out.truncated += usize::from(cut);
@@ -246,8 +251,11 @@ impl Reader<'_> {
                     }
                     Err(why) => self.refuse_or_note(path, &mut left_out, row.line, why)?,
                 }
+                taken.push(examples.len() > before);
             }
         }
+        let mut taken = taken.into_iter();
+        rows.retain(|_| taken.next().unwrap_or(false));
         if examples.is_empty() && left_out.too_long > 0 {
             let every = if left_out.bad > 0 { "every good row" } else { "every row" };
             let why = Error::refused(format!(
@@ -261,7 +269,7 @@ impl Reader<'_> {
         if examples.is_empty() {
             return Err(self.no_good_row(path, &left_out));
         }
-        Ok(Dataset { examples, lines, left_out, read_as, fingerprint: fingerprint.finish() })
+        Ok((Dataset { examples, lines, left_out, read_as, fingerprint: fingerprint.finish() }, rows))
     }
 
     fn refuse_or_note(&self, path: &Path, left_out: &mut LeftOut, line: usize, why: String) -> Result<()> {

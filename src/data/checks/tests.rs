@@ -67,8 +67,13 @@ fn rare_labels_and_those_of_one_file_are_named() {
     1 of 4 labels has validation rows and no training row ("d")
     1 of 4 labels has training rows and no validation row ("c")
     "#);
-    // Of a share, only what cannot be learned at all.
-    insta::assert_snapshot!(found(&train, &validation, true, &["a", "b", "c", "d"]), @r#"1 of 4 labels has no training row ("d")"#);
+    // The same of a share, and of labels that a recipe names and no row has.
+    insta::assert_snapshot!(found(&train, &validation, true, &["a", "b", "c", "d", "e"]), @r#"
+    1 of 5 labels has one row to learn from ("b")
+    2 of 5 labels have no training row ("d", "e")
+    1 of 5 labels has training rows and no validation row ("c")
+    "#);
+    insta::assert_snapshot!(found(&train, &[], true, &["a", "c", "e"]), @r#"1 of 3 labels has no training row ("e")"#);
 }
 
 #[test]

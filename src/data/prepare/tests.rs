@@ -191,6 +191,28 @@ fn what_is_likely_to_be_a_mistake_is_found_and_guesses_are_said() {
 }
 
 #[test]
+fn what_is_said_of_rows_is_said_of_those_that_are_left() {
+    let long = "w1 w2 w3 w4 w5";
+    // All training rows of "b" but one are too long, all of "c", and the repeated one.
+    let train = line("w1", "a") + &line("w2", "a") + &line("w3", "b") + &line(long, "b") + &line(long, "c");
+    let valid = line("w4", "a") + &line("w5", "b") + &line(long, "a") + &line("w6", "c");
+    let mut files = Files::with_validation(&train, &valid);
+    insta::assert_snapshot!(files.prepare().unwrap().findings.join("\n"), @r#"
+    1 of 3 labels has one row to learn from ("b")
+    1 of 3 labels has validation rows and no training row ("c")
+    "#);
+    // Of a share too.
+    let mut share = Files::new(&(lines(30) + &line(long, "c") + &line(long, "c")));
+    share.recipe.data.validation = Validation::Share(0.2);
+    insta::assert_snapshot!(share.prepare().unwrap().findings.join("\n"), @r#"1 of 3 labels has no training row ("c")"#);
+    // What is cut is there.
+    files.recipe.data.too_long = TooLong::Truncate;
+    let found = files.prepare().unwrap().findings.join("\n");
+    assert!(found.contains("1 of 3 labels has one row to learn from (\"c\")"), "{found}");
+    assert!(found.contains("1 of 5 training rows has the text of an earlier one"), "{found}");
+}
+
+#[test]
 fn swapped_columns_are_named_where_the_labels_of_the_other_file_are_unknown() {
     let row = |at: usize| line(["billing", "delivery"][at % 2], &format!("a sentence of some length, {at}"));
     let (train, validation): (String, String) = ((0..12).map(row).collect(), (12..15).map(row).collect());
