@@ -27,7 +27,7 @@ pub use spread::Spread;
 pub use subject::Subject;
 pub use write::Format;
 
-use crate::protocol::{Class, Confusion};
+use crate::protocol::{Class, Confusion, Evaluation};
 use crate::recipe::TaskKind;
 use setting::{Setting, settings};
 
@@ -42,6 +42,55 @@ pub struct Comparison {
     pub against: usize,
     /// What to know beside.
     pub notes: Vec<String>,
+    /// The state of each run that the tests and the scores of labels are of.
+    #[serde(skip)]
+    pub tested: Tested,
+}
+
+/// Which state of a run was put through the validation rows in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tested {
+    /// That of its last evaluation.
+    Last,
+    /// That of its best evaluation.
+    Best,
+    /// The one that its adapter holds: of some runs the best, of others the last.
+    Adapter,
+}
+
+impl Tested {
+    fn of(subjects: &[Subject]) -> Self {
+        let are = |of: &dyn Fn(&Subject) -> Option<Evaluation>| {
+            let told = subjects.iter().filter_map(|run| Some((run, run.predictions.as_ref().ok()?)));
+            told.clone().count() > 0
+                && told
+                    .into_iter()
+                    .all(|(run, told)| of(run).is_some_and(|made| (made.branch, made.step) == (told.branch, told.step)))
+        };
+        match (are(&|run| run.last), are(&|run| run.best)) {
+            (true, _) => Self::Last,
+            (false, true) => Self::Best,
+            (false, false) => Self::Adapter,
+        }
+    }
+
+    /// What a difference of metrics is a difference of.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Last => "last",
+            Self::Best => "best",
+            Self::Adapter => "adapters",
+        }
+    }
+
+    /// The same in a sentence.
+    fn told(self) -> &'static str {
+        match self {
+            Self::Last => "in the state of each run's last evaluation",
+            Self::Best => "in the state of each run's best evaluation",
+            Self::Adapter => "in the state that each run's adapter holds, which need be neither the best nor the last",
+        }
+    }
 }
 
 /// What is compared.
@@ -110,7 +159,7 @@ impl Comparison {
         };
         let rows: Vec<Row> = groups.iter().enumerate().map(row).collect();
         let notes = notes(subjects, &groups, &rows);
-        Ok(Self { metric, settings: rows, against: reference, notes })
+        Ok(Self { metric, settings: rows, against: reference, notes, tested: Tested::of(subjects) })
     }
 }
 

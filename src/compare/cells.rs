@@ -61,14 +61,14 @@ impl Column {
 
     /// How it is headed.
     #[must_use]
-    pub fn heading(self, metric: Metric) -> Heading {
-        let name = metric.name();
+    pub fn heading(self, comparison: &Comparison) -> Heading {
+        let name = comparison.metric.name();
         let title = match self {
             Self::Setting => "setting".into(),
             Self::Runs => "runs".into(),
             Self::Best => format!("best {name}"),
             Self::Last => format!("last {name}"),
-            Self::Difference => "difference, 95 %".into(),
+            Self::Difference => format!("difference of {}, 95 %", comparison.tested.name()),
             Self::P => "p".into(),
             Self::Trainable => "trainable".into(),
             Self::Sparsity => "sparsity".into(),

@@ -48,6 +48,9 @@ pub fn settings_but(subjects: &[Subject], without: Option<&str>) -> Vec<Setting>
     for (key, members) in keys.iter().zip(members) {
         let own = differing.iter().filter_map(|&field| Some((field, key.fields.get(field)?)));
         let mut fields: Vec<(String, String)> = own.map(|(field, value)| (field.to_owned(), shown(value))).collect();
+        if !key.more.is_empty() {
+            fields.push(("resumed".into(), format!("with {}", key.more.join(", "))));
+        }
         if !key.changes.is_empty() {
             fields.push(("by hand".into(), counted(key.changes.len())));
         }
@@ -68,34 +71,27 @@ pub fn settings_but(subjects: &[Subject], without: Option<&str>) -> Vec<Setting>
 struct Key {
     fields: BTreeMap<&'static str, Value>,
     changes: Vec<String>,
+    more: Vec<String>,
 }
 
 impl Key {
     fn of(subject: &Subject) -> Self {
         let mut fields = subject.recipe.values();
         fields.retain(|field, _| field.rsplit('.').next() != Some("seed") && matters(&subject.recipe, field));
-        Self { fields, changes: subject.changes.clone() }
+        Self { fields, changes: subject.changes.clone(), more: subject.more.clone() }
     }
 }
 
 /// Whether a field has a meaning beside the method of a recipe.
 fn matters(recipe: &Recipe, field: &str) -> bool {
     let Some(of_method) = field.strip_prefix("method.") else { return true };
-    let word = |field: &str| recipe.get(field).and_then(|value| Some(value.as_str()?.to_owned())).unwrap_or_default();
-    let (kind, selection) = (word("method.kind"), word("method.selection"));
-    let of_lora = ["rank", "alpha", "dropout", "variant"].contains(&of_method);
-    match of_method {
-        "kind" => true,
-        _ if kind == "full" || kind == "head" => false,
-        // A count and a share say the same: the count counts where it is given.
-        "trainable" => recipe.method.trainable > 0,
-        "targets" => true,
-        _ if kind == "lora" => of_lora,
-        "sparsity" => recipe.method.trainable == 0,
-        "gradient_batches" => selection == "gradient",
-        "regrow_every" | "regrow_share" | "on_drop" => selection == "dynamic",
-        _ => !of_lora,
-    }
+    // A count and a share say the same: the count counts where it is given.
+    let is_second = match of_method {
+        "trainable" => recipe.method.trainable == 0,
+        "sparsity" => recipe.method.trainable > 0,
+        _ => false,
+    };
+    !is_second && recipe.method.has_use_for(of_method)
 }
 
 fn counted(changes: usize) -> String {
@@ -173,6 +169,17 @@ mod tests {
         ];
         let expected =
             [("sparta, trainable 5000".to_owned(), vec![0, 1]), ("sparta, trainable 9000".to_owned(), vec![2])];
+        assert_eq!(labels(&runs), expected);
+    }
+
+    #[test]
+    fn more_steps_are_no_change_by_hand() {
+        let mut runs = [subject("a", &[]), subject("b", &[]), subject("c", &["train.seed=2"])];
+        for run in &mut runs[1..] {
+            run.more = vec!["epochs 2 from step 40".into()];
+        }
+        let expected =
+            [("sparta".to_owned(), vec![0]), ("sparta, resumed with epochs 2 from step 40".to_owned(), vec![1, 2])];
         assert_eq!(labels(&runs), expected);
     }
 

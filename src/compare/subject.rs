@@ -3,10 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::setting::shown;
 use crate::error::Result;
 use crate::protocol::{Deed, Entry, Evaluation, Holds, What};
 use crate::recipe::Recipe;
 use crate::run::{Journal, Metrics, Predictions, RunFolder, State, full_name, race_of};
+
+/// What a run can be given more of where it goes on.
+const MORE: [&str; 3] = ["train.epochs", "train.max_steps", "train.early_stopping_patience"];
+/// These, and the micro-batch, which shrinks where memory does not suffice and changes nothing that is learned: no key
+/// changes them while a run trains.
+const NOT_BY_HAND: [&str; 4] = [MORE[0], MORE[1], MORE[2], "train.micro_batch_size"];
 
 /// What a run's folder says.
 #[derive(Debug, Clone)]
@@ -21,6 +28,8 @@ pub struct Subject {
     pub state: Option<State>,
     /// What was done to it by hand that changed what it learned, a line for each.
     pub changes: Vec<String>,
+    /// What it was given more of where it went on, such as `epochs 2 from step 40`.
+    pub more: Vec<String>,
     /// Optimizer steps taken where it stands.
     pub steps: u64,
     /// The best evaluation on the way to there.
@@ -67,6 +76,7 @@ impl Subject {
             recipe: run.recipe().clone(),
             state: status.as_ref().map(|status| status.state),
             changes: entries.iter().filter(|entry| changes(entry)).map(told).collect(),
+            more: entries.iter().filter_map(more).collect(),
             steps: taken,
             best: evaluations.values().fold(None, better),
             last: evaluations.values().next_back().copied(),
@@ -105,9 +115,19 @@ fn predictions(
     }
 }
 
-/// Whether an entry changed what the run learned.
+/// Whether an entry changed what the run learned, by hand.
 fn changes(entry: &Entry) -> bool {
+    if let Entry::Set(change) = entry {
+        return !NOT_BY_HAND.contains(&change.field.as_str());
+    }
     !matches!(entry, Entry::Deed(Deed { what: What::Evaluate | What::Pin { .. } | What::Stop | What::Resume, .. }))
+}
+
+/// What an entry gives a run more of.
+fn more(entry: &Entry) -> Option<String> {
+    let Entry::Set(change) = entry else { return None };
+    let name = MORE.contains(&change.field.as_str()).then(|| change.field.rsplit('.').next())??;
+    Some(format!("{} {} from step {}", name.replace('_', " "), shown(&change.to), change.step))
 }
 
 /// An entry without its time and number.

@@ -28,6 +28,7 @@ pub fn subject(name: &str, assignments: &[&str]) -> Subject {
         recipe,
         state: Some(State::Completed),
         changes: Vec::new(),
+        more: Vec::new(),
         steps: 300,
         best: Some(evaluation(200, 0.8, 0.7)),
         last: Some(evaluation(300, 0.75, 0.72)),
@@ -116,4 +117,21 @@ fn what_is_not_as_it_seems_is_noted() {
     runs[2].state = Some(State::Running);
     let notes = Comparison::of(&runs, 0).unwrap().notes;
     assert_eq!(notes, ["a and b have the same seeds: they are no two samples", "c is still training"]);
+}
+
+#[test]
+fn a_difference_says_of_which_state_it_is() {
+    let at = |step: u64| {
+        let mut runs = six_runs();
+        for run in &mut runs {
+            if let Ok(told) = &mut run.predictions {
+                told.step = step;
+            }
+        }
+        let comparison = Comparison::of(&runs, 0).unwrap();
+        (comparison.tested, Column::Difference.heading(&comparison).title)
+    };
+    assert_eq!(at(300), (Tested::Last, "difference of last, 95 %".into()));
+    assert_eq!(at(200), (Tested::Best, "difference of best, 95 %".into()));
+    assert_eq!(at(250), (Tested::Adapter, "difference of adapters, 95 %".into()));
 }

@@ -65,7 +65,7 @@ struct Table {
 
 fn settings(comparison: &Comparison) -> Table {
     let heads = columns().map(|column| {
-        let heading = column.heading(comparison.metric);
+        let heading = column.heading(comparison);
         (heading.title, heading.right)
     });
     let row = |row: &Row| columns().map(|column| plain(&column.cell(comparison, row))).collect();
@@ -76,7 +76,8 @@ fn settings(comparison: &Comparison) -> Table {
 fn tests(comparison: &Comparison) -> Option<Table> {
     let metric = comparison.metric;
     let classifies = metric == Metric::Accuracy;
-    let mut heads = vec![("setting", false), ("difference", true), ("95 % interval", true)];
+    let difference_of = format!("difference of {}", comparison.tested.name());
+    let mut heads = vec![("setting", false), (difference_of.as_str(), true), ("95 % interval", true)];
     if classifies {
         heads.extend([("p", true), ("McNemar", false), ("only the first right", true), ("only this right", true)]);
     }
@@ -134,10 +135,11 @@ fn explained(comparison: &Comparison) -> Vec<String> {
         return lines;
     }
     lines.push(format!(
-        "The difference is {metric}, less that of \"{}\", in the state that each run ended in, on the same validation rows. \
+        "The difference is {metric}, less that of \"{}\", {}, on the same validation rows. \
          Its interval: {RESAMPLES} paired bootstrap resamples of the rows, 2.5 % of them below and above; a row has the mean \
          over the pairs of runs, so that the interval tells of other rows, and not of other seeds.",
-        plain(against)
+        plain(against),
+        comparison.tested.told()
     ));
     if comparison.metric == Metric::Accuracy {
         lines.push(format!(

@@ -32,6 +32,23 @@ pub struct Method {
     pub on_drop: OnShrink,
 }
 
+impl Method {
+    /// Whether a field of this table, without the table's name, means anything beside the others.
+    #[must_use]
+    pub fn has_use_for(&self, field: &str) -> bool {
+        let of_lora = ["rank", "alpha", "dropout", "variant"].contains(&field);
+        match (self.kind, field) {
+            (_, "kind") => true,
+            (MethodKind::Full | MethodKind::Head, _) => false,
+            (_, "trainable" | "targets") => true,
+            (MethodKind::Lora, _) => of_lora,
+            (MethodKind::Sparta, "gradient_batches") => self.selection == Selection::Gradient,
+            (MethodKind::Sparta, "regrow_every" | "regrow_share" | "on_drop") => self.selection == Selection::Dynamic,
+            (MethodKind::Sparta, _) => !of_lora,
+        }
+    }
+}
+
 /// Which scalars train.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

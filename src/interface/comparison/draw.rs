@@ -62,7 +62,7 @@ fn header(pen: &mut Pen, row: Rect, screen: &ComparisonScreen) {
         let count = comparison.settings.len();
         facts.push(format!("{count} {}", if count == 1 { "setting" } else { "settings" }));
         if let Some((column, down)) = screen.sort {
-            let title = column.heading(comparison.metric).title;
+            let title = column.heading(comparison).title;
             facts.push(format!("by {title}, {}", if down { "largest first" } else { "smallest first" }));
         }
     }
@@ -106,7 +106,7 @@ fn worth(column: Column) -> u8 {
 /// The columns that there is room for, each with its width and its cells, head first.
 fn columns(comparison: &Comparison, rows: &[(usize, &Row)], width: u16) -> Vec<(Column, u16, Vec<String>)> {
     let cells = |column: Column| {
-        let head = column.heading(comparison.metric).title;
+        let head = column.heading(comparison).title;
         let cells = rows.iter().map(|(at, row)| {
             let cell = text::safe_text(&column.cell(comparison, row));
             match column {
@@ -174,7 +174,7 @@ fn settings(pen: &mut Pen, area: Rect, screen: &ComparisonScreen) {
     let first = first_row(screen.row, rows.len(), place.height);
     let mut x = inner.x + 1;
     for (column, width, cells) in &table {
-        let right = column.heading(comparison.metric).right;
+        let right = column.heading(comparison).right;
         let sorted = screen.sort.is_some_and(|(by, _)| by == *column);
         put(
             pen,
@@ -239,7 +239,7 @@ fn facts(pen: &mut Pen, area: Rect, screen: &ComparisonScreen) {
     };
     add(row.setting.clone(), Meaning::Title);
     tested(comparison, row, &mut add);
-    let cell = |column: Column| (column.heading(comparison.metric).title, column.cell(comparison, row));
+    let cell = |column: Column| (column.heading(comparison).title, column.cell(comparison, row));
     let known = [
         Column::Best,
         Column::Last,
@@ -284,7 +284,8 @@ fn tested(comparison: &Comparison, row: &Row, add: &mut impl FnMut(String, Meani
     };
     let unit = if comparison.metric == Metric::Accuracy { " percentage points" } else { " nats" };
     let interval = Column::Difference.cell(comparison, row);
-    add(format!("{interval}{unit} against {against}"), Meaning::Text);
+    let of = Column::Difference.heading(comparison).title;
+    add(format!("{of}: {interval}{unit} against {against}"), Meaning::Text);
     let pairs = test.pairs.len();
     let paired = match (pairs, test.same_seeds) {
         (1, true) => "one pair of runs of equal seeds".to_owned(),
