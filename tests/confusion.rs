@@ -87,10 +87,15 @@ fn the_run_the_evaluation_and_the_comparison_tell_the_same() {
     assert_eq!(json["confusion"], serde_json::to_value(&matrix).unwrap());
     assert_eq!(json["classes"], serde_json::to_value(told.classes()).unwrap());
     let text = said(&spartui(folder, &["evaluate", "--run", "a", "--input", "validation.jsonl"]));
-    assert!(text.contains("precision  recall      F1    rows") && text.contains("weighted mean"), "{text}");
+    assert!(text.contains("precision    recall        F1    rows") && text.contains("weighted mean"), "{text}");
+    // One unit for one metric: as accuracy, and as the comparison has it.
+    let f1 = format!("{:.2} %", told.macro_mean().f1 * 100.0);
+    let line = text.lines().find(|line| line.starts_with("mean ")).unwrap();
+    assert!(line.contains(&f1), "{line}");
     let compared = said(&spartui(folder, &["compare", "a", "--format", "json"]));
     let compared: Value = serde_json::from_str(&compared).unwrap();
     assert_eq!(compared["settings"][0]["classes"], serde_json::to_value(told.classes()).unwrap());
     assert_eq!(compared["settings"][0]["macro_f1"], serde_json::to_value(told.macro_mean().f1).unwrap());
-    assert!(said(&spartui(folder, &["compare", "a"])).contains("F1 by label"));
+    let text = said(&spartui(folder, &["compare", "a"]));
+    assert!(text.contains("F1 by label") && text.contains(&f1), "{text}");
 }

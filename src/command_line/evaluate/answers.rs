@@ -43,5 +43,5 @@ pub fn run(arguments: &Arguments, loaded: &Loaded, data: &Data) -> Result<()> {
     print_line(&format!("examples   {rows}"))?;
     print_line(&format!("loss       {loss:.4}"))?;
     print_line(&format!("accuracy   {:.2} % of rows with exactly their labels", accuracy * 100.0))?;
-    print_line(&format!("f1         {f1:.4} (micro)"))
+    print_line(&format!("F1         {:.2} % (micro)", f1 * 100.0))
 }

@@ -20,15 +20,19 @@ pub fn print(confusion: &Confusion) -> Result<()> {
     let classes = confusion.classes();
     let width =
         classes.iter().map(|class| shown(&class.label).chars().count()).max().unwrap_or(0).max("weighted mean".len());
-    print_line(&format!("\n{:<width$}  precision  recall      F1    rows", "label"))?;
+    print_line(&format!("\n{:<width$}  precision    recall        F1    rows", "label"))?;
+    // In percent, as accuracy is.
+    let line = |name: &str, [precision, recall, f1]: [f64; 3], rows: u64| {
+        let [precision, recall, f1] = [precision, recall, f1].map(|share| format!("{:.2} %", share * 100.0));
+        print_line(&format!("{name:<width$}  {precision:>9} {recall:>9} {f1:>9}  {rows:>6}"))
+    };
     for Class { label, precision, recall, f1, rows, .. } in &classes {
-        let label = shown(label);
-        print_line(&format!("{label:<width$}     {precision:.4}  {recall:.4}  {f1:.4}  {rows:>6}"))?;
+        line(&shown(label), [*precision, *recall, *f1], *rows)?;
     }
     let rows = confusion.rows();
     for (name, mean) in [("mean", confusion.macro_mean()), ("weighted mean", confusion.weighted_mean())] {
         let Mean { precision, recall, f1 } = mean;
-        print_line(&format!("{name:<width$}     {precision:.4}  {recall:.4}  {f1:.4}  {rows:>6}"))?;
+        line(name, [precision, recall, f1], rows)?;
     }
     if classes.len() <= PRINTED { matrix(confusion, width) } else { mistakes(confusion) }
 }
