@@ -455,8 +455,12 @@ fn a_model_is_found_in_a_folder_that_is_browsed_or_typed() {
     desk.asked();
     // Down from the way up, and into the folder.
     desk.press("Left");
-    assert_eq!(desk.jobs(), [Job::ListModels("/home/ada".into())]);
+    assert_eq!(desk.jobs(), [Job::ListModels("/home/ada".into()), Job::FindModelsBelow("/home/ada".into())]);
     desk.done(Done::Listed("/home/ada".into(), Ok(vec![entry("small", Some("bert")), entry("tickets", None)])));
+    assert!(desk.text().contains("looking"), "what is below is being looked for: {}", desk.text());
+    // What was looked for below another folder is none of it.
+    desk.done(Done::ModelsBelow("/home".into(), models()));
+    desk.done(Done::ModelsBelow("/home/ada".into(), Vec::new()));
     insta::assert_snapshot!("browsing_for_a_model", desk.text());
     // A path that is typed is completed folder by folder.
     desk.press("~/mo");

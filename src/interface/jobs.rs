@@ -67,6 +67,8 @@ pub enum Job {
         /// How it is said to be written.
         dialect: Dialect,
     },
+    /// Looks for models below a folder that was browsed to.
+    FindModelsBelow(PathBuf),
     /// Find the models below the working folder and in the hub's cache.
     FindModels {
         /// The working folder.
@@ -126,6 +128,8 @@ pub enum Done {
     Sampled(PathBuf, Box<Result<Sample, String>>),
     /// The models that were found.
     Models(Vec<FoundModel>),
+    /// The models below a folder, each named from there.
+    ModelsBelow(PathBuf, Vec<FoundModel>),
     /// The recipes that were found.
     Recipes(Vec<FoundRecipe>),
     /// A recipe, or why it cannot be read.
@@ -158,7 +162,7 @@ impl Job {
             Self::WatchRuns(_) => Lane::Runs,
             Self::Plan(_) => Lane::Plan,
             Self::Sample { .. } => Lane::Rows,
-            Self::FindModels { .. } => Lane::Models,
+            Self::FindModels { .. } | Self::FindModelsBelow(_) => Lane::Models,
             Self::Curves(_) => Lane::Curves,
             Self::Compare(_) => Lane::Compare,
             Self::DeleteRun(_)
@@ -206,6 +210,10 @@ impl Job {
             Self::Sample { folder, file, dialect } => {
                 let sample = sample::look(&folder, &file, dialect);
                 Done::Sampled(file, Box::new(sample))
+            }
+            Self::FindModelsBelow(folder) => {
+                let found = files::models(&folder, None);
+                Done::ModelsBelow(folder, found)
             }
             Self::FindModels { folder, cache } => Done::Models(files::models(&folder, cache.as_deref())),
             Self::FindRecipes { folder, places } => Done::Recipes(recipes::list(&folder, &places)),

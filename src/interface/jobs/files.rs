@@ -152,6 +152,18 @@ mod tests {
         assert!(list(&root.path().join("none")).is_err());
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn models_behind_links_are_found() {
+        let root = tempfile::tempdir().unwrap();
+        put(root.path(), "elsewhere/deep/small/config.json", "{\"model_type\": \"bert\"}");
+        put(root.path(), "elsewhere/deep/small/model.safetensors", "12345");
+        fs::create_dir(root.path().join("project")).unwrap();
+        std::os::unix::fs::symlink(root.path().join("elsewhere/deep"), root.path().join("project/models")).unwrap();
+        let names: Vec<String> = models(&root.path().join("project"), None).into_iter().map(|one| one.name).collect();
+        assert_eq!(names, ["models/small"]);
+    }
+
     #[test]
     fn models_are_found_in_folders_and_in_the_cache() {
         let root = tempfile::tempdir().unwrap();

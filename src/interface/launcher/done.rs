@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::act::{begin_with, look_at_file, train};
 use super::form::Base;
-use super::pick::What;
+use super::pick::{Row, What};
 use super::{Launcher, Layer, More, Saving, View, value};
-use crate::interface::jobs::Done;
+use crate::interface::jobs::{Done, FoundModel};
 use crate::interface::keys::{Action, Context};
 use crate::interface::state::{Typed, Weight};
 use crate::interface::update::Effect;
@@ -72,6 +72,7 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
                 pick.to_first();
             }
         }
+        Done::ModelsBelow(folder, found) => below(launcher, &folder, found),
         Done::Recipes(found) => {
             if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
                 && let What::Recipe(place) = &mut pick.what
@@ -122,5 +123,20 @@ impl Launcher {
     #[must_use]
     pub fn shows_form(&self) -> bool {
         self.view == View::Form
+    }
+}
+
+/// Takes in the models below a folder that was browsed to, where it is still the one that is listed.
+fn below(launcher: &mut Launcher, folder: &Path, found: Vec<FoundModel>) {
+    let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return };
+    // Whoever has chosen something meanwhile keeps it.
+    let chosen = pick.selected().filter(|row| *row != Row::Above);
+    match &mut pick.what {
+        What::Model(_, files) if files.folder == folder => files.found_below(found),
+        _ => return,
+    }
+    match pick.rows().iter().position(|row| chosen.as_ref() == Some(row)) {
+        Some(at) => pick.row = at,
+        None => pick.to_first(),
     }
 }

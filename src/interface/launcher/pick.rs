@@ -43,6 +43,8 @@ pub struct Files {
     pub start: PathBuf,
     /// What is in it; nothing while that is not known.
     pub entries: Option<Result<Vec<Entry>, String>>,
+    /// The models below it, where it was browsed to and is not the working folder; nothing while they are looked for.
+    pub below: Option<Vec<FoundModel>>,
     /// What the selected file holds; no result while it is being read.
     pub sample: Option<(PathBuf, Option<Result<Sample, String>>)>,
 }
@@ -84,7 +86,10 @@ impl Pick {
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         match &self.what {
-            What::Model(found, _) => found.is_none(),
+            What::Model(found, files) => {
+                let looks = self.typed.text.trim().is_empty() && files.is_searched() && files.below.is_none();
+                found.is_none() || looks
+            }
             What::File(files) => files.entries.is_none(),
             What::Recipe(found) => found.is_none(),
         }
@@ -97,10 +102,10 @@ impl Pick {
         let fits = |text: &str| wanted.split_whitespace().all(|part| text.to_lowercase().contains(part));
         let mut rows: Vec<Row> = match &self.what {
             What::Model(found, files) => {
-                // In a folder that was browsed to, what is there is wanted, and not what was found elsewhere.
+                // In a folder that was browsed to, what is there and below is wanted, and not what was found elsewhere.
                 let elsewhere = wanted.is_empty() && files.folder != files.start;
-                let found: Vec<&FoundModel> =
-                    found.iter().flatten().filter(|model| !elsewhere && fits(&model.name)).collect();
+                let found = if elsewhere { &files.below } else { found };
+                let found: Vec<&FoundModel> = found.iter().flatten().filter(|model| fits(&model.name)).collect();
                 let is_found = |row: &Row| {
                     let Row::Entry(entry) = row else { return false };
                     let path = files.path_of(&entry.name, &files.start);
@@ -188,7 +193,7 @@ impl Files {
     /// What is in a folder, of which nothing is known yet; `start` is the working folder.
     #[must_use]
     pub fn new(field: &'static str, folder: PathBuf, start: PathBuf) -> Self {
-        Self { field, base: folder.clone(), folder, start, entries: None, sample: None }
+        Self { field, base: folder.clone(), folder, start, entries: None, below: None, sample: None }
     }
 
     /// Lists another folder; whether it is another one.
@@ -196,8 +201,23 @@ impl Files {
         if self.folder == folder {
             return false;
         }
-        (self.folder, self.entries, self.sample) = (folder, None, None);
+        (self.folder, self.entries, self.below, self.sample) = (folder, None, None, None);
         true
+    }
+
+    /// Whether models are to be looked for below it: the working folder's are looked for anyway, and nobody has theirs all over
+    /// the system.
+    #[must_use]
+    pub fn is_searched(&self) -> bool {
+        self.folder != self.start && self.folder.parent().is_some()
+    }
+
+    /// Takes in the models below it, as a recipe calls them.
+    pub fn found_below(&mut self, mut found: Vec<FoundModel>) {
+        for model in &mut found {
+            model.name = self.path_of(&model.name, &self.start).to_string_lossy().into_owned();
+        }
+        self.below = Some(found);
     }
 
     /// What of the folder fits what was typed: the beginning of a name behind a path, and any part of it otherwise.
@@ -345,6 +365,21 @@ mod tests {
         files.entries = Some(Ok(vec![entry("one", Some("bert")), entry("other", None)]));
         pick.typed = Typed::default();
         assert_eq!(texts(&pick), ["..", "one/", "other/"]);
+        assert!(pick.is_waiting(), "what is below it is being looked for");
+        let files = pick.files_mut().unwrap();
+        files.found_below(vec![model("one"), model("other/deep")]);
+        assert_eq!(texts(&pick), ["models/one", "models/other/deep", "..", "other/"]);
+        assert!(!pick.is_waiting());
+        // Above the working folder, paths are whole; and nobody waits for the whole system.
+        let files = pick.files_mut().unwrap();
+        files.list("/".into());
+        assert!(!files.is_searched());
+        files.list("/other".into());
+        files.found_below(vec![model("m")]);
+        assert_eq!(texts(&pick)[0], "/other/m");
+        let files = pick.files_mut().unwrap();
+        files.list("/work/models".into());
+        files.entries = Some(Ok(vec![entry("one", Some("bert")), entry("other", None)]));
         pick.to_first();
         assert_eq!(pick.completed(), Some("models/one".into()), "a model is the end of the path");
         // Behind a path that is typed, names are completed from their beginning.

@@ -58,9 +58,17 @@ fn browse(launcher: &mut Launcher, folder: PathBuf) -> Vec<Effect> {
     (pick.typed, pick.row) = (Typed::default(), 0);
     let Some(files) = pick.files_mut() else { return Vec::new() };
     files.base.clone_from(&folder);
-    files.list(folder.clone());
-    (files.entries, files.sample) = (None, None);
-    vec![list(&pick.what, folder)]
+    files.list(folder);
+    (files.entries, files.below, files.sample) = (None, None, None);
+    listed(pick)
+}
+
+/// Asks what is in the folder that something is chosen from, and where models are chosen, what is below it too.
+fn listed(pick: &Pick) -> Vec<Effect> {
+    let Some(files) = pick.files() else { return Vec::new() };
+    let below = matches!(pick.what, What::Model(..)) && pick.typed.text.trim().is_empty() && files.is_searched();
+    let below = below.then(|| Effect::Job(Job::FindModelsBelow(files.folder.clone())));
+    std::iter::once(list(&pick.what, files.folder.clone())).chain(below).collect()
 }
 
 /// Asks what is in a folder that something is chosen from.
@@ -75,8 +83,8 @@ pub fn browse_typed(launcher: &mut Launcher) -> Vec<Effect> {
     let typed = typed_folder(&pick.typed.text).map(|folder| working.join(expanded(folder, home.as_deref())));
     let Some(files) = pick.files_mut() else { return Vec::new() };
     let folder = typed.unwrap_or_else(|| files.base.clone());
-    if files.list(folder.clone()) {
-        return vec![list(&pick.what, folder)];
+    if files.list(folder) {
+        return listed(pick);
     }
     look_at_file(launcher)
 }

@@ -52,7 +52,9 @@ fn rows(pen: &mut Pen, area: Rect, pick: &Pick) {
         _ if pick.is_waiting() => Some("looking".to_owned()),
         What::File(Files { entries: Some(Err(why)), .. }) => Some(text::safe_text(why)),
         What::Model(..) if pick.typed.text.is_empty() && !rows.iter().any(Row::is_model) => {
-            Some("there is no model below this folder, nor in the cache of the hub".into())
+            let is_start = pick.files().is_none_or(|files| files.folder == files.start);
+            let cache = if is_start { ", nor in the cache of the hub" } else { "" };
+            Some(format!("there is no model below this folder{cache}"))
         }
         What::Recipe(_) if rows.is_empty() && pick.typed.text.is_empty() => Some("there is no recipe here yet".into()),
         _ if rows.is_empty() => Some("nothing of this name".into()),
