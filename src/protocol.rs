@@ -25,7 +25,7 @@ pub use branches::{Branch, Holds, KeptState, Place};
 pub use confusion::{Class, Confusion, Mean};
 pub use devices::{Gpu, Host, Vitals};
 pub use journal::{Deed, Entry, Intervention, What};
-pub use measures::{Consequences, Evaluation, Group, Layer, Memory, Sparsity, Step};
+pub use measures::{Consequences, Evaluation, Group, Layer, Memory, Sparsity, Step, mebibytes};
 pub use plan::{Planned, PlannedData, PlannedMemory, PlannedRate, PlannedRows, PlannedTime};
 pub use playground::{About, Answer, Question, Side};
 pub use race::{Lane, Origin, Race};
@@ -243,6 +243,9 @@ pub enum Event {
     Resumed {
         /// Optimizer steps taken.
         step: u64,
+        /// Seconds that this process has stood still so far, all pauses together.
+        #[serde(default)]
+        stood: f64,
     },
     /// A checkpoint is on the disk.
     Checkpointed {

@@ -449,6 +449,24 @@ fn paused() {
 }
 
 #[test]
+fn header_and_log_go_by_one_clock_which_a_pause_stops() {
+    let mut desk = Desk::training(LARGE, "dark", 120);
+    let elapsed = |desk: &mut Desk| {
+        let text = desk.text();
+        let at = text.find("elapsed ").expect("the header says it") + "elapsed ".len();
+        text[at..].split_whitespace().next().unwrap_or_default().to_owned()
+    };
+    desk.tell(Event::Paused { step: 120 });
+    let before = elapsed(&mut desk);
+    desk.pass(600.0);
+    desk.tell(Event::Resumed { step: 120, stood: 600.0 });
+    assert_eq!(elapsed(&mut desk), before);
+    let line = desk.text().lines().find(|line| line.contains("goes on after step 120")).map(str::to_owned);
+    let line = line.expect("the log says it");
+    assert!(line.contains(&before), "{line}\n{before}");
+}
+
+#[test]
 fn evaluating() {
     let mut desk = Desk::training(LARGE, "dark", 230);
     desk.press("e");

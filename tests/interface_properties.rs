@@ -162,7 +162,7 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Sparsity(sparsity)
         }),
         Just(Event::Paused { step: 3 }),
-        Just(Event::Resumed { step: 3 }),
+        Just(Event::Resumed { step: 3, stood: 2.0 }),
         text.clone().prop_map(|message| Event::Note { level: Level::Warning, message }),
         text.clone().prop_map(|message| Event::Fault { message, refused: true }),
         (number()).prop_map(|seconds| Event::Finished(Box::new(spartui::protocol::Summary {

@@ -361,7 +361,7 @@ fn told() -> impl Strategy<Value = Event> {
         (0u64..300, number.clone())
             .prop_map(|(at, accuracy)| Event::Evaluated(Evaluation { accuracy, ..evaluation(at) })),
         Just(Event::Paused { step: 3 }),
-        Just(Event::Resumed { step: 3 }),
+        Just(Event::Resumed { step: 3, stood: 0.0 }),
         Just(Event::Sparsity(sparsity(9, 0.99))),
         Just(Event::Finished(Box::new(summary(Ending::Stopped)))),
         Just(Event::Fault { message: "\x1b[2J".into(), refused: true }),

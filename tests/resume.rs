@@ -58,6 +58,8 @@ fn ended_again_and_again_a_run_goes_on_as_if_it_never_was() {
         assert_eq!(result(&runs.join("parts")), result(&runs.join("whole")));
         let again = drive(resume(folder.path(), "parts"), |_| Vec::new());
         assert!(again.fault.contains("is complete: all its steps were taken"), "{}", again.fault);
+        // It says what would help, and nothing that did not end the run.
+        assert!(again.fault.contains("such as --set train.") && !again.fault.contains("patience"), "{}", again.fault);
     }
 }
 

@@ -8,12 +8,12 @@ use super::printer::{scored, shown};
 use super::train::guess_columns;
 use super::{end_progress, print_line, show_progress};
 use crate::data::{self, Example, Prepared, Target, Tokenizer, one_line, place};
-use crate::engine::{machine_memory, resident_size};
+use crate::engine::Probe;
 use crate::error::{Error, Result};
 use crate::hub;
 use crate::method::Factors;
 use crate::model::{Config, Model, Open, Outputs, dtype_name, task_of};
-use crate::protocol::{self, Evaluation, Step};
+use crate::protocol::{self, Evaluation, Step, mebibytes};
 use crate::recipe::{Init, MethodKind, Recipe, TaskKind};
 use crate::run::{Journal, LoraAdapter, Metrics, RunFolder, Saved, adapter_contents, checkpoints, is_lora, read_race};
 use crate::train::{Plan, Prediction, Surroundings};
@@ -64,7 +64,7 @@ fn inspect_data(recipe: &Recipe, examples: usize) -> Result<()> {
     if recipe.model.path.as_os_str().is_empty() {
         return Err(Error::refused("model.path is not given, and tokens are the model's; add --set model.path=DIR"));
     }
-    let program = resident_size();
+    let probe = Probe::new();
     let folder = hub::resolve(&recipe.model.path, &mut |what, fraction| show_progress(what, fraction))?;
     let config = Config::load(&folder)?;
     let tokenizer = Tokenizer::load(&folder, usize::try_from(config.vocab_size).unwrap_or(0))?;
@@ -81,8 +81,7 @@ fn inspect_data(recipe: &Recipe, examples: usize) -> Result<()> {
         print_line("")?;
         print_line(&shown(&protocol::Example { pieces, label: preview.label }))?;
     }
-    let data = resident_size().saturating_sub(program);
-    let predicted = predict(recipe, &folder, &prepared, Surroundings { program, data, limit: machine_memory() });
+    let predicted = predict(recipe, &folder, &prepared, probe.surroundings_of_rows());
     print_line("")?;
     match predicted {
         Ok(predicted) => table(&predicted).into_iter().try_for_each(|line| print_line(&line)),
@@ -108,9 +107,10 @@ fn predict(recipe: &Recipe, folder: &Path, prepared: &Prepared, around: Surround
 
 /// A predicted peak, a line for each owner.
 pub(super) fn table(predicted: &Prediction) -> Vec<String> {
-    let line = |name: &str, bytes: u64| format!("{name:<28} {:>8} MiB", bytes.div_ceil(1 << 20));
+    let line = |name: &str, bytes: u64| format!("{name:<28} {:>8} MiB", mebibytes(bytes));
     let parts = predicted.parts().map(|(name, bytes)| line(name, bytes));
-    let all = format!("{}, of {} MiB", line("memory at the peak, predicted", predicted.total()), predicted.limit >> 20);
+    let all =
+        format!("{}, of {} MiB", line("memory at the peak, predicted", predicted.total()), mebibytes(predicted.limit));
     std::iter::once(all).chain(parts.map(|part| format!("  {part}"))).collect()
 }
 
@@ -119,6 +119,10 @@ pub(super) fn rows_told(prepared: &Prepared) -> Vec<String> {
     let below = |sentence: &String| format!("            {sentence}");
     let mut lines = Vec::new();
     for (name, part) in [("training", &prepared.train), ("validation", &prepared.validation)] {
+        // Where nothing is evaluated there is no such part.
+        if part.examples.is_empty() {
+            continue;
+        }
         lines.push(described(name, &part.examples));
         lines.extend(part.read_as.iter().map(below));
         lines.extend(part.left_out.sentence().iter().map(below));

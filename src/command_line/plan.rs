@@ -280,10 +280,14 @@ fn print_time(time: &PlannedTime) -> Result<()> {
     if time.evaluations > 0 {
         print_line(&format!("evaluation  {:.1} s", time.evaluation_seconds))?;
     }
+    let evaluations = match time.evaluations {
+        0 => String::new(),
+        1 => " and an evaluation".into(),
+        evaluations => format!(" and {evaluations} evaluations"),
+    };
     print_line(&format!(
-        "run         {} steps and {} evaluations, about {}",
+        "run         {} steps{evaluations}, about {}",
         time.total_steps,
-        time.evaluations,
         crate::interface::text::duration(Duration::try_from_secs_f64(time.seconds).unwrap_or_default())
     ))
 }

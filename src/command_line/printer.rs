@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::print_line;
 use crate::data::quoted;
 use crate::error::Result;
-use crate::protocol::{Evaluation, Event, Example, Level, Memory, Ready, Step, Summary};
+use crate::protocol::{Evaluation, Event, Example, Level, Memory, Ready, Step, Summary, mebibytes};
 use lanes::Lanes;
 
 /// Prints a run as it goes.
@@ -119,22 +119,19 @@ fn introduction(ready: &Ready) -> String {
         0 => String::new(),
         step => format!("; it goes on after step {step}"),
     };
+    let validation = match ready.validation_examples {
+        0 => String::new(),
+        rows => format!(" and {rows} validation"),
+    };
     format!(
-        "{}: {} with {} parameters, {} on {}; {} training and {} validation rows{labels}; {} steps{resumed}",
-        ready.run,
-        model.name,
-        model.parameters,
-        model.dtype,
-        model.device,
-        ready.train_examples,
-        ready.validation_examples,
-        ready.total_steps
+        "{}: {} with {} parameters, {} on {}; {} training{validation} rows{labels}; {} steps{resumed}",
+        ready.run, model.name, model.parameters, model.dtype, model.device, ready.train_examples, ready.total_steps
     )
 }
 
 /// A predicted peak in a line: all of it, and its parts.
 pub fn foreseen(memory: &Memory) -> String {
-    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let mib = mebibytes;
     let parts = memory.owners().into_iter().filter(|(_, bytes)| *bytes > 0);
     let parts: Vec<String> = parts.map(|(name, bytes)| format!("{name} {}", mib(bytes))).collect();
     #[expect(clippy::cast_precision_loss, reason = "one digit is shown")]
@@ -164,9 +161,9 @@ fn conclusion(summary: &Summary) -> String {
     if let Some(seconds) = summary.median_step_seconds {
         let _ = write!(text, "; median step {:.1} ms", seconds * 1e3);
     }
-    let _ = write!(text, "; peak memory {} MiB", summary.peak_memory >> 20);
+    let _ = write!(text, "; peak memory {} MiB", mebibytes(summary.peak_memory));
     if let Some(predicted) = summary.predicted_memory {
-        let _ = write!(text, " (predicted {})", predicted >> 20);
+        let _ = write!(text, " (predicted {})", mebibytes(predicted));
     }
     if let Some(best) = summary.best {
         let _ = write!(text, "; best {} at step {}", score(&best), best.step);

@@ -29,16 +29,20 @@ impl Training {
         self.write(snapshot, needed);
     }
 
+    /// Whether a checkpoint of this step, with the evaluations as they are, is there or under way.
+    pub(super) fn has_checkpoint(&self) -> bool {
+        let here = self.moment();
+        self.record.newest().is_some_and(|(there, progress)| {
+            (there.branch, there.step) == (here.branch, here.step) && *progress == self.session.progress
+        })
+    }
+
     /// The checkpoint at the end of a run, if it is not there already. What was done since that changes neither weights nor
     /// evaluations, as to stop, is in the journal.
     pub(super) fn final_checkpoint(&mut self) {
         let moment = self.moment();
-        let is_there = self.record.newest().is_some_and(|(there, progress)| {
-            (there.branch, there.step) == (moment.branch, moment.step)
-                && *progress == self.session.progress
-                && !self.tree.is_changed_since(there.journal)
-        });
-        if !is_there {
+        let changed = self.record.newest().is_some_and(|(there, _)| self.tree.is_changed_since(there.journal));
+        if !self.has_checkpoint() || changed {
             self.write(Arc::new(self.session.snapshot(moment.journal)), Need::Yes);
         }
     }

@@ -47,9 +47,7 @@ impl Training {
                     )));
                 }
                 self.record.note(Level::Warning, format!("{how}; lower the rate, then resume"));
-                self.paused = true;
-                self.watch(false);
-                outbox.send(Event::Paused { step: to });
+                self.pause(outbox);
             }
         }
         Ok(false)

@@ -81,6 +81,13 @@ impl Probe {
         Surroundings { program: if session.model.device == tch::Device::Cpu { before } else { program }, data, limit }
     }
 
+    /// As [`Probe::surroundings`], where rows and tokenizer were read and no model.
+    #[must_use]
+    pub fn surroundings_of_rows(&self) -> Surroundings {
+        let data = mapped(&[]).unwrap_or_default().anonymous.saturating_sub(self.at_start.anonymous);
+        Surroundings { program: self.at_start.files + self.at_start.anonymous, data, limit: self.system.total_memory() }
+    }
+
     /// Takes over what working memory is predicted, for systems that do not tell.
     pub fn expect(&mut self, predicted: &Prediction) {
         self.expected = predicted.by_owner().activations;

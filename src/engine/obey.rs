@@ -213,18 +213,9 @@ impl Training {
     }
 
     fn obey_at_once(&mut self, command: &Command, outbox: &mut Outbox) {
-        let step = self.session.step;
         match command {
-            Command::Pause if !self.paused => {
-                self.paused = true;
-                self.watch(false);
-                outbox.send(Event::Paused { step });
-            }
-            Command::Resume if self.paused => {
-                self.paused = false;
-                self.watch(true);
-                outbox.send(Event::Resumed { step });
-            }
+            Command::Pause if !self.paused => self.pause(outbox),
+            Command::Resume if self.paused => self.unpause(outbox),
             Command::Abort => self.ending = Some(Ending::Aborted),
             Command::Terminate => self.ending = Some(Ending::Terminated),
             _ => {}

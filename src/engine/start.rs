@@ -14,9 +14,10 @@ use super::{Launch, Mission, Outbox, Replay, Resume};
 use crate::data::place;
 use crate::error::{Error, Result};
 use crate::protocol::{Command, Deed, Entry, Level, What};
-use crate::recipe::{Field, Value, parse_assignment};
+use crate::recipe::{Field, Value, number, parse_assignment};
 use crate::run::{
-    Changed, Identity, Journal, Measured, Metrics, PARTS, Reading, RunFolder, State, checkpoints, read_checkpoint,
+    Changed, Identity, Journal, Measured, Metrics, PARTS, Reading, RunFolder, State, checkpoints, ended_at, proposal,
+    read_checkpoint,
 };
 use crate::train::{CARRIED, Held, History, Session, Tree, Why, from_checkpoint, largest_checkpoint};
 
@@ -64,6 +65,8 @@ impl Training {
             started: Instant::now(),
             attended,
             paused: false,
+            paused_at: None,
+            stood: Duration::ZERO,
             ending: None,
             reported: None,
             step_seconds: None,
@@ -231,10 +234,10 @@ fn refuse_ended(folder: &RunFolder, state: State, asks_for_more: bool) -> Result
         State::StoppedEarly => "has ended: its evaluations no longer improved",
         _ => return Ok(()),
     };
-    Err(Error::refused(format!(
-        "{} {why}; to go on, ask for more with --set train.epochs=N, train.max_steps=N or train.early_stopping_patience=N",
-        place(folder.path())
-    )))
+    // What bound it, and nothing that did not.
+    let (field, now) = ended_at(folder.path())?;
+    let more = number(&proposal(field, now)).unwrap_or(now);
+    Err(Error::refused(format!("{} {why}; to go on, ask for more, such as --set {field}={more}", place(folder.path()))))
 }
 
 fn damaged(folder: &RunFolder, why: &str) -> Error {

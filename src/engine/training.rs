@@ -34,6 +34,10 @@ pub struct Training {
     /// Whether there is a user to wait for.
     pub(super) attended: bool,
     pub(super) paused: bool,
+    /// Since when it stands still.
+    pub(super) paused_at: Option<Instant>,
+    /// How long it has stood still before, all pauses together.
+    pub(super) stood: Duration,
     /// How the run shall end, once that was asked for.
     pub(super) ending: Option<Ending>,
     pub(super) reported: Option<Instant>,
@@ -157,15 +161,17 @@ impl Training {
         }
     }
 
-    /// Tells every live-editable setting that is in force.
+    /// Tells every live-editable setting that is in force: what the method has no use for is none.
     pub(super) fn announce_settings(&self, outbox: &mut Outbox) {
         let recipe = &self.session.recipe;
+        let is_used =
+            |name: &str| name.strip_prefix("method.").is_none_or(|of_method| recipe.method.has_use_for(of_method));
         for field in FIELDS.iter().filter(|field| field.live && !matches!(field.kind, Kind::NumberByName(..))) {
-            if let Some(value) = recipe.get(field.name) {
+            if let Some(value) = recipe.get(field.name).filter(|_| is_used(field.name)) {
                 outbox.send(Event::Setting { field: field.name.into(), value });
             }
         }
-        for (group, density) in &recipe.method.density {
+        for (group, density) in recipe.method.density.iter().filter(|_| is_used("method.density")) {
             outbox.send(Event::Setting { field: format!("method.density.{group}"), value: Value::Float(*density) });
         }
     }
@@ -212,6 +218,30 @@ impl Training {
             self.ending = Some(Ending::StoppedEarly);
         }
         Ok(self.ending.is_some() || self.session.step >= self.session.total_steps())
+    }
+
+    /// Stands still from here on.
+    pub(super) fn pause(&mut self, outbox: &mut Outbox) {
+        self.paused = true;
+        self.paused_at = Some(Instant::now());
+        self.watch(false);
+        outbox.send(Event::Paused { step: self.session.step });
+    }
+
+    /// Goes on.
+    pub(super) fn unpause(&mut self, outbox: &mut Outbox) {
+        self.paused = false;
+        self.stood += self.paused_at.take().map_or(Duration::ZERO, |since| since.elapsed());
+        self.watch(true);
+        outbox.send(Event::Resumed { step: self.session.step, stood: self.stood.as_secs_f64() });
+    }
+
+    /// Seconds that the run has trained, with those before this process and without those that it stood still: what the
+    /// interface shows as elapsed.
+    fn seconds(&self) -> f64 {
+        let standing = self.paused_at.map_or(Duration::ZERO, |since| since.elapsed());
+        let here = self.started.elapsed().saturating_sub(self.stood + standing);
+        self.record.seconds_before + here.as_secs_f64()
     }
 
     /// Whether it stands still until a command comes.
@@ -275,7 +305,10 @@ impl Training {
             self.record.written(true).into_iter().for_each(|event| outbox.send(event));
         }
         if is_due {
-            self.checkpoint(Need::No);
+            // What was changed since, at this very step, is in the journal.
+            if !self.has_checkpoint() {
+                self.checkpoint(Need::No);
+            }
             self.written_by = step + every.div_ceil(10);
         } else if self.history.is_due(step) {
             self.keep(Why::Regular);
@@ -337,7 +370,7 @@ impl Training {
             adapter,
             holds,
             steps: self.session.step,
-            seconds: self.record.seconds_before + self.started.elapsed().as_secs_f64(),
+            seconds: self.seconds(),
             loss: self.loss,
             best: self.tree.best(),
             last: progress.last,

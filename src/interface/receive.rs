@@ -1,6 +1,7 @@
 //! What the engine tells, taken into the state.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::alerts;
 use super::keys::{Action, Context};
@@ -61,9 +62,10 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
             state.paused_at = Some(state.now);
             state.note(Weight::Info, format!("paused after step {step}"));
         }
-        Event::Resumed { step } => {
+        Event::Resumed { step, stood } => {
             state.paused = false;
             state.paused_at = None;
+            state.stood = Duration::try_from_secs_f64(stood).unwrap_or_default();
             state.note(Weight::Info, format!("goes on after step {step}"));
         }
         Event::Checkpointed { path, bytes, .. } => {
@@ -126,7 +128,8 @@ fn ended(state: &mut State) -> Vec<Effect> {
     (state.edit, state.jump) = (None, None);
     state.evaluating = None;
     state.paused = false;
-    state.paused_at = None;
+    // The clock stands still from here on.
+    state.paused_at = state.paused_at.or(Some(state.now));
     state.requests.clear();
     state.layers.clear();
     state.notice = None;
@@ -151,13 +154,17 @@ fn became_ready(state: &mut State, ready: Box<Ready>) {
     state.stage = Stage::Training;
     state.started = Some(state.now);
     let (train, validation) = (ready.train_examples as u64, ready.validation_examples as u64);
-    let (train, validation) = (text::grouped(train), text::grouped(validation));
+    let validation = match validation {
+        0 => String::new(),
+        rows => format!(" {} validation rows,", text::grouped(rows)),
+    };
+    let train = text::grouped(train);
     let labels = match ready.labels.len() {
         0 => String::new(),
         labels => format!(" {labels} labels,"),
     };
     let facts = format!(
-        "{} on {}: {train} training rows, {validation} validation rows,{labels} {} steps",
+        "{} on {}: {train} training rows,{validation}{labels} {} steps",
         ready.method, ready.model.name, ready.total_steps
     );
     state.note(Weight::Info, facts);

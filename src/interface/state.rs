@@ -80,6 +80,8 @@ pub struct State {
     pub paused: bool,
     /// Since when, by [`State::now`].
     pub paused_at: Option<Duration>,
+    /// How long training has stood still before, all pauses together.
+    pub stood: Duration,
     /// Rows done and rows in all of an evaluation that goes on.
     pub evaluating: Option<(usize, usize)>,
     /// Commands that the engine has not answered for good.
@@ -275,6 +277,7 @@ impl State {
             settings: BTreeMap::new(),
             paused: false,
             paused_at: None,
+            stood: Duration::ZERO,
             evaluating: None,
             requests: Vec::new(),
             edit: None,
@@ -382,9 +385,25 @@ impl State {
         self.paused_at.is_some() && self.requests.is_empty() && self.evaluating.is_none() && self.recomputing.is_none()
     }
 
+    /// How long it has trained, pauses left out; none before it began. The log goes by the same clock.
+    #[must_use]
+    pub fn elapsed(&self) -> Option<Duration> {
+        if let Stage::Finished(summary) = &self.stage {
+            return Duration::try_from_secs_f64(summary.seconds).ok();
+        }
+        let before = self.ready.as_ref().map_or(0.0, |ready| ready.seconds);
+        let before = Duration::try_from_secs_f64(before).unwrap_or_default();
+        let here = self.paused_at.unwrap_or(self.now).saturating_sub(self.started?);
+        Some(before + here.saturating_sub(self.stood))
+    }
+
+    fn entry(&self, weight: Weight, text: &str) -> Entry {
+        Entry::new(self.elapsed().unwrap_or_default(), self.step(), weight, text)
+    }
+
     /// Tells the user something, on the screen and in the log.
     pub(super) fn say(&mut self, weight: Weight, text: impl AsRef<str>) {
-        let entry = Entry::new(self.now, self.step(), weight, text.as_ref());
+        let entry = self.entry(weight, text.as_ref());
         self.notice = Some((entry.clone(), self.now));
         self.log.push(entry);
     }
@@ -396,12 +415,13 @@ impl State {
 
     /// Tells the user something that is over as soon as it is read.
     pub(super) fn flash(&mut self, weight: Weight, text: impl AsRef<str>) {
-        self.notice = Some((Entry::new(self.now, self.step(), weight, text.as_ref()), self.now));
+        self.notice = Some((self.entry(weight, text.as_ref()), self.now));
     }
 
     /// Puts something into the log alone.
     pub(super) fn note(&mut self, weight: Weight, text: impl AsRef<str>) {
-        self.log.push(Entry::new(self.now, self.step(), weight, text.as_ref()));
+        let entry = self.entry(weight, text.as_ref());
+        self.log.push(entry);
     }
 
     /// Gives a panel the keys.

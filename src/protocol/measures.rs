@@ -70,6 +70,16 @@ impl Evaluation {
     }
 }
 
+/// Bytes in whole MiB as people are told of them, everywhere by this rule: the nearest, and nothing that is there is none.
+#[must_use]
+pub fn mebibytes(bytes: u64) -> String {
+    match bytes {
+        0 => "0".into(),
+        1..0x8_0000 => "<1".into(),
+        bytes => ((bytes + 0x8_0000) >> 20).to_string(),
+    }
+}
+
 /// Bytes by owner. On Linux all but deltas and moments, which are counted, are measured by what backs a page and by
 /// when it came; elsewhere they are accounted for. `other` is what no owner claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -200,4 +210,15 @@ pub struct Consequences {
 /// JSON has no way to write a number that is none but null.
 fn number_or_none<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_told_by_one_rule() {
+        let told = [0, 1, 0x7_ffff, 0x8_0000, 1 << 20, 395 << 20, (395 << 20) + 0x7_ffff, (395 << 20) + 0x8_0000];
+        assert_eq!(told.map(mebibytes), ["0", "<1", "<1", "1", "1", "395", "395", "396"]);
+    }
 }

@@ -11,7 +11,7 @@ use crate::data::{Example, Order, epoch_batches};
 use crate::error::Result;
 use crate::method;
 use crate::model::Model;
-use crate::protocol::Memory;
+use crate::protocol::{Memory, mebibytes};
 use crate::recipe::{MethodKind, Recipe, Recompute, Variant};
 use account::{Account, Moment, bytes_of};
 
@@ -238,7 +238,7 @@ impl Plan<'_> {
     /// One sentence for a run that is predicted to need more memory than there is: how much, and what would need less.
     #[must_use]
     pub fn warning(&self, recipe: &Recipe, predicted: &Prediction) -> Option<String> {
-        let mib = |bytes: u64| bytes >> 20;
+        let mib = mebibytes;
         let (needed, there_is) = (predicted.total(), self.around.limit);
         if needed <= there_is {
             return None;

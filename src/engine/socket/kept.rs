@@ -66,6 +66,7 @@ enum Kind {
     Sparsity,
     Evaluating,
     Pause,
+    Resume,
     Recomputing,
     Branches,
     Snapshots,
@@ -91,7 +92,9 @@ impl Fate {
             Event::Setting { field, .. } => Kind::Setting(field.clone()),
             Event::Sparsity(_) => Kind::Sparsity,
             Event::Evaluating { .. } => Kind::Evaluating,
-            Event::Paused { .. } | Event::Resumed { .. } => Kind::Pause,
+            // Both are heard, the later one last: a pause does not tell how long others before it were.
+            Event::Paused { .. } => Kind::Pause,
+            Event::Resumed { .. } => Kind::Resume,
             Event::Recomputing { .. } => Kind::Recomputing,
             Event::Branches { .. } => Kind::Branches,
             Event::Snapshots { .. } => Kind::Snapshots,
@@ -247,7 +250,7 @@ mod tests {
         let note = Event::Note { level: Level::Info, message: "hear".into() };
         let answer = Event::CommandStatus { id: 1, status: CommandStatus::Queued };
         let paused = Event::Paused { step: 2 };
-        let resumed = Event::Resumed { step: 2 };
+        let resumed = Event::Resumed { step: 2, stood: 0.5 };
         for event in [
             setting("a", 1),
             setting("b", 1),
@@ -255,15 +258,15 @@ mod tests {
             setting("a", 2),
             note.clone(),
             answer,
-            paused,
+            paused.clone(),
             step(2),
             resumed.clone(),
             Event::Evaluating { done: 1, of: 2 },
         ] {
             kept.take(&event, 0.0);
         }
-        let expected =
-            [setting("b", 1), step(1), setting("a", 2), note, step(2), resumed, Event::Evaluating { done: 1, of: 2 }];
+        let evaluating = Event::Evaluating { done: 1, of: 2 };
+        let expected = [setting("b", 1), step(1), setting("a", 2), note, paused, step(2), resumed, evaluating];
         assert_eq!(read(&kept, &mut Cursor::default(), 100), expected);
         assert_eq!(read(&kept, &mut Cursor::default(), 1), expected);
     }

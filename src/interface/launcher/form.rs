@@ -396,7 +396,9 @@ impl Form {
         match field.name {
             "optimizer.learning_rate" => Some(planned.rate),
             "optimizer.head_learning_rate" => {
-                planned.head.filter(|_| optimizer.head_learning_rate == LearningRate::Auto)
+                // Without one of its own, it is that of all that trains.
+                let head = planned.head.unwrap_or(planned.rate);
+                (optimizer.head_learning_rate == LearningRate::Auto).then_some(head)
             }
             _ => None,
         }

@@ -53,8 +53,8 @@ fn facts(state: &State) -> Vec<(&'static str, String, Meaning)> {
     facts.push(("loss", widgets::train_loss(state).unwrap_or_else(dash), Meaning::Series1));
     facts.push(("rate", latest.map_or_else(dash, |step| text::number(step.learning_rate)), Meaning::Text));
     let left = header::time_left(state).map_or_else(dash, text::duration);
-    let elapsed = header::elapsed(state)
-        .map_or_else(String::new, |elapsed: Duration| format!(", {} so far", text::clock(elapsed)));
+    let elapsed =
+        state.elapsed().map_or_else(String::new, |elapsed: Duration| format!(", {} so far", text::clock(elapsed)));
     facts.push(("left", format!("{left}{elapsed}"), Meaning::Text));
     if let Some(evaluation) = state.history.evaluations.last() {
         let score = match evaluation.mcc {

@@ -141,9 +141,10 @@ fn numbers(pen: &mut Pen, row: Rect, state: &State) {
         facts.push(("", format!("{} tokens/s", text::rate(tokens))));
     }
     if let Some(median) = state.pace.median_seconds() {
-        facts.push(("step ", text::milliseconds(median * 1000.0)));
+        // Where that would push the rate out, the name is shorter.
+        facts.push((if row.width < 64 { "median " } else { "median step " }, text::milliseconds(median * 1000.0)));
     }
-    if let Some(elapsed) = elapsed(state) {
+    if let Some(elapsed) = state.elapsed() {
         facts.push(("elapsed ", text::clock(elapsed)));
     }
     if let Some(latest) = state.pace.latest() {
@@ -161,17 +162,5 @@ fn numbers(pen: &mut Pen, row: Rect, state: &State) {
         }
         let rest = Rect { x, width: row.right() - x, ..row };
         x = pen.pieces(rest, [(gap, Meaning::Muted), (*name, Meaning::Muted), (value, Meaning::Text)]);
-    }
-}
-
-/// How long it has trained.
-pub fn elapsed(state: &State) -> Option<Duration> {
-    match &state.stage {
-        Stage::Finished(summary) => Duration::try_from_secs_f64(summary.seconds).ok(),
-        _ => {
-            let before = state.ready.as_ref().map_or(0.0, |ready| ready.seconds);
-            let before = Duration::try_from_secs_f64(before).unwrap_or_default();
-            Some(before + state.paused_at.unwrap_or(state.now).saturating_sub(state.started?))
-        }
     }
 }

@@ -24,7 +24,7 @@ pub enum Weight {
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Time since the interface came up.
+    /// How long the run had trained.
     pub time: Duration,
     /// Optimizer steps taken.
     pub step: u64,

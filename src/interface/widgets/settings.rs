@@ -8,6 +8,7 @@ use crate::interface::pen::Pen;
 use crate::interface::state::{Panel, State, value_of};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
+use crate::recipe::{AUTO, Value};
 
 /// Draws the list; what its title says.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
@@ -25,7 +26,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
         pen.put(row.x, row.y, name_width, shown(field.name), Meaning::Muted);
         let x = row.x + name_width;
         let room = row.right().saturating_sub(x);
-        let value = value_of(state, field.name).map_or_else(|| "–".into(), |value| text::value(&value));
+        let value = value_of(state, field.name).map_or_else(|| "–".into(), |value| resolved(state, field.name, &value));
         let awaited = pending_text(state, field.name);
         let x = if awaited.is_none() || room > 24 { pen.put(x, row.y, room, &value, Meaning::Text) } else { x };
         if let Some((pending, meaning)) = awaited {
@@ -41,6 +42,16 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
         }
     }
     Facts::new()
+}
+
+/// A value, and what it stands for where it follows another field.
+fn resolved(state: &State, field: &str, value: &Value) -> String {
+    let shown = text::value(value);
+    let followed = match (field, value.as_str()) {
+        ("optimizer.head_learning_rate", Some(AUTO)) => value_of(state, "optimizer.learning_rate"),
+        _ => None,
+    };
+    followed.map_or(shown.clone(), |followed| format!("{shown}: {}", text::value(&followed)))
 }
 
 /// What a field's value is about to be: thought about, asked for, or queued.

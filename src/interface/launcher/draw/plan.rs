@@ -211,7 +211,10 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView, width: u16) {
     let tone = |stale: bool| if stale { Meaning::Muted } else { Meaning::Text };
     if let Some(time) = &plan.time.value {
         let tone = tone(plan.time.stale);
-        let steps = format!("{} steps, {} eval.", time.total_steps, time.evaluations);
+        let steps = match time.evaluations {
+            0 => format!("{} steps", time.total_steps),
+            evaluations => format!("{} steps, {evaluations} eval.", time.total_steps),
+        };
         lines.push((0, Line::Fact("time", format!("about {}", seconds(time.seconds)), tone)));
         lines.push((2, Line::Fact("", steps, tone)));
         let step = format!("{}, {} timed", text::milliseconds(time.step_ms), time.measured);
@@ -260,7 +263,10 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView, width: u16) {
     }
     if let Some(data) = &plan.data.value {
         let tone = tone(plan.data.stale);
-        let rows = format!("{} + {} validation", data.train.rows, data.validation.rows);
+        let rows = match data.validation.rows {
+            0 => data.train.rows.to_string(),
+            validation => format!("{} + {validation} validation", data.train.rows),
+        };
         lines.push((1, Line::Fact("rows", rows, tone)));
         lines.push((2, Line::Fact("tokens", tokens(&data.train), tone)));
         lines.push((6, Line::Bars("lengths", data.train.lengths.clone())));
