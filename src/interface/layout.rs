@@ -168,7 +168,7 @@ fn with_charts(places: &mut Vec<(Rect, Vec<Panel>)>, charts: Rect) {
 fn tall(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     let (left, right) = split_right(body, 33);
     let (loss, below) = split_top(left, body.height * 2 / 5);
-    let (sparsity, log) = split_top(below, (groups + 5).min(below.height * 2 / 3));
+    let (sparsity, log) = split_top(below, (groups + 6).min(below.height * 2 / 3));
     let (settings, rest) = split_top(right, settings);
     let (memory, validation) = split_top(rest, rest.height / 2);
     vec![
@@ -184,7 +184,7 @@ fn tall(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
 /// Two columns; the panels that share a place are those that one looks at in turn.
 fn medium(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     let (left, right) = split_right(body, if body.width >= 110 { 44 } else { 32 });
-    let (loss, lower) = split_bottom(left, (groups + 4).min(body.height * 53 / 100));
+    let (loss, lower) = split_bottom(left, (groups + 5).min(body.height * 53 / 100));
     let (settings, rest) = split_top(right, settings.min(body.height * 3 / 5));
     vec![
         (loss, vec![Panel::Loss, Panel::Charts]),

@@ -10,7 +10,7 @@ use super::palette;
 use super::screens::timeline_row_at;
 use super::state::{Drag, Layer, Panel, State};
 use super::update::{Effect, act, move_row, zoom};
-use super::widgets::first_row;
+use super::widgets::{first_row, group_row_at};
 
 /// Lines of the log that a turn of the wheel scrolls.
 const LINES: isize = 3;
@@ -82,10 +82,8 @@ fn choose_row(state: &mut State, panel: Panel, area: Rect, y: u16) {
     let Some(line) = y.checked_sub(inner.y).map(usize::from).filter(|line| *line < room) else { return };
     match panel {
         Panel::Sparsity => {
-            let rows = state.sparsity.as_ref().map_or(1, |sparsity| sparsity.groups.len() + 1);
-            // The first line names the columns.
-            let first = first_row(state.group_row, rows, room.saturating_sub(1));
-            if let Some(row) = line.checked_sub(1).map(|line| first + line).filter(|row| *row < rows) {
+            let Some(sparsity) = &state.sparsity else { return };
+            if let Some(row) = group_row_at(sparsity, state.group_row, line, room) {
                 state.group_row = row;
             }
         }

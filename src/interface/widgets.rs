@@ -33,6 +33,7 @@ pub use charts::{cells as chart_cells, place as charts_place};
 pub use list::first_row;
 pub use log::meaning as weight_meaning;
 pub use loss::{change, readout, train_loss};
+pub use sparsity::group_row_at;
 
 /// Draws the first of these panels, with the titles of those that share its place.
 pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {

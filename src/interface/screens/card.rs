@@ -68,7 +68,7 @@ fn effects(consequences: &Consequences, shares: bool, key: Option<&str>) -> Vec<
     let Consequences { trainable, sparsity, bytes, step_ms, leaving, joining, rate } = consequences;
     if trainable.0 == trainable.1 && *leaving == 0 && *joining == 0 {
         let chosen = rate.map(|(_, then)| format!("the rule chooses {}", text::number_short(then)));
-        return chosen.into_iter().chain(["scalars, memory and step time stay".into()]).collect();
+        return chosen.into_iter().chain(["scalars, training state and step time stay".into()]).collect();
     }
     let moved: Vec<String> = [(*joining, "added"), (*leaving, "frozen again")]
         .into_iter()
@@ -80,7 +80,9 @@ fn effects(consequences: &Consequences, shares: bool, key: Option<&str>) -> Vec<
     if shares {
         lines.push(format!("sparsity {} → {}", text::percent(sparsity.0), text::percent(sparsity.1)));
     }
-    lines.push(format!("memory   {} → {}", text::bytes(bytes.0), text::bytes(bytes.1)));
+    // Of all memory only this changes.
+    let (now, then) = (text::bytes(bytes.0), text::bytes(bytes.1));
+    lines.push(format!("training state {now} → {then}"));
     if let Some((now, then)) = step_ms {
         lines.push(format!("step     {} → about {}", text::milliseconds(*now), text::milliseconds(*then)));
     }

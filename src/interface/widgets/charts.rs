@@ -60,6 +60,9 @@ fn cell(pen: &mut Pen, area: Rect, metric: Metric, selected: bool, state: &State
     if let Some((_, value)) = series.last() {
         let value = metric.unit().value(value);
         let room = title.right().saturating_sub(x);
+        // Of what wobbles, the header says a median, and this is the last one.
+        let last = format!("last {value}");
+        let value = if metric.is_noisy() && text::width(&last) < room { last } else { value };
         if text::width(&value) < room {
             pen.put_right(Rect { x, width: room, ..title }, &value, loss::meaning(metric));
         }

@@ -22,7 +22,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
         nothing(pen, area, "not measured yet");
         return Facts::new();
     };
-    let owners = owners(memory);
+    let owners = owners(memory, state.ready.as_ref().and_then(|ready| ready.predicted).map(|memory| memory.weights));
     let share = memory.total as f64 / memory.limit.max(1) as f64;
     let (bar_row, rest) = split_top(area, 1);
     let parts: Vec<(u64, Meaning)> = owners.iter().map(|owner| (owner.bytes, owner.meaning)).collect();
@@ -60,9 +60,12 @@ struct Owner {
     meaning: Meaning,
 }
 
-fn owners(memory: &Memory) -> Vec<Owner> {
+/// Who has the memory. A prediction counts weights whole; of a file that is mapped only the pages that were read take any.
+fn owners(memory: &Memory, whole: Option<u64>) -> Vec<Owner> {
+    let is_read = whole.is_some_and(|whole| memory.weights < whole / 100 * 99);
+    let named = |name: &'static str| if name == "weights" && is_read { "weights read" } else { name };
     let owners = memory.owners().into_iter().zip(Meaning::SERIES);
-    owners.map(|((name, bytes), meaning)| Owner { name, bytes, meaning }).collect()
+    owners.map(|((name, bytes), meaning)| Owner { name: named(name), bytes, meaning }).collect()
 }
 
 fn write_owners(pen: &mut Pen, area: Rect, columns: u16, owners: &[Owner], total: u64) {

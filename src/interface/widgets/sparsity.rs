@@ -21,6 +21,29 @@ struct Columns {
     delta: u16,
 }
 
+/// The place of a row that can be selected (all, then each group) among all rows of the table, and the reverse: the head
+/// stands below "all", and cannot be selected.
+fn place_of(row: usize, sparsity: &Sparsity) -> usize {
+    row + usize::from(row > 0 && sparsity.head > 0)
+}
+
+/// How many rows the table has below its heading.
+fn rows_of(sparsity: &Sparsity) -> usize {
+    1 + usize::from(sparsity.head > 0) + sparsity.groups.len()
+}
+
+/// The first row of the table that is shown, so that the selected one is.
+fn first_of(selected: usize, sparsity: &Sparsity, room: usize) -> usize {
+    first_row(place_of(selected, sparsity), rows_of(sparsity), room)
+}
+
+/// The row that can be selected at this line of the panel, its heading counted.
+#[must_use]
+pub fn group_row_at(sparsity: &Sparsity, selected: usize, line: usize, room: usize) -> Option<usize> {
+    let at = line.checked_sub(1)? + first_of(selected, sparsity, room.saturating_sub(1));
+    (0..=sparsity.groups.len()).find(|row| place_of(*row, sparsity) == at)
+}
+
 /// Draws the table; what its title says.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     let Some(sparsity) = &state.sparsity else {
@@ -32,8 +55,13 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     let Some(header) = rows.next() else { return Facts::new() };
     columns.write(pen, header, ["group", "trains", "density", "layers", "kept", "Δ rms"], Meaning::Muted);
     let room = usize::from(area.height) - 1;
-    let first = first_row(state.group_row, sparsity.groups.len() + 1, room);
-    for (index, row) in (first..=sparsity.groups.len()).zip(&mut rows) {
+    let first = first_of(state.group_row, sparsity, room);
+    for (place, row) in (first..rows_of(sparsity)).zip(&mut rows) {
+        let Some(index) = (0..=sparsity.groups.len()).find(|row| place_of(*row, sparsity) == place) else {
+            let cells = ["head", &text::count(sparsity.head), &text::percent(1.0), "", "", ""];
+            columns.write(pen, row, cells, Meaning::Text);
+            continue;
+        };
         let field = match index.checked_sub(1).map(|group| &sparsity.groups[group]) {
             None => {
                 let share = share(sparsity.trainable, sparsity.parameters);
@@ -56,7 +84,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
             pen.restyle(row, Meaning::Selection);
         }
     }
-    list::more(pen, area, first, room, sparsity.groups.len() + 1);
+    list::more(pen, area, first, room, rows_of(sparsity));
     for (row, line) in rows.zip(remarks(state, sparsity)) {
         pen.put(row.x, row.y, row.width, &line, Meaning::Muted);
     }
@@ -105,11 +133,7 @@ fn remarks(state: &State, sparsity: &Sparsity) -> Vec<String> {
     let mut remarks = vec![String::new()];
     let retired =
         if sparsity.retired > 0 { format!(", {} retired", text::count(sparsity.retired)) } else { String::new() };
-    let head = if sparsity.head > 0 {
-        format!("head {}, always trains", text::count(sparsity.head))
-    } else {
-        "no head".into()
-    };
+    let head = if sparsity.head > 0 { "the head always trains" } else { "no head" };
     remarks.push(format!("{head}{retired}"));
     if sparsity.groups.iter().any(|group| group.density.is_some()) {
         remarks.push("* density given by hand".into());
