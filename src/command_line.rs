@@ -30,9 +30,11 @@ mod race;
 mod replay;
 mod resume;
 mod runs;
+mod standard_output;
 mod train;
 
 use std::fmt::Write as _;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -40,8 +42,9 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::recipe::{FIELDS, Recipe};
+use standard_output::StandardOutput;
 
 /// Fine-tune a language model in the terminal and steer it while it trains (`SpaRTA`).
 #[derive(Debug, Parser)]
@@ -119,7 +122,9 @@ pub fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = match parse() {
         Ok(arguments) => arguments,
-        Err(error) => error.exit(),
+        Err(error) if error.use_stderr() || std::io::stdout().is_terminal() => error.exit(),
+        // The help, or the version.
+        Err(asked) => return ended(&StandardOutput.say(&asked.render().to_string())),
     };
     let Some(subcommand) = arguments.subcommand else {
         return ended(&launcher::run(arguments.runs_dir, &arguments.looks));
@@ -189,12 +194,7 @@ fn ended(done: &Result<()>) -> ExitCode {
 /// # Errors
 /// Where standard output cannot be written.
 fn print_line(line: &str) -> Result<()> {
-    use std::io::{ErrorKind, Write};
-    match writeln!(std::io::stdout().lock(), "{line}") {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => std::process::exit(0),
-        Err(error) => Err(Error::failed(format!("standard output cannot be written: {error}"))),
-    }
+    StandardOutput.say(&format!("{line}\n"))
 }
 
 /// Says something on standard error: a note, or a warning.
@@ -205,7 +205,6 @@ fn tell(kind: &str, what: &str) {
 
 /// A line of progress that overwrites itself, where standard error is a terminal.
 fn show_progress(what: &str, fraction: Option<f32>) {
-    use std::io::IsTerminal;
     if std::io::stderr().is_terminal() {
         let share = fraction.map_or_else(String::new, |fraction| format!(" {:.0} %", fraction * 100.0));
         eprint!("\r\x1b[K{what}{share}");
@@ -214,7 +213,6 @@ fn show_progress(what: &str, fraction: Option<f32>) {
 
 /// Takes the line of progress away.
 fn end_progress() {
-    use std::io::IsTerminal;
     if std::io::stderr().is_terminal() {
         eprint!("\r\x1b[K");
     }

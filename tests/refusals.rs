@@ -207,3 +207,73 @@ fn a_column_that_is_named_and_missing_is_refused_with_the_near_one() {
         write("rows.csv", b"text,label\nx,a\n\xff\xff,b\n"),
     );
 }
+
+/// A shell that runs the program with its standard output as `redirected` has it.
+fn into(redirected: &str, folder: &Path, arguments: &[&str]) -> Output {
+    let script = format!("exec \"$0\" \"$@\" {redirected}");
+    let shell = ["-c", &script, env!("CARGO_BIN_EXE_spartui")];
+    Command::new("sh").args(shell).args(arguments).current_dir(folder).output().unwrap()
+}
+
+#[test]
+fn nothing_is_said_to_a_standard_output_that_cannot_be_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = common::small_model(folder.path());
+    common::small_recipe(folder.path(), &model, "[train]\nmax_steps = 2\n");
+    printed(folder.path(), &["train", "recipe.toml", "--run", "good"]);
+    let adapter = ["--run", "good", "--input", "validation.jsonl"];
+    let with = |command: &[&'static str], more: &[&'static str]| [command, &adapter, more].concat();
+    let mut commands = vec![
+        with(&["predict"], &["--output", "-"]),
+        with(&["predict"], &["--output", "/dev/stdout"]),
+        with(&["evaluate"], &[]),
+        vec!["inspect", "model"],
+        vec!["runs"],
+        vec!["runs", "--json"],
+        vec!["compare", "runs/good"],
+        vec!["plan", "recipe.toml", "--no-calibration", "--json"],
+        vec!["keys"],
+        vec!["doctor"],
+        vec!["--help"],
+        vec!["train", "--help"],
+        vec!["--version"],
+        vec!["train", "recipe.toml", "--run", "closed"],
+    ];
+    let said = |redirected: &str, arguments: &[&str]| {
+        let output = into(redirected, folder.path(), arguments);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?} {redirected}: {error}");
+        error
+    };
+    for arguments in &commands {
+        let error = said(">&-", arguments);
+        assert!(error.contains("standard output cannot be written: it is closed"), "{arguments:?}: {error}");
+    }
+    // A run goes on unheard.
+    assert!(folder.path().join("runs/closed/adapter/sparse_deltas.safetensors").exists());
+    commands.pop();
+    for redirected in ["1</dev/null", ">/dev/full"] {
+        for arguments in [&commands[0], &commands[4], &commands[10]] {
+            let error = said(redirected, arguments);
+            assert!(error.contains("standard output cannot be written: "), "{arguments:?} {redirected}: {error}");
+        }
+    }
+    // What a closed one is replaced with can be meant, and a reader that goes ends the program quietly.
+    let to_null = with(&["predict"], &["--output", "/dev/null"]);
+    assert!(into(">&-", folder.path(), &to_null).status.success());
+    let gone = into("| head -n 1 >/dev/null", folder.path(), &["train", "--help"]);
+    assert!(gone.status.success() && gone.stderr.is_empty(), "{gone:?}");
+}
+
+#[test]
+fn what_is_not_open_is_not_read_and_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = common::small_model(folder.path());
+    common::small_recipe(folder.path(), &model, "[train]\nmax_steps = 2\n");
+    let open = "no file of this number is open";
+    refused(&["cannot read the data /dev/fd/987", open], &["data.train=/dev/fd/987"], |_| {});
+    let output =
+        spartui(folder.path(), &["predict", "--model", "none", "--input", "train.jsonl", "--output", "/dev/fd/987"]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(2) && error.contains(open), "before there is anything to write: {error}");
+}

@@ -6,7 +6,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::data::place;
+use super::standard_output::StandardOutput;
+use crate::data::{NOT_OPEN, is_open_file, place};
 use crate::error::{Error, Result};
 use crate::run::followed;
 
@@ -26,7 +27,11 @@ enum Target {
 /// # Errors
 /// Refuses a folder, a name in a folder that is not there, and links that lead in a circle.
 pub fn check(path: &Path) -> Result<()> {
-    let Target::Regular(target) = target(path)? else { return Ok(()) };
+    let target = match target(path)? {
+        Target::Regular(target) => target,
+        Target::StandardOutput => return StandardOutput::check(),
+        Target::StandardError | Target::Stream(_) => return Ok(()),
+    };
     let folder = parent(&target);
     if folder.is_dir() {
         return Ok(());
@@ -55,7 +60,7 @@ pub fn check_apart(output: &Path, input: &Path) -> Result<()> {
 /// Refuses a place that cannot be written, and fails where writing breaks off.
 pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
     match target(path)? {
-        Target::StandardOutput => finish(path, &mut io::stdout().lock(), contents),
+        Target::StandardOutput => finish(path, &mut StandardOutput, contents),
         Target::StandardError => finish(path, &mut io::stderr().lock(), contents),
         Target::Stream(target) => {
             let opened =
@@ -94,31 +99,25 @@ fn target(path: &Path) -> Result<Target> {
     }
     let followed = followed(path).map_err(|error| refused(path, error))?;
     // What is open already may have no name that leads to it, as a pipe of the shell's.
-    let Ok(found) = fs::metadata(path) else { return Ok(Target::Regular(followed)) };
+    let found = match fs::metadata(path) {
+        Ok(found) => found,
+        Err(_) if is_open_file(path) => return Err(refused(path, NOT_OPEN)),
+        Err(_) => return Ok(Target::Regular(followed)),
+    };
     if found.is_dir() {
         return Err(refused(path, "it is a folder"));
     }
     let is = |stream: io::Result<fs::Metadata>| {
         stream.is_ok_and(|stream| (stream.dev(), stream.ino()) == (found.dev(), found.ino()))
     };
-    if is(metadata_of(&io::stdout())) {
+    // In the place of a closed one there is /dev/null, which may be meant.
+    if is(metadata_of(&io::stdout())) && (!StandardOutput::is_closed() || is_open_file(path)) {
         return Ok(Target::StandardOutput);
     }
     if is(metadata_of(&io::stderr())) {
         return Ok(Target::StandardError);
     }
-    Ok(if found.is_file() && !is_open_already(path) {
-        Target::Regular(followed)
-    } else {
-        Target::Stream(path.to_owned())
-    })
-}
-
-/// Whether a path names what a process has open, such as `/dev/fd/3`.
-fn is_open_already(path: &Path) -> bool {
-    let of_process =
-        |path: &Path| path.starts_with("/dev/fd") || (path.starts_with("/proc") && parent(path).ends_with("fd"));
-    of_process(path) || fs::read_link(path).is_ok_and(|target| of_process(&target))
+    Ok(if found.is_file() && !is_open_file(path) { Target::Regular(followed) } else { Target::Stream(path.to_owned()) })
 }
 
 fn metadata_of(stream: &impl AsFd) -> io::Result<fs::Metadata> {
@@ -205,6 +204,7 @@ mod tests {
         let refused = |path: &Path| check(path).unwrap_err().message().to_owned();
         assert!(refused(root.path()).contains("it is a folder; give --output another file"));
         assert!(refused(&root.path().join("none/file")).contains("there is no folder"));
+        assert!(refused(Path::new("/dev/fd/987")).contains("no file of this number is open"));
         assert!(check(&root.path().join("new")).is_ok() && check(Path::new("-")).is_ok());
         assert_eq!(target(Path::new("-")).unwrap(), Target::StandardOutput);
     }

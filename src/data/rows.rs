@@ -1,10 +1,12 @@
 //! Files of rows, by extension.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::encoding::{Text, decode};
+use super::open_file::{NOT_OPEN, is_open_file};
 use super::packing::{PACKINGS, Packing};
 use super::quote::{place, quoted};
 use super::table::Fields;
@@ -104,6 +106,8 @@ impl<'a> RowFile<'a> {
     /// # Errors
     /// Refuses a file that cannot be read at all.
     pub fn open(path: &'a Path, dialect: Dialect) -> Result<Self> {
+        // What is not there has no format either.
+        std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
         let (packing, format) = match format_of(path) {
             Ok((packing, Some(format))) => (packing, format),
             Ok((_, None)) => {
@@ -114,12 +118,7 @@ impl<'a> RowFile<'a> {
                 return Err(Error::refused(format!("{} is of the unsupported kind {other}; {SUPPORTED}", place(path))));
             }
         };
-        let bytes = std::fs::read(path).map_err(|error| {
-            Error::refused(format!(
-                "cannot read the data {}: {error}; give the path of a file that can be read",
-                place(path)
-            ))
-        })?;
+        let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
         let bytes = match packing {
             Some(packing) => packing.unpack(path, &bytes)?,
             None => bytes,
@@ -164,6 +163,12 @@ impl<'a> RowFile<'a> {
             Parser::Parquet => parquet::rows(self.path, self.bytes, each),
         }
     }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    let why =
+        if error.kind() == ErrorKind::NotFound && is_open_file(path) { NOT_OPEN.to_owned() } else { error.to_string() };
+    Error::refused(format!("cannot read the data {}: {why}; give the path of a file that can be read", place(path)))
 }
 
 const SUPPORTED: &str = "rows are read from .jsonl, .ndjson, .json, .csv, .tsv and .parquet files, which may be packed \
@@ -212,6 +217,11 @@ pub(super) mod tests {
         }
         let missing = RowFile::open(Path::new("/nowhere/a.csv"), Dialect::default()).err().unwrap();
         assert!(missing.message().contains("/nowhere/a.csv"), "{missing}");
+        for name in ["/dev/fd/987", "/nowhere/a", "/nowhere/a.xlsx"] {
+            let missing = RowFile::open(Path::new(name), Dialect::default()).err().unwrap();
+            assert!(missing.message().starts_with(&format!("cannot read the data {name}: ")), "{missing}");
+            assert_eq!(missing.message().contains(NOT_OPEN), name.starts_with("/dev"), "{missing}");
+        }
     }
 
     #[test]
