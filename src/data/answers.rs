@@ -5,11 +5,11 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::example::Example;
-use super::quote::{place, quoted};
+use super::quote::quoted;
 use super::rows::{Dialect, RowFile};
 use super::tokenizer::Tokenizer;
-use super::whole::read_for_prediction;
-use crate::error::{Error, Result};
+use super::whole::read_to_answer;
+use crate::error::Result;
 use crate::recipe::{Data, TaskKind};
 
 /// What the column of the label holds.
@@ -25,27 +25,30 @@ pub enum Answers<'a> {
 /// the model, which is 0 or 1 for a label.
 ///
 /// # Errors
-/// Refuses the file for any bad row: a score over some of the rows would be another score.
+/// Refuses the file for any bad row, and names the first ones: a score over some of the rows would be another score.
 pub fn read_with_answers(
     path: &Path,
     data: &Data,
     answers: Answers<'_>,
     tokenizer: &Tokenizer,
 ) -> Result<(Vec<Example>, Vec<Vec<f32>>)> {
-    let examples = read_for_prediction(path, data, TaskKind::SequenceClassification, tokenizer)?;
+    let (examples, mut bad) = read_to_answer(path, data, TaskKind::SequenceClassification, tokenizer)?;
     let mut read = Vec::with_capacity(examples.len());
+    let mut number = 0;
     RowFile::open(path, Dialect::of(data))?.for_each(&mut |line, columns| {
+        number += 1;
         let answer = columns.and_then(|columns| {
             let name = &data.label;
             let value = columns.get(name).ok_or_else(|| format!("has no column {}", quoted(name)))?;
             answers.of(value).map_err(|why| format!("has in the column {} {why}", quoted(name)))
         });
-        read.push(
-            answer
-                .map_err(|why| Error::refused(format!("{}, line {line} {why}; mend or remove the row", place(path))))?,
-        );
+        match answer {
+            Ok(answer) => read.push(answer),
+            Err(why) => bad.add(number, line, why),
+        }
         Ok(())
     })?;
+    bad.refuse(path)?;
     Ok((examples, read))
 }
 

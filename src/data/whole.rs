@@ -1,10 +1,11 @@
 //! Reading files of which every row counts: to predict on, to evaluate on.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::columns::{Row, Wanted, read};
+use super::columns::{Wanted, read};
 use super::encode::{Purpose, RowEncoder};
 use super::example::Example;
 use super::labels::Labels;
@@ -18,14 +19,27 @@ use crate::recipe::{Data, TaskKind};
 /// columns, the template and the length count.
 ///
 /// # Errors
-/// Refuses the file for any bad row, since each row of the input gets a row of the output.
+/// Refuses the file for any bad row, since each row of the input gets a row of the output; it names the first ones and tells how
+/// many there are.
 pub fn read_for_prediction(path: &Path, data: &Data, kind: TaskKind, tokenizer: &Tokenizer) -> Result<Vec<Example>> {
-    let rows = read_all(path, Wanted::to_answer(data, kind), None)?;
+    let (examples, bad) = read_to_answer(path, data, kind, tokenizer)?;
+    bad.refuse(path)?;
+    Ok(examples)
+}
+
+/// As [`read_for_prediction`], with the rows that will not do, to which others may be added. Where there are some, examples are
+/// missing.
+pub(super) fn read_to_answer(
+    path: &Path,
+    data: &Data,
+    kind: TaskKind,
+    tokenizer: &Tokenizer,
+) -> Result<(Vec<Example>, Bad)> {
     let purpose = match kind {
         TaskKind::SequenceClassification => Purpose::NoLabels,
         TaskKind::CausalLm => Purpose::AllTokens,
     };
-    encode_all(path, &rows, &RowEncoder::new(tokenizer, purpose, data, true, &rows)?)
+    read_all(path, data, Wanted::to_answer(data, kind), purpose, tokenizer)
 }
 
 /// Reads the rows to evaluate on, in order, each cut to `data.max_length`: for classification with labels among `labels`,
@@ -33,7 +47,7 @@ pub fn read_for_prediction(path: &Path, data: &Data, kind: TaskKind, tokenizer: 
 /// template, `append_end` and the length count.
 ///
 /// # Errors
-/// Refuses the file for any bad row: a score over some of the rows would be another score.
+/// Refuses the file for any bad row, as [`read_for_prediction`]: a score over some of the rows would be another score.
 pub fn read_for_evaluation(
     path: &Path,
     data: &Data,
@@ -45,29 +59,99 @@ pub fn read_for_evaluation(
         TaskKind::SequenceClassification => Some(Labels::new(labels.to_vec(), "the model")?),
         TaskKind::CausalLm => None,
     };
-    let rows = read_all(path, Wanted::to_learn(data, kind)?, labels.as_ref())?;
     let purpose = labels.as_ref().map_or(Purpose::Tokens, Purpose::Labels);
-    encode_all(path, &rows, &RowEncoder::new(tokenizer, purpose, data, true, &rows)?)
+    let (examples, bad) = read_all(path, data, Wanted::to_learn(data, kind)?, purpose, tokenizer)?;
+    bad.refuse(path)?;
+    Ok(examples)
 }
 
-fn read_all(path: &Path, wanted: Wanted<'_>, labels: Option<&Labels>) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
+fn read_all(
+    path: &Path,
+    data: &Data,
+    wanted: Wanted<'_>,
+    purpose: Purpose<'_>,
+    tokenizer: &Tokenizer,
+) -> Result<(Vec<Example>, Bad)> {
+    let (mut good, mut numbers, mut bad) = (Vec::new(), Vec::new(), Bad::default());
     read(path, wanted, &mut |line, row| {
-        let known = |row: Row| labels.map_or(Ok(0), |labels| labels.place(&row.label)).map(|_| row);
-        rows.push(row.and_then(known).map_err(|why| bad(path, line, &why))?);
+        bad.of += 1;
+        match row {
+            Ok(row) => {
+                good.push(row);
+                numbers.push(bad.of);
+            }
+            Err(why) => bad.add(bad.of, line, why),
+        }
         Ok(())
     })?;
-    if rows.is_empty() {
+    if bad.of == 0 {
         return Err(Error::refused(format!("{} holds no rows; give a file with some", place(path))));
     }
-    Ok(rows)
+    if good.is_empty() {
+        return Ok((Vec::new(), bad));
+    }
+    let encoder = RowEncoder::new(tokenizer, purpose, data, true, &good)?;
+    let outcomes: Vec<_> = good.par_iter().map(|row| encoder.encode(row)).collect();
+    let mut examples = Vec::with_capacity(outcomes.len());
+    for ((row, number), outcome) in good.iter().zip(numbers).zip(outcomes) {
+        match outcome {
+            Ok((example, _)) => examples.push(example),
+            Err(why) => bad.add(number, row.line, why),
+        }
+    }
+    Ok((examples, bad))
 }
 
-fn encode_all(path: &Path, rows: &[Row], encoder: &RowEncoder<'_>) -> Result<Vec<Example>> {
-    let encode = |row: &Row| encoder.encode(row).map(|(example, _)| example).map_err(|why| bad(path, row.line, &why));
-    rows.par_iter().map(encode).collect()
+/// Rows that the refusal of a file names.
+const NAMED: usize = 5;
+
+/// The rows of a file that will not do.
+#[derive(Debug, Default)]
+pub(super) struct Bad {
+    /// Rows of the file, the good ones too.
+    of: usize,
+    /// Line of each and what is wrong with it, by its number, which is 1 for the first row: several may stand on one line.
+    rows: BTreeMap<usize, (usize, String)>,
 }
 
-fn bad(path: &Path, line: usize, why: &str) -> Error {
-    Error::refused(format!("{}, line {line} {why}; fix or remove the row", place(path)))
+impl Bad {
+    /// Adds one. Of what is wrong with a row, what was found first counts.
+    pub fn add(&mut self, number: usize, line: usize, why: String) {
+        self.rows.entry(number).or_insert((line, why));
+    }
+
+    /// # Errors
+    /// Refuses the file if there is one, so that all of them can be mended at once.
+    pub fn refuse(&self, path: &Path) -> Result<()> {
+        let (place, count) = (place(path), self.rows.len());
+        let shown: Vec<&(usize, String)> = self.rows.values().take(NAMED).collect();
+        match shown.as_slice() {
+            [] => return Ok(()),
+            [(line, why)] => return Err(Error::refused(format!("{place}, line {line} {why}; fix or remove the row"))),
+            _ => {}
+        }
+        let mut named: Vec<String> = Vec::new();
+        for (at, (line, why)) in shown.iter().enumerate() {
+            let same = |other: &&&(usize, String)| other.1 == *why;
+            // What several rows lack is told once.
+            if shown[..at].iter().any(|other| same(&other)) {
+                continue;
+            }
+            let others: Vec<String> = shown[at + 1..].iter().filter(same).map(|other| other.0.to_string()).collect();
+            let too = match others.as_slice() {
+                [] => String::new(),
+                [one] => format!(" (line {one} too)"),
+                many => format!(" (lines {} too)", many.join(", ")),
+            };
+            named.push(format!("line {line} {why}{too}"));
+        }
+        if count > shown.len() {
+            named.push(format!("and {} more", count - shown.len()));
+        }
+        Err(Error::refused(format!(
+            "{count} of the {} rows of {place} cannot be used: {}; fix or remove them",
+            self.of,
+            named.join("; ")
+        )))
+    }
 }

@@ -235,6 +235,35 @@ fn progress_rises_over_both_files() {
 }
 
 #[test]
+fn where_every_row_counts_all_bad_rows_are_named_at_once() {
+    let files = Files::new("");
+    let (tokenizer, kind) = (small_tokenizer(), TaskKind::SequenceClassification);
+    let data = Data { max_length: 4, ..Data::default() };
+    let row = |number| match number {
+        2 | 7 => "{\"text\":\"w1\"}\n",
+        3 => "{\"label\":\"a\"}\n",
+        4 | 8 => "{\"text\":\"w1\",\"label\":\"z\"}\n",
+        5 => "[]\n",
+        _ => "{\"text\":\"w1\",\"label\":\"a\"}\n",
+    };
+    let bad = files.write("bad.jsonl", &(1..=8).map(row).collect::<String>());
+    let labels = ["a".to_owned(), "b".to_owned()];
+    let told = |error: crate::error::Error, begins: &str, parts: &[&str]| {
+        let said = error.message().replace(&*bad.to_string_lossy(), "bad.jsonl");
+        assert!(said.starts_with(&format!("{begins} of the 8 rows of bad.jsonl cannot be used: line ")), "{said}");
+        let found = parts.iter().try_fold(0, |from, part| Some(from + said[from..].find(part)?));
+        assert!(found.is_some() && said.ends_with("; fix or remove them"), "{said}");
+    };
+    let all =
+        ["line 2 has no ", " (line 7 too); line 3 has no ", "; line 4 has ", "; line 5 is a list", "; and 1 more; "];
+    told(read_for_evaluation(&bad, &data, kind, &labels, &tokenizer).unwrap_err(), "6", &all);
+    let any = crate::data::Answers::AnyOf(&labels);
+    told(crate::data::read_with_answers(&bad, &data, any, &tokenizer).unwrap_err(), "6", &all);
+    let unread = ["line 3 has no ", "; line 5 is a list, not an object with columns; fix"];
+    told(read_for_prediction(&bad, &data, kind, &tokenizer).unwrap_err(), "2", &unread);
+}
+
+#[test]
 fn where_every_row_counts_one_bad_row_is_an_error() {
     let files = Files::new("");
     let (tokenizer, kind) = (small_tokenizer(), TaskKind::SequenceClassification);
@@ -253,5 +282,6 @@ fn where_every_row_counts_one_bad_row_is_an_error() {
     );
     let error = evaluate(&bad).unwrap_err();
     assert!(error.message().contains("line 1 has the unknown label \"c\" (known are \"b\", \"a\")"), "{error}");
+    assert!(error.message().contains("2 of the 2 rows of "), "{error}");
     assert!(predict(&files.write("none.tsv", "text\n")).is_err());
 }
