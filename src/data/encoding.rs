@@ -28,8 +28,9 @@ pub(super) fn decode(path: &Path, bytes: Vec<u8>, named: Option<TextEncoding>) -
         return Ok(Text { bytes: rest.to_vec(), read_as: None });
     }
     for (mark, encoding) in [(b"\xff\xfe", UTF_16LE), (b"\xfe\xff", UTF_16BE)] {
-        // Two bytes alone, or an odd number of them, are no text in UTF-16.
-        if let Some(rest) = bytes.strip_prefix(mark).filter(|rest| rest.len() > 1 && rest.len() % 2 == 0) {
+        // Two bytes alone are no text in UTF-16; neither is an odd number of them, unless the file was cut off in a character.
+        let is_text = |rest: &&[u8]| rest.len() > 1 && (rest.len().is_multiple_of(2) || is_cut_off(rest, encoding));
+        if let Some(rest) = bytes.strip_prefix(mark).filter(is_text) {
             let text = strictly(path, rest, TextEncoding::Other(encoding))?;
             return Ok(Text { bytes: text, read_as: Some(format!("{} by its byte order mark", encoding.name())) });
         }
@@ -60,7 +61,7 @@ fn guessed(path: &Path, bytes: Vec<u8>) -> Result<Text> {
 fn without_mark(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
     let zero = |from: usize| bytes.iter().skip(from).step_by(2).filter(|&&byte| byte == 0).count();
     let pairs = bytes.len() / 2;
-    if pairs == 0 || !bytes.contains(&0) || bytes.len() % 2 == 1 {
+    if pairs == 0 || !bytes.contains(&0) {
         return None;
     }
     let (most, few) = (pairs - pairs / 4, pairs / 50);
@@ -96,6 +97,12 @@ fn first_foreign_word(text: &str) -> &str {
     &text[start..at + end]
 }
 
+/// Whether an odd number of bytes is a text in UTF-16 that was cut off: one that is valid but for its last byte.
+fn is_cut_off(bytes: &[u8], encoding: &'static encoding_rs::Encoding) -> bool {
+    let whole = bytes.split_last().map_or(bytes, |(_, whole)| whole);
+    encoding.decode_without_bom_handling_and_without_replacement(whole).is_some()
+}
+
 /// Decodes a text of which every byte must be right.
 fn strictly(path: &Path, bytes: &[u8], encoding: TextEncoding) -> Result<Vec<u8>> {
     let encoding = match encoding {
@@ -107,13 +114,24 @@ fn strictly(path: &Path, bytes: &[u8], encoding: TextEncoding) -> Result<Vec<u8>
     let too_large = || Error::refused(format!("{} is too large to be decoded; split it", place(path)));
     let room = decoder.max_utf8_buffer_length_without_replacement(bytes.len()).ok_or_else(too_large)?;
     let mut text = String::with_capacity(room);
-    let (outcome, _) = decoder.decode_to_string_without_replacement(bytes, &mut text, true);
-    if outcome == DecoderResult::InputEmpty {
-        text.shrink_to_fit();
-        return Ok(text.into_bytes());
+    let (mut outcome, _) = decoder.decode_to_string_without_replacement(bytes, &mut text, false);
+    let valid = outcome == DecoderResult::InputEmpty;
+    if valid {
+        (outcome, _) = decoder.decode_to_string_without_replacement(&[], &mut text, true);
+        if outcome == DecoderResult::InputEmpty {
+            text.shrink_to_fit();
+            return Ok(text.into_bytes());
+        }
     }
     let line = 1 + text.matches('\n').count();
     let name = encoding.name();
+    if valid {
+        return Err(Error::refused(format!(
+            "{}, line {line} ends within a character of {name}: the file was cut off, or is in another encoding; copy it again, \
+             or name its encoding in data.encoding",
+            place(path)
+        )));
+    }
     Err(Error::refused(format!(
         "{}, line {line} is not valid {name}; name the encoding of the file in data.encoding, or save it as UTF-8",
         place(path)
@@ -152,6 +170,27 @@ mod tests {
             assert!(read_as.unwrap().contains(if little { "UTF-16LE" } else { "UTF-16BE" }));
         }
         assert_eq!(of(&[0; 20], None).unwrap().1, None);
+    }
+
+    #[test]
+    fn what_is_cut_off_within_a_character_is_told_so() {
+        let long = utf16("text,label\nna\u{ef}ve,a\nclef \u{1d11e}", true);
+        let marked = [&b"\xff\xfe"[..], &long].concat();
+        let gbk = crate::recipe::encoding("gbk").unwrap();
+        for (bytes, named, line) in [
+            (&marked[..marked.len() - 1], None, 3),
+            (&marked[..marked.len() - 2], None, 3),
+            (&marked[..marked.len() - 7], None, 3),
+            (&marked[..27], None, 2),
+            (&long[..long.len() - 5], None, 3),
+            (&b"\xc4\xe3\xba"[..], gbk, 1),
+        ] {
+            let error = of(bytes, named).unwrap_err();
+            assert!(error.message().contains(&format!("a.csv, line {line} ends within a character of ")), "{error}");
+            assert!(error.message().contains("cut off"), "{error}");
+        }
+        // Bytes that are no UTF-16 at all are for others to judge.
+        assert!(of(b"\xff\xfe\n", None).is_ok());
     }
 
     #[test]

@@ -136,6 +136,10 @@ pub fn name_columns_of(file: &Path, data: &mut Data, kind: TaskKind, named: Name
 
 /// The columns of the first row that can be read.
 fn first_row(path: &Path, dialect: Dialect) -> Option<Map<String, Value>> {
+    // A pipe can be read once only, by who wants its rows: who opened it again would wait for ever.
+    if !std::fs::metadata(path).is_ok_and(|found| found.is_file()) {
+        return None;
+    }
     let mut first = None;
     let read = RowFile::open(path, dialect).and_then(|file| {
         file.for_each(&mut |_, columns| match columns {
@@ -266,6 +270,15 @@ mod tests {
         // Columns that fit the task as it is are left alone, whatever else is there.
         let text = "{\"text\": \"x\", \"label\": \"y\", \"messages\": []}\n";
         assert_eq!(named_in("a.jsonl", text, Recipe::default(), &|_| false).1, None);
+    }
+
+    #[test]
+    fn a_pipe_is_left_to_who_wants_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("a.csv");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        // Nobody writes to it: who opened it would wait for ever.
+        assert_eq!(first_row(&pipe, Dialect::default()), None);
     }
 
     #[test]
