@@ -22,7 +22,7 @@ pub use fields::{EVEN, FIELDS, Field, Kind};
 pub use hub_name::{HubName, is_hub_name};
 pub use method::{Method, MethodKind, OnShrink, Rounding, Selection, Variant};
 pub use rate::{AUTO, LearningRate, SuggestedRate, two_digits};
-pub use reading::{TextEncoding, delimiter, encoding};
+pub use reading::{TextEncoding, check_template_argument, delimiter, encoding, taken_by_chat};
 pub use steps::Steps;
 pub use tables::{
     BadRows, Data, DataFormat, HeadInit, History, Init, KeepState, Model, OnNonfinite, Optimizer, Recompute, Schedule,
@@ -100,6 +100,10 @@ impl Recipe {
     pub fn parse_run(text: &str, folder: &Path) -> Result<Self> {
         let mut table: toml::Table = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(1, |span| 1 + text[..span.start.min(text.len())].matches('\n').count());
+            let literal = error.span().and_then(|span| text.get(span)).unwrap_or_default();
+            if is_too_large(literal) {
+                return Error::refused(format!("line {line}: {literal} is too large; numbers go up to {}", i64::MAX));
+            }
             Error::refused(format!("line {line}: {}; fix the TOML", error.message().replace('\n', ", ")))
         })?;
         let mut recipe = Self::default();
@@ -229,6 +233,12 @@ pub fn parse_value(text: &str) -> Value {
         .filter(|table| table.len() == 1)
         .and_then(|mut table| table.remove("value"))
         .unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+/// Whether this is a whole number, as people write it, of more digits than fit.
+fn is_too_large(literal: &str) -> bool {
+    let digits = literal.strip_prefix(['-', '+']).unwrap_or(literal).replace('_', "");
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<i64>().is_err()
 }
 
 /// The recipe's leaves under their dotted names; a field that takes a table stays whole.

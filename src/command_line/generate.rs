@@ -11,7 +11,7 @@ use super::print_line;
 use crate::data::{Arguments as ForTemplate, ChatTemplate, one_line, place, quoted};
 use crate::error::{Error, Result};
 use crate::model::{Sampling, generate};
-use crate::recipe::{TaskKind, TemplateArguments, parse_assignment};
+use crate::recipe::{TaskKind, TemplateArguments, check_template_argument, parse_assignment};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -103,6 +103,8 @@ impl Arguments {
         for given in &self.switches {
             let (name, value) = parse_assignment(given)
                 .map_err(|_| Error::refused(format!("--template-argument takes name=value, not {}", quoted(given))))?;
+            check_template_argument(&name, &value, true)
+                .map_err(|why| Error::refused(format!("--template-argument {} {why}", one_line(&name))))?;
             named.insert(name, value);
         }
         let mut arguments = ForTemplate::of_recipe(&named);

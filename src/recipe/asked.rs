@@ -13,6 +13,12 @@ pub(super) const TABLE: &str = "asked";
 
 const RATE: &str = "optimizer.learning_rate";
 const HEAD_RATE: &str = "optimizer.head_learning_rate";
+const WARMUP: &str = "schedule.warmup_steps";
+const EVALUATE: &str = "train.evaluate_every";
+const CHECKPOINT: &str = "train.checkpoint_every";
+
+/// The fields for which something is chosen.
+const CHOSEN: [&str; 5] = [RATE, HEAD_RATE, WARMUP, EVALUATE, CHECKPOINT];
 
 impl Recipe {
     /// Puts the learning rate that was chosen in place of `"auto"`, and that of the head where one was chosen too.
@@ -28,9 +34,9 @@ impl Recipe {
     /// Puts counts in place of what is given as a share of a run of so many steps.
     pub fn choose_steps(&mut self, total: u64) {
         let places: [(&str, &mut Steps); 3] = [
-            ("schedule.warmup_steps", &mut self.schedule.warmup_steps),
-            ("train.evaluate_every", &mut self.train.evaluate_every),
-            ("train.checkpoint_every", &mut self.train.checkpoint_every),
+            (WARMUP, &mut self.schedule.warmup_steps),
+            (EVALUATE, &mut self.train.evaluate_every),
+            (CHECKPOINT, &mut self.train.checkpoint_every),
         ];
         for (name, steps) in places {
             let asked = match *steps {
@@ -47,7 +53,7 @@ impl Recipe {
     pub fn choose_evaluations(&mut self, every: u64) {
         if self.train.evaluate_every == Steps::Auto {
             self.train.evaluate_every = Steps::Count(every);
-            self.asked.insert("train.evaluate_every".into(), AUTO.into());
+            self.asked.insert(EVALUATE.into(), AUTO.into());
         }
     }
 
@@ -69,10 +75,24 @@ pub(super) fn read(table: &Value) -> Result<BTreeMap<String, Value>, String> {
         format!("\"{TABLE}\" is the table of what was asked where something else was chosen; take it out")
     })?;
     let checked = table.iter().map(|(name, value)| {
-        let value = Field::find(name)?.check(name, value.clone())?;
+        let checked = Field::find(name).and_then(|field| field.check(name, value.clone()));
+        let value = checked.map_err(|why| format!("[{TABLE}]: {why}"))?;
+        if !CHOSEN.contains(&name.as_str()) {
+            return Err(format!(
+                "[{TABLE}] holds what was asked where something else was chosen, which is never so for {name}; take it out there"
+            ));
+        }
+        if !matches!(value, Value::String(_) | Value::Float(_)) || (is_rate(name) && value.as_str().is_none()) {
+            let or_share = if is_rate(name) { "" } else { ", or a share of the run" };
+            return Err(format!("[{TABLE}]: for {name}, nothing was chosen where {value} was asked; it takes \"{AUTO}\"{or_share}"));
+        }
         Ok((name.clone(), value))
     });
     checked.collect()
+}
+
+fn is_rate(name: &str) -> bool {
+    [RATE, HEAD_RATE].contains(&name)
 }
 
 #[cfg(test)]
@@ -118,8 +138,17 @@ mod tests {
         let recipe = Recipe::parse(before, Path::new(""), &[]).unwrap();
         assert_eq!(recipe.optimizer.learning_rate, LearningRate::At(0.004));
         assert_eq!(recipe.schedule.warmup_steps, Steps::Count(100));
-        for broken in ["asked = 5\n", "[asked]\n\"optimizer.rate\" = 1\n", "[asked]\n\"train.seed\" = \"x\"\n"] {
-            assert!(Recipe::parse(broken, Path::new(""), &[]).is_err(), "{broken}");
+        for (broken, expected) in [
+            ("asked = 5", "is the table of what was asked"),
+            ("[asked]\n\"optimizer.rate\" = 1", "[asked]: the recipe has no field \"optimizer.rate\"; did you mean"),
+            ("[asked.optimizer]\nlearning_rate = \"auto\"", "[asked]: the recipe has no field \"optimizer\""),
+            ("[asked]\n\"train.seed\" = \"x\"", "[asked]: train.seed takes a whole number"),
+            ("[asked]\n\"train.seed\" = 5", "never so for train.seed; take it out there"),
+            ("[asked]\n\"optimizer.learning_rate\" = 0.5", "it takes \"auto\""),
+            ("[asked]\n\"train.evaluate_every\" = 5", "it takes \"auto\", or a share of the run"),
+        ] {
+            let why = Recipe::parse(broken, Path::new(""), &[]).unwrap_err();
+            assert!(why.message().contains(expected), "{why}");
         }
     }
 }

@@ -3,7 +3,7 @@
 //! The launch form, `--set`, validation, live editing, `--help` and the README's reference all read this table;
 //! defaults are not repeated here, they come from [`super::Recipe::default`].
 
-use super::reading::{delimiter, encoding};
+use super::reading::{check_template_argument, delimiter, encoding};
 use super::{AUTO, Value, meant};
 
 /// One field of the recipe.
@@ -231,8 +231,18 @@ impl Field {
             (Kind::NumberByName(..), Value::String(word)) if name != self.name && word == EVEN => {
                 Ok(Value::String(word))
             }
-            (Kind::ValueByName, Value::Table(table)) => Ok(Value::Table(table)),
-            (Kind::ValueByName, value) if name != self.name => Ok(value),
+            (Kind::ValueByName, value) if name != self.name => {
+                let argument = name.strip_prefix(self.name).map_or(name, |rest| rest.trim_start_matches('.'));
+                check_template_argument(argument, &value, false).map_err(|why| format!("{} {why}", shown(name)))?;
+                Ok(value)
+            }
+            (Kind::ValueByName, Value::Table(table)) => {
+                let checked = table.into_iter().map(|(key, value)| {
+                    let value = self.check(&format!("{name}.{key}"), value)?;
+                    Ok((key, value))
+                });
+                Ok(Value::Table(checked.collect::<Result<_, String>>()?))
+            }
             (Kind::NumberByName(low, high), value) if name != self.name => match number(&value) {
                 Some(number) if number > low && number <= high => Ok(Value::Float(number)),
                 _ => wrong(&value),

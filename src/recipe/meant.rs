@@ -254,12 +254,26 @@ pub(super) fn value(field: &Field, value: &Value) -> Option<String> {
             let share = format!("{:.12}", percent / 100.0);
             Some(format!("{percent} % is {}", share.trim_end_matches('0')))
         }
+        (
+            Kind::Integer(..) | Kind::Number(..) | Kind::NumberOrAuto(..) | Kind::Positive(_) | Kind::Steps(_),
+            Value::String(text),
+        ) => as_number(field, text),
         (Kind::Steps(_), value) => {
             let whole = number(value).filter(|number| *number >= 1.0 && number.fract() == 0.0)?;
             Some(format!("{whole:.1} is neither; did you mean {whole:.0}?"))
         }
         _ => None,
     }
+}
+
+/// What is to be said of a number that is written as a text: because of its quotes, or because it has more digits than fit.
+fn as_number(field: &Field, text: &str) -> Option<String> {
+    let text = text.trim();
+    if super::is_too_large(text) {
+        return Some(format!("numbers go up to {}", i64::MAX));
+    }
+    let value = super::parse_value(text);
+    (number(&value).is_some() && field.check(field.name, value).is_ok()).then(|| "leave its quotes out".to_owned())
 }
 
 #[cfg(test)]
@@ -315,6 +329,18 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_does_not_fit_is_told_with_its_line() {
+        for number in
+            ["18446744073709551615", "-9_999_999_999_999_999_999", "99999999999999999999999999999999999999999"]
+        {
+            let text = format!("[schedule]\nwarmup_steps = {number}\n");
+            let why = Recipe::parse(&text, std::path::Path::new(""), &[]).unwrap_err();
+            let expected = format!("line 2: {number} is too large; numbers go up to 9223372036854775807");
+            assert_eq!(why.message(), expected);
+        }
+    }
+
+    #[test]
     fn values_of_other_tools_are_understood() {
         for (name, value, meant) in [
             ("model.dtype", Value::from("fp16"), "did you mean \"float16\"?"),
@@ -327,11 +353,16 @@ mod tests {
             ("method.sparsity", Value::Float(99.9), "99.9 % is 0.999"),
             ("data.validation", Value::Integer(10), "10 % is 0.1"),
             ("train.evaluate_every", Value::Float(50.0), "50.0 is neither; did you mean 50?"),
+            ("schedule.warmup_steps", "18446744073709551615".into(), "numbers go up to 9223372036854775807"),
+            ("train.seed", "18446744073709551615".into(), "numbers go up to 9223372036854775807"),
+            ("schedule.warmup_steps", "100".into(), "leave its quotes out"),
+            ("optimizer.learning_rate", "1e-3".into(), "leave its quotes out"),
         ] {
             let why = why(name, value);
             assert!(why.ends_with(&format!("; {meant}")), "{why}");
         }
         assert!(!why("model.dtype", "qwertz").contains("did you mean"));
         assert!(!why("method.sparsity", Value::Integer(-1)).contains('%'));
+        assert!(why("train.epochs", "-5").ends_with("not \"-5\"") && why("train.epochs", "").ends_with("not \"\""));
     }
 }

@@ -1,8 +1,9 @@
-//! How a file of rows is written, as a recipe names it: its encoding, and what stands between its fields.
+//! How rows are read, as a recipe says it: the encoding of their file, what stands between its fields, and what a chat template
+//! gets beside their messages.
 
 use encoding_rs::{Encoding, UTF_8, UTF_16LE};
 
-use super::AUTO;
+use super::{AUTO, Value};
 
 /// How the characters of a file are written as bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,36 @@ pub fn delimiter(name: &str) -> Result<Option<u8>, String> {
     }))
 }
 
+/// What transformers' `apply_chat_template` takes under a name of its own, so that no template gets it, and why it is not taken
+/// here; what it takes beside these changes no text.
+const TAKEN: [(&str, &str); 3] = [
+    ("messages", "the conversation itself comes from the rows (data.messages)"),
+    ("chat_template", "the template is the model's own, its chat_template.jinja"),
+    ("continue_final_message", "the last message of a row is learned to its end"),
+];
+
+/// Why no chat template is given an argument of this name.
+#[must_use]
+pub fn taken_by_chat(name: &str) -> Option<&'static str> {
+    TAKEN.iter().find(|(taken, _)| *taken == name).map(|(_, why)| *why)
+}
+
+/// Checks an argument that a chat template is to get with every conversation. `prompted` says whether the conversations end where
+/// the assistant is asked to answer, or with its answer.
+///
+/// # Errors
+/// What is wrong with it, as it stands after its name.
+pub fn check_template_argument(name: &str, value: &Value, prompted: bool) -> Result<(), String> {
+    if let Some(why) = taken_by_chat(name) {
+        return Err(format!("is no argument to give: {why}; take it out"));
+    }
+    if name == "add_generation_prompt" && *value != Value::Boolean(prompted) {
+        let ends = if prompted { "where the assistant is asked to answer" } else { "with an answer" };
+        return Err(format!("can be {prompted} only, since each conversation ends {ends}; take it out"));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use encoding_rs::{EUC_KR, GBK, SHIFT_JIS, UTF_16BE, WINDOWS_1252};
@@ -96,6 +127,24 @@ mod tests {
         }
         assert_eq!(encoding("auto"), Ok(None));
         assert!(encoding("klingon").unwrap_err().contains("klingon"));
+    }
+
+    #[test]
+    fn arguments_that_change_the_conversation_are_refused_by_name() {
+        let of = |name: &str, value: Value| {
+            crate::recipe::Recipe::default().set(&format!("data.template_arguments.{name}"), value)
+        };
+        for name in ["messages", "chat_template", "continue_final_message"] {
+            let why = of(name, "x".into()).unwrap_err();
+            assert!(why.starts_with(&format!("data.template_arguments.{name} is no argument to give: ")), "{why}");
+        }
+        let why = of("add_generation_prompt", true.into()).unwrap_err();
+        assert!(why.contains("can be false only, since each conversation ends with an answer"), "{why}");
+        assert!(of("add_generation_prompt", false.into()).is_ok() && of("enable_thinking", true.into()).is_ok());
+        let table: toml::Table = toml::from_str("messages = []").unwrap();
+        let why = crate::recipe::Recipe::default().set("data.template_arguments", table.into()).unwrap_err();
+        assert!(why.starts_with("data.template_arguments.messages is no argument"), "{why}");
+        assert!(check_template_argument("add_generation_prompt", &true.into(), true).is_ok());
     }
 
     #[test]

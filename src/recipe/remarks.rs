@@ -23,11 +23,16 @@ impl Recipe {
         if warmup < steps || steps < 2 {
             return None;
         }
-        let reaches = if warmup > steps { "never reaches its peak" } else { "reaches its peak at the last step only" };
-        Some(format!(
-            "the warm-up of {warmup} steps takes the whole run ({steps}): the rate {reaches}; lower schedule.warmup_steps or \
-             raise train.epochs"
-        ))
+        let what = if warmup > steps {
+            format!(
+                "the warm-up of {warmup} steps is longer than the run, which has {steps}: the rate never reaches its peak"
+            )
+        } else {
+            format!(
+                "the warm-up of {warmup} steps takes the whole run: the rate reaches its peak at the last step only"
+            )
+        };
+        Some(format!("{what}; lower schedule.warmup_steps or raise train.epochs"))
     }
 
     fn of_rate(&self, suggested: Option<&SuggestedRate>) -> Option<String> {
@@ -94,10 +99,13 @@ mod tests {
         let of = |steps: i64| remarks(&with("schedule.warmup_steps", steps)).pop().unwrap_or_default();
         assert_eq!(of(39), "");
         assert!(
-            of(40)
-                .starts_with("the warm-up of 40 steps takes the whole run (40): the rate reaches its peak at the last")
+            of(40).starts_with("the warm-up of 40 steps takes the whole run: the rate reaches its peak at the last")
         );
-        assert!(of(100).contains("never reaches its peak; lower schedule.warmup_steps"));
+        assert_eq!(
+            of(i64::MAX),
+            "the warm-up of 9223372036854775807 steps is longer than the run, which has 40: the rate never reaches its peak; \
+             lower schedule.warmup_steps or raise train.epochs"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 use toml::Value as Toml;
 
-use crate::recipe::TemplateArguments;
+use crate::recipe::{TemplateArguments, taken_by_chat};
 
 /// Arguments of a chat template by their names.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,6 +43,9 @@ impl Arguments {
     /// # Errors
     /// Says what is wrong with them, as it stands after "line 3".
     pub fn check(&self) -> Result<bool, String> {
+        if let Some((name, why)) = self.0.keys().find_map(|name| Some((name, taken_by_chat(name)?))) {
+            return Err(format!("gives the chat template {name} as an argument, and {why}"));
+        }
         for name in ["tools", "documents"] {
             let objects = |list: &Vec<Json>| list.iter().all(Json::is_object);
             let fits = self.0.get(name).is_none_or(|value| value.is_null() || value.as_array().is_some_and(objects));

@@ -236,6 +236,9 @@ fn arguments_reach_the_template_and_a_rows_own_come_first() {
     assert_eq!(chat.render_with_spans(&json!([]), &row, 0).unwrap().0, "null True None False END");
     row.set("tools", json!(["f"]));
     assert!(chat.render_with_spans(&json!([]), &row, 0).unwrap_err().contains("tools that are not a list of objects"));
+    row.set("messages", json!([]));
+    let why = chat.render_with_spans(&json!([]), &row, 0).unwrap_err();
+    assert!(why.starts_with("gives the chat template messages as an argument, and the conversation itself"), "{why}");
 }
 
 #[test]
