@@ -26,7 +26,7 @@ pub use confusion::{Class, Confusion, Mean};
 pub use devices::{Gpu, Host, Vitals};
 pub use journal::{Deed, Entry, Intervention, What};
 pub use measures::{Consequences, Evaluation, Group, Layer, Memory, Sparsity, Step, mebibytes};
-pub use plan::{Planned, PlannedData, PlannedMemory, PlannedRate, PlannedRows, PlannedTime};
+pub use plan::{Planned, PlannedData, PlannedMemory, PlannedRate, PlannedRemark, PlannedRows, PlannedTime};
 pub use playground::{About, Answer, Question, Side};
 pub use race::{Lane, Origin, Race};
 pub use ready::{Example, ModelSummary, Ready};

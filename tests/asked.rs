@@ -120,7 +120,7 @@ fn train_and_plan_warn_of_a_rate_and_a_warm_up_that_cannot_be_meant() {
     });
     let said = warnings(&ran).join("\n");
     assert!(
-        said.contains("the warm-up of 100 steps takes the whole run (12): the rate never reaches its peak"),
+        said.contains("the warm-up of 100 steps is longer than the run, which has 12: the rate never reaches its peak"),
         "{said}"
     );
     assert!(said.contains("optimizer.learning_rate 5 is ") && said.contains("of the rule (sparta, "), "{said}");
@@ -135,6 +135,26 @@ fn train_and_plan_warn_of_a_rate_and_a_warm_up_that_cannot_be_meant() {
     }
     let json = String::from_utf8(plan.arg("--json").output().unwrap().stdout).unwrap();
     assert!(json.lines().any(|line| line.contains("\"part\":\"remarks\"") && line.contains("warm-up")), "{json}");
+}
+
+#[test]
+fn a_plan_as_json_has_what_the_plan_says_of_the_models_files() {
+    let folder = plain();
+    let weights = folder.path().join("model/model.safetensors");
+    let mut tensors = tch::Tensor::read_safetensors(&weights).unwrap();
+    tensors.push(("strange.weight".into(), tch::Tensor::from_slice(&[1.0f32])));
+    tch::Tensor::write_safetensors(&tensors, weights).unwrap();
+    let plan = |more: &[&str]| {
+        let mut plan = Process::new(env!("CARGO_BIN_EXE_spartui"));
+        plan.args(["plan", "recipe.toml", "--no-calibration"]).args(more).current_dir(folder.path());
+        String::from_utf8(plan.output().unwrap().stdout).unwrap()
+    };
+    let said = "the model's files hold 1 tensor (strange.weight) that nobody reads: config.json has no place for them";
+    let printed = plan(&[]);
+    assert!(printed.contains(&format!("warning     {said}")), "{printed}");
+    let told = format!("{{\"part\":\"model_remarks\",\"remarks\":[{{\"text\":\"{said}\",\"warns\":true}}]}}");
+    let json = plan(&["--json"]);
+    assert!(json.lines().any(|line| line == told), "{json}");
 }
 
 #[test]

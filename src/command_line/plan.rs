@@ -11,7 +11,9 @@ use crate::data::{Dataset, Example, Target, place};
 use crate::engine::Probe;
 use crate::error::{Error, Result};
 use crate::hub;
-use crate::protocol::{Group, Planned, PlannedData, PlannedMemory, PlannedRate, PlannedRows, PlannedTime, Sparsity};
+use crate::protocol::{
+    Group, Planned, PlannedData, PlannedMemory, PlannedRate, PlannedRemark, PlannedRows, PlannedTime, Sparsity,
+};
 use crate::recipe::Recipe;
 use crate::run::take_count;
 use crate::series::median;
@@ -78,6 +80,12 @@ fn plan(recipe: Recipe, arguments: &Arguments) -> Result<()> {
     if arguments.json {
         tell(&Planned::Data(rows(&session)))?;
         tell(&Planned::Model(session.summary()))?;
+        let remarks = session.model.remarks.iter();
+        let remarks: Vec<PlannedRemark> =
+            remarks.map(|remark| PlannedRemark { text: remark.text.clone(), warns: remark.warns }).collect();
+        if !remarks.is_empty() {
+            tell(&Planned::ModelRemarks { remarks })?;
+        }
         tell(&Planned::Sparsity(session.sparsity_report()))?;
         if let Some(chosen) = session.chosen_rate() {
             tell(&Planned::Rate(PlannedRate { rate: chosen.rate, basis: chosen.basis(), head: chosen.head }))?;

@@ -19,6 +19,11 @@ pub enum Planned {
     Data(PlannedData),
     /// What the run trains on.
     Model(ModelSummary),
+    /// What the model's files are worth a word for.
+    ModelRemarks {
+        /// Each in one sentence.
+        remarks: Vec<PlannedRemark>,
+    },
     /// What would train, by group and layer.
     Sparsity(Sparsity),
     /// The learning rate, where the rule chooses it.
@@ -42,6 +47,15 @@ pub enum Planned {
         /// One sentence.
         message: String,
     },
+}
+
+/// Something to tell about a model's files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedRemark {
+    /// A sentence without a full stop.
+    pub text: String,
+    /// Whether the model may not be what its user takes it for.
+    pub warns: bool,
 }
 
 /// Learning rates that the rule chooses.

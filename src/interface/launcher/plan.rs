@@ -1,6 +1,8 @@
 //! What a run of the form would be, as far as it is known.
 
-use crate::protocol::{ModelSummary, Planned, PlannedData, PlannedMemory, PlannedRate, PlannedTime, Sparsity};
+use crate::protocol::{
+    ModelSummary, Planned, PlannedData, PlannedMemory, PlannedRate, PlannedRemark, PlannedTime, Sparsity,
+};
 
 /// What is known of the run that the form asks for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,6 +17,8 @@ pub struct PlanView {
     pub data: Part<PlannedData>,
     /// The model.
     pub model: Part<ModelSummary>,
+    /// What the model's files are worth a word for.
+    pub files: Part<Vec<PlannedRemark>>,
     /// What trains.
     pub sparsity: Part<Sparsity>,
     /// The learning rates and what they go by, where the rule chooses them.
@@ -75,6 +79,7 @@ impl PlanView {
     fn age(&mut self) {
         self.data.stale = true;
         self.model.stale = true;
+        self.files.stale = true;
         self.sparsity.stale = true;
         self.rate.stale = true;
         self.memory.stale = true;
@@ -93,10 +98,15 @@ impl PlanView {
                 if self.rate.stale {
                     self.rate = Part::default();
                 }
+                // One of a model whose files are as they should be tells nothing of them.
+                if self.files.stale {
+                    self.files = Part::default();
+                }
             }
             Some(Planned::Doing { what, fraction }) => self.doing = Some((what, fraction)),
             Some(Planned::Data(data)) => self.data.set(data),
             Some(Planned::Model(model)) => self.model.set(model),
+            Some(Planned::ModelRemarks { remarks }) => self.files.set(remarks),
             Some(Planned::Sparsity(sparsity)) => self.sparsity.set(sparsity),
             Some(Planned::Rate(rate)) => self.rate.set(rate),
             // The form makes its own, which need no process.
@@ -134,7 +144,17 @@ mod tests {
         plan.hear(second, None);
         assert!(!plan.running && plan.time.stale);
         assert_eq!(plan.rate.value, None);
+        // The remarks on one model's files do not stay for the next one.
+        let third = plan.begin();
+        let remarks = vec![PlannedRemark { text: "it has two heads".into(), warns: true }];
+        plan.hear(third, Some(Planned::ModelRemarks { remarks }));
+        plan.hear(third, None);
+        assert_eq!(plan.files.fresh().map(Vec::len), Some(1));
+        let fourth = plan.begin();
+        assert!(plan.files.stale && plan.files.value.is_some());
+        plan.hear(fourth, None);
+        assert_eq!(plan.files.value, None);
         plan.clear();
-        assert!(plan.is_empty() && plan.id > second);
+        assert!(plan.is_empty() && plan.id > fourth);
     }
 }

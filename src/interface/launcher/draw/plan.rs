@@ -186,6 +186,9 @@ fn lines(launcher: &Launcher, area: Rect) -> Vec<(u8, Line)> {
     for remark in form.remarks() {
         wrapped(1, &remark, Meaning::Warn);
     }
+    for remark in plan.files.value.iter().flatten().filter(|remark| remark.warns) {
+        wrapped(1, &remark.text, if plan.files.stale { Meaning::Muted } else { Meaning::Warn });
+    }
     if let Some(Err(why)) = form.rows()
         && plan.refused.is_none()
     {
