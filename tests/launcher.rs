@@ -314,6 +314,15 @@ fn several_runs_are_marked_and_deleted_compared_and_looked_at_together() {
     assert_eq!(desk.asked(), [Effect::Quit(Outcome::Open(Open::Inspect(both.clone())))]);
     desk.press("m");
     assert_eq!(desk.asked(), [Effect::Quit(Outcome::Open(Open::Compare { runs: both, like: None }))]);
+    // Those that a filter hides keep their marks, and nothing happens to them.
+    desk.press("/ tickets-4 Enter");
+    desk.asked();
+    assert!(desk.text().contains("1 marked, and 1 out of sight"), "{}", desk.text());
+    desk.press("d");
+    assert!(desk.text().contains("Delete the run tickets-4 with"), "{}", desk.text());
+    assert!(desk.text().contains("a marked run does not fit the filter and is left out"), "{}", desk.text());
+    desk.press("Esc Esc");
+    assert!(desk.text().contains("2 marked"), "{}", desk.text());
     // With one that trains among them, none is deleted.
     desk.press("A d y");
     assert!(desk.text().contains("tickets-3 trains and cannot be deleted"), "{}", desk.text());

@@ -139,6 +139,15 @@ fn with_chosen(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     let marked = !home.marked().is_empty();
     let chosen: Vec<KnownRun> = home.chosen().into_iter().cloned().collect();
     let folders: Vec<PathBuf> = chosen.iter().flat_map(KnownRun::folders).collect();
+    let left_out = match home.hidden_marks() {
+        0 => None,
+        1 => Some("a marked run does not fit the filter and is left out".to_owned()),
+        hidden => Some(format!("{hidden} marked runs do not fit the filter and are left out")),
+    };
+    if let Some(said) = left_out {
+        launcher.say(Weight::Info, said);
+    }
+    let home = &launcher.home;
     match action {
         Action::ViewRun => return Launcher::open(Open::Inspect(folders)),
         // What was chosen is compared as it is; else what is like the selected one is found among the others.

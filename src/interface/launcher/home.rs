@@ -121,11 +121,6 @@ impl Home {
     #[must_use]
     pub fn shown(&self) -> Vec<&KnownRun> {
         let filter = self.typed.as_ref().map_or(&self.filter, |typed| &typed.text).to_lowercase();
-        let race = self.race();
-        let runs = match race {
-            Some(race) => race.lanes.as_slice(),
-            None => self.known(),
-        };
         let fits = |run: &&KnownRun| {
             let state = run.run.state.map_or("damaged".into(), |state| state.to_string());
             let of = |text: &Option<String>| text.clone().unwrap_or_default();
@@ -141,9 +136,14 @@ impl Home {
             .to_lowercase();
             filter.split_whitespace().all(|part| words.contains(part.trim_start_matches('#')))
         };
-        let mut shown: Vec<&KnownRun> = runs.iter().filter(fits).collect();
-        if race.is_some() { self.lane_sort.0 } else { self.sort }.sort(&mut shown);
+        let mut shown: Vec<&KnownRun> = self.listable().iter().filter(fits).collect();
+        self.order().sort(&mut shown);
         shown
+    }
+
+    /// The runs that are listed where no filter hides them.
+    fn listable(&self) -> &[KnownRun] {
+        self.race().map_or_else(|| self.known(), |race| race.lanes.as_slice())
     }
 
     fn known(&self) -> &[KnownRun] {
@@ -210,13 +210,13 @@ impl Home {
         self.walk(1);
     }
 
-    /// Marks all runs of the list, or none where all are.
+    /// Marks all runs of the list, or none of them where all are. Those that the filter hides stay as they are.
     pub fn mark_all(&mut self) {
         let shown: BTreeSet<PathBuf> = self.shown().into_iter().map(|run| run.run.folder.clone()).collect();
         if shown.is_subset(&self.marked) {
-            self.marked.clear();
+            self.marked.retain(|folder| !shown.contains(folder));
         } else {
-            self.marked = shown;
+            self.marked.extend(shown);
         }
     }
 
@@ -224,6 +224,12 @@ impl Home {
     #[must_use]
     pub fn marked(&self) -> Vec<&KnownRun> {
         self.shown().into_iter().filter(|run| self.is_marked(run)).collect()
+    }
+
+    /// How many runs are marked that the filter hides: nothing is done with them while it does.
+    #[must_use]
+    pub fn hidden_marks(&self) -> usize {
+        self.marked.len().saturating_sub(self.marked().len())
     }
 
     /// What an action is about that can be about several runs: the marked ones, else the selected one.
@@ -263,7 +269,7 @@ impl Home {
         let row = self.row();
         let was_listed = self.selected.as_ref().is_some_and(|folder| self.lists(folder));
         self.runs = Some(runs);
-        let known: BTreeSet<PathBuf> = self.shown().into_iter().map(|run| run.run.folder.clone()).collect();
+        let known: BTreeSet<PathBuf> = self.listable().iter().map(|run| run.run.folder.clone()).collect();
         self.marked.retain(|folder| known.contains(folder));
         if self.inside.is_some() && self.race().is_none_or(|race| race.lanes.is_empty()) {
             self.inside = None;
@@ -436,7 +442,14 @@ mod tests {
         assert_eq!(chosen(&home), ["alpha", "gamma"]);
         home.filter = "gamma".into();
         assert_eq!(chosen(&home), ["gamma"], "what is out of sight is not meant");
+        assert_eq!(home.hidden_marks(), 1);
+        home.listed(Ok(all()));
+        home.mark_all();
+        assert_eq!((home.marked().len(), home.hidden_marks()), (0, 1));
+        home.mark_all();
         home.filter.clear();
+        assert_eq!(chosen(&home), ["alpha", "gamma"], "what is out of sight is not forgotten");
+        assert_eq!(home.hidden_marks(), 0);
         home.listed(Ok(all().into_iter().skip(1).collect()));
         assert_eq!(chosen(&home), ["gamma"]);
         home.mark_all();

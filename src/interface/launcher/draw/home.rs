@@ -56,9 +56,10 @@ fn remark(launcher: &Launcher) -> String {
     if !home.filter.is_empty() {
         remarks.push(format!("filter: {}", text::safe_text(&home.filter)));
     }
-    match home.marked().len() {
-        0 => {}
-        marked => remarks.push(format!("{marked} marked")),
+    match (home.marked().len(), home.hidden_marks()) {
+        (0, 0) => {}
+        (marked, 0) => remarks.push(format!("{marked} marked")),
+        (marked, hidden) => remarks.push(format!("{marked} marked, and {hidden} out of sight")),
     }
     if home.order() != Sort::Time {
         remarks.push(format!("by {}", home.order().name()));
