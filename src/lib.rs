@@ -8,8 +8,9 @@
 //! | the training thread | [`engine`] |
 //! | a training session; the screen; runs beside each other; the run folder | [`train`], [`interface`], [`compare`], [`run`] |
 //! | adapting a model; reading data; the language between engine and interface | [`method`], [`data`], [`hub`], [`protocol`] |
-//! | what the project exists for, and plain facts | [`sparse`], [`model`], [`series`], [`recipe`], [`permutation`], [`error`], [`cuda`] |
+//! | what the project exists for, and plain facts | [`sparse`], [`model`], [`series`], [`recipe`], [`permutation`], [`error`], [`cuda`], [`allocator`] |
 
+pub mod allocator;
 pub mod command_line;
 pub mod compare;
 pub mod cuda;

@@ -39,8 +39,8 @@ fn rows(folder: &Path) {
     std::fs::write(folder.join("validation.jsonl"), few.concat()).unwrap();
 }
 
-/// A model without weights, large enough that what a step takes outweighs the program, and the recipe of a run on it. The run
-/// keeps no states to rewind to: they fill their budget step by step, as is predicted.
+/// A model without weights, large enough that what a step takes outweighs the program, and the recipe of a run on it, with
+/// evaluations and checkpoints. The run keeps no states to rewind to: they fill their budget step by step, as is predicted.
 fn recipe(folder: &Path, causal: bool) {
     let model = folder.join("model");
     std::fs::create_dir(&model).unwrap();
@@ -72,7 +72,7 @@ fn recipe(folder: &Path, causal: bool) {
         "[model]\npath = \"model\"\ninit = \"random\"\n[task]\nkind = \"{kind}\"\n\
          [data]\ntrain = \"train.jsonl\"\nvalidation = \"validation.jsonl\"\nmax_length = 256\n\
          [method]\nkind = \"full\"\nsparsity = 0.99\ntargets = [\"{targets}\"]\n\
-         [train]\nepochs = 100\nbatch_size = 24\nevaluate_every = 0\ncheckpoint_every = 0\n\
+         [train]\nepochs = 100\nbatch_size = 24\nevaluate_every = 20\ncheckpoint_every = 20\n\
          [history]\nevery = 0\n"
     );
     std::fs::write(folder.join("recipe.toml"), recipe).unwrap();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::training::Training;
+use crate::allocator;
 use crate::recipe::KeepState;
 use crate::run::{Job, Keep, Moment, Need};
 use crate::train::{Snapshot, Why, to_checkpoint};
@@ -23,10 +24,21 @@ impl Training {
         kept.unwrap_or_else(|| self.history.keep(self.session.snapshot(journal), why))
     }
 
-    /// Has the state as it is written to the disk; it stays in memory as a regular snapshot.
+    /// Has the state as it is written to the disk; it stays in memory as a regular snapshot, where such are kept.
     pub(super) fn checkpoint(&mut self, needed: Need) {
-        let snapshot = self.keep(Why::Regular);
+        let snapshot = if self.history.takes_regularly() { self.keep(Why::Regular) } else { self.passing() };
         self.write(snapshot, needed);
+    }
+
+    /// The state as it is, which does not stay in memory.
+    fn passing(&mut self) -> Arc<Snapshot> {
+        let journal = self.tree.journal();
+        let kept = self.history.at(self.session.branch, self.session.step, journal, Why::Regular);
+        kept.unwrap_or_else(|| {
+            // What lies free from the last steps must not come on top of it.
+            allocator::release();
+            allocator::apart(|| Arc::new(self.session.snapshot(journal)))
+        })
     }
 
     /// Whether a checkpoint of this step, with the evaluations as they are, is there or under way.
@@ -51,10 +63,17 @@ impl Training {
     pub(super) fn write(&mut self, snapshot: Arc<Snapshot>, needed: Need) {
         let moment = Moment { branch: snapshot.branch, step: snapshot.step, journal: snapshot.journal };
         let progress = snapshot.progress.clone();
+        self.writing = Arc::downgrade(&snapshot);
         let measured = self.record.measured.clone();
         let contents = move || to_checkpoint(&snapshot, measured.within(HASHING));
         let job = Job { moment, contents: Box::new(contents), keep: self.stays(), needed, before: None };
         self.record.checkpoint(job, progress);
+    }
+
+    /// Bytes of the snapshot that is being written, if it is in memory for that alone.
+    pub(super) fn writing_bytes(&self) -> u64 {
+        let written = self.writing.upgrade().filter(|snapshot| !self.history.holds(snapshot));
+        written.map_or(0, |snapshot| snapshot.bytes())
     }
 
     /// Whether the best state is written whenever it is met: that of a method which trains everything is large, and has to be

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sysinfo::{ProcessRefreshKind, ProcessesToUpdate, System};
 
+use crate::allocator;
 use crate::model::Parameter;
 use crate::protocol::Memory;
 use crate::train::{Prediction, Session, Surroundings};
@@ -21,8 +22,15 @@ pub struct Probe {
     on_devices: device::Probe,
     /// Working memory that was predicted.
     expected: u64,
+    /// The most that was predicted; 0 where nothing was.
+    most: u64,
+    /// The step from which on free pages may be given back again.
+    release_from: u64,
     peak: u64,
 }
+
+/// Steps that free pages stay at least: to fault them in again costs a fifth of a step.
+const RELEASE_EVERY: u64 = 32;
 
 /// Resident bytes by what backs them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,7 +56,16 @@ impl Probe {
         let at_start = mapped(&[]).unwrap_or_default();
         let mut system = System::new();
         system.refresh_memory();
-        Self { system, at_start, at_load: None, on_devices: device::Probe::new(), expected: 0, peak: 0 }
+        Self {
+            system,
+            at_start,
+            at_load: None,
+            on_devices: device::Probe::new(),
+            expected: 0,
+            most: 0,
+            release_from: 0,
+            peak: 0,
+        }
     }
 
     /// For another run that trains on the same model, which was loaded when this probe said so.
@@ -62,6 +79,8 @@ impl Probe {
             at_load: self.at_load,
             on_devices: self.on_devices.clone(),
             expected: 0,
+            most: 0,
+            release_from: 0,
             peak: 0,
         }
     }
@@ -69,6 +88,8 @@ impl Probe {
     /// Takes the measure between loading and the first step: what came before it are tokenizer and rows, what comes
     /// after it is the working memory of the steps.
     pub fn loaded(&mut self, session: &Session) {
+        // What the rows took while they were read is not data.
+        allocator::release();
         let own = state_bytes(session) + copied_weights(session);
         self.at_load = mapped(session.model.files()).map(|mapped| (mapped, own));
         self.on_devices.loaded(session);
@@ -84,6 +105,7 @@ impl Probe {
     /// As [`Probe::surroundings`], where rows and tokenizer were read and no model.
     #[must_use]
     pub fn surroundings_of_rows(&self) -> Surroundings {
+        allocator::release();
         let data = mapped(&[]).unwrap_or_default().anonymous.saturating_sub(self.at_start.anonymous);
         Surroundings { program: self.at_start.files + self.at_start.anonymous, data, limit: self.system.total_memory() }
     }
@@ -91,6 +113,7 @@ impl Probe {
     /// Takes over what working memory is predicted, for systems that do not tell.
     pub fn expect(&mut self, predicted: &Prediction) {
         self.expected = predicted.by_owner().activations;
+        self.most = predicted.total();
     }
 
     /// Largest resident size that was seen.
@@ -121,6 +144,7 @@ impl Probe {
             _ => (weight_bytes(session), 0, self.resident()),
         };
         self.peak = self.peak.max(total).max(high_water_mark());
+        self.release_where_above(total, session.step);
         let owned = weights + deltas + moments + activations + data + program;
         Memory {
             step: session.step,
@@ -134,6 +158,15 @@ impl Probe {
             total,
             limit: self.system.total_memory(),
             peak: 0,
+        }
+    }
+
+    /// Free pages that batches of other lengths have left between them, and that none of these fits, are more than was
+    /// predicted when they have become many.
+    fn release_where_above(&mut self, total: u64, step: u64) {
+        if self.most > 0 && total > self.most && step >= self.release_from {
+            allocator::release();
+            self.release_from = step + RELEASE_EVERY;
         }
     }
 

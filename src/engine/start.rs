@@ -1,6 +1,7 @@
 //! How a run begins: anew, from its newest checkpoint, or from another run's journal.
 
 use std::collections::VecDeque;
+use std::sync::Weak;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -73,6 +74,7 @@ impl Training {
             loss: None,
             tree,
             history,
+            writing: Weak::new(),
             again,
             given,
             deferred: Vec::new(),

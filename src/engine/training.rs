@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::sync::Weak;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Receiver;
@@ -18,7 +19,7 @@ use crate::protocol::{
 };
 use crate::recipe::{FIELDS, Kind, MethodKind, TaskKind, Value};
 use crate::run::{Found, Metrics, Moment, Need, Predictions};
-use crate::train::{Attempt, History, Point, Prediction, Session, Tree, Why, out_of_memory};
+use crate::train::{Attempt, History, Point, Prediction, Session, Snapshot, Tree, Why, out_of_memory};
 
 /// Time between two reports of memory, sparsity and snapshots; they cost a few milliseconds each.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
@@ -46,6 +47,8 @@ pub struct Training {
     pub(super) loss: Option<f64>,
     pub(super) tree: Tree,
     pub(super) history: History,
+    /// What was written to the disk last: it is in memory until it is there.
+    pub(super) writing: Weak<Snapshot>,
     pub(super) again: Again,
     /// Settings that a resumed run was given.
     pub(super) given: Vec<(String, Value)>,
@@ -471,7 +474,8 @@ impl Training {
 
     pub(super) fn report(&mut self, outbox: &mut Outbox) {
         self.reported = Some(Instant::now());
-        let memory = self.probe.measure(&self.session, self.history.bytes() + self.company.bytes());
+        let snapshots = self.history.bytes() + self.writing_bytes() + self.company.bytes();
+        let memory = self.probe.measure(&self.session, snapshots);
         outbox.send(Event::Memory(Memory { peak: self.peak(), ..memory }));
         outbox.send(Event::Sparsity(self.session.sparsity_report()));
         if self.history.take_changed() {

@@ -54,7 +54,13 @@ impl History {
     /// Whether a regular snapshot is due at this step.
     #[must_use]
     pub fn is_due(&self, step: u64) -> bool {
-        self.takes() && self.every > 0 && step.is_multiple_of(self.every)
+        self.takes_regularly() && step.is_multiple_of(self.every)
+    }
+
+    /// Whether there are regular snapshots at all.
+    #[must_use]
+    pub fn takes_regularly(&self) -> bool {
+        self.takes() && self.every > 0
     }
 
     /// Whether a snapshot fits the budget at all.
@@ -119,6 +125,12 @@ impl History {
         let kept = self.kept.get_mut(&(branch, step, journal))?;
         kept.why = kept.why.max(why);
         Some(Arc::clone(&kept.snapshot))
+    }
+
+    /// Whether it is this very snapshot that is kept.
+    #[must_use]
+    pub fn holds(&self, snapshot: &Arc<Snapshot>) -> bool {
+        self.kept.values().any(|kept| Arc::ptr_eq(&kept.snapshot, snapshot))
     }
 
     /// The last one of a step of a branch.

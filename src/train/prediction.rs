@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::method;
 use crate::model::Model;
 use crate::protocol::{Memory, mebibytes};
-use crate::recipe::{MethodKind, Recipe, Recompute, Variant};
+use crate::recipe::{KeepState, MethodKind, Recipe, Recompute, Steps, Train, Variant};
 use account::{Account, Moment, bytes_of};
 
 /// Pages of libtorch that are read for the first steps, resident since: bytes.
@@ -228,11 +228,29 @@ impl Plan<'_> {
         Ok(predicted)
     }
 
-    /// Bytes of snapshots, which lie in the machine's memory: deltas and moments of each, and lists that they share.
+    /// Bytes of snapshots, which lie in the machine's memory: deltas and moments of each, and lists that they share. One that
+    /// does not stay is there while it is written to the disk.
     fn snapshots(&self, recipe: &Recipe, predicted: &Prediction) -> u64 {
         let (one, budget) = (predicted.moments / 2 * 3, recipe.history.budget_mb << 20);
-        let are_taken = self.model.device == Device::Cpu && recipe.history.every > 0 && one <= budget;
-        if are_taken { budget.min(SNAPSHOTS * one) } else { 0 }
+        if self.model.device != Device::Cpu {
+            0
+        } else if recipe.history.every > 0 && one <= budget {
+            budget.min(SNAPSHOTS * one)
+        } else if self.writes_while_it_trains(recipe) {
+            one
+        } else {
+            // The last one, when no step takes anything.
+            one.saturating_sub(predicted.kept + predicted.working + predicted.slack)
+        }
+    }
+
+    /// Whether there are checkpoints before the end.
+    fn writes_while_it_trains(&self, recipe: &Recipe) -> bool {
+        // A number of steps that is none in a run of one step is none in every run.
+        let are_any = |steps: Steps| steps.of(1) > 0;
+        let Train { checkpoint_every, evaluate_every, keep, .. } = recipe.train;
+        let keeps_best = recipe.method.kind != MethodKind::Full || keep == KeepState::Best;
+        are_any(checkpoint_every) || (keeps_best && !self.validation.is_empty() && are_any(evaluate_every))
     }
 
     /// One sentence for a run that is predicted to need more memory than there is: how much, and what would need less.

@@ -1,0 +1,57 @@
+//! The program's allocator, as far as the library has to know of it: the library is built, and tested, without one of its own.
+
+use std::sync::OnceLock;
+
+/// What an allocator does when it is asked to.
+#[derive(Debug, Clone, Copy)]
+pub struct Allocator {
+    /// Gives pages that nothing uses back to the system.
+    pub release: fn(),
+    /// From now on takes what this thread asks for from pages apart, which are given back as soon as they are free; or no
+    /// more.
+    pub set_apart: fn(bool),
+}
+
+static ALLOCATOR: OnceLock<Allocator> = OnceLock::new();
+
+/// Says what the process's allocator can do. Where nobody says so, it is one that needs not be asked.
+pub fn set(allocator: Allocator) {
+    // A process has one allocator: the first one that is told stays.
+    let _ = ALLOCATOR.set(allocator);
+}
+
+/// Gives pages that nothing uses back to the system.
+pub fn release() {
+    if let Some(allocator) = ALLOCATOR.get() {
+        (allocator.release)();
+    }
+}
+
+/// Makes something large that does not stay for long, in pages apart. Between the tensors of the steps it would cut what is
+/// free there into pieces, and these into smaller ones each time.
+pub fn apart<T>(make: impl FnOnce() -> T) -> T {
+    let _apart = Apart::new();
+    make()
+}
+
+/// Ends when it is dropped, by a panic too.
+struct Apart;
+
+impl Apart {
+    fn new() -> Self {
+        Self::set(true);
+        Self
+    }
+
+    fn set(apart: bool) {
+        if let Some(allocator) = ALLOCATOR.get() {
+            (allocator.set_apart)(apart);
+        }
+    }
+}
+
+impl Drop for Apart {
+    fn drop(&mut self) {
+        Self::set(false);
+    }
+}
