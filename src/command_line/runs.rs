@@ -47,6 +47,12 @@ impl Shown {
     }
 }
 
+/// A folder as a shell would name it: `./runs` where it lies below the current one.
+fn from_here(folder: &Path) -> String {
+    let name = folder.display().to_string();
+    if folder.is_absolute() || name.starts_with('.') { name } else { format!("./{name}") }
+}
+
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let listed: Vec<Shown> = list_runs(runs)?.into_iter().map(Shown::new).collect();
     if arguments.json {
@@ -55,8 +61,8 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     }
     if listed.is_empty() {
         return print_line(&format!(
-            "no runs in {}; `spartui demo` or `spartui train RECIPE` makes one",
-            runs.display()
+            "no runs in {} yet; `spartui demo` or `spartui train RECIPE` makes one",
+            from_here(runs)
         ));
     }
     let rows = listed.iter().map(|shown| {

@@ -37,7 +37,7 @@ pub enum Overlay {
 pub struct Scope<'a> {
     /// Columns and rows of the screen.
     pub size: (u16, u16),
-    /// All its contexts, in the order of its help.
+    /// All its contexts, in the order in which its help shows those that are not active.
     pub contexts: &'a [Context],
     /// Those that would be active if nothing lay over it, the nearest first.
     pub active: &'a [Context],
@@ -65,6 +65,15 @@ pub enum Answer {
     Do(Context, Action),
     /// This field is to have the value that this text says.
     Set(String, String),
+}
+
+impl Scope<'_> {
+    /// Its contexts as the help shows them: first those whose keys can be pressed now.
+    fn help(&self) -> Vec<Context> {
+        let mut contexts = self.contexts.to_vec();
+        contexts.sort_by_key(|context| !self.active.contains(context));
+        contexts
+    }
 }
 
 impl Overlay {
@@ -129,7 +138,7 @@ impl Overlay {
             }
             (Some(_), Action::Palette) => *slot = Some(Self::Palette(Palette::default())),
             (Some(Self::Help { scroll }), Action::OverlayRow(by)) => {
-                let last = help::last_scroll(scope.size, &look.keys, scope.contexts);
+                let last = help::last_scroll(scope.size, &look.keys, &scope.help());
                 *scroll = scroll.saturating_add_signed(by).min(last);
             }
             (Some(Self::Themes { .. }), Action::OverlayRow(by)) => themes::walk(look, by),
@@ -159,7 +168,7 @@ impl Overlay {
     pub fn draw(&self, pen: &mut Pen, look: &Look, scope: &Scope) {
         let screen: Rect = pen.buffer.area;
         match self {
-            Self::Help { scroll } => help::draw(pen, screen, &look.keys, scope.contexts, *scroll),
+            Self::Help { scroll } => help::draw(pen, screen, &look.keys, &scope.help(), *scroll),
             Self::Palette(palette) => palette.draw(pen, screen, look, scope),
             Self::Themes { .. } => themes::draw(pen, screen, look),
         }

@@ -224,9 +224,8 @@ pub(super) fn field(name: &str) -> String {
             return ask(field);
         }
     }
-    let near = |(field, key): (&'static str, &str)| {
-        (strsim::jaro_winkler(name, field).max(strsim::jaro_winkler(last, key)), field)
-    };
+    // Without their tables: that these are the same makes no two names alike.
+    let near = |(field, key): (&'static str, &str)| (strsim::jaro_winkler(last, key), field);
     match keys().map(near).max_by(|(a, _), (b, _)| a.total_cmp(b)) {
         Some((nearness, field)) if nearness > NEAR => ask(field),
         _ => "docs/recipe.md and `spartui train --help` list all of them".into(),
@@ -325,7 +324,9 @@ mod tests {
             let why = why(name, 1);
             assert_eq!(why, format!("the recipe has no field \"{name}\"; did you mean {meant}?"));
         }
-        assert!(why("qwertz", 1).ends_with("list all of them"));
+        for name in ["qwertz", "train.num_workers", "model.threads", "optimizer.momentum", "train.logging_steps"] {
+            assert!(why(name, 1).ends_with("list all of them"), "{}", why(name, 1));
+        }
     }
 
     #[test]

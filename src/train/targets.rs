@@ -58,14 +58,15 @@ pub fn read_elsewhere(model: &Model, tokenizer: &Tokenizer, examples: &[Example]
     if rows == 0 {
         return None;
     }
+    let end = if rows == 1 { "ends" } else { "end" };
     Some(if named.is_some() {
         format!(
-            "{rows} of {all} rows end with the padding token (pad_token_id {padding} in config.json): as in transformers, their \
+            "{rows} of {all} rows {end} with the padding token (pad_token_id {padding} in config.json): as in transformers, their \
              class is read at the last token before it"
         )
     } else {
         format!(
-            "{rows} of {all} rows end with the tokenizer's padding token ({padding}), and config.json names no pad_token_id: their \
+            "{rows} of {all} rows {end} with the tokenizer's padding token ({padding}), and config.json names no pad_token_id: their \
              class is read at this last token, as transformers does it; with pad_token_id = {padding}, which its Trainer \
              sets, it would be read before it"
         )

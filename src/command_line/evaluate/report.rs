@@ -14,6 +14,8 @@ const TOLD: usize = 1000;
 const MISTAKES: usize = 10;
 /// Characters of a label.
 const LONGEST: usize = 32;
+/// Characters of a line of the matrix, as far as its labels may be cut for it.
+const LINE: usize = 100;
 
 /// Precision, recall and F1 of each label, their means, and what is taken for what.
 pub fn print(confusion: &Confusion) -> Result<()> {
@@ -39,7 +41,8 @@ pub fn print(confusion: &Confusion) -> Result<()> {
 
 fn matrix(confusion: &Confusion, width: usize) -> Result<()> {
     print_line("\nrows with the label at the left that were given the label above")?;
-    let names: Vec<String> = confusion.labels.iter().map(|label| cut(&shown(label), 10)).collect();
+    let most = (LINE.saturating_sub(width) / confusion.labels.len().max(1)).saturating_sub(1).clamp(10, LONGEST);
+    let names: Vec<String> = confusion.labels.iter().map(|label| cut(&shown(label), most)).collect();
     let room = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
     let head: Vec<String> = names.iter().map(|name| format!("{name:>room$}")).collect();
     print_line(&format!("{:<width$}  {}", "", head.join(" ")))?;

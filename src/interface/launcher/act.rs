@@ -84,11 +84,7 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
             Can::Resume | Can::Nothing => launcher.layers.push(Layer::Facts),
         },
         Action::ViewRun | Action::CompareRuns | Action::DeleteRun => return with_chosen(launcher, action),
-        Action::SortRuns(by) => {
-            launcher.home.sort_by(by);
-            let said = format!("sorted by {}", launcher.home.order().name());
-            launcher.say(Weight::Info, said);
-        }
+        Action::SortRuns(by) => launcher.home.sort_by(by),
         Action::MarkRun => launcher.home.mark(),
         Action::MarkAllRuns => launcher.home.mark_all(),
         Action::RunFacts => launcher.layers.push(Layer::Facts),

@@ -102,15 +102,16 @@ fn score(run: &KnownRun) -> (u8, f64) {
 }
 
 /// A name such that `lane-10` comes after `lane-9`: its digits as numbers.
-fn natural(name: &str) -> Vec<(String, u64)> {
-    let mut parts: Vec<(String, u64)> = Vec::new();
+fn natural(name: &str) -> Vec<(String, Option<u64>)> {
+    let mut parts = Vec::new();
     let mut rest = name;
     while !rest.is_empty() {
         let word = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
         let (text, tail) = rest.split_at(word);
         let digits = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
         let (number, tail) = tail.split_at(digits);
-        parts.push((text.to_lowercase(), number.parse().unwrap_or(u64::MAX)));
+        let number = (!number.is_empty()).then(|| number.parse().unwrap_or(u64::MAX));
+        parts.push((text.to_lowercase(), number));
         rest = tail;
     }
     parts

@@ -11,7 +11,7 @@ use crate::protocol::{Class, Confusion};
 /// Cells of a label's name, and of each number behind it.
 const LABEL: u16 = 20;
 const NUMBER: u16 = 10;
-/// Cells of a column of the matrix.
+/// Cells of a column of the matrix at least: wider ones have their labels whole, where there is room for all.
 const CELL: u16 = 7;
 
 /// Draws a row for each label, and below them the matrix, where there is room for all of it; else the worst labels first, and
@@ -79,10 +79,13 @@ fn matrix(pen: &mut Pen, area: Rect, confusion: &Confusion) {
     if let Some(row) = rows.next() {
         pen.put(row.x, row.y, row.width, "rows of a label (left) that were taken for a label (above)", Meaning::Muted);
     }
-    let column = |at: usize, row: Rect| Rect { x: row.x + LABEL + CELL * at as u16, width: CELL, ..row };
+    let longest = confusion.labels.iter().map(|label| text::width(&text::safe_text(label))).max().unwrap_or(0);
+    let room = area.width.saturating_sub(LABEL) / u16::try_from(confusion.labels.len()).unwrap_or(u16::MAX).max(1);
+    let cell = room.min(longest.saturating_add(2)).max(CELL);
+    let column = |at: usize, row: Rect| Rect { x: row.x + LABEL + cell * at as u16, width: cell, ..row };
     if let Some(row) = rows.next() {
         for (at, label) in confusion.labels.iter().enumerate() {
-            pen.put_right(column(at, row), &name(label, CELL - 1), Meaning::Muted);
+            pen.put_right(column(at, row), &name(label, cell - 1), Meaning::Muted);
         }
     }
     let counts = confusion.matrix();

@@ -129,7 +129,7 @@ const COLUMNS: [Column; 10] = [
     Column { title: "run", width: 16, right: false, weight: 10 },
     Column { title: "status", width: 13, right: false, weight: 9 },
     Column { title: "steps", width: 11, right: true, weight: 8 },
-    Column { title: "best", width: 8, right: true, weight: 7 },
+    Column { title: "best", width: 9, right: true, weight: 7 },
     Column { title: "loss", width: 8, right: true, weight: 4 },
     Column { title: "curve", width: 10, right: false, weight: 6 },
     Column { title: "sparsity", width: 8, right: true, weight: 5 },
@@ -264,11 +264,11 @@ fn steps(known: &KnownRun) -> String {
     }
 }
 
-/// The best metric: a classifier's accuracy, a language model's loss.
+/// The best metric: a classifier's accuracy, a language model's perplexity.
 fn best(known: &KnownRun) -> Option<String> {
     match &known.best {
         Some(best) if best.mcc.is_some() => Some(text::percent(best.accuracy)),
-        Some(best) => Some(text::three_digits(best.eval_loss)),
+        Some(best) => Some(format!("ppl {}", text::three_digits(best.perplexity()))),
         None => known.run.best_accuracy.map(text::percent),
     }
 }

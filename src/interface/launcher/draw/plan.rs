@@ -83,14 +83,15 @@ pub fn draw(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     }
 }
 
-/// As many lines as there is room for: what matters least goes, and of a list that is cut short is said how much.
+/// As many lines as there is room for: what matters least goes, of lines that matter as much the last, and of a list that
+/// is cut short is said how much.
 fn fitted(mut lines: Vec<(u8, Line)>, room: usize) -> Vec<(u8, Line)> {
     let count = |lines: &[(u8, Line)], of: Of| {
         lines.iter().filter(|(_, line)| matches!(line, Line::Share(list, ..) if *list == of)).count()
     };
     let all = Of::ALL.map(|of| count(&lines, of));
     let mut order: Vec<usize> = (0..lines.len()).collect();
-    order.sort_by_key(|&at| std::cmp::Reverse(lines[at].0));
+    order.sort_by_key(|&at| std::cmp::Reverse((lines[at].0, at)));
     let gone: HashSet<usize> = order.into_iter().take(lines.len().saturating_sub(room)).collect();
     let mut at = 0;
     lines.retain(|_| {
@@ -278,11 +279,8 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView, width: u16) {
             lines.extend(told(2, part.left_out.as_ref(), Meaning::Warn, width));
         }
         let all: usize = data.labels.iter().map(|(_, train, _)| train).sum();
-        for (label, train, _) in &data.labels {
-            let share = *train as f64 / all.max(1) as f64;
-            let name = format!(" {}", text::safe_text(label));
-            lines.push((7, Line::Share(Of::Classes, name, share, train.to_string(), tone)));
-        }
+        let labels = data.labels.iter().map(|(label, train, _)| (label.as_str(), *train));
+        lines.extend(classes(7, labels, all, tone));
     }
     if let Some(model) = &plan.model.value {
         let said = format!("{}, {} on {}", model.family, model.dtype, model.device);
@@ -310,11 +308,24 @@ fn of_file(lines: &mut Vec<(u8, Line)>, (rows, width): (&crate::data::Sample, u1
     lines.extend(told(2, rows.read_as.as_ref(), Meaning::Muted, width));
     let label = rows.columns.iter().find(|column| column.name == launcher.form.recipe.data.label);
     let Some(values) = label.and_then(|column| column.values.as_ref()) else { return };
-    for (value, count) in values {
-        let share = *count as f64 / rows.count.max(1) as f64;
-        let name = format!(" {}", text::safe_text(value));
-        lines.push((5, Line::Share(Of::Classes, name, share, count.to_string(), Meaning::Text)));
-    }
+    let values = values.iter().map(|(value, count)| (value.as_str(), *count));
+    lines.extend(classes(5, values, rows.count, Meaning::Text));
+}
+
+/// Labels with their rows of so many, the most frequent first.
+fn classes<'a>(
+    weight: u8,
+    labels: impl Iterator<Item = (&'a str, usize)>,
+    all: usize,
+    tone: Meaning,
+) -> Vec<(u8, Line)> {
+    let mut labels: Vec<(&str, usize)> = labels.collect();
+    labels.sort_by_key(|&(_, rows)| std::cmp::Reverse(rows));
+    let line = |(label, rows): (&str, usize)| {
+        let share = rows as f64 / all.max(1) as f64;
+        (weight, Line::Share(Of::Classes, format!(" {}", text::safe_text(label)), share, rows.to_string(), tone))
+    };
+    labels.into_iter().map(line).collect()
 }
 
 #[cfg(test)]
@@ -342,6 +353,8 @@ mod tests {
         assert_eq!(said(41), None);
         assert_eq!(said(40), Some(" and 2 classes more".into()));
         assert_eq!(said(11), Some(" and 31 classes more".into()));
-        assert_eq!(fitted(lines(), 11).len(), 11);
+        let shown = fitted(lines(), 11);
+        assert_eq!(shown.len(), 11);
+        assert!(matches!(&shown[1].1, Line::Share(_, name, ..) if name == "class 0"), "the first of a list stay");
     }
 }
