@@ -55,7 +55,10 @@ impl Training {
         let moment = self.moment();
         let changed = self.record.newest().is_some_and(|(there, _)| self.tree.is_changed_since(there.journal));
         if !self.has_checkpoint() || changed {
-            self.write(Arc::new(self.session.snapshot(moment.journal)), Need::Yes);
+            // Fresh, since evaluations may have come after one that is kept.
+            allocator::release();
+            let snapshot = allocator::apart(|| Arc::new(self.session.snapshot(moment.journal)));
+            self.write(snapshot, Need::Yes);
         }
     }
 
