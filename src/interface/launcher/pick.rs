@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn models_are_browsed_and_paths_completed() {
-        let mut files = Files::new("model.path", "/work".into(), "/work".into());
+        let mut files = Files::new("model.path", "/home/ann".into(), "/home/ann".into());
         files.entries = Some(Ok(vec![entry("tiny", Some("llama")), entry("models", None)]));
         let mut pick = Pick::new(What::Model(Some(vec![model("models/one"), model("tiny")]), files));
         // What was found stands there once, and folders can be gone into.
@@ -361,7 +361,7 @@ mod tests {
         assert_eq!(pick.completed(), Some("models/".into()));
         // A folder that was browsed to shows what is in it.
         let files = pick.files_mut().unwrap();
-        assert!(files.list("/work/models".into()) && !files.list("/work/models".into()));
+        assert!(files.list("/home/ann/models".into()) && !files.list("/work/models".into()));
         files.entries = Some(Ok(vec![entry("one", Some("bert")), entry("other", None)]));
         pick.typed = Typed::default();
         assert_eq!(texts(&pick), ["..", "one/", "other/"]);
@@ -378,7 +378,7 @@ mod tests {
         files.found_below(vec![model("m")]);
         assert_eq!(texts(&pick)[0], "/other/m");
         let files = pick.files_mut().unwrap();
-        files.list("/work/models".into());
+        files.list("/home/ann/models".into());
         files.entries = Some(Ok(vec![entry("one", Some("bert")), entry("other", None)]));
         pick.to_first();
         assert_eq!(pick.completed(), Some("models/one".into()), "a model is the end of the path");
