@@ -7,8 +7,7 @@ use std::sync::OnceLock;
 pub struct Allocator {
     /// Gives pages that nothing uses back to the system.
     pub release: fn(),
-    /// From now on takes what this thread asks for from pages apart, which are given back as soon as they are free; or no
-    /// more.
+    /// Whether this thread's allocations come from separate pages, which go back to the system as soon as they are free.
     pub set_apart: fn(bool),
 }
 
@@ -27,8 +26,8 @@ pub fn release() {
     }
 }
 
-/// Makes something large that does not stay for long, in pages apart. Between the tensors of the steps it would cut what is
-/// free there into pieces, and these into smaller ones each time.
+/// Makes something large and short-lived in pages of its own. Allocated between the tensors of the steps, it would fragment
+/// the free pages there, more each time.
 pub fn apart<T>(make: impl FnOnce() -> T) -> T {
     let _apart = Apart::new();
     make()

@@ -6,8 +6,8 @@
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-/// Pages that a step frees are kept for the next one: to give them back and fault them in again costs a fifth of a step; who
-/// knows that they will not be needed has them [released](asked::release). Large tensors come from the same pages as small ones:
+/// Pages that a step frees are kept for the next one: to give them back and fault them in again costs a fifth of a step. A
+/// caller that knows that they are not needed [releases](asked::release) them. Large tensors come from the same pages as small ones:
 /// what one part of a step leaves serves the next. Batches of other lengths ask for other sizes, so any free piece may be cut
 /// for any size (by default none is that is more than 64 times too large), and all threads share one arena: otherwise each
 /// size that was ever asked for keeps pages of its own, and memory grows without bound.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::print_line;
 use crate::engine::socket::ask;
 use crate::error::Result;
+use crate::interface::text::from_here;
 use crate::protocol::Standing;
 use crate::run::{ListedRun, State, list_runs};
 
@@ -47,12 +48,6 @@ impl Shown {
     }
 }
 
-/// A folder as a shell would name it: `./runs` where it lies below the current one.
-fn from_here(folder: &Path) -> String {
-    let name = folder.display().to_string();
-    if folder.is_absolute() || name.starts_with('.') { name } else { format!("./{name}") }
-}
-
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let listed: Vec<Shown> = list_runs(runs)?.into_iter().map(Shown::new).collect();
     if arguments.json {
@@ -62,7 +57,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     if listed.is_empty() {
         return print_line(&format!(
             "no runs in {} yet; `spartui demo` or `spartui train RECIPE` makes one",
-            from_here(runs)
+            from_here(runs.display().to_string())
         ));
     }
     let rows = listed.iter().map(|shown| {

@@ -35,7 +35,7 @@ impl Training {
         let journal = self.tree.journal();
         let kept = self.history.at(self.session.branch, self.session.step, journal, Why::Regular);
         kept.unwrap_or_else(|| {
-            // What lies free from the last steps must not come on top of it.
+            // The free pages of the last steps would stay resident beside it.
             allocator::release();
             allocator::apart(|| Arc::new(self.session.snapshot(journal)))
         })
@@ -55,7 +55,7 @@ impl Training {
         let moment = self.moment();
         let changed = self.record.newest().is_some_and(|(there, _)| self.tree.is_changed_since(there.journal));
         if !self.has_checkpoint() || changed {
-            // Fresh, since evaluations may have come after one that is kept.
+            // A snapshot that is kept may lack evaluations that came after it.
             allocator::release();
             let snapshot = allocator::apart(|| Arc::new(self.session.snapshot(moment.journal)));
             self.write(snapshot, Need::Yes);

@@ -161,8 +161,8 @@ impl Probe {
         }
     }
 
-    /// Free pages that batches of other lengths have left between them, and that none of these fits, are more than was
-    /// predicted when they have become many.
+    /// Gives free pages back where more is resident than was predicted: batches of many lengths leave free pieces behind that
+    /// no later tensor fits.
     fn release_where_above(&mut self, total: u64, step: u64) {
         if self.most > 0 && total > self.most && step >= self.release_from {
             allocator::release();

@@ -31,7 +31,7 @@ impl Training {
         while self.ending.is_none() {
             let command = match self.commands.try_recv() {
                 Ok(command) => command,
-                Err(TryRecvError::Empty) if self.paused && self.company == Company::Nobody => {
+                Err(TryRecvError::Empty) if self.stands_still() && self.company == Company::Nobody => {
                     match self.wait_for_command(outbox) {
                         Some(command) => command,
                         None => continue,
@@ -214,8 +214,8 @@ impl Training {
 
     fn obey_at_once(&mut self, command: &Command, outbox: &mut Outbox) {
         match command {
-            Command::Pause if !self.paused => self.pause(outbox),
-            Command::Resume if self.paused => self.unpause(outbox),
+            Command::Pause if !self.stands_still() => self.pause(outbox),
+            Command::Resume if self.stands_still() => self.unpause(outbox),
             Command::Abort => self.ending = Some(Ending::Aborted),
             Command::Terminate => self.ending = Some(Ending::Terminated),
             _ => {}

@@ -126,7 +126,8 @@ impl Training {
             return Turn::Idle;
         }
         let last = self.step_seconds.unwrap_or(0.0);
-        let patience = if self.paused { STILL } else { Duration::try_from_secs_f64(last * SHARE).unwrap_or_default() };
+        let patience =
+            if self.stands_still() { STILL } else { Duration::try_from_secs_f64(last * SHARE).unwrap_or_default() };
         let until = Instant::now() + patience.min(LONG);
         loop {
             let turn = self.play_once(until, outbox);

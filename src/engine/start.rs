@@ -65,7 +65,6 @@ impl Training {
             predicted: None,
             started: Instant::now(),
             attended,
-            paused: false,
             paused_at: None,
             stood: Duration::ZERO,
             ending: None,

@@ -34,8 +34,7 @@ pub struct Training {
     pub(super) started: Instant,
     /// Whether there is a user to wait for.
     pub(super) attended: bool,
-    pub(super) paused: bool,
-    /// Since when it stands still.
+    /// Since when it stands still, where it does.
     pub(super) paused_at: Option<Instant>,
     /// How long it has stood still before, all pauses together.
     pub(super) stood: Duration,
@@ -225,7 +224,6 @@ impl Training {
 
     /// Stands still from here on.
     pub(super) fn pause(&mut self, outbox: &mut Outbox) {
-        self.paused = true;
         self.paused_at = Some(Instant::now());
         self.watch(false);
         outbox.send(Event::Paused { step: self.session.step });
@@ -233,10 +231,14 @@ impl Training {
 
     /// Goes on.
     pub(super) fn unpause(&mut self, outbox: &mut Outbox) {
-        self.paused = false;
         self.stood += self.paused_at.take().map_or(Duration::ZERO, |since| since.elapsed());
         self.watch(true);
         outbox.send(Event::Resumed { step: self.session.step, stood: self.stood.as_secs_f64() });
+    }
+
+    /// Whether it was paused.
+    pub(super) fn stands_still(&self) -> bool {
+        self.paused_at.is_some()
     }
 
     /// Seconds that the run has trained, with those before this process and without those that it stood still: what the
@@ -249,7 +251,7 @@ impl Training {
 
     /// Whether it stands still until a command comes.
     pub(super) fn is_paused(&self) -> bool {
-        self.paused && self.ending.is_none()
+        self.stands_still() && self.ending.is_none()
     }
 
     /// Whether a turn would do something: it steps, or was asked something.

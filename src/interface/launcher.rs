@@ -256,8 +256,7 @@ impl Launcher {
     /// [`Self::seen`] as a shell would name it: `./runs` for a path below the current folder.
     #[must_use]
     pub fn seen_from_here(&self, path: &Path) -> String {
-        let seen = self.seen(path);
-        if seen.starts_with(['/', '~', '.']) { seen } else { format!("./{seen}") }
+        text::from_here(self.seen(path))
     }
 
     /// The name that a run gets where the user gives none: that of its rows, with a number where it is taken.

@@ -163,6 +163,12 @@ pub fn three_digits(value: f64) -> String {
     }
 }
 
+/// A path as a shell would name it: `./runs` for one below the current folder.
+#[must_use]
+pub fn from_here(path: String) -> String {
+    if path.starts_with(['/', '~', '.']) { path } else { format!("./{path}") }
+}
+
 /// As [`number`], without zeros at the end.
 #[must_use]
 pub fn number_short(value: f64) -> String {

@@ -228,8 +228,8 @@ impl Plan<'_> {
         Ok(predicted)
     }
 
-    /// Bytes of snapshots, which lie in the machine's memory: deltas and moments of each, and lists that they share. One that
-    /// does not stay is there while it is written to the disk.
+    /// Bytes of snapshots, which lie in the machine's memory: deltas and moments of each, and lists that they share. A snapshot
+    /// that is not kept is in memory while a checkpoint is written from it.
     fn snapshots(&self, recipe: &Recipe, predicted: &Prediction) -> u64 {
         let (one, budget) = (predicted.moments / 2 * 3, recipe.history.budget_mb << 20);
         if self.model.device != Device::Cpu {

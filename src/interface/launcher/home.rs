@@ -408,6 +408,13 @@ mod tests {
     }
 
     #[test]
+    fn names_are_sorted_as_people_count() {
+        let mut names = ["run-10", "sep0", "run", "Run-9", "sep", "run-2"];
+        names.sort_by_key(|name| natural(name));
+        assert_eq!(names, ["run", "run-2", "Run-9", "run-10", "sep", "sep0"]);
+    }
+
+    #[test]
     fn the_list_is_sorted_and_the_selection_stays() {
         let mut home = Home::default();
         home.listed(Ok(vec![
