@@ -321,7 +321,7 @@ mod tests {
 
     #[test]
     fn typing_narrows_the_list_or_is_the_answer() {
-        let files = Files::new("model.path", "/work".into(), "/work".into());
+        let files = Files::new("model.path", "/home/ann".into(), "/home/ann".into());
         let mut pick = Pick::new(What::Model(Some(vec![model("models/one"), model("models/two")]), files));
         assert_eq!(pick.rows().len(), 3, "two models, and the way up");
         typed(&mut pick, "two");
@@ -361,7 +361,7 @@ mod tests {
         assert_eq!(pick.completed(), Some("models/".into()));
         // A folder that was browsed to shows what is in it.
         let files = pick.files_mut().unwrap();
-        assert!(files.list("/home/ann/models".into()) && !files.list("/work/models".into()));
+        assert!(files.list("/home/ann/models".into()) && !files.list("/home/ann/models".into()));
         files.entries = Some(Ok(vec![entry("one", Some("bert")), entry("other", None)]));
         pick.typed = Typed::default();
         assert_eq!(texts(&pick), ["..", "one/", "other/"]);
