@@ -1,4 +1,4 @@
-# Shared by the set-up scripts: sourced, with the checkout as the working folder.
+# Functions of the set-up scripts. They are sourced, with the checkout as the working folder.
 
 python=${PYTHON:-python3}
 
@@ -9,7 +9,7 @@ refuse() {
     exit 1
 }
 
-# at_least FOUND WANTED: compares versions by their first two numbers.
+# at_least FOUND WANTED: whether a version is new enough, by its first two numbers.
 at_least() {
     printf '%s %s\n' "$1" "$2" | awk '{ split($1, a, "."); split($2, b, ".")
         exit !(a[1] + 0 > b[1] + 0 || a[1] + 0 == b[1] + 0 && a[2] + 0 >= b[2] + 0) }'
@@ -32,8 +32,8 @@ need_space() {
         "and $PWD has $free MiB: make room and run make setup again."
 }
 
-# begin TARGET: makes $work, a folder beside TARGET on the same file system, gone again however this ends.
-# TARGET itself appears only by `finish`, so that an interrupted set-up never looks finished.
+# begin TARGET: makes $work, a folder beside TARGET on the same file system, which is removed however the script ends.
+# Only `finish` makes TARGET itself, so that an interrupted set-up never looks finished.
 begin() {
     target=$1
     work=$target.part.$$
@@ -54,8 +54,8 @@ finish() {
     rm -rf "$work"
 }
 
-# fetch WHAT COMMAND LIST [OPTION…]: runs pip on one of the pinned lists. pip shows its progress bar on a terminal and
-# plain lines elsewhere; its index, proxy and certificate settings hold as ever.
+# fetch WHAT COMMAND LIST [OPTION…]: runs pip on one of the pinned lists. pip shows a progress bar on a terminal and plain
+# lines elsewhere; its settings of index, proxy and certificates apply.
 fetch() {
     what=$1
     command=$2
