@@ -1,9 +1,16 @@
-//! The reference documents, made from the tables that the program itself reads: `make docs` writes them anew, and
-//! without that this test says where they differ.
+//! The documents. The references of keys and recipe are made from the tables that the program itself reads: `make docs` writes
+//! them anew, and without that this test says where they differ. Links, anchors and paths of all documents lead somewhere, and
+//! the example of the library runs.
 
+#[path = "../examples/sparse_selection.rs"]
+#[allow(dead_code, reason = "its `main`")]
+mod sparse_selection;
+
+use std::collections::HashMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use regex::Regex;
 use spartui::interface::keys::{Context, Keymap};
 use spartui::recipe::{FIELDS, Kind, Recipe};
 
@@ -84,4 +91,121 @@ fn recipe() {
         writeln!(text, "| `{name}`{live} | {} | {} | {default} |", cell(field.help), cell(&takes)).unwrap();
     }
     check("recipe.md", &text);
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The Markdown files below these folders, and those beside this project's README.
+fn documents() -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    let mut folders: Vec<PathBuf> = ["docs", "benches", "examples"].map(|name| root().join(name)).into();
+    let files =
+        |folder: &Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    found.extend(files(root()));
+    while let Some(folder) = folders.pop() {
+        // The runs of the study, the parts that its report is made of, and what is not of the project.
+        if folder.ends_with("work")
+            || folder.ends_with("chapters")
+            || folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+        {
+            continue;
+        }
+        let (inner, beside): (Vec<_>, Vec<_>) = files(&folder).into_iter().partition(|path| path.is_dir());
+        folders.extend(inner);
+        found.extend(beside);
+    }
+    found.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    found.sort();
+    found
+}
+
+/// A document without its blocks of code, in which nothing is a link or a heading.
+fn prose(path: &Path) -> String {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.split("\n```").step_by(2).collect::<Vec<_>>().join("\n")
+}
+
+/// The anchors of a document's headings, as GitHub makes them.
+fn anchors(path: &Path) -> Vec<String> {
+    let mut count: HashMap<String, usize> = HashMap::new();
+    let headings = prose(path);
+    let headings = headings.lines().filter(|line| line.starts_with('#'));
+    let anchor = |heading: &str| {
+        let heading = heading.trim_start_matches('#').trim().to_lowercase();
+        let kept = heading.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c));
+        kept.map(|c| if c == ' ' { '-' } else { c }).collect::<String>()
+    };
+    let mut all = Vec::new();
+    for anchor in headings.map(anchor) {
+        let earlier = count.entry(anchor.clone()).or_default();
+        all.push(if *earlier == 0 { anchor } else { format!("{anchor}-{earlier}") });
+        *earlier += 1;
+    }
+    all
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_an_anchor() {
+    let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let mut broken = Vec::new();
+    for document in documents() {
+        let text = prose(&document);
+        for link in link.captures_iter(&text).map(|found| found[1].to_owned()).filter(|link| !link.contains("://")) {
+            let (path, anchor) = link.split_once('#').unwrap_or((&link, ""));
+            let target = if path.is_empty() { document.clone() } else { document.parent().unwrap().join(path) };
+            if !target.exists() || !(anchor.is_empty() || anchors(&target).iter().any(|known| known == anchor)) {
+                broken.push(format!("{}: {link}", document.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "links that lead nowhere:\n{}", broken.join("\n"));
+}
+
+/// What stands in backticks and begins with a folder of the project is a file or a folder of it.
+#[test]
+fn every_path_that_is_named_exists() {
+    let path = Regex::new(r"`((?:src|tests|docs|benches|examples|scripts|themes)/[^`\s]*)`").unwrap();
+    let mut missing = Vec::new();
+    for document in documents() {
+        // The changelog and the history of measurements tell of the past.
+        if document.ends_with("CHANGELOG.md") || document.ends_with("HISTORY.md") {
+            continue;
+        }
+        let text = prose(&document);
+        let named = path.captures_iter(&text).map(|found| found[1].to_owned());
+        missing.extend(
+            named.filter(|path| !root().join(path).exists()).map(|path| format!("{}: {path}", document.display())),
+        );
+    }
+    assert!(missing.is_empty(), "paths that do not exist:\n{}", missing.join("\n"));
+}
+
+#[test]
+fn the_readme_is_short_and_every_page_is_in_the_list() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(readme.lines().count() <= 150, "README.md has {} lines; 150 is the most", readme.lines().count());
+    let list = std::fs::read_to_string(root().join("docs/README.md")).unwrap();
+    let pages = documents().into_iter().filter(|path| path.parent() == Some(root().join("docs").as_path()));
+    let names = pages.map(|path| path.file_name().unwrap().to_string_lossy().into_owned());
+    let left_out: Vec<String> =
+        names.filter(|name| name != "README.md" && !list.contains(&format!("]({name})"))).collect();
+    assert!(left_out.is_empty(), "docs/README.md does not link to {left_out:?}");
+}
+
+#[test]
+fn the_example_of_the_library_runs() {
+    let mut written = Vec::new();
+    sparse_selection::show(&mut written).unwrap();
+    let written = String::from_utf8(written).unwrap();
+    for expected in [
+        "95 % sparsity: 102 of 2048 scalars train",
+        "99 % sparsity: 20 scalars train; a subset of those at 95 %: true",
+        "scalars that differ from the base weight: 102",
+        "raised to 99 %: 82 scalars left, 0 weights changed",
+        "taken out: 0 scalars differ from the base weight",
+    ] {
+        assert!(written.contains(expected), "{expected} is missing in:\n{written}");
+    }
 }
