@@ -3,7 +3,7 @@
 //! the example of the library runs.
 
 #[path = "../examples/sparse_selection.rs"]
-#[allow(dead_code, reason = "its `main`")]
+#[expect(dead_code, reason = "its `main`")]
 mod sparse_selection;
 
 use std::collections::HashMap;
@@ -180,6 +180,36 @@ fn every_path_that_is_named_exists() {
         );
     }
     assert!(missing.is_empty(), "paths that do not exist:\n{}", missing.join("\n"));
+}
+
+/// The table of the path of a change through the code: the functions of a row occur in the files of that row.
+#[test]
+fn functions_of_the_architecture_are_where_it_says() {
+    let text = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    let code = Regex::new(r"`([^`]+)`").unwrap();
+    let (mut rows, mut wrong) = (0, Vec::new());
+    for row in text.lines().filter(|line| line.starts_with("| ") && line.as_bytes()[2].is_ascii_digit()) {
+        let cells: Vec<&str> = row.split('|').collect();
+        let [_, _, _, functions, files, _] = cells[..] else { panic!("{row}") };
+        let in_code = |cell: &str| code.captures_iter(cell).map(|found| found[1].to_owned()).collect::<Vec<_>>();
+        let source: String = in_code(files).iter().map(|path| source_of(&root().join(path))).collect();
+        for function in in_code(functions) {
+            let name = function.rsplit("::").next().unwrap_or_default();
+            if !Regex::new(&format!(r"\b{name}\b")).unwrap().is_match(&source) {
+                wrong.push(format!("{function} in {files}"));
+            }
+        }
+        rows += 1;
+    }
+    assert!(rows > 10 && wrong.is_empty(), "functions that are elsewhere:\n{}", wrong.join("\n"));
+}
+
+/// A file, or all files of a folder.
+fn source_of(path: &Path) -> String {
+    if path.is_file() {
+        return std::fs::read_to_string(path).unwrap();
+    }
+    std::fs::read_dir(path).unwrap().map(|entry| source_of(&entry.unwrap().path())).collect()
 }
 
 #[test]
