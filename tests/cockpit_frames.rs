@@ -7,7 +7,7 @@ mod seen;
 mod synthetic;
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use spartui::interface::state::Panel;
+use spartui::interface::keys::Panel;
 use spartui::interface::{Input, State};
 use spartui::protocol::{About, Answer, Command, CommandStatus, Confusion, Event, Memory, Question, Ready, Side, Step};
 

@@ -565,7 +565,8 @@ fn themes_change_live_and_monochrome_has_no_colour() {
 #[test]
 fn the_mouse_focuses_zooms_scrolls_and_drags() {
     use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-    use spartui::interface::state::{Panel, Range};
+    use spartui::interface::keys::Panel;
+    use spartui::interface::widgets::chart::Range;
     let mouse = |desk: &mut Desk, kind, column, row| {
         desk.input(Input::Mouse(MouseEvent { kind, column, row, modifiers: KeyModifiers::NONE }));
     };
@@ -673,7 +674,7 @@ fn the_palette_goes_where_an_action_is_at_home() {
     desk.press(": abort Enter");
     assert!(desk.sent().is_empty() && desk.state.layers.last() == Some(&spartui::interface::state::Layer::Quit));
     desk.press("Esc 3 : zoom-in Enter");
-    assert_eq!(desk.state.focus, spartui::interface::state::Panel::Loss);
+    assert_eq!(desk.state.focus, spartui::interface::keys::Panel::Loss);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Alerts: what is said of them, and their acknowledgement.
 
-use super::state::{Said, State, Weight};
+use super::frame::Weight;
+use super::state::{Said, State};
 use crate::protocol::Event;
 
 /// Looks at an event before it is taken in, and puts what is to be said of it into the log.

@@ -2,8 +2,9 @@
 
 use ratatui::layout::{Margin, Rect};
 
+use super::keys::Panel;
 use super::layout;
-use super::state::{CELLS, Panel, State};
+use super::state::{CELLS, State};
 use super::widgets::chart_cells;
 
 /// Selects another chart of the grid, of those that there is room for.

@@ -8,10 +8,7 @@ use std::time::Duration;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 
-use super::look::Look;
-use super::overlay::Overlay;
-use super::screen::Screen;
-use super::update::{Effect, Input};
+use super::frame::{Effect, Input, Look, Notice, Overlay, Screen, Weight};
 use super::widgets::footer::Hint;
 use crate::compare::{Column, Comparison, Row};
 
@@ -60,14 +57,6 @@ pub struct ComparisonScreen {
 enum Focus {
     Settings,
     Runs,
-}
-
-/// What was last said.
-#[derive(Debug, Clone, PartialEq)]
-struct Notice {
-    text: String,
-    bad: bool,
-    since: Duration,
 }
 
 impl ComparisonScreen {
@@ -154,12 +143,12 @@ impl ComparisonScreen {
         self.run_row = self.run_row.min(self.listed().len().saturating_sub(1));
     }
 
-    fn say(&mut self, text: impl Into<String>) {
-        self.notice = Some(Notice { text: text.into(), bad: false, since: self.now });
+    fn say(&mut self, text: impl AsRef<str>) {
+        self.notice = Some(Notice::new(Weight::Info, text.as_ref(), self.now));
     }
 
-    fn refuse(&mut self, text: impl Into<String>) {
-        self.notice = Some(Notice { text: text.into(), bad: true, since: self.now });
+    fn refuse(&mut self, text: impl AsRef<str>) {
+        self.notice = Some(Notice::new(Weight::Error, text.as_ref(), self.now));
     }
 }
 

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::Outcome;
+use super::frame::{Effect, Outcome, Weight};
 use super::keys::{Action, Context};
 use super::receive::receive;
-use super::state::{Layer, Stage, State, Weight};
+use super::state::{Layer, Stage, State};
 use super::text;
-use super::update::{Effect, end, outcome};
+use super::update::{end, outcome};
 use crate::protocol::{Audience, Command, Event, News};
 
 /// Takes in what is said about the connection.

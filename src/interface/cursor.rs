@@ -1,8 +1,10 @@
 //! The cursor on the loss: it stands on samples, never between them.
 
-use super::keys::Action;
+use super::keys::{Action, Panel};
 use super::layout;
-use super::state::{Cursor, Panel, Range, State, Typed};
+use super::state::{Cursor, State};
+use super::typed::Typed;
+use super::widgets::chart::Range;
 use crate::series::Series;
 
 /// Cells of the loss that are no plot: borders and the numbers of the axis.

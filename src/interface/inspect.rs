@@ -1,11 +1,10 @@
 //! The inspector over the cockpit: keys go to it, and what the engine tells is taken in all the same.
 
+use super::frame::{Effect, Input, Screen};
 use super::inspector::Inspector;
 use super::jobs::Done;
 use super::keys::Action;
-use super::screen::Screen;
 use super::state::State;
-use super::update::{Effect, Input};
 
 /// Opens it on this run and those beside it.
 pub fn open(state: &mut State) -> Vec<Effect> {

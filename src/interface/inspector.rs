@@ -8,12 +8,11 @@ use std::time::Duration;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 
-use super::look::Look;
-use super::overlay::Overlay;
-use super::screen::Screen;
-use super::state::{Extent, Metric, Typed, View};
+use super::frame::{Effect, Input, Look, Notice, Overlay, Screen, Weight};
+use super::metric::Metric;
 use super::text;
-use super::update::{Effect, Input};
+use super::typed::Typed;
+use super::widgets::chart::{Extent, View};
 use super::widgets::footer::Hint;
 use crate::run::{State as RunState, Tail, full_name};
 
@@ -30,7 +29,7 @@ mod rows;
 
 pub mod course;
 
-pub use export::Format;
+pub use super::keys::Format;
 pub use jobs::{Answer, Ask, carry_out};
 
 use course::{Course, Track};
@@ -137,14 +136,6 @@ enum Layer {
 struct Cursor {
     at: f64,
     anchor: Option<f64>,
-}
-
-/// What was last said.
-#[derive(Debug, Clone, PartialEq)]
-struct Notice {
-    text: String,
-    bad: bool,
-    since: Duration,
 }
 
 impl Run {
@@ -268,13 +259,13 @@ impl Inspector {
     }
 
     /// Says something.
-    fn say(&mut self, text: impl Into<String>) {
-        self.notice = Some(Notice { text: text.into(), bad: false, since: self.now });
+    fn say(&mut self, text: impl AsRef<str>) {
+        self.notice = Some(Notice::new(Weight::Done, text.as_ref(), self.now));
     }
 
     /// Says why something was not done.
-    fn refuse(&mut self, text: impl Into<String>) {
-        self.notice = Some(Notice { text: text.into(), bad: true, since: self.now });
+    fn refuse(&mut self, text: impl AsRef<str>) {
+        self.notice = Some(Notice::new(Weight::Error, text.as_ref(), self.now));
     }
 
     /// Gives each line in sight a colour that it keeps while it is.

@@ -1,5 +1,5 @@
 //! What is done beside the screen, so that it never waits for the disk: a screen asks for a [`Job`] by
-//! [`super::Effect::Job`], and hears what came of it by [`super::Input::Done`].
+//! [`super::frame::Effect::Job`], and hears what came of it by [`super::frame::Input::Done`].
 //!
 //! Jobs of one [`Lane`] are done one after another by a thread of their own; a job that goes on until it is told
 //! otherwise ends when the next one of its lane waits, and all end with the screen.

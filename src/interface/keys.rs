@@ -3,18 +3,19 @@
 
 mod context;
 mod file;
+mod format;
 mod keymap;
 mod names;
+mod panel;
 mod press;
 mod table;
 
 pub use context::Context;
+pub use format::Format;
 pub use keymap::{Bound, Keymap};
+pub use panel::Panel;
 pub use press::Press;
 pub use table::TABLE;
-
-use super::inspector::Format;
-use super::state::Panel;
 
 /// What a key does to the line of a text that is typed, as in a shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,15 +5,13 @@ use std::time::Duration;
 
 use ratatui::Frame;
 
+use super::frame::overlay::{Scope, Settable};
+use super::frame::{Effect, Input, Look, Notice, Open, Overlay, Screen, Weight};
 use super::jobs::Job;
 use super::keys::{Action, Context};
-use super::look::Look;
-use super::overlay::{Overlay, Scope, Settable};
-use super::screen::Screen;
-use super::state::{Typed, Weight};
-use super::update::{Effect, Input};
+use super::text;
+use super::typed::Typed;
 use super::widgets::footer::Hint;
-use super::{Open, text};
 use crate::recipe::{FIELDS, Value};
 
 mod act;
@@ -68,7 +66,7 @@ pub struct Launcher {
     /// What lies over all.
     pub overlay: Option<Overlay>,
     /// What was last said, and when.
-    pub notice: Option<(Weight, String, Duration)>,
+    pub notice: Option<Notice>,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
     /// Time since the screen came up.
@@ -171,7 +169,7 @@ impl Launcher {
 
     /// Tells the user something.
     pub fn say(&mut self, weight: Weight, what: impl AsRef<str>) {
-        self.notice = Some((weight, text::safe_text(what.as_ref()), self.now));
+        self.notice = Some(Notice::new(weight, what.as_ref(), self.now));
     }
 
     /// As [`Launcher::say`], with the key to go on with.
@@ -322,7 +320,7 @@ impl Launcher {
 
     /// Leaves for something else.
     fn open(open: Open) -> Vec<Effect> {
-        vec![Effect::Quit(super::Outcome::Open(open))]
+        vec![Effect::Quit(super::frame::Outcome::Open(open))]
     }
 }
 

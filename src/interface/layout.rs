@@ -2,8 +2,9 @@
 
 use ratatui::layout::Rect;
 
+use super::keys::Panel;
 use super::screens;
-use super::state::{Panel, Stage, State};
+use super::state::{Stage, State};
 use super::widgets::charts_place;
 
 /// The smallest terminal on which all of a screen has room.

@@ -11,14 +11,12 @@ use signal_hook::consts::{SIGCONT, SIGTSTP};
 
 mod pacer;
 
-pub use pacer::Line;
+pub use super::terminal::Line;
 
-use super::Outcome;
+use super::frame::{Effect, Input, Outcome, Screen};
 use super::input::InputThread;
 use super::jobs::Jobs;
-use super::screen::Screen;
 use super::terminal::{Suspension, Who};
-use super::update::{Effect, Input};
 use super::widgets::footer;
 use pacer::Pacer;
 

@@ -3,14 +3,13 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Margin, Rect};
 
-use super::cursor;
-use super::keys::Action;
-use super::layout;
-use super::palette;
+use super::frame::Effect;
+use super::keys::{Action, Panel};
 use super::screens::timeline_row_at;
-use super::state::{Drag, Layer, Panel, State};
-use super::update::{Effect, act, move_row, zoom};
+use super::state::{Drag, Layer, State};
+use super::update::{act, move_row, zoom};
 use super::widgets::{first_row, group_row_at};
+use super::{cursor, layout, palette};
 
 /// Lines of the log that a turn of the wheel scrolls.
 const LINES: isize = 3;

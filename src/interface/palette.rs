@@ -2,13 +2,12 @@
 
 use crossterm::event::KeyEvent;
 
-use super::cursor;
-use super::keys::{Action, Context};
-use super::overlay::{Answer, Overlay, Scope, Settable};
-use super::state::{Layer, Panel, State};
-use super::steer;
-use super::text;
-use super::update::{Effect, act};
+use super::frame::overlay::{Answer, Scope, Settable};
+use super::frame::{Effect, Overlay};
+use super::keys::{Action, Context, Panel};
+use super::state::{Layer, State};
+use super::update::act;
+use super::{cursor, steer, text};
 use crate::recipe::Kind;
 
 /// What the cockpit says of itself, with the contexts that are active below what lies over it.

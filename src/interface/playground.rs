@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::frame::Effect;
 use super::keys::{Action, Context};
 use super::state::{Layer, Playground, Stage, State};
-use super::update::Effect;
 use crate::protocol::{About, Answer, Command, CommandId, CommandStatus, Question};
 
 /// The least time between two questions that are asked by themselves.

@@ -6,13 +6,12 @@ use std::time::Duration;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 
-use super::look::Look;
-use super::overlay::Overlay;
-use super::screen::Screen;
-use super::state::{Connection, Extent, Metric, Stage, State, Typed, View, Weight};
-use super::update::{Effect, Input};
+use super::frame::{Effect, Input, Look, Notice, Outcome, Overlay, Screen, Weight};
+use super::metric::Metric;
+use super::state::{Connection, Stage, State};
+use super::typed::Typed;
+use super::widgets::chart::{Extent, View};
 use super::widgets::footer::Hint;
-use super::{Outcome, text};
 use crate::protocol::{ClientId, Command, CommandId, Evaluation, Lane, Race, first_command_id};
 
 mod act;
@@ -40,7 +39,7 @@ pub struct RaceScreen {
     metric: Metric,
     layer: Option<Layer>,
     overlay: Option<Overlay>,
-    notice: Option<(Weight, String, Duration)>,
+    notice: Option<Notice>,
     /// The clone that was asked for and is not there yet.
     cloning: Option<CommandId>,
     next_id: CommandId,
@@ -182,7 +181,7 @@ impl RaceScreen {
     }
 
     fn say(&mut self, weight: Weight, what: impl AsRef<str>) {
-        self.notice = Some((weight, text::safe_text(what.as_ref()), self.now));
+        self.notice = Some(Notice::new(weight, what.as_ref(), self.now));
     }
 
     fn fresh_id(&mut self) -> CommandId {

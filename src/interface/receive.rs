@@ -3,12 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::alerts;
+use super::frame::{Effect, Weight};
 use super::keys::{Action, Context};
-use super::playground;
-use super::state::{Edit, Preview, Redo, RequestKind, Stage, State, Weight};
-use super::text;
-use super::update::{Effect, outcome};
+use super::state::{Edit, Preview, Redo, RequestKind, Stage, State};
+use super::update::outcome;
+use super::{alerts, playground, text};
 use crate::protocol::{
     CommandId, CommandStatus, Consequences, Ending, Evaluation, Event, Intervention, Level, Ready, Step, Summary,
 };

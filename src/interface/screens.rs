@@ -4,15 +4,13 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
+use super::frame::Screen;
 use super::layout::{self, LEAST, centred};
-use super::palette;
 use super::pen::Pen;
-use super::screen::Screen;
 use super::state::{Layer, State};
-use super::text;
 use super::theme::Meaning;
-use super::widgets;
 use super::widgets::footer::{self, Hint};
+use super::{palette, text, widgets};
 
 mod alerts;
 mod banner;

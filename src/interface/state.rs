@@ -16,34 +16,29 @@ mod edit;
 mod history;
 mod log;
 mod map;
-mod metric;
 mod owners;
-mod panel;
 mod playground;
 mod pulse;
 mod tree;
-mod view;
 
 pub use alerts::{Alert, Alerts, Cause, Said};
 pub use charts::{CELLS, Charts};
 pub use connection::Connection;
-pub use edit::{Edit, Preview, Typed, value_of};
+pub use edit::{Edit, Preview, value_of};
 pub use history::{History, Pace};
-pub use log::{Entry, Log, Weight};
+pub use log::{Entry, Log};
 pub use map::{Map, Measure};
-pub use metric::{Metric, Place};
 pub use owners::{OWNERS, Owners};
-pub use panel::Panel;
 pub use playground::{Playground, Reply};
 pub use pulse::Pulse;
 pub use tree::{Line, Tree};
-pub use view::{Along, Extent, Range, View};
 
+use super::frame::{Look, Notice, Overlay, Screen, Weight};
 use super::inspector::Inspector;
-use super::look::Look;
-use super::overlay::Overlay;
-use super::screen::Screen;
+use super::keys::Panel;
 use super::timeline;
+use super::typed::Typed;
+use super::widgets::chart::{Range, View};
 
 /// Everything that the interface shows.
 #[derive(Debug, Clone)]
@@ -96,8 +91,8 @@ pub struct State {
     pub redo: Vec<Redo>,
     /// The commands that bring something back and have not done so yet.
     pub redoing: Vec<CommandId>,
-    /// What was last said to the user, and when.
-    pub notice: Option<(Entry, Duration)>,
+    /// What was last said to the user.
+    pub notice: Option<Notice>,
     /// All that was said.
     pub log: Log,
     /// The panel that has the keys.
@@ -401,10 +396,14 @@ impl State {
         Entry::new(self.elapsed().unwrap_or_default(), self.step(), weight, text)
     }
 
+    fn shown(&self, entry: &Entry) -> Notice {
+        Notice { weight: entry.weight, text: entry.text.clone(), since: self.now }
+    }
+
     /// Tells the user something, on the screen and in the log.
     pub(super) fn say(&mut self, weight: Weight, text: impl AsRef<str>) {
         let entry = self.entry(weight, text.as_ref());
-        self.notice = Some((entry.clone(), self.now));
+        self.notice = Some(self.shown(&entry));
         self.log.push(entry);
     }
 
@@ -415,7 +414,7 @@ impl State {
 
     /// Tells the user something that is over as soon as it is read.
     pub(super) fn flash(&mut self, weight: Weight, text: impl AsRef<str>) {
-        self.notice = Some((self.entry(weight, text.as_ref()), self.now));
+        self.notice = Some(self.shown(&self.entry(weight, text.as_ref())));
     }
 
     /// Puts something into the log alone.

@@ -1,10 +1,10 @@
 //! Keys that change the run: what is pending, what is asked of the engine.
 
-use super::keys::{Action, Context};
-use super::ladder;
-use super::state::{Edit, Panel, Preview, Redo, RequestKind, Stage, State, Typed, Weight};
-use super::update::Effect;
-use super::{text, timeline};
+use super::frame::{Effect, Weight};
+use super::keys::{Action, Context, Panel};
+use super::state::{Edit, Preview, Redo, RequestKind, Stage, State};
+use super::typed::Typed;
+use super::{ladder, text, timeline};
 use crate::protocol::{Command, Consequences};
 use crate::recipe::{Field, Kind, Value};
 

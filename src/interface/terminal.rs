@@ -12,15 +12,15 @@ use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use signal_hook::consts::SIGCONT;
 
-use super::main_loop::Line;
-
 mod background;
 mod frugal;
+mod line;
 mod redirection;
 mod suspension;
 mod synchronized;
 
 pub use background::Answers;
+pub use line::Line;
 pub use redirection::Redirection;
 pub use suspension::{Suspension, Who, has_shell};
 pub use synchronized::Synchronized;

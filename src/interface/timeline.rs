@@ -6,9 +6,9 @@ mod tree;
 pub use compare::{Compared, Place, compare};
 pub use tree::grown;
 
+use super::frame::Effect;
 use super::keys::{Action, Context};
 use super::state::{Layer, RequestKind, Stage, State};
-use super::update::Effect;
 use crate::protocol::{Branch, Command, CommandId, KeptState};
 
 /// A row of the list.

@@ -2,97 +2,15 @@
 
 use std::time::Duration;
 
-use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
+use crossterm::event::KeyEvent;
+use ratatui::Frame;
 
-use super::jobs::{Done, Job};
-use super::keys::{Action, Press};
-use super::overlay::Overlay;
-use super::state::{Layer, Panel, RequestKind, Stage, State, Weight};
-use super::{
-    Outcome, alerts, charts, connection, cursor, inspect, mouse, palette, playground, receive, steer, timeline,
-};
-use crate::protocol::{Command, Event, News};
-
-/// How long something that was said stays on the screen.
-const NOTICE: Duration = Duration::from_secs(15);
-
-/// What the interface reacts to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// A key was pressed, held or released.
-    Key(KeyEvent),
-    /// The mouse was used.
-    Mouse(MouseEvent),
-    /// Text came in one piece.
-    Paste(String),
-    /// The terminal has this many columns and rows now.
-    Resize(u16, u16),
-    /// The engine has told something.
-    Engine(Box<Event>),
-    /// Something about the connection to the engine.
-    News(Box<News>),
-    /// The engine is gone without a last word.
-    EngineGone,
-    /// A signal came.
-    Signal(i32),
-    /// The terminal has said whether its background is light.
-    Background {
-        /// Whether it is.
-        light: bool,
-    },
-    /// The terminal is gone.
-    Hangup,
-    /// Time since the interface came up.
-    Tick(Duration),
-    /// A job is done, or tells how far it is.
-    Done(Box<Done>),
-}
-
-/// What the loop is to do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Ask the engine.
-    Send(Command),
-    /// Ask to steer in place of who does.
-    TakeOver,
-    /// Do this beside the screen, and tell what came of it by [`Input::Done`].
-    Job(Job),
-    /// Draw everything anew, whatever the terminal shows.
-    Redraw,
-    /// Leave the terminal to the shell until it lets the program go on.
-    Suspend,
-    /// End the interface.
-    Quit(Outcome),
-}
-
-impl Input {
-    /// The input that an event of the terminal is; none where nothing on the screen could change.
-    #[must_use]
-    pub fn from_terminal(event: TerminalEvent) -> Option<Self> {
-        match event {
-            TerminalEvent::Key(key) if key.kind != KeyEventKind::Release => Some(Self::Key(key)),
-            TerminalEvent::Mouse(mouse) if mouse.kind != MouseEventKind::Moved => Some(Self::Mouse(mouse)),
-            TerminalEvent::Resize(columns, rows) => Some(Self::Resize(columns, rows)),
-            TerminalEvent::Paste(text) => Some(Self::Paste(text)),
-            _ => None,
-        }
-    }
-
-    /// The input that the result of a job is.
-    #[must_use]
-    pub fn from_job(done: Done) -> Self {
-        Self::Done(Box::new(done))
-    }
-
-    /// The input that a message of the engine's process is.
-    #[must_use]
-    pub fn from_engine(news: News) -> Self {
-        match news {
-            News::Event(event) => Self::Engine(Box::new(event)),
-            news => Self::News(Box::new(news)),
-        }
-    }
-}
+use super::frame::{Effect, Input, Outcome, Overlay, Screen, Weight};
+use super::keys::{Action, Panel, Press};
+use super::state::{Layer, RequestKind, Stage, State};
+use super::widgets::footer::Hint;
+use super::{alerts, charts, connection, cursor, inspect, mouse, palette, playground, receive, steer, timeline};
+use crate::protocol::Command;
 
 /// Brings the state up to date with an input.
 pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
@@ -128,7 +46,7 @@ fn take(state: &mut State, input: Input) -> Vec<Effect> {
         Input::Signal(_) | Input::Hangup => vec![Effect::Quit(outcome(state).unwrap_or(Outcome::Detached))],
         Input::Tick(now) => {
             state.now = now;
-            if state.notice.as_ref().is_some_and(|(_, since)| now.saturating_sub(*since) > NOTICE) {
+            if state.notice.as_ref().is_some_and(|notice| notice.is_over(now)) {
                 state.notice = None;
             }
             Vec::new()
@@ -470,5 +388,27 @@ impl RequestKind {
             Self::Pin { branch, step, .. } => format!("letting go of step {step} of branch {branch}"),
             Self::Undo => "the last change as if it had never been".into(),
         }
+    }
+}
+
+impl Screen for State {
+    fn update(&mut self, input: Input) -> Vec<Effect> {
+        update(self, input)
+    }
+
+    fn draw(&self, frame: &mut Frame) {
+        super::screens::draw(frame, self);
+    }
+
+    fn hints(&self) -> Vec<Hint> {
+        super::screens::hints(self)
+    }
+
+    fn animated(&self) -> bool {
+        State::animated(self)
+    }
+
+    fn past(&self) -> Option<Duration> {
+        self.connection.past
     }
 }

@@ -14,6 +14,7 @@ mod log;
 mod loss;
 mod map;
 mod memory;
+pub mod question;
 mod settings;
 mod sparsity;
 mod validation;
@@ -21,18 +22,19 @@ pub mod window;
 
 use ratatui::layout::Rect;
 
-use super::keys::{Action, Context};
+use super::keys::{Action, Context, Panel};
 use super::pen::Pen;
-use super::state::{Panel, State};
+use super::state::State;
 use super::text;
 use super::theme::Meaning;
 
+pub use super::metric::Unit;
 pub use bar::{gauge, stacked};
-pub use chart::{Shape, Unit};
+pub use chart::Shape;
+pub use chart::change;
 pub use charts::{cells as chart_cells, place as charts_place};
 pub use list::first_row;
-pub use log::meaning as weight_meaning;
-pub use loss::{change, readout, train_loss};
+pub use loss::{readout, train_loss};
 pub use sparsity::group_row_at;
 
 /// Draws the first of these panels, with the titles of those that share its place.

@@ -1,20 +1,14 @@
 //! How the comparison answers.
 
-use std::time::Duration;
-
 use crossterm::event::KeyEvent;
 
 use super::{Answer, Ask, ComparisonScreen, Focus, effects, mouse};
 use crate::compare::Column;
-use crate::interface::Outcome;
+use crate::interface::frame::overlay::Scope;
+use crate::interface::frame::{Effect, Input, Outcome, Overlay, overlay};
 use crate::interface::jobs::Done;
 use crate::interface::keys::{Action, Context};
-use crate::interface::overlay::{self, Overlay, Scope};
 use crate::interface::text;
-use crate::interface::update::{Effect, Input};
-
-/// How long something that was said stays.
-const NOTICE: Duration = Duration::from_secs(15);
 
 /// Answers an input.
 pub fn update(screen: &mut ComparisonScreen, input: Input) -> Vec<Effect> {
@@ -46,7 +40,7 @@ pub fn update(screen: &mut ComparisonScreen, input: Input) -> Vec<Effect> {
         },
         Input::Tick(now) => {
             screen.now = now;
-            if screen.notice.as_ref().is_some_and(|notice| now.saturating_sub(notice.since) > NOTICE) {
+            if screen.notice.as_ref().is_some_and(|notice| notice.is_over(now)) {
                 screen.notice = None;
             }
             Vec::new()

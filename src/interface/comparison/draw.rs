@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::layout::{arrange, first_row, inside, setting_rows};
+use super::layout::{arrange, setting_rows};
 use super::{ComparisonScreen, Focus, act};
 use crate::compare::{Column, Comparison, Metric, Row};
 use crate::interface::keys::{Action, Context};
@@ -12,6 +12,7 @@ use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::footer::{self, Hint};
+use crate::interface::widgets::list::{first_row_centred, inside};
 use crate::interface::widgets::{list, nothing};
 use crate::run::State;
 
@@ -36,8 +37,13 @@ fn whole(pen: &mut Pen, screen: &ComparisonScreen) {
     runs(pen, layout.runs, screen);
     facts(pen, layout.facts, screen);
     if let Some(notice) = &screen.notice {
-        let meaning = if notice.bad { Meaning::Error } else { Meaning::Text };
-        pen.put(layout.strip.x + 1, layout.strip.y, layout.strip.width.saturating_sub(2), &notice.text, meaning);
+        pen.put(
+            layout.strip.x + 1,
+            layout.strip.y,
+            layout.strip.width.saturating_sub(2),
+            &notice.text,
+            notice.weight.meaning(),
+        );
     }
     footer::draw(pen, &hints(screen));
     if screen.writing {
@@ -171,7 +177,7 @@ fn settings(pen: &mut Pen, area: Rect, screen: &ComparisonScreen) {
     let table = columns(comparison, &rows, inner.width.saturating_sub(2));
     let (head, _) = split_top(inner, 1);
     let place = setting_rows(area);
-    let first = first_row(screen.row, rows.len(), place.height);
+    let first = first_row_centred(screen.row, rows.len(), place.height);
     let mut x = inner.x + 1;
     for (column, width, cells) in &table {
         let right = column.heading(comparison).right;
@@ -206,7 +212,7 @@ fn put(pen: &mut Pen, cell: Rect, text: &str, meaning: Meaning, right: bool) {
 fn runs(pen: &mut Pen, area: Rect, screen: &ComparisonScreen) {
     let inner = boxed(pen, area, "runs", screen.focus == Focus::Runs);
     let listed = screen.listed();
-    let first = first_row(screen.run_row, listed.len(), inner.height);
+    let first = first_row_centred(screen.run_row, listed.len(), inner.height);
     list::more(pen, inner, first, usize::from(inner.height), listed.len());
     for (index, (row, run)) in Pen::rows(inner).zip(listed.iter().skip(first)).enumerate() {
         let mark = if run.marked { "● " } else { "○ " };

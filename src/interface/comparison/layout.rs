@@ -1,9 +1,10 @@
 //! Where everything of the comparison stands. Drawing and the mouse both ask here.
 
-use ratatui::layout::{Margin, Rect};
+use ratatui::layout::Rect;
 
 use super::ComparisonScreen;
 use crate::interface::layout::{SMALLEST, split_bottom, split_left, split_top};
+use crate::interface::widgets::list::inside;
 
 /// Rows of what is below the settings, at least.
 const BELOW: u16 = 9;
@@ -42,21 +43,8 @@ pub fn arrange(screen: &ComparisonScreen) -> Option<Layout> {
     Some(Layout { header, settings, runs, facts, strip, footer })
 }
 
-/// The inside of a box.
-#[must_use]
-pub fn inside(area: Rect) -> Rect {
-    area.inner(Margin::new(1, 1))
-}
-
 /// The rows of the settings: below the heads of their columns.
 #[must_use]
 pub fn setting_rows(area: Rect) -> Rect {
     split_top(inside(area), 1).1
-}
-
-/// The first row that is shown of so many, so that the selected one is in sight.
-#[must_use]
-pub fn first_row(selected: usize, rows: usize, height: u16) -> usize {
-    let height = usize::from(height.max(1));
-    selected.saturating_sub(height / 2).min(rows.saturating_sub(height))
 }

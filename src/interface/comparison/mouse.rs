@@ -3,10 +3,11 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::act::{act, scroll_overlay};
-use super::layout::{arrange, first_row, inside, setting_rows};
+use super::layout::{arrange, setting_rows};
 use super::{ComparisonScreen, Focus};
+use crate::interface::frame::Effect;
 use crate::interface::keys::Action;
-use crate::interface::update::Effect;
+use crate::interface::widgets::list::{first_row_centred, inside};
 
 /// Answers the mouse.
 pub fn mouse(screen: &mut ComparisonScreen, event: MouseEvent) -> Vec<Effect> {
@@ -43,7 +44,7 @@ pub fn mouse(screen: &mut ComparisonScreen, event: MouseEvent) -> Vec<Effect> {
     if !inner.contains(at.into()) {
         return Vec::new();
     }
-    let clicked = usize::from(event.row - inner.y) + first_row(selected, count, inner.height);
+    let clicked = usize::from(event.row - inner.y) + first_row_centred(selected, count, inner.height);
     if clicked >= count {
         return Vec::new();
     }

@@ -4,18 +4,16 @@ use std::time::Duration;
 
 use crossterm::event::KeyEvent;
 
-use super::export::{Export, ExportLine, Format};
+use super::export::{Export, ExportLine};
 use super::rows::{Row, rows};
 use super::{Ask, Focus, Inspector, LOOK_AGAIN, Layer, Purpose, answers, cursor, draw, effects, layout, mouse};
-use crate::interface::Outcome;
+use crate::interface::frame::overlay::{Answer, Scope};
+use crate::interface::frame::{Effect, Input, Outcome, Overlay};
 use crate::interface::jobs::Done;
-use crate::interface::keys::{Action, Context, Press};
-use crate::interface::overlay::{Answer, Overlay, Scope};
-use crate::interface::state::{Metric, Range, Typed};
-use crate::interface::update::{Effect, Input};
-
-/// How long something that was said stays.
-const NOTICE: Duration = Duration::from_secs(15);
+use crate::interface::keys::{Action, Context, Format, Press};
+use crate::interface::metric::Metric;
+use crate::interface::typed::Typed;
+use crate::interface::widgets::chart::Range;
 
 /// Answers an input.
 pub fn update(inspector: &mut Inspector, input: Input) -> Vec<Effect> {
@@ -55,7 +53,7 @@ pub fn update(inspector: &mut Inspector, input: Input) -> Vec<Effect> {
 
 fn tick(inspector: &mut Inspector, now: Duration) -> Vec<Effect> {
     inspector.now = now;
-    if inspector.notice.as_ref().is_some_and(|notice| now.saturating_sub(notice.since) > NOTICE) {
+    if inspector.notice.as_ref().is_some_and(|notice| notice.is_over(now)) {
         inspector.notice = None;
     }
     if now.saturating_sub(inspector.looked) < LOOK_AGAIN {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::interface::state::{Along, Extent, Metric, Place};
+use crate::interface::metric::{Metric, Place};
 use crate::interface::widgets::Shape;
-use crate::interface::widgets::chart::Measure;
+use crate::interface::widgets::chart::{Along, Extent, Measure};
 use crate::protocol::{Deed, Entry, Evaluation, Intervention, Step, What};
 use crate::run::Reading;
 use crate::series::{Curve, Ruler, Series};

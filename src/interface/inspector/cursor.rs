@@ -2,8 +2,7 @@
 
 use super::{Cursor, Inspector};
 use crate::interface::keys::{Action, Context};
-use crate::interface::state::Along;
-use crate::interface::widgets::chart::Measure;
+use crate::interface::widgets::chart::{Along, Measure};
 use crate::series::Series;
 
 /// The samples that the cursor stands on, and where they lie on the axis.
@@ -127,7 +126,7 @@ pub fn turn_axis(inspector: &mut Inspector, along: Along) {
     });
     inspector.cursor = moved;
     inspector.view.along = along;
-    inspector.view.range = crate::interface::state::Range::Fit;
+    inspector.view.range = crate::interface::widgets::chart::Range::Fit;
 }
 
 fn place(inspector: &Inspector, at: f64) -> f64 {

@@ -3,17 +3,18 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::layout::{self, arrange, inside};
+use super::layout::{self, arrange};
 use super::rows::Row;
 use super::{Focus, Inspector, Layer, Purpose, Which, act};
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{SMALLEST, centred};
+use crate::interface::metric::Metric;
 use crate::interface::pen::Pen;
-use crate::interface::state::Metric;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::chart::{Change, Chart, Line, Look};
 use crate::interface::widgets::footer::{self, Hint};
+use crate::interface::widgets::list::inside;
 use crate::interface::widgets::nothing;
 
 mod charts;
@@ -107,7 +108,7 @@ pub fn changes(inspector: &Inspector) -> Vec<Change> {
     let placed = seen.filter_map(|(branch, change)| {
         let measure = run.course.branches.get(branch)?.measure(inspector.view.along);
         let (before, after) = (measure.value(change.step), measure.value(change.step.saturating_add(1)));
-        Some(Change { before, after, ..crate::interface::widgets::change(change) })
+        Some(Change { before, after, ..crate::interface::widgets::chart::change(change) })
     });
     let mut changes: Vec<Change> = placed.collect();
     changes.sort_by(|a, b| a.before.total_cmp(&b.before));

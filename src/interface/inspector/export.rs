@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use super::course::Track;
 use super::picture::Rgb;
-use crate::interface::state::{Extent, Metric, View};
-use crate::interface::theme::Meaning;
-use crate::interface::theme::Theme;
-use crate::interface::widgets::chart::{Change, Line, Look};
+use crate::interface::keys::Format;
+use crate::interface::metric::Metric;
+use crate::interface::theme::{Meaning, Theme};
+use crate::interface::widgets::chart::{Change, Extent, Line, Look, View};
 
 mod drawing;
 mod rows;
@@ -18,19 +18,6 @@ mod words;
 
 /// Numbers that are tried behind the name of a file.
 const LAST_NUMBER: u32 = 10_000;
-
-/// What a view is written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// Every point in sight.
-    Csv,
-    /// A picture of lines.
-    Svg,
-    /// A picture of dots.
-    Png,
-    /// What a terminal shows.
-    Text,
-}
 
 /// A view that is written into a file.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,19 +57,6 @@ impl PartialEq for ExportLine {
     /// The same line, not merely one that looks the same.
     fn eq(&self, other: &Self) -> bool {
         (&self.run, self.branch) == (&other.run, other.branch) && Arc::ptr_eq(&self.track, &other.track)
-    }
-}
-
-impl Format {
-    /// The end of the file's name.
-    #[must_use]
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::Svg => "svg",
-            Self::Png => "png",
-            Self::Text => "txt",
-        }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Where everything of the inspector stands. Drawing and the mouse both ask here.
 
-use ratatui::layout::{Margin, Rect};
+use ratatui::layout::Rect;
 
 use super::Inspector;
 use crate::interface::layout::{SMALLEST, split_bottom, split_left, split_top};
-use crate::interface::state::Metric;
+use crate::interface::metric::Metric;
 
 /// The least cells that a chart is worth, its border counted.
 const LEAST: (u16, u16) = (36, 9);
@@ -76,12 +76,6 @@ fn charts(inspector: &Inspector, area: Rect) -> Vec<(Rect, Metric)> {
         Rect::new(area.x + left, area.y + top, right - left, bottom - top)
     };
     (0..count).map(place).zip(shown).collect()
-}
-
-/// The inside of a chart's place.
-#[must_use]
-pub fn inside(place: Rect) -> Rect {
-    place.inner(Margin::new(1, 1))
 }
 
 /// Columns of dots of the chart that the keys go to, more or less.

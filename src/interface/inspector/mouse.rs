@@ -6,9 +6,10 @@ use ratatui::layout::Rect;
 
 use super::act::{act, scroll_overlay, zoom};
 use super::{Focus, Inspector, Layer, cursor, draw, layout};
+use crate::interface::frame::Effect;
 use crate::interface::keys::Action;
-use crate::interface::state::Metric;
-use crate::interface::update::Effect;
+use crate::interface::metric::Metric;
+use crate::interface::widgets::list::inside;
 
 /// Answers the mouse.
 pub fn mouse(inspector: &mut Inspector, event: MouseEvent) -> Vec<Effect> {
@@ -44,7 +45,7 @@ pub fn mouse(inspector: &mut Inspector, event: MouseEvent) -> Vec<Effect> {
         return Vec::new();
     }
     inspector.focus = focus;
-    let inner = layout::inside(place);
+    let inner = inside(place);
     if !inner.contains(at.into()) {
         return Vec::new();
     }
@@ -59,7 +60,7 @@ pub fn mouse(inspector: &mut Inspector, event: MouseEvent) -> Vec<Effect> {
 }
 
 fn chart(inspector: &mut Inspector, event: MouseEvent, (place, metric): (Rect, Metric), by: isize) {
-    let Some(plan) = draw::chart(inspector, metric).and_then(|chart| chart.0.plan(layout::inside(place))) else {
+    let Some(plan) = draw::chart(inspector, metric).and_then(|chart| chart.0.plan(inside(place))) else {
         return;
     };
     if by != 0 {

@@ -1,8 +1,7 @@
 //! What actions are called, in the palette and in a file of keys.
 
 use super::{Action, LineEdit};
-use crate::interface::inspector::Format;
-use crate::interface::state::Panel;
+use crate::interface::keys::{Format, Panel};
 
 impl Action {
     /// Its name.

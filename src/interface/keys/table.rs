@@ -4,8 +4,7 @@ use crossterm::event::{KeyCode, KeyModifiers};
 
 use super::{Action, Binding, Context, LineEdit, Press};
 use crate::compare;
-use crate::interface::inspector::Format;
-use crate::interface::state::Panel;
+use crate::interface::keys::{Format, Panel};
 
 const fn char(c: char) -> Press {
     Press(KeyCode::Char(c), KeyModifiers::NONE)

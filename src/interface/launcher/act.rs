@@ -14,12 +14,10 @@ use super::home::{Can, can};
 use super::pick::{Pick, What};
 use super::{Launcher, Layer, Question, Saving, View, race};
 use crate::data::Dialect;
+use crate::interface::frame::{Effect, Open, Outcome, Overlay, Weight};
 use crate::interface::jobs::{Job, KnownRun, PlanOf};
 use crate::interface::keys::{Action, Context};
-use crate::interface::overlay::Overlay;
-use crate::interface::state::{Typed, Weight};
-use crate::interface::update::Effect;
-use crate::interface::{Open, Outcome};
+use crate::interface::typed::Typed;
 use crate::recipe::{Field, Kind};
 use crate::run::State;
 

@@ -6,11 +6,11 @@ use super::act::{begin_with, look_at_file, train};
 use super::form::Base;
 use super::pick::{Row, What};
 use super::{Launcher, Layer, More, Saving, View, value};
+use crate::interface::frame::{Effect, Open, Weight};
 use crate::interface::jobs::{Done, FoundModel};
 use crate::interface::keys::{Action, Context};
-use crate::interface::state::{Typed, Weight};
-use crate::interface::update::Effect;
-use crate::interface::{Open, text};
+use crate::interface::text;
+use crate::interface::typed::Typed;
 use crate::run::proposal;
 
 /// Takes it in.

@@ -5,15 +5,14 @@ use ratatui::layout::Rect;
 
 use super::place::{self, Places};
 use super::{Launcher, Layer, View};
+use crate::interface::frame::Weight;
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::SMALLEST;
 use crate::interface::pen::Pen;
 use crate::interface::screens::too_small;
-use crate::interface::state::Weight;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::footer::{self, Hint};
-use crate::interface::widgets::weight_meaning;
 
 mod bars;
 mod dialogs;
@@ -63,20 +62,20 @@ const LINES: usize = 4;
 /// What was last said, over what stands above where it is long.
 fn strip(pen: &mut Pen, row: Rect, launcher: &Launcher) {
     let row = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
-    if let Some((weight, said, _)) = &launcher.notice {
-        let lines = text::wrap(said, row.width);
+    if let Some(notice) = &launcher.notice {
+        let lines = text::wrap(&notice.text, row.width);
         let above = lines.len().clamp(1, LINES) as u16 - 1;
         let place = Rect { y: row.y.saturating_sub(above), height: above + 1, ..row };
         if above > 0 {
             pen.clear(Rect { x: 0, width: row.right() + 1, ..place });
         }
         for (row, line) in Pen::rows(place).zip(&lines) {
-            pen.put(row.x, row.y, row.width, line, weight_meaning(*weight));
+            pen.put(row.x, row.y, row.width, line, notice.weight.meaning());
         }
     } else if launcher.view == View::Home && !launcher.home.filter.is_empty() {
         let advice = launcher.look.keys.advice(Context::Home, Action::Leave, "shows all");
         let said = format!("only runs with \"{}\" are shown{advice}", text::safe_text(&launcher.home.filter));
-        pen.put(row.x, row.y, row.width, &said, weight_meaning(Weight::Warning));
+        pen.put(row.x, row.y, row.width, &said, Weight::Warning.meaning());
     }
 }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::plan::PlanView;
 use super::value;
 use crate::data::{Dialect, Sample, guess_columns};
-use crate::interface::state::Typed;
 use crate::interface::text::safe_text;
+use crate::interface::typed::Typed;
 use crate::protocol::Sparsity;
 use crate::recipe::{FIELDS, Field, LearningRate, Recipe, Steps, SuggestedRate, TaskKind, Value};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::interface::jobs::KnownRun;
-use crate::interface::state::Typed;
+use crate::interface::typed::Typed;
 use crate::run::State;
 
 /// The list of runs.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::data::Sample;
 use crate::interface::jobs::{Entry, FoundModel, FoundRecipe};
-use crate::interface::state::Typed;
 use crate::interface::text;
+use crate::interface::typed::Typed;
 use crate::recipe::is_hub_name;
 
 /// A list to choose from.

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use super::pick::What;
 use super::{Launcher, Layer, View};
 use crate::interface::layout::{SMALLEST, centred, split_bottom, split_left, split_right, split_top};
+use crate::interface::widgets::list::{first_row_centred, inside};
 
 /// Where everything stands.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,28 +58,10 @@ pub fn arrange(launcher: &Launcher) -> Option<Places> {
     Some(places)
 }
 
-/// The place inside of a border.
-#[must_use]
-pub fn inside(area: Rect) -> Rect {
-    Rect {
-        x: area.x.saturating_add(1),
-        y: area.y.saturating_add(1),
-        width: area.width.saturating_sub(2),
-        height: area.height.saturating_sub(2),
-    }
-}
-
 /// The rows of the list of runs, below its heading.
 #[must_use]
 pub fn home_rows(list: Rect) -> Rect {
     split_top(inside(list), 1).1
-}
-
-/// The first of `count` rows that is shown, so that the selected one is in sight.
-#[must_use]
-pub fn first_row(selected: usize, count: usize, height: u16) -> usize {
-    let height = usize::from(height);
-    selected.saturating_sub(height / 2).min(count.saturating_sub(height))
 }
 
 /// The box of a list to choose from, its list, and beside it what the selected row holds.
@@ -112,7 +95,7 @@ pub fn row_at(launcher: &Launcher, (x, y): (u16, u16)) -> Option<usize> {
             (inside(places.list), launcher.form.line(), lines.len())
         }
     };
-    let first = first_row(selected, count, area.height);
+    let first = first_row_centred(selected, count, area.height);
     let row = first + usize::from(y.checked_sub(area.y)?);
     (area.contains((x, y).into()) && row < count).then_some(row)
 }

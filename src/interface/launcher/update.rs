@@ -1,19 +1,13 @@
 //! How the launcher answers.
 
-use std::time::Duration;
-
 use crossterm::event::{KeyEvent, MouseButton, MouseEvent, MouseEventKind};
 
 use super::{Launcher, Layer, View, act, done, place};
-use crate::interface::Outcome;
+use crate::interface::frame::overlay::Answer;
+use crate::interface::frame::{Effect, Input, Outcome, Overlay, Weight};
 use crate::interface::keys::{Action, Context, Press};
-use crate::interface::overlay::{Answer, Overlay};
-use crate::interface::state::{Typed, Weight};
-use crate::interface::update::{Effect, Input};
+use crate::interface::typed::Typed;
 use crate::recipe::Field;
-
-/// How long something that was said stays on the screen.
-const NOTICE: Duration = Duration::from_secs(20);
 
 /// Brings the launcher up to date with an input.
 pub fn update(launcher: &mut Launcher, input: Input) -> Vec<Effect> {
@@ -31,7 +25,7 @@ pub fn update(launcher: &mut Launcher, input: Input) -> Vec<Effect> {
         }
         Input::Tick(now) => {
             launcher.now = now;
-            if launcher.notice.as_ref().is_some_and(|(_, _, since)| now.saturating_sub(*since) > NOTICE) {
+            if launcher.notice.as_ref().is_some_and(|notice| notice.is_over(now)) {
                 launcher.notice = None;
             }
             Vec::new()
@@ -58,7 +52,11 @@ fn key(launcher: &mut Launcher, event: KeyEvent) -> Vec<Effect> {
 /// Lets what lies over the screen do something.
 fn over<T>(
     launcher: &mut Launcher,
-    does: impl FnOnce(&mut Option<Overlay>, &mut crate::interface::look::Look, &crate::interface::overlay::Scope) -> T,
+    does: impl FnOnce(
+        &mut Option<Overlay>,
+        &mut crate::interface::frame::Look,
+        &crate::interface::frame::overlay::Scope,
+    ) -> T,
 ) -> T {
     let below = launcher.contexts_below();
     let scope = launcher.scope(&below);

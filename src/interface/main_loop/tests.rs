@@ -2,7 +2,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::backend::TestBackend;
 
 use super::*;
-use crate::interface::look::Look;
+use crate::interface::frame::Look;
 use crate::interface::state::State;
 use crate::interface::theme::{Depth, Themes};
 use crate::protocol::{Command, Event};

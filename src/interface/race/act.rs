@@ -1,22 +1,16 @@
 //! What the keys of a race do.
 
-use std::time::Duration;
-
 use crossterm::event::{KeyEvent, MouseEventKind};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::receive::{self, to_lane};
 use super::{Layer, RaceScreen};
-use crate::interface::Outcome;
+use crate::interface::frame::overlay::{Answer, Scope};
+use crate::interface::frame::{Effect, Input, Outcome, Overlay, Weight};
 use crate::interface::keys::{Action, Context, Press};
-use crate::interface::overlay::{Answer, Overlay, Scope};
-use crate::interface::state::{Typed, Weight};
-use crate::interface::update::{Effect, Input};
+use crate::interface::typed::Typed;
 use crate::protocol::Command;
 use crate::recipe::{Field, Value, parse_assignment};
-
-/// How long something that was said stays.
-const NOTICE: Duration = Duration::from_secs(15);
 
 /// Answers an input.
 pub fn update(screen: &mut RaceScreen, input: Input) -> Vec<Effect> {
@@ -37,7 +31,7 @@ pub fn update(screen: &mut RaceScreen, input: Input) -> Vec<Effect> {
         }
         Input::Tick(now) => {
             screen.now = now;
-            if screen.notice.as_ref().is_some_and(|(_, _, since)| now.saturating_sub(*since) > NOTICE) {
+            if screen.notice.as_ref().is_some_and(|notice| notice.is_over(now)) {
                 screen.notice = None;
             }
             (0..screen.lanes.len()).flat_map(|lane| from_lane(screen, lane, Input::Tick(now))).collect()
@@ -409,7 +403,7 @@ fn settings(text: &str) -> Result<Vec<(String, Value)>, String> {
     for assignment in text.split_whitespace() {
         let (name, value) = parse_assignment(assignment)
             .map_err(|_| format!("{assignment} says no value; write field=value, such as learning_rate=1e-3"))?;
-        let live = crate::interface::State::live_fields();
+        let live = crate::interface::state::State::live_fields();
         let short = live.map(|field| field.name).find(|full| full.rsplit('.').next() == Some(name.as_str()));
         let name = short.map_or(name, str::to_owned);
         let field = Field::find(&name)?;

@@ -7,13 +7,12 @@ use super::{LaneView, Layer, RaceScreen, act};
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{SMALLEST, centred, split_bottom, split_top};
 use crate::interface::pen::Pen;
-use crate::interface::screens;
-use crate::interface::state::Weight;
-use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::chart::{Chart, Line, Look, Measure};
 use crate::interface::widgets::footer::{self, Hint};
+use crate::interface::widgets::question::Question;
 use crate::interface::widgets::{list, nothing};
+use crate::interface::{screens, text};
 
 /// Least rows of the chart, border included.
 const CHART: u16 = 8;
@@ -65,8 +64,8 @@ fn whole(pen: &mut Pen, screen: &RaceScreen) {
         draw_chart(pen, chart, screen);
         draw_table(pen, table, screen);
     }
-    if let Some((weight, said, _)) = &screen.notice {
-        pen.put(strip.x + 1, strip.y, strip.width.saturating_sub(2), said, meaning_of(*weight));
+    if let Some(notice) = &screen.notice {
+        pen.put(strip.x + 1, strip.y, strip.width.saturating_sub(2), &notice.text, notice.weight.meaning());
     } else if let Some(why) = screen.connection.hindrance() {
         pen.put(strip.x + 1, strip.y, strip.width.saturating_sub(2), why, Meaning::Warn);
     }
@@ -93,10 +92,6 @@ pub fn all_hints(screen: &RaceScreen) -> Vec<Hint> {
             hints(screen, split_bottom(Rect::new(0, 0, width, height), 1).1)
         }
     }
-}
-
-fn meaning_of(weight: Weight) -> Meaning {
-    crate::interface::widgets::weight_meaning(weight)
 }
 
 fn draw_header(pen: &mut Pen, row: Rect, screen: &RaceScreen) {
@@ -314,17 +309,18 @@ fn dialog(pen: &mut Pen, screen: Rect, layer: &Layer, race: &RaceScreen) {
     };
     let bound: Vec<_> = keys.lines(context).filter(|bound| bound.line.footer.is_some()).collect();
     let bound = if context == Context::Typing { bound.into_iter().take(2).collect() } else { bound };
-    let height = u16::try_from(lines.len() + bound.len()).unwrap_or(8) + 3;
-    let place = centred(screen, 72, height);
-    let inner = pen.frame(place, Meaning::Focus);
-    pen.put(place.x + 2, place.y, place.width.saturating_sub(4), title, Meaning::Focus);
-    let mut rows = Pen::rows(Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner });
-    for (line, row) in lines.iter().zip(&mut rows) {
+    let styled = |line: String| {
         let meaning = if line.starts_with('›') { Meaning::Pending } else { Meaning::Text };
-        pen.put(row.x, row.y, row.width, line, meaning);
-    }
-    for (bound, row) in bound.into_iter().zip(rows.skip(1)) {
-        pen.put(row.x, row.y, 8, &bound.short_label(), Meaning::Key);
-        pen.put(row.x + 9, row.y, row.width.saturating_sub(9), bound.line.help, Meaning::Text);
-    }
+        (line, meaning)
+    };
+    let question = Question {
+        title,
+        meaning: Meaning::Focus,
+        width: 72,
+        roomy: false,
+        lines: lines.into_iter().map(styled).collect(),
+        answers: bound.iter().map(|bound| (bound.short_label(), bound.line.help)).collect(),
+        keys: (0, 8),
+    };
+    question.draw(pen, screen);
 }

@@ -3,13 +3,14 @@
 use ratatui::layout::Rect;
 
 use super::alerts;
+use crate::interface::frame::Weight;
 use crate::interface::keys::{Action, Context};
 use crate::interface::pen::Pen;
-use crate::interface::state::{Stage, State, Weight};
+use crate::interface::state::{Stage, State};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::footer::{self, Hint};
-use crate::interface::widgets::{readout, weight_meaning};
+use crate::interface::widgets::readout;
 
 /// The most lines that what was said takes.
 const LINES: usize = 3;
@@ -25,7 +26,7 @@ pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
     if let Some(typed) = &state.jump {
         let (before, after) = typed.halves();
         pen.put(row.x, row.y, row.width, &format!("to step {before}▏{after}"), Meaning::Pending);
-    } else if let Some((entry, _)) = &state.notice {
+    } else if let Some(entry) = &state.notice {
         let grave = matches!(entry.weight, Weight::Warning | Weight::Error);
         let lines = if grave { text::wrap(&entry.text, row.width) } else { vec![entry.text.clone()] };
         let shown = &lines[..lines.len().min(LINES)];
@@ -34,7 +35,7 @@ pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
             if above > 0 {
                 pen.clear(Rect { y, ..whole });
             }
-            pen.put(row.x, y, row.width, line, weight_meaning(entry.weight));
+            pen.put(row.x, y, row.width, line, entry.weight.meaning());
         }
     } else if let Some(why) = &state.connection.lost {
         pen.put(row.x, row.y, row.width, &text::safe_text(why), Meaning::Error);

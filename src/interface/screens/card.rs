@@ -2,10 +2,10 @@
 
 use ratatui::layout::Rect;
 
-use crate::interface::keys::{Action, Context, Keymap};
+use crate::interface::keys::{Action, Context, Keymap, Panel};
 use crate::interface::layout::{Layout, split_bottom};
 use crate::interface::pen::Pen;
-use crate::interface::state::{Edit, Panel, Preview, State};
+use crate::interface::state::{Edit, Preview, State};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::protocol::Consequences;

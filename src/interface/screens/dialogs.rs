@@ -3,10 +3,10 @@
 use ratatui::layout::Rect;
 
 use crate::interface::keys::{Action, Context, Keymap};
-use crate::interface::layout::centred;
 use crate::interface::pen::Pen;
 use crate::interface::state::{Stage, State};
 use crate::interface::theme::Meaning;
+use crate::interface::widgets::question::Question;
 
 /// Asks how to leave.
 pub fn quit(pen: &mut Pen, screen: Rect, state: &State) {
@@ -19,13 +19,16 @@ pub fn quit(pen: &mut Pen, screen: Rect, state: &State) {
         screen,
         " leave ",
         &format!("The run is at step {}. How shall it end?", state.step()),
-        (&state.look.keys, Context::Quit),
-        &[
-            (Action::StopNow, stop),
-            (Action::Detach, "detach: the run goes on without this terminal"),
-            (Action::AbortNow, "abort: write nothing more, leave"),
-            (Action::Leave, "stay"),
-        ],
+        (
+            &state.look.keys,
+            Context::Quit,
+            &[
+                (Action::StopNow, stop),
+                (Action::Detach, "detach: the run goes on without this terminal"),
+                (Action::AbortNow, "abort: write nothing more, leave"),
+                (Action::Leave, "stay"),
+            ],
+        ),
     );
 }
 
@@ -36,29 +39,25 @@ pub fn stop(pen: &mut Pen, screen: Rect, state: &State) {
         screen,
         " stop ",
         "Stop the run after this step?",
-        (&state.look.keys, Context::Stop),
-        &[(Action::StopNow, "stop cleanly: write checkpoint and adapter"), (Action::Leave, "go on training")],
+        (
+            &state.look.keys,
+            Context::Stop,
+            &[(Action::StopNow, "stop cleanly: write checkpoint and adapter"), (Action::Leave, "go on training")],
+        ),
     );
 }
 
-fn question(
-    pen: &mut Pen,
-    screen: Rect,
-    title: &str,
-    question: &str,
-    (keys, context): (&Keymap, Context),
-    answers: &[(Action, &str)],
-) {
-    let place = centred(screen, 60, answers.len() as u16 + 5);
-    let inner = pen.frame(place, Meaning::Warn);
-    pen.put(place.x + 2, place.y, place.width.saturating_sub(4), title, Meaning::Warn);
-    let mut rows = Pen::rows(inner).map(|row| Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row }).skip(1);
-    if let Some(row) = rows.next() {
-        pen.put(row.x, row.y, row.width, question, Meaning::Text);
-    }
-    let known = answers.iter().filter_map(|(action, answer)| Some((keys.label(context, *action)?, answer)));
-    for (row, (key, answer)) in rows.skip(usize::from(inner.height > answers.len() as u16 + 2)).zip(known) {
-        pen.put(row.x + 1, row.y, 6, &key, Meaning::Key);
-        pen.put(row.x + 8, row.y, row.width.saturating_sub(8), answer, Meaning::Text);
-    }
+fn question(pen: &mut Pen, screen: Rect, title: &str, asked: &str, asks: (&Keymap, Context, &[(Action, &str)])) {
+    let (keys, context, answers) = asks;
+    let known = answers.iter().filter_map(|(action, answer)| Some((keys.label(context, *action)?, *answer)));
+    let question = Question {
+        title,
+        meaning: Meaning::Warn,
+        width: 60,
+        roomy: true,
+        lines: vec![(asked.to_owned(), Meaning::Text)],
+        answers: known.collect(),
+        keys: (1, 6),
+    };
+    question.draw(pen, screen);
 }

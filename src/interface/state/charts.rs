@@ -1,6 +1,6 @@
 //! Which metrics the charts of the cockpit show.
 
-use super::Metric;
+use crate::interface::metric::Metric;
 
 /// The most charts of the grid.
 pub const CELLS: usize = 6;

@@ -1,8 +1,8 @@
 //! Which keys mean something now.
 
-use super::{Layer, Panel, State};
-use crate::interface::keys::Context;
-use crate::interface::overlay::Overlay;
+use super::{Layer, State};
+use crate::interface::frame::Overlay;
+use crate::interface::keys::{Context, Panel};
 
 impl State {
     /// The contexts in which a key means something now, the nearest first.

@@ -3,10 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::Metric;
-use super::metric::Place;
 use super::owners::Owners;
 use super::tree::Tree;
+use crate::interface::metric::{Metric, Place};
 use crate::interface::widgets::Shape;
 use crate::protocol::{self, Confusion, Evaluation, Intervention, Memory, Step};
 use crate::series::{Curve, Series, median};

@@ -3,23 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::interface::frame::Weight;
 use crate::interface::text::safe_text;
 
 /// The lines that are kept.
 const KEPT: usize = 2000;
-
-/// How grave a line is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weight {
-    /// Good to know.
-    Info,
-    /// Something was done as asked.
-    Done,
-    /// Look at this.
-    Warning,
-    /// This failed.
-    Error,
-}
 
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

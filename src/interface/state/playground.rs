@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::edit::Typed;
+use crate::interface::typed::Typed;
 use crate::protocol::{About, Answer, CommandId, Side};
 
 /// Texts that can be asked about again.

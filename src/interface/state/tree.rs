@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Metric;
+use crate::interface::metric::Metric;
 use crate::protocol::{self, KeptState, Step};
 use crate::series::{Points, Series, Smoother};
 

@@ -7,7 +7,6 @@ use super::axis::{Axis, ends, outlier_proof};
 use super::window::Window;
 use crate::interface::layout::{split_bottom, split_left};
 use crate::interface::pen::Pen;
-use crate::interface::state::{Extent, View};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 
@@ -15,12 +14,14 @@ mod cursor;
 mod line;
 mod marks;
 mod scale;
-mod unit;
+mod view;
 
 pub use line::{Line, Look, MARK, Measure, Shape, mark};
-pub use marks::Change;
+pub use marks::{Change, change};
 pub use scale::ticks as scale_ticks;
-pub use unit::Unit;
+pub use view::{Along, Extent, Range, View};
+
+use crate::interface::metric::Unit;
 
 /// What a chart shows.
 #[derive(Debug)]

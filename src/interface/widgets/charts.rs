@@ -4,9 +4,11 @@ use ratatui::layout::Rect;
 
 use super::chart::{Chart, Line, Look, Measure};
 use super::{Facts, loss, nothing};
+use crate::interface::keys::Panel;
 use crate::interface::layout::{split_bottom, split_left, split_top};
+use crate::interface::metric::Metric;
 use crate::interface::pen::Pen;
-use crate::interface::state::{Metric, Panel, State};
+use crate::interface::state::State;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 

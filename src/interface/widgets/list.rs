@@ -12,6 +12,24 @@ pub fn first_row(selected: usize, rows: usize, room: usize) -> usize {
     if room == 0 { selected } else { selected.saturating_sub(room - 1).min(rows.saturating_sub(room)) }
 }
 
+/// As [`first_row`], with the selected row in the middle where the list allows it.
+#[must_use]
+pub fn first_row_centred(selected: usize, rows: usize, height: u16) -> usize {
+    let height = usize::from(height);
+    selected.saturating_sub(height / 2).min(rows.saturating_sub(height))
+}
+
+/// What is inside the frame of a box.
+#[must_use]
+pub fn inside(area: Rect) -> Rect {
+    Rect {
+        x: area.x.saturating_add(1),
+        y: area.y.saturating_add(1),
+        width: area.width.saturating_sub(2),
+        height: area.height.saturating_sub(2),
+    }
+}
+
 /// Says on the lower edge of a box how many rows of the list in its `inner` are above and below those that are shown:
 /// `room` from the `first` one on, of so many `rows`.
 pub fn more(pen: &mut Pen, inner: Rect, first: usize, room: usize, rows: usize) {

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{Facts, nothing};
 use crate::interface::pen::Pen;
-use crate::interface::state::{State, Weight};
+use crate::interface::state::State;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 
@@ -21,7 +21,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
         let last = lines.len() - 1;
         for (index, line) in lines.iter().rev().enumerate() {
             let Some(row) = rows.next() else { break 'entries };
-            pen.put(row.x + indent, row.y, row.width.saturating_sub(indent), line, meaning(entry.weight));
+            pen.put(row.x + indent, row.y, row.width.saturating_sub(indent), line, entry.weight.meaning());
             if index == last {
                 pen.put(row.x, row.y, indent, &text::clock(entry.time), Meaning::Muted);
                 if indent > 6 {
@@ -34,15 +34,5 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     match state.log.scrolled() {
         0 => Facts::new(),
         scrolled => vec![(format!("↓ {scrolled} more"), Meaning::Warn)],
-    }
-}
-
-/// The style of a line of this weight.
-pub fn meaning(weight: Weight) -> Meaning {
-    match weight {
-        Weight::Info => Meaning::Text,
-        Weight::Done => Meaning::Applied,
-        Weight::Warning => Meaning::Warn,
-        Weight::Error => Meaning::Error,
     }
 }

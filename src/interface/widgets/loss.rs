@@ -2,14 +2,14 @@
 
 use ratatui::layout::Rect;
 
-use super::chart::{Change, Chart, Drawn, Line, Look, MARK, Measure, Shape};
+use super::chart::{Change, Chart, Drawn, Line, Look, MARK, Measure, Shape, change};
 use super::{Facts, nothing};
+use crate::interface::metric::Metric;
 use crate::interface::pen::Pen;
 use crate::interface::screens::{ALERT, alert_meaning};
-use crate::interface::state::{Cursor, Metric, State};
+use crate::interface::state::{Cursor, State};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
-use crate::protocol::Intervention;
 use crate::series::Series;
 
 /// Branches that were left behind and are drawn.
@@ -78,15 +78,6 @@ pub fn meaning(metric: Metric) -> Meaning {
         Metric::StepTime | Metric::Speed => Meaning::Series6,
         Metric::Memory => Meaning::Series7,
     }
-}
-
-/// A change by hand, as a chart over steps marks it.
-#[must_use]
-pub fn change(change: &Intervention) -> Change {
-    let field = change.field.split_once('.').map_or(change.field.as_str(), |(_, name)| name);
-    let (from, to) = (text::value(&change.from), text::value(&change.to));
-    let text = format!("{} {} {from} → {to}", change.step, text::safe_text(field));
-    Change { before: change.step as f64, after: change.step as f64 + 1.0, text }
 }
 
 /// What stands under the cursor, the short of it.

@@ -4,9 +4,10 @@ use ratatui::layout::Rect;
 
 use super::list::{self, first_row};
 use super::{Facts, nothing};
+use crate::interface::keys::Panel;
 use crate::interface::layout::split_bottom;
 use crate::interface::pen::Pen;
-use crate::interface::state::{Measure, Panel, State};
+use crate::interface::state::{Measure, State};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::protocol::{Group, Layer};

@@ -8,9 +8,10 @@ use super::window::Window;
 use super::{Facts, bar, nothing};
 use crate::interface::layout::{split_bottom, split_left, split_top};
 use crate::interface::pen::Pen;
-use crate::interface::state::{OWNERS, State, View};
+use crate::interface::state::{OWNERS, State};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
+use crate::interface::widgets::chart::View;
 use crate::protocol::Memory;
 
 /// The fewest rows that a curve is worth.

@@ -4,8 +4,9 @@ use ratatui::layout::Rect;
 
 use super::Facts;
 use super::list::{self, first_row};
+use crate::interface::keys::Panel;
 use crate::interface::pen::Pen;
-use crate::interface::state::{Panel, State, value_of};
+use crate::interface::state::{State, value_of};
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::recipe::{AUTO, Value};

@@ -4,8 +4,9 @@ use ratatui::layout::Rect;
 
 use super::list::{self, first_row};
 use super::{Facts, bar, nothing};
+use crate::interface::keys::Panel;
 use crate::interface::pen::Pen;
-use crate::interface::state::{Panel, State};
+use crate::interface::state::State;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::settings::pending_text;

@@ -9,9 +9,10 @@ use super::{Facts, bar, chart, classes, curve, nothing};
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{split_bottom, split_left, split_top};
 use crate::interface::pen::Pen;
-use crate::interface::state::{State, View};
+use crate::interface::state::State;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
+use crate::interface::widgets::chart::View;
 use crate::protocol::{Confusion, Evaluation};
 
 /// Draws table and curve; what the title says.

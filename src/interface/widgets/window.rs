@@ -1,6 +1,6 @@
 //! Which steps a chart shows on which dots.
 
-use crate::interface::state::{Extent, Range, View};
+use crate::interface::widgets::chart::{Extent, Range, View};
 
 /// What is in sight: a column of dots begins at a multiple of its width, so that points keep their columns while the
 /// window moves.

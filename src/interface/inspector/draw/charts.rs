@@ -4,8 +4,8 @@ use ratatui::layout::Rect;
 
 use super::{boxed, changes, chart, empty, meaning};
 use crate::interface::inspector::{Focus, Inspector};
+use crate::interface::metric::Metric;
 use crate::interface::pen::Pen;
-use crate::interface::state::Metric;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::facts_in_title;
 

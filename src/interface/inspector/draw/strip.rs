@@ -8,9 +8,9 @@ use super::{chart, line_name, typed};
 use crate::interface::inspector::{Cursor, Inspector, Purpose};
 use crate::interface::keys::{Action, Context};
 use crate::interface::pen::Pen;
-use crate::interface::state::Along;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
+use crate::interface::widgets::chart::Along;
 
 /// Draws it.
 pub fn draw(pen: &mut Pen, row: Rect, inspector: &Inspector) {
@@ -20,8 +20,7 @@ pub fn draw(pen: &mut Pen, row: Rect, inspector: &Inspector) {
         let x = pen.put(x, row.y, row.right().saturating_sub(x), "▏", Meaning::Pending);
         pen.put(x, row.y, row.right().saturating_sub(x), after, Meaning::Pending);
     } else if let Some(notice) = &inspector.notice {
-        let meaning = if notice.bad { Meaning::Error } else { Meaning::Ok };
-        pen.put(row.x, row.y, row.width, &notice.text, meaning);
+        pen.put(row.x, row.y, row.width, &notice.text, notice.weight.meaning());
     } else if let Some(cursor) = inspector.cursor {
         pen.put(row.x, row.y, row.width, &readout(inspector, cursor), Meaning::Text);
     } else if let Some((problem, meaning)) = problem(inspector) {

@@ -2,7 +2,7 @@
 
 use super::Export;
 use crate::interface::inspector::picture::{Anchor, Picture, Rgb, Shape};
-use crate::interface::state::Metric;
+use crate::interface::metric::Metric;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::axis::Axis;
 use crate::interface::widgets::chart::{Chart, scale_ticks};

@@ -1,8 +1,9 @@
 //! A view as rows: every point in sight, none thinned out or smoothed away.
 
 use super::{Export, ExportLine};
-use crate::interface::state::{Along, Metric};
+use crate::interface::metric::Metric;
 use crate::interface::widgets::Shape;
+use crate::interface::widgets::chart::Along;
 use crate::interface::widgets::window::Window;
 
 /// One row for each step of each branch, with a column for each metric, and one more for what is smoothed.

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::begin_with;
 use crate::data::Dialect;
+use crate::interface::frame::{Effect, Weight};
 use crate::interface::jobs::Job;
 use crate::interface::keys::Action;
 use crate::interface::launcher::form::Base;
 use crate::interface::launcher::pick::{Files, Pick, Row, What, expanded, typed_folder};
 use crate::interface::launcher::{Launcher, Layer, value};
-use crate::interface::state::{Typed, Weight};
-use crate::interface::update::Effect;
+use crate::interface::typed::Typed;
 use crate::recipe::{Field, Kind, Value};
 
 /// Begins to change the selected line: a list where it has one, else its text.

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use super::choose::browse_typed;
-use crate::interface::Open;
+use crate::interface::frame::{Effect, Open};
 use crate::interface::jobs::Job;
 use crate::interface::keys::Action;
 use crate::interface::launcher::{Launcher, Layer, More, Question, View, value};
-use crate::interface::update::Effect;
 use crate::recipe::{self, Field};
 use crate::run::Notes;
 

@@ -9,9 +9,10 @@ use crate::interface::keys::{Action, Context};
 use crate::interface::launcher::{Launcher, More, Question, race};
 use crate::interface::layout::{centred, split_top};
 use crate::interface::pen::Pen;
-use crate::interface::state::Typed;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
+use crate::interface::typed::Typed;
+use crate::interface::widgets::question;
 
 /// Asks whether to delete runs.
 pub fn delete(pen: &mut Pen, screen: Rect, folders: &[PathBuf], launcher: &Launcher) {
@@ -28,7 +29,7 @@ pub fn delete(pen: &mut Pen, screen: Rect, folders: &[PathBuf], launcher: &Launc
     };
     let (delete, keep) = if names.len() == 1 { ("delete it", "keep it") } else { ("delete them", "keep them") };
     let answers = [(Action::DeleteNow, delete), (Action::Leave, keep)];
-    question(pen, screen, " delete ", &said, (Context::Delete, &answers), launcher);
+    ask_with_answers(pen, screen, " delete ", &said, (Context::Delete, &answers), launcher);
 }
 
 fn name(folder: &Path) -> String {
@@ -121,7 +122,7 @@ pub fn more(pen: &mut Pen, screen: Rect, more: &More, launcher: &Launcher) {
 pub fn start(pen: &mut Pen, screen: Rect, why: &str, launcher: &Launcher) {
     let said = format!("{} Start all the same?", sentence(&text::safe_text(why)));
     let answers = [(Action::StartNow, "start it"), (Action::Leave, "back to the form")];
-    question(pen, screen, " start ", &said, (Context::Start, &answers), launcher);
+    ask_with_answers(pen, screen, " start ", &said, (Context::Start, &answers), launcher);
 }
 
 /// Our sentences have no full stop.
@@ -130,7 +131,7 @@ fn sentence(text: &str) -> String {
     format!("{text}{end}")
 }
 
-fn question(
+fn ask_with_answers(
     pen: &mut Pen,
     screen: Rect,
     title: &str,
@@ -139,24 +140,18 @@ fn question(
     launcher: &Launcher,
 ) {
     let width = 64.min(screen.width.saturating_sub(2));
-    let lines = text::wrap(said, width.saturating_sub(4));
-    let place = centred(screen, width, (lines.len() + answers.len()) as u16 + 3);
-    let inner = pen.frame(place, Meaning::Warn);
-    pen.put(place.x + 2, place.y, place.width.saturating_sub(4), title, Meaning::Warn);
-    let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
-    let mut rows = Pen::rows(inner);
-    for line in &lines {
-        if let Some(row) = rows.next() {
-            pen.put(row.x, row.y, row.width, line, Meaning::Text);
-        }
-    }
-    rows.next();
     let keys = &launcher.look.keys;
-    for (action, answer) in answers {
-        let (Some(key), Some(row)) = (keys.label(context, *action), rows.next()) else { continue };
-        pen.put(row.x + 1, row.y, 6, &key, Meaning::Key);
-        pen.put(row.x + 8, row.y, row.width.saturating_sub(8), answer, Meaning::Text);
-    }
+    let known = answers.iter().filter_map(|(action, answer)| Some((keys.label(context, *action)?, *answer)));
+    let question = question::Question {
+        title,
+        meaning: Meaning::Warn,
+        width,
+        roomy: false,
+        lines: text::wrap(said, width.saturating_sub(4)).into_iter().map(|line| (line, Meaning::Text)).collect(),
+        answers: known.collect(),
+        keys: (1, 6),
+    };
+    question.draw(pen, screen);
 }
 
 /// What there is to know of the selected run.

@@ -5,13 +5,14 @@ use ratatui::layout::Rect;
 use super::plan;
 use crate::interface::keys::{Action, Context};
 use crate::interface::launcher::form::{Line, Slot, Values};
-use crate::interface::launcher::place::{Places, first_row};
+use crate::interface::launcher::place::Places;
 use crate::interface::launcher::{Launcher, value};
 use crate::interface::pen::Pen;
-use crate::interface::state::Typed;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
+use crate::interface::typed::Typed;
 use crate::interface::widgets::list;
+use crate::interface::widgets::list::first_row_centred;
 use crate::recipe::{FIELDS, Field, Kind, Recipe, Value};
 
 /// Draws the form, what the run would be, and what the selected line means.
@@ -51,7 +52,7 @@ fn lines(pen: &mut Pen, area: Rect, launcher: &Launcher) {
         return;
     }
     let values = form.values();
-    let first = first_row(form.line(), lines.len(), area.height);
+    let first = first_row_centred(form.line(), lines.len(), area.height);
     let mut essential = lines.iter().take(first).filter(|line| matches!(line, Line::Heading(_))).count() <= 1;
     list::more(pen, area, first, usize::from(area.height), lines.len());
     for (row, line) in Pen::rows(area).zip(lines.iter().skip(first)) {

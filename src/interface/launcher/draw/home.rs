@@ -7,13 +7,14 @@ use ratatui::layout::Rect;
 use super::bars;
 use crate::interface::jobs::KnownRun;
 use crate::interface::keys::{Action, Context};
-use crate::interface::launcher::place::{Places, first_row, home_rows, inside};
+use crate::interface::launcher::place::{Places, home_rows};
 use crate::interface::launcher::{Can, Launcher, Sort, can};
 use crate::interface::layout::{centred, split_bottom, split_top};
 use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::list;
+use crate::interface::widgets::list::{first_row_centred, inside};
 use crate::run::State;
 
 /// Draws header, list and facts.
@@ -173,7 +174,7 @@ fn list(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     }
     let rows = home_rows(area);
     let (shown, selected) = (launcher.home.shown(), launcher.home.row());
-    let first = first_row(selected, shown.len(), rows.height);
+    let first = first_row_centred(selected, shown.len(), rows.height);
     list::more(pen, rows, first, usize::from(rows.height), shown.len());
     for (index, (row, run)) in Pen::rows(rows).zip(shown.into_iter().skip(first)).enumerate() {
         let mut x = row.x + 1;

@@ -5,13 +5,14 @@ use ratatui::layout::Rect;
 use super::{form, sample};
 use crate::interface::keys::{Action, Context};
 use crate::interface::launcher::pick::{Files, Pick, What};
-use crate::interface::launcher::place::{first_row, inside, pick_places};
+use crate::interface::launcher::place::pick_places;
 use crate::interface::launcher::{Launcher, Row};
 use crate::interface::layout::split_top;
 use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::list;
+use crate::interface::widgets::list::{first_row_centred, inside};
 
 /// Draws it.
 pub fn draw(pen: &mut Pen, screen: Rect, pick: &Pick, launcher: &Launcher) {
@@ -71,7 +72,7 @@ fn rows(pen: &mut Pen, area: Rect, pick: &Pick) {
         }
     }
     let selected = pick.row.min(rows.len().saturating_sub(1));
-    let first = first_row(selected, rows.len(), area.height);
+    let first = first_row_centred(selected, rows.len(), area.height);
     // The keys stand on the rest of the edge.
     list::more(pen, Rect { width: area.width / 3, ..area }, first, usize::from(area.height), rows.len());
     for (index, (row, entry)) in Pen::rows(area).zip(rows.iter().skip(first)).enumerate() {

@@ -6,6 +6,7 @@ use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::window::Window;
+use crate::protocol::Intervention;
 
 /// A change by hand.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +17,15 @@ pub struct Change {
     pub after: f64,
     /// What was changed, and from what to what; fit for the screen.
     pub text: String,
+}
+
+/// A change by hand, as a chart over steps marks it.
+#[must_use]
+pub fn change(change: &Intervention) -> Change {
+    let field = change.field.split_once('.').map_or(change.field.as_str(), |(_, name)| name);
+    let (from, to) = (text::value(&change.from), text::value(&change.to));
+    let text = format!("{} {} {from} → {to}", change.step, text::safe_text(field));
+    Change { before: change.step as f64, after: change.step as f64 + 1.0, text }
 }
 
 fn mark(index: usize) -> char {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use crate::interface::pen::Pen;
-use crate::interface::state::Along;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::axis::round_step;
+use crate::interface::widgets::chart::Along;
 use crate::interface::widgets::window::Window;
 
 /// Draws round places on the axis, and at its end what it counts.

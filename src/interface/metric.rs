@@ -1,6 +1,9 @@
 //! What is measured over a run and can be drawn.
 
-use crate::interface::widgets::Unit;
+mod unit;
+
+pub use unit::Unit;
+
 use crate::protocol::{Evaluation, Step};
 
 /// What is measured over a run.

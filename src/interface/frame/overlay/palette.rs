@@ -3,13 +3,13 @@
 use ratatui::layout::Rect;
 
 use super::{Scope, fuzzy};
+use crate::interface::frame::Look;
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::centred;
-use crate::interface::look::Look;
 use crate::interface::pen::Pen;
-use crate::interface::state::Typed;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
+use crate::interface::typed::Typed;
 use crate::interface::widgets::list;
 
 /// What a line that sets a field begins with.

@@ -11,9 +11,9 @@ mod themes;
 
 pub use palette::{Choice, Entry, Palette, entries};
 
-use super::keys::{Action, Context, Press};
-use super::look::Look;
-use super::pen::Pen;
+use super::Look;
+use crate::interface::keys::{Action, Context, Press};
+use crate::interface::pen::Pen;
 
 /// What lies over a screen.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,10 +2,10 @@
 
 use ratatui::buffer::Buffer;
 
-use super::keys::Keymap;
-use super::pen::Pen;
-use super::theme::{Theme, Themes};
-use super::update::Effect;
+use super::Effect;
+use crate::interface::keys::Keymap;
+use crate::interface::pen::Pen;
+use crate::interface::theme::{Theme, Themes};
 
 /// How every screen looks and listens: the user's, whatever is shown.
 #[derive(Debug, Clone)]
@@ -117,7 +117,7 @@ impl Look {
         buffer.set_style(buffer.area, self.theme().ground());
         draw(&mut Pen::new(buffer, self.theme()));
         if self.ascii {
-            super::ascii::flatten(buffer);
+            crate::interface::ascii::flatten(buffer);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use ratatui::layout::Rect;
 
+use crate::interface::frame::Look;
 use crate::interface::keys::{Action, Context};
-use crate::interface::look::Look;
 use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::{Meaning, Theme};

@@ -1,0 +1,11 @@
+//! What lies around every screen: how it looks, what lies over it, and the words in which it speaks with the loop.
+
+mod look;
+mod notice;
+pub mod overlay;
+mod screen;
+
+pub use look::Look;
+pub use notice::{Notice, Weight};
+pub use overlay::Overlay;
+pub use screen::{Effect, Input, Open, Outcome, Screen};
