@@ -6,8 +6,9 @@ use crossbeam_channel::unbounded;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use spartui::engine::socket::{Hub, Link, connect};
+use spartui::interface::cockpit::act;
 use spartui::interface::theme::{Depth, Themes};
-use spartui::interface::{Input, Look, State, draw, update};
+use spartui::interface::{Input, Look, State, draw};
 use spartui::protocol::{Event, ModelSummary, News, Purpose, Ready, Step};
 
 const HISTORIES: [u64; 3] = [1_000, 10_000, 100_000];

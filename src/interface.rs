@@ -11,15 +11,11 @@
     reason = "cells, dots and steps are far below 2^52, and every float is clamped before it becomes an index"
 )]
 
-mod alerts;
 mod ascii;
-mod charts;
+pub mod cockpit;
 pub mod comparison;
-mod connection;
-mod cursor;
 pub mod frame;
 pub mod input;
-mod inspect;
 pub mod inspector;
 pub mod jobs;
 pub mod keys;
@@ -28,30 +24,19 @@ pub mod launcher;
 pub mod layout;
 mod main_loop;
 pub mod metric;
-mod mouse;
-mod palette;
 mod pen;
-mod playground;
 pub mod race;
-mod receive;
-mod screens;
-pub mod state;
-mod steer;
 pub mod svg;
 pub mod terminal;
 pub mod text;
 pub mod theme;
-mod timeline;
 pub mod typed;
-mod update;
 pub mod widgets;
 
+pub use cockpit::{State, draw, draw_into, update};
 pub use comparison::ComparisonScreen;
 pub use frame::{Effect, Input, Look, Open, Outcome, Screen};
 pub use inspector::Inspector;
 pub use main_loop::{Sources, is_remote, run};
 pub use race::RaceScreen;
-pub use screens::{draw, draw_into};
-pub use state::State;
 pub use terminal::Line;
-pub use update::update;

@@ -15,9 +15,10 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
 use spartui::engine::{Engine, Launch, Race};
+use spartui::interface::cockpit::act;
 use spartui::interface::svg::{Ground, svg};
 use spartui::interface::theme::{Depth, Themes};
-use spartui::interface::{Input, Look, RaceScreen, Screen, State, draw_into, update};
+use spartui::interface::{Input, Look, RaceScreen, Screen, State, draw_into};
 use spartui::protocol::{Command, Event};
 use spartui::recipe::{Recipe, Value};
 

@@ -4,8 +4,10 @@ mod look;
 mod notice;
 pub mod overlay;
 mod screen;
+mod too_small;
 
 pub use look::Look;
 pub use notice::{Notice, Weight};
 pub use overlay::Overlay;
 pub use screen::{Effect, Input, Open, Outcome, Screen};
+pub use too_small::too_small;

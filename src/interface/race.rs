@@ -6,9 +6,9 @@ use std::time::Duration;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 
+use super::cockpit::{Connection, Stage, State};
 use super::frame::{Effect, Input, Look, Notice, Outcome, Overlay, Screen, Weight};
 use super::metric::Metric;
-use super::state::{Connection, Stage, State};
 use super::typed::Typed;
 use super::widgets::chart::{Extent, View};
 use super::widgets::footer::Hint;

@@ -16,7 +16,8 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use spartui::interface::theme::{Depth, Themes};
-use spartui::interface::{Effect, Input, Look, State, draw, update};
+use spartui::interface::update;
+use spartui::interface::{Effect, Input, Look, State, draw};
 use spartui::protocol::{
     Audience, Branch, Client, Command, CommandStatus, Consequences, Ending, Evaluation, Event, Gpu, Group, Holds, Host,
     Intervention, KeptState, Layer, Memory, ModelSummary, News, Place, Ready, Sparsity, Step, Summary, Vitals,

@@ -5,11 +5,10 @@ use ratatui::layout::Rect;
 
 use super::place::{self, Places};
 use super::{Launcher, Layer, View};
-use crate::interface::frame::Weight;
+use crate::interface::frame::{Weight, too_small};
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::SMALLEST;
 use crate::interface::pen::Pen;
-use crate::interface::screens::too_small;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::footer::{self, Hint};

@@ -2,8 +2,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::backend::TestBackend;
 
 use super::*;
+use crate::interface::cockpit::State;
 use crate::interface::frame::Look;
-use crate::interface::state::State;
 use crate::interface::theme::{Depth, Themes};
 use crate::protocol::{Command, Event};
 

@@ -403,7 +403,7 @@ fn settings(text: &str) -> Result<Vec<(String, Value)>, String> {
     for assignment in text.split_whitespace() {
         let (name, value) = parse_assignment(assignment)
             .map_err(|_| format!("{assignment} says no value; write field=value, such as learning_rate=1e-3"))?;
-        let live = crate::interface::state::State::live_fields();
+        let live = crate::interface::cockpit::State::live_fields();
         let short = live.map(|field| field.name).find(|full| full.rsplit('.').next() == Some(name.as_str()));
         let name = short.map_or(name, str::to_owned);
         let field = Field::find(&name)?;

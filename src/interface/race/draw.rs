@@ -4,15 +4,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{LaneView, Layer, RaceScreen, act};
+use crate::interface::cockpit;
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{SMALLEST, centred, split_bottom, split_top};
 use crate::interface::pen::Pen;
+use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::chart::{Chart, Line, Look, Measure};
 use crate::interface::widgets::footer::{self, Hint};
 use crate::interface::widgets::question::Question;
 use crate::interface::widgets::{list, nothing};
-use crate::interface::{screens, text};
 
 /// Least rows of the chart, border included.
 const CHART: u16 = 8;
@@ -20,7 +21,7 @@ const CHART: u16 = 8;
 /// Draws it into a buffer, of whatever size that is.
 pub fn into(buffer: &mut Buffer, screen: &RaceScreen) {
     if let Some(lane) = screen.open.and_then(|lane| screen.lanes.get(lane)) {
-        screens::draw_into(buffer, &lane.state);
+        cockpit::draw_into(buffer, &lane.state);
         let keys = &lane.state.look.keys;
         let back = keys.label(Context::Cockpit, Action::Leave).unwrap_or_default();
         let said = format!(" {} of the race; {back}: back ", lane.about.name);
@@ -86,7 +87,7 @@ fn hints(screen: &RaceScreen, row: Rect) -> Vec<Hint> {
 /// The keys that are named on the screen.
 pub fn all_hints(screen: &RaceScreen) -> Vec<Hint> {
     match screen.open.and_then(|lane| screen.lanes.get(lane)) {
-        Some(lane) => screens::hints(&lane.state),
+        Some(lane) => cockpit::hints(&lane.state),
         None => {
             let (width, height) = screen.size;
             hints(screen, split_bottom(Rect::new(0, 0, width, height), 1).1)

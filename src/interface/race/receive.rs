@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use super::{LaneView, RaceScreen};
+use crate::interface::cockpit::{Connection, State, update};
 use crate::interface::frame::{Effect, Input, Outcome, Weight};
-use crate::interface::state::{Connection, State};
 use crate::interface::text;
-use crate::interface::update::update;
 use crate::protocol::{Audience, CommandId, CommandStatus, Event, Level, News, Race, first_command_id};
 
 /// Names of commands that the race has for itself, and each lane.

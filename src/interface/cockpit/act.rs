@@ -1,0 +1,291 @@
+//! How the state answers: a pure function from an input to effects.
+
+use crossterm::event::KeyEvent;
+
+use super::charts::cursor;
+use super::{
+    Layer, State, alerts, by_name, charts, connection, inspect, leaving, mouse, pending, playground, receive, timeline,
+};
+use crate::interface::frame::{Effect, Input, Outcome, Overlay, Weight};
+use crate::interface::keys::{Action, Panel, Press};
+use crate::protocol::Command;
+
+pub fn take(state: &mut State, input: Input) -> Vec<Effect> {
+    match input {
+        Input::Key(event) => key(state, event),
+        Input::Mouse(event) => mouse::answer(state, event),
+        Input::Paste(text) if state.overlay.is_none() && playground::act::is_typing(state) => {
+            text.chars().for_each(|c| state.playground.insert(c));
+            Vec::new()
+        }
+        Input::Paste(text) => text.chars().filter(|c| !c.is_control()).flat_map(|c| paste(state, c)).collect(),
+        Input::Background { light } => {
+            state.look.fit(light);
+            Vec::new()
+        }
+        Input::Resize(columns, rows) => {
+            state.size = (columns, rows);
+            Vec::new()
+        }
+        Input::Engine(event) => receive::receive(state, *event),
+        Input::News(news) => connection::act::hear(state, *news),
+        Input::EngineGone => receive::engine_gone(state),
+        Input::Signal(signal_hook::consts::SIGINT) => act(state, Action::Interrupt),
+        Input::Signal(signal_hook::consts::SIGTERM) => connection::act::terminate(state),
+        Input::Signal(_) | Input::Hangup => vec![Effect::Quit(leaving::outcome(state).unwrap_or(Outcome::Detached))],
+        Input::Tick(now) => {
+            state.now = now;
+            if state.notice.as_ref().is_some_and(|notice| notice.is_over(now)) {
+                state.notice = None;
+            }
+            Vec::new()
+        }
+        // The cockpit asks for no job.
+        Input::Done(_) => Vec::new(),
+    }
+}
+
+fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
+    if state.overlay.is_some() {
+        return by_name::key(state, event);
+    }
+    if let Some(action) = state.look.keys.action(&state.contexts(), event) {
+        return act(state, action);
+    }
+    match Press::typed(event) {
+        Some(c) if playground::act::is_typing(state) => state.playground.insert(c),
+        Some(c) if state.jump.is_some() => cursor::type_digit(state, c),
+        Some(c) if state.layers.is_empty() => return pending::act::type_character(state, c),
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn paste(state: &mut State, c: char) -> Vec<Effect> {
+    match &mut state.overlay {
+        Some(overlay) => overlay.insert(c),
+        None if state.jump.is_some() => cursor::type_digit(state, c),
+        None if state.layers.is_empty() => return pending::act::type_character(state, c),
+        None => {}
+    }
+    Vec::new()
+}
+
+/// Does what a key stands for.
+#[expect(clippy::too_many_lines, reason = "a line for each action")]
+pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
+    if action.steers()
+        && let Some(why) = state.hindrance()
+    {
+        state.hint(why);
+        return Vec::new();
+    }
+    if let Some(overlay) = Overlay::opened_by(action, &state.look) {
+        state.overlay = Some(overlay);
+        return Vec::new();
+    }
+    match action {
+        Action::Example => state.layers.push(Layer::Example),
+        Action::Quit => return leaving::ask_to_quit(state),
+        Action::Interrupt => return leaving::interrupt(state),
+        Action::Redraw => return vec![Effect::Redraw],
+        Action::Suspend => match state.look.suspend() {
+            Ok(effect) => return vec![effect],
+            Err(why) => state.hint(why),
+        },
+        Action::Leave => leave_layer(state),
+        Action::Stop if state.running() => state.layers.push(Layer::Stop),
+        Action::Stop => state.hint("the run has ended already"),
+        Action::StopNow => return leaving::stop(state),
+        Action::AbortNow => return leaving::end(state, Command::Abort),
+        Action::Detach => return connection::act::detach(state),
+        Action::TakeOver => return connection::act::take_over(state),
+        Action::Reconnect => return vec![Effect::Quit(Outcome::Reconnect)],
+        Action::Timeline => timeline::act::open(state),
+        Action::TimelineRow(by) => timeline::act::walk(state, by),
+        Action::TimelineGo => return timeline::act::go(state),
+        Action::TimelinePin => return timeline::act::pin(state),
+        Action::Snapshot => return timeline::act::snapshot(state),
+        Action::UndoSteps => return timeline::act::undo(state),
+        Action::Redo => return pending::act::redo(state),
+        Action::CursorUp => cursor::toggle(state),
+        Action::CursorBy(by) => cursor::walk(state, by),
+        Action::CursorLowest(lowest) => cursor::extreme(state, lowest),
+        Action::CursorAnchor => cursor::anchor(state),
+        Action::RewindHere => return timeline::act::rewind(state),
+        Action::Acknowledge => alerts::act::acknowledge(state),
+        Action::MapMeasure => state.map.measure = state.map.measure.next(),
+        Action::MapLayer(by) => walk_map(state, (0, by)),
+        Action::TimelineCompare => timeline::act::mark(state),
+        Action::Jump => cursor::jump(state),
+        Action::JumpThere => cursor::land(state),
+        Action::JumpNowhere => state.jump = None,
+        Action::JumpErase => cursor::edit_digits(state, action),
+        Action::Line(_) if state.jump.is_some() => cursor::edit_digits(state, action),
+        Action::Line(_) if playground::act::is_typing(state) => return playground::act::act(state, action),
+        Action::Playground
+        | Action::PlaygroundAsk
+        | Action::PlaygroundRow(_)
+        | Action::PlaygroundLeave
+        | Action::PlaygroundTyping(_)
+        | Action::PlaygroundPast(_)
+        | Action::PlaygroundCursor(_)
+        | Action::PlaygroundErase(_)
+        | Action::PlaygroundMoment(_)
+        | Action::PlaygroundLive
+        | Action::PlaygroundChat
+        | Action::PlaygroundTokens(_)
+        | Action::PlaygroundScroll(_) => return playground::act::act(state, action),
+        Action::NextTheme => next_theme(state),
+        Action::Focus(by) => state.focus_on(state.focus.moved(by)),
+        Action::FocusOn(panel) => state.focus_on(panel),
+        Action::Maximise => state.maximised = !state.maximised,
+        Action::Row(by) => move_row(state, by),
+        Action::Curves => return inspect::open(state),
+        Action::Metric(by) => charts::act::turn(state, by),
+        Action::LogAxis => state.view.log = !state.view.log,
+        Action::Smooth(by) => {
+            if state.view.smooth(by) {
+                state.history.smooth(state.view.smoothing());
+            }
+        }
+        Action::Zoom(closer) => {
+            let anchor = cursor::share(state);
+            zoom(state, if closer { 0.5 } else { 2.0 }, anchor);
+        }
+        Action::Pan(by) => {
+            if let Some(span) = state.span() {
+                state.view.pan(by as f64 * 0.25, span);
+            }
+        }
+        Action::Follow => {
+            if let Some(span) = state.span() {
+                state.view.toggle_follow(span);
+            }
+        }
+        Action::Pause
+        | Action::Sparser(_)
+        | Action::Faster(_)
+        | Action::Evaluate
+        | Action::Export
+        | Action::Undo
+        | Action::Edit
+        | Action::Apply
+        | Action::ApplyWithRate
+        | Action::Discard
+        | Action::Turn(_)
+        | Action::Cursor(_)
+        | Action::Backspace
+        | Action::Delete
+        | Action::Line(_) => return pending::act::steer(state, action),
+        // The inspector's.
+        Action::CurvesToggle
+        | Action::CurvesOnly
+        | Action::CurvesPin
+        | Action::CurvesAll
+        | Action::CurvesFilter
+        | Action::CurvesStep
+        | Action::CurvesAlong
+        | Action::CurvesLogX
+        | Action::CurvesEnvelope
+        | Action::CurvesOutliers
+        | Action::CurvesBetween
+        | Action::CurvesDifferences
+        | Action::CurvesExport
+        | Action::CurvesExportAs(_)
+        // The race's.
+        | Action::RaceOpen
+        | Action::RaceHide
+        | Action::RaceOthers
+        | Action::RaceClone
+        // The comparison's.
+        | Action::CompareRuns
+        | Action::CompareToggle
+        | Action::CompareAll
+        | Action::CompareAgainst
+        | Action::CompareSort(_)
+        | Action::CompareReverse
+        | Action::CompareAgain
+        | Action::CompareWrite
+        | Action::CompareWriteAs(_)
+        // The launcher's.
+        | Action::HomeRow(_)
+        | Action::OpenRun
+        | Action::ViewRun
+        | Action::RunFacts
+        | Action::NewRun
+        | Action::CopyRun
+        | Action::ResumeRun
+        | Action::DeleteRun
+        | Action::DeleteNow
+        | Action::RenameRun
+        | Action::RenameBack
+        | Action::FilterRuns
+        | Action::SortRuns(_)
+        | Action::MarkRun
+        | Action::MarkAllRuns
+        | Action::TagRun
+        | Action::NoteRun
+        | Action::OpenRecipe
+        | Action::FormRow(_)
+        | Action::FormSection(_)
+        | Action::FormTurn(_)
+        | Action::FormEdit
+        | Action::FormType
+        | Action::FormUndo
+        | Action::FormReset
+        | Action::FormFind
+        | Action::FormSave
+        | Action::FormStart
+        | Action::StartNow
+        | Action::FormRace
+        | Action::PickComplete
+        | Action::PickRow(_)
+        | Action::PickTake
+        | Action::PickAbove
+        // What lies over the screen has taken these.
+        | Action::Help | Action::Palette | Action::Themes | Action::OverlayRow(_) | Action::Choose | Action::Complete => {
+        }
+    }
+    Vec::new()
+}
+
+pub(super) fn move_row(state: &mut State, by: isize) {
+    match state.focus {
+        Panel::Sparsity => {
+            let rows = state.sparsity.as_ref().map_or(1, |sparsity| sparsity.groups.len() + 1);
+            state.group_row = state.group_row.saturating_add_signed(by).min(rows - 1);
+        }
+        Panel::Settings => {
+            let rows = State::live_fields().count();
+            state.setting_row = state.setting_row.saturating_add_signed(by).min(rows.saturating_sub(1));
+        }
+        Panel::Log => state.log.scroll(-by),
+        Panel::Charts => charts::act::walk(state, by),
+        Panel::Map => walk_map(state, (by, 0)),
+        Panel::Loss | Panel::Memory | Panel::Validation | Panel::Device => {}
+    }
+}
+
+fn walk_map(state: &mut State, by: (isize, isize)) {
+    let groups = state.sparsity.as_ref().map_or(&[][..], |sparsity| &sparsity.groups);
+    state.map.walk(by, groups);
+}
+
+pub(super) fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {
+    if let Some(span) = state.span() {
+        state.view.zoom(factor, anchor, span);
+    }
+}
+
+fn next_theme(state: &mut State) {
+    let said = state.look.choose_next();
+    state.flash(Weight::Info, said);
+}
+
+fn leave_layer(state: &mut State) {
+    if state.layers.pop().is_none() {
+        state.maximised = false;
+        state.notice = None;
+    }
+}

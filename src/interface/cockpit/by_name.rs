@@ -1,0 +1,94 @@
+//! The cockpit under help, palette and themes: what it says of itself to them, and what it does for them.
+
+use crossterm::event::KeyEvent;
+
+use super::act::act;
+use super::charts::cursor;
+use super::{Layer, State, pending};
+use crate::interface::frame::overlay::{Answer, Scope, Settable};
+use crate::interface::frame::{Effect, Overlay};
+use crate::interface::keys::{Action, Context, Panel};
+use crate::interface::text;
+use crate::recipe::Kind;
+
+/// What the cockpit says of itself, with the contexts that are active below what lies over it.
+#[must_use]
+pub fn scope<'a>(state: &State, below: &'a [Context]) -> Scope<'a> {
+    Scope { size: state.size, contexts: &Context::COCKPIT, active: below, fields: fields(state) }
+}
+
+/// The fields that can be set while the run trains, each group's density among them.
+fn fields(state: &State) -> Vec<Settable> {
+    let mut fields = Vec::new();
+    for field in State::live_fields() {
+        let mut add = |name: String| {
+            let value = super::value_of(state, &name).map_or_else(|| "–".into(), |value| text::value(&value));
+            fields.push(Settable { name, value, help: field.help });
+        };
+        match field.kind {
+            Kind::NumberByName(..) => {
+                let groups = state.sparsity.iter().flat_map(|sparsity| &sparsity.groups).filter(|group| group.targeted);
+                groups.for_each(|group| add(format!("{}.{}", field.name, group.name)));
+            }
+            _ => add(field.name.to_owned()),
+        }
+    }
+    fields
+}
+
+/// Gives a key to what lies over the cockpit.
+pub fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
+    let below = state.contexts_below();
+    let scope = scope(state, &below);
+    match Overlay::key(&mut state.overlay, &mut state.look, &scope, event) {
+        Answer::Nothing => Vec::new(),
+        Answer::Do(context, action) if below.contains(&context) => act(state, action),
+        Answer::Do(context, action) => elsewhere(state, context, action),
+        Answer::Set(field, value) => pending::act::propose(state, &field, &value),
+    }
+}
+
+/// Gives a turn of the wheel to what lies over the cockpit.
+pub fn scroll(state: &mut State, by: isize) -> Vec<Effect> {
+    if by != 0 {
+        let below = state.contexts_below();
+        let scope = scope(state, &below);
+        Overlay::scroll(&mut state.overlay, &mut state.look, &scope, by);
+    }
+    Vec::new()
+}
+
+/// Does an action of a context that is not active: goes where it is, and does it unless it deserves a second look.
+fn elsewhere(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
+    let mut open = |layer: Layer| {
+        state.layers.push(layer);
+        Vec::new()
+    };
+    match context {
+        Context::Chart => {
+            state.focus_on(Panel::Loss);
+            act(state, action)
+        }
+        Context::Cursor => {
+            state.focus_on(Panel::Loss);
+            if state.cursor.is_none() {
+                cursor::toggle(state);
+            }
+            let ready = state.cursor.is_some() && action != Action::RewindHere;
+            if ready { act(state, action) } else { remark(state, context, action) }
+        }
+        Context::Example => open(Layer::Example),
+        Context::Timeline => act(state, Action::Timeline),
+        Context::Quit => act(state, Action::Quit),
+        Context::Stop => act(state, Action::Stop),
+        Context::Screen | Context::Cockpit | Context::Always => act(state, action),
+        _ => remark(state, context, action),
+    }
+}
+
+/// Says where an action is at home.
+fn remark(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
+    let key = state.look.keys.label(context, action).map_or_else(String::new, |key| format!(" ({key})"));
+    state.hint(format!("{}{key} works {}", action.name(), context.heading()));
+    Vec::new()
+}

@@ -1,0 +1,106 @@
+//! Coming to a run that others see too, and leaving it without ending it.
+
+use std::time::Duration;
+
+use crate::interface::cockpit::leaving::{end, outcome};
+use crate::interface::cockpit::receive::receive;
+use crate::interface::cockpit::{Layer, Stage, State};
+use crate::interface::frame::{Effect, Outcome, Weight};
+use crate::interface::keys::{Action, Context};
+use crate::interface::text;
+use crate::protocol::{Audience, Command, Event, News};
+
+/// Takes in what is said about the connection.
+pub fn hear(state: &mut State, news: News) -> Vec<Effect> {
+    match news {
+        News::Event(event) => return receive(state, event),
+        News::Clock { seconds } => {
+            state.now = Duration::try_from_secs_f64(seconds).unwrap_or(state.now);
+            state.connection.past = Some(state.now).filter(|_| !state.connection.live);
+        }
+        News::Live => (state.connection.live, state.connection.past) = (true, None),
+        News::Audience(audience) => gathered(state, audience),
+        News::Refused { why } => state.connection.lost = Some(why),
+        News::Lost { alive: false, why } if state.running() => {
+            let ready = state.ready.as_ref();
+            let remedy =
+                ready.map(|ready| format!("; `spartui resume {}` goes on from its newest checkpoint", ready.run));
+            let message = why + &remedy.unwrap_or_default();
+            return receive(state, Event::Fault { message, refused: false });
+        }
+        News::Lost { why, .. } if state.running() => lost(state, why),
+        News::Lost { .. } | News::Hello { .. } | News::Standing(_) => {}
+    }
+    Vec::new()
+}
+
+fn lost(state: &mut State, why: String) {
+    let why = state.connection.lost.take().unwrap_or(why);
+    state.note(Weight::Error, &why);
+    state.connection.lost = Some(why);
+    state.notice = None;
+    state.edit = None;
+    state.layers.clear();
+    state.requests.clear();
+}
+
+fn gathered(state: &mut State, audience: Audience) {
+    let known = std::mem::replace(&mut state.connection.audience, audience);
+    if known.clients.is_empty() {
+        return;
+    }
+    let came = |one: &Audience, other: &Audience| -> Vec<String> {
+        let new = one.clients.iter().filter(|client| !other.clients.contains(client));
+        new.map(|client| text::safe_text(&client.from)).collect()
+    };
+    for from in came(&state.connection.audience, &known) {
+        state.note(Weight::Info, format!("{from} came to watch"));
+    }
+    for from in came(&known, &state.connection.audience) {
+        state.note(Weight::Info, format!("{from} has left"));
+    }
+    let steered = known.steering == Some(state.connection.client);
+    match (steered, state.connection.steers()) {
+        (true, false) => {
+            state.edit = None;
+            state.layers.retain(|layer| !matches!(layer, Layer::Quit | Layer::Stop));
+            let from = state.connection.audience.steered_from().map_or_else(|| "nobody".into(), text::safe_text);
+            let advice = state.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes control");
+            state.say(Weight::Warning, format!("{from} steers now{advice}"));
+        }
+        (false, true) => state.say(Weight::Done, "you steer now"),
+        _ => {}
+    }
+}
+
+/// Leaves a run that goes on.
+pub fn detach(state: &mut State) -> Vec<Effect> {
+    if state.stage == Stage::Loading {
+        state.layers.clear();
+        state.hint("the run is not loaded yet, so there would be nothing to come back to");
+        return Vec::new();
+    }
+    vec![Effect::Quit(outcome(state).unwrap_or(Outcome::Left))]
+}
+
+/// Asks to steer.
+pub fn take_over(state: &mut State) -> Vec<Effect> {
+    if state.connection.lost.is_some() || !state.running() {
+        state.hint("there is nothing to steer");
+        Vec::new()
+    } else if state.connection.steers() {
+        state.hint("you steer already");
+        Vec::new()
+    } else {
+        vec![Effect::TakeOver]
+    }
+}
+
+/// A signal to end: it ends the run that this interface began, and else the interface alone.
+pub fn terminate(state: &mut State) -> Vec<Effect> {
+    if state.connection.owner && state.connection.hindrance().is_none() {
+        return end(state, Command::Terminate);
+    }
+    state.leaving = Some(Command::Terminate);
+    vec![Effect::Quit(outcome(state).unwrap_or(Outcome::Left))]
+}

@@ -1,0 +1,54 @@
+//! The inspector over the cockpit: keys go to it, and what the engine tells is taken in all the same.
+
+use super::State;
+use crate::interface::frame::{Effect, Input, Screen};
+use crate::interface::inspector::Inspector;
+use crate::interface::jobs::Done;
+use crate::interface::keys::Action;
+
+/// Opens it on this run and those beside it.
+pub fn open(state: &mut State) -> Vec<Effect> {
+    let Some(folder) = state.ready.as_ref().map(|ready| ready.folder.clone()) else {
+        state.hint("the run has no folder yet whose curves could be inspected");
+        return Vec::new();
+    };
+    let runs = folder.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
+    let mut inspector = Inspector::new(runs, vec![folder], state.look.clone());
+    let (columns, rows) = state.size;
+    let mut effects = inspector.update(Input::Tick(state.now));
+    effects.extend(inspector.update(Input::Resize(columns, rows)));
+    effects.extend(inspector.begin());
+    state.inspector = Some(Box::new(inspector));
+    effects
+}
+
+/// Offers an input to the inspector, where it is open: what it asks for, and what is left for the cockpit.
+pub fn offer(state: &mut State, input: Input) -> (Vec<Effect>, Option<Input>) {
+    let Some(inspector) = &mut state.inspector else { return (Vec::new(), Some(input)) };
+    let (its, also_ours) = match &input {
+        Input::Key(event) => {
+            // How to leave the run is the cockpit's question.
+            let leaves =
+                state.look.keys.action(&[crate::interface::keys::Context::Always], *event) == Some(Action::Interrupt);
+            (!leaves, leaves)
+        }
+        Input::Mouse(_) | Input::Paste(_) => (true, false),
+        Input::Done(done) => (matches!(**done, Done::Curves(_) | Done::Broken(_)), true),
+        Input::Resize(..) | Input::Tick(_) | Input::Background { .. } => (true, true),
+        _ => (false, true),
+    };
+    if !its {
+        if matches!(input, Input::Key(_)) {
+            state.inspector = None;
+        }
+        return (Vec::new(), Some(input));
+    }
+    let mut effects = inspector.update(input.clone());
+    let closed = effects.iter().any(|effect| matches!(effect, Effect::Quit(_)));
+    (state.look.theme, state.look.chosen) = (inspector.look.theme, inspector.look.chosen);
+    effects.retain(|effect| !matches!(effect, Effect::Quit(_)));
+    if closed {
+        state.inspector = None;
+    }
+    (effects, also_ours.then_some(input))
+}

@@ -1,0 +1,78 @@
+//! How the cockpit is left, and how the run is ended from here.
+
+use super::{Layer, Stage, State};
+use crate::interface::frame::{Effect, Outcome, Weight};
+use crate::protocol::Command;
+
+/// Asks how to leave, or leaves a run that has ended or is only watched.
+pub fn ask_to_quit(state: &mut State) -> Vec<Effect> {
+    if let Some(outcome) = outcome(state) {
+        return vec![Effect::Quit(outcome)];
+    }
+    if state.connection.hindrance().is_some() {
+        return vec![Effect::Quit(Outcome::Left)];
+    }
+    state.layers.push(Layer::Quit);
+    Vec::new()
+}
+
+/// The first one asks, the second one stops cleanly, the third one aborts, and the fourth leaves an engine that does
+/// not answer.
+pub fn interrupt(state: &mut State) -> Vec<Effect> {
+    if let Some(outcome) = outcome(state) {
+        return vec![Effect::Quit(outcome)];
+    }
+    if state.connection.hindrance().is_some() {
+        return vec![Effect::Quit(Outcome::Left)];
+    }
+    match state.leaving {
+        Some(Command::Abort) => {
+            let message = "the engine did not answer and was left behind; the run folder holds its last checkpoint";
+            vec![Effect::Quit(Outcome::Faulted { message: message.into(), refused: false })]
+        }
+        Some(_) => end(state, Command::Abort),
+        None if state.layers.last() == Some(&Layer::Quit) => end(state, Command::Stop),
+        None => {
+            state.layers.push(Layer::Quit);
+            Vec::new()
+        }
+    }
+}
+
+/// Asks the engine to stop: from the question how to leave also to leave then.
+pub fn stop(state: &mut State) -> Vec<Effect> {
+    if state.layers.last() == Some(&Layer::Quit) {
+        return end(state, Command::Stop);
+    }
+    state.layers.clear();
+    state.say(Weight::Info, "stopping after this step; checkpoint and adapter are written");
+    state.ending = Some(Command::Stop);
+    vec![Effect::Send(Command::Stop)]
+}
+
+/// Asks the engine to end in this way, and leaves when it has.
+pub fn end(state: &mut State, command: Command) -> Vec<Effect> {
+    if let Some(outcome) = outcome(state) {
+        return vec![Effect::Quit(outcome)];
+    }
+    state.layers.clear();
+    state.edit = None;
+    let saying = match command {
+        Command::Abort => "aborting; nothing more is written",
+        Command::Terminate => "ending; a checkpoint is written",
+        _ => "stopping after this step; checkpoint and adapter are written",
+    };
+    state.say(Weight::Info, saying);
+    state.leaving = Some(command.clone());
+    state.ending = Some(command.clone());
+    vec![Effect::Send(command)]
+}
+
+/// How the run ended, if it has.
+pub fn outcome(state: &State) -> Option<Outcome> {
+    match &state.stage {
+        Stage::Loading | Stage::Training => None,
+        Stage::Finished(summary) => Some(Outcome::Finished(summary.clone())),
+        Stage::Faulted { message, refused } => Some(Outcome::Faulted { message: message.clone(), refused: *refused }),
+    }
+}

@@ -1,0 +1,112 @@
+//! Two states side by side: how far each is, how well it does, and under which settings it got there.
+
+use std::collections::BTreeMap;
+
+use super::Row;
+use crate::interface::cockpit::{Line, State};
+use crate::interface::text;
+use crate::protocol::Evaluation;
+use crate::recipe::Value;
+
+/// Losses that the mean is taken of.
+const LOSSES: usize = 20;
+
+/// A line of the comparison: what it is, and what it is in each state.
+pub type Compared = [String; 3];
+
+/// A state, and whether the changes made right at its step are part of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Its branch.
+    pub branch: u32,
+    /// Its step.
+    pub step: u64,
+    /// Whether it is the tip of its branch, changes and all.
+    pub tip: bool,
+}
+
+impl Row<'_> {
+    /// The state that it stands for.
+    #[must_use]
+    pub fn place(&self, state: &State) -> Place {
+        match self {
+            Row::Branch(branch) => {
+                let step = if branch.current { state.step() } else { branch.tip };
+                Place { branch: branch.id, step, tip: true }
+            }
+            Row::State(kept) => Place { branch: kept.branch, step: kept.step, tip: false },
+        }
+    }
+}
+
+/// How two states differ: steps, loss and validation of both, and the settings that are not the same.
+#[must_use]
+pub fn compare(state: &State, a: Place, b: Place) -> Vec<Compared> {
+    let line = |name: &str, [a, b]: [String; 2]| [name.to_owned(), a, b];
+    let both = |of: &dyn Fn(Place) -> String| [of(a), of(b)];
+    let mut lines = vec![
+        line("state", both(&|at| format!("step {} of {}", at.step, at.branch))),
+        line("loss", both(&|at| loss(state, at).map_or_else(|| "–".into(), text::number))),
+    ];
+    let evaluations = [a, b].map(|at| evaluation(state, at));
+    let show =
+        |of: &dyn Fn(&Evaluation) -> String| evaluations.map(|found| found.as_ref().map_or_else(|| "–".into(), of));
+    if evaluations.iter().any(Option::is_some) {
+        lines.push(line("valid loss", show(&|one| format!("{} at {}", text::number(one.eval_loss), one.step))));
+        if evaluations.iter().flatten().any(|one| one.mcc.is_some()) {
+            lines.push(line("accuracy", show(&|one| text::percent(one.accuracy))));
+        } else {
+            lines.push(line("perplexity", show(&|one| text::number(one.perplexity()))));
+        }
+    }
+    let [mine, other] = [a, b].map(|at| settings(state, at));
+    for (field, value) in &mine {
+        if other.get(field) != Some(value) {
+            let values = [Some(value), other.get(field)].map(|value| value.map_or_else(|| "–".into(), text::value));
+            lines.push(line(field.split_once('.').map_or(field.as_str(), |(_, name)| name), values));
+        }
+    }
+    lines
+}
+
+fn line_to(state: &State, at: Place) -> Line {
+    state.history.tree.line_to(at.branch)
+}
+
+/// Mean of the newest losses on the way there.
+fn loss(state: &State, at: Place) -> Option<f64> {
+    let line = line_to(state, at);
+    let losses = state.history.tree.along(0, &line).filter(|(_, step, loss)| *step <= at.step && loss.is_finite());
+    let losses: Vec<f64> = losses.map(|(.., loss)| loss).collect();
+    let newest = &losses[losses.len().saturating_sub(LOSSES)..];
+    (!newest.is_empty()).then(|| newest.iter().sum::<f64>() / newest.len() as f64)
+}
+
+/// The newest evaluation on the way there.
+fn evaluation(state: &State, at: Place) -> Option<Evaluation> {
+    let line = line_to(state, at);
+    let on_the_way =
+        state.history.all_evaluations().iter().filter(|one| one.step <= at.step && line.holds(one.branch, one.step));
+    on_the_way.max_by_key(|one| one.step).copied()
+}
+
+/// The settings there, of those that were ever changed by hand.
+fn settings(state: &State, at: Place) -> BTreeMap<String, Value> {
+    let line = line_to(state, at);
+    let mut settings = BTreeMap::new();
+    let changes = state.history.all_interventions();
+    for (_, change) in changes.iter().rev() {
+        settings.insert(change.field.clone(), change.from.clone());
+    }
+    let made = |step: u64| step < at.step || (at.tip && step == at.step);
+    let mut mine: Vec<_> = changes
+        .iter()
+        .filter(|(branch, change)| line.holds_change(*branch, change.step) && made(change.step))
+        .map(|(_, change)| change)
+        .collect();
+    mine.sort_by_key(|change| change.step);
+    for change in mine {
+        settings.insert(change.field.clone(), change.to.clone());
+    }
+    settings
+}

@@ -1,0 +1,22 @@
+//! What is shown where a screen has no room.
+
+use ratatui::layout::Rect;
+
+use crate::interface::layout::centred;
+use crate::interface::pen::Pen;
+use crate::interface::text;
+use crate::interface::theme::Meaning;
+
+/// Says that the terminal is too small.
+pub fn too_small(pen: &mut Pen, screen: Rect, (columns, rows): (u16, u16)) {
+    let lines = [
+        "the terminal is too small".to_owned(),
+        format!("{} x {} now", screen.width, screen.height),
+        format!("{columns} x {rows} needed"),
+    ];
+    let place = centred(screen, screen.width, 3);
+    for (row, line) in Pen::rows(place).zip(lines) {
+        let row = centred(row, text::width(&line), 1);
+        pen.put(row.x, row.y, row.width, &line, Meaning::Warn);
+    }
+}
