@@ -9,7 +9,7 @@ use std::time::Instant;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use spartui::interface::inspector::{Answer, Ask, carry_out};
+use spartui::interface::jobs::curves::{Answer, Ask, carry_out};
 use spartui::interface::jobs::{Done, Job};
 use spartui::interface::theme::{Depth, Themes};
 use spartui::interface::{Effect, Input, Inspector, Look, Screen};

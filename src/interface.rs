@@ -14,6 +14,7 @@
 mod ascii;
 pub mod cockpit;
 pub mod comparison;
+pub mod curves;
 pub mod frame;
 pub mod input;
 pub mod inspector;

@@ -9,7 +9,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent,
 use proptest::prelude::*;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
-use spartui::interface::comparison::{Ask, carry_out};
+use spartui::interface::jobs::comparison::{Ask, carry_out};
 use spartui::interface::jobs::{Done, Job};
 use spartui::interface::theme::{Depth, Themes};
 use spartui::interface::{ComparisonScreen, Effect, Input, Look, Outcome, Screen};

@@ -9,16 +9,14 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 
 use super::frame::{Effect, Input, Look, Notice, Overlay, Screen, Weight};
+use super::jobs::comparison::{Ask, Listed};
 use super::widgets::footer::Hint;
 use crate::compare::{Column, Comparison, Row};
 
 mod act;
 mod draw;
-mod jobs;
 mod layout;
 mod mouse;
-
-pub use jobs::{Answer, Ask, Listed, carry_out};
 
 /// Settings beside each other.
 #[derive(Debug, Clone)]

@@ -9,6 +9,7 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 
 use super::frame::{Effect, Input, Look, Notice, Overlay, Screen, Weight};
+use super::jobs::curves::Ask;
 use super::metric::Metric;
 use super::text;
 use super::typed::Typed;
@@ -20,20 +21,14 @@ mod act;
 mod answers;
 mod cursor;
 mod draw;
-mod export;
-mod jobs;
 mod layout;
 mod mouse;
-mod picture;
 mod rows;
 
-pub mod course;
-
 pub use super::keys::Format;
-pub use jobs::{Answer, Ask, carry_out};
 
-use course::{Course, Track};
-use jobs::About;
+use super::curves::{Course, Track};
+use super::jobs::curves::About;
 
 /// Runs that are shown at first, where none was asked for.
 const AT_FIRST: usize = 3;

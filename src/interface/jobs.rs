@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Select, Sender, unbounded};
 
-use super::{comparison, inspector};
 use crate::data::{Dialect, Sample};
 use crate::protocol::Planned;
 use crate::recipe::Recipe;
 use crate::run::{Notes, delete_run, ended_at, rename_run};
 
+pub mod comparison;
+pub mod curves;
 mod files;
 mod plan;
 mod recipes;
@@ -102,7 +103,7 @@ pub enum Job {
         recipe: Box<Recipe>,
     },
     /// Read or write what the inspector shows.
-    Curves(Box<inspector::Ask>),
+    Curves(Box<curves::Ask>),
     /// Read, compare or write what the comparison shows.
     Compare(Box<comparison::Ask>),
 }
@@ -137,7 +138,7 @@ pub enum Done {
     /// The file that a recipe was written to, or why not.
     Saved(Result<PathBuf, String>),
     /// What came of what the inspector asked.
-    Curves(Box<inspector::Answer>),
+    Curves(Box<curves::Answer>),
     /// What came of what the comparison asked.
     Compared(Box<comparison::Answer>),
     /// A job ended in a way that nobody foresaw.
@@ -222,7 +223,7 @@ impl Job {
                 return;
             }
             Self::Compare(ask) => Done::Compared(Box::new(comparison::carry_out(*ask))),
-            Self::Curves(ask) => Done::Curves(Box::new(inspector::carry_out(*ask))),
+            Self::Curves(ask) => Done::Curves(Box::new(curves::carry_out(*ask))),
             Self::LoadRecipe { folder, file } => {
                 let recipe = recipes::load(&folder, &file);
                 Done::Loaded(file, recipe)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
-use spartui::interface::inspector::{Ask, carry_out};
+use spartui::interface::jobs::curves::{Ask, carry_out};
 use spartui::interface::jobs::{Done, Job};
 use spartui::interface::theme::{Depth, Themes};
 use spartui::interface::{Effect, Input, Inspector, Look, Outcome, Screen};

@@ -2,11 +2,12 @@
 
 use crossterm::event::KeyEvent;
 
-use super::{Answer, Ask, ComparisonScreen, Focus, effects, mouse};
+use super::{ComparisonScreen, Focus, effects, mouse};
 use crate::compare::Column;
 use crate::interface::frame::overlay::Scope;
 use crate::interface::frame::{Effect, Input, Outcome, Overlay, overlay};
 use crate::interface::jobs::Done;
+use crate::interface::jobs::comparison::{Answer, Ask};
 use crate::interface::keys::{Action, Context};
 use crate::interface::text;
 

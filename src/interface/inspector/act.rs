@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crossterm::event::KeyEvent;
 
-use super::export::{Export, ExportLine};
 use super::rows::{Row, rows};
-use super::{Ask, Focus, Inspector, LOOK_AGAIN, Layer, Purpose, answers, cursor, draw, effects, layout, mouse};
+use super::{Focus, Inspector, LOOK_AGAIN, Layer, Purpose, answers, cursor, draw, effects, layout, mouse};
+use crate::interface::curves::{Export, ExportLine};
 use crate::interface::frame::overlay::{Answer, Scope};
 use crate::interface::frame::{Effect, Input, Outcome, Overlay};
 use crate::interface::jobs::Done;
+use crate::interface::jobs::curves::Ask;
 use crate::interface::keys::{Action, Context, Format, Press};
 use crate::interface::metric::Metric;
 use crate::interface::typed::Typed;

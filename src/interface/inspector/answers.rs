@@ -1,6 +1,7 @@
 //! What the disk says, taken in.
 
-use super::{AT_FIRST, Answer, Ask, Inspector, Run};
+use super::{AT_FIRST, Inspector, Run};
+use crate::interface::jobs::curves::{Answer, Ask};
 use crate::interface::text;
 use crate::run::{ListedRun, Piece, Tail};
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::export::Export;
+use crate::interface::curves::Export;
 use crate::protocol::Entry;
 use crate::recipe::Recipe;
 use crate::run::{Journal, ListedRun, Piece, RunFolder, State, Tail, list_runs};

@@ -1,7 +1,7 @@
 //! A view as a picture: charts below one another, drawn finer than a terminal can.
 
 use super::Export;
-use crate::interface::inspector::picture::{Anchor, Picture, Rgb, Shape};
+use crate::interface::curves::picture::{Anchor, Picture, Rgb, Shape};
 use crate::interface::metric::Metric;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::axis::Axis;
