@@ -6,9 +6,8 @@ use crossbeam_channel::unbounded;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use spartui::engine::socket::{Hub, Link, connect};
-use spartui::interface::cockpit::act;
 use spartui::interface::theme::{Depth, Themes};
-use spartui::interface::{Input, Look, State, draw};
+use spartui::interface::{Input, Look, Screen, State};
 use spartui::protocol::{Event, ModelSummary, News, Purpose, Ready, Step};
 
 const HISTORIES: [u64; 3] = [1_000, 10_000, 100_000];
@@ -67,13 +66,13 @@ fn first_frame(run: &std::path::Path, steps: u64) -> f64 {
     let Link { client, news, requests, .. } = connect(run, Purpose::Watch, lost).expect("a run");
     let mut state = State::new(Look::new(Themes::load(None, Depth::True), None), (120, 40)).connected(client, false);
     for told in &news {
-        update(&mut state, Input::from_engine(told));
+        state.update(Input::from_engine(told));
         if state.connection.live {
             break;
         }
     }
     let mut terminal = Terminal::new(TestBackend::new(120, 40)).expect("a terminal");
-    terminal.draw(|frame| draw(frame, &state)).expect("drawn");
+    terminal.draw(|frame| state.draw(frame)).expect("drawn");
     let time = begun.elapsed().as_secs_f64() * 1e3;
     assert_eq!(state.history.loss.raw().len() as u64, steps);
     drop(requests);

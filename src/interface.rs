@@ -1,7 +1,7 @@
 //! The terminal interface: what it shows, how it answers keys, and the loop that joins both.
 //!
-//! [`update()`] is a pure function from an [`Input`] to [`Effect`]s on a [`State`]; [`draw()`] reads the state and
-//! changes nothing; [`run()`] is the only loop. None of them knows a model or a tensor: what they know of the run
+//! [`Screen::update`] is a pure function from an [`Input`] to [`Effect`]s on a screen such as the cockpit's [`State`];
+//! [`Screen::draw`] reads it and changes nothing; [`run()`] is the only loop. None of them knows a model or a tensor: what they know of the run
 //! comes through [`crate::protocol`].
 
 #![expect(
@@ -34,7 +34,7 @@ pub mod theme;
 pub mod typed;
 pub mod widgets;
 
-pub use cockpit::{State, draw, draw_into, update};
+pub use cockpit::State;
 pub use comparison::ComparisonScreen;
 pub use frame::{Effect, Input, Look, Open, Outcome, Screen};
 pub use inspector::Inspector;

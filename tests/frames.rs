@@ -556,7 +556,7 @@ fn stopping_from_the_cockpit_leaves_the_summary_on_the_screen() {
 fn themes_change_live_and_monochrome_has_no_colour() {
     let mut desk = Desk::training(COMMON, "dark", 60);
     desk.press("T T T T");
-    assert_eq!(desk.state.look.theme().name, "monochrome");
+    assert_eq!(desk.state.env.look.theme().name, "monochrome");
     let frame = desk.frame();
     assert!(frame.content().iter().all(|cell| cell.fg == Color::Reset && cell.bg == Color::Reset));
     assert!(frame.content().iter().any(|cell| cell.modifier.contains(Modifier::BOLD)));
@@ -605,20 +605,20 @@ fn the_mouse_focuses_zooms_scrolls_and_drags() {
     assert!(desk.text().contains("↓"), "the help scrolls");
     desk.press("Esc t");
     mouse(&mut desk, MouseEventKind::ScrollDown, 5, 5);
-    assert_eq!(desk.state.look.theme().name, "light");
+    assert_eq!(desk.state.env.look.theme().name, "light");
 }
 
 #[test]
 fn a_theme_is_seen_before_it_is_kept() {
     let mut desk = Desk::training(COMMON, "dark", 60);
-    let shown = |desk: &Desk| desk.state.look.theme().name.clone();
+    let shown = |desk: &Desk| desk.state.env.look.theme().name.clone();
     desk.press("t Down");
     assert_eq!(shown(&desk), "light");
     assert_frame!(desk);
     desk.press("Esc");
-    assert_eq!((shown(&desk), desk.state.overlay.is_none()), ("dark".into(), true));
+    assert_eq!((shown(&desk), desk.state.env.overlay.is_none()), ("dark".into(), true));
     desk.press("t Up Enter");
-    assert_eq!((shown(&desk), desk.state.overlay.is_none()), ("phosphor".into(), true));
+    assert_eq!((shown(&desk), desk.state.env.overlay.is_none()), ("phosphor".into(), true));
 }
 
 #[test]
@@ -630,11 +630,11 @@ fn the_palette_finds_what_can_be_done() {
     insta::assert_snapshot!("the_palette_after_four_letters", desk.text());
     desk.press("Backspace Backspace Backspace Backspace ev Enter");
     assert_eq!(desk.sent(), [Command::Evaluate { id: 1 }]);
-    assert!(desk.state.overlay.is_none());
+    assert!(desk.state.env.overlay.is_none());
     desk.press(": the ember Enter");
-    assert_eq!(desk.state.look.theme().name, "ember");
+    assert_eq!(desk.state.env.look.theme().name, "ember");
     desk.press(": zzz Enter Esc");
-    assert!(desk.state.overlay.is_none());
+    assert!(desk.state.env.overlay.is_none());
 }
 
 #[test]
@@ -682,11 +682,11 @@ fn a_users_keys_are_shown_wherever_keys_are() {
     use spartui::interface::keys::Keymap;
     let mut desk = Desk::training(COMMON, "dark", 60);
     let keys = "[screen]\nhelp = 'H'\n[cockpit]\npause = ['P']\nquit = ['Q']\n[quit]\nclose = ['x']\nstop-now = 'S'";
-    desk.state.look.keys = Keymap::read(keys).unwrap();
+    desk.state.env.look.keys = Keymap::read(keys).unwrap();
     desk.press("P");
     assert_eq!(desk.sent(), [Command::Pause]);
     desk.press("Space q ?");
-    assert!(desk.sent().is_empty() && desk.state.layers.is_empty() && desk.state.overlay.is_none());
+    assert!(desk.sent().is_empty() && desk.state.layers.is_empty() && desk.state.env.overlay.is_none());
     desk.tell(Event::Paused { step: 60 });
     desk.press("Esc");
     let footer = desk.text();
@@ -703,7 +703,7 @@ fn a_users_keys_are_shown_wherever_keys_are() {
 fn in_ascii() {
     for size in [SMALL, COMMON, LARGE, HUGE] {
         let mut desk = steered(size, "dark");
-        desk.state.look = desk.state.look.clone().in_ascii(true);
+        desk.state.env.look = desk.state.env.look.clone().in_ascii(true);
         assert!(desk.text().is_ascii(), "{}", desk.text());
         for keys in ["?", "Esc :", "Esc t", "Esc b", "Esc v", "Esc q", "Esc c Left ]"] {
             desk.press(keys);
@@ -711,7 +711,7 @@ fn in_ascii() {
         }
     }
     let mut desk = steered(LARGE, "dark");
-    desk.state.look = desk.state.look.clone().in_ascii(true);
+    desk.state.env.look = desk.state.env.look.clone().in_ascii(true);
     assert_frame!(desk);
     desk.press("?");
     insta::assert_snapshot!("in_ascii_the_help", desk.text());

@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButto
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use spartui::interface::{Effect, Input, draw_into};
+use spartui::interface::{Effect, Input, Screen};
 use spartui::protocol::{
     Answer, Audience, Branch, Client, Command, CommandStatus, Ending, Evaluation, Event, Layer, Level, Memory, News,
     Side, Step,
@@ -250,9 +250,9 @@ proptest! {
             desk.input(key);
         }
         // What the state believes of the size may lag behind what there is to draw on.
-        desk.state.size = believed;
+        desk.state.env.size = believed;
         let mut buffer = Buffer::empty(Rect::new(0, 0, columns, rows));
-        draw_into(&mut buffer, &desk.state);
+        desk.state.draw_into(&mut buffer);
     }
 
     #[test]

@@ -670,7 +670,7 @@ mod properties {
                 desk.input(key);
             }
             // What the launcher believes of the size may lag behind what there is to draw on.
-            desk.launcher.size = believed;
+            desk.launcher.env.size = believed;
             let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
             terminal.draw(|frame| desk.launcher.draw(frame)).unwrap();
         }

@@ -15,10 +15,9 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
 use spartui::engine::{Engine, Launch, Race};
-use spartui::interface::cockpit::act;
 use spartui::interface::svg::{Ground, svg};
 use spartui::interface::theme::{Depth, Themes};
-use spartui::interface::{Input, Look, RaceScreen, Screen, State, draw_into};
+use spartui::interface::{Input, Look, RaceScreen, Screen, State};
 use spartui::protocol::{Command, Event};
 use spartui::recipe::{Recipe, Value};
 
@@ -46,15 +45,15 @@ fn cockpit_of_a_run() {
             150 => engine.commands.send(set("optimizer.learning_rate", 1e-3)).unwrap(),
             _ => {}
         }
-        update(&mut state, Input::Tick(began.elapsed()));
-        update(&mut state, Input::Engine(Box::new(event)));
+        state.update(Input::Tick(began.elapsed()));
+        state.update(Input::Engine(Box::new(event)));
         if step == 215 {
             break;
         }
     }
     engine.commands.send(Command::Abort).unwrap();
     let mut buffer = Buffer::empty(Rect::new(0, 0, 120, 40));
-    draw_into(&mut buffer, &state);
+    state.draw_into(&mut buffer);
     std::fs::create_dir_all(root.join("docs")).unwrap();
     std::fs::write(root.join("docs/cockpit.svg"), svg(&buffer, Ground::DARK)).unwrap();
     engine.join();

@@ -33,7 +33,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let look = arguments.looks.look()?;
     let signals = watch_signals_of_screen().map_err(no_signals)?;
     let mut inspector = Inspector::new(runs.to_owned(), selected, look);
-    Stage::take(signals, &inspector.look)?.show(&mut inspector);
-    Looks::remember(&inspector.look);
+    Stage::take(signals, &inspector.env.look)?.show(&mut inspector);
+    Looks::remember(&inspector.env.look);
     Ok(())
 }

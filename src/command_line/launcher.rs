@@ -24,7 +24,7 @@ use crate::run::read_race;
 /// Where the terminal cannot be used.
 pub fn run(runs: PathBuf, looks: &Looks) -> Result<()> {
     let mut launcher = Launcher::new(looks.look()?, place(runs)?);
-    let mut stage = Stage::take(watch_signals_of_screen().map_err(no_signals)?, &launcher.look)?;
+    let mut stage = Stage::take(watch_signals_of_screen().map_err(no_signals)?, &launcher.env.look)?;
     loop {
         let goes_on = match stage.show(&mut launcher) {
             Outcome::Open(Open::Inspect(folders)) => inspect(&mut stage, &mut launcher, folders),
@@ -55,7 +55,7 @@ pub fn run(runs: PathBuf, looks: &Looks) -> Result<()> {
         };
         if !goes_on {
             drop(stage);
-            Looks::remember(&launcher.look);
+            Looks::remember(&launcher.env.look);
             return Ok(());
         }
     }
@@ -77,9 +77,9 @@ fn place(runs: PathBuf) -> Result<Place> {
 /// Shows the curves of runs; whether the launcher is wanted again.
 fn inspect(stage: &mut Stage, launcher: &mut Launcher, folders: Vec<PathBuf>) -> bool {
     let runs = launcher.place.folder.join(&launcher.place.runs);
-    let mut inspector = Inspector::new(runs, folders, launcher.look.clone());
+    let mut inspector = Inspector::new(runs, folders, launcher.env.look.clone());
     let outcome = stage.show(&mut inspector);
-    launcher.look = inspector.look;
+    launcher.env.look = inspector.env.look;
     launcher.layers.clear();
     outcome != Outcome::Detached
 }
@@ -87,9 +87,9 @@ fn inspect(stage: &mut Stage, launcher: &mut Launcher, folders: Vec<PathBuf>) ->
 /// Shows runs beside each other; whether the launcher is wanted again.
 fn compare(stage: &mut Stage, launcher: &mut Launcher, candidates: Vec<PathBuf>, like: Option<PathBuf>) -> bool {
     let runs = launcher.place.folder.join(&launcher.place.runs);
-    let mut screen = ComparisonScreen::new(runs, candidates, like, launcher.look.clone());
+    let mut screen = ComparisonScreen::new(runs, candidates, like, launcher.env.look.clone());
     let outcome = stage.show(&mut screen);
-    launcher.look = screen.look;
+    launcher.env.look = screen.env.look;
     launcher.layers.clear();
     outcome != Outcome::Detached
 }
@@ -107,10 +107,10 @@ fn visit(stage: &mut Stage, launcher: &mut Launcher, run: Result<Run>, race: boo
     if race {
         return visit_race(stage, launcher, run, link);
     }
-    let mut cockpit = State::new(launcher.look.clone(), (0, 0));
+    let mut cockpit = State::new(launcher.env.look.clone(), (0, 0));
     let outcome = stage.cockpit(&mut run, link, &mut cockpit);
     run.left(&outcome);
-    launcher.look = cockpit.look.clone();
+    launcher.env.look = cockpit.env.look.clone();
     let ends = outcome == Outcome::Detached || cockpit.leaving == Some(Command::Terminate);
     let folder = cockpit.ready.as_ref().map(|ready| ready.folder.as_path());
     let name = cockpit.ready.as_ref().map_or("the run", |ready| ready.run.as_str());
@@ -126,10 +126,10 @@ fn is_race(folder: &Path) -> bool {
 
 /// As [`visit`], of a race.
 fn visit_race(stage: &mut Stage, launcher: &mut Launcher, mut run: Run, link: Link) -> bool {
-    let mut screen = RaceScreen::new(launcher.look.clone());
+    let mut screen = RaceScreen::new(launcher.env.look.clone());
     let outcome = stage.race(&mut run, link, &mut screen);
     run.left(&outcome);
-    launcher.look = screen.look.clone();
+    launcher.env.look = screen.env.look.clone();
     let folder = screen.race.as_ref().map(|race| race.folder.as_path());
     let name = screen.race.as_ref().map_or("the race", |race| race.name.as_str());
     let folder = known_folder(folder, launcher);

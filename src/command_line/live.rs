@@ -54,7 +54,7 @@ pub fn run(mut run: Run, look: Look) -> Result<()> {
     let mut cockpit = State::new(look, (0, 0));
     let outcome = stage.cockpit(&mut run, link, &mut cockpit);
     drop(stage);
-    Looks::remember(&cockpit.look);
+    Looks::remember(&cockpit.env.look);
     run.left(&outcome);
     told(outcome, cockpit.ready.as_ref().map(|ready| ready.folder.as_path()), cockpit.ending.as_ref())
 }
@@ -70,7 +70,7 @@ pub fn run_race(mut run: Run, look: Look) -> Result<()> {
     let mut screen = RaceScreen::new(look);
     let outcome = stage.race(&mut run, link, &mut screen);
     drop(stage);
-    Looks::remember(&screen.look);
+    Looks::remember(&screen.env.look);
     run.left(&outcome);
     told(outcome, screen.race.as_ref().map(|race| race.folder.as_path()), screen.asked_to_end())
 }

@@ -5,8 +5,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ratatui::Frame;
-
 use crate::protocol::{
     ClientId, Command, CommandId, Example, Intervention, Memory, Ready, Sparsity, Summary, first_command_id,
 };
@@ -32,12 +30,12 @@ mod pending;
 mod playground;
 mod pulse;
 mod receive;
+mod screen;
 mod timeline;
 
 pub use alerts::{Alert, Alerts, Cause, Said};
 pub use charts::{CELLS, Charts};
 pub use connection::Connection;
-pub use draw::{draw, draw_into, hints};
 pub use history::{History, Line, OWNERS, Owners, Pace, Tree};
 pub use log::{Entry, Log};
 pub use map::{Map, Measure};
@@ -45,12 +43,11 @@ pub use pending::{Edit, Preview, value_of};
 pub use playground::{Playground, Reply};
 pub use pulse::Pulse;
 
-use super::frame::{Effect, Input, Look, Notice, Overlay, Screen, Weight};
+use super::frame::{Env, Look, Notice, Weight};
 use super::inspector::Inspector;
 use super::keys::Panel;
 use super::typed::Typed;
 use super::widgets::chart::{Range, View};
-use super::widgets::footer::Hint;
 
 /// Everything that the interface shows.
 #[derive(Debug, Clone)]
@@ -103,8 +100,6 @@ pub struct State {
     pub redo: Vec<Redo>,
     /// The commands that bring something back and have not done so yet.
     pub redoing: Vec<CommandId>,
-    /// What was last said to the user.
-    pub notice: Option<Notice>,
     /// All that was said.
     pub log: Log,
     /// The panel that has the keys.
@@ -140,14 +135,8 @@ pub struct State {
     pub jump: Option<Typed>,
     /// The state that others are compared with in the timeline.
     pub compared: Option<timeline::Place>,
-    /// Help, palette or themes over all of it.
-    pub overlay: Option<Overlay>,
-    /// How it looks and listens.
-    pub look: Look,
-    /// Columns and rows of the terminal.
-    pub size: (u16, u16),
-    /// Time since the interface came up.
-    pub now: Duration,
+    /// What it has in common with every screen.
+    pub env: Env,
     /// When the first step could be taken, by [`State::now`].
     pub started: Option<Duration>,
     /// Whether to leave as soon as the engine has ended.
@@ -292,7 +281,6 @@ impl State {
             undoing: Vec::new(),
             redo: Vec::new(),
             redoing: Vec::new(),
-            notice: None,
             log: Log::default(),
             focus: Panel::Loss,
             recent: Panel::ALL.to_vec(),
@@ -307,17 +295,14 @@ impl State {
             alerts: Alerts::default(),
             jump: None,
             compared: None,
-            overlay: None,
             drag: None,
-            look,
-            size,
-            now: Duration::ZERO,
+            env: Env { size, ..Env::new(look) },
             started: None,
             leaving: None,
             ending: None,
             next_id: 1,
         };
-        for warning in std::mem::take(&mut state.look.warnings) {
+        for warning in std::mem::take(&mut state.env.look.warnings) {
             state.say(Weight::Warning, warning);
         }
         state
@@ -327,8 +312,8 @@ impl State {
     /// the screen looks as it did.
     #[must_use]
     pub fn connected(&self, client: ClientId, owner: bool) -> Self {
-        let mut state = Self::new(self.look.clone(), self.size);
-        (state.log, state.notice) = (self.log.clone(), self.notice.clone());
+        let mut state = Self::new(self.env.look.clone(), self.env.size);
+        (state.log, state.env.notice) = (self.log.clone(), self.env.notice.clone());
         state.connection = Connection { client, owner, ..Connection::default() };
         state.next_id = first_command_id(client);
         (state.view, state.charts) = (self.view, self.charts);
@@ -379,13 +364,6 @@ impl State {
         self.sparsity.as_ref()?.groups.get(self.group_row.checked_sub(1)?)
     }
 
-    /// Whether something on the screen moves by itself, so that a tick is worth its while.
-    #[must_use]
-    pub fn animated(&self) -> bool {
-        let inspected = self.inspector.as_ref().is_some_and(|inspector| inspector.animated());
-        (self.running() && !self.rests()) || self.notice.is_some() || inspected
-    }
-
     /// Whether the run stands still and nothing is on its way: then nothing moves, the clock neither.
     #[must_use]
     pub fn rests(&self) -> bool {
@@ -400,7 +378,7 @@ impl State {
         }
         let before = self.ready.as_ref().map_or(0.0, |ready| ready.seconds);
         let before = Duration::try_from_secs_f64(before).unwrap_or_default();
-        let here = self.paused_at.unwrap_or(self.now).saturating_sub(self.started?);
+        let here = self.paused_at.unwrap_or(self.env.now).saturating_sub(self.started?);
         Some(before + here.saturating_sub(self.stood))
     }
 
@@ -409,13 +387,13 @@ impl State {
     }
 
     fn shown(&self, entry: &Entry) -> Notice {
-        Notice { weight: entry.weight, text: entry.text.clone(), since: self.now }
+        Notice { weight: entry.weight, text: entry.text.clone(), since: self.env.now }
     }
 
     /// Tells the user something, on the screen and in the log.
     pub(super) fn say(&mut self, weight: Weight, text: impl AsRef<str>) {
         let entry = self.entry(weight, text.as_ref());
-        self.notice = Some(self.shown(&entry));
+        self.env.notice = Some(self.shown(&entry));
         self.log.push(entry);
     }
 
@@ -426,7 +404,7 @@ impl State {
 
     /// Tells the user something that is over as soon as it is read.
     pub(super) fn flash(&mut self, weight: Weight, text: impl AsRef<str>) {
-        self.notice = Some(self.shown(&self.entry(weight, text.as_ref())));
+        self.env.notice = Some(self.shown(&self.entry(weight, text.as_ref())));
     }
 
     /// Puts something into the log alone.
@@ -475,36 +453,5 @@ impl RequestKind {
             Self::Pin { branch, step, .. } => format!("letting go of step {step} of branch {branch}"),
             Self::Undo => "the last change as if it had never been".into(),
         }
-    }
-}
-
-/// Brings the state up to date with an input.
-pub fn update(state: &mut State, input: Input) -> Vec<Effect> {
-    let (mut effects, input) = inspect::offer(state, input);
-    if let Some(input) = input {
-        effects.extend(act::take(state, input));
-    }
-    effects
-}
-
-impl Screen for State {
-    fn update(&mut self, input: Input) -> Vec<Effect> {
-        update(self, input)
-    }
-
-    fn draw(&self, frame: &mut Frame) {
-        draw::draw(frame, self);
-    }
-
-    fn hints(&self) -> Vec<Hint> {
-        draw::hints(self)
-    }
-
-    fn animated(&self) -> bool {
-        State::animated(self)
-    }
-
-    fn past(&self) -> Option<Duration> {
-        self.connection.past
     }
 }

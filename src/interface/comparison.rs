@@ -3,26 +3,22 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use ratatui::Frame;
-use ratatui::buffer::Buffer;
-
-use super::frame::{Effect, Input, Look, Notice, Overlay, Screen, Weight};
+use super::frame::{Effect, Env, Look, Notice, Weight};
 use super::jobs::comparison::{Ask, Listed};
-use super::widgets::footer::Hint;
 use crate::compare::{Column, Comparison, Row};
 
 mod act;
 mod draw;
 mod layout;
 mod mouse;
+mod screen;
 
 /// Settings beside each other.
 #[derive(Debug, Clone)]
 pub struct ComparisonScreen {
-    /// How it looks and listens.
-    pub look: Look,
+    /// What it has in common with every screen.
+    pub env: Env,
     runs_dir: PathBuf,
     /// The runs that may be marked at first.
     candidates: Vec<PathBuf>,
@@ -43,11 +39,6 @@ pub struct ComparisonScreen {
     sort: Option<(Column, bool)>,
     /// Whether it is asked as what to write.
     writing: bool,
-    /// Help, palette or themes over all of it.
-    overlay: Option<Overlay>,
-    notice: Option<Notice>,
-    size: (u16, u16),
-    now: Duration,
 }
 
 /// What the keys go to.
@@ -63,7 +54,7 @@ impl ComparisonScreen {
     #[must_use]
     pub fn new(runs_dir: PathBuf, candidates: Vec<PathBuf>, like: Option<PathBuf>, look: Look) -> Self {
         Self {
-            look,
+            env: Env::new(look),
             runs_dir,
             candidates,
             against: like,
@@ -76,16 +67,7 @@ impl ComparisonScreen {
             run_row: 0,
             sort: None,
             writing: false,
-            overlay: None,
-            notice: None,
-            size: (0, 0),
-            now: Duration::ZERO,
         }
-    }
-
-    /// Draws it into a buffer, of whatever size that is.
-    pub fn draw_into(&self, buffer: &mut Buffer) {
-        draw::into(buffer, self);
     }
 
     fn listed(&self) -> &[Listed] {
@@ -135,46 +117,12 @@ impl ComparisonScreen {
         vec![Ask::Compare { number: self.asked, folders, against }]
     }
 
-    /// Keeps the selection where something is.
-    fn settle(&mut self) {
-        self.row = self.row.min(self.settings().len().saturating_sub(1));
-        self.run_row = self.run_row.min(self.listed().len().saturating_sub(1));
-    }
-
     fn say(&mut self, text: impl AsRef<str>) {
-        self.notice = Some(Notice::new(Weight::Info, text.as_ref(), self.now));
+        self.env.notice = Some(Notice::new(Weight::Info, text.as_ref(), self.env.now));
     }
 
     fn refuse(&mut self, text: impl AsRef<str>) {
-        self.notice = Some(Notice::new(Weight::Error, text.as_ref(), self.now));
-    }
-}
-
-impl Screen for ComparisonScreen {
-    fn begin(&mut self) -> Vec<Effect> {
-        effects(vec![Ask::Runs {
-            folder: self.runs_dir.clone(),
-            candidates: self.candidates.clone(),
-            like: self.against.clone(),
-        }])
-    }
-
-    fn update(&mut self, input: Input) -> Vec<Effect> {
-        let effects = act::update(self, input);
-        self.settle();
-        effects
-    }
-
-    fn draw(&self, frame: &mut Frame) {
-        draw::into(frame.buffer_mut(), self);
-    }
-
-    fn hints(&self) -> Vec<Hint> {
-        draw::hints(self)
-    }
-
-    fn animated(&self) -> bool {
-        self.notice.is_some()
+        self.env.notice = Some(Notice::new(Weight::Error, text.as_ref(), self.env.now));
     }
 }
 

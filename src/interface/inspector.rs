@@ -5,16 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ratatui::Frame;
-use ratatui::buffer::Buffer;
-
-use super::frame::{Effect, Input, Look, Notice, Overlay, Screen, Weight};
+use super::frame::{Effect, Env, Look, Notice, Weight};
 use super::jobs::curves::Ask;
 use super::metric::Metric;
 use super::text;
 use super::typed::Typed;
 use super::widgets::chart::{Extent, View};
-use super::widgets::footer::Hint;
 use crate::run::{State as RunState, Tail, full_name};
 
 mod act;
@@ -24,6 +20,7 @@ mod draw;
 mod layout;
 mod mouse;
 mod rows;
+mod screen;
 
 pub use super::keys::Format;
 
@@ -39,8 +36,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Curves of runs, side by side.
 #[derive(Debug, Clone)]
 pub struct Inspector {
-    /// How it looks and listens.
-    pub look: Look,
+    /// What it has in common with every screen.
+    pub env: Env,
     runs_dir: PathBuf,
     /// Runs in the order in which they were heard of.
     runs: Vec<Run>,
@@ -64,13 +61,8 @@ pub struct Inspector {
     layer: Option<Layer>,
     /// First line of the differences that is shown.
     scroll: usize,
-    /// Help, palette or themes over all of it.
-    overlay: Option<Overlay>,
-    notice: Option<Notice>,
     /// Colours of the lines in sight, by run and branch.
     colours: BTreeMap<(usize, u32), usize>,
-    size: (u16, u16),
-    now: Duration,
     looked: Duration,
 }
 
@@ -174,7 +166,7 @@ impl Inspector {
         let view = View::default();
         let shown = |folder| Run { shown: true, ..Run::new(folder, view.smoothing()) };
         Self {
-            look,
+            env: Env::new(look),
             runs_dir,
             choosing: selected.is_empty(),
             runs: selected.into_iter().map(shown).collect(),
@@ -191,18 +183,9 @@ impl Inspector {
             typing: None,
             layer: None,
             scroll: 0,
-            overlay: None,
-            notice: None,
             colours: BTreeMap::new(),
-            size: (0, 0),
-            now: Duration::ZERO,
             looked: Duration::ZERO,
         }
-    }
-
-    /// Draws it into a buffer, of whatever size that is.
-    pub fn draw_into(&self, buffer: &mut Buffer) {
-        draw::into(buffer, self);
     }
 
     /// The track of a line.
@@ -255,12 +238,12 @@ impl Inspector {
 
     /// Says something.
     fn say(&mut self, text: impl AsRef<str>) {
-        self.notice = Some(Notice::new(Weight::Done, text.as_ref(), self.now));
+        self.env.notice = Some(Notice::new(Weight::Done, text.as_ref(), self.env.now));
     }
 
     /// Says why something was not done.
     fn refuse(&mut self, text: impl AsRef<str>) {
-        self.notice = Some(Notice::new(Weight::Error, text.as_ref(), self.now));
+        self.env.notice = Some(Notice::new(Weight::Error, text.as_ref(), self.env.now));
     }
 
     /// Gives each line in sight a colour that it keeps while it is.
@@ -274,34 +257,6 @@ impl Inspector {
                 self.colours.insert(line, colour);
             }
         }
-    }
-}
-
-impl Screen for Inspector {
-    fn begin(&mut self) -> Vec<Effect> {
-        let mut asks = vec![Ask::List(self.runs_dir.clone())];
-        for run in self.runs.iter_mut().filter(|run| run.shown) {
-            asks.extend(run.ask());
-        }
-        effects(asks)
-    }
-
-    fn update(&mut self, input: Input) -> Vec<Effect> {
-        let effects = act::update(self, input);
-        self.settle_colours();
-        effects
-    }
-
-    fn draw(&self, frame: &mut Frame) {
-        draw::into(frame.buffer_mut(), self);
-    }
-
-    fn hints(&self) -> Vec<Hint> {
-        draw::hints(self)
-    }
-
-    fn animated(&self) -> bool {
-        self.notice.is_some() || self.runs.iter().any(|run| run.shown && run.is_live())
     }
 }
 

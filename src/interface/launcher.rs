@@ -1,18 +1,13 @@
 //! The first screen: the runs that there are, and the form of a new one.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use ratatui::Frame;
-
-use super::frame::overlay::{Scope, Settable};
-use super::frame::{Effect, Input, Look, Notice, Open, Overlay, Screen, Weight};
+use super::frame::{Effect, Env, Look, Notice, Open, Weight};
 use super::jobs::Job;
 use super::keys::{Action, Context};
 use super::text;
 use super::typed::Typed;
-use super::widgets::footer::Hint;
-use crate::recipe::{FIELDS, Value};
+use crate::recipe::Value;
 
 mod act;
 mod done;
@@ -23,7 +18,8 @@ mod pick;
 mod place;
 mod plan;
 mod race;
-mod update;
+mod screen;
+mod typed;
 mod value;
 
 pub use form::{Base, Form, Line, Slot};
@@ -51,8 +47,8 @@ pub struct Place {
 /// The first screen.
 #[derive(Debug, Clone)]
 pub struct Launcher {
-    /// How it looks and listens.
-    pub look: Look,
+    /// What it has in common with every screen.
+    pub env: Env,
     /// Where it is.
     pub place: Place,
     /// Which of its views is shown.
@@ -63,14 +59,6 @@ pub struct Launcher {
     pub form: Form,
     /// Dialogs over the view, topmost last.
     pub layers: Vec<Layer>,
-    /// What lies over all.
-    pub overlay: Option<Overlay>,
-    /// What was last said, and when.
-    pub notice: Option<Notice>,
-    /// Columns and rows of the terminal.
-    pub size: (u16, u16),
-    /// Time since the screen came up.
-    pub now: Duration,
     /// The folder of the run that was renamed last, and the name that it had.
     renamed: Option<(PathBuf, String)>,
     /// A recipe that is being written.
@@ -147,20 +135,16 @@ impl Launcher {
     #[must_use]
     pub fn new(look: Look, place: Place) -> Self {
         let mut launcher = Self {
-            look,
+            env: Env::new(look),
             place,
             view: View::Home,
             home: Home::default(),
             form: Form::new(),
             layers: Vec::new(),
-            overlay: None,
-            notice: None,
-            size: (0, 0),
-            now: Duration::ZERO,
             renamed: None,
             saving: None,
         };
-        let warnings = std::mem::take(&mut launcher.look.warnings);
+        let warnings = std::mem::take(&mut launcher.env.look.warnings);
         if !warnings.is_empty() {
             launcher.say(Weight::Warning, warnings.join("; "));
         }
@@ -169,12 +153,12 @@ impl Launcher {
 
     /// Tells the user something.
     pub fn say(&mut self, weight: Weight, what: impl AsRef<str>) {
-        self.notice = Some(Notice::new(weight, what.as_ref(), self.now));
+        self.env.notice = Some(Notice::new(weight, what.as_ref(), self.env.now));
     }
 
     /// As [`Launcher::say`], with the key to go on with.
     fn advise(&mut self, weight: Weight, said: impl AsRef<str>, (context, action): (Context, Action), does: &str) {
-        let advice = self.look.keys.advice(context, action, does);
+        let advice = self.env.look.keys.advice(context, action, does);
         self.say(weight, format!("{}{advice}", said.as_ref()));
     }
 
@@ -189,50 +173,11 @@ impl Launcher {
         }
     }
 
-    /// The contexts in which a key means something now, the nearest first.
-    #[must_use]
-    pub fn contexts(&self) -> Vec<Context> {
-        self.overlay.as_ref().map_or_else(|| self.contexts_below(), Overlay::contexts)
-    }
-
-    /// As [`Launcher::contexts`], whatever lies over all.
-    #[must_use]
-    pub fn contexts_below(&self) -> Vec<Context> {
-        let mut contexts = match self.layers.last() {
-            Some(Layer::Pick(_)) => vec![Context::Pick, Context::Text],
-            Some(Layer::Delete(_)) => vec![Context::Delete],
-            Some(Layer::Ask(..) | Layer::Race(_) | Layer::More(_)) => vec![Context::Typing, Context::Text],
-            Some(Layer::Facts) => vec![Context::Facts],
-            Some(Layer::Start(_)) => vec![Context::Start],
-            None if self.is_typing() => vec![Context::Typing, Context::Text],
-            None if self.view == View::Home => vec![Context::Home, Context::Screen],
-            None => vec![Context::Form, Context::Screen],
-        };
-        contexts.push(Context::Always);
-        contexts
-    }
-
     fn is_typing(&self) -> bool {
         match self.view {
             View::Home => self.home.typed.is_some(),
             View::Form => self.form.typed.is_some() || self.form.find.as_ref().is_some_and(|find| find.fresh),
         }
-    }
-
-    /// What it says of itself to what lies over it. Every field of the recipe can be set by name where the form is.
-    fn scope<'a>(&self, active: &'a [Context]) -> Scope<'a> {
-        let fields = match self.view {
-            View::Home => Vec::new(),
-            View::Form => {
-                let values = self.form.recipe.values();
-                let field = |field: &'static crate::recipe::Field| {
-                    let value = value::shown(values.get(field.name)?);
-                    Some(Settable { name: field.name.to_owned(), value, help: field.help })
-                };
-                FIELDS.iter().filter_map(field).collect()
-            }
-        };
-        Scope { size: self.size, contexts: &Context::LAUNCHER, active, fields }
     }
 
     /// Folder of the recipes beside the runs.
@@ -321,32 +266,6 @@ impl Launcher {
     /// Leaves for something else.
     fn open(open: Open) -> Vec<Effect> {
         vec![Effect::Quit(super::frame::Outcome::Open(open))]
-    }
-}
-
-impl Screen for Launcher {
-    fn begin(&mut self) -> Vec<Effect> {
-        let mut effects = vec![self.watch()];
-        if self.view == View::Form {
-            effects.extend(self.replan());
-        }
-        effects
-    }
-
-    fn update(&mut self, input: Input) -> Vec<Effect> {
-        update::update(self, input)
-    }
-
-    fn draw(&self, frame: &mut Frame) {
-        draw::draw_into(frame.buffer_mut(), self);
-    }
-
-    fn hints(&self) -> Vec<Hint> {
-        place::arrange(self).map_or_else(Vec::new, |places| draw::hints(&places, self))
-    }
-
-    fn animated(&self) -> bool {
-        self.notice.is_some()
     }
 }
 

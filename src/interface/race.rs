@@ -1,28 +1,23 @@
 //! A race: the lanes in the order in which they stand, their curves over each other, and the whole cockpit of each lane a key
 //! away.
 
-use std::time::Duration;
-
-use ratatui::Frame;
-use ratatui::buffer::Buffer;
-
 use super::cockpit::{Connection, Stage, State};
-use super::frame::{Effect, Input, Look, Notice, Outcome, Overlay, Screen, Weight};
+use super::frame::{Env, Look, Notice, Outcome, Weight};
 use super::metric::Metric;
 use super::typed::Typed;
 use super::widgets::chart::{Extent, View};
-use super::widgets::footer::Hint;
 use crate::protocol::{ClientId, Command, CommandId, Evaluation, Lane, Race, first_command_id};
 
 mod act;
 mod draw;
 mod receive;
+mod screen;
 
 /// The screen of a race.
 #[derive(Debug, Clone)]
 pub struct RaceScreen {
-    /// How it looks and listens.
-    pub look: Look,
+    /// What it has in common with every screen.
+    pub env: Env,
     /// Who else is at the race.
     pub connection: Connection,
     /// The race, once it is loaded.
@@ -38,8 +33,6 @@ pub struct RaceScreen {
     view: View,
     metric: Metric,
     layer: Option<Layer>,
-    overlay: Option<Overlay>,
-    notice: Option<Notice>,
     /// The clone that was asked for and is not there yet.
     cloning: Option<CommandId>,
     next_id: CommandId,
@@ -47,8 +40,6 @@ pub struct RaceScreen {
     ended: Option<Outcome>,
     /// How it was asked to end, if it was; the interface leaves as soon as it has.
     ending: Option<Command>,
-    size: (u16, u16),
-    now: Duration,
 }
 
 /// One lane.
@@ -105,7 +96,7 @@ impl RaceScreen {
     #[must_use]
     pub fn new(look: Look) -> Self {
         let mut screen = Self {
-            look,
+            env: Env::new(look),
             connection: Connection::default(),
             race: None,
             lanes: Vec::new(),
@@ -115,16 +106,12 @@ impl RaceScreen {
             view: View::default(),
             metric: Metric::Loss,
             layer: None,
-            overlay: None,
-            notice: None,
             cloning: None,
             next_id: 1,
             ended: None,
             ending: None,
-            size: (0, 0),
-            now: Duration::ZERO,
         };
-        let warnings = std::mem::take(&mut screen.look.warnings);
+        let warnings = std::mem::take(&mut screen.env.look.warnings);
         if !warnings.is_empty() {
             screen.say(Weight::Warning, warnings.join("; "));
         }
@@ -134,16 +121,12 @@ impl RaceScreen {
     /// For a race to which this interface has just been connected, under this name.
     #[must_use]
     pub fn connected(&self, client: ClientId, owner: bool) -> Self {
-        let mut screen = Self::new(self.look.clone());
+        let mut screen = Self::new(self.env.look.clone());
         screen.connection = Connection { client, owner, ..Connection::default() };
         screen.next_id = first_command_id(client);
-        (screen.size, screen.view, screen.metric, screen.selected) = (self.size, self.view, self.metric, self.selected);
+        (screen.env.size, screen.view, screen.metric, screen.selected) =
+            (self.env.size, self.view, self.metric, self.selected);
         screen
-    }
-
-    /// Draws it into a buffer, of whatever size that is.
-    pub fn draw_into(&self, buffer: &mut Buffer) {
-        draw::into(buffer, self);
     }
 
     /// The lanes in the order in which they stand: by their best evaluation, and before the first one by their loss.
@@ -181,38 +164,12 @@ impl RaceScreen {
     }
 
     fn say(&mut self, weight: Weight, what: impl AsRef<str>) {
-        self.notice = Some(Notice::new(weight, what.as_ref(), self.now));
+        self.env.notice = Some(Notice::new(weight, what.as_ref(), self.env.now));
     }
 
     fn fresh_id(&mut self) -> CommandId {
         let id = self.next_id;
         self.next_id += 1;
         id
-    }
-}
-
-impl Screen for RaceScreen {
-    fn update(&mut self, input: Input) -> Vec<Effect> {
-        act::update(self, input)
-    }
-
-    fn draw(&self, frame: &mut Frame) {
-        draw::into(frame.buffer_mut(), self);
-    }
-
-    fn hints(&self) -> Vec<Hint> {
-        draw::all_hints(self)
-    }
-
-    fn animated(&self) -> bool {
-        let of_lane = |open: usize| self.lanes.get(open).is_some_and(|lane| lane.state.animated());
-        self.notice.is_some()
-            || self.open.is_some_and(of_lane)
-            || (self.running() && self.lanes.iter().any(|lane| lane.trains() && !lane.state.rests()))
-            || (self.running() && self.race.is_none())
-    }
-
-    fn past(&self) -> Option<Duration> {
-        self.connection.past
     }
 }

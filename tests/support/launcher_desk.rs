@@ -134,7 +134,7 @@ impl Desk {
 
     /// The screen.
     pub fn frame(&self) -> Buffer {
-        let (columns, rows) = self.launcher.size;
+        let (columns, rows) = self.launcher.env.size;
         let mut terminal = Terminal::new(TestBackend::new(columns, rows)).expect("a terminal");
         terminal.draw(|frame| self.launcher.draw(frame)).expect("drawn");
         terminal.backend().buffer().clone()

@@ -16,8 +16,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use spartui::interface::theme::{Depth, Themes};
-use spartui::interface::update;
-use spartui::interface::{Effect, Input, Look, State, draw};
+use spartui::interface::{Effect, Input, Look, Screen, State};
 use spartui::protocol::{
     Audience, Branch, Client, Command, CommandStatus, Consequences, Ending, Evaluation, Event, Gpu, Group, Holds, Host,
     Intervention, KeptState, Layer, Memory, ModelSummary, News, Place, Ready, Sparsity, Step, Summary, Vitals,
@@ -50,7 +49,7 @@ impl Desk {
     }
 
     pub fn input(&mut self, input: Input) {
-        self.effects.extend(update(&mut self.state, input));
+        self.effects.extend(self.state.update(input));
     }
 
     /// Presses keys, one after another, by their names in the table of keys.
@@ -94,8 +93,9 @@ impl Desk {
 
     /// The screen.
     pub fn frame(&self) -> Buffer {
-        let mut terminal = Terminal::new(TestBackend::new(self.state.size.0, self.state.size.1)).expect("a terminal");
-        terminal.draw(|frame| draw(frame, &self.state)).expect("drawn");
+        let mut terminal =
+            Terminal::new(TestBackend::new(self.state.env.size.0, self.state.env.size.1)).expect("a terminal");
+        terminal.draw(|frame| self.state.draw(frame)).expect("drawn");
         terminal.backend().buffer().clone()
     }
 

@@ -1,75 +1,10 @@
 //! How the state answers: a pure function from an input to effects.
 
-use crossterm::event::KeyEvent;
-
 use super::charts::cursor;
-use super::{
-    Layer, State, alerts, by_name, charts, connection, inspect, leaving, mouse, pending, playground, receive, timeline,
-};
-use crate::interface::frame::{Effect, Input, Outcome, Overlay, Weight};
-use crate::interface::keys::{Action, Panel, Press};
+use super::{Layer, State, alerts, charts, connection, inspect, leaving, pending, playground, timeline};
+use crate::interface::frame::{Effect, Outcome};
+use crate::interface::keys::{Action, Panel};
 use crate::protocol::Command;
-
-pub fn take(state: &mut State, input: Input) -> Vec<Effect> {
-    match input {
-        Input::Key(event) => key(state, event),
-        Input::Mouse(event) => mouse::answer(state, event),
-        Input::Paste(text) if state.overlay.is_none() && playground::act::is_typing(state) => {
-            text.chars().for_each(|c| state.playground.insert(c));
-            Vec::new()
-        }
-        Input::Paste(text) => text.chars().filter(|c| !c.is_control()).flat_map(|c| paste(state, c)).collect(),
-        Input::Background { light } => {
-            state.look.fit(light);
-            Vec::new()
-        }
-        Input::Resize(columns, rows) => {
-            state.size = (columns, rows);
-            Vec::new()
-        }
-        Input::Engine(event) => receive::receive(state, *event),
-        Input::News(news) => connection::act::hear(state, *news),
-        Input::EngineGone => receive::engine_gone(state),
-        Input::Signal(signal_hook::consts::SIGINT) => act(state, Action::Interrupt),
-        Input::Signal(signal_hook::consts::SIGTERM) => connection::act::terminate(state),
-        Input::Signal(_) | Input::Hangup => vec![Effect::Quit(leaving::outcome(state).unwrap_or(Outcome::Detached))],
-        Input::Tick(now) => {
-            state.now = now;
-            if state.notice.as_ref().is_some_and(|notice| notice.is_over(now)) {
-                state.notice = None;
-            }
-            Vec::new()
-        }
-        // The cockpit asks for no job.
-        Input::Done(_) => Vec::new(),
-    }
-}
-
-fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
-    if state.overlay.is_some() {
-        return by_name::key(state, event);
-    }
-    if let Some(action) = state.look.keys.action(&state.contexts(), event) {
-        return act(state, action);
-    }
-    match Press::typed(event) {
-        Some(c) if playground::act::is_typing(state) => state.playground.insert(c),
-        Some(c) if state.jump.is_some() => cursor::type_digit(state, c),
-        Some(c) if state.layers.is_empty() => return pending::act::type_character(state, c),
-        _ => {}
-    }
-    Vec::new()
-}
-
-fn paste(state: &mut State, c: char) -> Vec<Effect> {
-    match &mut state.overlay {
-        Some(overlay) => overlay.insert(c),
-        None if state.jump.is_some() => cursor::type_digit(state, c),
-        None if state.layers.is_empty() => return pending::act::type_character(state, c),
-        None => {}
-    }
-    Vec::new()
-}
 
 /// Does what a key stands for.
 #[expect(clippy::too_many_lines, reason = "a line for each action")]
@@ -80,19 +15,10 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         state.hint(why);
         return Vec::new();
     }
-    if let Some(overlay) = Overlay::opened_by(action, &state.look) {
-        state.overlay = Some(overlay);
-        return Vec::new();
-    }
     match action {
         Action::Example => state.layers.push(Layer::Example),
         Action::Quit => return leaving::ask_to_quit(state),
         Action::Interrupt => return leaving::interrupt(state),
-        Action::Redraw => return vec![Effect::Redraw],
-        Action::Suspend => match state.look.suspend() {
-            Ok(effect) => return vec![effect],
-            Err(why) => state.hint(why),
-        },
         Action::Leave => leave_layer(state),
         Action::Stop if state.running() => state.layers.push(Layer::Stop),
         Action::Stop => state.hint("the run has ended already"),
@@ -136,7 +62,6 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::PlaygroundChat
         | Action::PlaygroundTokens(_)
         | Action::PlaygroundScroll(_) => return playground::act::act(state, action),
-        Action::NextTheme => next_theme(state),
         Action::Focus(by) => state.focus_on(state.focus.moved(by)),
         Action::FocusOn(panel) => state.focus_on(panel),
         Action::Maximise => state.maximised = !state.maximised,
@@ -243,9 +168,16 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::PickRow(_)
         | Action::PickTake
         | Action::PickAbove
-        // What lies over the screen has taken these.
-        | Action::Help | Action::Palette | Action::Themes | Action::OverlayRow(_) | Action::Choose | Action::Complete => {
-        }
+        // The frame has taken these.
+        | Action::Redraw
+        | Action::Suspend
+        | Action::NextTheme
+        | Action::Help
+        | Action::Palette
+        | Action::Themes
+        | Action::OverlayRow(_)
+        | Action::Choose
+        | Action::Complete => {}
     }
     Vec::new()
 }
@@ -278,14 +210,9 @@ pub(super) fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {
     }
 }
 
-fn next_theme(state: &mut State) {
-    let said = state.look.choose_next();
-    state.flash(Weight::Info, said);
-}
-
 fn leave_layer(state: &mut State) {
     if state.layers.pop().is_none() {
         state.maximised = false;
-        state.notice = None;
+        state.env.notice = None;
     }
 }

@@ -33,7 +33,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) {
     };
     let inner = pen.frame(area, meaning);
     pen.put(area.x + 2, area.y, area.width.saturating_sub(4), &title, meaning);
-    let leave = state.look.keys.hints(Context::Cockpit, &[(Action::Quit, "leaves")]);
+    let leave = state.env.look.keys.hints(Context::Cockpit, &[(Action::Quit, "leaves")]);
     pen.put_right(Rect { width: area.width.saturating_sub(2), height: 1, ..area }, &leave, Meaning::Key);
     let room = inner.width.saturating_sub(2);
     for (row, (line, meaning)) in Pen::rows(inner).zip(lines(state, room)) {

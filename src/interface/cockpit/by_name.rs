@@ -1,24 +1,16 @@
-//! The cockpit under help, palette and themes: what it says of itself to them, and what it does for them.
-
-use crossterm::event::KeyEvent;
+//! What can be chosen by its name in the cockpit: fields that are set, and actions where their keys mean nothing now.
 
 use super::act::act;
 use super::charts::cursor;
-use super::{Layer, State, pending};
-use crate::interface::frame::overlay::{Answer, Scope, Settable};
-use crate::interface::frame::{Effect, Overlay};
+use super::{Layer, State};
+use crate::interface::frame::Effect;
+use crate::interface::frame::overlay::Settable;
 use crate::interface::keys::{Action, Context, Panel};
 use crate::interface::text;
 use crate::recipe::Kind;
 
-/// What the cockpit says of itself, with the contexts that are active below what lies over it.
-#[must_use]
-pub fn scope<'a>(state: &State, below: &'a [Context]) -> Scope<'a> {
-    Scope { size: state.size, contexts: &Context::COCKPIT, active: below, fields: fields(state) }
-}
-
 /// The fields that can be set while the run trains, each group's density among them.
-fn fields(state: &State) -> Vec<Settable> {
+pub fn fields(state: &State) -> Vec<Settable> {
     let mut fields = Vec::new();
     for field in State::live_fields() {
         let mut add = |name: String| {
@@ -36,30 +28,8 @@ fn fields(state: &State) -> Vec<Settable> {
     fields
 }
 
-/// Gives a key to what lies over the cockpit.
-pub fn key(state: &mut State, event: KeyEvent) -> Vec<Effect> {
-    let below = state.contexts_below();
-    let scope = scope(state, &below);
-    match Overlay::key(&mut state.overlay, &mut state.look, &scope, event) {
-        Answer::Nothing => Vec::new(),
-        Answer::Do(context, action) if below.contains(&context) => act(state, action),
-        Answer::Do(context, action) => elsewhere(state, context, action),
-        Answer::Set(field, value) => pending::act::propose(state, &field, &value),
-    }
-}
-
-/// Gives a turn of the wheel to what lies over the cockpit.
-pub fn scroll(state: &mut State, by: isize) -> Vec<Effect> {
-    if by != 0 {
-        let below = state.contexts_below();
-        let scope = scope(state, &below);
-        Overlay::scroll(&mut state.overlay, &mut state.look, &scope, by);
-    }
-    Vec::new()
-}
-
 /// Does an action of a context that is not active: goes where it is, and does it unless it deserves a second look.
-fn elsewhere(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
+pub fn elsewhere(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
     let mut open = |layer: Layer| {
         state.layers.push(layer);
         Vec::new()
@@ -88,7 +58,7 @@ fn elsewhere(state: &mut State, context: Context, action: Action) -> Vec<Effect>
 
 /// Says where an action is at home.
 fn remark(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
-    let key = state.look.keys.label(context, action).map_or_else(String::new, |key| format!(" ({key})"));
+    let key = state.env.look.keys.label(context, action).map_or_else(String::new, |key| format!(" ({key})"));
     state.hint(format!("{}{key} works {}", action.name(), context.heading()));
     Vec::new()
 }

@@ -57,8 +57,8 @@ impl State {
     pub fn hindrance(&self) -> Option<String> {
         let why = self.connection.hindrance().filter(|_| self.running())?;
         let advice = match self.connection.lost {
-            Some(_) => self.look.keys.advice(Context::Lost, Action::Reconnect, "connects again"),
-            None => self.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes control"),
+            Some(_) => self.env.look.keys.advice(Context::Lost, Action::Reconnect, "connects again"),
+            None => self.env.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes control"),
         };
         Some(format!("{why}{advice}"))
     }

@@ -1,19 +1,11 @@
 //! Which keys mean something now.
 
 use super::{Layer, State};
-use crate::interface::frame::Overlay;
 use crate::interface::keys::{Context, Panel};
 
 impl State {
-    /// The contexts in which a key means something now, the nearest first.
-    #[must_use]
-    pub fn contexts(&self) -> Vec<Context> {
-        self.overlay.as_ref().map_or_else(|| self.contexts_below(), Overlay::contexts)
-    }
-
-    /// As [`State::contexts`], whatever lies over the cockpit.
-    #[must_use]
-    pub fn contexts_below(&self) -> Vec<Context> {
+    /// The contexts in which a key means something now, the nearest first, whatever overlay lies over the cockpit.
+    pub(super) fn own_contexts(&self) -> Vec<Context> {
         let mut contexts = match (self.layers.last(), &self.edit) {
             (Some(Layer::Example), _) => vec![Context::Example],
             (Some(Layer::Timeline), _) => vec![Context::Timeline],

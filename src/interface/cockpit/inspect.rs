@@ -13,9 +13,9 @@ pub fn open(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     };
     let runs = folder.parent().map(std::path::Path::to_path_buf).unwrap_or_default();
-    let mut inspector = Inspector::new(runs, vec![folder], state.look.clone());
-    let (columns, rows) = state.size;
-    let mut effects = inspector.update(Input::Tick(state.now));
+    let mut inspector = Inspector::new(runs, vec![folder], state.env.look.clone());
+    let (columns, rows) = state.env.size;
+    let mut effects = inspector.update(Input::Tick(state.env.now));
     effects.extend(inspector.update(Input::Resize(columns, rows)));
     effects.extend(inspector.begin());
     state.inspector = Some(Box::new(inspector));
@@ -28,8 +28,8 @@ pub fn offer(state: &mut State, input: Input) -> (Vec<Effect>, Option<Input>) {
     let (its, also_ours) = match &input {
         Input::Key(event) => {
             // How to leave the run is the cockpit's question.
-            let leaves =
-                state.look.keys.action(&[crate::interface::keys::Context::Always], *event) == Some(Action::Interrupt);
+            let leaves = state.env.look.keys.action(&[crate::interface::keys::Context::Always], *event)
+                == Some(Action::Interrupt);
             (!leaves, leaves)
         }
         Input::Mouse(_) | Input::Paste(_) => (true, false),
@@ -45,7 +45,7 @@ pub fn offer(state: &mut State, input: Input) -> (Vec<Effect>, Option<Input>) {
     }
     let mut effects = inspector.update(input.clone());
     let closed = effects.iter().any(|effect| matches!(effect, Effect::Quit(_)));
-    (state.look.theme, state.look.chosen) = (inspector.look.theme, inspector.look.chosen);
+    (state.env.look.theme, state.env.look.chosen) = (inspector.env.look.theme, inspector.env.look.chosen);
     effects.retain(|effect| !matches!(effect, Effect::Quit(_)));
     if closed {
         state.inspector = None;

@@ -39,7 +39,7 @@ pub struct Layout {
 /// Where everything stands on a terminal of this size; nowhere, if it is too small.
 #[must_use]
 pub fn arrange(state: &State) -> Option<Layout> {
-    let (width, height) = state.size;
+    let (width, height) = state.env.size;
     if width < LEAST.0 || height < LEAST.1 {
         return None;
     }

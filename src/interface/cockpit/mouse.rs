@@ -7,7 +7,7 @@ use super::act::{act, move_row, zoom};
 use super::charts::cursor;
 use super::layout;
 use super::panels::group_row_at;
-use super::{Drag, Layer, State, by_name, timeline};
+use super::{Drag, Layer, State, timeline};
 use crate::interface::frame::Effect;
 use crate::interface::keys::{Action, Panel};
 use crate::interface::widgets::first_row;
@@ -16,15 +16,7 @@ use crate::interface::widgets::first_row;
 const LINES: isize = 3;
 
 /// Answers the mouse.
-pub fn answer(state: &mut State, event: MouseEvent) -> Vec<Effect> {
-    let by = match event.kind {
-        MouseEventKind::ScrollDown => 1,
-        MouseEventKind::ScrollUp => -1,
-        _ => 0,
-    };
-    if state.overlay.is_some() {
-        return by_name::scroll(state, by);
-    }
+pub fn answer(state: &mut State, event: MouseEvent, by: isize) -> Vec<Effect> {
     let dragged = std::mem::take(&mut state.drag);
     match state.layers.last() {
         Some(Layer::Playground) if by != 0 => return act(state, Action::PlaygroundScroll(by * LINES)),

@@ -61,7 +61,7 @@ fn titles(pen: &mut Pen, row: Rect, panels: &[Panel], focused: bool, state: &Sta
             _ => Meaning::Muted,
         };
         let name = if panel == Panel::Loss { state.charts.main.title() } else { panel.title() };
-        let key = state.look.keys.label(Context::Cockpit, Action::FocusOn(panel));
+        let key = state.env.look.keys.label(Context::Cockpit, Action::FocusOn(panel));
         let title = key.map_or_else(|| format!(" {name} "), |key| format!(" {key} {name} "));
         // Next to the large chart, the grid's title gives way to what the chart says.
         let fits = text::width(&title) <= row.right().saturating_sub(x) && (panel != Panel::Charts || row.width >= 70);

@@ -58,7 +58,7 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Previewed { id, outcome } => previewed(state, id, outcome),
         Event::Paused { step } => {
             state.paused = true;
-            state.paused_at = Some(state.now);
+            state.paused_at = Some(state.env.now);
             state.note(Weight::Info, format!("paused after step {step}"));
         }
         Event::Resumed { step, stood } => {
@@ -128,10 +128,10 @@ fn ended(state: &mut State) -> Vec<Effect> {
     state.evaluating = None;
     state.paused = false;
     // The clock stands still from here on.
-    state.paused_at = state.paused_at.or(Some(state.now));
+    state.paused_at = state.paused_at.or(Some(state.env.now));
     state.requests.clear();
     state.layers.clear();
-    state.notice = None;
+    state.env.notice = None;
     match outcome(state) {
         Some(outcome) if state.leaving.is_some() => vec![Effect::Quit(outcome)],
         _ => Vec::new(),
@@ -151,7 +151,7 @@ fn loading(state: &mut State, what: &str, fraction: Option<f32>) {
 
 fn became_ready(state: &mut State, ready: Box<Ready>) {
     state.stage = Stage::Training;
-    state.started = Some(state.now);
+    state.started = Some(state.env.now);
     let (train, validation) = (ready.train_examples as u64, ready.validation_examples as u64);
     let validation = match validation {
         0 => String::new(),
@@ -227,7 +227,7 @@ fn intervened(state: &mut State, intervention: Intervention) {
     if let Some(at) = state.undoing.iter().position(|undoing| undoing == id) {
         state.undoing.remove(at);
         state.redo.push(Redo::Value(field.clone(), from.clone()));
-        let key = state.look.keys.label(Context::Cockpit, Action::Redo);
+        let key = state.env.look.keys.label(Context::Cockpit, Action::Redo);
         let advice = key.map_or_else(String::new, |key| format!("; {key} brings it back"));
         state.say(Weight::Done, format!("{change} · taken back{advice}"));
     } else if !State::live_fields().any(|live| is_of(live, field)) {
@@ -240,7 +240,7 @@ fn intervened(state: &mut State, intervention: Intervention) {
         }
         state.undo.push(intervention.clone());
         state.note(Weight::Done, &change);
-        let key = state.look.keys.label(Context::Cockpit, Action::Undo);
+        let key = state.env.look.keys.label(Context::Cockpit, Action::Undo);
         let advice = key.map_or_else(String::new, |key| format!(" · {key} undoes"));
         state.flash(Weight::Done, change + &advice);
     }

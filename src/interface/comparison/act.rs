@@ -1,58 +1,14 @@
 //! How the comparison answers.
 
-use crossterm::event::KeyEvent;
-
-use super::{ComparisonScreen, Focus, effects, mouse};
+use super::{ComparisonScreen, Focus, effects};
 use crate::compare::Column;
-use crate::interface::frame::overlay::Scope;
-use crate::interface::frame::{Effect, Input, Outcome, Overlay, overlay};
-use crate::interface::jobs::Done;
+use crate::interface::frame::{Effect, Outcome};
 use crate::interface::jobs::comparison::{Answer, Ask};
-use crate::interface::keys::{Action, Context};
+use crate::interface::keys::Action;
 use crate::interface::text;
 
-/// Answers an input.
-pub fn update(screen: &mut ComparisonScreen, input: Input) -> Vec<Effect> {
-    match input {
-        Input::Key(event) => key(screen, event),
-        Input::Mouse(event) => mouse::mouse(screen, event),
-        Input::Paste(text) => {
-            if let Some(overlay) = &mut screen.overlay {
-                text.chars().filter(|c| !c.is_control()).for_each(|c| overlay.insert(c));
-            }
-            Vec::new()
-        }
-        Input::Resize(columns, rows) => {
-            screen.size = (columns, rows);
-            Vec::new()
-        }
-        Input::Background { light } => {
-            screen.look.fit(light);
-            Vec::new()
-        }
-        Input::Done(done) => match *done {
-            Done::Compared(answer) => take(screen, *answer),
-            Done::Broken(why) => {
-                screen.waits = false;
-                screen.refuse(text::safe_text(&why));
-                Vec::new()
-            }
-            _ => Vec::new(),
-        },
-        Input::Tick(now) => {
-            screen.now = now;
-            if screen.notice.as_ref().is_some_and(|notice| notice.is_over(now)) {
-                screen.notice = None;
-            }
-            Vec::new()
-        }
-        Input::Signal(_) | Input::Hangup => vec![Effect::Quit(Outcome::Detached)],
-        Input::Engine(_) | Input::News(_) | Input::EngineGone => Vec::new(),
-    }
-}
-
 /// Takes in what came of a question.
-fn take(screen: &mut ComparisonScreen, answer: Answer) -> Vec<Effect> {
+pub fn take(screen: &mut ComparisonScreen, answer: Answer) -> Vec<Effect> {
     match answer {
         Answer::Runs(mut runs) => {
             let first = screen.runs.is_none();
@@ -81,67 +37,11 @@ fn take(screen: &mut ComparisonScreen, answer: Answer) -> Vec<Effect> {
     Vec::new()
 }
 
-/// The contexts in which a key means something now, the nearest first.
-pub fn contexts(screen: &ComparisonScreen) -> Vec<Context> {
-    screen.overlay.as_ref().map_or_else(|| contexts_below(screen), Overlay::contexts)
-}
-
-/// As [`contexts`], as if neither help nor palette nor themes lay over it.
-pub fn contexts_below(screen: &ComparisonScreen) -> Vec<Context> {
-    if screen.writing {
-        vec![Context::CompareWrite, Context::Always]
-    } else {
-        vec![Context::Compare, Context::Screen, Context::Always]
-    }
-}
-
-/// What it says of itself to help, palette and themes.
-pub fn scope<'a>(screen: &ComparisonScreen, below: &'a [Context]) -> Scope<'a> {
-    Scope { size: screen.size, contexts: &Context::COMPARISON, active: below, fields: Vec::new() }
-}
-
-fn key(screen: &mut ComparisonScreen, event: KeyEvent) -> Vec<Effect> {
-    let below = contexts_below(screen);
-    if screen.overlay.is_some() {
-        let scope = scope(screen, &below);
-        return match Overlay::key(&mut screen.overlay, &mut screen.look, &scope, event) {
-            overlay::Answer::Do(_, action) => act(screen, action),
-            overlay::Answer::Nothing | overlay::Answer::Set(..) => Vec::new(),
-        };
-    }
-    match screen.look.keys.action(&below, event) {
-        Some(action) => act(screen, action),
-        None => Vec::new(),
-    }
-}
-
-/// Gives a turn of the wheel to what lies over it.
-pub fn scroll_overlay(screen: &mut ComparisonScreen, by: isize) {
-    if by != 0 {
-        let below = contexts_below(screen);
-        let scope = scope(screen, &below);
-        Overlay::scroll(&mut screen.overlay, &mut screen.look, &scope, by);
-    }
-}
-
 /// Does what a key stands for.
 pub fn act(screen: &mut ComparisonScreen, action: Action) -> Vec<Effect> {
-    if let Some(overlay) = Overlay::opened_by(action, &screen.look) {
-        screen.overlay = Some(overlay);
-        return Vec::new();
-    }
     match action {
         Action::Leave if std::mem::take(&mut screen.writing) => {}
         Action::Quit | Action::Interrupt | Action::Leave => return vec![Effect::Quit(Outcome::Left)],
-        Action::Redraw => return vec![Effect::Redraw],
-        Action::Suspend => match screen.look.suspend() {
-            Ok(effect) => return vec![effect],
-            Err(why) => screen.say(why),
-        },
-        Action::NextTheme => {
-            let said = screen.look.choose_next();
-            screen.say(said);
-        }
         Action::Focus(_) => {
             screen.focus = if screen.focus == Focus::Settings { Focus::Runs } else { Focus::Settings };
             // Runs may have begun since.

@@ -1,11 +1,11 @@
 //! Drawing the comparison.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::layout::{arrange, setting_rows};
-use super::{ComparisonScreen, Focus, act};
+use super::{ComparisonScreen, Focus};
 use crate::compare::{Column, Comparison, Metric, Row};
+use crate::interface::frame::Screen;
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{SMALLEST, centred, split_top};
 use crate::interface::pen::Pen;
@@ -19,12 +19,8 @@ use crate::run::State;
 /// Cells between two columns.
 const GAP: u16 = 2;
 
-/// Draws it into a buffer, of whatever size that is.
-pub fn into(buffer: &mut Buffer, screen: &ComparisonScreen) {
-    screen.look.paint(buffer, |pen| whole(pen, screen));
-}
-
-fn whole(pen: &mut Pen, screen: &ComparisonScreen) {
+/// Draws it.
+pub fn whole(pen: &mut Pen, screen: &ComparisonScreen) {
     let area = pen.buffer.area;
     let Some(layout) = arrange(screen).filter(|layout| layout.footer.bottom() <= area.height) else {
         let line = format!("too small: {} x {} needed", SMALLEST.0, SMALLEST.1);
@@ -36,7 +32,7 @@ fn whole(pen: &mut Pen, screen: &ComparisonScreen) {
     settings(pen, layout.settings, screen);
     runs(pen, layout.runs, screen);
     facts(pen, layout.facts, screen);
-    if let Some(notice) = &screen.notice {
+    if let Some(notice) = &screen.env.notice {
         pen.put(
             layout.strip.x + 1,
             layout.strip.y,
@@ -49,16 +45,12 @@ fn whole(pen: &mut Pen, screen: &ComparisonScreen) {
     if screen.writing {
         formats(pen, area, screen);
     }
-    if let Some(overlay) = &screen.overlay {
-        let below = act::contexts_below(screen);
-        overlay.draw(pen, &screen.look, &act::scope(screen, &below));
-    }
 }
 
 /// The keys that are named on it.
 pub fn hints(screen: &ComparisonScreen) -> Vec<Hint> {
     let Some(layout) = arrange(screen) else { return Vec::new() };
-    footer::hints(layout.footer, &screen.look.keys, &act::contexts(screen), |_, word| Some(word))
+    footer::hints(layout.footer, &screen.env.look.keys, &screen.contexts(), |_, word| Some(word))
 }
 
 fn header(pen: &mut Pen, row: Rect, screen: &ComparisonScreen) {
@@ -168,7 +160,7 @@ fn settings(pen: &mut Pen, area: Rect, screen: &ComparisonScreen) {
         (None, None) => return say(pen, "looking for runs"),
         (None, Some(Ok(_))) if screen.waits => return say(pen, "reading …"),
         (None, Some(Ok(_))) => {
-            let key = |action| screen.look.keys.label(Context::Compare, action).unwrap_or_default();
+            let key = |action| screen.env.look.keys.label(Context::Compare, action).unwrap_or_default();
             let (panel, mark) = (key(Action::Focus(1)), key(Action::CompareToggle));
             return say(pen, &format!("no run is marked: {panel} to the list, {mark} marks one"));
         }
@@ -316,7 +308,7 @@ fn formats(pen: &mut Pen, screen: Rect, of: &ComparisonScreen) {
     let place = centred(screen, 60, 8);
     let inner = pen.frame(place, Meaning::Focus);
     pen.put(place.x + 2, place.y, place.width.saturating_sub(4), " write this comparison ", Meaning::Focus);
-    for (row, bound) in Pen::rows(inner).zip(of.look.keys.lines(Context::CompareWrite)) {
+    for (row, bound) in Pen::rows(inner).zip(of.env.look.keys.lines(Context::CompareWrite)) {
         pen.put(row.x + 1, row.y, 8, &bound.short_label(), Meaning::Key);
         pen.put(row.x + 9, row.y, row.width.saturating_sub(10), bound.line.help, Meaning::Text);
     }

@@ -29,7 +29,7 @@ pub struct Layout {
 /// Where everything stands on a terminal of this size; nowhere, if it is too small.
 #[must_use]
 pub fn arrange(screen: &ComparisonScreen) -> Option<Layout> {
-    let (width, height) = screen.size;
+    let (width, height) = screen.env.size;
     if width < SMALLEST.0 || height < SMALLEST.1 {
         return None;
     }

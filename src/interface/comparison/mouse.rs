@@ -2,7 +2,7 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::act::{act, scroll_overlay};
+use super::act::act;
 use super::layout::{arrange, setting_rows};
 use super::{ComparisonScreen, Focus};
 use crate::interface::frame::Effect;
@@ -10,16 +10,7 @@ use crate::interface::keys::Action;
 use crate::interface::widgets::list::{first_row_centred, inside};
 
 /// Answers the mouse.
-pub fn mouse(screen: &mut ComparisonScreen, event: MouseEvent) -> Vec<Effect> {
-    let by = match event.kind {
-        MouseEventKind::ScrollDown => 1,
-        MouseEventKind::ScrollUp => -1,
-        _ => 0,
-    };
-    if screen.overlay.is_some() {
-        scroll_overlay(screen, by);
-        return Vec::new();
-    }
+pub fn mouse(screen: &mut ComparisonScreen, event: MouseEvent, by: isize) -> Vec<Effect> {
     if screen.writing {
         return Vec::new();
     }

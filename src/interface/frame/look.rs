@@ -112,6 +112,14 @@ impl Look {
         format!("theme: {}", self.theme().name)
     }
 
+    /// Draws over a screen that was painted.
+    pub fn paint_over(&self, buffer: &mut Buffer, draw: impl FnOnce(&mut Pen)) {
+        draw(&mut Pen::new(buffer, self.theme()));
+        if self.ascii {
+            crate::interface::ascii::flatten(buffer);
+        }
+    }
+
     /// Draws a whole screen: on the theme's ground, and in ASCII where that is asked for.
     pub fn paint(&self, buffer: &mut Buffer, draw: impl FnOnce(&mut Pen)) {
         buffer.set_style(buffer.area, self.theme().ground());

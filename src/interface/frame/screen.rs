@@ -1,180 +1,255 @@
-//! What every screen has in common: what it reacts to, and what it asks for.
+//! What a screen says of itself, and what the frame does for every screen: keys, overlays, notices, sizes and themes.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
+use crossterm::event::{KeyEvent, MouseEvent, MouseEventKind};
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 
-use crate::interface::jobs::{Done, Job};
+use super::input::{Effect, Input};
+use super::overlay::{Answer, Scope, Settable};
+use super::{Env, Overlay, Weight};
+use crate::interface::keys::{Action, Context, Press};
+use crate::interface::pen::Pen;
 use crate::interface::widgets::footer::Hint;
-use crate::protocol::{Command, Event, News, Summary};
 
-/// A whole screen that listens. What it needs done it asks for by effects; [`Screen::update`] and [`Screen::draw`]
-/// themselves touch neither disk nor network.
+/// A whole screen. It says what it is and does what is its own; what all screens do alike is written here, once, in the
+/// methods that no screen overrides: [`Screen::update`] and [`Screen::draw`]. They touch neither disk nor network: what a
+/// screen needs done it asks for by effects.
 pub trait Screen {
+    /// What it has in common with every screen.
+    fn env(&self) -> &Env;
+
+    /// As [`Screen::env`], to change it.
+    fn env_mut(&mut self) -> &mut Env;
+
+    /// All contexts of its keys, in the order in which its help shows those that are not active.
+    fn all_contexts(&self) -> &'static [Context];
+
+    /// The contexts in which a key means something now, the nearest first, whatever overlay lies over it.
+    fn contexts_below(&self) -> Vec<Context>;
+
+    /// The fields that can be set by name.
+    fn fields(&self) -> Vec<Settable> {
+        Vec::new()
+    }
+
+    /// Sets a field by name.
+    fn set(&mut self, _field: &str, _value: &str) -> Vec<Effect> {
+        Vec::new()
+    }
+
+    /// Does what a key of an active context stands for.
+    fn act(&mut self, action: Action) -> Vec<Effect>;
+
+    /// An action was chosen by its name, and its context is not active: goes where it is done, and does it unless it
+    /// deserves a second look.
+    fn go_to(&mut self, context: Context, action: Action) -> Vec<Effect>;
+
+    /// A character was typed that is no key.
+    fn type_character(&mut self, _c: char) -> Vec<Effect> {
+        Vec::new()
+    }
+
+    /// A text was pasted.
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
+        text.chars().filter(|c| !c.is_control()).flat_map(|c| self.type_character(c)).collect()
+    }
+
+    /// The mouse was used on it: the wheel by so many turns (down is 1), or a button.
+    fn mouse(&mut self, event: MouseEvent, wheel: isize) -> Vec<Effect>;
+
+    /// Something happened outside: an event of the engine, the result of a job, a signal.
+    fn receive(&mut self, input: Input) -> Vec<Effect>;
+
+    /// The time, the size or the background has changed; [`Screen::env`] has it already.
+    fn changed(&mut self, _input: &Input) -> Vec<Effect> {
+        Vec::new()
+    }
+
+    /// The screen that lies over it and takes its place, if there is one.
+    fn inner(&self) -> Option<&dyn Screen> {
+        None
+    }
+
+    /// Offers an input to the screen that lies over it: what that asks for, and what is left for this one.
+    fn offer(&mut self, input: Input) -> (Vec<Effect>, Option<Input>) {
+        (Vec::new(), Some(input))
+    }
+
+    /// Puts in order what an input may have left out of order.
+    fn settle(&mut self) {}
+
+    /// Draws what is its own, on ground that is painted already.
+    fn paint(&self, pen: &mut Pen);
+
+    /// The keys that are named on it, each with its place: a click there presses the key.
+    fn own_hints(&self) -> Vec<Hint>;
+
     /// What it asks for when it comes up, before any input.
     fn begin(&mut self) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// Answers an input.
-    fn update(&mut self, input: Input) -> Vec<Effect>;
-
-    /// Draws it, and changes nothing.
-    fn draw(&self, frame: &mut Frame);
-
-    /// The keys that are named on it, each with its place: a click there presses the key.
-    fn hints(&self) -> Vec<Hint> {
-        Vec::new()
+    /// Whether something of its own moves by itself.
+    fn moves(&self) -> bool {
+        false
     }
-
-    /// Whether something on it moves by itself, so that a tick is worth its while.
-    fn animated(&self) -> bool;
 
     /// The time at which what is told at present happened, while that lies in the past.
     fn past(&self) -> Option<Duration> {
         None
     }
-}
 
-/// What the interface reacts to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Input {
-    /// A key was pressed, held or released.
-    Key(KeyEvent),
-    /// The mouse was used.
-    Mouse(MouseEvent),
-    /// Text came in one piece.
-    Paste(String),
-    /// The terminal has this many columns and rows now.
-    Resize(u16, u16),
-    /// The engine has told something.
-    Engine(Box<Event>),
-    /// Something about the connection to the engine.
-    News(Box<News>),
-    /// The engine is gone without a last word.
-    EngineGone,
-    /// A signal came.
-    Signal(i32),
-    /// The terminal has said whether its background is light.
-    Background {
-        /// Whether it is.
-        light: bool,
-    },
-    /// The terminal is gone.
-    Hangup,
-    /// Time since the interface came up.
-    Tick(Duration),
-    /// A job is done, or tells how far it is.
-    Done(Box<Done>),
-}
+    /// The contexts in which a key means something now, the nearest first.
+    fn contexts(&self) -> Vec<Context> {
+        self.env().overlay.as_ref().map_or_else(|| self.contexts_below(), Overlay::contexts)
+    }
 
-impl Input {
-    /// The input that an event of the terminal is; none where nothing on the screen could change.
-    #[must_use]
-    pub fn from_terminal(event: TerminalEvent) -> Option<Self> {
-        match event {
-            TerminalEvent::Key(key) if key.kind != KeyEventKind::Release => Some(Self::Key(key)),
-            TerminalEvent::Mouse(mouse) if mouse.kind != MouseEventKind::Moved => Some(Self::Mouse(mouse)),
-            TerminalEvent::Resize(columns, rows) => Some(Self::Resize(columns, rows)),
-            TerminalEvent::Paste(text) => Some(Self::Paste(text)),
-            _ => None,
+    /// Answers an input.
+    fn update(&mut self, input: Input) -> Vec<Effect> {
+        let (mut effects, input) = self.offer(input);
+        if let Some(input) = input {
+            effects.extend(answer(self, input));
         }
+        self.settle();
+        effects
     }
 
-    /// The input that the result of a job is.
-    #[must_use]
-    pub fn from_job(done: Done) -> Self {
-        Self::Done(Box::new(done))
+    /// Draws it, and changes nothing.
+    fn draw(&self, frame: &mut Frame) {
+        self.draw_into(frame.buffer_mut());
     }
 
-    /// The input that a message of the engine's process is.
-    #[must_use]
-    pub fn from_engine(news: News) -> Self {
-        match news {
-            News::Event(event) => Self::Engine(Box::new(event)),
-            news => Self::News(Box::new(news)),
+    /// Draws it into a buffer, of whatever size that is.
+    fn draw_into(&self, buffer: &mut Buffer) {
+        if let Some(inner) = self.inner() {
+            inner.draw_into(buffer);
+            self.env().look.paint_over(buffer, |pen| self.paint_over_inner(pen));
+            return;
         }
+        let env = self.env();
+        env.look.paint(buffer, |pen| {
+            self.paint(pen);
+            if let Some(overlay) = &env.overlay {
+                let below = self.contexts_below();
+                overlay.draw(pen, &env.look, &scope(self, &below));
+            }
+        });
+    }
+
+    /// Draws what it says over the screen that has taken its place.
+    fn paint_over_inner(&self, _pen: &mut Pen) {}
+
+    /// The keys that are named on what is shown.
+    fn hints(&self) -> Vec<Hint> {
+        self.inner().map_or_else(|| self.own_hints(), Screen::hints)
+    }
+
+    /// Whether something on what is shown moves by itself, so that a tick is worth its while.
+    fn animated(&self) -> bool {
+        self.env().notice.is_some() || self.moves() || self.inner().is_some_and(Screen::animated)
     }
 }
 
-/// What the loop is to do.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Ask the engine.
-    Send(Command),
-    /// Ask to steer in place of who does.
-    TakeOver,
-    /// Do this beside the screen, and tell what came of it by [`Input::Done`].
-    Job(Job),
-    /// Draw everything anew, whatever the terminal shows.
-    Redraw,
-    /// Leave the terminal to the shell until it lets the program go on.
-    Suspend,
-    /// End the interface.
-    Quit(Outcome),
+fn scope<'a, S: Screen + ?Sized>(screen: &S, below: &'a [Context]) -> Scope<'a> {
+    Scope { size: screen.env().size, contexts: screen.all_contexts(), active: below, fields: screen.fields() }
 }
 
-/// How the interface ended.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
-    /// The run ended as asked, and the user has left.
-    Finished(Box<Summary>),
-    /// The run failed, and the user has left.
-    Faulted {
-        /// One sentence.
-        message: String,
-        /// Whether the input was refused.
-        refused: bool,
-    },
-    /// The terminal is gone; the engine goes on without an interface.
-    Detached,
-    /// The user has left a run that goes on.
-    Left,
-    /// The connection to the run was lost, and the user wants another one.
-    Reconnect,
-    /// The user wants to see something else.
-    Open(Open),
+fn answer<S: Screen + ?Sized>(screen: &mut S, input: Input) -> Vec<Effect> {
+    match input {
+        Input::Key(event) => key(screen, event),
+        Input::Mouse(event) => mouse(screen, event),
+        Input::Paste(text) => match &mut screen.env_mut().overlay {
+            Some(overlay) => {
+                text.chars().filter(|c| !c.is_control()).for_each(|c| overlay.insert(c));
+                Vec::new()
+            }
+            None => screen.paste(&text),
+        },
+        Input::Resize(columns, rows) => {
+            screen.env_mut().size = (columns, rows);
+            screen.changed(&input)
+        }
+        Input::Background { light } => {
+            screen.env_mut().look.fit(light);
+            screen.changed(&input)
+        }
+        Input::Tick(now) => {
+            let env = screen.env_mut();
+            env.now = now;
+            if env.notice.as_ref().is_some_and(|notice| notice.is_over(now)) {
+                env.notice = None;
+            }
+            screen.changed(&input)
+        }
+        input => screen.receive(input),
+    }
 }
 
-/// What a user can want to see.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Open {
-    /// A new run.
-    Train {
-        /// The file of its recipe.
-        recipe: PathBuf,
-        /// Its name.
-        name: String,
-    },
-    /// A run that goes on from its newest checkpoint, by its folder.
-    Resume(PathBuf),
-    /// A run that has ended and goes on, since it is given more of something.
-    Extend {
-        /// Its folder.
-        folder: PathBuf,
-        /// The field that it is given another value of, as `field=value`.
-        set: String,
-    },
-    /// A run that a process trains, by its folder.
-    Attach(PathBuf),
-    /// The curves of runs, by their folders.
-    Inspect(Vec<PathBuf>),
-    /// Runs beside each other, by their folders.
-    Compare {
-        /// The runs.
-        runs: Vec<PathBuf>,
-        /// Only those are compared that have the rows and the task of this one; without one, all of them.
-        like: Option<PathBuf>,
-    },
-    /// A new race.
-    Race {
-        /// The file of the recipe that its lanes have in common.
-        recipe: PathBuf,
-        /// Its name.
-        name: String,
-        /// What else the command line says of it.
-        options: Vec<String>,
-    },
+fn key<S: Screen + ?Sized>(screen: &mut S, event: KeyEvent) -> Vec<Effect> {
+    let below = screen.contexts_below();
+    if screen.env().overlay.is_some() {
+        let answer = over(screen, &below, |env, scope| Overlay::key(&mut env.overlay, &mut env.look, scope, event));
+        return match answer {
+            Answer::Nothing => Vec::new(),
+            Answer::Do(context, action) if below.contains(&context) => act(screen, action),
+            Answer::Do(context, action) => {
+                in_common(screen.env_mut(), action).unwrap_or_else(|| screen.go_to(context, action))
+            }
+            Answer::Set(field, value) => screen.set(&field, &value),
+        };
+    }
+    if let Some(action) = screen.env().look.keys.action(&below, event) {
+        return act(screen, action);
+    }
+    Press::typed(event).map_or_else(Vec::new, |c| screen.type_character(c))
+}
+
+/// Lets the overlay do something that depends on what the screen says of itself.
+fn over<S: Screen + ?Sized, T>(screen: &mut S, below: &[Context], does: impl FnOnce(&mut Env, &Scope) -> T) -> T {
+    let (size, contexts, fields) = (screen.env().size, screen.all_contexts(), screen.fields());
+    does(screen.env_mut(), &Scope { size, contexts, active: below, fields })
+}
+
+/// Does an action of an active context.
+fn act<S: Screen + ?Sized>(screen: &mut S, action: Action) -> Vec<Effect> {
+    in_common(screen.env_mut(), action).unwrap_or_else(|| screen.act(action))
+}
+
+/// Does what every screen does alike; none where the action is the screen's own.
+fn in_common(env: &mut Env, action: Action) -> Option<Vec<Effect>> {
+    if let Some(overlay) = Overlay::opened_by(action, &env.look) {
+        env.overlay = Some(overlay);
+        return Some(Vec::new());
+    }
+    match action {
+        Action::Redraw => return Some(vec![Effect::Redraw]),
+        Action::Suspend => match env.look.suspend() {
+            Ok(effect) => return Some(vec![effect]),
+            Err(why) => env.say(Weight::Warning, why),
+        },
+        Action::NextTheme => {
+            let said = env.look.choose_next();
+            env.say(Weight::Info, said);
+        }
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+fn mouse<S: Screen + ?Sized>(screen: &mut S, event: MouseEvent) -> Vec<Effect> {
+    let wheel = match event.kind {
+        MouseEventKind::ScrollDown => 1,
+        MouseEventKind::ScrollUp => -1,
+        _ => 0,
+    };
+    if screen.env().overlay.is_none() {
+        return screen.mouse(event, wheel);
+    }
+    if wheel != 0 {
+        let below = screen.contexts_below();
+        over(screen, &below, |env, scope| Overlay::scroll(&mut env.overlay, &mut env.look, scope, wheel));
+    }
+    Vec::new()
 }

@@ -1,128 +1,17 @@
 //! How the inspector answers.
 
-use std::time::Duration;
-
-use crossterm::event::KeyEvent;
-
 use super::rows::{Row, rows};
-use super::{Focus, Inspector, LOOK_AGAIN, Layer, Purpose, answers, cursor, draw, effects, layout, mouse};
+use super::{Focus, Inspector, Layer, Purpose, cursor, draw, effects, layout};
 use crate::interface::curves::{Export, ExportLine};
-use crate::interface::frame::overlay::{Answer, Scope};
-use crate::interface::frame::{Effect, Input, Outcome, Overlay};
-use crate::interface::jobs::Done;
+use crate::interface::frame::{Effect, Outcome};
 use crate::interface::jobs::curves::Ask;
-use crate::interface::keys::{Action, Context, Format, Press};
+use crate::interface::keys::{Action, Context, Format};
 use crate::interface::metric::Metric;
 use crate::interface::typed::Typed;
 use crate::interface::widgets::chart::Range;
 
-/// Answers an input.
-pub fn update(inspector: &mut Inspector, input: Input) -> Vec<Effect> {
-    match input {
-        Input::Key(event) => key(inspector, event),
-        Input::Mouse(event) => mouse::mouse(inspector, event),
-        Input::Paste(text) => {
-            for c in text.chars().filter(|c| !c.is_control()) {
-                match &mut inspector.overlay {
-                    Some(overlay) => overlay.insert(c),
-                    None => type_character(inspector, c),
-                }
-            }
-            Vec::new()
-        }
-        Input::Background { light } => {
-            inspector.look.fit(light);
-            Vec::new()
-        }
-        Input::Resize(columns, rows) => {
-            inspector.size = (columns, rows);
-            Vec::new()
-        }
-        Input::Done(done) => match *done {
-            Done::Curves(answer) => effects(answers::take(inspector, *answer)),
-            Done::Broken(why) => {
-                inspector.refuse(why);
-                Vec::new()
-            }
-            _ => Vec::new(),
-        },
-        Input::Tick(now) => tick(inspector, now),
-        Input::Signal(_) | Input::Hangup => vec![Effect::Quit(Outcome::Detached)],
-        Input::Engine(_) | Input::News(_) | Input::EngineGone => Vec::new(),
-    }
-}
-
-fn tick(inspector: &mut Inspector, now: Duration) -> Vec<Effect> {
-    inspector.now = now;
-    if inspector.notice.as_ref().is_some_and(|notice| notice.is_over(now)) {
-        inspector.notice = None;
-    }
-    if now.saturating_sub(inspector.looked) < LOOK_AGAIN {
-        return Vec::new();
-    }
-    inspector.looked = now;
-    effects(answers::look_again(inspector))
-}
-
-/// The contexts in which a key means something now, the nearest first.
-pub fn contexts(inspector: &Inspector) -> Vec<Context> {
-    inspector.overlay.as_ref().map_or_else(|| contexts_below(inspector), Overlay::contexts)
-}
-
-/// As [`contexts`], as if neither help nor palette nor themes lay over it.
-pub fn contexts_below(inspector: &Inspector) -> Vec<Context> {
-    let mut contexts = match (inspector.layer, &inspector.typing) {
-        (Some(Layer::Differences), _) => vec![Context::CurvesTable],
-        (Some(Layer::Export), _) => vec![Context::CurvesExport],
-        (None, Some(_)) => vec![Context::CurvesTyping, Context::Text],
-        (None, None) => {
-            let mut contexts = match inspector.focus {
-                Focus::Chart if inspector.cursor.is_some() => vec![Context::CurvesCursor, Context::CurvesChart],
-                Focus::Chart => vec![Context::CurvesChart],
-                Focus::Runs | Focus::Metrics => vec![Context::CurvesList],
-            };
-            contexts.extend([Context::Curves, Context::Screen]);
-            contexts
-        }
-    };
-    contexts.push(Context::Always);
-    contexts
-}
-
-/// What it says of itself to help, palette and themes.
-pub fn scope<'a>(inspector: &Inspector, below: &'a [Context]) -> Scope<'a> {
-    Scope { size: inspector.size, contexts: &Context::CURVES, active: below, fields: Vec::new() }
-}
-
-fn key(inspector: &mut Inspector, event: KeyEvent) -> Vec<Effect> {
-    let below = contexts_below(inspector);
-    if inspector.overlay.is_some() {
-        let scope = scope(inspector, &below);
-        return match Overlay::key(&mut inspector.overlay, &mut inspector.look, &scope, event) {
-            Answer::Do(context, action) => elsewhere(inspector, context, action),
-            Answer::Nothing | Answer::Set(..) => Vec::new(),
-        };
-    }
-    if let Some(action) = inspector.look.keys.action(&below, event) {
-        return act(inspector, action);
-    }
-    if let Some(c) = Press::typed(event) {
-        type_character(inspector, c);
-    }
-    Vec::new()
-}
-
-/// Gives a turn of the wheel to what lies over it.
-pub fn scroll_overlay(inspector: &mut Inspector, by: isize) {
-    if by != 0 {
-        let below = contexts_below(inspector);
-        let scope = scope(inspector, &below);
-        Overlay::scroll(&mut inspector.overlay, &mut inspector.look, &scope, by);
-    }
-}
-
-/// Does an action that was chosen by its name: goes where it is at home, and does it there.
-fn elsewhere(inspector: &mut Inspector, context: Context, action: Action) -> Vec<Effect> {
+/// Does an action that was chosen by its name: goes where it belongs, and does it there.
+pub fn elsewhere(inspector: &mut Inspector, context: Context, action: Action) -> Vec<Effect> {
     match context {
         Context::CurvesChart | Context::CurvesCursor => {
             inspector.focus = Focus::Chart;
@@ -136,7 +25,7 @@ fn elsewhere(inspector: &mut Inspector, context: Context, action: Action) -> Vec
     act(inspector, action)
 }
 
-fn type_character(inspector: &mut Inspector, c: char) {
+pub fn type_character(inspector: &mut Inspector, c: char) {
     let Some((purpose, typed)) = &mut inspector.typing else { return };
     if *purpose == Purpose::Step && !c.is_ascii_digit() {
         return;
@@ -150,22 +39,9 @@ fn type_character(inspector: &mut Inspector, c: char) {
 
 /// Does what a key stands for.
 pub fn act(inspector: &mut Inspector, action: Action) -> Vec<Effect> {
-    if let Some(overlay) = Overlay::opened_by(action, &inspector.look) {
-        inspector.overlay = Some(overlay);
-        return Vec::new();
-    }
     match action {
         Action::Quit | Action::Interrupt => return vec![Effect::Quit(Outcome::Left)],
-        Action::Redraw => return vec![Effect::Redraw],
-        Action::Suspend => match inspector.look.suspend() {
-            Ok(effect) => return vec![effect],
-            Err(why) => inspector.say(why),
-        },
         Action::Leave => return leave(inspector),
-        Action::NextTheme => {
-            let said = inspector.look.choose_next();
-            inspector.say(said);
-        }
         Action::Focus(by) => {
             let all = [Focus::Chart, Focus::Runs, Focus::Metrics];
             let at = all.iter().position(|focus| *focus == inspector.focus).unwrap_or(0);
@@ -441,7 +317,7 @@ fn export(inspector: &mut Inspector, format: Format) -> Vec<Effect> {
         metrics,
         lines: lines.collect(),
         changes: draw::changes(inspector),
-        theme: inspector.look.theme().clone(),
+        theme: inspector.env.look.theme().clone(),
     };
     inspector.say("writing …");
     effects(vec![Ask::Export(Box::new(export))])

@@ -98,7 +98,7 @@ pub fn anchor(inspector: &mut Inspector) {
 /// Shows what lies between the two cursors.
 pub fn between(inspector: &mut Inspector) {
     let Some(Cursor { at, anchor: Some(anchor) }) = inspector.cursor else {
-        let keys = &inspector.look.keys;
+        let keys = &inspector.env.look.keys;
         let advice = keys.advice(Context::CurvesCursor, Action::CursorAnchor, "fixes the first one");
         inspector.refuse(format!("this shows what lies between two cursors{advice}"));
         return;

@@ -1,11 +1,11 @@
 //! Drawing the inspector.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::layout::{self, arrange};
 use super::rows::Row;
-use super::{Focus, Inspector, Layer, Purpose, Which, act};
+use super::{Focus, Inspector, Layer, Purpose, Which};
+use crate::interface::frame::Screen;
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{SMALLEST, centred};
 use crate::interface::metric::Metric;
@@ -25,12 +25,8 @@ mod table;
 pub use lists::first_row;
 pub use table::lines as table_lines;
 
-/// Draws it into a buffer, of whatever size that is.
-pub fn into(buffer: &mut Buffer, inspector: &Inspector) {
-    inspector.look.paint(buffer, |pen| whole(pen, inspector));
-}
-
-fn whole(pen: &mut Pen, inspector: &Inspector) {
+/// Draws it.
+pub fn whole(pen: &mut Pen, inspector: &Inspector) {
     let screen = pen.buffer.area;
     let Some(layout) = arrange(inspector) else {
         let line = format!("too small: {} x {} needed", SMALLEST.0, SMALLEST.1);
@@ -51,20 +47,16 @@ fn whole(pen: &mut Pen, inspector: &Inspector) {
         Some(Layer::Export) => export(pen, screen, inspector),
         None => {}
     }
-    if let Some(overlay) = &inspector.overlay {
-        let below = act::contexts_below(inspector);
-        overlay.draw(pen, &inspector.look, &act::scope(inspector, &below));
-    }
 }
 
 /// The keys that are named on it.
 pub fn hints(inspector: &Inspector) -> Vec<Hint> {
     let Some(layout) = arrange(inspector) else { return Vec::new() };
     // The help comes first, and a cursor takes the keys that move the view without one.
-    let mut contexts = act::contexts(inspector);
+    let mut contexts = inspector.contexts();
     contexts.sort_by_key(|context| *context != Context::Screen);
     let taken = |action| matches!(action, Action::Pan(_)) && inspector.cursor.is_some();
-    footer::hints(layout.footer, &inspector.look.keys, &contexts, |action, word| (!taken(action)).then_some(word))
+    footer::hints(layout.footer, &inspector.env.look.keys, &contexts, |action, word| (!taken(action)).then_some(word))
 }
 
 /// What is shown, and how.
@@ -140,7 +132,7 @@ fn export(pen: &mut Pen, screen: Rect, inspector: &Inspector) {
     let place = centred(screen, 60, 8);
     let inner = pen.frame(place, Meaning::Focus);
     pen.put(place.x + 2, place.y, place.width.saturating_sub(4), " write this view ", Meaning::Focus);
-    let keys = &inspector.look.keys;
+    let keys = &inspector.env.look.keys;
     for (row, bound) in Pen::rows(inner).zip(keys.lines(Context::CurvesExport)) {
         pen.put(row.x + 1, row.y, 8, &bound.short_label(), Meaning::Key);
         pen.put(row.x + 9, row.y, row.width.saturating_sub(10), bound.line.help, Meaning::Text);
@@ -167,7 +159,7 @@ fn empty(pen: &mut Pen, area: Rect, inspector: &Inspector) {
         None if shown => "not measured in these runs".into(),
         None if inspector.runs.is_empty() => "no runs here yet".into(),
         None => {
-            let key = |context, action| inspector.look.keys.label(context, action).unwrap_or_default();
+            let key = |context, action| inspector.env.look.keys.label(context, action).unwrap_or_default();
             let (panel, show) =
                 (key(Context::Curves, Action::Focus(1)), key(Context::CurvesList, Action::CurvesToggle));
             format!("no run is shown: {panel} to the list, {show} shows one")

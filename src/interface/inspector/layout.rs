@@ -29,7 +29,7 @@ pub struct Layout {
 /// Where everything stands on a terminal of this size; nowhere, if it is too small.
 #[must_use]
 pub fn arrange(inspector: &Inspector) -> Option<Layout> {
-    let (width, height) = inspector.size;
+    let (width, height) = inspector.env.size;
     if width < SMALLEST.0 || height < SMALLEST.1 {
         return None;
     }

@@ -4,7 +4,7 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 
-use super::act::{act, scroll_overlay, zoom};
+use super::act::{act, zoom};
 use super::{Focus, Inspector, Layer, cursor, draw, layout};
 use crate::interface::frame::Effect;
 use crate::interface::keys::Action;
@@ -12,16 +12,7 @@ use crate::interface::metric::Metric;
 use crate::interface::widgets::list::inside;
 
 /// Answers the mouse.
-pub fn mouse(inspector: &mut Inspector, event: MouseEvent) -> Vec<Effect> {
-    let by = match event.kind {
-        MouseEventKind::ScrollDown => 1,
-        MouseEventKind::ScrollUp => -1,
-        _ => 0,
-    };
-    if inspector.overlay.is_some() {
-        scroll_overlay(inspector, by);
-        return Vec::new();
-    }
+pub fn mouse(inspector: &mut Inspector, event: MouseEvent, by: isize) -> Vec<Effect> {
     match inspector.layer {
         Some(Layer::Differences) if by != 0 => return act(inspector, Action::Row(by * 3)),
         Some(_) => return Vec::new(),

@@ -14,7 +14,7 @@ use super::home::{Can, can};
 use super::pick::{Pick, What};
 use super::{Launcher, Layer, Question, Saving, View, race};
 use crate::data::Dialect;
-use crate::interface::frame::{Effect, Open, Outcome, Overlay, Weight};
+use crate::interface::frame::{Effect, Open, Outcome, Weight};
 use crate::interface::jobs::{Job, KnownRun, PlanOf};
 use crate::interface::keys::{Action, Context};
 use crate::interface::typed::Typed;
@@ -23,24 +23,7 @@ use crate::run::State;
 
 /// Does what a key stands for.
 pub fn act(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
-    if let Some(overlay) = Overlay::opened_by(action, &launcher.look) {
-        launcher.overlay = Some(overlay);
-        return Vec::new();
-    }
     match action {
-        Action::Redraw => vec![Effect::Redraw],
-        Action::Suspend => match launcher.look.suspend() {
-            Ok(effect) => vec![effect],
-            Err(why) => {
-                launcher.say(Weight::Warning, why);
-                Vec::new()
-            }
-        },
-        Action::NextTheme => {
-            let said = launcher.look.choose_next();
-            launcher.say(Weight::Info, said);
-            Vec::new()
-        }
         Action::Interrupt => interrupt(launcher),
         Action::Quit => vec![Effect::Quit(Outcome::Left)],
         Action::Leave => leave(launcher),
@@ -326,7 +309,7 @@ fn leave(launcher: &mut Launcher) -> Vec<Effect> {
     match launcher.view {
         View::Home => {
             launcher.home.leave();
-            launcher.notice = None;
+            launcher.env.notice = None;
         }
         View::Form if launcher.form.find.take().is_some() => {}
         View::Form => {
@@ -346,7 +329,7 @@ fn leave(launcher: &mut Launcher) -> Vec<Effect> {
 
 /// Out of what is typed, out of a layer, out of the form, out of the program.
 fn interrupt(launcher: &mut Launcher) -> Vec<Effect> {
-    if launcher.overlay.take().is_some() {
+    if launcher.env.overlay.take().is_some() {
         Vec::new()
     } else if launcher.layers.is_empty() && launcher.is_typing() {
         discard(launcher)

@@ -1,11 +1,10 @@
 //! Draws the launcher.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::place::{self, Places};
 use super::{Launcher, Layer, View};
-use crate::interface::frame::{Weight, too_small};
+use crate::interface::frame::{Screen, Weight, too_small};
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::SMALLEST;
 use crate::interface::pen::Pen;
@@ -21,12 +20,8 @@ mod pick;
 mod plan;
 mod sample;
 
-/// Draws the launcher into a buffer, of whatever size it is.
-pub fn draw_into(buffer: &mut Buffer, launcher: &Launcher) {
-    launcher.look.paint(buffer, |pen| whole(pen, launcher));
-}
-
-fn whole(pen: &mut Pen, launcher: &Launcher) {
+/// Draws it.
+pub fn whole(pen: &mut Pen, launcher: &Launcher) {
     let screen = pen.buffer.area;
     let Some(places) = place::arrange(launcher) else {
         too_small(pen, screen, SMALLEST);
@@ -49,10 +44,6 @@ fn whole(pen: &mut Pen, launcher: &Launcher) {
             Layer::Start(why) => dialogs::start(pen, screen, why, launcher),
         }
     }
-    if let Some(overlay) = &launcher.overlay {
-        let below = launcher.contexts_below();
-        overlay.draw(pen, &launcher.look, &launcher.scope(&below));
-    }
 }
 
 /// The most lines that what was said takes.
@@ -61,7 +52,7 @@ const LINES: usize = 4;
 /// What was last said, over what stands above where it is long.
 fn strip(pen: &mut Pen, row: Rect, launcher: &Launcher) {
     let row = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
-    if let Some(notice) = &launcher.notice {
+    if let Some(notice) = &launcher.env.notice {
         let lines = text::wrap(&notice.text, row.width);
         let above = lines.len().clamp(1, LINES) as u16 - 1;
         let place = Rect { y: row.y.saturating_sub(above), height: above + 1, ..row };
@@ -72,7 +63,7 @@ fn strip(pen: &mut Pen, row: Rect, launcher: &Launcher) {
             pen.put(row.x, row.y, row.width, line, notice.weight.meaning());
         }
     } else if launcher.view == View::Home && !launcher.home.filter.is_empty() {
-        let advice = launcher.look.keys.advice(Context::Home, Action::Leave, "shows all");
+        let advice = launcher.env.look.keys.advice(Context::Home, Action::Leave, "shows all");
         let said = format!("only runs with \"{}\" are shown{advice}", text::safe_text(&launcher.home.filter));
         pen.put(row.x, row.y, row.width, &said, Weight::Warning.meaning());
     }
@@ -93,7 +84,7 @@ pub fn hints(places: &Places, launcher: &Launcher) -> Vec<Hint> {
         Action::FilterRuns,
         Action::HomeRow(1),
     ];
-    footer::hints(places.footer, &launcher.look.keys, &contexts, |action, word| {
+    footer::hints(places.footer, &launcher.env.look.keys, &contexts, |action, word| {
         let useless = launcher.view == View::Home && no_run && of_a_run.contains(&action);
         (!useless).then_some(word)
     })

@@ -29,7 +29,7 @@ pub struct Places {
 /// Where everything stands; nowhere, if the terminal is too small.
 #[must_use]
 pub fn arrange(launcher: &Launcher) -> Option<Places> {
-    let (width, height) = launcher.size;
+    let (width, height) = launcher.env.size;
     if width < SMALLEST.0 || height < SMALLEST.1 {
         return None;
     }
@@ -85,7 +85,7 @@ pub fn row_at(launcher: &Launcher, (x, y): (u16, u16)) -> Option<usize> {
     let places = arrange(launcher)?;
     let (area, selected, count) = match (launcher.layers.last(), launcher.view) {
         (Some(Layer::Pick(pick)), _) => {
-            let screen = Rect::new(0, 0, launcher.size.0, launcher.size.1);
+            let screen = Rect::new(0, 0, launcher.env.size.0, launcher.env.size.1);
             (pick_places(screen, &pick.what).1, pick.row, pick.rows().len())
         }
         (Some(_), _) => return None,

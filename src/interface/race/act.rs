@@ -1,79 +1,18 @@
 //! What the keys of a race do.
 
-use crossterm::event::{KeyEvent, MouseEventKind};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use crossterm::event::KeyEvent;
 
-use super::receive::{self, to_lane};
+use super::receive::to_lane;
 use super::{Layer, RaceScreen};
-use crate::interface::frame::overlay::{Answer, Scope};
-use crate::interface::frame::{Effect, Input, Outcome, Overlay, Weight};
-use crate::interface::keys::{Action, Context, Press};
+use crate::interface::frame::Screen;
+use crate::interface::frame::{Effect, Input, Outcome, Weight};
+use crate::interface::keys::{Action, Context};
 use crate::interface::typed::Typed;
 use crate::protocol::Command;
 use crate::recipe::{Field, Value, parse_assignment};
 
-/// Answers an input.
-pub fn update(screen: &mut RaceScreen, input: Input) -> Vec<Effect> {
-    match input {
-        Input::Engine(event) => receive::event(screen, *event),
-        Input::News(news) => receive::news(screen, *news),
-        Input::EngineGone if screen.running() && screen.connection.lost.is_none() => {
-            let message = "the training thread ended without saying why; please report this".to_owned();
-            vec![Effect::Quit(Outcome::Faulted { message, refused: false })]
-        }
-        Input::EngineGone => Vec::new(),
-        Input::Resize(columns, rows) => {
-            screen.size = (columns, rows);
-            for lane in 0..screen.lanes.len() {
-                to_lane(screen, lane, Input::Resize(columns, rows));
-            }
-            Vec::new()
-        }
-        Input::Tick(now) => {
-            screen.now = now;
-            if screen.notice.as_ref().is_some_and(|notice| notice.is_over(now)) {
-                screen.notice = None;
-            }
-            (0..screen.lanes.len()).flat_map(|lane| from_lane(screen, lane, Input::Tick(now))).collect()
-        }
-        Input::Background { light } => {
-            screen.look.fit(light);
-            (0..screen.lanes.len()).flat_map(|lane| from_lane(screen, lane, Input::Background { light })).collect()
-        }
-        Input::Signal(SIGTERM) => terminate(screen),
-        Input::Signal(SIGINT) => act(screen, Action::Interrupt),
-        Input::Signal(_) | Input::Hangup => vec![Effect::Quit(screen.ended.clone().unwrap_or(Outcome::Detached))],
-        Input::Key(event) => key(screen, event),
-        Input::Mouse(event) if screen.open.is_none() => wheel(screen, event.kind),
-        input => match (screen.open, input) {
-            (Some(lane), input) => from_lane(screen, lane, input),
-            (None, Input::Paste(text)) => {
-                text.chars().filter(|c| !c.is_control()).for_each(|c| type_character(screen, c));
-                Vec::new()
-            }
-            _ => Vec::new(),
-        },
-    }
-}
-
-/// A turn of the wheel goes to what lies on top: what lies over the lanes keeps it.
-fn wheel(screen: &mut RaceScreen, kind: MouseEventKind) -> Vec<Effect> {
-    let by = match kind {
-        MouseEventKind::ScrollUp => -1,
-        MouseEventKind::ScrollDown => 1,
-        _ => return Vec::new(),
-    };
-    if screen.overlay.is_some() {
-        let below = contexts_below(screen);
-        let scope = scope(screen, &below);
-        Overlay::scroll(&mut screen.overlay, &mut screen.look, &scope, by);
-        return Vec::new();
-    }
-    if screen.layer.is_some() { Vec::new() } else { act(screen, Action::Row(by)) }
-}
-
 /// Gives a lane's cockpit an input. What it asks of the engine is asked of its lane, and leaving it leads back to the race.
-fn from_lane(screen: &mut RaceScreen, lane: usize, input: Input) -> Vec<Effect> {
+pub fn from_lane(screen: &mut RaceScreen, lane: usize, input: Input) -> Vec<Effect> {
     let mut effects = Vec::new();
     for effect in to_lane(screen, lane, input) {
         match effect {
@@ -90,7 +29,7 @@ fn from_lane(screen: &mut RaceScreen, lane: usize, input: Input) -> Vec<Effect> 
 
 fn open(screen: &mut RaceScreen, lane: usize) {
     if let Some(view) = screen.lanes.get_mut(lane) {
-        view.state.look = screen.look.clone();
+        view.state.env.look = screen.env.look.clone();
         screen.open = Some(lane);
     }
 }
@@ -101,63 +40,18 @@ fn close(screen: &mut RaceScreen) {
         view.state.layers.clear();
         // What was asked at its end is not asked again.
         view.state.leaving = None;
-        (screen.look.theme, screen.look.chosen) = (view.state.look.theme, view.state.look.chosen);
+        (screen.env.look.theme, screen.env.look.chosen) = (view.state.env.look.theme, view.state.env.look.chosen);
     }
-}
-
-/// The contexts in which a key means something now, the nearest first.
-pub fn contexts(screen: &RaceScreen) -> Vec<Context> {
-    screen.overlay.as_ref().map_or_else(|| contexts_below(screen), Overlay::contexts)
-}
-
-/// As [`contexts`], as if neither help nor palette nor themes lay over it.
-pub fn contexts_below(screen: &RaceScreen) -> Vec<Context> {
-    match &screen.layer {
-        Some(Layer::Quit) => vec![Context::Quit, Context::Always],
-        Some(Layer::Stop { .. }) => vec![Context::Stop, Context::Always],
-        Some(Layer::Clone { .. }) => vec![Context::Typing, Context::Text, Context::Always],
-        None if screen.connection.lost.is_some() => {
-            vec![Context::Lost, Context::Race, Context::Screen, Context::Always]
-        }
-        None => vec![Context::Race, Context::Screen, Context::Always],
-    }
-}
-
-/// What it says of itself to help, palette and themes.
-pub fn scope<'a>(screen: &RaceScreen, below: &'a [Context]) -> Scope<'a> {
-    Scope { size: screen.size, contexts: &Context::RACE, active: below, fields: Vec::new() }
-}
-
-fn key(screen: &mut RaceScreen, event: KeyEvent) -> Vec<Effect> {
-    if let Some(lane) = screen.open {
-        return key_of_lane(screen, lane, event);
-    }
-    let below = contexts_below(screen);
-    if screen.overlay.is_some() {
-        let scope = scope(screen, &below);
-        return match Overlay::key(&mut screen.overlay, &mut screen.look, &scope, event) {
-            Answer::Do(context, action) if below.contains(&context) => act(screen, action),
-            Answer::Do(context, action) => elsewhere(screen, context, action),
-            Answer::Nothing | Answer::Set(..) => Vec::new(),
-        };
-    }
-    if let Some(action) = screen.look.keys.action(&below, event) {
-        return act(screen, action);
-    }
-    if let Some(c) = Press::typed(event) {
-        type_character(screen, c);
-    }
-    Vec::new()
 }
 
 /// Does an action of a context that is not active: asks the question that it answers, and never answers it at once.
-fn elsewhere(screen: &mut RaceScreen, context: Context, action: Action) -> Vec<Effect> {
+pub fn elsewhere(screen: &mut RaceScreen, context: Context, action: Action) -> Vec<Effect> {
     match context {
         Context::Quit => ask_to_quit(screen),
         Context::Stop => act(screen, Action::Stop),
         Context::Race | Context::Screen | Context::Always => act(screen, action),
         _ => {
-            let key = screen.look.keys.label(context, action).map_or_else(String::new, |key| format!(" ({key})"));
+            let key = screen.env.look.keys.label(context, action).map_or_else(String::new, |key| format!(" ({key})"));
             screen.say(Weight::Info, format!("{}{key} works {}", action.name(), context.heading()));
             Vec::new()
         }
@@ -165,13 +59,13 @@ fn elsewhere(screen: &mut RaceScreen, context: Context, action: Action) -> Vec<E
 }
 
 /// A key in a lane's cockpit: leaving it leads back, and so does what leaves a layer where there is none.
-fn key_of_lane(screen: &mut RaceScreen, lane: usize, event: KeyEvent) -> Vec<Effect> {
+pub fn key_of_lane(screen: &mut RaceScreen, lane: usize, event: KeyEvent) -> Vec<Effect> {
     let Some(view) = screen.lanes.get(lane) else { return Vec::new() };
     let state = &view.state;
     let contexts = state.contexts();
-    let bare = state.overlay.is_none() && state.layers.is_empty() && state.inspector.is_none();
+    let bare = state.env.overlay.is_none() && state.layers.is_empty() && state.inspector.is_none();
     let bare = bare && state.edit.is_none() && state.cursor.is_none() && !state.maximised;
-    match screen.look.keys.action(&contexts, event) {
+    match screen.env.look.keys.action(&contexts, event) {
         Some(Action::Quit | Action::Leave) if bare => {
             close(screen);
             Vec::new()
@@ -184,20 +78,14 @@ fn key_of_lane(screen: &mut RaceScreen, lane: usize, event: KeyEvent) -> Vec<Eff
     }
 }
 
-fn type_character(screen: &mut RaceScreen, c: char) {
-    match (&mut screen.overlay, &mut screen.layer) {
-        (Some(overlay), _) => overlay.insert(c),
-        (None, Some(Layer::Clone { typed, .. })) => typed.insert(c),
-        _ => {}
+pub fn type_character(screen: &mut RaceScreen, c: char) {
+    if let Some(Layer::Clone { typed, .. }) = &mut screen.layer {
+        typed.insert(c);
     }
 }
 
 /// Does what a key stands for.
 pub fn act(screen: &mut RaceScreen, action: Action) -> Vec<Effect> {
-    if let Some(overlay) = Overlay::opened_by(action, &screen.look) {
-        screen.overlay = Some(overlay);
-        return Vec::new();
-    }
     let steers = matches!(
         action,
         Action::Pause
@@ -213,15 +101,6 @@ pub fn act(screen: &mut RaceScreen, action: Action) -> Vec<Effect> {
         return Vec::new();
     }
     match action {
-        Action::Redraw => return vec![Effect::Redraw],
-        Action::Suspend => match screen.look.suspend() {
-            Ok(effect) => return vec![effect],
-            Err(why) => screen.say(Weight::Warning, why),
-        },
-        Action::NextTheme => {
-            let said = screen.look.choose_next();
-            screen.say(Weight::Info, said);
-        }
         Action::Row(by) => walk(screen, by),
         Action::RaceOpen => open(screen, screen.selected),
         Action::RaceHide => {
@@ -348,7 +227,7 @@ fn end(screen: &mut RaceScreen, command: Command) -> Vec<Effect> {
 /// answer.
 fn interrupt(screen: &mut RaceScreen) -> Vec<Effect> {
     match screen.ending {
-        _ if screen.overlay.take().is_some() => Vec::new(),
+        _ if screen.env.overlay.take().is_some() => Vec::new(),
         _ if screen.ended.is_some() || screen.race.is_none() || screen.connection.hindrance().is_some() => {
             ask_to_quit(screen)
         }
@@ -438,7 +317,7 @@ fn detach(screen: &mut RaceScreen) -> Vec<Effect> {
 }
 
 /// A signal to end: it ends the race that this interface began, and else the interface alone.
-fn terminate(screen: &mut RaceScreen) -> Vec<Effect> {
+pub fn terminate(screen: &mut RaceScreen) -> Vec<Effect> {
     if screen.connection.owner && screen.connection.hindrance().is_none() && screen.running() {
         return end(screen, Command::Terminate);
     }

@@ -1,10 +1,9 @@
 //! Drawing a race.
 
-use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{LaneView, Layer, RaceScreen, act};
-use crate::interface::cockpit;
+use super::{LaneView, Layer, RaceScreen};
+use crate::interface::frame::Screen;
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{SMALLEST, centred, split_bottom, split_top};
 use crate::interface::pen::Pen;
@@ -18,23 +17,15 @@ use crate::interface::widgets::{list, nothing};
 /// Least rows of the chart, border included.
 const CHART: u16 = 8;
 
-/// Draws it into a buffer, of whatever size that is.
-pub fn into(buffer: &mut Buffer, screen: &RaceScreen) {
-    if let Some(lane) = screen.open.and_then(|lane| screen.lanes.get(lane)) {
-        cockpit::draw_into(buffer, &lane.state);
-        let keys = &lane.state.look.keys;
-        let back = keys.label(Context::Cockpit, Action::Leave).unwrap_or_default();
-        let said = format!(" {} of the race; {back}: back ", lane.about.name);
-        lane.state.look.paint(buffer, |pen| {
-            let (_, row) = split_bottom(pen.buffer.area, 1);
-            if row.height > 0 && row.width > 2 * text::width(&said) {
-                let x = pen.put_right(row, &said, Meaning::Focus);
-                clear_cut(pen, Rect { width: x - row.x, ..row });
-            }
-        });
-        return;
+/// Says over a lane's cockpit of which race it is, and how to come back.
+pub fn over_lane(pen: &mut Pen, lane: &LaneView) {
+    let back = lane.state.env.look.keys.label(Context::Cockpit, Action::Leave).unwrap_or_default();
+    let said = format!(" {} of the race; {back}: back ", lane.about.name);
+    let (_, row) = split_bottom(pen.buffer.area, 1);
+    if row.height > 0 && row.width > 2 * text::width(&said) {
+        let x = pen.put_right(row, &said, Meaning::Focus);
+        clear_cut(pen, Rect { width: x - row.x, ..row });
     }
-    screen.look.paint(buffer, |pen| whole(pen, screen));
 }
 
 /// Takes the last of the words in a row away, which something else was written over: words stand two cells apart.
@@ -44,7 +35,8 @@ fn clear_cut(pen: &mut Pen, row: Rect) {
     pen.fill(Rect { x: from, width: row.right() - from, ..row }, ' ', Meaning::Text);
 }
 
-fn whole(pen: &mut Pen, screen: &RaceScreen) {
+/// Draws the lanes.
+pub fn whole(pen: &mut Pen, screen: &RaceScreen) {
     let area = pen.buffer.area;
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
         let line = format!("too small: {} x {} needed", SMALLEST.0, SMALLEST.1);
@@ -65,7 +57,7 @@ fn whole(pen: &mut Pen, screen: &RaceScreen) {
         draw_chart(pen, chart, screen);
         draw_table(pen, table, screen);
     }
-    if let Some(notice) = &screen.notice {
+    if let Some(notice) = &screen.env.notice {
         pen.put(strip.x + 1, strip.y, strip.width.saturating_sub(2), &notice.text, notice.weight.meaning());
     } else if let Some(why) = screen.connection.hindrance() {
         pen.put(strip.x + 1, strip.y, strip.width.saturating_sub(2), why, Meaning::Warn);
@@ -74,25 +66,16 @@ fn whole(pen: &mut Pen, screen: &RaceScreen) {
     if let Some(layer) = &screen.layer {
         dialog(pen, area, layer, screen);
     }
-    if let Some(overlay) = &screen.overlay {
-        let below = act::contexts_below(screen);
-        overlay.draw(pen, &screen.look, &act::scope(screen, &below));
-    }
 }
 
 fn hints(screen: &RaceScreen, row: Rect) -> Vec<Hint> {
-    footer::hints(row, &screen.look.keys, &act::contexts(screen), |_, word| Some(word))
+    footer::hints(row, &screen.env.look.keys, &screen.contexts(), |_, word| Some(word))
 }
 
 /// The keys that are named on the screen.
-pub fn all_hints(screen: &RaceScreen) -> Vec<Hint> {
-    match screen.open.and_then(|lane| screen.lanes.get(lane)) {
-        Some(lane) => cockpit::hints(&lane.state),
-        None => {
-            let (width, height) = screen.size;
-            hints(screen, split_bottom(Rect::new(0, 0, width, height), 1).1)
-        }
-    }
+pub fn own_hints(screen: &RaceScreen) -> Vec<Hint> {
+    let (width, height) = screen.env.size;
+    hints(screen, split_bottom(Rect::new(0, 0, width, height), 1).1)
 }
 
 fn draw_header(pen: &mut Pen, row: Rect, screen: &RaceScreen) {
@@ -127,7 +110,7 @@ fn draw_header(pen: &mut Pen, row: Rect, screen: &RaceScreen) {
             facts.push(format!("halved every {every} steps"));
         }
     }
-    facts.push(text::clock(screen.now));
+    facts.push(text::clock(screen.env.now));
     pen.put(x, row.y, row.right().saturating_sub(x + 1), &facts.join(" · "), Meaning::Muted);
 }
 
@@ -286,7 +269,7 @@ fn rate(lane: &LaneView) -> String {
 }
 
 fn dialog(pen: &mut Pen, screen: Rect, layer: &Layer, race: &RaceScreen) {
-    let keys = &race.look.keys;
+    let keys = &race.env.look.keys;
     let (title, lines, context) = match layer {
         Layer::Quit => (" leave the race ", vec!["the lanes still train".to_owned()], Context::Quit),
         Layer::Stop { lane, others: false } => (

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{LaneView, RaceScreen};
-use crate::interface::cockpit::{Connection, State, update};
-use crate::interface::frame::{Effect, Input, Outcome, Weight};
+use crate::interface::cockpit::{Connection, State};
+use crate::interface::frame::{Effect, Input, Outcome, Screen, Weight};
 use crate::interface::text;
 use crate::protocol::{Audience, CommandId, CommandStatus, Event, Level, News, Race, first_command_id};
 
@@ -75,13 +75,13 @@ pub fn event(screen: &mut RaceScreen, event: Event) -> Vec<Effect> {
 
 fn meet(screen: &mut RaceScreen, race: Race) {
     for about in race.lanes.iter().skip(screen.lanes.len()) {
-        let mut look = screen.look.clone();
+        let mut look = screen.env.look.clone();
         look.warnings.clear();
         let Connection { client, owner, .. } = screen.connection;
-        let mut state = State::new(look, screen.size).connected(client, owner);
+        let mut state = State::new(look, screen.env.size).connected(client, owner);
         state.number_from(first_command_id(client) + IDS * (1 + screen.lanes.len() as CommandId));
         state.connection = screen.connection.clone();
-        state.now = screen.now;
+        state.env.now = screen.env.now;
         let mut about = about.clone();
         about.name = text::safe_text(&about.name);
         screen.lanes.push(LaneView { about, state, hidden: false });
@@ -108,10 +108,10 @@ pub fn news(screen: &mut RaceScreen, news: News) -> Vec<Effect> {
     match news {
         News::Event(told) => return event(screen, told),
         News::Clock { seconds } => {
-            screen.now = Duration::try_from_secs_f64(seconds).unwrap_or(screen.now);
-            screen.connection.past = Some(screen.now).filter(|_| !screen.connection.live);
-            let now = screen.now;
-            screen.lanes.iter_mut().for_each(|lane| lane.state.now = now);
+            screen.env.now = Duration::try_from_secs_f64(seconds).unwrap_or(screen.env.now);
+            screen.connection.past = Some(screen.env.now).filter(|_| !screen.connection.live);
+            let now = screen.env.now;
+            screen.lanes.iter_mut().for_each(|lane| lane.state.env.now = now);
         }
         News::Live => (screen.connection.live, screen.connection.past) = (true, None),
         News::Audience(audience) => gathered(screen, audience),
@@ -166,5 +166,5 @@ fn gathered(screen: &mut RaceScreen, audience: Audience) {
 
 /// Gives a lane's cockpit an input.
 pub fn to_lane(screen: &mut RaceScreen, lane: usize, input: Input) -> Vec<Effect> {
-    screen.lanes.get_mut(lane).map_or_else(Vec::new, |lane| update(&mut lane.state, input))
+    screen.lanes.get_mut(lane).map_or_else(Vec::new, |lane| lane.state.update(input))
 }

@@ -21,7 +21,7 @@ fn unseen(state: &State) -> Vec<&Alert> {
 pub fn draw(pen: &mut Pen, row: Rect, state: &State) -> bool {
     let unseen = unseen(state);
     let Some(alert) = unseen.first() else { return false };
-    let key = state.look.keys.label(Context::Cockpit, Action::Acknowledge);
+    let key = state.env.look.keys.label(Context::Cockpit, Action::Acknowledge);
     let more = if unseen.len() > 1 { format!(" · {} more", unseen.len() - 1) } else { String::new() };
     let hint = key.map_or_else(String::new, |key| format!(" · {key} acknowledges"));
     let was = if alert.over { " · over by now" } else { "" };

@@ -15,8 +15,8 @@ pub fn hear(state: &mut State, news: News) -> Vec<Effect> {
     match news {
         News::Event(event) => return receive(state, event),
         News::Clock { seconds } => {
-            state.now = Duration::try_from_secs_f64(seconds).unwrap_or(state.now);
-            state.connection.past = Some(state.now).filter(|_| !state.connection.live);
+            state.env.now = Duration::try_from_secs_f64(seconds).unwrap_or(state.env.now);
+            state.connection.past = Some(state.env.now).filter(|_| !state.connection.live);
         }
         News::Live => (state.connection.live, state.connection.past) = (true, None),
         News::Audience(audience) => gathered(state, audience),
@@ -38,7 +38,7 @@ fn lost(state: &mut State, why: String) {
     let why = state.connection.lost.take().unwrap_or(why);
     state.note(Weight::Error, &why);
     state.connection.lost = Some(why);
-    state.notice = None;
+    state.env.notice = None;
     state.edit = None;
     state.layers.clear();
     state.requests.clear();
@@ -65,7 +65,7 @@ fn gathered(state: &mut State, audience: Audience) {
             state.edit = None;
             state.layers.retain(|layer| !matches!(layer, Layer::Quit | Layer::Stop));
             let from = state.connection.audience.steered_from().map_or_else(|| "nobody".into(), text::safe_text);
-            let advice = state.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes control");
+            let advice = state.env.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes control");
             state.say(Weight::Warning, format!("{from} steers now{advice}"));
         }
         (false, true) => state.say(Weight::Done, "you steer now"),

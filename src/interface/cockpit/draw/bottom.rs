@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::interface::cockpit::panels::readout;
 use crate::interface::cockpit::{Stage, State, alerts};
-use crate::interface::frame::Weight;
+use crate::interface::frame::{Screen, Weight};
 use crate::interface::keys::{Action, Context};
 use crate::interface::pen::Pen;
 use crate::interface::text;
@@ -25,7 +25,7 @@ pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
     if let Some(typed) = &state.jump {
         let (before, after) = typed.halves();
         pen.put(row.x, row.y, row.width, &format!("to step {before}▏{after}"), Meaning::Pending);
-    } else if let Some(entry) = &state.notice {
+    } else if let Some(entry) = &state.env.notice {
         let grave = matches!(entry.weight, Weight::Warning | Weight::Error);
         let lines = if grave { text::wrap(&entry.text, row.width) } else { vec![entry.text.clone()] };
         let shown = &lines[..lines.len().min(LINES)];
@@ -47,7 +47,7 @@ pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
     } else if let Some(cursor) = state.cursor {
         pen.put(row.x, row.y, row.width, &readout(state, cursor), Meaning::Text);
     } else if state.paused {
-        let remark = format!("paused{}", state.look.keys.advice(Context::Cockpit, Action::Pause, "goes on"));
+        let remark = format!("paused{}", state.env.look.keys.advice(Context::Cockpit, Action::Pause, "goes on"));
         pen.put(row.x, row.y, row.width, &remark, Meaning::Warn);
     }
 }
@@ -55,7 +55,7 @@ pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
 /// Whether the row says something that an alert has to wait for.
 fn is_taken(state: &State) -> bool {
     state.jump.is_some()
-        || state.notice.is_some()
+        || state.env.notice.is_some()
         || state.connection.lost.is_some()
         || state.evaluating.is_some()
         || !state.requests.is_empty()
@@ -71,13 +71,13 @@ pub fn hints(row: Rect, state: &State) -> Vec<Hint> {
     let useful = |action: Action| match (&state.stage, &state.ready) {
         _ if action == Action::TakeOver && state.connection.steers() => false,
         _ if action.steers() && state.connection.hindrance().is_some() => false,
-        (_, None) if state.layers.is_empty() && state.overlay.is_none() => {
+        (_, None) if state.layers.is_empty() && state.env.overlay.is_none() => {
             matches!(action, Action::Help | Action::Palette | Action::Quit | Action::Reconnect)
         }
         (Stage::Training, _) => true,
         _ => !action.steers(),
     };
-    footer::hints(row, &state.look.keys, &order, |action, word| match action {
+    footer::hints(row, &state.env.look.keys, &order, |action, word| match action {
         Action::Pause if state.paused => useful(action).then_some("resume"),
         _ => useful(action).then_some(word),
     })

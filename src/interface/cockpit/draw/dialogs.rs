@@ -20,7 +20,7 @@ pub fn quit(pen: &mut Pen, screen: Rect, state: &State) {
         " leave ",
         &format!("The run is at step {}. How shall it end?", state.step()),
         (
-            &state.look.keys,
+            &state.env.look.keys,
             Context::Quit,
             &[
                 (Action::StopNow, stop),
@@ -40,7 +40,7 @@ pub fn stop(pen: &mut Pen, screen: Rect, state: &State) {
         " stop ",
         "Stop the run after this step?",
         (
-            &state.look.keys,
+            &state.env.look.keys,
             Context::Stop,
             &[(Action::StopNow, "stop cleanly: write checkpoint and adapter"), (Action::Leave, "go on training")],
         ),

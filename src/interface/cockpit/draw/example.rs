@@ -20,7 +20,7 @@ pub fn draw(pen: &mut Pen, screen: Rect, state: &State) {
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     pen.put(place.x + 2, place.y, place.width.saturating_sub(4), " the first training example ", Meaning::Focus);
     let bottom = Rect { y: place.bottom().saturating_sub(1), width: place.width.saturating_sub(2), height: 1, ..place };
-    pen.put_right(bottom, &state.look.keys.hints(Context::Example, &[(Action::Leave, "closes")]), Meaning::Muted);
+    pen.put_right(bottom, &state.env.look.keys.hints(Context::Example, &[(Action::Leave, "closes")]), Meaning::Muted);
     let mut rows = Pen::rows(inner);
     let (Some(example), Some(first)) = (&state.example, rows.next()) else {
         pen.put(inner.x, inner.y, inner.width, "not there yet: the data is still read", Meaning::Muted);

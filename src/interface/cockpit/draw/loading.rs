@@ -17,7 +17,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) {
     let mut rows = Pen::rows(place);
     if let Some(row) = rows.next() {
         let x = pen.put(row.x, row.y, row.width, "loading the run", Meaning::Title);
-        let since = format!("  {}", text::clock(state.now));
+        let since = format!("  {}", text::clock(state.env.now));
         pen.put(x, row.y, row.right().saturating_sub(x), &since, Meaning::Muted);
     }
     if shown.is_empty() {

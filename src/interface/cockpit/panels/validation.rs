@@ -31,7 +31,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
         if state.ready.as_ref().is_some_and(|ready| ready.validation_examples == 0) {
             nothing(pen, area, "no validation rows: data.validation = 0");
         } else if state.evaluating.is_none() {
-            let how = state.look.keys.advice(Context::Cockpit, Action::Evaluate, "evaluates");
+            let how = state.env.look.keys.advice(Context::Cockpit, Action::Evaluate, "evaluates");
             nothing(pen, area, &format!("no evaluation yet{how}"));
         }
         return facts;

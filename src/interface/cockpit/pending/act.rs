@@ -81,7 +81,7 @@ fn ready(state: &mut State) -> bool {
         Stage::Training => state.hint("the run is ending"),
         Stage::Loading => state.hint("the run is not loaded yet"),
         Stage::Finished(_) | Stage::Faulted { .. } => {
-            let advice = state.look.keys.advice(Context::Cockpit, Action::Quit, "leaves");
+            let advice = state.env.look.keys.advice(Context::Cockpit, Action::Quit, "leaves");
             state.hint(format!("the run has ended{advice}"));
         }
     }
@@ -203,7 +203,7 @@ fn edit_row(state: &mut State) -> Vec<Effect> {
         Panel::Settings => match State::live_fields().nth(state.setting_row) {
             Some(field) if matches!(field.kind, Kind::NumberByName(..)) => {
                 state.focus_on(Panel::Sparsity);
-                let key = state.look.keys.label(Context::Rows, Action::Edit).unwrap_or_else(|| "edit".into());
+                let key = state.env.look.keys.label(Context::Rows, Action::Edit).unwrap_or_else(|| "edit".into());
                 state.hint(format!("select a group and press {key} to give it a density of its own"));
                 return Vec::new();
             }
@@ -324,6 +324,6 @@ pub fn redo(state: &mut State) -> Vec<Effect> {
 fn set(state: &mut State, field: String, value: Value) -> Vec<Effect> {
     let id = state.request(RequestKind::Set { field: field.clone(), value: value.clone() });
     state.note(Weight::Info, format!("asked for {field} {}", text::value(&value)));
-    state.notice = None;
+    state.env.notice = None;
     vec![Effect::Send(Command::Set { id, field, value })]
 }

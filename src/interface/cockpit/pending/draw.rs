@@ -17,7 +17,7 @@ pub fn draw(pen: &mut Pen, layout: &Layout, state: &State) {
     let loss = layout.places.iter().find(|(_, panels)| panels.first() == Some(&Panel::Loss) && layout.places.len() > 1);
     let room = loss.map_or(layout.body, |(area, _)| *area);
     let inner_width = room.width.saturating_sub(4);
-    let lines = lines(edit, &state.look.keys, inner_width);
+    let lines = lines(edit, &state.env.look.keys, inner_width);
     let (_, area) = split_bottom(room, lines.len() as u16 + 2);
     let inner = pen.frame(area, Meaning::Pending);
     let title = format!(" {} ", title(edit));
@@ -26,7 +26,7 @@ pub fn draw(pen: &mut Pen, layout: &Layout, state: &State) {
         let answers =
             Rect { y: area.bottom().saturating_sub(1), width: area.width.saturating_sub(2), height: 1, ..area };
         let hints = [(Action::Apply, "applies"), (Action::Discard, "discards")];
-        pen.put_right(answers, &state.look.keys.hints(context(edit), &hints), Meaning::Pending);
+        pen.put_right(answers, &state.env.look.keys.hints(context(edit), &hints), Meaning::Pending);
     }
     for (row, (line, meaning)) in Pen::rows(inner).zip(lines) {
         pen.put(row.x + 1, row.y, inner_width, &line, meaning);

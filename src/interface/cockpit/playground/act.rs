@@ -17,7 +17,7 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::PlaygroundAsk => {
             let text = state.playground.typed.text.clone();
             if text.trim().is_empty() {
-                let key = |context, action| state.look.keys.label(context, action);
+                let key = |context, action| state.env.look.keys.label(context, action);
                 let beside = key(Context::PlaygroundText, Action::PlaygroundTyping(false));
                 let row = key(Context::Playground, Action::PlaygroundRow(1));
                 let or = beside.zip(row).map_or_else(String::new, |(beside, row)| {
@@ -109,7 +109,7 @@ fn choose(state: &mut State, by: isize) -> Vec<Effect> {
     let now = moments.iter().position(|at| *at == state.playground.at).unwrap_or(0);
     let next = now.saturating_add_signed(by).min(moments.len() - 1);
     if next == now {
-        let key = state.look.keys.advice(Context::Cockpit, Action::Snapshot, "in the cockpit keeps one");
+        let key = state.env.look.keys.advice(Context::Cockpit, Action::Snapshot, "in the cockpit keeps one");
         let why = if moments.len() == 1 { format!("no state is kept yet{key}") } else { "there is no other".into() };
         state.hint(why);
         return Vec::new();
@@ -182,12 +182,12 @@ pub fn stepped(state: &mut State) -> Vec<Effect> {
         && playground.asked.is_none()
         && state.layers.last() == Some(&Layer::Playground)
         && state.connection.hindrance().is_none()
-        && state.now.saturating_sub(playground.last) >= PATIENCE;
+        && state.env.now.saturating_sub(playground.last) >= PATIENCE;
     let here = (state.history.tree.current, state.step());
     match &playground.shown {
         Some(shown) if is_due && shown.at != here => {
             let about = shown.about.clone();
-            state.playground.last = state.now;
+            state.playground.last = state.env.now;
             ask(state, about)
         }
         _ => Vec::new(),

@@ -126,7 +126,7 @@ fn remark_of(state: &State) -> (String, Meaning) {
         if playground.asked.is_some() {
             return ("asked; the answer comes between two steps".into(), Meaning::Pending);
         }
-        let keys = &state.look.keys;
+        let keys = &state.env.look.keys;
         let ask = keys.label(Context::PlaygroundText, Action::PlaygroundAsk);
         let tab = keys.label(Context::PlaygroundText, Action::PlaygroundTyping(false));
         let (ask, tab) = (ask.unwrap_or_else(|| "–".into()), tab.unwrap_or_else(|| "–".into()));

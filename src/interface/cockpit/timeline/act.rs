@@ -54,7 +54,7 @@ pub fn pin(state: &mut State) -> Vec<Effect> {
     let row = rows(state).get(state.timeline_row).copied();
     let (branch, step, pinned) = match row {
         Some(Row::Branch(branch)) if branch.current && !branch.pinned && !state.paused => {
-            let advice = state.look.keys.advice(Context::Timeline, Action::Snapshot, "keeps the state of now");
+            let advice = state.env.look.keys.advice(Context::Timeline, Action::Snapshot, "keeps the state of now");
             let then = if advice.is_empty() { "" } else { ", which can then be pinned" };
             state.hint(format!("this branch trains on{advice}{then}"));
             return Vec::new();
@@ -100,6 +100,6 @@ fn ask(state: &mut State, kind: RequestKind, command: impl FnOnce(CommandId) -> 
         return Vec::new();
     }
     let id = state.request(kind);
-    state.notice = None;
+    state.env.notice = None;
     vec![Effect::Send(command(id))]
 }

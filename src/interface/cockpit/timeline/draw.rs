@@ -53,7 +53,7 @@ impl Places {
 /// The row that stands at a place of the screen.
 #[must_use]
 pub fn row_at(state: &State, (x, y): (u16, u16)) -> Option<usize> {
-    let screen = Rect::new(0, 0, state.size.0, state.size.1);
+    let screen = Rect::new(0, 0, state.env.size.0, state.env.size.1);
     let lines = lines(state);
     let places = Places::of(screen, state, &lines, &difference(state));
     let line = places.list.contains((x, y).into()).then(|| usize::from(y - places.list.y) + places.first)?;
@@ -76,7 +76,7 @@ pub fn draw(pen: &mut Pen, screen: Rect, state: &State) {
         (Action::TimelineCompare, "compares"),
         (Action::Leave, "closes"),
     ];
-    pen.put_right(bottom, &state.look.keys.hints(Context::Timeline, &does), Meaning::Muted);
+    pen.put_right(bottom, &state.env.look.keys.hints(Context::Timeline, &does), Meaning::Muted);
     let marked = state.compared.and_then(|place| rows(state).iter().position(|row| row.place(state) == place));
     for (row, line) in Pen::rows(list).zip(&lines[first..]) {
         for (cell, x) in line.cells.iter().zip(COLUMNS) {

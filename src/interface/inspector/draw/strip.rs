@@ -19,7 +19,7 @@ pub fn draw(pen: &mut Pen, row: Rect, inspector: &Inspector) {
         let x = pen.pieces(row, [("go to step ", Meaning::Text), (before, Meaning::Pending)]);
         let x = pen.put(x, row.y, row.right().saturating_sub(x), "▏", Meaning::Pending);
         pen.put(x, row.y, row.right().saturating_sub(x), after, Meaning::Pending);
-    } else if let Some(notice) = &inspector.notice {
+    } else if let Some(notice) = &inspector.env.notice {
         pen.put(row.x, row.y, row.width, &notice.text, notice.weight.meaning());
     } else if let Some(cursor) = inspector.cursor {
         pen.put(row.x, row.y, row.width, &readout(inspector, cursor), Meaning::Text);
@@ -33,7 +33,7 @@ pub fn draw(pen: &mut Pen, row: Rect, inspector: &Inspector) {
 /// How to see the runs that are not shown.
 fn others(inspector: &Inspector) -> Option<String> {
     let hidden = inspector.runs.iter().filter(|run| !run.shown).count();
-    let keys = &inspector.look.keys;
+    let keys = &inspector.env.look.keys;
     let (panel, all) =
         (keys.label(Context::Curves, Action::Focus(1))?, keys.label(Context::CurvesList, Action::CurvesAll)?);
     let more = if hidden == 1 { "one more run".to_owned() } else { format!("{hidden} more runs") };

@@ -130,7 +130,7 @@ pub fn draw(pen: &mut Pen, screen: Rect, inspector: &Inspector) {
     if below > 0 {
         notes.push(format!("↓ {below} more"));
     }
-    let hint = inspector.look.keys.hints(Context::CurvesTable, &[(Action::Leave, "closes")]);
+    let hint = inspector.env.look.keys.hints(Context::CurvesTable, &[(Action::Leave, "closes")]);
     let said = if notes.is_empty() { hint } else { format!(" {} ·{hint}", notes.join(", ")) };
     let bottom = Rect { y: place.bottom().saturating_sub(1), width: place.width.saturating_sub(2), height: 1, ..place };
     pen.put_right(bottom, &said, Meaning::Muted);

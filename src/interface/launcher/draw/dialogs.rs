@@ -54,7 +54,7 @@ fn typing(pen: &mut Pen, place: Rect, title: &str, typed: &Typed, launcher: &Lau
     pen.put(place.x + 2, place.y, place.width.saturating_sub(4), title, Meaning::Focus);
     let cell = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     form::edit_line(pen, Rect { height: 1.min(cell.height), ..cell }, typed, Meaning::Text);
-    let hint = launcher.look.keys.hints(Context::Typing, &[(Action::Apply, does), (Action::Discard, keeps)]);
+    let hint = launcher.env.look.keys.hints(Context::Typing, &[(Action::Apply, does), (Action::Discard, keeps)]);
     let bottom = Rect { y: place.bottom().saturating_sub(1), width: place.width.saturating_sub(2), height: 1, ..place };
     pen.put_right(bottom, &hint, Meaning::Muted);
 }
@@ -112,8 +112,11 @@ pub fn more(pen: &mut Pen, screen: Rect, more: &More, launcher: &Launcher) {
     if let Some(row) = rows.next() {
         form::edit_line(pen, row, &more.typed, Meaning::Text);
     }
-    let hint =
-        launcher.look.keys.hints(Context::Typing, &[(Action::Apply, "goes on"), (Action::Discard, "keeps it ended")]);
+    let hint = launcher
+        .env
+        .look
+        .keys
+        .hints(Context::Typing, &[(Action::Apply, "goes on"), (Action::Discard, "keeps it ended")]);
     let bottom = Rect { y: place.bottom().saturating_sub(1), width: place.width.saturating_sub(2), height: 1, ..place };
     pen.put_right(bottom, &hint, Meaning::Muted);
 }
@@ -140,7 +143,7 @@ fn ask_with_answers(
     launcher: &Launcher,
 ) {
     let width = 64.min(screen.width.saturating_sub(2));
-    let keys = &launcher.look.keys;
+    let keys = &launcher.env.look.keys;
     let known = answers.iter().filter_map(|(action, answer)| Some((keys.label(context, *action)?, *answer)));
     let question = question::Question {
         title,
@@ -168,7 +171,7 @@ pub fn facts(pen: &mut Pen, screen: Rect, launcher: &Launcher) {
         (Action::DeleteRun, "deletes"),
         (Action::Leave, "closes"),
     ];
-    let hint = launcher.look.keys.hints(Context::Facts, &hints);
+    let hint = launcher.env.look.keys.hints(Context::Facts, &hints);
     let bottom = Rect { y: place.bottom().saturating_sub(1), width: place.width.saturating_sub(2), height: 1, ..place };
     pen.put_right(bottom, &hint, Meaning::Muted);
 }

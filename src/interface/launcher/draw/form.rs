@@ -166,7 +166,7 @@ fn placeholder(slot: Slot, launcher: &Launcher) -> String {
         Slot::File => launcher.seen(&launcher.recipe_file()),
         Slot::Field(at) => match FIELDS.get(at).map(|field| field.name) {
             Some("model.path" | "data.train") => {
-                let key = launcher.look.keys.label(Context::Form, Action::FormEdit);
+                let key = launcher.env.look.keys.label(Context::Form, Action::FormEdit);
                 key.map_or_else(|| "choose one".into(), |key| format!("choose one: {key}"))
             }
             Some("task.labels") => "those of the rows".into(),

@@ -93,7 +93,7 @@ fn nothing(pen: &mut Pen, area: Rect, lines: &[&str]) {
 
 /// There is no run yet: what can be done.
 fn empty(pen: &mut Pen, area: Rect, launcher: &Launcher) {
-    let keys = &launcher.look.keys;
+    let keys = &launcher.env.look.keys;
     let key = |context, action| keys.label(context, action).unwrap_or_default();
     let folder = launcher.seen_from_here(&launcher.place.folder.join(&launcher.place.runs));
     let lines = [
@@ -287,7 +287,7 @@ fn started(started: Option<f64>, launcher: &Launcher) -> String {
 pub fn facts(pen: &mut Pen, area: Rect, known: &KnownRun, launcher: &Launcher) {
     let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     let (area, bottom) = split_bottom(area, 1);
-    let keys = &launcher.look.keys;
+    let keys = &launcher.env.look.keys;
     let hint = match can(known) {
         Can::Attach => keys.hints(Context::Home, &[(Action::OpenRun, "opens its cockpit")]),
         Can::Lanes if known.run.can_go_on() => {

@@ -42,7 +42,7 @@ pub fn draw(pen: &mut Pen, screen: Rect, pick: &Pick, launcher: &Launcher) {
         hints.insert(1, (Action::PickComplete, "completes"));
         hints.insert(2, (Action::PickAbove, "the folder above"));
     }
-    let hint = launcher.look.keys.hints(Context::Pick, &hints);
+    let hint = launcher.env.look.keys.hints(Context::Pick, &hints);
     let bottom = Rect { y: outer.bottom().saturating_sub(1), width: outer.width.saturating_sub(2), height: 1, ..outer };
     pen.put_right(bottom, &hint, Meaning::Muted);
 }

@@ -1,0 +1,65 @@
+//! What is typed and pasted in the launcher.
+
+use super::{Launcher, Layer, View, act};
+use crate::interface::frame::Effect;
+use crate::interface::typed::Typed;
+
+/// A text that was pasted.
+pub fn paste(launcher: &mut Launcher, text: &str) -> Vec<Effect> {
+    let text: String = text.trim_matches(['\r', '\n']).chars().filter(|c| !c.is_control()).collect();
+    // What is pasted onto a line of the form is meant for it.
+    if launcher.view == View::Form && launcher.layers.is_empty() && !launcher.is_typing() {
+        launcher.form.type_in();
+    }
+    text.chars().flat_map(|c| typed(launcher, c)).collect()
+}
+
+/// A character that was typed where it is no key.
+pub fn typed(launcher: &mut Launcher, c: char) -> Vec<Effect> {
+    match launcher.layers.last_mut() {
+        Some(Layer::Pick(pick)) => {
+            pick.typed.insert(c);
+            pick.to_first();
+            return act::browse_typed(launcher);
+        }
+        Some(Layer::Ask(_, _, typed) | Layer::Race(typed)) => {
+            typed.insert(c);
+            return Vec::new();
+        }
+        Some(Layer::More(more)) => {
+            more.problem = None;
+            more.typed.insert(c);
+            return Vec::new();
+        }
+        Some(_) => return Vec::new(),
+        None => {}
+    }
+    match launcher.view {
+        View::Home => {
+            if let Some(typed) = &mut launcher.home.typed {
+                typed.insert(c);
+            }
+        }
+        View::Form => {
+            let form = &mut launcher.form;
+            if let Some(typed) = &mut form.typed {
+                typed.insert(c);
+                form.check_typed();
+            } else if let Some(find) = form.find.as_mut().filter(|find| find.fresh) {
+                insert(find, c);
+                form.go_to_found();
+            } else if form.takes_digits() && (c.is_ascii_digit() || c == '.') {
+                form.type_in();
+                return self::typed(launcher, c);
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// Types into a text that is looked for; that it is being typed is said by `fresh`, which must stay.
+fn insert(find: &mut Typed, c: char) {
+    find.fresh = false;
+    find.insert(c);
+    find.fresh = true;
+}
