@@ -39,7 +39,8 @@ pub use connection::Connection;
 pub use history::{History, Line, OWNERS, Owners, Pace, Tree};
 pub use log::{Entry, Log};
 pub use map::{Map, Measure};
-pub use pending::{Edit, Preview, value_of};
+pub use pending::value::value_of;
+pub use pending::{Edit, Preview};
 pub use playground::{Playground, Reply};
 pub use pulse::Pulse;
 

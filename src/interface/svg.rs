@@ -5,7 +5,7 @@ use std::fmt::Write;
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier, Style};
 
-use super::theme::indexed_rgb;
+use super::theme::indexed::indexed_rgb;
 
 mod glyph;
 

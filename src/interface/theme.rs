@@ -7,10 +7,10 @@ use toml::{Table, Value};
 
 mod contrast;
 mod depth;
+pub(super) mod indexed;
 mod meaning;
 
 pub use depth::Depth;
-pub(super) use depth::indexed_rgb;
 pub use meaning::Meaning;
 
 const EMBEDDED: [&str; 8] = [

@@ -14,7 +14,8 @@ pub fn fields(state: &State) -> Vec<Settable> {
     let mut fields = Vec::new();
     for field in State::live_fields() {
         let mut add = |name: String| {
-            let value = super::value_of(state, &name).map_or_else(|| "–".into(), |value| text::value(&value));
+            let value =
+                super::pending::value::value_of(state, &name).map_or_else(|| "–".into(), |value| text::value(&value));
             fields.push(Settable { name, value, help: field.help });
         };
         match field.kind {

@@ -4,8 +4,6 @@ pub mod act;
 
 use std::time::Duration;
 
-use super::State;
-use crate::interface::keys::{Action, Context};
 use crate::protocol::{Audience, ClientId};
 
 /// The connection to the engine's process.
@@ -48,18 +46,5 @@ impl Connection {
     #[must_use]
     pub fn others(&self) -> usize {
         self.audience.clients.iter().filter(|client| client.id != self.client).count()
-    }
-}
-
-impl State {
-    /// Why nothing can be changed from here, while it could be, and the key that helps.
-    #[must_use]
-    pub fn hindrance(&self) -> Option<String> {
-        let why = self.connection.hindrance().filter(|_| self.running())?;
-        let advice = match self.connection.lost {
-            Some(_) => self.env.look.keys.advice(Context::Lost, Action::Reconnect, "connects again"),
-            None => self.env.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes control"),
-        };
-        Some(format!("{why}{advice}"))
     }
 }

@@ -3,9 +3,11 @@
 pub mod act;
 mod compare;
 pub mod draw;
+mod place;
 mod tree;
 
-pub use compare::{Compared, Place, compare};
+pub use compare::{Compared, compare};
+pub use place::Place;
 pub use tree::grown;
 
 use super::State;

@@ -305,8 +305,8 @@ fn export(inspector: &mut Inspector, format: Format) -> Vec<Effect> {
         Some(ExportLine {
             run: run.folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             branch: which.branch,
-            name: draw::line_name(inspector, which),
-            meaning: draw::meaning(inspector, which),
+            name: draw::parts::line_name(inspector, which),
+            meaning: draw::parts::meaning(inspector, which),
             track: std::sync::Arc::clone(run.course.branches.get(&which.branch)?),
         })
     });
@@ -316,7 +316,7 @@ fn export(inspector: &mut Inspector, format: Format) -> Vec<Effect> {
         extent,
         metrics,
         lines: lines.collect(),
-        changes: draw::changes(inspector),
+        changes: draw::parts::changes(inspector),
         theme: inspector.env.look.theme().clone(),
     };
     inspector.say("writing …");

@@ -2,23 +2,19 @@
 
 use ratatui::layout::Rect;
 
-use super::layout::{self, arrange};
-use super::rows::Row;
-use super::{Focus, Inspector, Layer, Purpose, Which};
+use super::layout::arrange;
+use super::{Inspector, Layer};
 use crate::interface::frame::Screen;
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{SMALLEST, centred};
-use crate::interface::metric::Metric;
 use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
-use crate::interface::widgets::chart::{Change, Chart, Line, Look};
 use crate::interface::widgets::footer::{self, Hint};
-use crate::interface::widgets::list::inside;
-use crate::interface::widgets::nothing;
 
 mod charts;
 mod lists;
+pub mod parts;
 mod strip;
 mod table;
 
@@ -80,53 +76,6 @@ fn header(pen: &mut Pen, row: Rect, inspector: &Inspector) {
     pen.put(x, row.y, row.right().saturating_sub(x + 1), &facts.join(" · "), Meaning::Muted);
 }
 
-/// What a line is drawn as.
-pub fn meaning(inspector: &Inspector, which: Which) -> Meaning {
-    let colour = inspector.colours.get(&(which.run, which.branch));
-    colour.map_or(Meaning::Muted, |colour| Meaning::SERIES[colour % Meaning::SERIES.len()])
-}
-
-/// What a line is called.
-pub fn line_name(inspector: &Inspector, which: Which) -> String {
-    let run = &inspector.runs[which.run];
-    if run.course.branches.len() > 1 { format!("{}, branch {}", run.name, which.branch) } else { run.name.clone() }
-}
-
-/// The changes by hand of the run that the cursor stands on, on those of its branches that are in sight.
-pub fn changes(inspector: &Inspector) -> Vec<Change> {
-    let Some(which) = inspector.reference() else { return Vec::new() };
-    let run = &inspector.runs[which.run];
-    let seen = run.course.changes.iter().filter(|(branch, _)| !run.hidden.contains(branch));
-    let placed = seen.filter_map(|(branch, change)| {
-        let measure = run.course.branches.get(branch)?.measure(inspector.view.along);
-        let (before, after) = (measure.value(change.step), measure.value(change.step.saturating_add(1)));
-        Some(Change { before, after, ..crate::interface::widgets::chart::change(change) })
-    });
-    let mut changes: Vec<Change> = placed.collect();
-    changes.sort_by(|a, b| a.before.total_cmp(&b.before));
-    changes
-}
-
-/// The chart of a metric, and the line that each of its lines is; none where there is nothing to show.
-pub fn chart(inspector: &Inspector, metric: Metric) -> Option<(Chart<'_>, Vec<Which>)> {
-    let extent = inspector.extent()?;
-    let mut known = Vec::new();
-    let mut lines = Vec::new();
-    for which in inspector.lines() {
-        let track = inspector.track(which)?;
-        let Some(shape) = track.curve(metric).filter(|shape| !shape.raw().is_empty()) else { continue };
-        let measure = track.measure(inspector.view.along);
-        lines.push(Line { shape, measure, meaning: meaning(inspector, which), look: Look::Whole });
-        known.push(which);
-    }
-    if lines.is_empty() {
-        return None;
-    }
-    let cursor = inspector.cursor.map(|cursor| (cursor.at, cursor.anchor));
-    let (view, unit) = (&inspector.view, metric.unit());
-    Some((Chart { view, extent, unit, lines, changes: &[], cursor }, known))
-}
-
 /// Asks as what the view is written.
 fn export(pen: &mut Pen, screen: Rect, inspector: &Inspector) {
     let place = centred(screen, 60, 8);
@@ -137,74 +86,4 @@ fn export(pen: &mut Pen, screen: Rect, inspector: &Inspector) {
         pen.put(row.x + 1, row.y, 8, &bound.short_label(), Meaning::Key);
         pen.put(row.x + 9, row.y, row.width.saturating_sub(10), bound.line.help, Meaning::Text);
     }
-}
-
-/// The mark before a row: whether it is shown.
-fn mark(shown: bool, pinned: bool) -> &'static str {
-    match (shown, pinned) {
-        (true, true) => "◆ ",
-        (true, false) => "● ",
-        (false, true) => "◇ ",
-        (false, false) => "○ ",
-    }
-}
-
-/// Says in a place that there is nothing to show, and what to do about it.
-fn empty(pen: &mut Pen, area: Rect, inspector: &Inspector) {
-    let reading = inspector.runs.iter().any(|run| run.shown && run.reading);
-    let shown = inspector.runs.iter().any(|run| run.shown);
-    let why = match &inspector.problem {
-        Some(why) => why.clone(),
-        None if reading => "reading …".into(),
-        None if shown => "not measured in these runs".into(),
-        None if inspector.runs.is_empty() => "no runs here yet".into(),
-        None => {
-            let key = |context, action| inspector.env.look.keys.label(context, action).unwrap_or_default();
-            let (panel, show) =
-                (key(Context::Curves, Action::Focus(1)), key(Context::CurvesList, Action::CurvesToggle));
-            format!("no run is shown: {panel} to the list, {show} shows one")
-        }
-    };
-    for (row, line) in Pen::rows(area).skip(usize::from(area.height / 2)).zip(text::wrap(&why, area.width)) {
-        nothing(pen, row, &line);
-    }
-}
-
-/// The row of the selected line, in the colours of a selection where its list has the keys.
-fn highlight(pen: &mut Pen, row: Rect, inspector: &Inspector, focus: Focus) {
-    if inspector.focus == focus {
-        pen.restyle(row, Meaning::Selection);
-    }
-}
-
-/// What is being typed, where this is the purpose.
-fn typed(inspector: &Inspector, purpose: Purpose) -> Option<(&str, &str)> {
-    inspector.typing.as_ref().filter(|(of, _)| *of == purpose).map(|(_, typed)| typed.halves())
-}
-
-/// What a row of the list of runs is called.
-fn row_name(inspector: &Inspector, row: Row) -> String {
-    match row {
-        Row::Run(index, _) => inspector.runs[index].name.clone(),
-        Row::Branch(index, branch) => {
-            let parent = inspector.runs[index].course.branches.get(&branch).and_then(|track| track.parent);
-            match parent {
-                Some((_, from)) => format!("branch {branch} from {from}"),
-                None => format!("branch {branch}"),
-            }
-        }
-    }
-}
-
-/// The metrics of the list.
-fn metric_rows() -> Vec<Metric> {
-    layout::metrics().collect()
-}
-
-/// The inside of a box with a title, lit where it has the keys.
-fn boxed(pen: &mut Pen, area: Rect, title: &str, focused: bool) -> Rect {
-    pen.frame(area, if focused { Meaning::Focus } else { Meaning::Border });
-    let meaning = if focused { Meaning::Focus } else { Meaning::Title };
-    pen.put(area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {title} "), meaning);
-    inside(area)
 }

@@ -51,7 +51,7 @@ pub fn mouse(inspector: &mut Inspector, event: MouseEvent, by: isize) -> Vec<Eff
 }
 
 fn chart(inspector: &mut Inspector, event: MouseEvent, (place, metric): (Rect, Metric), by: isize) {
-    let Some(plan) = draw::chart(inspector, metric).and_then(|chart| chart.0.plan(inside(place))) else {
+    let Some(plan) = draw::parts::chart(inspector, metric).and_then(|chart| chart.0.plan(inside(place))) else {
         return;
     };
     if by != 0 {

@@ -2,37 +2,21 @@
 //! can be ended at any moment.
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, unbounded};
 
+use super::job::{Desk, Done, PlanOf};
 use super::recipes::located;
-use super::{Desk, Done};
 use crate::error::how_it_ended;
 use crate::protocol::Planned;
-use crate::recipe::Recipe;
 
 /// How long a recipe must stay as it is before its plan is begun.
 const SETTLED: Duration = Duration::from_millis(350);
 /// How long a line is waited for before it is asked whether a newer plan is wanted.
 const BETWEEN: Duration = Duration::from_millis(50);
-
-/// What a plan is made of.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PlanOf {
-    /// Names it in what is told of it.
-    pub id: u64,
-    /// What the run would be asked to be; paths are relative to the working folder.
-    pub recipe: Box<Recipe>,
-    /// This program.
-    pub program: PathBuf,
-    /// The working folder.
-    pub folder: PathBuf,
-    /// The folder of all runs.
-    pub runs: PathBuf,
-}
 
 /// Makes a plan, and tells each part as it comes, unless a newer one is wanted.
 pub(super) fn plan(of: &PlanOf, desk: &Desk) {

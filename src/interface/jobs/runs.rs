@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::{Desk, Done, Spark};
+use super::Spark;
+use super::job::{Desk, Done};
 use crate::protocol::{Evaluation, Lane};
 use crate::run::{ListedRun, Reading, State, Tail, read_race, run_folders};
 

@@ -2,7 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
-use super::{Action, Binding, Context, LineEdit, Press};
+use super::{Action, Context, LineEdit, Press};
 use crate::compare;
 use crate::interface::keys::{Format, Panel};
 
@@ -26,6 +26,21 @@ const fn bind(context: Context, keys: &'static [(Press, Action)], footer: &'stat
 /// A binding whose keys may be held down.
 const fn step(context: Context, keys: &'static [(Press, Action)], footer: &'static str, help: &'static str) -> Binding {
     Binding { repeats: true, ..bind(context, keys, footer, help) }
+}
+
+/// A line of the table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Binding {
+    /// Where the keys mean something.
+    pub context: Context,
+    /// Each key with what it does.
+    pub keys: &'static [(Press, Action)],
+    /// What they do, for the help.
+    pub help: &'static str,
+    /// The word for it in the footer, if it is shown there.
+    pub footer: Option<&'static str>,
+    /// Whether holding the key down goes on doing it.
+    pub repeats: bool,
 }
 
 /// Every key, in the order of the help and the footer.

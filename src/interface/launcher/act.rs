@@ -1,5 +1,6 @@
 //! What the launcher's keys do.
 
+pub mod begin;
 mod choose;
 mod typing;
 
@@ -9,10 +10,10 @@ pub use choose::{browse_typed, look_at_file};
 use choose::{edit, in_pick, take};
 use typing::{apply, discard, type_key};
 
-use super::form::{Base, Form, Slot};
+use super::form::{Form, Slot};
 use super::home::{Can, can};
 use super::pick::{Pick, What};
-use super::{Launcher, Layer, Question, Saving, View, race};
+use super::{Launcher, Layer, Question, Saving, View};
 use crate::data::Dialect;
 use crate::interface::frame::{Effect, Open, Outcome, Weight};
 use crate::interface::jobs::{Job, KnownRun, PlanOf};
@@ -197,16 +198,6 @@ fn open_recipes(launcher: &mut Launcher) -> Vec<Effect> {
     vec![Effect::Job(Job::FindRecipes { folder: launcher.place.folder.clone(), places })]
 }
 
-/// Shows a form that begins with a recipe.
-pub fn begin_with(launcher: &mut Launcher, base: Base) -> Vec<Effect> {
-    launcher.view = View::Form;
-    launcher.layers.clear();
-    let id = launcher.form.plan.id;
-    launcher.form = Form::of(base);
-    launcher.form.plan.id = id;
-    launcher.replan()
-}
-
 fn in_form(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     let form = &mut launcher.form;
     match action {
@@ -242,7 +233,7 @@ fn in_form(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
             form.reset();
             return launcher.replan();
         }
-        Action::FormSave => return save(launcher, Saving::Keep),
+        Action::FormSave => return begin::save(launcher, Saving::Keep),
         Action::FormStart => return start(launcher, false),
         Action::StartNow => {
             launcher.layers.clear();
@@ -367,38 +358,6 @@ fn ask_for_race(launcher: &mut Launcher) {
     launcher.layers.push(Layer::Race(Typed { cursor: text.chars().count(), text, fresh: false }));
 }
 
-/// Starts the race that was typed, or says what is wrong with it.
-fn start_race(launcher: &mut Launcher) -> Vec<Effect> {
-    let Some(Layer::Race(typed)) = launcher.layers.last() else { return Vec::new() };
-    let text = typed.text.clone();
-    if launcher.saving.is_some() {
-        return Vec::new();
-    }
-    match race::read(&text, &launcher.form.recipe) {
-        Err(why) => {
-            launcher.say(Weight::Warning, why);
-            Vec::new()
-        }
-        Ok(asked) => {
-            launcher.layers.clear();
-            launcher.form.race = text;
-            match unchanged(launcher) {
-                Some(recipe) => {
-                    Launcher::open(Open::Race { recipe, name: launcher.run_name(), options: asked.options })
-                }
-                None => save(launcher, Saving::Race(asked.options)),
-            }
-        }
-    }
-}
-
-/// The file of the recipe, where it says what the form says.
-fn unchanged(launcher: &Launcher) -> Option<PathBuf> {
-    let form = &launcher.form;
-    let base = form.base.as_ref().filter(|base| base.recipe == form.recipe && form.file.is_empty())?;
-    base.file.clone()
-}
-
 /// Starts the run, unless something is missing or worth a question.
 fn start(launcher: &mut Launcher, sure: bool) -> Vec<Effect> {
     if lacks_something(launcher) {
@@ -412,25 +371,10 @@ fn start(launcher: &mut Launcher, sure: bool) -> Vec<Effect> {
         launcher.layers.push(Layer::Start(why));
         return Vec::new();
     }
-    match unchanged(launcher) {
-        Some(recipe) => train(launcher, recipe),
-        None => save(launcher, Saving::Start),
+    match begin::unchanged(launcher) {
+        Some(recipe) => begin::train(launcher, recipe),
+        None => begin::save(launcher, Saving::Start),
     }
-}
-
-/// Leaves for the run of a recipe.
-pub fn train(launcher: &Launcher, recipe: std::path::PathBuf) -> Vec<Effect> {
-    Launcher::open(Open::Train { recipe, name: launcher.run_name() })
-}
-
-fn save(launcher: &mut Launcher, saving: Saving) -> Vec<Effect> {
-    launcher.saving = Some(saving);
-    vec![Effect::Job(Job::SaveRecipe {
-        folder: launcher.place.folder.clone(),
-        file: launcher.recipe_file(),
-        given: !launcher.form.file.is_empty(),
-        recipe: launcher.form.recipe.clone(),
-    })]
 }
 
 impl Launcher {

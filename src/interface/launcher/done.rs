@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::act::{begin_with, look_at_file, train};
+use super::act::begin::{begin_with, train};
+use super::act::look_at_file;
 use super::form::Base;
 use super::pick::{Row, What};
 use super::{Launcher, Layer, More, Saving, View, value};

@@ -9,13 +9,13 @@ use crate::interface::keys::{Action, Context};
 use crate::interface::layout::SMALLEST;
 use crate::interface::pen::Pen;
 use crate::interface::text;
-use crate::interface::theme::Meaning;
 use crate::interface::widgets::footer::{self, Hint};
 
 mod bars;
 mod dialogs;
 mod form;
 mod home;
+mod parts;
 mod pick;
 mod plan;
 mod sample;
@@ -88,27 +88,4 @@ pub fn hints(places: &Places, launcher: &Launcher) -> Vec<Hint> {
         let useless = launcher.view == View::Home && no_run && of_a_run.contains(&action);
         (!useless).then_some(word)
     })
-}
-
-/// A title at the top of a box, and a remark at its right end.
-fn titled(pen: &mut Pen, area: Rect, border: Meaning, title: &str, remark: (&str, Meaning)) -> Rect {
-    let inner = pen.frame(area, border);
-    let row = Rect { x: area.x + 1, width: area.width.saturating_sub(2), height: 1, ..area };
-    let meaning = if border == Meaning::Focus { Meaning::Focus } else { Meaning::Title };
-    let x = pen.put(row.x, row.y, row.width, &format!(" {title} "), meaning);
-    if !remark.0.is_empty() {
-        let rest = Rect { x, width: row.right().saturating_sub(x), ..row };
-        let remark_text = format!(" {} ", remark.0);
-        if text::width(&remark_text) <= rest.width {
-            pen.put_right(rest, &remark_text, remark.1);
-        }
-    }
-    inner
-}
-
-/// A line with a label and a value.
-fn fact(pen: &mut Pen, row: Rect, label: &str, value: &str, meaning: Meaning) {
-    const LABEL: u16 = 10;
-    pen.put(row.x, row.y, LABEL.min(row.width), label, Meaning::Muted);
-    pen.put(row.x + LABEL, row.y, row.width.saturating_sub(LABEL), value, meaning);
 }

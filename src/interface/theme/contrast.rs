@@ -3,7 +3,7 @@
 use ratatui::style::Color;
 
 use super::Meaning;
-use super::depth::indexed_rgb;
+use super::indexed::indexed_rgb;
 
 /// Red, green and blue.
 pub type Rgb = (u8, u8, u8);

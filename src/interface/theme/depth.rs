@@ -3,6 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use super::contrast::{self, DARK_GROUNDS, LIGHT_GROUNDS, Rgb, SIXTEEN, contrast_of};
+use super::indexed::indexed_rgb;
 use super::{Meaning, Theme};
 
 /// How many colours a terminal shows.
@@ -135,19 +136,6 @@ impl Depth {
             _ => 400_000 + distance(wanted, found) / 1000,
         }
     }
-}
-
-/// The levels of xterm's colour cube.
-const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
-
-/// Red, green and blue of one of xterm's colours 16 to 255.
-pub(crate) fn indexed_rgb(index: u8) -> (u8, u8, u8) {
-    if index >= 232 {
-        let grey = 8 + 10 * (index - 232);
-        return (grey, grey, grey);
-    }
-    let cube = usize::from(index.saturating_sub(16));
-    (LEVELS[cube / 36], LEVELS[cube / 6 % 6], LEVELS[cube % 6])
 }
 
 /// The square of the way from one colour to another.

@@ -104,3 +104,16 @@ pub fn terminate(state: &mut State) -> Vec<Effect> {
     state.leaving = Some(Command::Terminate);
     vec![Effect::Quit(outcome(state).unwrap_or(Outcome::Left))]
 }
+
+impl State {
+    /// Why nothing can be changed from here, while it could be, and the key that helps.
+    #[must_use]
+    pub fn hindrance(&self) -> Option<String> {
+        let why = self.connection.hindrance().filter(|_| self.running())?;
+        let advice = match self.connection.lost {
+            Some(_) => self.env.look.keys.advice(Context::Lost, Action::Reconnect, "connects again"),
+            None => self.env.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes control"),
+        };
+        Some(format!("{why}{advice}"))
+    }
+}

@@ -2,7 +2,8 @@
 
 use ratatui::layout::Rect;
 
-use crate::interface::cockpit::{State, value_of};
+use crate::interface::cockpit::State;
+use crate::interface::cockpit::pending::value::value_of;
 use crate::interface::keys::Panel;
 use crate::interface::pen::Pen;
 use crate::interface::text;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Row;
+use super::{Place, Row};
 use crate::interface::cockpit::{Line, State};
 use crate::interface::text;
 use crate::protocol::Evaluation;
@@ -13,17 +13,6 @@ const LOSSES: usize = 20;
 
 /// A line of the comparison: what it is, and what it is in each state.
 pub type Compared = [String; 3];
-
-/// A state, and whether the changes made right at its step are part of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Its branch.
-    pub branch: u32,
-    /// Its step.
-    pub step: u64,
-    /// Whether it is the tip of its branch, changes and all.
-    pub tip: bool,
-}
 
 impl Row<'_> {
     /// The state that it stands for.

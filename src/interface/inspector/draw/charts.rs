@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::{boxed, changes, chart, empty, meaning};
+use super::parts::{boxed, changes, chart, empty, meaning};
 use crate::interface::inspector::{Focus, Inspector};
 use crate::interface::metric::Metric;
 use crate::interface::pen::Pen;

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::{boxed, highlight, mark, meaning, metric_rows, row_name, typed};
+use super::parts::{boxed, highlight, mark, meaning, metric_rows, row_name, typed};
 use crate::interface::inspector::rows::{Row, rows};
 use crate::interface::inspector::{Focus, Inspector, Purpose, Which};
 use crate::interface::pen::Pen;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use super::{chart, line_name, typed};
+use super::parts::{chart, line_name, typed};
 use crate::interface::inspector::{Cursor, Inspector, Purpose};
 use crate::interface::keys::{Action, Context};
 use crate::interface::pen::Pen;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::begin_with;
+use super::begin::begin_with;
 use crate::data::Dialect;
 use crate::interface::frame::{Effect, Weight};
 use crate::interface::jobs::Job;

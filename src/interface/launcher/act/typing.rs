@@ -17,7 +17,7 @@ pub(super) fn apply(launcher: &mut Launcher) -> Vec<Effect> {
             let (question, folder, text) = (*question, folder.clone(), typed.text.clone());
             return answer(launcher, question, folder, text);
         }
-        Some(Layer::Race(_)) => return super::start_race(launcher),
+        Some(Layer::Race(_)) => return super::begin::start_race(launcher),
         _ => {}
     }
     if let Some(Layer::More(more)) = launcher.layers.last_mut() {

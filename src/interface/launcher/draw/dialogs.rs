@@ -162,7 +162,7 @@ pub fn facts(pen: &mut Pen, screen: Rect, launcher: &Launcher) {
     let place = centred(screen, screen.width.saturating_sub(4).min(90), 20);
     let Some(run) = launcher.home.selected() else { return };
     let name = text::safe_text(&run.run.name);
-    let inner = super::titled(pen, place, Meaning::Focus, &name, ("", Meaning::Muted));
+    let inner = super::parts::titled(pen, place, Meaning::Focus, &name, ("", Meaning::Muted));
     home::facts(pen, inner, run, launcher);
     let hints = [
         (Action::ResumeRun, "goes on"),

@@ -29,7 +29,7 @@ pub fn draw(pen: &mut Pen, places: &Places, launcher: &Launcher) {
         }
         None => String::new(),
     };
-    let inner = super::titled(pen, places.list, Meaning::Focus, "recipe", (&found, Meaning::Pending));
+    let inner = super::parts::titled(pen, places.list, Meaning::Focus, "recipe", (&found, Meaning::Pending));
     lines(pen, inner, launcher);
     plan::draw(pen, places.side, launcher);
     help(pen, places.help, launcher);

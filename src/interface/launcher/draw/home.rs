@@ -33,7 +33,7 @@ pub fn draw(pen: &mut Pen, places: &Places, launcher: &Launcher) {
         Some(race) => format!("lanes of {}", text::safe_text(&race.run.name)),
         None => "runs".into(),
     };
-    let inner = super::titled(pen, places.list, Meaning::Focus, &title, (&remark, Meaning::Pending));
+    let inner = super::parts::titled(pen, places.list, Meaning::Focus, &title, (&remark, Meaning::Pending));
     match &home.runs {
         None => nothing(pen, inner, &["looking for runs"]),
         Some(Err(why)) => nothing(pen, inner, &[&text::safe_text(why)]),
@@ -43,7 +43,7 @@ pub fn draw(pen: &mut Pen, places: &Places, launcher: &Launcher) {
     }
     if places.side.height > 0 {
         let name = home.selected().map_or_else(|| "run".into(), |run| text::safe_text(&run.run.name));
-        let inner = super::titled(pen, places.side, Meaning::Border, &name, ("", Meaning::Muted));
+        let inner = super::parts::titled(pen, places.side, Meaning::Border, &name, ("", Meaning::Muted));
         if let Some(run) = home.selected() {
             facts(pen, inner, run, launcher);
         }
@@ -352,7 +352,7 @@ pub fn facts(pen: &mut Pen, area: Rect, known: &KnownRun, launcher: &Launcher) {
     }
     let (upper, rest) = split_top(area, lines.len() as u16);
     for (row, (label, value, meaning)) in Pen::rows(upper).zip(&lines) {
-        super::fact(pen, row, label, value, *meaning);
+        super::parts::fact(pen, row, label, value, *meaning);
     }
     let curve = split_top(rest, 1).1;
     if curve.height >= 2 && known.spark.last().is_some() {

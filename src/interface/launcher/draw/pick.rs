@@ -19,7 +19,7 @@ pub fn draw(pen: &mut Pen, screen: Rect, pick: &Pick, launcher: &Launcher) {
     let (outer, list, beside) = pick_places(screen, &pick.what);
     let remark = pick.files().map(|files| launcher.seen(&files.folder));
     let remark = remark.map_or_else(String::new, |seen| if seen.is_empty() { ".".to_owned() } else { seen });
-    super::titled(pen, outer, Meaning::Focus, pick.title(), (&remark, Meaning::Muted));
+    super::parts::titled(pen, outer, Meaning::Focus, pick.title(), (&remark, Meaning::Muted));
     let (input, _) = split_top(inside(outer), 1);
     let x = pen.put(input.x, input.y, 2, "› ", Meaning::Key);
     let input = Rect { x, width: input.right().saturating_sub(x), ..input };

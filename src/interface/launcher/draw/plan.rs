@@ -4,9 +4,8 @@ use std::collections::HashSet;
 
 use ratatui::layout::Rect;
 
-use super::bars;
 use super::home::seconds;
-use super::sample;
+use super::{bars, sample};
 use crate::interface::launcher::{Launcher, PlanView};
 use crate::interface::pen::Pen;
 use crate::interface::text;
@@ -67,7 +66,7 @@ pub fn draw(pen: &mut Pen, area: Rect, launcher: &Launcher) {
         },
         _ => (String::new(), Meaning::Muted),
     };
-    let inner = super::titled(pen, area, Meaning::Border, "what it would be", (&remark.0, remark.1));
+    let inner = super::parts::titled(pen, area, Meaning::Border, "what it would be", (&remark.0, remark.1));
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
     let lines = fitted(lines(launcher, inner), usize::from(inner.height));
     let mut rows = Pen::rows(inner);
@@ -110,7 +109,7 @@ fn fitted(mut lines: Vec<(u8, Line)>, room: usize) -> Vec<(u8, Line)> {
 
 fn draw_line(pen: &mut Pen, row: Rect, line: &Line) {
     match line {
-        Line::Fact(label, value, meaning) => super::fact(pen, row, label, value, *meaning),
+        Line::Fact(label, value, meaning) => super::parts::fact(pen, row, label, value, *meaning),
         Line::Text(text, meaning) => {
             pen.put(row.x, row.y, row.width, text, *meaning);
         }

@@ -1,0 +1,14 @@
+//! The 240 colours of xterm that are the same everywhere.
+
+/// The levels of xterm's colour cube.
+const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+
+/// Red, green and blue of one of xterm's colours 16 to 255.
+pub(crate) fn indexed_rgb(index: u8) -> (u8, u8, u8) {
+    if index >= 232 {
+        let grey = 8 + 10 * (index - 232);
+        return (grey, grey, grey);
+    }
+    let cube = usize::from(index.saturating_sub(16));
+    (LEVELS[cube / 36], LEVELS[cube / 6 % 6], LEVELS[cube % 6])
+}
