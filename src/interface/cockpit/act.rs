@@ -103,81 +103,8 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::Backspace
         | Action::Delete
         | Action::Line(_) => return pending::act::steer(state, action),
-        // The inspector's.
-        Action::CurvesToggle
-        | Action::CurvesOnly
-        | Action::CurvesPin
-        | Action::CurvesAll
-        | Action::CurvesFilter
-        | Action::CurvesStep
-        | Action::CurvesAlong
-        | Action::CurvesLogX
-        | Action::CurvesEnvelope
-        | Action::CurvesOutliers
-        | Action::CurvesBetween
-        | Action::CurvesDifferences
-        | Action::CurvesExport
-        | Action::CurvesExportAs(_)
-        // The race's.
-        | Action::RaceOpen
-        | Action::RaceHide
-        | Action::RaceOthers
-        | Action::RaceClone
-        // The comparison's.
-        | Action::CompareRuns
-        | Action::CompareToggle
-        | Action::CompareAll
-        | Action::CompareAgainst
-        | Action::CompareSort(_)
-        | Action::CompareReverse
-        | Action::CompareAgain
-        | Action::CompareWrite
-        | Action::CompareWriteAs(_)
-        // The launcher's.
-        | Action::HomeRow(_)
-        | Action::OpenRun
-        | Action::ViewRun
-        | Action::RunFacts
-        | Action::NewRun
-        | Action::CopyRun
-        | Action::ResumeRun
-        | Action::DeleteRun
-        | Action::DeleteNow
-        | Action::RenameRun
-        | Action::RenameBack
-        | Action::FilterRuns
-        | Action::SortRuns(_)
-        | Action::MarkRun
-        | Action::MarkAllRuns
-        | Action::TagRun
-        | Action::NoteRun
-        | Action::OpenRecipe
-        | Action::FormRow(_)
-        | Action::FormSection(_)
-        | Action::FormTurn(_)
-        | Action::FormEdit
-        | Action::FormType
-        | Action::FormUndo
-        | Action::FormReset
-        | Action::FormFind
-        | Action::FormSave
-        | Action::FormStart
-        | Action::StartNow
-        | Action::FormRace
-        | Action::PickComplete
-        | Action::PickRow(_)
-        | Action::PickTake
-        | Action::PickAbove
-        // The frame has taken these.
-        | Action::Redraw
-        | Action::Suspend
-        | Action::NextTheme
-        | Action::Help
-        | Action::Palette
-        | Action::Themes
-        | Action::OverlayRow(_)
-        | Action::Choose
-        | Action::Complete => {}
+        // What the frame and other screens do.
+        _ => {}
     }
     Vec::new()
 }

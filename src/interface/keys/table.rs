@@ -1,10 +1,260 @@
-//! The table itself.
+//! The actions, and the table of their keys. To add one: its line among the actions, its line in the table, and what it does
+//! in the `act` of its screen.
 
 use crossterm::event::{KeyCode, KeyModifiers};
 
-use super::{Action, Context, LineEdit, Press};
+use super::{Context, Press};
 use crate::compare;
 use crate::interface::keys::{Format, Panel};
+
+/// The actions: each with its name in the palette and in a file of keys.
+macro_rules! actions {
+    ($($variant:ident $(($payload:ident: $type:ty))? => $name:expr,)*) => {
+        /// What a key does. What each is for stands in [`TABLE`].
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each action is described in the table of keys")]
+        pub enum Action {
+            $($variant $(($type))?,)*
+        }
+
+        impl Action {
+            /// Its name.
+            #[must_use]
+            #[expect(clippy::too_many_lines, clippy::match_same_arms, reason = "a line for each action")]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant $(($payload))? => $name,)*
+                }
+            }
+        }
+    };
+}
+
+#[rustfmt::skip]
+actions! {
+    Help => "help",
+    Example => "example",
+    Quit => "quit",
+    Interrupt => "interrupt",
+    Redraw => "redraw",
+    Suspend => "suspend",
+    Leave => "close",
+    Pause => "pause",
+    Sparser(up: bool) => pair(up, ["sparsity-down", "sparsity-up"]),
+    Faster(up: bool) => pair(up, ["learning-rate-down", "learning-rate-up"]),
+    Evaluate => "evaluate",
+    Export => "export",
+    Stop => "stop",
+    Undo => "undo",
+    NextTheme => "next-theme",
+    Focus(by: isize) => pair(by > 0, ["previous-panel", "next-panel"]),
+    FocusOn(panel: Panel) => match panel { Panel::Loss => "panel-loss", Panel::Sparsity => "panel-sparsity", Panel::Settings => "panel-settings", Panel::Memory => "panel-memory", Panel::Validation => "panel-validation", Panel::Log => "panel-log", Panel::Device => "panel-device", Panel::Map => "panel-map", Panel::Charts => "panel-charts", },
+    Maximise => "maximise",
+    Row(by: isize) => step_name(by, ["next-row", "previous-row", "page-down", "page-up"]),
+    Edit => "edit",
+    Apply => "apply",
+    ApplyWithRate => "apply-with-rate",
+    Discard => "discard",
+    Turn(by: isize) => pair(by > 0, ["value-down", "value-up"]),
+    Cursor(by: isize) => step_name(by, ["character-right", "character-left", "line-end", "line-start"]),
+    Backspace => "backspace",
+    Delete => "delete",
+    // In every text that is typed.
+    Line(edit: LineEdit) => match edit { LineEdit::Start => "to-line-start", LineEdit::End => "to-line-end", LineEdit::Before => "delete-to-line-start", LineEdit::Behind => "delete-to-line-end", LineEdit::Word => "delete-word", },
+    Smooth(by: isize) => pair(by > 0, ["smooth-less", "smooth-more"]),
+    LogAxis => "log-axis",
+    Metric(by: isize) => pair(by > 0, ["previous-metric", "next-metric"]),
+    // The inspector's own.
+    Curves => "curves",
+    CurvesToggle => "show-or-hide",
+    CurvesOnly => "show-only",
+    CurvesPin => "pin-run",
+    CurvesAll => "show-all",
+    CurvesFilter => "filter-runs",
+    CurvesStep => "go-to-step",
+    CurvesAlong => "next-axis",
+    CurvesLogX => "log-axis-across",
+    CurvesEnvelope => "envelope",
+    CurvesOutliers => "outliers",
+    CurvesBetween => "zoom-between",
+    CurvesDifferences => "differences",
+    CurvesExport => "write-view",
+    CurvesExportAs(format: Format) => match format { Format::Csv => "write-csv", Format::Svg => "write-svg", Format::Png => "write-png", Format::Text => "write-text", },
+    Zoom(closer: bool) => pair(closer, ["zoom-out", "zoom-in"]),
+    Pan(by: isize) => pair(by > 0, ["pan-left", "pan-right"]),
+    Follow => "follow",
+    StopNow => "stop-now",
+    AbortNow => "abort-now",
+    Detach => "detach",
+    TakeOver => "take-over",
+    Reconnect => "reconnect",
+    Timeline => "branches",
+    TimelineRow(by: isize) => step_name(by, ["next-row", "previous-row", "page-down", "page-up"]),
+    TimelineGo => "go-there",
+    TimelinePin => "pin",
+    Snapshot => "keep-state",
+    UndoSteps => "undo-steps",
+    // Bring back what was taken back last.
+    Redo => "redo",
+    CursorUp => "cursor",
+    CursorBy(by: isize) => walk_name(by, ["first-step", "last-step"], ["next-sample", "previous-sample", "ten-samples-on", "ten-samples-back"]),
+    CursorLowest(lowest: bool) => pair(lowest, ["highest-loss", "lowest-loss"]),
+    CursorAnchor => "compare",
+    RewindHere => "rewind",
+    Playground => "playground",
+    PlaygroundAsk => "ask",
+    PlaygroundRow(by: isize) => pair(by > 0, ["previous-example", "next-example"]),
+    PlaygroundLeave => "break-off-or-close",
+    PlaygroundTyping(typing: bool) => pair(typing, ["leave-text", "type-text"]),
+    PlaygroundPast(by: isize) => pair(by > 0, ["earlier-text", "later-text"]),
+    PlaygroundCursor(by: isize) => step_name(by, ["character-right", "character-left", "line-end", "line-start"]),
+    PlaygroundErase(forward: bool) => pair(forward, ["backspace", "delete"]),
+    PlaygroundMoment(by: isize) => pair(by > 0, ["newer-state", "older-state"]),
+    PlaygroundLive => "ask-again-by-itself",
+    PlaygroundChat => "chat",
+    PlaygroundTokens(by: isize) => pair(by > 0, ["fewer-tokens", "more-tokens"]),
+    PlaygroundScroll(by: isize) => step_name(by, ["scroll-down", "scroll-up", "page-down", "page-up"]),
+    Acknowledge => "acknowledge",
+    MapMeasure => "next-measure",
+    MapLayer(by: isize) => pair(by > 0, ["previous-layer", "next-layer"]),
+    TimelineCompare => "compare-state",
+    Jump => "jump-to-step",
+    JumpThere => "jump",
+    JumpNowhere => "stay-there",
+    JumpErase => "backspace",
+    Palette => "palette",
+    Themes => "themes",
+    OverlayRow(by: isize) => step_name(by, ["next-row", "previous-row", "page-down", "page-up"]),
+    Choose => "choose",
+    Complete => "complete",
+    // The launcher's.
+    HomeRow(by: isize) => walk_name(by, ["first-row", "last-row"], ["next-row", "previous-row", "page-down", "page-up"]),
+    OpenRun => "open-run",
+    NewRun => "new-run",
+    CopyRun => "new-from-run",
+    ResumeRun => "resume-run",
+    ViewRun => "curves-of-run",
+    RunFacts => "facts-of-run",
+    DeleteRun => "delete-run",
+    DeleteNow => "delete-now",
+    // Type another name for the selected run.
+    RenameRun => "rename-run",
+    // Give the run that was renamed its name back.
+    RenameBack => "rename-back",
+    FilterRuns => "filter-runs",
+    // Sort the runs by something else.
+    SortRuns(by: isize) => pair(by > 0, ["sort-by-previous", "sort-by-next"]),
+    // Mark the selected run, or no longer.
+    MarkRun => "mark",
+    MarkAllRuns => "mark-all",
+    TagRun => "tags",
+    NoteRun => "note",
+    OpenRecipe => "open-recipe",
+    FormRow(by: isize) => walk_name(by, ["first-row", "last-row"], ["next-row", "previous-row", "page-down", "page-up"]),
+    FormSection(by: isize) => pair(by > 0, ["previous-section", "next-section"]),
+    FormTurn(by: isize) => pair(by > 0, ["value-down", "value-up"]),
+    FormEdit => "edit",
+    FormType => "type-value",
+    FormUndo => "undo",
+    FormReset => "default-value",
+    FormFind => "find-field",
+    FormSave => "save-recipe",
+    FormStart => "start-run",
+    StartNow => "start-now",
+    // Type what the lanes of a race differ in.
+    FormRace => "start-race",
+    PickRow(by: isize) => walk_name(by, ["first-row", "last-row"], ["next-row", "previous-row", "page-down", "page-up"]),
+    PickTake => "choose",
+    PickAbove => "folder-above",
+    // Complete what was typed by the selected row.
+    PickComplete => "complete",
+    // The race's own.
+    RaceOpen => "open-lane",
+    RaceHide => "show-or-hide-lane",
+    RaceOthers => "stop-other-lanes",
+    RaceClone => "clone-lane",
+    // The comparison's own.
+    CompareRuns => "compare-runs",
+    CompareToggle => "mark",
+    CompareAll => "mark-all",
+    CompareAgainst => "test-against",
+    CompareSort(by: isize) => pair(by > 0, ["sort-by-previous", "sort-by-next"]),
+    CompareReverse => "reverse",
+    CompareAgain => "compare-again",
+    CompareWrite => "write-comparison",
+    CompareWriteAs(format: compare::Format) => match format { compare::Format::Text => "write-text", compare::Format::Json => "write-json", compare::Format::Csv => "write-csv", compare::Format::Markdown => "write-markdown", },
+}
+
+impl Action {
+    /// Whether it asks something of an engine that trains.
+    #[must_use]
+    pub fn steers(self) -> bool {
+        matches!(
+            self,
+            Self::Pause
+                | Self::Sparser(_)
+                | Self::Faster(_)
+                | Self::Evaluate
+                | Self::Export
+                | Self::Stop
+                | Self::Undo
+                | Self::Edit
+                | Self::TimelineGo
+                | Self::TimelinePin
+                | Self::Snapshot
+                | Self::UndoSteps
+                | Self::Redo
+                | Self::RewindHere
+                | Self::PlaygroundAsk
+                | Self::PlaygroundRow(_)
+        )
+    }
+}
+
+/// What a key does to the line of a text that is typed, as in a shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineEdit {
+    /// To its beginning.
+    Start,
+    /// To its end.
+    End,
+    /// Take away what is before the cursor.
+    Before,
+    /// Take away what is behind the cursor.
+    Behind,
+    /// Take away the word before the cursor.
+    Word,
+}
+
+/// The name of one of two.
+fn pair(up: bool, names: [&'static str; 2]) -> &'static str {
+    names[usize::from(up)]
+}
+
+/// The name of one step forwards, one step backwards, and many of both.
+fn step_name(by: isize, [on, back, far_on, far_back]: [&'static str; 4]) -> &'static str {
+    match by {
+        2.. => far_on,
+        0..=1 => on,
+        -1 => back,
+        _ => far_back,
+    }
+}
+
+/// The name of a way to the first, to the last, or of some steps.
+fn walk_name(by: isize, [first, last]: [&'static str; 2], steps: [&'static str; 4]) -> &'static str {
+    match by {
+        FIRST => first,
+        LAST => last,
+        by => step_name(by, steps),
+    }
+}
+
+/// As many steps back as there are at most.
+const FIRST: isize = isize::MIN / 2;
+
+/// As many steps on as there are at most.
+const LAST: isize = isize::MAX / 2;
 
 const fn char(c: char) -> Press {
     Press(KeyCode::Char(c), KeyModifiers::NONE)
@@ -54,7 +304,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Typing, &[(code(KeyCode::Enter), Action::Apply)], "apply", "apply what was typed"),
     bind(Context::Typing, &[(control('r'), Action::ApplyWithRate)], "", "apply the sparsity that was typed, and the learning rate that goes with it"),
     bind(Context::Typing, &[(code(KeyCode::Esc), Action::Discard)], "discard", "discard what was typed"),
-    step(Context::Typing, &[(code(KeyCode::Left), Action::Cursor(-1)), (code(KeyCode::Right), Action::Cursor(1)), (code(KeyCode::Home), Action::Cursor(isize::MIN / 2)), (code(KeyCode::End), Action::Cursor(isize::MAX / 2))], "move", "move in what was typed"),
+    step(Context::Typing, &[(code(KeyCode::Left), Action::Cursor(-1)), (code(KeyCode::Right), Action::Cursor(1)), (code(KeyCode::Home), Action::Cursor(FIRST)), (code(KeyCode::End), Action::Cursor(LAST))], "move", "move in what was typed"),
     step(Context::Typing, &[(code(KeyCode::Backspace), Action::Backspace), (code(KeyCode::Delete), Action::Delete)], "", "take a character away"),
 
     step(Context::Text, &[(control('a'), Action::Line(LineEdit::Start)), (control('e'), Action::Line(LineEdit::End))], "", "to the beginning of the line, and to its end"),
@@ -94,7 +344,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Cursor, &[(char('r'), Action::RewindHere)], "rewind", "go back to the step under the cursor; what follows is a new branch, and the old one stays"),
     step(Context::Cursor, &[(code(KeyCode::Left), Action::CursorBy(-1)), (code(KeyCode::Right), Action::CursorBy(1)), (char('h'), Action::CursorBy(-1)), (char('l'), Action::CursorBy(1))], "cursor", "move the cursor to the sample before and after"),
     step(Context::Cursor, &[(code(KeyCode::PageUp), Action::CursorBy(-10)), (code(KeyCode::PageDown), Action::CursorBy(10))], "", "ten samples back and forth"),
-    bind(Context::Cursor, &[(code(KeyCode::Home), Action::CursorBy(isize::MIN / 2)), (code(KeyCode::End), Action::CursorBy(isize::MAX / 2))], "", "to the first and the last step"),
+    bind(Context::Cursor, &[(code(KeyCode::Home), Action::CursorBy(FIRST)), (code(KeyCode::End), Action::CursorBy(LAST))], "", "to the first and the last step"),
     bind(Context::Cursor, &[(char('<'), Action::CursorLowest(true)), (char('>'), Action::CursorLowest(false))], "min max", "to the lowest and the highest loss in sight"),
     bind(Context::Cursor, &[(char('a'), Action::CursorAnchor)], "compare", "compare with this step: the difference is shown while the cursor moves on"),
     bind(Context::Cursor, &[(code(KeyCode::Esc), Action::CursorUp)], "", "take the cursor away"),
@@ -116,7 +366,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Palette, &[(code(KeyCode::Enter), Action::Choose)], "do it", "do what is selected"),
     bind(Context::Palette, &[(code(KeyCode::Tab), Action::Complete)], "complete", "put the name that is selected in place of what was typed"),
     step(Context::Palette, &[(code(KeyCode::Down), Action::OverlayRow(1)), (code(KeyCode::Up), Action::OverlayRow(-1)), (code(KeyCode::PageDown), Action::OverlayRow(10)), (code(KeyCode::PageUp), Action::OverlayRow(-10))], "select", "the next line and the one before"),
-    step(Context::Palette, &[(code(KeyCode::Left), Action::Cursor(-1)), (code(KeyCode::Right), Action::Cursor(1)), (code(KeyCode::Home), Action::Cursor(isize::MIN / 2)), (code(KeyCode::End), Action::Cursor(isize::MAX / 2))], "", "move in what was typed"),
+    step(Context::Palette, &[(code(KeyCode::Left), Action::Cursor(-1)), (code(KeyCode::Right), Action::Cursor(1)), (code(KeyCode::Home), Action::Cursor(FIRST)), (code(KeyCode::End), Action::Cursor(LAST))], "", "move in what was typed"),
     step(Context::Palette, &[(code(KeyCode::Backspace), Action::Backspace), (code(KeyCode::Delete), Action::Delete)], "", "take a character away"),
     bind(Context::Palette, &[(code(KeyCode::Esc), Action::Leave)], "close", "close the palette"),
 
@@ -141,7 +391,7 @@ pub const TABLE: &[Binding] = &[
     step(Context::CurvesChart, &[(code(KeyCode::Left), Action::Pan(-1)), (code(KeyCode::Right), Action::Pan(1)), (char('h'), Action::Pan(-1)), (char('l'), Action::Pan(1))], "pan", "move to earlier and later steps"),
     step(Context::CurvesCursor, &[(code(KeyCode::Left), Action::CursorBy(-1)), (code(KeyCode::Right), Action::CursorBy(1)), (char('h'), Action::CursorBy(-1)), (char('l'), Action::CursorBy(1))], "cursor", "move the cursor to the sample before and after"),
     step(Context::CurvesCursor, &[(code(KeyCode::PageUp), Action::CursorBy(-10)), (code(KeyCode::PageDown), Action::CursorBy(10))], "", "ten samples back and forth"),
-    bind(Context::CurvesCursor, &[(code(KeyCode::Home), Action::CursorBy(isize::MIN / 2)), (code(KeyCode::End), Action::CursorBy(isize::MAX / 2))], "", "to the first and the last sample"),
+    bind(Context::CurvesCursor, &[(code(KeyCode::Home), Action::CursorBy(FIRST)), (code(KeyCode::End), Action::CursorBy(LAST))], "", "to the first and the last sample"),
     bind(Context::CurvesCursor, &[(char('a'), Action::CursorAnchor)], "compare", "a second cursor here: the difference is shown while the first one moves on"),
     bind(Context::CurvesCursor, &[(char('b'), Action::CurvesBetween)], "between", "show what lies between the two cursors"),
     bind(Context::CurvesChart, &[(char('<'), Action::CursorLowest(true)), (char('>'), Action::CursorLowest(false))], "min max", "the cursor to the lowest and the highest sample in sight"),
@@ -166,7 +416,7 @@ pub const TABLE: &[Binding] = &[
 
     bind(Context::CurvesTyping, &[(code(KeyCode::Enter), Action::Apply)], "apply", "keep the filter, go to the step"),
     bind(Context::CurvesTyping, &[(code(KeyCode::Esc), Action::Discard)], "discard", "forget what was typed"),
-    step(Context::CurvesTyping, &[(code(KeyCode::Left), Action::Cursor(-1)), (code(KeyCode::Right), Action::Cursor(1)), (code(KeyCode::Home), Action::Cursor(isize::MIN / 2)), (code(KeyCode::End), Action::Cursor(isize::MAX / 2))], "move", "move in what was typed"),
+    step(Context::CurvesTyping, &[(code(KeyCode::Left), Action::Cursor(-1)), (code(KeyCode::Right), Action::Cursor(1)), (code(KeyCode::Home), Action::Cursor(FIRST)), (code(KeyCode::End), Action::Cursor(LAST))], "move", "move in what was typed"),
     step(Context::CurvesTyping, &[(code(KeyCode::Backspace), Action::Backspace), (code(KeyCode::Delete), Action::Delete)], "", "take a character away"),
 
     step(Context::CurvesTable, &[(code(KeyCode::Down), Action::Row(1)), (code(KeyCode::Up), Action::Row(-1)), (char('j'), Action::Row(1)), (char('k'), Action::Row(-1)), (code(KeyCode::PageDown), Action::Row(10)), (code(KeyCode::PageUp), Action::Row(-10))], "scroll", "scroll the table"),
@@ -190,7 +440,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::PlaygroundText, &[(code(KeyCode::Esc), Action::PlaygroundLeave)], "close", "break off what is being answered; else close the playground"),
     bind(Context::PlaygroundText, &[(code(KeyCode::Tab), Action::PlaygroundTyping(false))], "more keys", "beside the text, where keys choose a state, an example and more"),
     step(Context::PlaygroundText, &[(code(KeyCode::Up), Action::PlaygroundPast(-1)), (code(KeyCode::Down), Action::PlaygroundPast(1))], "earlier texts", "texts that were asked about before"),
-    step(Context::PlaygroundText, &[(code(KeyCode::Left), Action::PlaygroundCursor(-1)), (code(KeyCode::Right), Action::PlaygroundCursor(1)), (code(KeyCode::Home), Action::PlaygroundCursor(isize::MIN / 2)), (code(KeyCode::End), Action::PlaygroundCursor(isize::MAX / 2))], "", "move in the text"),
+    step(Context::PlaygroundText, &[(code(KeyCode::Left), Action::PlaygroundCursor(-1)), (code(KeyCode::Right), Action::PlaygroundCursor(1)), (code(KeyCode::Home), Action::PlaygroundCursor(FIRST)), (code(KeyCode::End), Action::PlaygroundCursor(LAST))], "", "move in the text"),
     step(Context::PlaygroundText, &[(code(KeyCode::Backspace), Action::PlaygroundErase(false)), (code(KeyCode::Delete), Action::PlaygroundErase(true))], "", "take a character away"),
     step(Context::PlaygroundText, &[(code(KeyCode::PageDown), Action::PlaygroundScroll(10)), (code(KeyCode::PageUp), Action::PlaygroundScroll(-10))], "", "scroll the answers"),
 
@@ -230,7 +480,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Home, &[(char('#'), Action::TagRun)], "", "the tags of the run: words to find it by, kept in its folder"),
     bind(Context::Home, &[(char('N'), Action::NoteRun)], "", "a note about the run, kept in its folder"),
     step(Context::Home, &[(code(KeyCode::Down), Action::HomeRow(1)), (code(KeyCode::Up), Action::HomeRow(-1)), (char('j'), Action::HomeRow(1)), (char('k'), Action::HomeRow(-1))], "", "the next run and the one before"),
-    step(Context::Home, &[(code(KeyCode::PageDown), Action::HomeRow(10)), (code(KeyCode::PageUp), Action::HomeRow(-10)), (code(KeyCode::Home), Action::HomeRow(isize::MIN / 2)), (code(KeyCode::End), Action::HomeRow(isize::MAX / 2))], "", "ten runs further and back; the first one and the last one"),
+    step(Context::Home, &[(code(KeyCode::PageDown), Action::HomeRow(10)), (code(KeyCode::PageUp), Action::HomeRow(-10)), (code(KeyCode::Home), Action::HomeRow(FIRST)), (code(KeyCode::End), Action::HomeRow(LAST))], "", "ten runs further and back; the first one and the last one"),
     bind(Context::Home, &[(code(KeyCode::Esc), Action::Leave)], "", "show all runs again, mark none, out of the lanes of a race; never leaves the program"),
     bind(Context::Home, &[(char('q'), Action::Quit)], "quit", "leave; runs that train go on"),
 
@@ -256,7 +506,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Form, &[(char('o'), Action::OpenRecipe)], "", "begin with a recipe"),
     bind(Context::Form, &[(char('N'), Action::NewRun)], "", "begin anew, with every default"),
     step(Context::Form, &[(code(KeyCode::Down), Action::FormRow(1)), (code(KeyCode::Up), Action::FormRow(-1)), (char('j'), Action::FormRow(1)), (char('k'), Action::FormRow(-1))], "", "the next field and the one before"),
-    step(Context::Form, &[(code(KeyCode::PageDown), Action::FormRow(10)), (code(KeyCode::PageUp), Action::FormRow(-10)), (code(KeyCode::Home), Action::FormRow(isize::MIN / 2)), (code(KeyCode::End), Action::FormRow(isize::MAX / 2))], "", "ten fields further and back; the first one and the last one"),
+    step(Context::Form, &[(code(KeyCode::PageDown), Action::FormRow(10)), (code(KeyCode::PageUp), Action::FormRow(-10)), (code(KeyCode::Home), Action::FormRow(FIRST)), (code(KeyCode::End), Action::FormRow(LAST))], "", "ten fields further and back; the first one and the last one"),
     bind(Context::Form, &[(code(KeyCode::Esc), Action::Leave), (char('q'), Action::Leave)], "back", "back to the runs; the form is kept as a draft"),
 
     bind(Context::Pick, &[(code(KeyCode::Enter), Action::PickTake)], "choose", "choose the selected row; a folder is opened"),
