@@ -313,6 +313,20 @@ fn the_wheel_moves_what_lies_on_top() {
 }
 
 #[test]
+fn a_lane_that_is_open_has_the_colours_of_its_cockpit() {
+    let mut desk = Desk::racing((100, 30), "dark", 3, 40);
+    desk.key(KeyCode::Enter);
+    let (mut race, mut alone) = (Buffer::empty(Rect::new(0, 0, 100, 30)), Buffer::empty(Rect::new(0, 0, 100, 30)));
+    desk.screen.draw_into(&mut race);
+    let open = desk.screen.ranking()[0];
+    desk.screen.lanes[open].state.draw_into(&mut alone);
+    // The last row says how to come back to the race.
+    let above = |buffer: &Buffer| buffer.content()[..100 * 29].to_vec();
+    assert!(above(&alone).iter().any(|cell| cell.fg != alone[(0, 0)].fg), "a cockpit has colours");
+    assert!(above(&race) == above(&alone), "the cockpit of a lane does not look as it does by itself");
+}
+
+#[test]
 fn a_race_whose_process_is_gone_does_not_go_on() {
     let mut desk = Desk::racing((100, 30), "dark", 3, 40);
     let why = "the process that trains was killed".to_owned();
