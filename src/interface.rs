@@ -11,28 +11,39 @@
     reason = "cells, dots and steps are far below 2^52, and every float is clamped before it becomes an index"
 )]
 
-mod ascii;
-pub mod cockpit;
-pub mod comparison;
-pub mod curves;
-pub mod frame;
-pub mod input;
-pub mod inspector;
-pub mod jobs;
-pub mod keys;
-pub mod ladder;
-pub mod launcher;
-pub mod layout;
-mod main_loop;
-pub mod metric;
-mod pen;
+// From the top: what stands in one paragraph imports only from the paragraphs below it. A test reads this order.
+
 pub mod race;
+
+pub mod cockpit;
+
+pub mod comparison;
+pub mod inspector;
+pub mod launcher;
+mod main_loop;
+
+pub mod frame;
+
+pub mod jobs;
+
+pub mod curves;
+
+pub mod widgets;
+
+pub mod input;
+pub mod ladder;
+mod pen;
 pub mod svg;
+pub mod typed;
+
+pub mod keys;
+pub mod layout;
+pub mod metric;
 pub mod terminal;
+
+mod ascii;
 pub mod text;
 pub mod theme;
-pub mod typed;
-pub mod widgets;
 
 pub use cockpit::State;
 pub use comparison::ComparisonScreen;

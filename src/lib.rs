@@ -1,31 +1,44 @@
 //! spartui: fine-tune a language model in the terminal and steer it while it trains.
 //!
-//! The floors of the house, from the top down; imports run down and never up:
+//! The layers, from the top; imports run down and never up, in the order in which the modules are declared below:
 //!
-//! | floor | modules |
+//! | layer | modules |
 //! |---|---|
 //! | what the user types | [`command_line`] |
 //! | the training thread | [`engine`] |
-//! | a training session; the screen; runs beside each other; the run folder | [`train`], [`interface`], [`compare`], [`run`] |
-//! | adapting a model; reading data; the language between engine and interface | [`method`], [`data`], [`hub`], [`protocol`] |
-//! | what the project exists for, and plain facts | [`sparse`], [`model`], [`series`], [`recipe`], [`permutation`], [`error`], [`cuda`], [`allocator`] |
+//! | the screen; a training session | [`interface`], [`train`] |
+//! | runs beside each other; the run folder | [`compare`], [`run`] |
+//! | adapting a model; models by name | [`method`], [`hub`] |
+//! | rows, models, the language between engine and interface, curves, what the project exists for | [`data`], [`model`], [`protocol`], [`series`], [`sparse`] |
+//! | what a run is asked to be | [`recipe`] |
+//! | plain facts and the machine | [`allocator`], [`cuda`], [`error`], [`libtorch`], [`permutation`] |
 
-pub mod allocator;
+// From the top: what stands in one paragraph imports only from the paragraphs below it. A test reads this order.
+
 pub mod command_line;
-pub mod compare;
-pub mod cuda;
-pub mod data;
+
 pub mod engine;
-pub mod error;
-pub mod hub;
+
 pub mod interface;
-pub mod libtorch;
-pub mod method;
-pub mod model;
-pub mod permutation;
-pub mod protocol;
-pub mod recipe;
+pub mod train;
+
+pub mod compare;
+
 pub mod run;
+
+pub mod hub;
+pub mod method;
+
+pub mod data;
+pub mod model;
+pub mod protocol;
 pub mod series;
 pub mod sparse;
-pub mod train;
+
+pub mod recipe;
+
+pub mod allocator;
+pub mod cuda;
+pub mod error;
+pub mod libtorch;
+pub mod permutation;
