@@ -346,3 +346,32 @@ fn name_and_place_are_checked_before_anything_is_loaded_and_a_run_is_replaced_wh
     assert_eq!(journal(&folder.path().join("runs/a")).len(), 0);
     drive(Launch { overwrite: true, ..launch(folder.path(), "new", &settings) }, |_| Vec::new()).summary();
 }
+
+/// The bytes of a run depend on the number of threads. Where a replay ends with others, it says so.
+#[test]
+fn a_replay_with_another_number_of_threads_says_why_it_differs() {
+    let folder = workshop(false);
+    let spartui = |threads: &str, arguments: &[&str]| {
+        let output = Process::new(env!("CARGO_BIN_EXE_spartui"))
+            .args(arguments)
+            .current_dir(folder.path())
+            .env("OMP_NUM_THREADS", threads)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    spartui("1", &["train", "recipe.toml", "--run", "one", "--headless", "--set", "train.max_steps=20"]);
+    let same = spartui("1", &["replay", "one", "--run", "same"]);
+    assert!(same.contains("the result is that of one, byte for byte"), "{same}");
+    // Whether the bytes of so small a run differ is the machine's affair; here they do.
+    let adapter = folder.path().join("runs/one/adapter/adapter_config.json");
+    let mut bytes = std::fs::read(&adapter).unwrap();
+    bytes.push(b' ');
+    std::fs::write(&adapter, bytes).unwrap();
+    let why = "since it was trained with 1 thread and this run with 2; OMP_NUM_THREADS=1 repeats it";
+    let other = spartui("2", &["replay", "one", "--run", "other"]);
+    assert!(other.contains("the result is not that of one") && other.contains(why), "{other}");
+    let again = spartui("1", &["replay", "one", "--run", "again"]);
+    assert!(again.contains("the result is not that of one") && !again.contains("threads"), "{again}");
+}

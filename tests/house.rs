@@ -1,5 +1,5 @@
-//! The rules of the house that the compiler does not hold: imports run down the floors of `src/`, and down the rooms of
-//! `src/interface/`; and no more than two files import each other in a circle.
+//! The rules of the architecture that the compiler does not hold: imports run down the layers of `src/` and the modules of
+//! `src/interface/`, and no more than two files of the interface import each other in a circle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -158,8 +158,8 @@ fn declared(file: &str) -> Vec<Vec<String>> {
 fn up(imports: &BTreeMap<ModulePath, BTreeSet<ModulePath>>, above: &[&str], order: &[Vec<String>]) -> Vec<String> {
     let place = |module: &ModulePath| {
         let (before, after) = module.split_at_checked(above.len())?;
-        let name = after.first().filter(|_| before == above)?;
-        let place = order.iter().position(|known| known.contains(name));
+        let name = after.first().filter(|_| before == above)?.clone();
+        let place = order.iter().position(|known| known.contains(&name));
         Some((place.unwrap_or_else(|| panic!("{} has no place in the order", module.join("::"))), name))
     };
     let mut found = Vec::new();
@@ -177,12 +177,12 @@ fn up(imports: &BTreeMap<ModulePath, BTreeSet<ModulePath>>, above: &[&str], orde
 }
 
 #[test]
-fn imports_run_down_the_floors() {
+fn imports_run_down_the_layers() {
     assert_eq!(up(&imports(), &[], &declared("lib.rs")), Vec::<String>::new());
 }
 
 #[test]
-fn imports_run_down_the_rooms_of_the_interface() {
+fn imports_run_down_the_modules_of_the_interface() {
     assert_eq!(up(&imports(), &["interface"], &declared("interface.rs")), Vec::<String>::new());
 }
 

@@ -36,20 +36,38 @@ pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     match summary.adapter {
         Some(adapter) if !arguments.json => {
             let before = adapter.file_name().map(|name| original.path().join(name));
-            before.filter(|before| before.is_dir()).map_or(Ok(()), |before| tell(&original.name(), &before, &adapter))
+            before.filter(|before| before.is_dir()).map_or(Ok(()), |before| tell(&original, &before, &adapter))
         }
         _ => Ok(()),
     }
 }
 
-/// Says whether two results are the same.
-fn tell(name: &str, before: &Path, now: &Path) -> Result<()> {
+/// Says whether two results are the same, and where they are not, whether the number of threads is why.
+fn tell(original: &RunFolder, before: &Path, now: &Path) -> Result<()> {
+    let name = original.name();
     let differs = |file: &String| std::fs::read(before.join(file)).ok() != std::fs::read(now.join(file)).ok();
     let entries = std::fs::read_dir(now).into_iter().flatten().flatten();
     let mut files: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     files.sort();
     match files.iter().find(|file| differs(file)) {
         None => print_line(&format!("the result is that of {name}, byte for byte")),
-        Some(file) => print_line(&format!("the result is not that of {name}: {file} differs")),
+        Some(file) => {
+            print_line(&format!("the result is not that of {name}: {file} differs{}", threads(original, now)))
+        }
+    }
+}
+
+/// That two runs computed with another number of threads, which gives other bytes.
+fn threads(original: &RunFolder, adapter: &Path) -> String {
+    let of = |run: &RunFolder| run.status().ok().and_then(|status| status.threads);
+    let replay = adapter.parent().and_then(|folder| RunFolder::open(folder).ok());
+    match (of(original), replay.as_ref().and_then(of)) {
+        (Some(before), Some(now)) if before != now => {
+            let s = if before == 1 { "" } else { "s" };
+            format!(
+                ", since it was trained with {before} thread{s} and this run with {now}; OMP_NUM_THREADS={before} repeats it"
+            )
+        }
+        _ => String::new(),
     }
 }

@@ -102,6 +102,9 @@ pub struct Status {
     /// Largest resident size of its processes, or of what they used of the device; known once it has ended.
     #[serde(default)]
     pub peak_memory: Option<u64>,
+    /// Threads that it computes with: the bytes of a run depend on their number.
+    #[serde(default)]
+    pub threads: Option<usize>,
     /// Why it failed.
     #[serde(default)]
     pub message: Option<String>,
@@ -122,6 +125,7 @@ impl Status {
             best: None,
             holds: None,
             peak_memory: None,
+            threads: usize::try_from(tch::get_num_threads()).ok(),
             message: None,
         }
     }
