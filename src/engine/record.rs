@@ -75,6 +75,7 @@ impl Record {
         let best = best_so_far(&folder)?;
         let earlier_peak = folder.status().ok().and_then(|status| status.peak_memory).unwrap_or(0);
         folder.go_on(session.total_steps())?;
+        folder.set_threads(usize::try_from(tch::get_num_threads()).unwrap_or(1))?;
         folder.drop_predictions()?;
         let (seconds_before, changed) = (folder.trained_seconds()?, folder.changed()?);
         let journal = Journal::open(&folder.journal_path())?;

@@ -356,6 +356,15 @@ impl RunFolder {
         self.set_status(&Status { total_steps: Some(total_steps), ..status })
     }
 
+    /// Says with how many threads the run computes.
+    ///
+    /// # Errors
+    /// As [`RunFolder::set_status`].
+    pub fn set_threads(&self, threads: usize) -> Result<()> {
+        let status = self.status().unwrap_or_else(|_| Status::begun());
+        self.set_status(&Status { threads: Some(threads), ..status })
+    }
+
     /// Says how much memory the run took at the most; what it took before it went on counts too.
     ///
     /// # Errors

@@ -102,7 +102,7 @@ pub struct Status {
     /// Largest resident size of its processes, or of what they used of the device; known once it has ended.
     #[serde(default)]
     pub peak_memory: Option<u64>,
-    /// Threads that it computes with: the bytes of a run depend on their number.
+    /// Threads that it computes with, on the CPU: the bytes of a run depend on their number.
     #[serde(default)]
     pub threads: Option<usize>,
     /// Why it failed.
@@ -125,7 +125,7 @@ impl Status {
             best: None,
             holds: None,
             peak_memory: None,
-            threads: usize::try_from(tch::get_num_threads()).ok(),
+            threads: None,
             message: None,
         }
     }
