@@ -365,7 +365,7 @@ fn a_replay_with_another_number_of_threads_says_why_it_differs() {
     let same = spartui("1", &["replay", "one", "--run", "same"]);
     assert!(same.contains("the result is that of one, byte for byte"), "{same}");
     // Whether the bytes of so small a run differ is the machine's affair; here they do.
-    let adapter = folder.path().join("runs/one/adapter/adapter_config.json");
+    let adapter = folder.path().join("runs/one/adapter/config.json");
     let mut bytes = std::fs::read(&adapter).unwrap();
     bytes.push(b' ');
     std::fs::write(&adapter, bytes).unwrap();

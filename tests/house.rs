@@ -242,5 +242,5 @@ fn an_import_that_runs_up_is_found() {
     // By a plain import, through a re-export, and by a path within the code.
     assert!(known("interface::cockpit::screen", "interface::cockpit::leaving"));
     assert!(known("interface::cockpit::screen", "interface::frame::screen"));
-    assert!(known("command_line::plan", "interface::text"));
+    assert!(known("interface::frame::look", "interface::ascii"));
 }
