@@ -31,7 +31,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// The path as the crate's root sees it; none if it leads to another crate.
-    fn from_root(&self, path: &[String]) -> Option<ModulePath> {
+    fn seen_from_root(&self, path: &[String]) -> Option<ModulePath> {
         let above = path.iter().take_while(|part| *part == "super").count();
         let (base, rest) = match path.first()?.as_str() {
             "crate" => (&[][..], &path[1..]),
@@ -56,7 +56,7 @@ impl Reader<'_> {
     }
 
     fn add(&mut self, path: &[String], name: Option<&syn::Ident>, is_public: bool) {
-        let Some(path) = self.from_root(path) else { return };
+        let Some(path) = self.seen_from_root(path) else { return };
         if let Some(name) = name.filter(|_| is_public) {
             self.read.exports.insert(name.to_string(), path.clone());
         }

@@ -7,7 +7,6 @@ use crate::interface::keys::{Action, Panel};
 use crate::protocol::Command;
 
 /// Does what a key stands for.
-#[expect(clippy::too_many_lines, reason = "a line for each action")]
 pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     if action.steers()
         && let Some(why) = state.hindrance()
@@ -69,11 +68,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Curves => return inspect::open(state),
         Action::Metric(by) => charts::act::turn(state, by),
         Action::LogAxis => state.view.log = !state.view.log,
-        Action::Smooth(by) => {
-            if state.view.smooth(by) {
-                state.history.smooth(state.view.smoothing());
-            }
-        }
+        Action::Smooth(by) => smooth(state, by),
         Action::Zoom(closer) => {
             let anchor = cursor::share(state);
             zoom(state, if closer { 0.5 } else { 2.0 }, anchor);
@@ -123,6 +118,12 @@ pub(super) fn move_row(state: &mut State, by: isize) {
         Panel::Charts => charts::act::walk(state, by),
         Panel::Map => walk_map(state, (by, 0)),
         Panel::Loss | Panel::Memory | Panel::Validation | Panel::Device => {}
+    }
+}
+
+fn smooth(state: &mut State, by: isize) {
+    if state.view.smooth(by) {
+        state.history.smooth(state.view.smoothing());
     }
 }
 

@@ -20,7 +20,6 @@ macro_rules! actions {
         impl Action {
             /// Its name.
             #[must_use]
-            #[expect(clippy::too_many_lines, clippy::match_same_arms, reason = "a line for each action")]
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant $(($payload))? => $name,)*
