@@ -1,6 +1,5 @@
-//! The cockpit: a run that trains, and everything that is shown of it. Only [`update`] changes the state, and drawing
-//! only reads it. What belongs to one part lies together: its state in `PART.rs`, what it does in `PART/act.rs`, and how
-//! it looks in `PART/draw.rs`.
+//! The cockpit: a training run and its panels. Only [`update`] changes the state; drawing only reads it. A part of the
+//! cockpit has its state in `PART.rs`, its actions in `PART/act.rs` and its drawing code in `PART/draw.rs`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,10 +32,10 @@ mod receive;
 mod screen;
 mod timeline;
 
-pub use alerts::{Alert, Alerts, Cause, Said};
+pub use alerts::{Alert, AlertEvent, Alerts, Cause};
 pub use charts::{CELLS, Charts};
 pub use connection::Connection;
-pub use history::{History, Line, OWNERS, Owners, Pace, Tree};
+pub use history::{BranchPath, History, OWNERS, Owners, Pace, Tree};
 pub use log::{Entry, Log};
 pub use map::{Map, Measure};
 pub use pending::value::value_of;
@@ -50,14 +49,14 @@ use super::keys::Panel;
 use super::typed::Typed;
 use super::widgets::chart::{Range, View};
 
-/// Everything that the interface shows.
+/// The state of the cockpit.
 #[derive(Debug, Clone)]
 pub struct State {
-    /// How far the run is.
+    /// The phase of the run.
     pub stage: Stage,
-    /// Who else is at the run.
+    /// The other interfaces at the run.
     pub connection: Connection,
-    /// What is done before the first step, in order, with the share of it that is done.
+    /// Loading steps in order, each with the share of it that is done.
     pub loading: Vec<(String, Option<f32>)>,
     /// The run, once it is loaded.
     pub ready: Option<Box<Ready>>,
@@ -65,194 +64,193 @@ pub struct State {
     pub history: History,
     /// Recent steps.
     pub pace: Pace,
-    /// Optimizer steps that lead to where the run stands.
+    /// Optimizer steps on the current branch up to the current state.
     pub at: u64,
-    /// Steps done and steps in all of what is computed again on the way to an earlier state.
+    /// Steps done and steps in all while steps are recomputed to reach an earlier state.
     pub recomputing: Option<(u64, u64)>,
-    /// The cursor on the loss, where it is up.
+    /// The cursor on the loss chart, if it is shown.
     pub cursor: Option<Cursor>,
     /// The selected row of the timeline.
     pub timeline_row: usize,
     /// The first training example, once it is known.
     pub example: Option<Example>,
-    /// Where the memory is.
+    /// Memory in use.
     pub memory: Option<Memory>,
-    /// What trains.
+    /// Trainable scalars by group and layer.
     pub sparsity: Option<Sparsity>,
-    /// Values in force of the live-editable fields.
+    /// Current values of the live fields.
     pub settings: BTreeMap<String, Value>,
-    /// Whether training stands still.
+    /// Whether training is paused.
     pub paused: bool,
-    /// Since when, by [`State::now`].
+    /// When the pause began, by [`State::now`].
     pub paused_at: Option<Duration>,
-    /// How long training has stood still before, all pauses together.
-    pub stood: Duration,
-    /// Rows done and rows in all of an evaluation that goes on.
+    /// Total duration of the earlier pauses.
+    pub paused_for: Duration,
+    /// Rows done and rows in all of the evaluation in progress.
     pub evaluating: Option<(usize, usize)>,
-    /// Commands that the engine has not answered for good.
+    /// Commands without a final answer from the engine.
     pub requests: Vec<Request>,
-    /// A value that is being thought about and was not sent.
+    /// A pending value that was not sent.
     pub edit: Option<Edit>,
-    /// Changes that `u` takes back, newest last.
+    /// Changes that `u` can undo, newest last.
     pub undo: Vec<Intervention>,
-    /// The commands that take a change back and have not done so yet.
+    /// Undo commands in flight.
     pub undoing: Vec<CommandId>,
-    /// What was taken back and can be brought back, newest last.
+    /// Undone changes that can be redone, newest last.
     pub redo: Vec<Redo>,
-    /// The commands that bring something back and have not done so yet.
+    /// Redo commands in flight.
     pub redoing: Vec<CommandId>,
-    /// All that was said.
+    /// The log.
     pub log: Log,
-    /// The panel that has the keys.
+    /// The focused panel.
     pub focus: Panel,
-    /// The panels, the one that had the keys last first: of those that share a place on a small screen, the first
-    /// one is shown.
+    /// The panels, most recently focused first: of those that share a place on a small screen, the first one is shown.
     pub recent: Vec<Panel>,
-    /// Whether the focused panel has the screen for itself.
+    /// Whether the focused panel fills the screen.
     pub maximised: bool,
     /// The selected row of the sparsity panel; 0 is all groups together.
     pub group_row: usize,
     /// The selected row of the settings.
     pub setting_row: usize,
-    /// How the charts are shown.
+    /// Range and scale of the charts.
     pub view: View,
-    /// Which metrics they show: the large one first, then those of the grid.
+    /// The metrics of the charts: the large one first, then those of the grid.
     pub charts: Charts,
     /// Dialogs over the screen, topmost last.
     pub layers: Vec<Layer>,
-    /// The inspector, where it is open over everything.
+    /// The inspector, if it is open over the cockpit.
     pub inspector: Option<Box<Inspector>>,
-    /// Where the pointer was when the chart was last dragged.
+    /// The position of the pointer at the last drag of the chart.
     pub drag: Option<Drag>,
-    /// A text through both models.
+    /// The playground: one text through the base and the adapted model.
     pub playground: Playground,
-    /// How machine and device are doing.
+    /// Recent load of machine and device.
     pub pulse: Pulse,
     /// The map of groups by layers.
     pub map: Map,
-    /// What to look at.
+    /// Alerts.
     pub alerts: Alerts,
-    /// The digits of the step that the cursor is to jump to, while they are typed.
+    /// The digits of the step to jump to, while they are typed.
     pub jump: Option<Typed>,
-    /// The state that others are compared with in the timeline.
+    /// The state with which others are compared in the timeline.
     pub compared: Option<timeline::Place>,
-    /// What it has in common with every screen.
+    /// The fields that every screen has.
     pub env: Env,
-    /// When the first step could be taken, by [`State::now`].
+    /// When the first step could begin, by [`State::now`].
     pub started: Option<Duration>,
     /// Whether to leave as soon as the engine has ended.
     pub leaving: Option<Command>,
-    /// How the run was asked to end from here, if it was; it may not have yet.
+    /// The command with which this interface asked the run to end, if it did; the run may not have ended yet.
     pub ending: Option<Command>,
     next_id: CommandId,
 }
 
-/// How far the run is.
+/// The phase of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Stage {
     /// Before the first step.
     Loading,
-    /// Steps are taken.
+    /// Training.
     Training,
-    /// It ended as asked.
+    /// The run ended normally.
     Finished(Box<Summary>),
-    /// It failed.
+    /// The run failed.
     Faulted {
-        /// One sentence.
+        /// The error in one sentence.
         message: String,
         /// Whether the input was refused.
         refused: bool,
     },
 }
 
-/// A command on its way.
+/// A command in flight.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// Its name.
+    /// Its identifier.
     pub id: CommandId,
-    /// What was asked for.
+    /// The kind of request.
     pub kind: RequestKind,
-    /// Whether the engine has said that it will see to it later.
+    /// Whether the engine has queued it.
     pub queued: bool,
 }
 
-/// What was asked for.
+/// The kind of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum RequestKind {
-    /// Another value for a field.
+    /// Sets a field.
     Set {
         /// Dotted name.
         field: String,
         /// The value.
         value: Value,
     },
-    /// An evaluation.
+    /// Runs an evaluation.
     Evaluate,
-    /// An adapter on the disk.
+    /// Exports an adapter.
     Export,
-    /// The state of this step kept.
+    /// Keeps the state of the current step.
     Snapshot,
-    /// The run back at a step.
+    /// Rewinds to a step.
     Rewind(u64),
-    /// The run on another branch.
+    /// Switches to another branch.
     Switch(u32),
-    /// A state kept for good, or no longer.
+    /// Pins or unpins a state.
     Pin {
         /// Its branch.
         branch: u32,
         /// Its step.
         step: u64,
-        /// Whether it is kept.
+        /// Whether it is to be pinned.
         pinned: bool,
     },
-    /// The last change as if it had never been.
+    /// Undoes the last change.
     Undo,
 }
 
-/// A cursor on the loss.
+/// A cursor on the loss chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     /// The step under it.
     pub step: u64,
-    /// Another step, to which this one is compared.
+    /// Another step with which this one is compared.
     pub anchor: Option<u64>,
 }
 
-/// The chart, held by the pointer.
+/// A drag of the chart in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drag {
-    /// The column of the pointer.
+    /// Column of the pointer.
     pub column: u16,
-    /// The columns of the chart.
+    /// Width of the chart in columns.
     pub width: u16,
 }
 
 /// A dialog over the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layer {
-    /// How to leave.
+    /// The question how to quit.
     Quit,
-    /// Whether to stop.
+    /// The question whether to stop.
     Stop,
     /// The first training example.
     Example,
     /// Branches and kept states.
     Timeline,
-    /// A text through both models.
+    /// The playground.
     Playground,
 }
 
-/// What was taken back.
+/// An undone change.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Redo {
-    /// A setting that had this value.
+    /// A setting and the value it had.
     Value(String, Value),
-    /// Steps, which are on this branch.
+    /// The branch that has the undone steps.
     Branch(u32),
 }
 
 impl State {
-    /// The state before the engine has said anything.
+    /// The state before the first event of the engine.
     #[must_use]
     pub fn new(look: Look, size: (u16, u16)) -> Self {
         let mut state = Self {
@@ -274,7 +272,7 @@ impl State {
             settings: BTreeMap::new(),
             paused: false,
             paused_at: None,
-            stood: Duration::ZERO,
+            paused_for: Duration::ZERO,
             evaluating: None,
             requests: Vec::new(),
             edit: None,
@@ -309,8 +307,7 @@ impl State {
         state
     }
 
-    /// For a run to which this interface has just been connected, under this name: nothing is known of the run, and
-    /// the screen looks as it did.
+    /// The state after a reconnection under a new identifier: nothing is known of the run, and the view is kept.
     #[must_use]
     pub fn connected(&self, client: ClientId, owner: bool) -> Self {
         let mut state = Self::new(self.env.look.clone(), self.env.size);
@@ -324,54 +321,54 @@ impl State {
         state
     }
 
-    /// Optimizer steps taken.
+    /// Optimizer steps done.
     #[must_use]
     pub fn step(&self) -> u64 {
         self.at
     }
 
-    /// First and last step of the loss that there is to see; where all is shown, of what was left behind too.
+    /// First and last step of the loss curve; when the whole range is shown, abandoned branches count too.
     #[must_use]
     pub fn span(&self) -> Option<(u64, u64)> {
         let (first, last) = self.history.loss.raw().span()?;
-        let left_behind = self.history.left_behind.iter().filter_map(|series| Some(series.span()?.1));
-        let last = if self.view.range == Range::Fit { left_behind.fold(last, u64::max) } else { last };
+        let abandoned = self.history.abandoned.iter().filter_map(|series| Some(series.span()?.1));
+        let last = if self.view.range == Range::Fit { abandoned.fold(last, u64::max) } else { last };
         Some((first, last))
     }
 
-    /// Whether the engine still listens.
+    /// Whether the engine still accepts commands.
     #[must_use]
     pub fn running(&self) -> bool {
         matches!(self.stage, Stage::Loading | Stage::Training)
     }
 
-    /// The fields that can be changed while the run trains.
+    /// The live fields.
     pub fn live_fields() -> impl Iterator<Item = &'static Field> {
         FIELDS.iter().filter(|field| field.live)
     }
 
-    /// The value of a field that was asked for last and is not yet in force.
+    /// The value requested last for a field that is not yet in force.
     #[must_use]
-    pub fn awaited(&self, name: &str) -> Option<&Value> {
+    pub fn requested(&self, name: &str) -> Option<&Value> {
         self.requests.iter().rev().find_map(|request| match &request.kind {
             RequestKind::Set { field, value, .. } if field == name => Some(value),
             _ => None,
         })
     }
 
-    /// Name of the group that is selected in the sparsity panel; none where all are.
+    /// The group selected in the sparsity panel; none if the row of all groups is selected.
     #[must_use]
     pub fn selected_group(&self) -> Option<&crate::protocol::Group> {
         self.sparsity.as_ref()?.groups.get(self.group_row.checked_sub(1)?)
     }
 
-    /// Whether the run stands still and nothing is on its way: then nothing moves, the clock neither.
+    /// Whether the run is paused with no request in flight: then nothing on the screen changes, not even the clock.
     #[must_use]
-    pub fn rests(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         self.paused_at.is_some() && self.requests.is_empty() && self.evaluating.is_none() && self.recomputing.is_none()
     }
 
-    /// How long it has trained, pauses left out; none before it began. The log goes by the same clock.
+    /// Training time without pauses; none before training began. The log uses the same clock.
     #[must_use]
     pub fn elapsed(&self) -> Option<Duration> {
         if let Stage::Finished(summary) = &self.stage {
@@ -380,7 +377,7 @@ impl State {
         let before = self.ready.as_ref().map_or(0.0, |ready| ready.seconds);
         let before = Duration::try_from_secs_f64(before).unwrap_or_default();
         let here = self.paused_at.unwrap_or(self.env.now).saturating_sub(self.started?);
-        Some(before + here.saturating_sub(self.stood))
+        Some(before + here.saturating_sub(self.paused_for))
     }
 
     fn entry(&self, weight: Weight, text: &str) -> Entry {
@@ -391,37 +388,37 @@ impl State {
         Notice { weight: entry.weight, text: entry.text.clone(), since: self.env.now }
     }
 
-    /// Tells the user something, on the screen and in the log.
+    /// Shows a notice and adds it to the log.
     pub(super) fn say(&mut self, weight: Weight, text: impl AsRef<str>) {
         let entry = self.entry(weight, text.as_ref());
         self.env.notice = Some(self.shown(&entry));
         self.log.push(entry);
     }
 
-    /// Tells the user why a key does nothing.
+    /// Shows why a key has no effect here.
     pub(super) fn hint(&mut self, text: impl AsRef<str>) {
         self.flash(Weight::Warning, text);
     }
 
-    /// Tells the user something that is over as soon as it is read.
+    /// Shows a short-lived notice.
     pub(super) fn flash(&mut self, weight: Weight, text: impl AsRef<str>) {
         self.env.notice = Some(self.shown(&self.entry(weight, text.as_ref())));
     }
 
-    /// Puts something into the log alone.
+    /// Adds an entry to the log only.
     pub(super) fn note(&mut self, weight: Weight, text: impl AsRef<str>) {
         let entry = self.entry(weight, text.as_ref());
         self.log.push(entry);
     }
 
-    /// Gives a panel the keys.
+    /// Focuses a panel.
     pub(super) fn focus_on(&mut self, panel: Panel) {
         self.focus = panel;
         self.recent.retain(|known| *known != panel);
         self.recent.insert(0, panel);
     }
 
-    /// Names its commands from here on: those of several states at one connection must not meet.
+    /// Sets the first identifier of its commands: states that share one connection must not share identifiers.
     pub(super) fn number_from(&mut self, first: CommandId) {
         self.next_id = first;
     }
@@ -440,7 +437,7 @@ impl State {
 }
 
 impl RequestKind {
-    /// What was asked for, for people.
+    /// The request as text.
     #[must_use]
     pub fn describe(&self) -> String {
         match self {

@@ -1,4 +1,4 @@
-//! How the state answers: a pure function from an input to effects.
+//! The cockpit's actions: a pure function from an action to effects.
 
 use super::charts::cursor;
 use super::{Layer, State, alerts, charts, connection, inspect, leaving, pending, playground, timeline};
@@ -6,7 +6,7 @@ use crate::interface::frame::{Effect, Outcome};
 use crate::interface::keys::{Action, Panel};
 use crate::protocol::Command;
 
-/// Does what a key stands for.
+/// Runs an action.
 pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     if action.steers()
         && let Some(why) = state.hindrance()
@@ -98,7 +98,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         | Action::Backspace
         | Action::Delete
         | Action::Line(_) => return pending::act::steer(state, action),
-        // What the frame and other screens do.
+        // Actions of the frame and of other screens.
         _ => {}
     }
     Vec::new()

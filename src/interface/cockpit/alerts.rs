@@ -1,4 +1,4 @@
-//! What a user should look at: found in what the engine tells, each kind once until it is over.
+//! Alerts, derived from the engine's events; one of each kind until it is over.
 
 pub mod act;
 pub mod draw;
@@ -8,75 +8,76 @@ use std::collections::VecDeque;
 use crate::protocol::{Evaluation, Memory, Sparsity, Step, Vitals};
 use crate::series::median;
 
-/// Losses that the median and the spread are taken from, and how many of them there must be.
+/// Size of the window of losses for median and spread, and the least number of losses in it.
 const LOSSES: usize = 64;
 const ENOUGH: usize = 20;
-/// A spike is at least so many times the spread above the median, and so many times the median.
+/// A spike is at least this many spreads above the median, and at least this many times the median.
 const SPREADS: f64 = 8.0;
 const TIMES: f64 = 1.5;
-/// And it rises by so much at least: less changes the chance that the model gives the right answer by less than a tenth, and
-/// says more about how small the loss has become than about training.
+/// The least rise of a spike: a smaller one changes the probability of the right answer by less than a tenth, and says
+/// more about how small the loss has become than about training.
 const RISE: f64 = 0.1;
-/// Steps without another one after which what had to do with the loss is over.
+/// Steps without another spike after which a loss alert is over.
 const CALM: u64 = 25;
-/// Evaluations, each worse than the one before.
+/// Consecutive evaluations that each got worse.
 const WORSE: usize = 3;
-/// How much worse than before them the last one is at least, for the same reason as [`RISE`].
+/// The least total increase of the loss over them, for the same reason as [`RISE`].
 const WORSE_BY: f64 = 0.01;
-/// Share of a group's deltas that survive the cast, below which training is all but in vain, and above which it no longer is;
-/// and the steps before which deltas are small anyhow.
+/// Share of a group's deltas that survive the cast: below the first one training has next to no effect, above the
+/// second one the alert is over; and the first steps, in which deltas are small anyway.
 const SURVIVING: [f64; 2] = [0.5, 0.6];
 const WARM: u64 = 50;
-/// Shares of memory that are near its limit, and no longer.
+/// Shares of the memory limit at which the alert begins and ends.
 const MEMORY: [f64; 2] = [0.92, 0.88];
 /// A disk is nearly full below this many bytes, or this many times the last checkpoint.
 const DISK: u64 = 512 << 20;
 const CHECKPOINTS: u64 = 3;
-/// Steps that the usual time of a step is taken from, and the time of now; and how many times as long is slow, and no longer.
+/// Windows of steps for the usual and for the present step time; and the ratios at which steps are slow and no longer
+/// slow.
 const USUAL: usize = 48;
 const NOW: usize = 16;
 const SLOW: [f64; 2] = [2.0, 1.5];
-/// And it takes so many seconds more at least: the system alone may take a thousandth of one.
+/// The least difference in seconds: the system's own noise can reach a thousandth.
 const SLOWER_BY: f64 = 0.01;
 
-/// What an alert is about.
+/// The kind of an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cause {
-    /// The loss is no number.
+    /// The loss is not a number.
     NotANumber,
     /// The loss jumped.
     Spike,
-    /// Validation gets worse.
+    /// The validation loss increases.
     Worse,
     /// Deltas do not survive the cast.
     Lost,
-    /// The memory is nearly used up.
+    /// The memory is nearly full.
     Memory,
     /// The disk is nearly full.
     Disk,
-    /// Steps take longer than they did.
+    /// Steps became slower.
     Slow,
 }
 
-/// Something to look at.
+/// An alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
-    /// What it is about.
+    /// Its kind.
     pub cause: Cause,
     /// The step at which it began.
     pub step: u64,
-    /// One sentence: what, and what helps.
+    /// One sentence: the problem and a remedy.
     pub text: String,
-    /// Whether the user has seen it.
+    /// Whether the user has acknowledged it.
     pub seen: bool,
     /// Whether it is over.
     pub over: bool,
 }
 
-/// What is to be said.
+/// A message about an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
-    /// Something began.
+pub enum AlertEvent {
+    /// The alert began.
     Began(String),
     /// It is over.
     Over(String),
@@ -95,7 +96,7 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// Those that were not seen yet, the gravest first.
+    /// Alerts that were not acknowledged, the most severe first.
     #[must_use]
     pub fn unseen(&self) -> Vec<&Alert> {
         let mut unseen: Vec<&Alert> = self.list.iter().filter(|alert| !alert.seen).collect();
@@ -103,21 +104,21 @@ impl Alerts {
         unseen
     }
 
-    /// All of them, in the order in which they began.
+    /// All alerts in the order in which they began.
     #[must_use]
     pub fn all(&self) -> &[Alert] {
         &self.list
     }
 
-    /// The user has seen all that there are; whether there were any.
-    pub fn see(&mut self) -> bool {
+    /// Acknowledges all alerts; returns whether there were any.
+    pub fn acknowledge(&mut self) -> bool {
         let any = self.list.iter().any(|alert| !alert.seen);
         self.list.iter_mut().for_each(|alert| alert.seen = true);
         any
     }
 
-    /// The run stands elsewhere: what its past said of its present is forgotten.
-    pub fn moved(&mut self, step: u64) {
+    /// The run moved to another step: forgets alerts and statistics that no longer apply.
+    pub fn on_rewind(&mut self, step: u64) {
         self.losses.clear();
         self.evaluations.clear();
         self.usual.clear();
@@ -129,27 +130,27 @@ impl Alerts {
         }
     }
 
-    /// Something was changed that a step's time depends on.
-    pub fn changed(&mut self) {
+    /// A change that affects the step time took effect.
+    pub fn on_change(&mut self) {
         self.usual.clear();
         self.recent.clear();
     }
 
-    /// Takes in a step.
-    pub fn stepped(&mut self, step: &Step) -> Vec<Said> {
-        let mut said = self.judge_loss(step);
-        said.extend(self.judge_time(step));
-        said
+    /// Processes a step.
+    pub fn on_step(&mut self, step: &Step) -> Vec<AlertEvent> {
+        let mut events = self.check_loss(step);
+        events.extend(self.check_time(step));
+        events
     }
 
-    fn judge_loss(&mut self, step: &Step) -> Vec<Said> {
+    fn check_loss(&mut self, step: &Step) -> Vec<AlertEvent> {
         let at = step.step;
         if !step.loss.is_finite() {
             self.last_bad = at;
             let text = format!("the loss of step {at} is no number; a lower learning rate may help, from before it");
             return self.begin(Cause::NotANumber, at, &text);
         }
-        let mut said = Vec::new();
+        let mut events = Vec::new();
         if let Some((median, spread)) = median_and_spread(&self.losses)
             && step.loss > median + SPREADS * spread
             && step.loss > TIMES * median
@@ -160,20 +161,20 @@ impl Alerts {
             let text = format!(
                 "the loss jumped to {loss} at step {at}, from about {usual}; a lower rate, or a rewind, may help"
             );
-            said.extend(self.begin(Cause::Spike, at, &text));
+            events.extend(self.begin(Cause::Spike, at, &text));
         }
         if self.losses.len() == LOSSES {
             self.losses.pop_front();
         }
         self.losses.push_back(step.loss);
         if at >= self.last_bad + CALM {
-            said.extend(self.end(Cause::NotANumber, "the loss is a number again"));
-            said.extend(self.end(Cause::Spike, "loss recovered"));
+            events.extend(self.end(Cause::NotANumber, "the loss is a number again"));
+            events.extend(self.end(Cause::Spike, "loss recovered"));
         }
-        said
+        events
     }
 
-    fn judge_time(&mut self, step: &Step) -> Vec<Said> {
+    fn check_time(&mut self, step: &Step) -> Vec<AlertEvent> {
         if !(step.seconds.is_finite() && step.seconds > 0.0) {
             return Vec::new();
         }
@@ -185,7 +186,7 @@ impl Alerts {
             self.recent.pop_front();
         }
         self.recent.push_back(step.seconds);
-        // The first steps are slower than those that follow, and the longest rows may come first.
+        // The first steps are slower than the later ones, and the longest rows may come first.
         let (Some(usual), Some(now)) = (median(self.usual.iter().copied()), median(self.recent.iter().copied())) else {
             return Vec::new();
         };
@@ -197,8 +198,8 @@ impl Alerts {
         if now < SLOW[1] * usual { self.end(Cause::Slow, "steps are as fast as they were") } else { Vec::new() }
     }
 
-    /// Takes in an evaluation.
-    pub fn evaluated(&mut self, evaluation: &Evaluation) -> Vec<Said> {
+    /// Processes an evaluation.
+    pub fn on_evaluation(&mut self, evaluation: &Evaluation) -> Vec<AlertEvent> {
         self.evaluations.push(evaluation.eval_loss);
         let newest = &self.evaluations[self.evaluations.len().saturating_sub(WORSE + 1)..];
         let worse = newest.windows(2).rev().take_while(|pair| pair[1] > pair[0]).count();
@@ -213,8 +214,8 @@ impl Alerts {
         if worse == 0 { self.end(Cause::Worse, "validation gets no worse any more") } else { Vec::new() }
     }
 
-    /// Takes in what trains; `dtype` is that of the weights.
-    pub fn trains(&mut self, sparsity: &Sparsity, dtype: &str) -> Vec<Said> {
+    /// Processes a sparsity report; `dtype` is that of the weights.
+    pub fn on_sparsity(&mut self, sparsity: &Sparsity, dtype: &str) -> Vec<AlertEvent> {
         let share = |group: &&crate::protocol::Group| group.surviving.unwrap_or(1.0);
         let groups = sparsity.groups.iter().filter(|group| group.targeted && group.surviving.is_some());
         let Some(worst) = groups.min_by(|a, b| share(a).total_cmp(&share(b))) else { return Vec::new() };
@@ -231,12 +232,12 @@ impl Alerts {
         if surviving >= SURVIVING[1] { self.end(Cause::Lost, "changes survive the cast again") } else { Vec::new() }
     }
 
-    /// Takes in where the memory is.
-    pub fn remembers(&mut self, memory: &Memory) -> Vec<Said> {
-        self.judge_memory(memory.total, memory.limit, memory.step, "this run")
+    /// Processes a memory report.
+    pub fn on_memory(&mut self, memory: &Memory) -> Vec<AlertEvent> {
+        self.check_memory(memory.total, memory.limit, memory.step, "this run")
     }
 
-    fn judge_memory(&mut self, used: u64, limit: u64, step: u64, who: &str) -> Vec<Said> {
+    fn check_memory(&mut self, used: u64, limit: u64, step: u64, who: &str) -> Vec<AlertEvent> {
         if limit == 0 {
             return Vec::new();
         }
@@ -255,13 +256,13 @@ impl Alerts {
         }
     }
 
-    /// Takes in the size of a checkpoint.
-    pub fn wrote(&mut self, bytes: u64) {
+    /// Records the size of a checkpoint.
+    pub fn on_checkpoint(&mut self, bytes: u64) {
         self.checkpoint = bytes;
     }
 
-    /// Takes in how machine and device are doing.
-    pub fn felt(&mut self, vitals: &Vitals, step: u64) -> Vec<Said> {
+    /// Processes machine and device statistics.
+    pub fn on_vitals(&mut self, vitals: &Vitals, step: u64) -> Vec<AlertEvent> {
         let Some(free) = vitals.host.disk_free else { return Vec::new() };
         let least = DISK.max(CHECKPOINTS.saturating_mul(self.checkpoint));
         if free < least {
@@ -274,30 +275,31 @@ impl Alerts {
         if free / 5 * 4 > least { self.end(Cause::Disk, "the disk has room again") } else { Vec::new() }
     }
 
-    /// What is going on is said once.
-    fn begin(&mut self, cause: Cause, step: u64, text: &str) -> Vec<Said> {
+    /// An alert in progress is reported once.
+    fn begin(&mut self, cause: Cause, step: u64, text: &str) -> Vec<AlertEvent> {
         if self.list.iter().any(|alert| alert.cause == cause && !alert.over) {
             return Vec::new();
         }
-        // Of those that nobody has seen, the newest of its kind is enough.
+        // Of the unacknowledged alerts of one kind, only the newest is kept.
         self.list.retain(|alert| alert.cause != cause || alert.seen);
         let text = crate::interface::text::safe_text(text);
         self.list.push(Alert { cause, step, text: text.clone(), seen: false, over: false });
-        vec![Said::Began(text)]
+        vec![AlertEvent::Began(text)]
     }
 
-    fn end(&mut self, cause: Cause, text: &str) -> Vec<Said> {
+    fn end(&mut self, cause: Cause, text: &str) -> Vec<AlertEvent> {
         match self.list.iter_mut().find(|alert| alert.cause == cause && !alert.over) {
             Some(alert) => {
                 alert.over = true;
-                vec![Said::Over(text.to_owned())]
+                vec![AlertEvent::Over(text.to_owned())]
             }
             None => Vec::new(),
         }
     }
 }
 
-/// Median of the newest losses, and their median distance from it as a deviation; none while there are too few.
+/// Median of the newest losses, and their median absolute deviation scaled to a standard deviation; none while there
+/// are too few.
 fn median_and_spread(losses: &VecDeque<f64>) -> Option<(f64, f64)> {
     if losses.len() < ENOUGH {
         return None;
@@ -340,105 +342,105 @@ mod tests {
         Evaluation { step, eval_loss, accuracy: 0.5, mcc: None, examples: 3, seconds: 0.1, branch: 0 }
     }
 
-    fn began(said: &[Said]) -> usize {
-        said.iter().filter(|said| matches!(said, Said::Began(_))).count()
+    fn began(events: &[AlertEvent]) -> usize {
+        events.iter().filter(|event| matches!(event, AlertEvent::Began(_))).count()
     }
 
-    /// Noise that is always the same.
+    /// Deterministic noise.
     fn noise(at: u64) -> f64 {
         (at as f64 * 12.9898).sin() * 0.3
     }
 
     #[test]
-    fn a_spike_is_told_once_and_noise_is_none() {
+    fn a_spike_is_reported_once_and_noise_is_not() {
         let mut alerts = Alerts::default();
-        let mut said = Vec::new();
+        let mut events = Vec::new();
         for at in 1..200 {
-            said.extend(alerts.stepped(&step(at, 2.0 * (-(at as f64) / 80.0).exp() + 0.5 + noise(at), 0.1)));
+            events.extend(alerts.on_step(&step(at, 2.0 * (-(at as f64) / 80.0).exp() + 0.5 + noise(at), 0.1)));
         }
-        assert_eq!(said, []);
+        assert_eq!(events, []);
         for at in 200..210 {
-            said.extend(alerts.stepped(&step(at, 9.0, 0.1)));
+            events.extend(alerts.on_step(&step(at, 9.0, 0.1)));
         }
-        assert_eq!((said.len(), began(&said)), (1, 1));
+        assert_eq!((events.len(), began(&events)), (1, 1));
         assert!(alerts.unseen()[0].text.contains("jumped to 9 at step 200"), "{:?}", alerts.unseen());
         for at in 210..260 {
-            said.extend(alerts.stepped(&step(at, 0.6 + noise(at), 0.1)));
+            events.extend(alerts.on_step(&step(at, 0.6 + noise(at), 0.1)));
         }
-        assert_eq!(said.len(), 2, "{said:?}");
-        assert!(alerts.unseen()[0].over && alerts.see() && alerts.unseen().is_empty());
-        said.extend(alerts.stepped(&step(260, 9.0, 0.1)));
-        assert_eq!((began(&said), alerts.all().len()), (2, 2));
+        assert_eq!(events.len(), 2, "{events:?}");
+        assert!(alerts.unseen()[0].over && alerts.acknowledge() && alerts.unseen().is_empty());
+        events.extend(alerts.on_step(&step(260, 9.0, 0.1)));
+        assert_eq!((began(&events), alerts.all().len()), (2, 2));
     }
 
     #[test]
-    fn what_is_near_nothing_is_no_alert_however_many_times_as_much_it_is() {
+    fn a_small_rise_is_no_alert_however_large_the_ratio() {
         let mut alerts = Alerts::default();
-        let mut said: Vec<Said> =
-            (1..100).flat_map(|at| alerts.stepped(&step(at, 2e-6 * (1.0 + noise(at)), 0.0005))).collect();
-        // What a user met: a classifier that has learned its rows by heart.
-        said.extend(alerts.stepped(&step(100, 2.22e-5, 0.0005)));
-        said.extend(alerts.stepped(&step(101, 0.09, 0.0005)));
-        said.extend((102..160).flat_map(|at| alerts.stepped(&step(at, 2e-6, 0.0015))).collect::<Vec<_>>());
+        let mut events: Vec<AlertEvent> =
+            (1..100).flat_map(|at| alerts.on_step(&step(at, 2e-6 * (1.0 + noise(at)), 0.0005))).collect();
+        // Reported by a user: a classifier that has overfitted its rows.
+        events.extend(alerts.on_step(&step(100, 2.22e-5, 0.0005)));
+        events.extend(alerts.on_step(&step(101, 0.09, 0.0005)));
+        events.extend((102..160).flat_map(|at| alerts.on_step(&step(at, 2e-6, 0.0015))).collect::<Vec<_>>());
         for (at, loss) in [(1, 1e-5), (2, 2e-5), (3, 3e-5), (4, 4e-5), (5, 5e-5)] {
-            said.extend(alerts.evaluated(&evaluation(at, loss)));
+            events.extend(alerts.on_evaluation(&evaluation(at, loss)));
         }
-        assert_eq!(said, []);
-        assert_eq!(began(&alerts.stepped(&step(160, 0.3, 0.0005))), 1);
+        assert_eq!(events, []);
+        assert_eq!(began(&alerts.on_step(&step(160, 0.3, 0.0005))), 1);
     }
 
     #[test]
-    fn a_loss_that_is_no_number_is_told_once() {
+    fn a_nan_loss_is_reported_once() {
         let mut alerts = Alerts::default();
-        let said: Vec<Said> = (1..50).flat_map(|at| alerts.stepped(&step(at, f64::NAN, 0.1))).collect();
-        assert_eq!(began(&said), 1);
-        let said: Vec<Said> = (50..90).flat_map(|at| alerts.stepped(&step(at, 1.0, 0.1))).collect();
-        assert_eq!(said, [Said::Over("the loss is a number again".into())]);
+        let events: Vec<AlertEvent> = (1..50).flat_map(|at| alerts.on_step(&step(at, f64::NAN, 0.1))).collect();
+        assert_eq!(began(&events), 1);
+        let events: Vec<AlertEvent> = (50..90).flat_map(|at| alerts.on_step(&step(at, 1.0, 0.1))).collect();
+        assert_eq!(events, [AlertEvent::Over("the loss is a number again".into())]);
     }
 
     #[test]
-    fn steps_that_take_twice_as_long_are_slow_unless_something_was_changed() {
+    fn steps_twice_as_long_are_slow_unless_a_change_took_effect() {
         let slow = |changed: bool| {
             let mut alerts = Alerts::default();
-            let mut said: Vec<Said> = (1..80).flat_map(|at| alerts.stepped(&step(at, 1.0, 0.1))).collect();
+            let mut events: Vec<AlertEvent> = (1..80).flat_map(|at| alerts.on_step(&step(at, 1.0, 0.1))).collect();
             if changed {
-                alerts.changed();
+                alerts.on_change();
             }
-            said.extend((80..160).flat_map(|at| alerts.stepped(&step(at, 1.0, 0.25))).collect::<Vec<_>>());
-            said.extend((160..200).flat_map(|at| alerts.stepped(&step(at, 1.0, 0.1))).collect::<Vec<_>>());
-            said
+            events.extend((80..160).flat_map(|at| alerts.on_step(&step(at, 1.0, 0.25))).collect::<Vec<_>>());
+            events.extend((160..200).flat_map(|at| alerts.on_step(&step(at, 1.0, 0.1))).collect::<Vec<_>>());
+            events
         };
         assert_eq!((slow(false).len(), began(&slow(false))), (2, 1));
         assert_eq!(slow(true), []);
     }
 
     #[test]
-    fn validation_that_gets_worse_three_times_is_told() {
+    fn three_worse_evaluations_in_a_row_are_reported() {
         let mut alerts = Alerts::default();
-        let mut hear = |at: u64, eval_loss: f64| alerts.evaluated(&evaluation(at, eval_loss));
+        let mut evaluate = |at: u64, eval_loss: f64| alerts.on_evaluation(&evaluation(at, eval_loss));
         for (at, loss) in [(1, 1.0), (2, 1.1), (3, 0.9), (4, 1.0), (5, 1.1)] {
-            assert_eq!(hear(at, loss), []);
+            assert_eq!(evaluate(at, loss), []);
         }
-        assert_eq!(began(&hear(6, 1.2)), 1);
-        assert_eq!(hear(7, 1.3), []);
-        assert_eq!(hear(8, 1.0).len(), 1);
+        assert_eq!(began(&evaluate(6, 1.2)), 1);
+        assert_eq!(evaluate(7, 1.3), []);
+        assert_eq!(evaluate(8, 1.0).len(), 1);
     }
 
     #[test]
     fn memory_disk_and_the_cast_have_limits() {
         let mut alerts = Alerts::default();
         let memory = |total| Memory { total, limit: 100, ..Memory::default() };
-        assert_eq!(alerts.remembers(&memory(91)), []);
-        assert_eq!(began(&alerts.remembers(&memory(93))), 1);
-        assert_eq!(alerts.remembers(&memory(89)), []);
-        assert_eq!(alerts.remembers(&memory(80)).len(), 1);
+        assert_eq!(alerts.on_memory(&memory(91)), []);
+        assert_eq!(began(&alerts.on_memory(&memory(93))), 1);
+        assert_eq!(alerts.on_memory(&memory(89)), []);
+        assert_eq!(alerts.on_memory(&memory(80)).len(), 1);
         let disk = |free| Vitals { host: Host { disk_free: Some(free), ..Host::default() }, gpu: None };
-        assert_eq!(alerts.felt(&disk(DISK + 1), 3), []);
-        assert_eq!(began(&alerts.felt(&disk(DISK - 1), 3)), 1);
-        alerts.wrote(1 << 30);
-        assert_eq!(alerts.felt(&disk(2 << 30), 3), [], "it is the same still");
-        assert_eq!(alerts.felt(&disk(5 << 30), 3).len(), 1);
-        assert_eq!(alerts.felt(&Vitals::default(), 3), []);
+        assert_eq!(alerts.on_vitals(&disk(DISK + 1), 3), []);
+        assert_eq!(began(&alerts.on_vitals(&disk(DISK - 1), 3)), 1);
+        alerts.on_checkpoint(1 << 30);
+        assert_eq!(alerts.on_vitals(&disk(2 << 30), 3), [], "it is the same still");
+        assert_eq!(alerts.on_vitals(&disk(5 << 30), 3).len(), 1);
+        assert_eq!(alerts.on_vitals(&Vitals::default(), 3), []);
         let group = |surviving| Group {
             name: "v_proj".into(),
             parameters: 10,
@@ -460,23 +462,23 @@ mod tests {
             groups: vec![group(1.0), group(surviving)],
             remark: None,
         };
-        assert_eq!(alerts.trains(&sparsity(5, 0.1), "bfloat16"), []);
-        let said = alerts.trains(&sparsity(60, 0.1), "bfloat16");
+        assert_eq!(alerts.on_sparsity(&sparsity(5, 0.1), "bfloat16"), []);
+        let events = alerts.on_sparsity(&sparsity(60, 0.1), "bfloat16");
         assert!(
-            matches!(&said[..], [Said::Began(text)] if text.contains("only 10 % of the changes of v_proj")),
-            "{said:?}"
+            matches!(&events[..], [AlertEvent::Began(text)] if text.contains("only 10 % of the changes of v_proj")),
+            "{events:?}"
         );
-        assert_eq!(alerts.trains(&sparsity(70, 0.55), "bfloat16"), []);
-        assert_eq!(alerts.trains(&sparsity(80, 0.9), "bfloat16").len(), 1);
+        assert_eq!(alerts.on_sparsity(&sparsity(70, 0.55), "bfloat16"), []);
+        assert_eq!(alerts.on_sparsity(&sparsity(80, 0.9), "bfloat16").len(), 1);
     }
 
     #[test]
     fn a_rewind_forgets_what_comes_after_it() {
         let mut alerts = Alerts::default();
-        (1..60).for_each(|at| drop(alerts.stepped(&step(at, 1.0 + noise(at) * 0.1, 0.1))));
-        alerts.stepped(&step(60, 50.0, 0.1));
-        alerts.moved(40);
+        (1..60).for_each(|at| drop(alerts.on_step(&step(at, 1.0 + noise(at) * 0.1, 0.1))));
+        alerts.on_step(&step(60, 50.0, 0.1));
+        alerts.on_rewind(40);
         assert!(alerts.all().is_empty());
-        assert_eq!(alerts.stepped(&step(41, 50.0, 0.1)), [], "there is nothing to compare it with yet");
+        assert_eq!(alerts.on_step(&step(41, 50.0, 0.1)), [], "there is nothing to compare it with yet");
     }
 }

@@ -12,14 +12,14 @@ use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::protocol::{Ending, Summary};
 
-/// The rows that the banner takes on a terminal of this width.
+/// Height of the banner on a terminal of this width.
 #[must_use]
 pub fn height(state: &State, width: u16) -> u16 {
     let lines = lines(state, width.saturating_sub(4)).len() as u16;
     if lines == 0 { 0 } else { lines + 2 }
 }
 
-/// Draws it, where the run has ended.
+/// Draws it, if the run has ended.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) {
     if area.height < 3 {
         return;
@@ -28,7 +28,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) {
         Stage::Loading | Stage::Training => return,
         Stage::Faulted { refused: true, .. } => (" refused ".to_owned(), Meaning::Error),
         Stage::Faulted { .. } => (" failed ".to_owned(), Meaning::Error),
-        // As the launcher and `spartui runs` call it.
+        // The same word as in the launcher and in `spartui runs`.
         Stage::Finished(summary) => (format!(" {} ", summary.ending), ended_meaning(summary.ending)),
     };
     let inner = pen.frame(area, meaning);
@@ -52,7 +52,7 @@ fn lines(state: &State, width: u16) -> Vec<(String, Meaning)> {
     }
 }
 
-/// What was written, and which state that is.
+/// The file that was written, and the state that it holds.
 fn result(summary: &Summary, path: &std::path::Path) -> String {
     let what = if path.ends_with("model") { "model" } else { "adapter" };
     let Some(holds) = summary.holds else { return format!("{what} ") };

@@ -1,4 +1,4 @@
-//! What can be chosen by its name in the cockpit: fields that are set, and actions where their keys mean nothing now.
+//! The cockpit's part of the palette: fields to set, and actions of contexts that are not active.
 
 use super::act::act;
 use super::charts::cursor;
@@ -9,7 +9,7 @@ use crate::interface::keys::{Action, Context, Panel};
 use crate::interface::text;
 use crate::recipe::Kind;
 
-/// The fields that can be set while the run trains, each group's density among them.
+/// The live fields, including each group's density.
 pub fn fields(state: &State) -> Vec<Settable> {
     let mut fields = Vec::new();
     for field in State::live_fields() {
@@ -29,7 +29,7 @@ pub fn fields(state: &State) -> Vec<Settable> {
     fields
 }
 
-/// Does an action of a context that is not active: goes where it is, and does it unless it deserves a second look.
+/// Runs an action of a context that is not active: focuses its context, and runs it unless it needs confirmation.
 pub fn elsewhere(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
     let mut open = |layer: Layer| {
         state.layers.push(layer);
@@ -57,7 +57,7 @@ pub fn elsewhere(state: &mut State, context: Context, action: Action) -> Vec<Eff
     }
 }
 
-/// Says where an action is at home.
+/// Reports where an action is available.
 fn remark(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
     let key = state.env.look.keys.label(context, action).map_or_else(String::new, |key| format!(" ({key})"));
     state.hint(format!("{}{key} works {}", action.name(), context.heading()));

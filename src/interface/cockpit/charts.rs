@@ -1,21 +1,21 @@
-//! Which metrics the charts of the cockpit show.
+//! The metrics of the cockpit's charts.
 
 pub mod act;
 pub mod cursor;
 
 use crate::interface::metric::Metric;
 
-/// The most charts of the grid.
+/// The most charts in the grid.
 pub const CELLS: usize = 6;
 
-/// Which metrics the charts show.
+/// The metrics of the charts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charts {
     /// The large chart.
     pub main: Metric,
-    /// The grid, from the left and the top; as many as there is room for are shown.
+    /// The grid in reading order; as many as fit are shown.
     pub cells: [Metric; CELLS],
-    /// The selected one of the grid.
+    /// The selected chart of the grid.
     pub selected: usize,
 }
 
@@ -28,7 +28,7 @@ impl Default for Charts {
 }
 
 impl Charts {
-    /// Shows another metric on the large chart, or on the selected one of the grid: the next one that is measured.
+    /// Shows the next measured metric on the large chart, or on the selected chart of the grid.
     pub fn turn(&mut self, main: bool, by: isize, is_measured: impl Fn(Metric) -> bool) {
         let metric = if main { &mut self.main } else { &mut self.cells[self.selected.min(CELLS - 1)] };
         let others = (1..Metric::ALL.len().cast_signed()).map(|places| metric.moved(by * places));
@@ -37,7 +37,7 @@ impl Charts {
         }
     }
 
-    /// Selects another one of the first `shown` of the grid.
+    /// Selects another of the first `shown` charts of the grid.
     pub fn walk(&mut self, by: isize, shown: usize) {
         self.selected = self.selected.saturating_add_signed(by).min(shown.clamp(1, CELLS) - 1);
     }

@@ -1,4 +1,4 @@
-//! Who else is at this run, and whether this interface still is.
+//! The connection to the run, and the other interfaces at it.
 
 pub mod act;
 
@@ -9,28 +9,28 @@ use crate::protocol::{Audience, ClientId};
 /// The connection to the engine's process.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Connection {
-    /// This interface's name among those that are connected.
+    /// This interface's identifier.
     pub client: ClientId,
-    /// All that are connected; nobody, as long as that is not known.
+    /// All connected interfaces; empty while unknown.
     pub audience: Audience,
-    /// Whether this interface began the run: then a signal that ends the interface ends the run.
+    /// Whether this interface started the run: then a signal that ends the interface ends the run.
     pub owner: bool,
-    /// The time since the engine began of what is told at present, while that lies in the past.
+    /// While past events are replayed, their time since the engine started.
     pub past: Option<Duration>,
-    /// Whether all that had happened before this interface came is told.
+    /// Whether all events from before this connection have been replayed.
     pub live: bool,
-    /// Why the connection has ended, while the run goes on.
+    /// Why the connection was lost while the run goes on.
     pub lost: Option<String>,
 }
 
 impl Connection {
-    /// Whether the engine obeys this interface.
+    /// Whether this interface steers the run.
     #[must_use]
     pub fn steers(&self) -> bool {
         self.audience.clients.is_empty() || self.audience.steering == Some(self.client)
     }
 
-    /// Why this interface cannot change anything; none where it can.
+    /// Why this interface cannot change anything; none if it can.
     #[must_use]
     pub fn hindrance(&self) -> Option<&'static str> {
         if self.lost.is_some() {

@@ -1,10 +1,10 @@
-//! Which keys mean something now.
+//! The active key contexts.
 
 use super::{Layer, State};
 use crate::interface::keys::{Context, Panel};
 
 impl State {
-    /// The contexts in which a key means something now, the nearest first, whatever overlay lies over the cockpit.
+    /// The active key contexts, the nearest first, without those of an overlay.
     pub(super) fn own_contexts(&self) -> Vec<Context> {
         let mut contexts = match (self.layers.last(), &self.edit) {
             (Some(Layer::Example), _) => vec![Context::Example],

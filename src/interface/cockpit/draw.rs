@@ -1,4 +1,4 @@
-//! Whole screens, put together from panels.
+//! Draws the cockpit from its panels.
 
 use super::{Layer, State, banner, layout, panels, pending, playground, timeline};
 use crate::interface::frame::too_small;
@@ -16,7 +16,7 @@ mod loading;
 
 pub use compact::height as short_height;
 
-/// Draws the panels, and what lies over them.
+/// Draws the panels and the dialogs over them.
 pub fn whole(pen: &mut Pen, state: &State) {
     let screen = pen.buffer.area;
     let Some(layout) = layout::arrange(state) else {
@@ -47,7 +47,7 @@ pub fn whole(pen: &mut Pen, state: &State) {
     }
 }
 
-/// The keys that are named on the screen.
+/// The key hints on the screen.
 pub fn hints(state: &State) -> Vec<Hint> {
     layout::arrange(state).map_or_else(Vec::new, |layout| bottom::hints(layout.footer, state))
 }

@@ -1,10 +1,10 @@
-//! What the run has done so far.
+//! The run's history.
 
 mod owners;
 mod tree;
 
 pub use owners::{OWNERS, Owners};
-pub use tree::{Line, Tree};
+pub use tree::{BranchPath, Tree};
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,42 +14,42 @@ use crate::interface::widgets::Shape;
 use crate::protocol::{self, Confusion, Evaluation, Intervention, Memory, Step};
 use crate::series::{Curve, Series, median};
 
-/// Steps that the pace is taken from.
+/// Number of steps that the pace is computed from.
 const WINDOW: usize = 64;
 
-/// Curves, evaluations and interventions on the way to where the run stands; what was left behind on other branches
-/// comes back when the run goes back there.
+/// Curves, evaluations and changes by hand up to the current state; those of abandoned branches are kept for when the
+/// run goes back there.
 #[derive(Debug, Clone)]
 pub struct History {
     /// The branches.
     pub tree: Tree,
     /// Training loss.
     pub loss: Curve,
-    /// What else every step measures, in the order of [`Metric::STEPS`] after the loss.
+    /// The other step metrics, in the order of [`Metric::STEPS`] after the loss.
     others: [Curve; Metric::OF_STEPS - 1],
-    /// Smoothed losses of what was left behind, each from the step where it leaves the way.
-    pub left_behind: Vec<Series>,
+    /// Smoothed losses of abandoned branches, each from the step at which it leaves the current path.
+    pub abandoned: Vec<Series>,
     /// Validation loss.
     pub eval_loss: Series,
     /// Validation accuracy.
     pub accuracy: Series,
     /// Matthews correlation on the validation rows.
     mcc: Series,
-    /// Resident bytes.
+    /// Resident memory in bytes.
     pub memory: Series,
-    /// The same by owner.
+    /// Memory by owner.
     pub owners: Owners,
-    /// The largest of them.
+    /// Peak of the resident memory in bytes.
     pub peak_memory: u64,
     /// Every evaluation.
     pub evaluations: Vec<Evaluation>,
-    /// What a classifier took for what in the last of them.
+    /// The confusion matrix of the last evaluation, for a classifier.
     pub confusion: Option<Confusion>,
     /// Changes by hand.
     pub interventions: Vec<Intervention>,
     weight: f64,
     all_evaluations: Vec<Evaluation>,
-    /// Each with its branch.
+    /// All changes by hand, each with its branch.
     all_interventions: Vec<(u32, Intervention)>,
 }
 
@@ -61,7 +61,7 @@ impl History {
             tree: Tree::default(),
             loss: Curve::new(smoothing),
             others: empty(smoothing),
-            left_behind: Vec::new(),
+            abandoned: Vec::new(),
             eval_loss: Series::default(),
             accuracy: Series::default(),
             mcc: Series::default(),
@@ -77,8 +77,8 @@ impl History {
         }
     }
 
-    /// Takes in a step.
-    pub fn stepped(&mut self, step: &Step) {
+    /// Adds a step.
+    pub fn add_step(&mut self, step: &Step) {
         if step.branch != self.tree.current {
             self.go_to(step.branch, step.step.saturating_sub(1));
         }
@@ -103,64 +103,64 @@ impl History {
         if metric.is_noisy() { Shape::Curve(curve) } else { Shape::Series(curve.raw()) }
     }
 
-    /// The run goes on after this step, on this branch, which may be new. Whether it is.
+    /// Continues after this step on this branch, which may be new; returns whether it is.
     pub fn go_to(&mut self, branch: u32, step: u64) -> bool {
         let new = self.tree.go_to(branch, step);
         self.memory = self.memory.until(step);
         self.owners.cut(step);
-        self.follow_line();
+        self.follow_path();
         new
     }
 
-    /// Takes in what the engine says of all branches.
-    pub fn listed(&mut self, branches: Vec<protocol::Branch>) {
-        let before = self.tree.line();
+    /// Stores the engine's list of branches.
+    pub fn set_branches(&mut self, branches: Vec<protocol::Branch>) {
+        let before = self.tree.path();
         self.tree.list(branches);
-        if self.tree.line() != before {
-            self.follow_line();
+        if self.tree.path() != before {
+            self.follow_path();
         }
     }
 
-    /// Smooths with another weight.
+    /// Changes the weight of the smoothing.
     pub fn smooth(&mut self, weight: f64) {
         self.weight = weight;
         self.loss.set_weight(weight);
         self.others.iter_mut().for_each(|curve| curve.set_weight(weight));
-        self.left_behind = self.tree.left_behind(weight);
+        self.abandoned = self.tree.abandoned(weight);
     }
 
-    fn follow_line(&mut self) {
-        let line = self.tree.line();
+    fn follow_path(&mut self) {
+        let path = self.tree.path();
         (self.loss, self.others) = (Curve::new(self.weight), empty(self.weight));
         for (metric, curve) in std::iter::once(&mut self.loss).chain(&mut self.others).enumerate() {
-            for (_, step, value) in self.tree.along(metric, &line) {
+            for (_, step, value) in self.tree.along(metric, &path) {
                 curve.push(step, value);
             }
         }
-        self.left_behind = self.tree.left_behind(self.weight);
+        self.abandoned = self.tree.abandoned(self.weight);
         (self.eval_loss, self.accuracy, self.mcc) = (Series::default(), Series::default(), Series::default());
         self.evaluations.clear();
         let mut evaluations: Vec<Evaluation> = self.all_evaluations.clone();
-        evaluations.retain(|evaluation| line.holds(evaluation.branch, evaluation.step));
+        evaluations.retain(|evaluation| path.holds(evaluation.branch, evaluation.step));
         evaluations.sort_by_key(|evaluation| evaluation.step);
         for evaluation in evaluations {
             self.show(evaluation);
         }
-        let changes = self.all_interventions.iter().filter(|(branch, change)| line.holds_change(*branch, change.step));
+        let changes = self.all_interventions.iter().filter(|(branch, change)| path.holds_change(*branch, change.step));
         self.interventions = changes.map(|(_, change)| change.clone()).collect();
         self.interventions.sort_by_key(|change| change.step);
     }
 
-    /// Takes in a change by hand.
-    pub fn intervened(&mut self, intervention: Intervention) {
+    /// Adds a change by hand.
+    pub fn add_intervention(&mut self, intervention: Intervention) {
         self.all_interventions.push((self.tree.current, intervention.clone()));
         self.interventions.push(intervention);
     }
 
-    /// Takes in an evaluation.
-    pub fn evaluated(&mut self, evaluation: Evaluation) {
+    /// Adds an evaluation.
+    pub fn add_evaluation(&mut self, evaluation: Evaluation) {
         self.all_evaluations.push(evaluation);
-        if self.tree.line().holds(evaluation.branch, evaluation.step) {
+        if self.tree.path().holds(evaluation.branch, evaluation.step) {
             self.show(evaluation);
         }
     }
@@ -186,15 +186,15 @@ impl History {
         &self.all_interventions
     }
 
-    /// Takes in where the memory is.
+    /// Adds a memory report.
     #[expect(clippy::cast_precision_loss, reason = "a curve of bytes is drawn, not counted")]
-    pub fn remembered(&mut self, memory: &Memory) {
+    pub fn add_memory(&mut self, memory: &Memory) {
         self.memory.push(memory.step, memory.total as f64);
         self.owners.push(memory);
         self.peak_memory = self.peak_memory.max(memory.total).max(memory.peak);
     }
 
-    /// The best evaluation, the earliest of equals.
+    /// The best evaluation; the earliest of equal ones.
     #[must_use]
     pub fn best(&self) -> Option<&Evaluation> {
         let finite = |evaluation: &&Evaluation| evaluation.accuracy.is_finite() && evaluation.eval_loss.is_finite();
@@ -206,16 +206,16 @@ fn empty(weight: f64) -> [Curve; Metric::OF_STEPS - 1] {
     std::array::from_fn(|_| Curve::new(weight))
 }
 
-/// The newest steps, and how fast they went.
+/// The newest steps, for the speed.
 #[derive(Debug, Clone, Default)]
 pub struct Pace {
     steps: VecDeque<Step>,
-    /// Other runs that take turns with this one.
+    /// Number of other lanes that alternate with this run.
     pub others: usize,
 }
 
 impl Pace {
-    /// Takes in a step.
+    /// Adds a step.
     pub fn push(&mut self, step: Step) {
         if self.steps.len() == WINDOW {
             self.steps.pop_front();
@@ -223,7 +223,7 @@ impl Pace {
         self.steps.push_back(step);
     }
 
-    /// Forgets all: the run went elsewhere.
+    /// Forgets all steps, after a jump to another state.
     pub fn clear(&mut self) {
         self.steps.clear();
     }
@@ -240,7 +240,7 @@ impl Pace {
         median(self.steps.iter().map(|step| step.seconds).filter(|s| s.is_finite()))
     }
 
-    /// Examples and tokens a second.
+    /// Examples and tokens per second.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a rate is rounded anyway")]
     pub fn rates(&self) -> Option<(f64, f64)> {
@@ -250,7 +250,7 @@ impl Pace {
         (seconds > 0.0 && seconds.is_finite()).then(|| (examples as f64 / seconds, tokens as f64 / seconds))
     }
 
-    /// How long this many steps will take at the present pace.
+    /// Time for this many steps at the present pace.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "an estimate is rounded anyway")]
     pub fn time_for(&self, steps: u64) -> Option<Duration> {

@@ -1,4 +1,4 @@
-//! The inspector over the cockpit: keys go to it, and what the engine tells is taken in all the same.
+//! The inspector over the cockpit: it gets the keys, while the cockpit goes on receiving events.
 
 use super::State;
 use crate::interface::frame::{Effect, Input, Screen};
@@ -6,7 +6,7 @@ use crate::interface::inspector::Inspector;
 use crate::interface::jobs::Done;
 use crate::interface::keys::Action;
 
-/// Opens it on this run and those beside it.
+/// Opens it on this run and its sibling runs.
 pub fn open(state: &mut State) -> Vec<Effect> {
     let Some(folder) = state.ready.as_ref().map(|ready| ready.folder.clone()) else {
         state.hint("the run has no folder yet whose curves could be inspected");
@@ -22,12 +22,12 @@ pub fn open(state: &mut State) -> Vec<Effect> {
     effects
 }
 
-/// Offers an input to the inspector, where it is open: what it asks for, and what is left for the cockpit.
+/// Offers an input to the inspector, if it is open; returns its effects, and the input if the cockpit is to handle it.
 pub fn offer(state: &mut State, input: Input) -> (Vec<Effect>, Option<Input>) {
     let Some(inspector) = &mut state.inspector else { return (Vec::new(), Some(input)) };
     let (its, also_ours) = match &input {
         Input::Key(event) => {
-            // How to leave the run is the cockpit's question.
+            // The cockpit itself handles quitting.
             let leaves = state.env.look.keys.action(&[crate::interface::keys::Context::Always], *event)
                 == Some(Action::Interrupt);
             (!leaves, leaves)

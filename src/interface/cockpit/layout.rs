@@ -1,4 +1,4 @@
-//! Where everything of the cockpit stands. Drawing and the mouse both ask here, so that they never disagree.
+//! The layout of the cockpit, used by drawing and mouse alike.
 
 use ratatui::layout::Rect;
 
@@ -9,34 +9,34 @@ use super::{Stage, State};
 use crate::interface::keys::Panel;
 use crate::interface::layout::{LEAST, SMALLEST, split_bottom, split_left, split_right, split_top};
 
-/// Columns from which on the short view has a panel beside it, those of the view itself, and the fewest rows that a panel
-/// below it is worth.
+/// Width from which the compact view has a panel beside it, the width of the compact view, and the least height of a
+/// panel below it.
 const BESIDE: u16 = 84;
 const SHORT: u16 = 44;
 const BELOW: u16 = 6;
 
-/// Where everything stands.
+/// The areas of the cockpit.
 #[derive(Debug, Clone, Default)]
 pub struct Layout {
-    /// The run and how it goes.
+    /// Run and status.
     pub header: Rect,
-    /// How far it is.
+    /// Progress.
     pub progress: Rect,
-    /// How it ended, once it has.
+    /// How the run ended.
     pub banner: Rect,
     /// All panels together.
     pub body: Rect,
-    /// The place of the short view, on a terminal that has no room for more.
+    /// The compact view, on a terminal that has no room for more.
     pub short: Option<Rect>,
     /// Places, each with the panels that share it; the first one is shown.
     pub places: Vec<(Rect, Vec<Panel>)>,
-    /// What was last said, and what to look at.
+    /// The latest notice, and alerts.
     pub strip: Rect,
-    /// Keys.
+    /// Key hints.
     pub footer: Rect,
 }
 
-/// Where everything stands on a terminal of this size; nowhere, if it is too small.
+/// The layout for this terminal size; none if it is too small.
 #[must_use]
 pub fn arrange(state: &State) -> Option<Layout> {
     let (width, height) = state.env.size;
@@ -63,7 +63,7 @@ pub fn arrange(state: &State) -> Option<Layout> {
     Some(layout)
 }
 
-/// Where everything stands where no panel but one has room: what one most wants to know, and that panel, if at all.
+/// The layout for one panel at most: the compact view, and the focused panel if it fits.
 fn short(state: &State, screen: Rect) -> Layout {
     let (header, rest) = split_top(screen, 1);
     let (rest, footer) = split_bottom(rest, 1);
@@ -83,14 +83,14 @@ fn short(state: &State, screen: Rect) -> Layout {
     layout
 }
 
-/// All between the first line and the last two: the place of a screen of its own.
+/// The area between the first line and the last two, for a view that fills it.
 #[must_use]
 pub fn below_header(layout: &Layout) -> Rect {
     let top = layout.header.bottom();
     Rect { y: top, height: layout.strip.y.saturating_sub(top), ..layout.header }
 }
 
-/// The panel under a cell of the screen, and its place.
+/// The panel at a cell of the screen, and its area.
 #[must_use]
 pub fn panel_at(state: &State, (x, y): (u16, u16)) -> Option<(Panel, Rect)> {
     let layout = arrange(state)?;
@@ -119,7 +119,7 @@ fn places(state: &State, body: Rect) -> Vec<(Rect, Vec<Panel>)> {
     }
 }
 
-/// Loss above settings and log; beside them a column of the rest.
+/// Loss above settings and log; the other panels in a column beside them.
 fn wide(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     let (left, right) = split_right(body, (body.width * 38 / 100).clamp(46, 76));
     let (loss, below) = split_bottom(left, settings.max(body.height / 4));
@@ -152,7 +152,7 @@ fn wide(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     places
 }
 
-/// The grid of charts in its own place, or in turn with the large chart where there is none.
+/// Gives the grid of charts its own place, or lets it share that of the large chart.
 fn with_charts(places: &mut Vec<(Rect, Vec<Panel>)>, charts: Rect) {
     if charts.height > 0 {
         places.push((charts, vec![Panel::Charts]));
@@ -161,7 +161,7 @@ fn with_charts(places: &mut Vec<(Rect, Vec<Panel>)>, charts: Rect) {
     }
 }
 
-/// Two columns, every panel in sight.
+/// Two columns with every panel visible.
 fn tall(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     let (left, right) = split_right(body, 33);
     let (loss, below) = split_top(left, body.height * 2 / 5);
@@ -178,7 +178,7 @@ fn tall(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     ]
 }
 
-/// Two columns; the panels that share a place are those that one looks at in turn.
+/// Two columns; related panels share a place.
 fn medium(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     let (left, right) = split_right(body, if body.width >= 110 { 44 } else { 32 });
     let (loss, lower) = split_bottom(left, (groups + 5).min(body.height * 53 / 100));
@@ -191,7 +191,7 @@ fn medium(body: Rect, groups: u16, settings: u16) -> Vec<(Rect, Vec<Panel>)> {
     ]
 }
 
-/// The loss, and everything else in turn.
+/// The loss, and all other panels in one shared place.
 fn small(body: Rect) -> Vec<(Rect, Vec<Panel>)> {
     let (loss, rest) = split_top(body, body.height / 2);
     let beside = [Panel::Loss, Panel::Charts];

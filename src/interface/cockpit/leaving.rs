@@ -1,10 +1,10 @@
-//! How the cockpit is left, and how the run is ended from here.
+//! Quitting the cockpit, and ending the run from it.
 
 use super::{Layer, Stage, State};
 use crate::interface::frame::{Effect, Outcome, Weight};
 use crate::protocol::Command;
 
-/// Asks how to leave, or leaves a run that has ended or is only watched.
+/// Asks how to quit, or quits if the run has ended or is only watched.
 pub fn ask_to_quit(state: &mut State) -> Vec<Effect> {
     if let Some(outcome) = outcome(state) {
         return vec![Effect::Quit(outcome)];
@@ -16,8 +16,8 @@ pub fn ask_to_quit(state: &mut State) -> Vec<Effect> {
     Vec::new()
 }
 
-/// The first one asks, the second one stops cleanly, the third one aborts, and the fourth leaves an engine that does
-/// not answer.
+/// The first interrupt asks, the second one stops cleanly, the third one aborts, and the fourth quits without waiting
+/// for an engine that does not answer.
 pub fn interrupt(state: &mut State) -> Vec<Effect> {
     if let Some(outcome) = outcome(state) {
         return vec![Effect::Quit(outcome)];
@@ -39,7 +39,7 @@ pub fn interrupt(state: &mut State) -> Vec<Effect> {
     }
 }
 
-/// Asks the engine to stop: from the question how to leave also to leave then.
+/// Asks the engine to stop; from the quit dialog, also quits then.
 pub fn stop(state: &mut State) -> Vec<Effect> {
     if state.layers.last() == Some(&Layer::Quit) {
         return end(state, Command::Stop);
@@ -50,7 +50,7 @@ pub fn stop(state: &mut State) -> Vec<Effect> {
     vec![Effect::Send(Command::Stop)]
 }
 
-/// Asks the engine to end in this way, and leaves when it has.
+/// Asks the engine to end in this way, and quits when it has.
 pub fn end(state: &mut State, command: Command) -> Vec<Effect> {
     if let Some(outcome) = outcome(state) {
         return vec![Effect::Quit(outcome)];

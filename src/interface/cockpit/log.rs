@@ -1,4 +1,4 @@
-//! What happened, line by line.
+//! The log.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -6,32 +6,32 @@ use std::time::Duration;
 use crate::interface::frame::Weight;
 use crate::interface::text::safe_text;
 
-/// The lines that are kept.
+/// The most lines that are kept.
 const KEPT: usize = 2000;
 
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// How long the run had trained.
+    /// Training time of the run.
     pub time: Duration,
-    /// Optimizer steps taken.
+    /// Optimizer steps done.
     pub step: u64,
-    /// How grave it is.
+    /// Its severity.
     pub weight: Weight,
-    /// What happened, fit for the screen.
+    /// The text, with control characters escaped.
     pub text: String,
 }
 
-/// The newest lines.
+/// The newest log lines.
 #[derive(Debug, Clone, Default)]
 pub struct Log {
     entries: VecDeque<Entry>,
-    /// Lines that are scrolled out of sight below.
+    /// Number of newer lines scrolled out of sight.
     scroll: usize,
 }
 
 impl Entry {
-    /// A line with a text from anywhere.
+    /// A line from untrusted text.
     #[must_use]
     pub fn new(time: Duration, step: u64, weight: Weight, text: &str) -> Self {
         Self { time, step, weight, text: safe_text(&text.replace('\n', " ")) }
@@ -39,7 +39,7 @@ impl Entry {
 }
 
 impl Log {
-    /// Adds a line; a reader who has scrolled back keeps the lines that are being read.
+    /// Adds a line; a user who has scrolled back keeps the same lines in sight.
     pub fn push(&mut self, entry: Entry) {
         if self.entries.len() == KEPT {
             self.entries.pop_front();
@@ -50,18 +50,18 @@ impl Log {
         }
     }
 
-    /// Scrolls this many lines back, or forth where negative.
+    /// Scrolls back by this many lines, or forward if negative.
     pub fn scroll(&mut self, back: isize) {
         self.scroll = self.scroll.saturating_add_signed(back).min(self.entries.len().saturating_sub(1));
     }
 
-    /// Lines that are scrolled out of sight below.
+    /// Number of newer lines scrolled out of sight.
     #[must_use]
     pub fn scrolled(&self) -> usize {
         self.scroll
     }
 
-    /// The lines, newest first, from the last one that is in sight.
+    /// The lines from the last visible one, newest first.
     pub fn newest_first(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().rev().skip(self.scroll)
     }
@@ -72,7 +72,7 @@ impl Log {
         self.entries.len()
     }
 
-    /// Whether nothing happened.
+    /// Whether there are no lines.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

@@ -1,8 +1,8 @@
-//! Which measure the map of groups by layers shows, and where its cursor is.
+//! Measure and cursor of the map of groups by layers.
 
 use crate::protocol::{Group, Layer};
 
-/// What a cell of the map tells.
+/// The quantity that the map shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Measure {
     /// Share of the scalars that train.
@@ -17,7 +17,7 @@ pub enum Measure {
 /// The map.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Map {
-    /// What is shown.
+    /// The quantity shown.
     pub measure: Measure,
     /// The group under the cursor.
     pub group: usize,
@@ -36,7 +36,7 @@ impl Measure {
         }
     }
 
-    /// The one after it, round and round.
+    /// The next measure, cyclic.
     #[must_use]
     pub fn next(self) -> Self {
         match self {
@@ -46,7 +46,7 @@ impl Measure {
         }
     }
 
-    /// What it is in a layer; none where nothing can be told of it.
+    /// Its value for a layer; none if undefined.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a share is rounded anyway")]
     pub fn of(self, layer: &Layer) -> Option<f64> {
@@ -60,7 +60,7 @@ impl Measure {
 }
 
 impl Map {
-    /// Moves the cursor, as far as there are groups and layers.
+    /// Moves the cursor within the groups and layers.
     pub fn walk(&mut self, (down, right): (isize, isize), groups: &[Group]) {
         let layers = groups.iter().map(|group| group.layers.len()).max().unwrap_or(0);
         self.group = self.group.saturating_add_signed(down).min(groups.len().saturating_sub(1));

@@ -1,4 +1,4 @@
-//! The mouse: a click gives the focus, the wheel zooms or scrolls, and to drag the chart moves it.
+//! The mouse: a click focuses, the wheel zooms or scrolls, and dragging moves the chart.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::{Margin, Rect};
@@ -12,10 +12,10 @@ use crate::interface::frame::Effect;
 use crate::interface::keys::{Action, Panel};
 use crate::interface::widgets::first_row;
 
-/// Lines of the log that a turn of the wheel scrolls.
+/// Log lines per notch of the wheel.
 const LINES: isize = 3;
 
-/// Answers the mouse.
+/// Handles a mouse event.
 pub fn answer(state: &mut State, event: MouseEvent, by: isize) -> Vec<Effect> {
     let dragged = std::mem::take(&mut state.drag);
     match state.layers.last() {
@@ -58,7 +58,7 @@ pub fn answer(state: &mut State, event: MouseEvent, by: isize) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Moves what the chart shows as far as the pointer was moved, so that the step under it stays under it.
+/// Pans the chart by the pointer's movement, so that the step under the pointer stays there.
 fn pull(state: &mut State, drag: Drag, column: u16) {
     if let Some(span) = state.span().filter(|_| column != drag.column) {
         let cells = f64::from(drag.column) - f64::from(column);
@@ -67,7 +67,7 @@ fn pull(state: &mut State, drag: Drag, column: u16) {
     state.drag = Some(Drag { column, ..drag });
 }
 
-/// Selects the row of a list that was clicked on.
+/// Selects the clicked row of a list.
 fn choose_row(state: &mut State, panel: Panel, area: Rect, y: u16) {
     let inner = area.inner(Margin::new(1, 1));
     let room = usize::from(inner.height);

@@ -23,7 +23,7 @@ use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::facts_in_title;
 
-/// Draws the first of these panels, with the titles of those that share its place.
+/// Draws the first of these panels, with the titles of all that share its place.
 pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {
     let Some(&panel) = panels.first() else { return };
     if area.width < 4 || area.height < 3 {
@@ -48,7 +48,7 @@ pub fn draw(pen: &mut Pen, area: Rect, panels: &[Panel], state: &State) {
     facts_in_title(pen, room, &facts);
 }
 
-/// Writes the panel's title, and in the order of all panels those of the panels behind it, each with the key that leads to it.
+/// Writes the titles of the panel and of those behind it, in the order of all panels, each with its key.
 fn titles(pen: &mut Pen, row: Rect, panels: &[Panel], focused: bool, state: &State) -> u16 {
     let mut ordered = panels.to_vec();
     ordered.sort_by_key(|panel| *panel as usize);
@@ -63,7 +63,7 @@ fn titles(pen: &mut Pen, row: Rect, panels: &[Panel], focused: bool, state: &Sta
         let name = if panel == Panel::Loss { state.charts.main.title() } else { panel.title() };
         let key = state.env.look.keys.label(Context::Cockpit, Action::FocusOn(panel));
         let title = key.map_or_else(|| format!(" {name} "), |key| format!(" {key} {name} "));
-        // Next to the large chart, the grid's title gives way to what the chart says.
+        // Next to the large chart, the chart's facts take precedence over the grid's title.
         let fits = text::width(&title) <= row.right().saturating_sub(x) && (panel != Panel::Charts || row.width >= 70);
         if shown || fits {
             x = pen.put(x, row.y, row.right().saturating_sub(x), &title, meaning);

@@ -1,4 +1,4 @@
-//! A value that is being thought about.
+//! A pending value.
 
 pub mod act;
 pub mod draw;
@@ -10,43 +10,42 @@ use crate::recipe::{self, Field, Kind, Value};
 use crate::interface::text;
 use crate::interface::typed::Typed;
 
-/// A value that is being thought about: nothing of it is in force, and nothing was sent but the question what it
-/// would do.
+/// A pending value: not in force, and not sent except as a preview request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Edit {
     /// Dotted name of the field.
     pub field: String,
-    /// The value in force.
+    /// The current value.
     pub from: Option<Value>,
-    /// The value under consideration, or why what was typed is none.
+    /// The pending value, or why the typed text is invalid.
     pub value: Result<Value, String>,
-    /// The text, where it is typed.
+    /// The typed text, if it is being typed.
     pub typed: Option<Typed>,
-    /// What the engine says that the value would do.
+    /// The engine's preview of the value.
     pub preview: Preview,
 }
 
-/// What the engine says that a value would do.
+/// The engine's preview of a value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Preview {
-    /// There is nothing to ask.
+    /// No preview was requested.
     None,
-    /// It was asked.
+    /// A preview was requested.
     Asked(CommandId),
-    /// It would do this.
+    /// The effects of the value.
     Answered(Consequences),
-    /// It cannot be done.
+    /// The value would be rejected.
     Refused(String),
 }
 
 impl Edit {
-    /// Begins to take what is typed.
+    /// Begins typing.
     pub fn type_in(&mut self) {
         let text = self.value.as_ref().map(text::value).unwrap_or_default();
         self.typed = Some(Typed { cursor: text.chars().count(), text, fresh: true });
     }
 
-    /// Reads what was typed.
+    /// Parses the typed text.
     pub fn read_typed(&mut self) {
         if let Some(typed) = &self.typed {
             let parsed = recipe::parse_value(&typed.text);
@@ -58,7 +57,7 @@ impl Edit {
         }
     }
 
-    /// The words that the field takes, if it takes words.
+    /// The field's choices, if it has a fixed set.
     #[must_use]
     pub fn choices(&self) -> Option<&'static [&'static str]> {
         match Field::find(&self.field).ok()?.kind {

@@ -1,4 +1,4 @@
-//! A text through the base model and the adapted one: what was typed, asked and answered.
+//! The playground: prompts and their answers from the base and the adapted model.
 
 pub mod act;
 pub mod draw;
@@ -8,11 +8,11 @@ use std::time::Duration;
 use crate::interface::typed::Typed;
 use crate::protocol::{About, Answer, CommandId, Side};
 
-/// Texts that can be asked about again.
+/// The most prompts in the history.
 const PAST: usize = 100;
-/// Characters that a text can have.
+/// The most characters of a text.
 const LONGEST: usize = 8000;
-/// Numbers of tokens that can be asked for.
+/// Choices for the most new tokens.
 const TOKENS: [usize; 6] = [16, 32, 64, 128, 256, 512];
 
 /// The playground.
@@ -22,27 +22,27 @@ pub struct Playground {
     pub typed: Typed,
     /// Whether keys go into the text.
     pub typing: bool,
-    /// What was asked about, the newest last.
+    /// Earlier prompts, newest last.
     pub past: Vec<String>,
-    /// Which of these stands in the line.
+    /// The recalled prompt, by its place in the history.
     recalled: Option<usize>,
     /// Whether the text is a message for the model's chat template.
     pub chat: bool,
-    /// Whether it asks again by itself when the step has moved.
+    /// Whether to ask again automatically when the step has changed.
     pub live: bool,
-    /// The kept state that is asked about; none: the model of now.
+    /// The kept state to ask; none for the current model.
     pub at: Option<(u32, u64)>,
-    /// Most tokens that are written: a place among [`TOKENS`].
+    /// The most new tokens: an index into [`TOKENS`].
     tokens: usize,
-    /// The validation row that was asked about last.
+    /// The validation row used last.
     pub row: Option<usize>,
-    /// The question that is being answered.
+    /// The question being answered.
     pub asked: Option<CommandId>,
-    /// What was asked about last.
+    /// The prompt of the last question.
     pub about: About,
-    /// When it last asked by itself.
+    /// When it last asked automatically.
     pub last: Duration,
-    /// What is answered so far.
+    /// The answer so far.
     pub coming: Option<Reply>,
     /// The answer that is shown.
     pub shown: Option<Reply>,
@@ -52,16 +52,16 @@ pub struct Playground {
     pub scroll: usize,
 }
 
-/// An answer, as far as it is there.
+/// An answer, possibly incomplete.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reply {
-    /// What was asked about.
+    /// The prompt.
     pub about: About,
     /// Branch and step of the adapted model.
     pub at: (u32, u64),
-    /// What the data says that the answer should be.
+    /// The expected answer according to the data.
     pub expected: Option<String>,
-    /// Tokens that the models read.
+    /// Tokens of the prompt.
     pub read: usize,
     /// Whether the end of the text was cut off.
     pub cut: bool,
@@ -69,11 +69,11 @@ pub struct Reply {
     pub no_base: Option<String>,
     /// A classifier's probabilities, of base and adapted model.
     pub classes: [Option<Vec<f32>>; 2],
-    /// What was written.
+    /// The generated texts.
     pub written: [String; 2],
-    /// Tokens of that.
+    /// Tokens of each generated text.
     pub tokens: [usize; 2],
-    /// Whether each wrote its text to the end.
+    /// Whether each model generated an end token.
     pub ended: [Option<bool>; 2],
 }
 
@@ -101,18 +101,18 @@ impl Default for Playground {
 }
 
 impl Playground {
-    /// Most tokens that are asked for.
+    /// The most new tokens.
     #[must_use]
     pub fn max_new_tokens(&self) -> usize {
         TOKENS[self.tokens.min(TOKENS.len() - 1)]
     }
 
-    /// Asks for more tokens from now on, or for fewer.
+    /// Increases or decreases the most new tokens.
     pub fn lengthen(&mut self, by: isize) {
         self.tokens = self.tokens.saturating_add_signed(by).min(TOKENS.len() - 1);
     }
 
-    /// Types a character, as long as there is room.
+    /// Types a character, if there is room.
     pub fn insert(&mut self, c: char) {
         if self.typed.text.chars().count() < LONGEST && (c == '\n' || c == '\t' || !c.is_control()) {
             self.typed.insert(c);
@@ -120,13 +120,13 @@ impl Playground {
         }
     }
 
-    /// Puts a text into the line.
+    /// Puts a text into the input line.
     pub fn put(&mut self, text: &str) {
         let text: String = text.chars().take(LONGEST).collect();
         self.typed = Typed { cursor: text.chars().count(), text, fresh: false };
     }
 
-    /// Puts an earlier text into the line, or a later one.
+    /// Recalls an earlier or later prompt.
     pub fn recall(&mut self, by: isize) {
         let last = self.past.len();
         let now = self.recalled.unwrap_or(last);
@@ -141,7 +141,7 @@ impl Playground {
         }
     }
 
-    /// Keeps what is asked about, so that it can be asked about again.
+    /// Adds the prompt to the history.
     pub fn remember(&mut self) {
         let text = self.typed.text.clone();
         self.recalled = None;
@@ -155,8 +155,8 @@ impl Playground {
         }
     }
 
-    /// Takes in a part of the answer to what was asked last.
-    pub fn hear(&mut self, answer: Answer) {
+    /// Adds a part of the answer to the last question.
+    pub fn receive(&mut self, answer: Answer) {
         match answer {
             Answer::Begun { at, text, expected, tokens, cut, no_base } => {
                 if let Some(text) = text
@@ -186,14 +186,14 @@ impl Playground {
                     reply.written[at].push_str(&text);
                     reply.tokens[at] = tokens;
                 });
-                // What is written is read as it comes; probabilities are shown when both are there.
+                // Text is shown as it arrives; probabilities are shown when both sides are there.
                 self.show();
             }
             Answer::Ended { side, by_itself } => self.with(side, |reply, at| reply.ended[at] = Some(by_itself)),
         }
     }
 
-    /// The question is answered for good.
+    /// The answer is complete.
     pub fn done(&mut self) {
         self.asked = None;
         self.show();
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn past_texts_are_walked_through_and_none_is_kept_twice() {
+    fn earlier_prompts_are_recalled_and_none_is_kept_twice() {
         let mut playground = Playground::default();
         for text in ["one", "two", "one", "one"] {
             playground.put(text);
@@ -250,26 +250,26 @@ mod tests {
     #[test]
     fn probabilities_are_shown_together_and_text_as_it_comes() {
         let mut playground = Playground { about: About::Text { text: "a".into() }, ..Playground::default() };
-        playground.hear(begun(None));
-        playground.hear(Answer::Classes { side: Side::Base, probabilities: vec![0.5, 0.5] });
+        playground.receive(begun(None));
+        playground.receive(Answer::Classes { side: Side::Base, probabilities: vec![0.5, 0.5] });
         assert_eq!(playground.shown, None);
-        playground.hear(Answer::Classes { side: Side::Adapted, probabilities: vec![0.1, 0.9] });
+        playground.receive(Answer::Classes { side: Side::Adapted, probabilities: vec![0.1, 0.9] });
         playground.done();
         assert!(playground.shown.as_ref().is_some_and(|reply| reply.classes.iter().all(Option::is_some)));
-        playground.hear(begun(None));
+        playground.receive(begun(None));
         for text in ["he", "llo"] {
-            playground.hear(Answer::Text { side: Side::Adapted, text: text.into(), tokens: 2 });
+            playground.receive(Answer::Text { side: Side::Adapted, text: text.into(), tokens: 2 });
         }
         assert_eq!(playground.shown.as_ref().unwrap().written[1], "hello");
     }
 
     #[test]
-    fn a_row_comes_into_the_line_unless_something_is_being_typed() {
+    fn a_row_fills_the_input_unless_something_is_being_typed() {
         let mut playground = Playground { typing: false, about: About::Row { row: 0 }, ..Playground::default() };
-        playground.hear(begun(Some("from the data")));
+        playground.receive(begun(Some("from the data")));
         assert_eq!(playground.typed.text, "from the data");
         playground.typing = true;
-        playground.hear(begun(Some("another")));
+        playground.receive(begun(Some("another")));
         assert_eq!(playground.typed.text, "from the data");
     }
 }

@@ -1,25 +1,25 @@
-//! How machine and device are doing, now and lately.
+//! Load of machine and device, now and recently.
 
 use std::collections::VecDeque;
 
 use crate::protocol::Vitals;
 
-/// Samples that are kept.
+/// The most samples that are kept.
 const KEPT: usize = 240;
 
 /// The newest samples.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Pulse {
-    /// The newest.
+    /// The newest one.
     pub latest: Option<Vitals>,
-    /// Shares of the processors' time, the newest last.
+    /// Processor load, as shares, newest last.
     pub cpu: VecDeque<f64>,
-    /// Shares of the device's time, the newest last.
+    /// Device load, as shares, newest last.
     pub gpu: VecDeque<f64>,
 }
 
 impl Pulse {
-    /// Takes in a sample.
+    /// Adds a sample.
     pub fn push(&mut self, vitals: Vitals) {
         let keep = |past: &mut VecDeque<f64>, share: Option<f64>| {
             past.extend(share.filter(|share| share.is_finite()));

@@ -1,4 +1,4 @@
-//! What the engine tells, taken into the state.
+//! Applies the engine's events to the state.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::protocol::{
 };
 use crate::recipe::Field;
 
-/// Takes one event into the state.
+/// Applies one event to the state.
 pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
     alerts::act::watch(state, &event);
     match event {
@@ -28,7 +28,7 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Evaluated(evaluation) => evaluated(state, evaluation),
         Event::Confused(confusion) => state.history.confusion = Some(*confusion),
         Event::Memory(memory) => {
-            state.history.remembered(&memory);
+            state.history.add_memory(&memory);
             state.memory = Some(memory);
         }
         Event::Sparsity(sparsity) => {
@@ -53,7 +53,7 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
                 answered(state, id, status);
             }
         }
-        Event::Predicted { id, answer } => playground::act::hear(state, id, answer),
+        Event::Predicted { id, answer } => playground::act::receive(state, id, answer),
         Event::Vitals(vitals) => state.pulse.push(*vitals),
         Event::Previewed { id, outcome } => previewed(state, id, outcome),
         Event::Paused { step } => {
@@ -64,7 +64,7 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Resumed { step, stood } => {
             state.paused = false;
             state.paused_at = None;
-            state.stood = Duration::try_from_secs_f64(stood).unwrap_or_default();
+            state.paused_for = Duration::try_from_secs_f64(stood).unwrap_or_default();
             state.note(Weight::Info, format!("goes on after step {step}"));
         }
         Event::Checkpointed { path, bytes, .. } => {
@@ -85,7 +85,7 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Recomputing { done, of } => state.recomputing = Some((done, of)),
         // A race has its own screen.
         Event::Race(_) | Event::Lane { .. } | Event::Halved { .. } => {}
-        Event::Branches { branches } => state.history.listed(branches),
+        Event::Branches { branches } => state.history.set_branches(branches),
         Event::Snapshots { snapshots } => state.history.tree.kept = snapshots,
         Event::Fault { message, refused } => {
             state.note(Weight::Error, &message);
@@ -101,13 +101,13 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
     Vec::new()
 }
 
-/// A path as it is known inside the run's folder.
+/// A path relative to the run's folder.
 fn within_run(state: &State, path: &Path) -> String {
     let folder = state.ready.as_ref().map(|ready| ready.folder.as_path());
     folder.and_then(|folder| path.strip_prefix(folder).ok()).unwrap_or(path).display().to_string()
 }
 
-/// The engine is gone; if it has not said why, that is a failure.
+/// The engine is gone; without a reported cause, that is a failure.
 pub fn engine_gone(state: &mut State) -> Vec<Effect> {
     if !state.running() || state.connection.lost.is_some() {
         return Vec::new();
@@ -122,12 +122,12 @@ pub fn engine_gone(state: &mut State) -> Vec<Effect> {
     receive(state, Event::Fault { message, refused: false })
 }
 
-/// Clears away what only a running engine could settle, and leaves if that was asked for.
+/// Drops everything that needs a running engine, and quits if that was requested.
 fn ended(state: &mut State) -> Vec<Effect> {
     (state.edit, state.jump) = (None, None);
     state.evaluating = None;
     state.paused = false;
-    // The clock stands still from here on.
+    // The clock stops here.
     state.paused_at = state.paused_at.or(Some(state.env.now));
     state.requests.clear();
     state.layers.clear();
@@ -172,12 +172,12 @@ fn became_ready(state: &mut State, ready: Box<Ready>) {
 }
 
 fn stepped(state: &mut State, step: Step) {
-    state.history.stepped(&step);
+    state.history.add_step(&step);
     state.at = step.step;
     state.pace.push(step);
 }
 
-/// The run stands elsewhere: the curves follow, and what was to come is forgotten.
+/// The run moved to another state: the curves follow, and pending requests are dropped.
 fn rewound(state: &mut State, step: u64, branch: u32, left: (u32, u64)) {
     state.recomputing = None;
     let new = state.history.go_to(branch, step);
@@ -207,7 +207,7 @@ fn rewound(state: &mut State, step: u64, branch: u32, left: (u32, u64)) {
 
 fn evaluated(state: &mut State, evaluation: Evaluation) {
     state.evaluating = None;
-    state.history.evaluated(evaluation);
+    state.history.add_evaluation(evaluation);
     let (loss, accuracy) = (text::number(evaluation.eval_loss), text::percent(evaluation.accuracy));
     state.note(
         Weight::Done,
@@ -231,7 +231,7 @@ fn intervened(state: &mut State, intervention: Intervention) {
         let advice = key.map_or_else(String::new, |key| format!("; {key} brings it back"));
         state.say(Weight::Done, format!("{change} · taken back{advice}"));
     } else if !State::live_fields().any(|live| is_of(live, field)) {
-        // More steps that a run was given where it went on: no key takes that back.
+        // A resumed run was given more steps: that cannot be undone by a key.
         state.note(Weight::Done, &change);
     } else {
         match state.redoing.iter().position(|redoing| redoing == id) {
@@ -244,10 +244,10 @@ fn intervened(state: &mut State, intervention: Intervention) {
         let advice = key.map_or_else(String::new, |key| format!(" · {key} undoes"));
         state.flash(Weight::Done, change + &advice);
     }
-    state.history.intervened(intervention);
+    state.history.add_intervention(intervention);
 }
 
-/// Whether a setting is this field, or one of the names in it.
+/// Whether a setting is this field or one of its entries.
 fn is_of(field: &Field, setting: &str) -> bool {
     setting.strip_prefix(field.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }

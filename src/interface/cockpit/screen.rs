@@ -58,7 +58,7 @@ impl Screen for State {
     }
 
     fn paste(&mut self, text: &str) -> Vec<Effect> {
-        // Only a text for the model may have lines.
+        // Only a prompt for the model may have several lines.
         let keeps_lines = playground::act::is_typing(self);
         text.chars().filter(|c| keeps_lines || !c.is_control()).flat_map(|c| self.type_character(c)).collect()
     }
@@ -70,14 +70,14 @@ impl Screen for State {
     fn receive(&mut self, input: Input) -> Vec<Effect> {
         match input {
             Input::Engine(event) => receive::receive(self, *event),
-            Input::News(news) => connection::act::hear(self, *news),
+            Input::News(news) => connection::act::receive_news(self, *news),
             Input::EngineGone => receive::engine_gone(self),
             Input::Signal(SIGINT) => act::act(self, Action::Interrupt),
             Input::Signal(SIGTERM) => connection::act::terminate(self),
             Input::Signal(_) | Input::Hangup => {
                 vec![Effect::Quit(leaving::outcome(self).unwrap_or(Outcome::Detached))]
             }
-            // The cockpit asks for no job.
+            // The cockpit starts no jobs.
             _ => Vec::new(),
         }
     }
@@ -99,7 +99,7 @@ impl Screen for State {
     }
 
     fn moves(&self) -> bool {
-        self.running() && !self.rests()
+        self.running() && !self.is_idle()
     }
 
     fn past(&self) -> Option<Duration> {

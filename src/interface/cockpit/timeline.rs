@@ -1,4 +1,4 @@
-//! Branches and kept states: the list of where one can go.
+//! The timeline: the list of branches and kept states.
 
 pub mod act;
 mod compare;
@@ -8,7 +8,7 @@ mod tree;
 
 pub use compare::{Compared, compare};
 pub use place::Place;
-pub use tree::grown;
+pub use tree::tree_rows;
 
 use super::State;
 use crate::protocol::{Branch, KeptState};
@@ -18,19 +18,19 @@ use crate::protocol::{Branch, KeptState};
 pub enum Row<'a> {
     /// A branch.
     Branch(&'a Branch),
-    /// A state that was kept.
+    /// A kept state.
     State(&'a KeptState),
 }
 
-/// The rows: branches, each below the one that it came from, then states, the newest first.
+/// The rows: branches, each below its parent, then states, newest first.
 #[must_use]
 pub fn rows(state: &State) -> Vec<Row<'_>> {
     let tree = &state.history.tree;
     let mut kept: Vec<&KeptState> = tree.kept.iter().collect();
     kept.sort_by_key(|kept| std::cmp::Reverse((kept.step, kept.branch)));
-    grown(&tree.listed)
+    tree_rows(&tree.listed)
         .into_iter()
-        .map(|grown| Row::Branch(grown.branch))
+        .map(|row| Row::Branch(row.branch))
         .chain(kept.into_iter().map(Row::State))
         .collect()
 }

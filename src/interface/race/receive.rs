@@ -114,7 +114,7 @@ pub fn news(screen: &mut RaceScreen, news: News) -> Vec<Effect> {
             screen.lanes.iter_mut().for_each(|lane| lane.state.env.now = now);
         }
         News::Live => (screen.connection.live, screen.connection.past) = (true, None),
-        News::Audience(audience) => gathered(screen, audience),
+        News::Audience(audience) => update_audience(screen, audience),
         News::Refused { why } => screen.connection.lost = Some(why),
         News::Lost { alive: false, why } if screen.running() => return killed(screen, &why),
         News::Lost { why, .. } if screen.running() => {
@@ -148,7 +148,7 @@ fn share(screen: &mut RaceScreen) {
     }
 }
 
-fn gathered(screen: &mut RaceScreen, audience: Audience) {
+fn update_audience(screen: &mut RaceScreen, audience: Audience) {
     let steered = screen.connection.steers();
     let known = std::mem::replace(&mut screen.connection.audience, audience);
     if known.clients.is_empty() {

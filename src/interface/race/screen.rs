@@ -104,7 +104,7 @@ impl Screen for RaceScreen {
     }
 
     fn moves(&self) -> bool {
-        let lanes = || self.lanes.iter().any(|lane| lane.trains() && !lane.state.rests());
+        let lanes = || self.lanes.iter().any(|lane| lane.trains() && !lane.state.is_idle());
         self.running() && (self.race.is_none() || lanes())
     }
 

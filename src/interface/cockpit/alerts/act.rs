@@ -1,46 +1,46 @@
-//! Alerts: what is said of them, and their acknowledgement.
+//! Reports alerts and acknowledges them.
 
-use crate::interface::cockpit::{Said, State};
+use crate::interface::cockpit::{AlertEvent, State};
 use crate::interface::frame::Weight;
 use crate::protocol::Event;
 
-/// Looks at an event before it is taken in, and puts what is to be said of it into the log.
+/// Checks an event for alerts before the state receives it, and logs what it finds.
 pub fn watch(state: &mut State, event: &Event) {
     let step = state.step();
-    let said = match event {
-        Event::Step(step) => state.alerts.stepped(step),
-        Event::Evaluated(evaluation) => state.alerts.evaluated(evaluation),
-        Event::Memory(memory) => state.alerts.remembers(memory),
+    let found = match event {
+        Event::Step(step) => state.alerts.on_step(step),
+        Event::Evaluated(evaluation) => state.alerts.on_evaluation(evaluation),
+        Event::Memory(memory) => state.alerts.on_memory(memory),
         Event::Sparsity(sparsity) => {
             let dtype = state.ready.as_ref().map_or("their type", |ready| ready.model.dtype.as_str());
-            state.alerts.trains(sparsity, dtype)
+            state.alerts.on_sparsity(sparsity, dtype)
         }
-        Event::Vitals(vitals) => state.alerts.felt(vitals, step),
+        Event::Vitals(vitals) => state.alerts.on_vitals(vitals, step),
         Event::Checkpointed { bytes, .. } => {
-            state.alerts.wrote(*bytes);
+            state.alerts.on_checkpoint(*bytes);
             Vec::new()
         }
         Event::Rewound { step, .. } => {
-            state.alerts.moved(*step);
+            state.alerts.on_rewind(*step);
             Vec::new()
         }
         Event::Intervention(_) | Event::Paused { .. } => {
-            state.alerts.changed();
+            state.alerts.on_change();
             Vec::new()
         }
         _ => Vec::new(),
     };
-    for said in said {
-        match said {
-            Said::Began(text) => state.note(Weight::Warning, text),
-            Said::Over(text) => state.note(Weight::Done, text),
+    for found in found {
+        match found {
+            AlertEvent::Began(text) => state.note(Weight::Warning, text),
+            AlertEvent::Over(text) => state.note(Weight::Done, text),
         }
     }
 }
 
-/// The user has seen the alerts.
+/// Acknowledges all alerts.
 pub fn acknowledge(state: &mut State) {
-    if !state.alerts.see() {
+    if !state.alerts.acknowledge() {
         state.hint("there is no alert");
     }
 }

@@ -1,5 +1,5 @@
-//! What to look at, until it is acknowledged. It shares its row with what was last said, so that nothing moves when alerts
-//! come and go.
+//! Unacknowledged alerts. They share a row with the latest notice, so that the layout does not change when alerts come
+//! and go.
 
 use ratatui::layout::Rect;
 
@@ -9,15 +9,15 @@ use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 
-/// The sign of an alert, here and on the loss.
+/// The mark of an alert, here and on the loss chart.
 pub const MARK: char = '▲';
 
-/// Those that are to be shown, the gravest first.
+/// The alerts to show, the most severe first.
 fn unseen(state: &State) -> Vec<&Alert> {
     if state.running() { state.alerts.unseen() } else { Vec::new() }
 }
 
-/// Draws the gravest one over the whole row, and how many more there are; whether there was any.
+/// Draws the most severe alert over the whole row, with the number of the others; returns whether there was any.
 pub fn draw(pen: &mut Pen, row: Rect, state: &State) -> bool {
     let unseen = unseen(state);
     let Some(alert) = unseen.first() else { return false };
@@ -26,14 +26,14 @@ pub fn draw(pen: &mut Pen, row: Rect, state: &State) -> bool {
     let hint = key.map_or_else(String::new, |key| format!(" · {key} acknowledges"));
     let was = if alert.over { " · over by now" } else { "" };
     let end = format!("{was}{more}{hint}");
-    // What is to be done about it is in the log, where the row is too short for all of it.
+    // Where the row is too short for the whole text, the log has the remedy.
     let room = row.width.saturating_sub(text::width(&end) + 2);
     let line = format!("{MARK} {}{end}", text::truncate(&alert.text, room));
     pen.put(row.x, row.y, row.width, &line, meaning(alert));
     true
 }
 
-/// Says at the right end of the row, where something else is said in it, how many there are; what is left of the row.
+/// Draws the number of alerts at the right end of a row that shows something else; returns the rest of the row.
 pub fn count(pen: &mut Pen, row: Rect, state: &State) -> Rect {
     let unseen = unseen(state);
     let Some(alert) = unseen.first() else { return row };

@@ -1,4 +1,4 @@
-//! What the charts of the cockpit show: the metrics, and which chart of the grid has the keys.
+//! The charts' actions: selecting a metric, and a chart of the grid.
 
 use ratatui::layout::{Margin, Rect};
 
@@ -7,12 +7,12 @@ use crate::interface::cockpit::panels::chart_cells;
 use crate::interface::cockpit::{CELLS, State};
 use crate::interface::keys::Panel;
 
-/// Selects another chart of the grid, of those that there is room for.
+/// Selects another visible chart of the grid.
 pub fn walk(state: &mut State, by: isize) {
     let place = layout::arrange(state)
         .and_then(|layout| layout.places.into_iter().find(|(_, panels)| panels.first() == Some(&Panel::Charts)));
     let inner = place.map_or(Rect::ZERO, |(area, _)| area.inner(Margin::new(1, 1)));
-    // Where there is room for one, it shows each in turn.
+    // If only one fits, it shows each in turn.
     let shown = match chart_cells(inner).len() {
         1 => CELLS,
         shown => shown,
@@ -20,7 +20,7 @@ pub fn walk(state: &mut State, by: isize) {
     state.charts.walk(by, shown);
 }
 
-/// Shows another metric: on the selected chart of the grid where that has the keys, else on the large one.
+/// Shows another metric: on the selected chart of the grid if the grid is focused, else on the large chart.
 pub fn turn(state: &mut State, by: isize) {
     let history = &state.history;
     let is_measured = |metric| !history.curve(metric).raw().is_empty();

@@ -1,4 +1,4 @@
-//! The cursor on the loss: it stands on samples, never between them.
+//! The cursor on the loss chart: always on a sample.
 
 use crate::interface::cockpit::layout;
 use crate::interface::cockpit::{Cursor, State};
@@ -7,15 +7,15 @@ use crate::interface::typed::Typed;
 use crate::interface::widgets::chart::Range;
 use crate::series::Series;
 
-/// Cells of the loss that are no plot: borders and the numbers of the axis.
+/// Cells of the panel outside the plot: borders and axis labels.
 pub const MARGIN: u16 = 9;
 
-/// The samples that it stands on: of what the large chart shows.
+/// The samples that the cursor moves over: those of the large chart.
 fn shown(state: &State) -> &Series {
     state.history.curve(state.charts.main).raw()
 }
 
-/// Puts the cursor on the newest step in sight, or takes it away.
+/// Puts the cursor on the newest visible step, or removes it.
 pub fn toggle(state: &mut State) {
     state.cursor = match state.cursor {
         Some(_) => None,
@@ -32,7 +32,7 @@ fn newest(state: &State) -> Option<u64> {
     Some(loss.nearest((start + steps - 1.0).max(0.0) as u64)?.0)
 }
 
-/// Moves so many columns of dots, at least as many samples.
+/// Moves the cursor by this many columns of dots, at least by as many samples.
 pub fn walk(state: &mut State, by: isize) {
     let Some(Cursor { step, anchor }) = state.cursor else { return };
     let loss = shown(state);
@@ -43,7 +43,7 @@ pub fn walk(state: &mut State, by: isize) {
     put(state, Cursor { step, anchor }, span);
 }
 
-/// Steps on a column of dots.
+/// Steps per column of dots.
 fn stride(state: &State, span: (u64, u64)) -> u64 {
     let place = layout::arrange(state)
         .and_then(|layout| layout.places.into_iter().find(|(_, panels)| panels.first() == Some(&Panel::Loss)));
@@ -51,7 +51,7 @@ fn stride(state: &State, span: (u64, u64)) -> u64 {
     ((state.view.window(span).1 / f64::from(dots)) as u64).max(1)
 }
 
-/// Moves to the lowest or the highest loss in sight.
+/// Moves the cursor to the lowest or highest visible loss.
 pub fn extreme(state: &mut State, lowest: bool) {
     let Some(Cursor { anchor, .. }) = state.cursor else { return };
     let loss = shown(state);
@@ -63,19 +63,19 @@ pub fn extreme(state: &mut State, lowest: bool) {
     }
 }
 
-/// Begins to type the step to jump to.
+/// Begins to type a step to jump to.
 pub fn jump(state: &mut State) {
     state.jump = Some(Typed::default());
 }
 
-/// Types a digit of it.
+/// Types a digit of the step.
 pub fn type_digit(state: &mut State, c: char) {
     if let Some(typed) = state.jump.as_mut().filter(|typed| c.is_ascii_digit() && typed.text.len() < 15) {
         typed.insert(c);
     }
 }
 
-/// Moves or takes something away in it.
+/// Edits the digits.
 pub fn edit_digits(state: &mut State, action: Action) {
     if let Some(typed) = &mut state.jump {
         typed.act(action);
@@ -95,20 +95,20 @@ pub fn land(state: &mut State) {
     }
 }
 
-/// Compares with the step under the cursor from now on, or no longer.
+/// Sets the step under the cursor as the one to compare with, or unsets it.
 pub fn anchor(state: &mut State) {
     if let Some(cursor) = &mut state.cursor {
         cursor.anchor = if cursor.anchor.is_some() { None } else { Some(cursor.step) };
     }
 }
 
-/// Where the cursor stands, as a share of the width: what is zoomed stays under it.
+/// The cursor's position as a share of the width: zooming keeps it in place.
 pub fn share(state: &State) -> Option<f64> {
     let (start, steps) = state.view.window(state.span()?);
     Some((state.cursor?.step as f64 - start) / steps)
 }
 
-/// Puts the cursor somewhere, and what is shown around it where it is out of sight.
+/// Places the cursor, and scrolls the chart if it would be out of sight.
 fn put(state: &mut State, cursor: Cursor, span: (u64, u64)) {
     let (start, steps) = state.view.window(span);
     let at = cursor.step as f64;

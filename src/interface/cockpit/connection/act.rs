@@ -1,4 +1,4 @@
-//! Coming to a run that others see too, and leaving it without ending it.
+//! Attaching to a shared run, and detaching without ending it.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::interface::keys::{Action, Context};
 use crate::interface::text;
 use crate::protocol::{Audience, Command, Event, News};
 
-/// Takes in what is said about the connection.
-pub fn hear(state: &mut State, news: News) -> Vec<Effect> {
+/// Handles a message about the connection.
+pub fn receive_news(state: &mut State, news: News) -> Vec<Effect> {
     match news {
         News::Event(event) => return receive(state, event),
         News::Clock { seconds } => {
@@ -19,7 +19,7 @@ pub fn hear(state: &mut State, news: News) -> Vec<Effect> {
             state.connection.past = Some(state.env.now).filter(|_| !state.connection.live);
         }
         News::Live => (state.connection.live, state.connection.past) = (true, None),
-        News::Audience(audience) => gathered(state, audience),
+        News::Audience(audience) => update_audience(state, audience),
         News::Refused { why } => state.connection.lost = Some(why),
         News::Lost { alive: false, why } if state.running() => {
             let ready = state.ready.as_ref();
@@ -44,7 +44,7 @@ fn lost(state: &mut State, why: String) {
     state.requests.clear();
 }
 
-fn gathered(state: &mut State, audience: Audience) {
+fn update_audience(state: &mut State, audience: Audience) {
     let known = std::mem::replace(&mut state.connection.audience, audience);
     if known.clients.is_empty() {
         return;
@@ -73,7 +73,7 @@ fn gathered(state: &mut State, audience: Audience) {
     }
 }
 
-/// Leaves a run that goes on.
+/// Detaches from the run, which goes on.
 pub fn detach(state: &mut State) -> Vec<Effect> {
     if state.stage == Stage::Loading {
         state.layers.clear();
@@ -96,7 +96,7 @@ pub fn take_over(state: &mut State) -> Vec<Effect> {
     }
 }
 
-/// A signal to end: it ends the run that this interface began, and else the interface alone.
+/// A termination signal: it ends a run that this interface started, else only the interface.
 pub fn terminate(state: &mut State) -> Vec<Effect> {
     if state.connection.owner && state.connection.hindrance().is_none() {
         return end(state, Command::Terminate);
@@ -106,7 +106,7 @@ pub fn terminate(state: &mut State) -> Vec<Effect> {
 }
 
 impl State {
-    /// Why nothing can be changed from here, while it could be, and the key that helps.
+    /// Why nothing can be changed from here, with the key that helps.
     #[must_use]
     pub fn hindrance(&self) -> Option<String> {
         let why = self.connection.hindrance().filter(|_| self.running())?;

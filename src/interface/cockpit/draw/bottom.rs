@@ -1,4 +1,4 @@
-//! The two lines at the bottom: what was last said, and the keys.
+//! The two lines at the bottom: the latest notice, and the key hints.
 
 use ratatui::layout::Rect;
 
@@ -11,10 +11,10 @@ use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::footer::{self, Hint};
 
-/// The most lines that what was said takes.
+/// The most lines of a notice.
 const LINES: usize = 3;
 
-/// What was last said, else what is under way, else what to look at. A long warning grows upwards over the panels.
+/// The latest notice, else the work in progress, else an alert. A long warning grows upwards over the panels.
 pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
     let whole = row;
     let row = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
@@ -52,7 +52,7 @@ pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
     }
 }
 
-/// Whether the row says something that an alert has to wait for.
+/// Whether the row is taken, so that an alert has to wait.
 fn is_taken(state: &State) -> bool {
     state.jump.is_some()
         || state.env.notice.is_some()
@@ -62,9 +62,9 @@ fn is_taken(state: &State) -> bool {
         || state.cursor.is_some()
 }
 
-/// The keys that mean something now, the nearest context first, as many as there is room for.
+/// Key hints of the active contexts, the nearest first, as many as fit.
 pub fn hints(row: Rect, state: &State) -> Vec<Hint> {
-    // What answers a pending value comes first; else the help and the way out do, and the panel's own keys after.
+    // Keys for a pending value come first; else help and quit do, followed by the panel's own keys.
     let (panel, mut order): (Vec<Context>, Vec<Context>) =
         state.contexts().into_iter().partition(|context| matches!(context, Context::Chart | Context::Rows));
     order.extend(panel);

@@ -1,4 +1,4 @@
-//! The least that one wants to know, for terminals on which no panel has room: step, loss, rate, time left.
+//! The compact view, for terminals on which no panel fits: step, loss, rate, time left.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use crate::interface::{text, widgets};
 
 use super::header;
 
-/// Cells of the names.
+/// Width of the names.
 const NAMES: u16 = 9;
-/// The rows that all of it takes.
+/// Height of the whole view.
 #[must_use]
 pub fn height(state: &State) -> u16 {
     facts(state).len() as u16 + 1
 }
 
-/// Draws what there is room for.
+/// Draws as much as fits.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) {
     let mut rows = Pen::rows(area).map(|row| Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row });
     if let Some(row) = rows.next() {

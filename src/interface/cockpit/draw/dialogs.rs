@@ -1,4 +1,4 @@
-//! Boxes over the screen: the questions before the run is ended.
+//! Dialogs over the screen: the questions before the run is ended.
 
 use ratatui::layout::Rect;
 

@@ -1,4 +1,4 @@
-//! A box over the screen: the first training example, token by token, with what is learned marked.
+//! A dialog with the first training example, token by token, with the trained tokens marked.
 
 use ratatui::layout::Rect;
 
@@ -46,7 +46,7 @@ fn introduction(example: &Example) -> String {
     }
 }
 
-/// The text cut into lines of this many cells, each in pieces that are learned or not.
+/// The text in lines of this width, each in pieces that are trained or not.
 fn lines(example: &Example, width: u16) -> Vec<Vec<(String, bool)>> {
     let mut lines = vec![Vec::<(String, bool)>::new()];
     let mut used = 0;

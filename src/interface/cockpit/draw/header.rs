@@ -1,4 +1,4 @@
-//! The two or three lines on top: the run, and how far it is.
+//! The two or three lines at the top: the run and its progress.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::interface::theme::Meaning;
 use crate::interface::{text, widgets};
 use crate::protocol::{Ending, Ready};
 
-/// Names the run, the model and how the run is doing.
+/// Draws the names of run and model, and the status.
 pub fn draw(pen: &mut Pen, row: Rect, state: &State) {
     let (status, meaning) = status(state);
     let right = Rect { width: row.width.saturating_sub(1), ..row };
@@ -49,7 +49,7 @@ pub fn draw(pen: &mut Pen, row: Rect, state: &State) {
     }
 }
 
-/// Who else is there, and who steers.
+/// Who else is connected, and who steers.
 fn audience(state: &State) -> Option<(String, Meaning)> {
     let connection = &state.connection;
     match (connection.audience.steered_from(), connection.others()) {
@@ -80,7 +80,7 @@ fn status(state: &State) -> (String, Meaning) {
     }
 }
 
-/// The style of how a run ended: as it was to, or before.
+/// The style of an ending: as planned, or early.
 pub fn ended_meaning(ending: Ending) -> Meaning {
     match ending {
         Ending::Completed | Ending::Stopped | Ending::StoppedEarly => Meaning::Ok,
@@ -88,7 +88,7 @@ pub fn ended_meaning(ending: Ending) -> Meaning {
     }
 }
 
-/// How far the run is, and how fast it goes.
+/// Progress and speed.
 pub fn progress(pen: &mut Pen, area: Rect, state: &State) {
     let Some(ready) = &state.ready else { return };
     let mut rows = Pen::rows(area).map(|row| Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row });
@@ -104,7 +104,7 @@ pub fn progress(pen: &mut Pen, area: Rect, state: &State) {
     }
 }
 
-/// The style of the gauge that says how far the run is.
+/// The style of the progress gauge.
 pub fn gauge_meaning(state: &State) -> Meaning {
     match state.stage {
         Stage::Faulted { .. } => Meaning::Error,
@@ -113,13 +113,13 @@ pub fn gauge_meaning(state: &State) -> Meaning {
     }
 }
 
-/// How long the steps that are left will take.
+/// Estimated time for the remaining steps.
 pub fn time_left(state: &State) -> Option<Duration> {
     let total = state.ready.as_ref()?.total_steps;
     state.pace.time_for(total.saturating_sub(state.step())).filter(|_| state.running())
 }
 
-/// What stands behind the gauge.
+/// The text behind the gauge.
 fn label(state: &State, ready: &Ready, share: f64) -> String {
     let (step, total) = (state.step(), ready.total_steps);
     let mut facts = vec![format!(" {:>3.0} %", (share * 100.0).min(100.0).floor()), format!("step {step}/{total}")];
@@ -140,7 +140,7 @@ fn numbers(pen: &mut Pen, row: Rect, state: &State) {
         facts.push(("", format!("{} tokens/s", text::rate(tokens))));
     }
     if let Some(median) = state.pace.median_seconds() {
-        // Where that would push the rate out, the name is shorter.
+        // A longer name would push out the rate here.
         facts.push((if row.width < 64 { "median " } else { "median step " }, text::milliseconds(median * 1000.0)));
     }
     if let Some(elapsed) = state.elapsed() {

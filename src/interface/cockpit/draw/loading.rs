@@ -1,4 +1,4 @@
-//! What is done before the first step.
+//! Progress before the first step.
 
 use ratatui::layout::Rect;
 
@@ -8,7 +8,7 @@ use crate::interface::pen::Pen;
 use crate::interface::theme::Meaning;
 use crate::interface::{text, widgets};
 
-/// Lists what was done, with a gauge for what is being done.
+/// Lists the loading steps, with a gauge for the current one.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) {
     let width = area.width.saturating_sub(6).min(90);
     let room = usize::from(area.height.saturating_sub(4));

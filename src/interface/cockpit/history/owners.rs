@@ -1,10 +1,10 @@
-//! Where the memory was, over the steps.
+//! Memory by owner over the steps.
 
 use crate::protocol::Memory;
 
-/// Samples that are kept; where there are more, every second one goes.
+/// The most samples; when there are more, every second one is dropped.
 const KEPT: usize = 1024;
-/// Owners of memory.
+/// Number of memory owners.
 pub const OWNERS: usize = 7;
 
 /// Bytes by owner at some steps.
@@ -14,7 +14,7 @@ pub struct Owners {
 }
 
 impl Owners {
-    /// Takes in a sample; a later one of the same step replaces it.
+    /// Adds a sample; it replaces an earlier one of the same step.
     pub fn push(&mut self, memory: &Memory) {
         let sample = (memory.step, memory.owners().map(|(_, bytes)| bytes));
         self.samples.retain(|(step, _)| *step < memory.step);
@@ -29,7 +29,7 @@ impl Owners {
         }
     }
 
-    /// Forgets what came after a step.
+    /// Forgets the samples after a step.
     pub fn cut(&mut self, step: u64) {
         self.samples.retain(|(at, _)| *at <= step);
     }
@@ -40,7 +40,7 @@ impl Owners {
         Some((self.samples.first()?.0, self.samples.last()?.0))
     }
 
-    /// Bytes by owner at a step: those of the last sample until then.
+    /// Bytes by owner at a step: the last sample up to it.
     #[must_use]
     pub fn at(&self, step: f64) -> Option<&[u64; OWNERS]> {
         #[expect(clippy::cast_precision_loss, reason = "steps are below 2^53")]

@@ -1,4 +1,4 @@
-//! Branches: what each has of its own, and which of it leads to where the run stands.
+//! The branches of a run, and the path through them to the current state.
 
 use std::collections::BTreeMap;
 
@@ -9,11 +9,11 @@ use crate::series::{Points, Series, Smoother};
 /// The branches of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Tree {
-    /// The one that trains.
+    /// The current branch.
     pub current: u32,
-    /// As the engine lists them.
+    /// The engine's list of branches.
     pub listed: Vec<protocol::Branch>,
-    /// States that can be gone back to at once, as the engine lists them.
+    /// States that can be restored at once, as the engine lists them.
     pub kept: Vec<KeptState>,
     own: BTreeMap<u32, Own>,
 }
@@ -21,24 +21,24 @@ pub struct Tree {
 /// A branch.
 #[derive(Debug, Clone, Default)]
 struct Own {
-    /// The branch that it came from, and the step after which it began.
+    /// The parent branch, and the step after which this one began.
     parent: Option<(u32, u64)>,
-    /// What every step measures, in the order of [`Metric::STEPS`].
+    /// The step metrics, in the order of [`Metric::STEPS`].
     metrics: [Points; Metric::OF_STEPS],
 }
 
-/// The branches that lead to a branch, the first one first, each with its last step that does.
+/// The path to a branch: the branches from the first one on, each with its last step on the path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Line(Vec<(u32, u64)>);
+pub struct BranchPath(Vec<(u32, u64)>);
 
-impl Line {
-    /// Whether a step of a branch leads there.
+impl BranchPath {
+    /// Whether a step of a branch is on the path.
     #[must_use]
     pub fn holds(&self, branch: u32, step: u64) -> bool {
         self.0.iter().any(|&(id, last)| id == branch && step <= last)
     }
 
-    /// As [`Line::holds`], of a change that was made after a step: a branch begins before the changes that were made there.
+    /// As [`BranchPath::holds`], for a change made after a step: a branch begins before the changes that were made there.
     #[must_use]
     pub fn holds_change(&self, branch: u32, step: u64) -> bool {
         self.0.iter().any(|&(id, last)| id == branch && step < last)
@@ -46,36 +46,36 @@ impl Line {
 }
 
 impl Tree {
-    /// The way to where the run stands.
+    /// The path to the current state.
     #[must_use]
-    pub fn line(&self) -> Line {
-        self.line_to(self.current)
+    pub fn path(&self) -> BranchPath {
+        self.path_to(self.current)
     }
 
-    /// The way to a branch.
+    /// The path to a branch.
     #[must_use]
-    pub fn line_to(&self, branch: u32) -> Line {
-        let mut line = vec![(branch, u64::MAX)];
-        // However wrong what was told is, no way is longer than there are branches.
-        while line.len() <= self.own.len()
-            && let Some(&(branch, last)) = line.last()
+    pub fn path_to(&self, branch: u32) -> BranchPath {
+        let mut path = vec![(branch, u64::MAX)];
+        // Even if the list is wrong, no path is longer than the number of branches.
+        while path.len() <= self.own.len()
+            && let Some(&(branch, last)) = path.last()
             && let Some((parent, from)) = self.own.get(&branch).and_then(|own| own.parent)
         {
-            line.push((parent, last.min(from)));
+            path.push((parent, last.min(from)));
         }
-        line.reverse();
-        Line(line)
+        path.reverse();
+        BranchPath(path)
     }
 
-    /// Branch, step and value of one of [`Metric::STEPS`] at all steps on a way.
-    pub fn along<'a>(&'a self, metric: usize, line: &'a Line) -> impl Iterator<Item = (u32, u64, f64)> + 'a {
-        line.0.iter().flat_map(move |&(branch, last)| {
+    /// Branch, step and value of one of [`Metric::STEPS`] at all steps on a path.
+    pub fn along<'a>(&'a self, metric: usize, path: &'a BranchPath) -> impl Iterator<Item = (u32, u64, f64)> + 'a {
+        path.0.iter().flat_map(move |&(branch, last)| {
             let points = self.own.get(&branch).map(|own| own.metrics[metric].iter()).into_iter().flatten();
             points.take_while(move |(step, _)| *step <= last).map(move |(step, value)| (branch, step, value))
         })
     }
 
-    /// Takes in a step of the current branch.
+    /// Adds a step of the current branch.
     pub fn push(&mut self, step: &Step) {
         let own = self.own.entry(self.current).or_default();
         for (points, value) in own.metrics.iter_mut().zip(Metric::of_step(step)) {
@@ -83,7 +83,7 @@ impl Tree {
         }
     }
 
-    /// Goes to a branch, which began after this step of the current one if it is new. Whether it is.
+    /// Goes to a branch; a new one begins after this step of the current branch. Returns whether it is new.
     pub fn go_to(&mut self, branch: u32, step: u64) -> bool {
         let before = std::mem::replace(&mut self.current, branch);
         let new = !self.own.contains_key(&branch);
@@ -94,7 +94,7 @@ impl Tree {
         new
     }
 
-    /// Takes in what the engine says of all branches.
+    /// Stores the engine's list of branches.
     pub fn list(&mut self, listed: Vec<protocol::Branch>) {
         for branch in &listed {
             let parent = branch.parent.filter(|parent| *parent != branch.id).map(|parent| (parent, branch.from));
@@ -106,20 +106,19 @@ impl Tree {
         self.listed = listed;
     }
 
-    /// What was left behind: of each branch the smoothed losses that do not lead to where the run stands, with the one
-    /// from which they go on.
+    /// The smoothed losses of each branch outside the current path, each from the sample at which it leaves the path.
     #[must_use]
-    pub fn left_behind(&self, weight: f64) -> Vec<Series> {
-        let current = self.line();
+    pub fn abandoned(&self, weight: f64) -> Vec<Series> {
+        let current = self.path();
         let departures = self.own.keys().map(|&branch| self.departure(branch, &current, weight));
         departures.filter(|series| series.len() > 1).collect()
     }
 
-    fn departure(&self, branch: u32, current: &Line, weight: f64) -> Series {
-        let line = self.line_to(branch);
+    fn departure(&self, branch: u32, current: &BranchPath, weight: f64) -> Series {
+        let path = self.path_to(branch);
         let mut smoother = Smoother::new(weight);
         let (mut series, mut before) = (Series::default(), None);
-        for (id, step, loss) in self.along(0, &line) {
+        for (id, step, loss) in self.along(0, &path) {
             let value = smoother.push(loss);
             if id == branch && !current.holds(id, step) {
                 if let Some((step, value)) = before.take() {
@@ -156,7 +155,7 @@ mod tests {
     }
 
     fn shown(tree: &Tree) -> Vec<(u64, f64)> {
-        tree.along(0, &tree.line()).map(|(_, step, loss)| (step, loss)).collect()
+        tree.along(0, &tree.path()).map(|(_, step, loss)| (step, loss)).collect()
     }
 
     #[test]
@@ -166,15 +165,15 @@ mod tests {
         assert!(tree.go_to(1, 3));
         steps(&mut tree, 4, 5, 2.0);
         assert_eq!(shown(&tree), [(1, 1.0), (2, 1.0), (3, 1.0), (4, 2.0), (5, 2.0)]);
-        let left = tree.left_behind(0.0);
+        let left = tree.abandoned(0.0);
         assert_eq!(left.len(), 1);
         assert_eq!(left[0].points().collect::<Vec<_>>(), [(3, 1.0), (4, 1.0), (5, 1.0), (6, 1.0)]);
-        assert!(tree.line().holds(0, 3) && !tree.line().holds(0, 4) && tree.line().holds(1, 4));
-        assert!(tree.line().holds_change(0, 2) && !tree.line().holds_change(0, 3));
+        assert!(tree.path().holds(0, 3) && !tree.path().holds(0, 4) && tree.path().holds(1, 4));
+        assert!(tree.path().holds_change(0, 2) && !tree.path().holds_change(0, 3));
     }
 
     #[test]
-    fn a_branch_of_a_branch_that_begins_before_it_and_the_way_back() {
+    fn a_branch_of_a_branch_that_begins_before_it_and_switching_back() {
         let mut tree = Tree::default();
         steps(&mut tree, 1, 9, 1.0);
         tree.go_to(1, 6);
@@ -182,14 +181,14 @@ mod tests {
         assert!(tree.go_to(2, 2));
         steps(&mut tree, 3, 4, 3.0);
         assert_eq!(shown(&tree), [(1, 1.0), (2, 1.0), (3, 3.0), (4, 3.0)]);
-        assert_eq!(tree.left_behind(0.9).len(), 2);
+        assert_eq!(tree.abandoned(0.9).len(), 2);
         assert!(!tree.go_to(1, 8));
         assert_eq!(shown(&tree).len(), 8);
         assert_eq!(shown(&tree)[7], (8, 2.0));
     }
 
     #[test]
-    fn what_the_engine_lists_counts_and_cannot_lead_in_a_circle() {
+    fn a_listed_cycle_of_branches_does_no_harm() {
         let branch = |id, parent, from| protocol::Branch {
             id,
             parent,
@@ -205,6 +204,6 @@ mod tests {
         assert_eq!(shown(&tree).len(), 4);
         tree.list(vec![branch(0, Some(1), 3), branch(1, Some(0), 4), branch(2, Some(2), 1)]);
         assert!(shown(&tree).len() < 30);
-        assert!(tree.left_behind(0.5).len() < 4);
+        assert!(tree.abandoned(0.5).len() < 4);
     }
 }

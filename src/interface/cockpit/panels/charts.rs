@@ -1,4 +1,4 @@
-//! The grid of small charts: what else is measured, beside the loss.
+//! The grid of small charts with the other metrics.
 
 use ratatui::layout::Rect;
 
@@ -13,17 +13,18 @@ use crate::interface::theme::Meaning;
 use crate::interface::widgets::chart::{Chart, Line, Look, Measure};
 use crate::interface::widgets::{Facts, nothing};
 
-/// The least cells that a chart of the grid is worth, its title counted.
+/// The least size of a chart in the grid, with its title.
 const LEAST: (u16, u16) = (24, 5);
 
-/// The upper part of the place of the large chart, and below it the place of the grid; empty where there is no room.
+/// Splits the area of the large chart into that of the chart and that of the grid below; the latter is empty if there
+/// is no room.
 #[must_use]
 pub fn place(area: Rect) -> (Rect, Rect) {
     let height = if area.height >= 20 { area.height * 2 / 5 } else { 0 };
     split_bottom(area, if area.width < 2 * LEAST.0 { 0 } else { height })
 }
 
-/// The places of the charts in the inside of the panel, row by row.
+/// The areas of the charts inside the panel, row by row.
 #[must_use]
 pub fn cells(area: Rect) -> Vec<Rect> {
     let columns = (area.width / LEAST.0).clamp(1, 3);
@@ -39,7 +40,7 @@ pub fn cells(area: Rect) -> Vec<Rect> {
     (0..columns * rows).map(place).collect()
 }
 
-/// Draws as many charts as there is room for; what the title says.
+/// Draws as many charts as fit; returns the facts for the title.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     if state.span().is_none() {
         nothing(pen, area, "the first step is under way");
@@ -47,7 +48,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     }
     let places = cells(area);
     let focused = state.focus == Panel::Charts;
-    // A small screen has room for one chart: it is the selected one.
+    // On a small screen only the selected chart fits.
     let first = if places.len() == 1 { state.charts.selected } else { 0 };
     for (at, (place, metric)) in places.iter().zip(state.charts.cells.iter().skip(first)).enumerate() {
         cell(pen, *place, *metric, focused && at + first == state.charts.selected, state);
@@ -63,7 +64,7 @@ fn cell(pen: &mut Pen, area: Rect, metric: Metric, selected: bool, state: &State
     if let Some((_, value)) = series.last() {
         let value = metric.unit().value(value);
         let room = title.right().saturating_sub(x);
-        // Of what wobbles, the header says a median, and this is the last one.
+        // For noisy metrics the header shows a median; this is the last value.
         let last = format!("last {value}");
         let value = if metric.is_noisy() && text::width(&last) < room { last } else { value };
         if text::width(&value) < room {

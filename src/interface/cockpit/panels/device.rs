@@ -1,4 +1,4 @@
-//! How machine and device are doing.
+//! Load of machine and device.
 
 use ratatui::layout::Rect;
 
@@ -10,20 +10,20 @@ use crate::interface::theme::Meaning;
 use crate::interface::widgets::{Facts, bar, list, nothing};
 use crate::protocol::{Gpu, Host};
 
-/// Cells of the names.
+/// Width of the names.
 const NAME: u16 = 7;
 
 /// A line of the panel.
 struct Line {
     name: &'static str,
-    /// How full it is, where that can be said.
+    /// The used share, if known.
     share: Option<f64>,
     value: String,
-    /// Whether being full is a reason to worry, rather than to be glad.
+    /// Whether a high share is a problem rather than good.
     limit: bool,
 }
 
-/// Draws a line for each thing that is told, and how busy all was lately; what the title says.
+/// Draws a line for each known quantity, and the recent load; returns the facts for the title.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     let Some(vitals) = &state.pulse.latest else {
         nothing(pen, area, "not sampled yet");
@@ -131,7 +131,7 @@ fn whole_percent(share: f64) -> String {
     format!("{:.0} %", share.clamp(0.0, 10.0) * 100.0)
 }
 
-/// How busy device and processors were, the newest at the right.
+/// Recent load of device and processors, the newest at the right.
 fn past(pen: &mut Pen, area: Rect, state: &State) {
     let pulse = &state.pulse;
     let rows = Pen::rows(area).skip(1);

@@ -1,4 +1,4 @@
-//! What happened, the newest at the bottom.
+//! The log, the newest line at the bottom.
 
 use ratatui::layout::Rect;
 
@@ -8,7 +8,7 @@ use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::{Facts, nothing};
 
-/// Draws the lines; what the title says.
+/// Draws the lines; returns the facts for the title.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     if state.log.is_empty() {
         nothing(pen, area, "nothing happened yet");

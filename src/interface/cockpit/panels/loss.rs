@@ -12,10 +12,10 @@ use crate::interface::widgets::chart::{Change, Chart, Drawn, Line, Look, MARK, M
 use crate::interface::widgets::{Facts, nothing};
 use crate::series::Series;
 
-/// Branches that were left behind and are drawn.
-const LEFT_BEHIND: usize = 8;
+/// The most abandoned branches that are drawn.
+const ABANDONED: usize = 8;
 
-/// Draws the chart; what its title says.
+/// Draws the chart; returns the facts for the title.
 pub fn draw(pen: &mut Pen, area: Rect, title_room: u16, state: &State) -> Facts {
     let Some(span) = state.span() else {
         nothing(pen, area, "the first step is under way");
@@ -38,7 +38,7 @@ pub fn draw(pen: &mut Pen, area: Rect, title_room: u16, state: &State) -> Facts 
     }
 }
 
-/// Where an alert began, at the bottom.
+/// Marks the steps at which alerts began, at the bottom.
 fn mark_alerts(pen: &mut Pen, area: Rect, chart: &Chart, state: &State) {
     let alerts = state.alerts.all();
     let Some(plan) = (!alerts.is_empty()).then(|| chart.plan(area)).flatten() else { return };
@@ -50,15 +50,15 @@ fn mark_alerts(pen: &mut Pen, area: Rect, chart: &Chart, state: &State) {
     }
 }
 
-/// The lines of the large chart: what was left behind under everything else.
+/// The lines of the large chart, abandoned branches below all others.
 fn lines(state: &State, metric: Metric) -> Vec<Line<'_>> {
     let line = |shape, meaning, look| Line { shape, measure: Measure::Steps, meaning, look };
     let history = &state.history;
     let mut lines = Vec::new();
     if metric == Metric::Loss {
-        let newest = history.left_behind.len().saturating_sub(LEFT_BEHIND);
+        let newest = history.abandoned.len().saturating_sub(ABANDONED);
         let behind = |series| line(Shape::Series(series), Meaning::Branch, Look::Behind);
-        lines.extend(history.left_behind[newest..].iter().map(behind));
+        lines.extend(history.abandoned[newest..].iter().map(behind));
     }
     lines.push(line(history.curve(metric), meaning(metric), Look::Whole));
     if metric == Metric::Loss {
@@ -67,7 +67,7 @@ fn lines(state: &State, metric: Metric) -> Vec<Line<'_>> {
     lines
 }
 
-/// What a metric is drawn as, where each has its own chart.
+/// The style of a metric in a chart of its own.
 pub fn meaning(metric: Metric) -> Meaning {
     match metric {
         Metric::Loss => Meaning::Series1,
@@ -80,7 +80,7 @@ pub fn meaning(metric: Metric) -> Meaning {
     }
 }
 
-/// What stands under the cursor, the short of it.
+/// The values at the cursor, in short.
 fn cursor_facts(state: &State, Cursor { step, anchor }: Cursor) -> Facts {
     let metric = state.charts.main;
     let value = metric.unit().value(at(state.history.curve(metric).raw(), step));
@@ -92,7 +92,7 @@ fn cursor_facts(state: &State, Cursor { step, anchor }: Cursor) -> Facts {
     facts
 }
 
-/// What stands under the cursor, and how it differs from what it is compared with.
+/// The values at the cursor, and their differences from those at the anchor.
 #[must_use]
 pub fn readout(state: &State, Cursor { step, anchor }: Cursor) -> String {
     let (history, metric) = (&state.history, state.charts.main);
@@ -116,19 +116,19 @@ fn at(series: &Series, step: u64) -> f64 {
     series.nearest(step).map_or(f64::NAN, |(_, value)| value)
 }
 
-/// How much the smoothed value grew from one step to another.
+/// The increase of the smoothed value from one step to another.
 fn difference(state: &State, metric: Metric, from: u64, to: u64) -> String {
     let curve = state.history.curve(metric);
     metric.unit().difference(curve.smoothed_near(to) - curve.smoothed_near(from))
 }
 
-/// The newest training loss as it is smoothed, where it is.
+/// The newest smoothed training loss, if there is one.
 fn smoothed_loss(state: &State) -> Option<f64> {
     let smoothed = state.history.loss.smoothed_last().map(|(_, loss)| loss);
     smoothed.filter(|_| state.view.smoothing() > 0.0)
 }
 
-/// The newest training loss, and what it is smoothed.
+/// The newest training loss, raw and smoothed.
 #[must_use]
 pub fn train_loss(state: &State) -> Option<String> {
     let (_, loss) = state.history.loss.raw().last()?;

@@ -1,4 +1,4 @@
-//! Groups by layers: how densely each trains, how far it has moved, what of that the cast keeps.
+//! Groups by layers: density, size of the update, and the share of it that the cast keeps.
 
 use ratatui::layout::Rect;
 
@@ -12,12 +12,12 @@ use crate::interface::widgets::list::first_row;
 use crate::interface::widgets::{Facts, list, nothing};
 use crate::protocol::{Group, Layer};
 
-/// From little to much.
+/// Shades from low to high.
 const SHADES: [char; 4] = ['░', '▒', '▓', '█'];
-/// Lines below the map: the legend, and what is under the cursor.
+/// Lines below the map: the legend, and the values at the cursor.
 const BELOW: u16 = 2;
 
-/// The stretch of values that the shades stand for.
+/// The range of values that the shades cover.
 #[derive(Debug, Clone, Copy)]
 struct Scale {
     low: f64,
@@ -25,7 +25,7 @@ struct Scale {
     log: bool,
 }
 
-/// Draws the map; what its title says.
+/// Draws the map; returns the facts for the title.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     let map = &state.map;
     let groups = state.sparsity.as_ref().map_or(&[][..], |sparsity| &sparsity.groups);
@@ -42,7 +42,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     if room == 0 {
         return facts;
     }
-    // Layers that share a cell, and cells that one layer has.
+    // Layers that share a cell, and cells per layer.
     let together = depth.div_ceil(room);
     let columns = depth.div_ceil(together);
     let cells = (room / columns).clamp(1, 4) as u16;
@@ -79,7 +79,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     facts
 }
 
-/// Numbers of the layers, as many as there is room for.
+/// Layer numbers, as many as fit.
 fn head(pen: &mut Pen, row: Rect, columns: usize, cells: u16, together: usize) {
     pen.put(row.x, row.y, row.width, "0", Meaning::Axis);
     let mut free = row.x + 3;
@@ -96,7 +96,7 @@ fn head(pen: &mut Pen, row: Rect, columns: usize, cells: u16, together: usize) {
 
 fn cell(pen: &mut Pen, place: Rect, measure: Measure, layers: &[Layer], scale: &Scale) {
     let values = layers.iter().filter_map(|layer| measure.of(layer));
-    // Of layers that share a cell the one that matters most: of what the cast keeps the least.
+    // Of layers that share a cell, the most significant value: for the surviving share the lowest.
     let value = if measure == Measure::Surviving { values.reduce(f64::min) } else { values.reduce(f64::max) };
     match value.and_then(|value| scale.shade(value)) {
         Some(shade) => {
@@ -119,7 +119,7 @@ fn legend(pen: &mut Pen, row: Rect, measure: Measure, scale: &Scale) {
     pen.pieces(row, [(shades.as_str(), Meaning::Series1), (&ends, Meaning::Muted), (log, Meaning::Muted)]);
 }
 
-/// The numbers of the cell under the cursor.
+/// The values of the cell at the cursor.
 fn under_cursor(state: &State, groups: &[Group]) -> String {
     let map = &state.map;
     let Some(group) = groups.get(map.group) else { return String::new() };
@@ -141,13 +141,13 @@ impl Scale {
         let low = positive.iter().copied().fold(f64::INFINITY, f64::min);
         match measure {
             Measure::Surviving => Self { low: 0.0, high: 1.0, log: false },
-            // What differs by orders of magnitude would be all dark or all bright.
+            // Over several orders of magnitude a linear scale would be all dark or all bright.
             _ if low.is_finite() && high / low > 20.0 => Self { low, high, log: true },
             _ => Self { low: 0.0, high, log: false },
         }
     }
 
-    /// Place among the shades; none for nothing.
+    /// Index of the shade; none for no value.
     fn shade(&self, value: f64) -> Option<usize> {
         if value <= 0.0 || self.high <= 0.0 {
             return None;

@@ -1,4 +1,4 @@
-//! Where the memory is, and over time.
+//! Memory by owner, now and over time.
 
 use ratatui::layout::Rect;
 
@@ -14,10 +14,10 @@ use crate::interface::widgets::window::Window;
 use crate::interface::widgets::{Facts, bar, nothing};
 use crate::protocol::Memory;
 
-/// The fewest rows that a curve is worth.
+/// The least height of the curve.
 const CURVE: u16 = 4;
 
-/// Draws bar, table and curve; what the title says.
+/// Draws bar, table and curve; returns the facts for the title.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     let Some(memory) = &state.memory else {
         nothing(pen, area, "not measured yet");
@@ -61,7 +61,8 @@ struct Owner {
     meaning: Meaning,
 }
 
-/// Who has the memory. A prediction counts weights whole; of a file that is mapped only the pages that were read take any.
+/// The owners of memory. A prediction counts weights whole; of a mapped file only the pages that were read are
+/// resident.
 fn owners(memory: &Memory, whole: Option<u64>) -> Vec<Owner> {
     let is_read = whole.is_some_and(|whole| memory.weights < whole / 100 * 99);
     let named = |name: &'static str| if name == "weights" && is_read { "weights read" } else { name };
@@ -73,7 +74,7 @@ fn write_owners(pen: &mut Pen, area: Rect, columns: u16, owners: &[Owner], total
     if area.height == 0 {
         return;
     }
-    // Where there is no room for all, the small ones go.
+    // If not all fit, the smallest are dropped.
     let mut owners: Vec<&Owner> = owners.iter().collect();
     let room = usize::from(area.height * columns);
     if owners.len() > room {
@@ -95,8 +96,8 @@ fn write_owners(pen: &mut Pen, area: Rect, columns: u16, owners: &[Owner], total
     }
 }
 
-/// Bytes by owner over the steps, one on another from nothing up, so that a small wobble does not look like a leak; above
-/// them the peak that was predicted.
+/// Bytes by owner over the steps, stacked from zero, so that a small fluctuation does not look like a leak; above them
+/// the predicted peak.
 fn over_time(pen: &mut Pen, area: Rect, state: &State, owners: &[Owner], predicted: Option<u64>) {
     let past = &state.history.owners;
     let Some(span) = past.span().filter(|(first, last)| last > first) else { return };
@@ -113,7 +114,7 @@ fn over_time(pen: &mut Pen, area: Rect, state: &State, owners: &[Owner], predict
     pen.put_right(label(plot.bottom() - 1), "0", Meaning::Axis);
     let window = Window::new(&View::default(), span, usize::from(plot.width) * 2);
     let rows = usize::from(plot.height) * 4;
-    // Which owner has each dot, from the top.
+    // The owner of each dot, from the top.
     let columns: Vec<Vec<Option<usize>>> = (0..window.dots)
         .map(|dot| {
             let step = window.start + (dot as f64 + 1.0) * window.per_dot - f64::EPSILON;
@@ -151,7 +152,7 @@ fn stack(bytes: Option<&[u64; OWNERS]>, top: u64, rows: usize) -> Vec<Option<usi
     column
 }
 
-/// Two columns of four dots as one cell, in the colour of the owner that has most of them.
+/// Two columns of four dots as one cell, in the colour of the owner that has most of the dots.
 fn stacked_cell(pen: &mut Pen, (x, y): (u16, u16), columns: &[Vec<Option<usize>>], from: usize, owners: &[Owner]) {
     let mut grid = Grid::new(Rect::new(0, 0, 1, 1));
     let mut counts = [0u8; OWNERS];
@@ -170,7 +171,7 @@ fn stacked_cell(pen: &mut Pen, (x, y): (u16, u16), columns: &[Vec<Option<usize>>
     }
 }
 
-/// A line through the cells of a row where nothing stands yet, with a word at its right end.
+/// Draws a line through the empty cells of a row, with a word at its right end.
 fn line_where_empty(pen: &mut Pen, row: Rect, word: &str) {
     let row = row.intersection(pen.buffer.area);
     for x in row.left()..row.right() {

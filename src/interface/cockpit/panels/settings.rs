@@ -1,4 +1,4 @@
-//! Fields that can be changed while the run trains, with what is pending.
+//! The live fields, with pending values.
 
 use ratatui::layout::Rect;
 
@@ -12,7 +12,7 @@ use crate::interface::widgets::list::first_row;
 use crate::interface::widgets::{Facts, list};
 use crate::recipe::{AUTO, Value};
 
-/// Draws the list; what its title says.
+/// Draws the list; returns the facts for the title.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     let fields: Vec<&str> = State::live_fields().map(|field| field.name).collect();
     let longest = fields.iter().map(|name| text::width(name)).max().unwrap_or(0);
@@ -29,9 +29,9 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
         let x = row.x + name_width;
         let room = row.right().saturating_sub(x);
         let value = value_of(state, field.name).map_or_else(|| "–".into(), |value| resolved(state, field.name, &value));
-        let awaited = pending_text(state, field.name);
-        let x = if awaited.is_none() || room > 24 { pen.put(x, row.y, room, &value, Meaning::Text) } else { x };
-        if let Some((pending, meaning)) = awaited {
+        let requested = pending_text(state, field.name);
+        let x = if requested.is_none() || room > 24 { pen.put(x, row.y, room, &value, Meaning::Text) } else { x };
+        if let Some((pending, meaning)) = requested {
             pen.put(x, row.y, row.right().saturating_sub(x), &format!(" {pending}"), meaning);
         } else if first + index == state.setting_row && state.focus == Panel::Settings {
             pen.restyle(row, Meaning::Selection);
@@ -46,7 +46,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     Facts::new()
 }
 
-/// A value, and what it stands for where it follows another field.
+/// A value, and the effective value if it follows another field.
 fn resolved(state: &State, field: &str, value: &Value) -> String {
     let shown = text::value(value);
     let followed = match (field, value.as_str()) {
@@ -56,7 +56,7 @@ fn resolved(state: &State, field: &str, value: &Value) -> String {
     followed.map_or(shown.clone(), |followed| format!("{shown}: {}", text::value(&followed)))
 }
 
-/// What a field's value is about to be: thought about, asked for, or queued.
+/// The pending value of a field: being edited, requested or queued.
 pub fn pending_text(state: &State, field: &str) -> Option<(String, Meaning)> {
     if let Some(edit) = state.edit.as_ref().filter(|edit| edit.field == field) {
         let shown = match (&edit.typed, &edit.value) {
@@ -69,6 +69,6 @@ pub fn pending_text(state: &State, field: &str) -> Option<(String, Meaning)> {
         };
         return Some((shown, if edit.value.is_ok() { Meaning::Pending } else { Meaning::Error }));
     }
-    let value = state.awaited(field)?;
+    let value = state.requested(field)?;
     Some((format!("→ {} …", text::value(value)), Meaning::Pending))
 }

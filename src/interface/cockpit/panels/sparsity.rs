@@ -1,4 +1,4 @@
-//! What trains, by group and layer, with the edit in place.
+//! Trainable scalars by group and layer, with the edit in place.
 
 use ratatui::layout::Rect;
 
@@ -12,7 +12,7 @@ use crate::interface::widgets::list::first_row;
 use crate::interface::widgets::{Facts, bar, list, nothing};
 use crate::protocol::{Group, Sparsity};
 
-/// Where each column begins, from the left of the panel, and the width of it; nothing where there is no room.
+/// Left edge and width of each column; zero width where it does not fit.
 struct Columns {
     name: u16,
     trainable: u16,
@@ -22,30 +22,30 @@ struct Columns {
     delta: u16,
 }
 
-/// The place of a row that can be selected (all, then each group) among all rows of the table, and the reverse: the head
-/// stands below "all", and cannot be selected.
+/// The line of a selectable row (all, then each group) in the table, and the reverse: the heading stands below "all"
+/// and cannot be selected.
 fn place_of(row: usize, sparsity: &Sparsity) -> usize {
     row + usize::from(row > 0 && sparsity.head > 0)
 }
 
-/// How many rows the table has below its heading.
+/// Number of rows below the table's heading.
 fn rows_of(sparsity: &Sparsity) -> usize {
     1 + usize::from(sparsity.head > 0) + sparsity.groups.len()
 }
 
-/// The first row of the table that is shown, so that the selected one is.
+/// The first visible row of the table, such that the selected one is visible.
 fn first_of(selected: usize, sparsity: &Sparsity, room: usize) -> usize {
     first_row(place_of(selected, sparsity), rows_of(sparsity), room)
 }
 
-/// The row that can be selected at this line of the panel, its heading counted.
+/// The selectable row at this line of the panel, counted with its heading.
 #[must_use]
 pub fn group_row_at(sparsity: &Sparsity, selected: usize, line: usize, room: usize) -> Option<usize> {
     let at = line.checked_sub(1)? + first_of(selected, sparsity, room.saturating_sub(1));
     (0..=sparsity.groups.len()).find(|row| place_of(*row, sparsity) == at)
 }
 
-/// Draws the table; what its title says.
+/// Draws the table; returns the facts for the title.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     let Some(sparsity) = &state.sparsity else {
         nothing(pen, area, "nothing trains yet");
@@ -122,14 +122,14 @@ fn write_group(pen: &mut Pen, row: Rect, columns: &Columns, group: &Group) {
     }
 }
 
-/// A bar for each layer, or for each few layers where there are more of them than cells.
+/// A bar for each layer, or for several layers each if there are more layers than cells.
 fn layer_bars(by_layer: &[u64], cells: usize) -> String {
     let most = by_layer.iter().copied().max().unwrap_or(0);
     let together = by_layer.len().div_ceil(cells.max(1)).max(1);
     bar::uprights(by_layer.chunks(together).map(|layers| share(layers.iter().copied().max().unwrap_or(0), most)))
 }
 
-/// What is said below the table, where there is room.
+/// The remarks below the table, if they fit.
 fn remarks(state: &State, sparsity: &Sparsity) -> Vec<String> {
     let mut remarks = vec![String::new()];
     let retired =

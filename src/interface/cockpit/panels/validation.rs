@@ -15,7 +15,7 @@ use crate::interface::widgets::window::Window;
 use crate::interface::widgets::{Facts, bar, chart, classes, curve, nothing};
 use crate::protocol::{Confusion, Evaluation};
 
-/// Draws table and curve; what the title says.
+/// Draws table and curve; returns the facts for the title.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     let (mut area, mut facts) = (area, Facts::new());
     if let Some((done, of)) = state.evaluating {
@@ -55,7 +55,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     facts
 }
 
-/// Draws how well each label is told, beside the rest or below the table; what is left.
+/// Draws the accuracy of each label, beside the table or below it; returns the rest of the area.
 fn by_label(pen: &mut Pen, area: Rect, confusion: &Confusion) -> Rect {
     if area.width >= 110 {
         let (left, right) = split_left(area, area.width / 2 - 4);

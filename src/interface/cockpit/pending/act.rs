@@ -1,4 +1,4 @@
-//! Keys that change the run: what is pending, what is asked of the engine.
+//! Actions that change the run: pending values and requests to the engine.
 
 use crate::interface::cockpit::{Edit, Preview, Redo, RequestKind, Stage, State, timeline};
 use crate::interface::frame::{Effect, Weight};
@@ -13,7 +13,7 @@ const TRAINABLE: &str = "method.trainable";
 const DENSITY: &str = "method.density";
 const RATE: &str = "optimizer.learning_rate";
 
-/// Does what a steering key stands for.
+/// Runs a steering action.
 pub fn steer(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::Apply => return apply(state),
@@ -47,7 +47,7 @@ pub fn steer(state: &mut State, action: Action) -> Vec<Effect> {
     }
 }
 
-/// Types a character into the value that is being typed.
+/// Types a character into the pending value.
 pub fn type_character(state: &mut State, c: char) -> Vec<Effect> {
     let Some(edit) = state.edit.as_mut().filter(|edit| edit.typed.is_some()) else {
         return Vec::new();
@@ -59,7 +59,7 @@ pub fn type_character(state: &mut State, c: char) -> Vec<Effect> {
     ask(state)
 }
 
-/// Makes the value that a text says the pending one of a field, as if it had been typed there.
+/// Makes a value given as text the pending one of a field, as if it had been typed.
 pub fn propose(state: &mut State, field: &str, value: &str) -> Vec<Effect> {
     if let Some(why) = state.hindrance() {
         state.hint(why);
@@ -98,7 +98,7 @@ fn type_key(state: &mut State, action: Action) -> Vec<Effect> {
     ask(state)
 }
 
-/// One rung of the sparsity, or of the selected group's.
+/// Steps the sparsity, or the selected group's density, to the next value of the ladder.
 fn turn_sparsity(state: &mut State, sparser: bool) -> Vec<Effect> {
     let group = if state.focus == Panel::Sparsity { state.selected_group().cloned() } else { None };
     let Some(group) = group else {
@@ -120,7 +120,7 @@ fn turn_rate(state: &mut State, faster: bool) -> Vec<Effect> {
     step_field(state, RATE, |value| if faster { ladder::up(value).min(10.0) } else { ladder::down(value) })
 }
 
-/// The next value of what is pending.
+/// Steps the pending value.
 fn turn(state: &mut State, by: isize) -> Vec<Effect> {
     let Some(edit) = state.edit.clone() else { return Vec::new() };
     if let Some(choices) = edit.choices() {
@@ -149,7 +149,7 @@ fn turn(state: &mut State, by: isize) -> Vec<Effect> {
     }
 }
 
-/// Makes the field's next value pending: after what is pending already, else after what is in force.
+/// Makes the field's next value pending, counted from the pending value if there is one, else from the current value.
 fn step_field(state: &mut State, field: &str, next: impl Fn(f64) -> f64) -> Vec<Effect> {
     let mut edit = match state.edit.take() {
         Some(edit) if edit.field == field => edit,
@@ -178,7 +178,7 @@ fn step_field(state: &mut State, field: &str, next: impl Fn(f64) -> f64) -> Vec<
     ask(state)
 }
 
-/// The number that a value is. No count at all stands for as many as train now.
+/// The value as a number. A trainable count of 0 stands for the present count.
 fn number(state: &State, value: &Value) -> Option<f64> {
     match value {
         Value::Float(number) => Some(*number),
@@ -233,7 +233,7 @@ fn choose(state: &mut State, field: &str, word: &str) -> Vec<Effect> {
     ask(state)
 }
 
-/// Asks what the pending value would do.
+/// Requests a preview of the pending value.
 fn ask(state: &mut State) -> Vec<Effect> {
     let id = state.fresh_id();
     let Some(edit) = &mut state.edit else { return Vec::new() };
@@ -245,7 +245,7 @@ fn ask(state: &mut State) -> Vec<Effect> {
     vec![Effect::Send(Command::Preview { id, field: edit.field.clone(), value })]
 }
 
-/// Sends the pending value, unless it is none, was refused already, or is the one in force.
+/// Sends the pending value, unless it is invalid, was rejected already, or is the current one.
 fn apply(state: &mut State) -> Vec<Effect> {
     let Some(edit) = state.edit.take() else { return Vec::new() };
     if !ready(state) {
@@ -257,7 +257,7 @@ fn apply(state: &mut State) -> Vec<Effect> {
             state.edit = Some(edit);
             Vec::new()
         }
-        Ok(value) if edit.from.as_ref() == Some(&value) && state.awaited(&edit.field).is_none() => Vec::new(),
+        Ok(value) if edit.from.as_ref() == Some(&value) && state.requested(&edit.field).is_none() => Vec::new(),
         Ok(value) => {
             if let Preview::Refused(why) = &edit.preview {
                 state.hint(why.clone());
@@ -269,7 +269,7 @@ fn apply(state: &mut State) -> Vec<Effect> {
     }
 }
 
-/// Sends the pending value, and the learning rate that goes with it where that is another one.
+/// Sends the pending value, and the learning rate suggested with it if that differs.
 fn apply_with_rate(state: &mut State) -> Vec<Effect> {
     if state.edit.as_ref().is_some_and(|edit| edit.field == RATE) {
         return apply(state);
@@ -292,8 +292,8 @@ fn apply_with_rate(state: &mut State) -> Vec<Effect> {
     effects
 }
 
-/// Sends the value that the last change replaced. The change is off the list at once, so that the next press takes
-/// back the one before it.
+/// Sends the value that the last change replaced. The change leaves the list at once, so that the next key press
+/// undoes the one before it.
 fn undo(state: &mut State) -> Vec<Effect> {
     let Some(last) = state.undo.pop() else {
         state.hint("there is no change to take back");
@@ -304,7 +304,7 @@ fn undo(state: &mut State) -> Vec<Effect> {
     effects
 }
 
-/// Brings back what was taken back last: sets the value again, or goes to the branch that was left.
+/// Redoes the change undone last: sets the value again, or switches to the branch that was left.
 pub fn redo(state: &mut State) -> Vec<Effect> {
     if !ready(state) {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! What is pending, with what it would do, over the lower part of the loss.
+//! The pending value and its preview, over the lower part of the loss chart.
 
 use ratatui::layout::Rect;
 
@@ -33,12 +33,12 @@ pub fn draw(pen: &mut Pen, layout: &Layout, state: &State) {
     }
 }
 
-/// Where its keys are bound.
+/// The context in which its keys are bound.
 fn context(edit: &Edit) -> Context {
     if edit.typed.is_some() { Context::Typing } else { Context::Pending }
 }
 
-/// The field without its section, its value in force and the one under consideration.
+/// The field without its section, the current value and the pending one.
 fn title(edit: &Edit) -> String {
     let name = edit.field.split_once('.').map_or(edit.field.as_str(), |(_, name)| name);
     let from = edit.from.as_ref().map_or_else(|| "–".into(), text::value);
@@ -64,7 +64,8 @@ fn wrapped(why: &str, width: u16) -> Vec<(String, Meaning)> {
     text::wrap(&text::safe_text(why), width).into_iter().map(|line| (line, Meaning::Error)).collect()
 }
 
-/// What would change; `shares` where the sparsity does not already stand in the title, `key` takes the rate along.
+/// The effects of a change; `shares` if the title does not show the sparsity already, `key` also applies the suggested
+/// rate.
 fn effects(consequences: &Consequences, shares: bool, key: Option<&str>) -> Vec<String> {
     let Consequences { trainable, sparsity, bytes, step_ms, leaving, joining, rate } = consequences;
     if trainable.0 == trainable.1 && *leaving == 0 && *joining == 0 {
@@ -81,7 +82,7 @@ fn effects(consequences: &Consequences, shares: bool, key: Option<&str>) -> Vec<
     if shares {
         lines.push(format!("sparsity {} → {}", text::percent(sparsity.0), text::percent(sparsity.1)));
     }
-    // Of all memory only this changes.
+    // Only this part of the memory changes.
     let (now, then) = (text::bytes(bytes.0), text::bytes(bytes.1));
     lines.push(format!("training state {now} → {then}"));
     if let Some((now, then)) = step_ms {

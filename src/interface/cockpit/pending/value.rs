@@ -1,15 +1,15 @@
-//! The values in force.
+//! Current values.
 
 use super::{Edit, Preview};
 use crate::interface::cockpit::State;
 use crate::recipe::Value;
 
 impl Edit {
-    /// A thought about the field of this name, at first with the value in force, or on its way into force.
+    /// A pending value of the field with this name: at first the current value, or the one requested last.
     #[must_use]
     pub fn new(state: &State, field: &str) -> Self {
         let from = value_of(state, field);
-        let value = state.awaited(field).cloned().or_else(|| from.clone());
+        let value = state.requested(field).cloned().or_else(|| from.clone());
         Self {
             field: field.to_owned(),
             from,
@@ -20,7 +20,7 @@ impl Edit {
     }
 }
 
-/// The value in force of a field, that of a group's density too.
+/// The current value of a field, including a group's density.
 #[must_use]
 pub fn value_of(state: &State, field: &str) -> Option<Value> {
     if let Some(name) = field.strip_prefix("method.density.") {
@@ -29,7 +29,7 @@ pub fn value_of(state: &State, field: &str) -> Option<Value> {
     }
     let value = state.settings.get(field).cloned();
     match (field, &value, &state.sparsity) {
-        // As a setting, 0 stands for as many as the sparsity leaves.
+        // As a setting, 0 means as many as the sparsity allows.
         ("method.trainable", Some(Value::Integer(0)), Some(sparsity)) => {
             i64::try_from(sparsity.trainable).ok().map(Value::Integer)
         }
@@ -42,7 +42,7 @@ pub fn density(group: &crate::protocol::Group) -> f64 {
     if group.parameters == 0 { 0.0 } else { group.trainable as f64 / group.parameters as f64 }
 }
 
-/// Four significant digits: what is derived from counts is not typed with more.
+/// Rounds to four significant digits: a value derived from counts needs no more.
 fn rounded(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
 }

@@ -1,4 +1,4 @@
-//! What the playground's keys do, and what the engine answers.
+//! The playground's actions, and the handling of the engine's answers.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use crate::interface::frame::Effect;
 use crate::interface::keys::{Action, Context};
 use crate::protocol::{About, Answer, Command, CommandId, CommandStatus, Question};
 
-/// The least time between two questions that are asked by themselves.
+/// The least time between two automatic questions.
 const PATIENCE: Duration = Duration::from_millis(1000);
 
-/// Does what a key of the playground stands for.
+/// Runs an action of the playground.
 pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::Playground => open(state),
@@ -80,7 +80,7 @@ fn open(state: &mut State) {
     }
 }
 
-/// Breaks off what is being answered; else leaves.
+/// Cancels the answer in progress; else closes the playground.
 fn leave(state: &mut State) -> Vec<Effect> {
     match state.playground.asked.take() {
         Some(asked) => {
@@ -94,7 +94,7 @@ fn leave(state: &mut State) -> Vec<Effect> {
     }
 }
 
-/// The states that can be asked about: now, then those that are kept, the newest first.
+/// The states that can be asked: the current one, then the kept ones, newest first.
 #[must_use]
 pub fn moments(state: &State) -> Vec<Option<(u32, u64)>> {
     let mut kept: Vec<(u64, u32)> = state.history.tree.kept.iter().map(|kept| (kept.step, kept.branch)).collect();
@@ -103,7 +103,7 @@ pub fn moments(state: &State) -> Vec<Option<(u32, u64)>> {
     std::iter::once(None).chain(kept.into_iter().map(|(step, branch)| Some((branch, step)))).collect()
 }
 
-/// Chooses another state, and asks of it what was asked before.
+/// Selects another state, and asks it the last question.
 fn choose(state: &mut State, by: isize) -> Vec<Effect> {
     let moments = moments(state);
     let now = moments.iter().position(|at| *at == state.playground.at).unwrap_or(0);
@@ -146,14 +146,14 @@ fn ask(state: &mut State, about: About) -> Vec<Effect> {
     effects
 }
 
-/// Takes in a part of an answer.
-pub fn hear(state: &mut State, id: CommandId, answer: Answer) {
+/// Handles a part of an answer.
+pub fn receive(state: &mut State, id: CommandId, answer: Answer) {
     if is_asked(&state.playground, id) {
-        state.playground.hear(answer);
+        state.playground.receive(answer);
     }
 }
 
-/// Takes in what became of a question; whether the command was one.
+/// Handles the status of a command; returns whether the command was a question of the playground.
 pub fn answered(state: &mut State, id: CommandId, status: &CommandStatus) -> bool {
     if !is_asked(&state.playground, id) {
         return false;
@@ -174,7 +174,7 @@ fn is_asked(playground: &Playground, id: CommandId) -> bool {
     playground.asked == Some(id)
 }
 
-/// The step has moved: asks again where that is wanted.
+/// The step has changed: asks again if that is enabled.
 pub fn stepped(state: &mut State) -> Vec<Effect> {
     let playground = &state.playground;
     let is_due = playground.live

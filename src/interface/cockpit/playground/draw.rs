@@ -1,4 +1,4 @@
-//! The playground: a text, and what base and adapted model make of it, side by side.
+//! The playground: a text, and the answers of base and adapted model side by side.
 
 mod difference;
 mod labels;
@@ -14,7 +14,7 @@ use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::protocol::{About, Side};
 
-/// Most rows that the text takes.
+/// The most rows of the text.
 const TEXT: u16 = 4;
 
 /// Draws it over the cockpit's panels.
@@ -40,7 +40,7 @@ pub fn draw(pen: &mut Pen, place: Rect, state: &State) {
     }
 }
 
-/// What is switched on, at the right of the title.
+/// The active settings, at the right of the title.
 fn settings(state: &State) -> String {
     let playground = &state.playground;
     let mut facts = Vec::new();
@@ -57,7 +57,7 @@ fn settings(state: &State) -> String {
     if facts.is_empty() { String::new() } else { format!(" {} ", facts.join(" · ")) }
 }
 
-/// The moments that the adapted model can be of, around the chosen one.
+/// The states that can be asked, around the selected one.
 fn draw_moments(pen: &mut Pen, row: Rect, state: &State) {
     let moments = moments(state);
     let chosen = moments.iter().position(|at| *at == state.playground.at).unwrap_or(0);
@@ -68,7 +68,7 @@ fn draw_moments(pen: &mut Pen, row: Rect, state: &State) {
     };
     let x = pen.put(row.x, row.y, row.width, "adapted model of step ", Meaning::Muted);
     let row = Rect { x, width: row.right().saturating_sub(x), ..row };
-    // As many before the chosen one as there is room for beside it.
+    // As many before the selected one as fit beside it.
     let mut first = chosen;
     let mut room = row.width.saturating_sub(text::width(&label(&moments[chosen])) + 2);
     while first > 0 && text::width(&label(&moments[first - 1])) + 2 + 8 <= room {
@@ -90,13 +90,13 @@ fn draw_moments(pen: &mut Pen, row: Rect, state: &State) {
     }
 }
 
-/// The text in lines, with the cursor where keys go into it.
+/// The text in lines, with the cursor if it is being typed.
 fn input_lines(playground: &Playground, width: u16) -> Vec<String> {
     let (before, after) = playground.typed.halves();
     let cursor = if playground.typing { "▏" } else { "" };
     let shown = format!("{}{cursor}{}", text::safe_text(before), text::safe_text(after));
     let mut lines = text::wrap(&shown, width);
-    // The part around the cursor is shown.
+    // The lines around the cursor are shown.
     let at = if playground.typing { lines.iter().position(|line| line.contains('▏')).unwrap_or(0) } else { 0 };
     let last = at.max(usize::from(TEXT) - 1).min(lines.len() - 1);
     lines.truncate(last + 1);
@@ -116,7 +116,7 @@ fn draw_input(pen: &mut Pen, area: Rect, lines: &[String], playground: &Playgrou
     }
 }
 
-/// What there is to say about the answer, or why there is none.
+/// A remark about the answer, or why there is none.
 fn remark_of(state: &State) -> (String, Meaning) {
     let playground = &state.playground;
     if let Some(why) = &playground.refused {

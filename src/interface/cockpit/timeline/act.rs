@@ -1,4 +1,4 @@
-//! Going back, and between branches: what is asked of the engine.
+//! The timeline's actions: rewinding, and switching between branches.
 
 use super::{Row, rows};
 use crate::interface::cockpit::{Layer, RequestKind, Stage, State};
@@ -6,7 +6,7 @@ use crate::interface::frame::Effect;
 use crate::interface::keys::{Action, Context};
 use crate::protocol::{Branch, Command, CommandId, KeptState};
 
-/// Opens the list at the branch that trains.
+/// Opens the list at the current branch.
 pub fn open(state: &mut State) {
     let current = rows(state).iter().position(|row| matches!(row, Row::Branch(branch) if branch.current));
     state.timeline_row = current.unwrap_or(0);
@@ -21,7 +21,7 @@ pub fn walk(state: &mut State, by: isize) {
 
 /// Goes to the selected branch or state.
 pub fn go(state: &mut State) -> Vec<Effect> {
-    let line = state.history.tree.line();
+    let path = state.history.tree.path();
     let row = rows(state).get(state.timeline_row).copied();
     let effects = match row {
         Some(Row::Branch(branch)) if branch.current => {
@@ -29,7 +29,7 @@ pub fn go(state: &mut State) -> Vec<Effect> {
             return Vec::new();
         }
         Some(Row::Branch(&Branch { id: branch, .. })) => switch(state, branch),
-        Some(Row::State(&KeptState { branch, step, .. })) if line.holds(branch, step) => {
+        Some(Row::State(&KeptState { branch, step, .. })) if path.holds(branch, step) => {
             ask(state, RequestKind::Rewind(step), |id| Command::Rewind { id, step })
         }
         Some(Row::State(&KeptState { branch, step, .. })) => {
@@ -49,7 +49,7 @@ pub fn switch(state: &mut State, branch: u32) -> Vec<Effect> {
     ask(state, RequestKind::Switch(branch), |id| Command::SwitchBranch { id, branch })
 }
 
-/// Keeps the selected branch's tip or state for good, or no longer.
+/// Pins or unpins the selected state or the tip of the selected branch.
 pub fn pin(state: &mut State) -> Vec<Effect> {
     let row = rows(state).get(state.timeline_row).copied();
     let (branch, step, pinned) = match row {
@@ -67,19 +67,19 @@ pub fn pin(state: &mut State) -> Vec<Effect> {
     ask(state, RequestKind::Pin { branch, step, pinned }, |id| Command::Pin { id, branch, step, pinned })
 }
 
-/// Compares with the selected row from now on, or no longer.
+/// Marks the selected row for comparison, or unmarks it.
 pub fn mark(state: &mut State) {
     let place = rows(state).get(state.timeline_row).map(|row| row.place(state));
     let marked = place.filter(|place| state.compared != Some(*place));
     state.compared = marked;
 }
 
-/// Keeps the state of now.
+/// Keeps the current state.
 pub fn snapshot(state: &mut State) -> Vec<Effect> {
     ask(state, RequestKind::Snapshot, |id| Command::Snapshot { id })
 }
 
-/// Goes back to the step under the cursor.
+/// Rewinds to the step under the cursor.
 pub fn rewind(state: &mut State) -> Vec<Effect> {
     let Some(step) = state.cursor.map(|cursor| cursor.step) else { return Vec::new() };
     if step == state.step() {
@@ -89,7 +89,7 @@ pub fn rewind(state: &mut State) -> Vec<Effect> {
     ask(state, RequestKind::Rewind(step), |id| Command::Rewind { id, step })
 }
 
-/// Goes back to before the last change.
+/// Rewinds to before the last change.
 pub fn undo(state: &mut State) -> Vec<Effect> {
     ask(state, RequestKind::Undo, |id| Command::Undo { id })
 }

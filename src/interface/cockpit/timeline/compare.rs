@@ -1,21 +1,21 @@
-//! Two states side by side: how far each is, how well it does, and under which settings it got there.
+//! Compares two states: step, loss, evaluation and settings.
 
 use std::collections::BTreeMap;
 
 use super::{Place, Row};
-use crate::interface::cockpit::{Line, State};
+use crate::interface::cockpit::{BranchPath, State};
 use crate::interface::text;
 use crate::protocol::Evaluation;
 use crate::recipe::Value;
 
-/// Losses that the mean is taken of.
+/// Number of losses in the mean.
 const LOSSES: usize = 20;
 
-/// A line of the comparison: what it is, and what it is in each state.
+/// A line of the comparison: the name, and the value in each state.
 pub type Compared = [String; 3];
 
 impl Row<'_> {
-    /// The state that it stands for.
+    /// The state of this row.
     #[must_use]
     pub fn place(&self, state: &State) -> Place {
         match self {
@@ -28,7 +28,7 @@ impl Row<'_> {
     }
 }
 
-/// How two states differ: steps, loss and validation of both, and the settings that are not the same.
+/// The differences of two states: steps, loss and evaluation of both, and the settings that differ.
 #[must_use]
 pub fn compare(state: &State, a: Place, b: Place) -> Vec<Compared> {
     let line = |name: &str, [a, b]: [String; 2]| [name.to_owned(), a, b];
@@ -58,30 +58,30 @@ pub fn compare(state: &State, a: Place, b: Place) -> Vec<Compared> {
     lines
 }
 
-fn line_to(state: &State, at: Place) -> Line {
-    state.history.tree.line_to(at.branch)
+fn path_to(state: &State, at: Place) -> BranchPath {
+    state.history.tree.path_to(at.branch)
 }
 
-/// Mean of the newest losses on the way there.
+/// Mean of the newest losses on the path to a state.
 fn loss(state: &State, at: Place) -> Option<f64> {
-    let line = line_to(state, at);
-    let losses = state.history.tree.along(0, &line).filter(|(_, step, loss)| *step <= at.step && loss.is_finite());
+    let path = path_to(state, at);
+    let losses = state.history.tree.along(0, &path).filter(|(_, step, loss)| *step <= at.step && loss.is_finite());
     let losses: Vec<f64> = losses.map(|(.., loss)| loss).collect();
     let newest = &losses[losses.len().saturating_sub(LOSSES)..];
     (!newest.is_empty()).then(|| newest.iter().sum::<f64>() / newest.len() as f64)
 }
 
-/// The newest evaluation on the way there.
+/// The newest evaluation on the path to a state.
 fn evaluation(state: &State, at: Place) -> Option<Evaluation> {
-    let line = line_to(state, at);
+    let path = path_to(state, at);
     let on_the_way =
-        state.history.all_evaluations().iter().filter(|one| one.step <= at.step && line.holds(one.branch, one.step));
+        state.history.all_evaluations().iter().filter(|one| one.step <= at.step && path.holds(one.branch, one.step));
     on_the_way.max_by_key(|one| one.step).copied()
 }
 
-/// The settings there, of those that were ever changed by hand.
+/// The settings at a state, of those ever changed by hand.
 fn settings(state: &State, at: Place) -> BTreeMap<String, Value> {
-    let line = line_to(state, at);
+    let path = path_to(state, at);
     let mut settings = BTreeMap::new();
     let changes = state.history.all_interventions();
     for (_, change) in changes.iter().rev() {
@@ -90,7 +90,7 @@ fn settings(state: &State, at: Place) -> BTreeMap<String, Value> {
     let made = |step: u64| step < at.step || (at.tip && step == at.step);
     let mut mine: Vec<_> = changes
         .iter()
-        .filter(|(branch, change)| line.holds_change(*branch, change.step) && made(change.step))
+        .filter(|(branch, change)| path.holds_change(*branch, change.step) && made(change.step))
         .map(|(_, change)| change)
         .collect();
     mine.sort_by_key(|change| change.step);

@@ -1,9 +1,9 @@
-//! A box over the screen: branches and kept states.
+//! A dialog with branches and kept states.
 
 use ratatui::layout::{Margin, Rect};
 
 use crate::interface::cockpit::State;
-use crate::interface::cockpit::timeline::{Compared, Row, compare, grown, rows};
+use crate::interface::cockpit::timeline::{Compared, Row, compare, rows, tree_rows};
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{centred, split_bottom};
 use crate::interface::pen::Pen;
@@ -12,25 +12,25 @@ use crate::interface::theme::Meaning;
 use crate::interface::widgets::list::more;
 use crate::protocol::{Branch, Evaluation, KeptState, Place};
 
-/// Where each column begins.
+/// Left edge of each column.
 const COLUMNS: [u16; 4] = [0, 14, 32, 50];
 
-/// Cells of the lines before a branch's number.
+/// The most cells of the tree lines before a branch's number.
 const DEEPEST: usize = 10;
 
-/// A line of the box, and the row that it stands for.
+/// A line of the dialog, and the row that it shows.
 struct Line {
     cells: [String; 4],
     meaning: Meaning,
     row: Option<usize>,
 }
 
-/// Where everything of the box stands.
+/// The areas of the dialog.
 struct Places {
     frame: Rect,
     list: Rect,
     below: Rect,
-    /// The first line that is shown.
+    /// The first visible line.
     first: usize,
 }
 
@@ -50,7 +50,7 @@ impl Places {
     }
 }
 
-/// The row that stands at a place of the screen.
+/// The row at a cell of the screen.
 #[must_use]
 pub fn row_at(state: &State, (x, y): (u16, u16)) -> Option<usize> {
     let screen = Rect::new(0, 0, state.env.size.0, state.env.size.1);
@@ -60,7 +60,7 @@ pub fn row_at(state: &State, (x, y): (u16, u16)) -> Option<usize> {
     lines.get(line)?.row
 }
 
-/// Draws the list, and below it how the selected row differs from the one that it is compared with.
+/// Draws the list, and below it the comparison of the selected row with the marked one.
 pub fn draw(pen: &mut Pen, screen: Rect, state: &State) {
     let lines = lines(state);
     let difference = difference(state);
@@ -89,13 +89,13 @@ pub fn draw(pen: &mut Pen, screen: Rect, state: &State) {
             pen.put(row.x.saturating_sub(1), row.y, 1, "◆", Meaning::Series2);
         }
     }
-    // The lower edge has the keys.
+    // The key hints are on the lower edge.
     let upper_edge = Rect { width: place.width.saturating_sub(2), height: 0, ..place };
     more(pen, upper_edge, first, usize::from(list.height), lines.len());
     draw_difference(pen, below, &difference);
 }
 
-/// How the marked state and the selected one differ; nothing where none is marked.
+/// The differences of the marked state and the selected one; empty if none is marked.
 fn difference(state: &State) -> Vec<Compared> {
     let selected = rows(state).get(state.timeline_row).map(|row| row.place(state));
     match (state.compared, selected) {
@@ -158,16 +158,16 @@ fn branch_cells(state: &State, branch: &Branch) -> [String; 4] {
     if let Some(parent) = branch.parent {
         remarks.push(format!("from {parent}"));
     }
-    let lines = grown(&state.history.tree.listed).into_iter().find(|grown| grown.branch.id == branch.id);
-    let lines = lines.map(|grown| grown.lines).unwrap_or_default();
-    // However deep it is, its number has to be read.
+    let lines = tree_rows(&state.history.tree.listed).into_iter().find(|row| row.branch.id == branch.id);
+    let lines = lines.map(|row| row.lines).unwrap_or_default();
+    // However deep the branch is, its number has to be visible.
     let hidden = lines.chars().count().saturating_sub(DEEPEST);
     let name = format!("{}{}", lines.chars().skip(hidden).collect::<String>(), branch.id);
     let tip = if branch.current { state.step() } else { branch.tip };
     [name, format!("{} to {tip}", branch.from + 1), best, remarks.join(" · ")]
 }
 
-/// What an evaluation says of the run that is best by it.
+/// The score of an evaluation by the run's selection metric.
 fn score(made: &Evaluation) -> String {
     match made.mcc {
         Some(_) => text::percent(made.accuracy),

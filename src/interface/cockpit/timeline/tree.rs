@@ -1,43 +1,43 @@
-//! The branches as a tree: in which order they stand, and the lines that join them.
+//! The branches as a tree: their order, and the lines that connect them.
 
 use crate::protocol::Branch;
 
-/// A branch with the lines before its name.
+/// A branch with its tree lines.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Grown<'a> {
+pub struct TreeRow<'a> {
     /// The branch.
     pub branch: &'a Branch,
     /// The lines: `│ ├ `.
     pub lines: String,
 }
 
-/// The branches, each below the one that it came from, in the order in which they began.
+/// The branches, each below its parent, in the order in which they began.
 #[must_use]
-pub fn grown(listed: &[Branch]) -> Vec<Grown<'_>> {
+pub fn tree_rows(listed: &[Branch]) -> Vec<TreeRow<'_>> {
     let is_known = |id: u32| listed.iter().any(|branch| branch.id == id);
-    // What is told may be wrong: a branch that comes from none that is known stands at the root.
+    // The list may be wrong: a branch with an unknown parent becomes a root.
     let is_root = |branch: &&Branch| branch.parent.is_none_or(|parent| parent == branch.id || !is_known(parent));
     let mut order = Vec::new();
     for root in listed.iter().filter(is_root) {
         add(listed, root, "", "", &mut order);
     }
-    // What hangs in a circle hangs on no root.
+    // Branches in a cycle have no root.
     for branch in listed {
-        if !order.iter().any(|grown: &Grown| std::ptr::eq(grown.branch, branch)) {
-            order.push(Grown { branch, lines: String::new() });
+        if !order.iter().any(|row: &TreeRow| std::ptr::eq(row.branch, branch)) {
+            order.push(TreeRow { branch, lines: String::new() });
         }
     }
     order
 }
 
-fn add<'a>(listed: &'a [Branch], branch: &'a Branch, before: &str, own: &str, order: &mut Vec<Grown<'a>>) {
-    if order.iter().any(|grown| grown.branch.id == branch.id) {
+fn add<'a>(listed: &'a [Branch], branch: &'a Branch, before: &str, own: &str, order: &mut Vec<TreeRow<'a>>) {
+    if order.iter().any(|row| row.branch.id == branch.id) {
         return;
     }
-    order.push(Grown { branch, lines: format!("{before}{own}") });
+    order.push(TreeRow { branch, lines: format!("{before}{own}") });
     let children: Vec<&Branch> =
         listed.iter().filter(|child| child.parent == Some(branch.id) && child.id != branch.id).collect();
-    // The lines of a branch go on below it as long as one of its own generation follows.
+    // A branch's line continues below it while a sibling follows.
     let below = match own {
         "" => String::new(),
         "├ " => format!("{before}│ "),
@@ -58,7 +58,7 @@ mod tests {
     }
 
     fn shown(listed: &[Branch]) -> Vec<String> {
-        grown(listed).iter().map(|grown| format!("{}{}", grown.lines, grown.branch.id)).collect()
+        tree_rows(listed).iter().map(|row| format!("{}{}", row.lines, row.branch.id)).collect()
     }
 
     #[test]
@@ -68,9 +68,9 @@ mod tests {
     }
 
     #[test]
-    fn each_is_there_once_whatever_was_told() {
+    fn each_branch_appears_once_even_in_a_wrong_list() {
         let listed = [branch(0, Some(1)), branch(1, Some(0)), branch(2, Some(2)), branch(3, Some(9)), branch(3, None)];
-        let mut ids: Vec<u32> = grown(&listed).iter().map(|grown| grown.branch.id).collect();
+        let mut ids: Vec<u32> = tree_rows(&listed).iter().map(|row| row.branch.id).collect();
         ids.sort_unstable();
         assert_eq!(ids, [0, 1, 2, 3, 3]);
     }

@@ -1,4 +1,4 @@
-//! What both models wrote, with what the other did not write marked.
+//! The texts of both models, with their differences marked.
 
 use ratatui::layout::Rect;
 
@@ -8,10 +8,10 @@ use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::protocol::Side;
 
-/// Words that are compared; what comes after them is shown unmarked.
+/// The most words that are compared; the rest is shown unmarked.
 const WORDS: usize = 600;
 
-/// Draws one side, from a line on.
+/// Draws one side from a line on.
 pub fn draw(pen: &mut Pen, area: Rect, side: Side, reply: &Reply, scroll: usize) {
     let [base, adapted] = [0, 1].map(|at| words(&reply.written[at]));
     let compared = reply.no_base.is_none() && !base.is_empty() && !adapted.is_empty();
@@ -31,16 +31,16 @@ pub fn draw(pen: &mut Pen, area: Rect, side: Side, reply: &Reply, scroll: usize)
     }
 }
 
-/// A text in words and the spaces between them, which belong to the word before.
+/// A text in words, each with the spaces after it.
 fn words(text: &str) -> Vec<&str> {
     text.split_inclusive(char::is_whitespace).collect()
 }
 
-/// Which words of each text belong to the longest sequence that both have.
+/// The words of each text that belong to the longest common subsequence.
 fn common(a: &[&str], b: &[&str]) -> [Vec<bool>; 2] {
     let (a, b) = (&a[..a.len().min(WORDS)], &b[..b.len().min(WORDS)]);
     let same = |a: &str, b: &str| a.trim_end() == b.trim_end();
-    // Length of the longest common sequence of what follows each pair of places.
+    // Length of the longest common subsequence of the rest after each pair of positions.
     let width = b.len() + 1;
     let mut longest = vec![0u16; (a.len() + 1) * width];
     for i in (0..a.len()).rev() {
@@ -69,7 +69,7 @@ fn common(a: &[&str], b: &[&str]) -> [Vec<bool>; 2] {
 
 type Line = Vec<(String, Meaning)>;
 
-/// Marked words in lines of at most so many cells; a line of the text begins a line of the screen.
+/// Marked words in lines of this width; line breaks of the text are kept.
 fn lines<'a>(words: impl Iterator<Item = (&'a str, Meaning)>, width: u16) -> Vec<Line> {
     let mut lines = vec![Line::new()];
     let mut used = 0;
@@ -84,7 +84,7 @@ fn lines<'a>(words: impl Iterator<Item = (&'a str, Meaning)>, width: u16) -> Vec
             lines.push(Line::new());
             used = 0;
         }
-        // A word that is wider than a line is cut into pieces.
+        // A word wider than a line is split.
         for piece in text::wrap(&shown.replace(' ', "\u{a0}"), width) {
             let piece = piece.replace('\u{a0}', " ");
             if used > 0 && used + text::width(piece.trim_end()) > width {
@@ -103,7 +103,7 @@ fn lines<'a>(words: impl Iterator<Item = (&'a str, Meaning)>, width: u16) -> Vec
             used = 0;
         }
     }
-    // A space at the end would take a cell that the line may not have.
+    // A trailing space would exceed the line's width.
     for last in lines.iter_mut().filter_map(|line| line.last_mut()) {
         last.0.truncate(last.0.trim_end().len());
     }
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_only_one_side_wrote_is_marked() {
+    fn words_of_one_side_only_are_marked() {
         let [in_a, in_b] = common(&words("the cat sat on the mat"), &words("the dog sat on a mat "));
         assert_eq!(in_a, [true, false, true, true, false, true]);
         assert_eq!(in_b, [true, false, true, true, false, true]);

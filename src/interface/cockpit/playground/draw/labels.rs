@@ -9,10 +9,10 @@ use crate::interface::theme::Meaning;
 use crate::interface::widgets::gauge;
 use crate::protocol::Side;
 
-/// Cells that a bar, its share and the marks take at least.
+/// The least width of a bar with its share and marks.
 const LEAST: u16 = 19;
 
-/// Draws the labels that the adapted model finds the likeliest, in the same order on both sides.
+/// Draws the adapted model's most probable labels, in the same order on both sides.
 pub fn draw(pen: &mut Pen, area: Rect, side: Side, reply: &Reply, state: &State) {
     let Some(mine) = &reply.classes[side as usize] else { return };
     let leading = reply.classes[Side::Adapted as usize].as_ref().unwrap_or(mine);
