@@ -11,7 +11,7 @@ use super::looks::Looks;
 use crate::engine::socket::Link;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
-use crate::interface::frame::Weight;
+use crate::interface::frame::Severity;
 use crate::interface::input::watch_signals_of_screen;
 use crate::interface::launcher::{Launcher, Place};
 use crate::interface::{ComparisonScreen, Inspector, Open, Outcome, RaceScreen, State};
@@ -100,7 +100,7 @@ fn visit(stage: &mut Stage, launcher: &mut Launcher, run: Result<Run>, race: boo
     let (link, mut run) = match connected {
         Ok(connected) => connected,
         Err(error) => {
-            launcher.say(Weight::Error, error.message());
+            launcher.say(Severity::Error, error.message());
             return true;
         }
     };
@@ -150,7 +150,7 @@ fn begin(launcher: &Launcher, arguments: impl IntoIterator<Item = OsString>) -> 
 }
 
 /// How a visit ended, in one sentence.
-fn told(name: &str, outcome: &Outcome, folder: Option<&Path>, asked: Option<&Command>) -> (Weight, String) {
+fn told(name: &str, outcome: &Outcome, folder: Option<&Path>, asked: Option<&Command>) -> (Severity, String) {
     match outcome {
         Outcome::Finished(summary) => {
             let how = match summary.ending {
@@ -160,16 +160,16 @@ fn told(name: &str, outcome: &Outcome, folder: Option<&Path>, asked: Option<&Com
                 Ending::Aborted => "was aborted",
                 Ending::Terminated => "was ended; its checkpoint is written",
             };
-            let weight = if summary.ending == Ending::Completed { Weight::Done } else { Weight::Info };
+            let weight = if summary.ending == Ending::Completed { Severity::Done } else { Severity::Info };
             (weight, format!("{name} {how}"))
         }
-        Outcome::Faulted { message, .. } => (Weight::Error, message.clone()),
+        Outcome::Faulted { message, .. } => (Severity::Error, message.clone()),
         _ => match folder.map(|folder| Left::look(folder, asked)) {
             Some(left) if !left.goes_on() => {
-                (if left.is_bad() { Weight::Warning } else { Weight::Info }, left.sentence())
+                (if left.is_bad() { Severity::Warning } else { Severity::Info }, left.sentence())
             }
-            Some(_) => (Weight::Info, format!("{name} goes on")),
-            None => (Weight::Info, "the run was not loaded yet".into()),
+            Some(_) => (Severity::Info, format!("{name} goes on")),
+            None => (Severity::Info, "the run was not loaded yet".into()),
         },
     }
 }

@@ -1,12 +1,12 @@
-//! A screen in ASCII alone, for terminals and fonts that know no more.
+//! Converts a screen to ASCII, for terminals and fonts without other characters.
 
 use ratatui::buffer::Buffer;
 
 /// First of the 256 braille characters.
 const BRAILLE: u32 = 0x2800;
 
-/// Puts an ASCII character in place of whatever is none: lines, dots and marks keep their meaning, and a letter that has
-/// no likeness becomes a question mark.
+/// Replaces every character outside ASCII: lines, dots and marks by similar ones, letters without a similar one by a
+/// question mark.
 pub fn flatten(buffer: &mut Buffer) {
     for cell in &mut buffer.content {
         let symbol = cell.symbol();
@@ -17,7 +17,7 @@ pub fn flatten(buffer: &mut Buffer) {
     }
 }
 
-/// The ASCII character that is most like this one.
+/// The most similar ASCII character.
 #[must_use]
 pub fn likeness(c: char) -> char {
     match c {
@@ -49,7 +49,7 @@ pub fn likeness(c: char) -> char {
     }
 }
 
-/// A cell of dots: where they are, or how many.
+/// A braille cell as one character, by the position or the number of its dots.
 fn dots(bits: u32) -> char {
     const UPPER: u32 = 0b0001_1011;
     match (bits.count_ones(), bits & UPPER != 0, bits & !UPPER != 0) {

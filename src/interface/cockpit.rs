@@ -43,7 +43,7 @@ pub use pending::{Edit, Preview};
 pub use playground::{Playground, Reply};
 pub use pulse::Pulse;
 
-use super::frame::{Env, Look, Notice, Weight};
+use super::frame::{Env, Look, Notice, Severity};
 use super::inspector::Inspector;
 use super::keys::Panel;
 use super::typed::Typed;
@@ -302,7 +302,7 @@ impl State {
             next_id: 1,
         };
         for warning in std::mem::take(&mut state.env.look.warnings) {
-            state.say(Weight::Warning, warning);
+            state.say(Severity::Warning, warning);
         }
         state
     }
@@ -380,34 +380,34 @@ impl State {
         Some(before + here.saturating_sub(self.paused_for))
     }
 
-    fn entry(&self, weight: Weight, text: &str) -> Entry {
-        Entry::new(self.elapsed().unwrap_or_default(), self.step(), weight, text)
+    fn entry(&self, severity: Severity, text: &str) -> Entry {
+        Entry::new(self.elapsed().unwrap_or_default(), self.step(), severity, text)
     }
 
     fn shown(&self, entry: &Entry) -> Notice {
-        Notice { weight: entry.weight, text: entry.text.clone(), since: self.env.now }
+        Notice { severity: entry.severity, text: entry.text.clone(), since: self.env.now }
     }
 
     /// Shows a notice and adds it to the log.
-    pub(super) fn say(&mut self, weight: Weight, text: impl AsRef<str>) {
-        let entry = self.entry(weight, text.as_ref());
+    pub(super) fn say(&mut self, severity: Severity, text: impl AsRef<str>) {
+        let entry = self.entry(severity, text.as_ref());
         self.env.notice = Some(self.shown(&entry));
         self.log.push(entry);
     }
 
     /// Shows why a key has no effect here.
     pub(super) fn hint(&mut self, text: impl AsRef<str>) {
-        self.flash(Weight::Warning, text);
+        self.flash(Severity::Warning, text);
     }
 
     /// Shows a short-lived notice.
-    pub(super) fn flash(&mut self, weight: Weight, text: impl AsRef<str>) {
-        self.env.notice = Some(self.shown(&self.entry(weight, text.as_ref())));
+    pub(super) fn flash(&mut self, severity: Severity, text: impl AsRef<str>) {
+        self.env.notice = Some(self.shown(&self.entry(severity, text.as_ref())));
     }
 
     /// Adds an entry to the log only.
-    pub(super) fn note(&mut self, weight: Weight, text: impl AsRef<str>) {
-        let entry = self.entry(weight, text.as_ref());
+    pub(super) fn note(&mut self, severity: Severity, text: impl AsRef<str>) {
+        let entry = self.entry(severity, text.as_ref());
         self.log.push(entry);
     }
 

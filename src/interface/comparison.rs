@@ -1,10 +1,10 @@
-//! Runs beside each other: settings with their spread over seeds, and paired tests on the same validation rows. What is
-//! shown is what `spartui compare` says of the same runs; reading and drawing lots is done beside the screen.
+//! The comparison screen: settings with their spread over seeds, and paired tests on the same validation rows. It
+//! shows the same as `spartui compare`; reading and resampling run as jobs.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::frame::{Effect, Env, Look, Notice, Weight};
+use super::frame::{Effect, Env, Look, Notice, Severity};
 use super::jobs::comparison::{Ask, Listed};
 use crate::compare::{Column, Comparison, Row};
 
@@ -14,34 +14,34 @@ mod layout;
 mod mouse;
 mod screen;
 
-/// Settings beside each other.
+/// The comparison screen.
 #[derive(Debug, Clone)]
 pub struct ComparisonScreen {
-    /// What it has in common with every screen.
+    /// The fields that every screen has.
     pub env: Env,
     runs_dir: PathBuf,
-    /// The runs that may be marked at first.
+    /// The runs to mark at first, if they match.
     candidates: Vec<PathBuf>,
-    /// The run that the marked ones are like, and that the others are tested against at first.
+    /// The run whose task and rows the marked runs must have, and the first baseline of the tests.
     against: Option<PathBuf>,
-    /// All runs of the folder, the latest first.
+    /// All runs of the folder, newest first.
     runs: Option<Result<Vec<Listed>, String>>,
-    /// What was found of the marked ones.
+    /// The comparison of the marked runs.
     found: Option<Result<Arc<Comparison>, String>>,
-    /// Number of what was asked last; what was asked before is not wanted any more.
+    /// Number of the newest request; answers to older ones are ignored.
     asked: u64,
-    /// Whether that is being worked out.
+    /// Whether that request is in progress.
     waits: bool,
     focus: Focus,
     row: usize,
     run_row: usize,
-    /// By what the settings are sorted, and whether from the largest down; else as they came.
+    /// The column by which the settings are sorted, and whether descending; none for the original order.
     sort: Option<(Column, bool)>,
-    /// Whether it is asked as what to write.
+    /// Whether the question for the file format is open.
     writing: bool,
 }
 
-/// What the keys go to.
+/// The list with the focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Focus {
     Settings,
@@ -49,8 +49,8 @@ enum Focus {
 }
 
 impl ComparisonScreen {
-    /// The comparison of a folder of runs. At first those of the candidates are marked that have the rows and the task of
-    /// the run `like`.
+    /// The comparison of a folder of runs. At first those candidates are marked that have the rows and the task of the
+    /// run `like`.
     #[must_use]
     pub fn new(runs_dir: PathBuf, candidates: Vec<PathBuf>, like: Option<PathBuf>, look: Look) -> Self {
         Self {
@@ -78,14 +78,14 @@ impl ComparisonScreen {
         self.found.as_ref()?.as_ref().ok()
     }
 
-    /// The settings in the order in which they are shown, each with its place in the comparison.
+    /// The settings in the order shown, each with its index in the comparison.
     fn settings(&self) -> Vec<(usize, &Row)> {
         let Some(comparison) = self.comparison() else { return Vec::new() };
         let mut rows: Vec<(usize, &Row)> = comparison.settings.iter().enumerate().collect();
         if let Some((column, down)) = self.sort {
             rows.sort_by(|(_, a), (_, b)| {
                 let (x, y) = (column.number(a), column.number(b));
-                // What has no number comes last, whichever way.
+                // Rows without a number come last, in either direction.
                 let by_number = match (x, y) {
                     (Some(x), Some(y)) if down => y.total_cmp(&x),
                     (Some(x), Some(y)) => x.total_cmp(&y),
@@ -102,10 +102,10 @@ impl ComparisonScreen {
         self.settings().get(self.row).map(|(_, row)| *row)
     }
 
-    /// Asks for the comparison of the marked runs.
+    /// Requests the comparison of the marked runs.
     fn compare(&mut self) -> Vec<Ask> {
         let marked: Vec<&Listed> = self.listed().iter().filter(|run| run.marked).collect();
-        // In the order in which they began, so that the oldest setting comes first.
+        // In the order of their start, so that the oldest setting comes first.
         let folders: Vec<PathBuf> = marked.iter().rev().map(|run| run.folder.clone()).collect();
         let against = folders.iter().position(|folder| Some(folder) == self.against.as_ref()).unwrap_or(0);
         self.asked += 1;
@@ -118,15 +118,15 @@ impl ComparisonScreen {
     }
 
     fn say(&mut self, text: impl AsRef<str>) {
-        self.env.notice = Some(Notice::new(Weight::Info, text.as_ref(), self.env.now));
+        self.env.notice = Some(Notice::new(Severity::Info, text.as_ref(), self.env.now));
     }
 
     fn refuse(&mut self, text: impl AsRef<str>) {
-        self.env.notice = Some(Notice::new(Weight::Error, text.as_ref(), self.env.now));
+        self.env.notice = Some(Notice::new(Severity::Error, text.as_ref(), self.env.now));
     }
 }
 
-/// The effects that ask the disk.
+/// The effects that run these jobs.
 fn effects(asks: Vec<Ask>) -> Vec<Effect> {
     asks.into_iter().map(|ask| Effect::Job(super::jobs::Job::Compare(Box::new(ask)))).collect()
 }

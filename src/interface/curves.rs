@@ -1,4 +1,4 @@
-//! Curves of runs: what is drawn of a run's metrics, and files that a view of them is written into.
+//! Curves of runs, and their export to files.
 
 mod course;
 mod export;

@@ -1,4 +1,4 @@
-//! What lies around every screen: how it looks, what lies over it, and the words in which it speaks with the loop.
+//! The frame around every screen: look, overlays, inputs and effects.
 
 mod env;
 mod input;
@@ -11,7 +11,7 @@ mod too_small;
 pub use env::Env;
 pub use input::{Effect, Input, Open, Outcome};
 pub use look::Look;
-pub use notice::{Notice, Weight};
+pub use notice::{Notice, Severity};
 pub use overlay::Overlay;
 pub use screen::Screen;
 pub use too_small::too_small;

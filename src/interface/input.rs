@@ -1,4 +1,4 @@
-//! Threads that turn what the system tells into messages.
+//! Threads that turn terminal input and signals into messages.
 
 use std::io;
 use std::sync::Arc;
@@ -13,14 +13,14 @@ use signal_hook::iterator::Signals;
 
 use super::terminal::Answers;
 
-/// How long an answer of the terminal counts.
+/// How long an answer of the terminal is accepted.
 const COUNTS: Duration = Duration::from_secs(2);
 
-/// How long the end of the thread that reads may take.
+/// The longest wait for the end of the reading thread.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Reads the terminal as long as it lives. The thread is never waited for, since it may be in the middle of a read;
-/// it takes no more input than what it has begun to read.
+/// Reads the terminal for the life of the process. The thread is never joined, since it may be blocked in a read; it
+/// takes no more input than what it has begun to read.
 #[derive(Debug)]
 pub struct InputThread {
     ended: Arc<AtomicBool>,
@@ -30,10 +30,9 @@ pub struct InputThread {
 }
 
 impl InputThread {
-    /// Begins to read.
-    ///
+    /// Starts reading.
     /// # Errors
-    /// Where there is no thread to be had.
+    /// If no thread can be started.
     pub fn start() -> io::Result<Self> {
         let ended = Arc::new(AtomicBool::new(false));
         let (sender, events) = unbounded();
@@ -50,12 +49,12 @@ impl InputThread {
                     Ok(true) => event::read(),
                     Err(error) => Err(error),
                 };
-                // A terminal that cannot be read is gone: dropping the sender says so.
+                // A terminal that cannot be read is gone; dropping the sender signals that.
                 let Ok(event) = event else { return };
-                let (events, light) = answers.take(event);
+                let (events, light) = answers.filter(event);
                 answer.fetch_or(light.is_some(), Ordering::Relaxed);
                 if let Some(light) = light.filter(|_| begun.elapsed() < COUNTS) {
-                    // There is room for one, and the first one counts.
+                    // The channel has room for one, and the first one counts.
                     let _ = told.try_send(light);
                 }
                 if events.into_iter().any(|event| sender.send(event).is_err()) {
@@ -66,19 +65,19 @@ impl InputThread {
         Ok(Self { ended, events, background, answered })
     }
 
-    /// What was read; disconnected once the terminal is gone.
+    /// The events read; disconnected when the terminal is gone.
     #[must_use]
     pub fn events(&self) -> Receiver<Event> {
         self.events.clone()
     }
 
-    /// Whether the terminal has answered what its background is.
+    /// Whether the terminal has reported its background.
     #[must_use]
     pub fn is_answered(&self) -> bool {
         self.answered.load(Ordering::Relaxed)
     }
 
-    /// Whether the background is light, once the terminal has said so.
+    /// Whether the background is light, once the terminal has reported it.
     #[must_use]
     pub fn background(&self) -> Receiver<bool> {
         self.background.clone()
@@ -91,16 +90,15 @@ impl Drop for InputThread {
     }
 }
 
-/// From now on SIGINT, SIGTERM and SIGHUP come through this channel instead of ending the program.
-///
+/// From now on SIGINT, SIGTERM and SIGHUP arrive through this channel instead of ending the program.
 /// # Errors
-/// Where the handlers cannot be set.
+/// If the handlers cannot be installed.
 pub fn watch_signals() -> io::Result<Receiver<i32>> {
     watch(&[SIGINT, SIGTERM, SIGHUP])
 }
 
-/// As [`watch_signals`], for who holds the terminal: SIGTSTP and SIGCONT come too, so that the terminal is given back before
-/// the program stops.
+/// As [`watch_signals`], for a process that holds the terminal: SIGTSTP and SIGCONT arrive too, so that the terminal
+/// is restored before the program stops.
 ///
 /// # Errors
 /// As [`watch_signals`].

@@ -1,11 +1,11 @@
-//! The inspector: any series of any runs and branches, live or past. It reads what the runs' folders hold, so that both
-//! look the same, and reading is done beside the screen.
+//! The inspector: any metric of any runs and branches, live or past. It reads the runs' folders, so that both look the
+//! same; reading runs as jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::frame::{Effect, Env, Look, Notice, Weight};
+use super::frame::{Effect, Env, Look, Notice, Severity};
 use super::jobs::curves::Ask;
 use super::metric::Metric;
 use super::text;
@@ -27,41 +27,41 @@ pub use super::keys::Format;
 use super::curves::{Course, Track};
 use super::jobs::curves::About;
 
-/// Runs that are shown at first, where none was asked for.
+/// Number of runs shown at first if none was selected.
 const AT_FIRST: usize = 3;
 
-/// How often the metrics of a run that trains are looked at.
+/// How often the metrics of a run in training are read.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// Curves of runs, side by side.
+/// The inspector screen.
 #[derive(Debug, Clone)]
 pub struct Inspector {
-    /// What it has in common with every screen.
+    /// The fields that every screen has.
     pub env: Env,
     runs_dir: PathBuf,
-    /// Runs in the order in which they were heard of.
+    /// The runs, in the order in which they were found.
     runs: Vec<Run>,
-    /// Whether the runs that nobody asked for are still to be chosen.
+    /// Whether the runs to show at first are still to be selected.
     choosing: bool,
     /// Why the runs cannot be listed.
     problem: Option<String>,
     view: View,
-    /// The metrics that have a chart.
+    /// The metrics with a chart.
     charts: BTreeSet<Metric>,
-    /// The chart that the keys go to.
+    /// The focused chart.
     chart: Metric,
     focus: Focus,
     run_row: usize,
     metric_row: usize,
-    /// Whether one chart has the screen for itself.
+    /// Whether one chart fills the screen.
     maximised: bool,
     cursor: Option<Cursor>,
     filter: String,
     typing: Option<(Purpose, Typed)>,
     layer: Option<Layer>,
-    /// First line of the differences that is shown.
+    /// First visible line of the table of differences.
     scroll: usize,
-    /// Colours of the lines in sight, by run and branch.
+    /// Colours of the visible lines, by run and branch.
     colours: BTreeMap<(usize, u32), usize>,
     looked: Duration,
 }
@@ -69,34 +69,34 @@ pub struct Inspector {
 /// A run.
 #[derive(Debug, Clone)]
 struct Run {
-    /// The name of its folder, fit for the screen.
+    /// The name of its folder, with control characters escaped.
     name: String,
     folder: PathBuf,
     state: Option<RunState>,
-    /// Place among the runs of its folder, the latest first.
+    /// Its index among the runs of its folder, newest first.
     order: usize,
     shown: bool,
     pinned: bool,
-    /// Branches that are not shown though the run is.
+    /// Branches that are hidden although the run is shown.
     hidden: BTreeSet<u32>,
     course: Course,
     tail: Tail,
-    /// Whether a piece of its metrics is on its way.
+    /// Whether a piece of its metrics is being read.
     reading: bool,
-    /// Share of its metrics that is read.
+    /// Share of its metrics that has been read.
     share: f64,
     about: Option<Box<About>>,
     problem: Option<String>,
 }
 
-/// A line of the charts.
+/// A line of the charts: a branch of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Which {
+struct LineId {
     run: usize,
     branch: u32,
 }
 
-/// What the keys go to.
+/// The list or chart with the focus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Focus {
     Chart,
@@ -104,21 +104,21 @@ enum Focus {
     Metrics,
 }
 
-/// What is typed.
+/// What the typed text is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
     Filter,
     Step,
 }
 
-/// What lies over the charts.
+/// A dialog over the charts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layer {
     Differences,
     Export,
 }
 
-/// A place on the axis, and one that it is compared with; both as the axis counts without logarithms.
+/// A position on the axis, and one to compare with; both in the axis's linear unit.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Cursor {
     at: f64,
@@ -148,7 +148,7 @@ impl Run {
         self.state == Some(RunState::Running)
     }
 
-    /// What is asked of the disk once it is shown.
+    /// The jobs to run when it is first shown.
     fn ask(&mut self) -> Vec<Ask> {
         if self.about.is_some() || self.reading {
             return Vec::new();
@@ -159,8 +159,7 @@ impl Run {
 }
 
 impl Inspector {
-    /// The inspector of a folder of runs, which at first shows these runs' folders; where there are none, the latest
-    /// runs.
+    /// The inspector of a folder of runs, showing these runs at first; without any, the newest ones.
     #[must_use]
     pub fn new(runs_dir: PathBuf, selected: Vec<PathBuf>, look: Look) -> Self {
         let view = View::default();
@@ -188,17 +187,17 @@ impl Inspector {
         }
     }
 
-    /// The track of a line.
-    fn track(&self, which: Which) -> Option<&Track> {
+    /// The curves of a line.
+    fn track(&self, which: LineId) -> Option<&Track> {
         Some(self.runs.get(which.run)?.course.branches.get(&which.branch)?)
     }
 
-    /// The lines in sight, those that matter most last, so that they lie over the others.
-    fn lines(&self) -> Vec<Which> {
-        let mut lines: Vec<Which> = Vec::new();
+    /// The visible lines, the most important last, so that they are drawn on top.
+    fn lines(&self) -> Vec<LineId> {
+        let mut lines: Vec<LineId> = Vec::new();
         for (index, run) in self.runs.iter().enumerate().filter(|(_, run)| run.shown) {
             let branches = run.course.branches.keys().filter(|branch| !run.hidden.contains(branch));
-            lines.extend(branches.map(|branch| Which { run: index, branch: *branch }));
+            lines.extend(branches.map(|branch| LineId { run: index, branch: *branch }));
         }
         let selected = self.selected();
         lines.sort_by_key(|which| (Some(*which) == selected, self.runs[which.run].pinned));
@@ -206,21 +205,21 @@ impl Inspector {
     }
 
     /// The line of the selected row.
-    fn selected(&self) -> Option<Which> {
+    fn selected(&self) -> Option<LineId> {
         rows::rows(self).get(self.run_row).map(|row| row.which())
     }
 
-    /// The line that the cursor stands on: the selected one, else the uppermost.
-    fn reference(&self) -> Option<Which> {
+    /// The line that the cursor follows: the selected one, else the topmost.
+    fn reference(&self) -> Option<LineId> {
         let lines = self.lines();
-        let with_points = |which: &&Which| {
+        let with_points = |which: &&LineId| {
             let track = self.track(**which);
             track.and_then(|track| track.curve(self.chart)).is_some_and(|shape| !shape.raw().is_empty())
         };
         lines.iter().rev().find(with_points).or(lines.last()).copied()
     }
 
-    /// All that the lines in sight take of the axis.
+    /// The range of the visible lines on the axis.
     fn extent(&self) -> Option<Extent> {
         let extents = self.lines().into_iter().filter_map(|which| self.track(which)?.extent(self.view.along));
         extents.reduce(|a, b| Extent {
@@ -230,23 +229,23 @@ impl Inspector {
         })
     }
 
-    /// The extent as the axis counts.
+    /// The range in the unit of the axis.
     fn axis_extent(&self) -> Option<Extent> {
         let extent = self.extent()?;
         Some(if self.view.log_x { extent.logarithmic() } else { extent })
     }
 
-    /// Says something.
+    /// Shows a notice.
     fn say(&mut self, text: impl AsRef<str>) {
-        self.env.notice = Some(Notice::new(Weight::Done, text.as_ref(), self.env.now));
+        self.env.notice = Some(Notice::new(Severity::Done, text.as_ref(), self.env.now));
     }
 
-    /// Says why something was not done.
+    /// Shows why something was not done.
     fn refuse(&mut self, text: impl AsRef<str>) {
-        self.env.notice = Some(Notice::new(Weight::Error, text.as_ref(), self.env.now));
+        self.env.notice = Some(Notice::new(Severity::Error, text.as_ref(), self.env.now));
     }
 
-    /// Gives each line in sight a colour that it keeps while it is.
+    /// Gives each visible line a colour that it keeps while visible.
     fn settle_colours(&mut self) {
         let lines: BTreeSet<(usize, u32)> = self.lines().into_iter().map(|which| (which.run, which.branch)).collect();
         self.colours.retain(|line, _| lines.contains(line));
@@ -260,7 +259,7 @@ impl Inspector {
     }
 }
 
-/// The effects that ask the disk.
+/// The effects that run these jobs.
 fn effects(asks: Vec<Ask>) -> Vec<Effect> {
     asks.into_iter().map(|ask| Effect::Job(super::jobs::Job::Curves(Box::new(ask)))).collect()
 }

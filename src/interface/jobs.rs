@@ -1,15 +1,14 @@
-//! What is done beside the screen, so that it never waits for the disk: a screen asks for a [`Job`] by
-//! [`super::frame::Effect::Job`], and hears what came of it by [`super::frame::Input::Done`].
-//!
-//! Jobs of one [`Lane`] are done one after another by a thread of their own; a job that goes on until it is told
-//! otherwise ends when the next one of its lane waits, and all end with the screen.
+//! Jobs: work in the background, so that a screen never waits for the disk. A screen requests a [`Job`] by
+//! [`super::frame::Effect::Job`], and receives the result as [`super::frame::Input::Done`].
+//! The jobs of one [`Lane`] run one after another on a thread of their own; a job that runs until it is stopped ends
+//! when the next one of its lane waits, and all end with the screen.
 
 use std::thread;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use job::Desk;
+use job::JobContext;
 
 use crate::run::{delete_run, ended_at, rename_run};
 
@@ -29,7 +28,7 @@ pub use recipes::FoundRecipe;
 pub use runs::KnownRun;
 pub use spark::Spark;
 
-/// Which jobs wait for each other.
+/// A queue of jobs that run one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Lane {
     Runs,
@@ -62,10 +61,10 @@ impl Job {
         }
     }
 
-    fn work(self, desk: &Desk) {
+    fn work(self, context: &JobContext) {
         let done = match self {
-            Self::WatchRuns(folder) => return runs::watch(&folder, desk),
-            Self::Plan(of) => return plan::plan(&of, desk),
+            Self::WatchRuns(folder) => return runs::watch(&folder, context),
+            Self::Plan(of) => return plan::plan(&of, context),
             Self::DeleteRun(folder) => {
                 let deleted = delete_run(&folder).map_err(|error| error.message().to_owned());
                 Done::Deleted(folder, deleted)
@@ -90,8 +89,8 @@ impl Job {
                 let entries = files::list(&folder);
                 Done::Listed(folder, entries)
             }
-            // What was asked for last is all that anybody wants to see.
-            Self::Sample { .. } if !desk.pause(Duration::ZERO) => return,
+            // Only the newest request matters.
+            Self::Sample { .. } if !context.pause(Duration::ZERO) => return,
             Self::Sample { folder, file, dialect } => {
                 let sample = sample::look(&folder, &file, dialect);
                 Done::Sampled(file, Box::new(sample))
@@ -102,8 +101,8 @@ impl Job {
             }
             Self::FindModels { folder, cache } => Done::Models(files::models(&folder, cache.as_deref())),
             Self::FindRecipes { folder, places } => Done::Recipes(recipes::list(&folder, &places)),
-            // Of several selections in a row, the last one is wanted.
-            Self::Compare(ask) if matches!(*ask, comparison::Ask::Compare { .. }) && !desk.pause(Duration::ZERO) => {
+            // Of several selections in a row, only the last one matters.
+            Self::Compare(ask) if matches!(*ask, comparison::Ask::Compare { .. }) && !context.pause(Duration::ZERO) => {
                 return;
             }
             Self::Compare(ask) => Done::Compared(Box::new(comparison::carry_out(*ask))),
@@ -116,11 +115,11 @@ impl Job {
                 Done::Saved(recipes::save(&folder, &file, given, &recipe))
             }
         };
-        desk.tell(done);
+        context.report(done);
     }
 }
 
-/// The threads that do the jobs of a screen.
+/// The threads that run the jobs of a screen.
 #[derive(Debug)]
 pub struct Jobs {
     lanes: Vec<(Lane, Sender<Job>)>,
@@ -136,19 +135,19 @@ impl Default for Jobs {
 }
 
 impl Jobs {
-    /// Begins a job, or lets it wait behind those of its lane.
+    /// Starts a job, or queues it behind those of its lane.
     pub fn begin(&mut self, job: Job) {
         let lane = job.lane();
         let known = self.lanes.iter().find(|(known, _)| *known == lane).map(|(_, queue)| queue.clone());
         let queue = known.map_or_else(|| self.open(lane), Ok);
         let sent = queue.and_then(|queue| queue.send(job).map_err(|_| "its thread is gone".to_owned()));
         if let Err(why) = sent {
-            // The receiver lives as long as this does.
+            // The receiver lives as long as `self`.
             let _ = self.done.send(Done::Broken(format!("nothing can be done beside the screen: {why}")));
         }
     }
 
-    /// What came of the jobs.
+    /// The results of the jobs.
     #[must_use]
     pub fn done(&self) -> &Receiver<Done> {
         &self.results
@@ -156,12 +155,12 @@ impl Jobs {
 
     fn open(&mut self, lane: Lane) -> Result<Sender<Job>, String> {
         let (sender, queue) = unbounded::<Job>();
-        let desk = Desk { queue, done: self.done.clone() };
+        let context = JobContext { queue, done: self.done.clone() };
         let work = move || {
-            while let Ok(job) = desk.queue.recv() {
+            while let Ok(job) = context.queue.recv() {
                 let name = format!("{:?}", job.lane()).to_lowercase();
-                let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job.work(&desk)));
-                if worked.is_err() && !desk.tell(Done::Broken(format!("what was asked about {name} broke"))) {
+                let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job.work(&context)));
+                if worked.is_err() && !context.report(Done::Broken(format!("what was asked about {name} broke"))) {
                     return;
                 }
             }

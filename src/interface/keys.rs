@@ -1,5 +1,5 @@
-//! The one table of keys. Dispatch, the help, the footer, the palette and the documents all read it, with the user's own
-//! keys in place of the built-in ones.
+//! The table of keys. Dispatch, help, footer, palette and documents all use it, with the user's keys in place of the
+//! built-in ones.
 
 mod context;
 mod file;

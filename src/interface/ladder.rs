@@ -1,25 +1,25 @@
-//! Steps of 1, 2 and 5, which turn a value over decades by few keys.
+//! A ladder of 1, 2 and 5, which covers decades in few key presses.
 
-/// The rung above this value.
+/// The next value of the ladder above this one.
 #[must_use]
 pub fn up(value: f64) -> f64 {
     let decade = decade_of(value);
     (decade..decade + 2).flat_map(rungs).find(|&rung| rung > value * (1.0 + 1e-9)).unwrap_or(value)
 }
 
-/// The rung below this value.
+/// The next value of the ladder below this one.
 #[must_use]
 pub fn down(value: f64) -> f64 {
     let decade = decade_of(value);
     (decade - 1..=decade).flat_map(rungs).rfind(|&rung| rung < value * (1.0 - 1e-9)).unwrap_or(value)
 }
 
-/// The sparsity one rung away; the ladder is that of the share which trains, and its ends are the bounds.
+/// The sparsity one step away: the ladder is that of the density, bounded at both ends.
 #[must_use]
 pub fn sparsity(value: f64, sparser: bool, (low, high): (f64, f64)) -> f64 {
     let training = (1.0 - value).max(1e-12);
     let next = 1.0 - if sparser { down(training) } else { up(training) };
-    // The bounds are rounded inwards, and all is cut to the digits that a person would type.
+    // The bounds are rounded inwards, and everything to the digits that a person would type.
     let low = (low * 1e6).ceil() / 1e6;
     let high = (high * 1e6).floor() / 1e6;
     let next = (next * 1e9).round() / 1e9;
@@ -31,7 +31,7 @@ fn decade_of(value: f64) -> i32 {
 }
 
 fn rungs(decade: i32) -> impl DoubleEndedIterator<Item = f64> {
-    // Parsed rather than multiplied, so that 2e-4 is exactly what a recipe's 2e-4 is.
+    // Parsed rather than multiplied, so that 2e-4 is exactly the 2e-4 of a recipe.
     [1, 2, 5].into_iter().map(move |digit| format!("{digit}e{decade}").parse().unwrap_or(f64::NAN))
 }
 

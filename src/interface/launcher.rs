@@ -1,8 +1,8 @@
-//! The first screen: the runs that there are, and the form of a new one.
+//! The launcher: the first screen, with the list of runs and the form of a new run.
 
 use std::path::{Path, PathBuf};
 
-use super::frame::{Effect, Env, Look, Notice, Open, Weight};
+use super::frame::{Effect, Env, Look, Notice, Open, Severity};
 use super::jobs::Job;
 use super::keys::{Action, Context};
 use super::text;
@@ -23,8 +23,8 @@ mod typed;
 mod value;
 
 pub use form::{Base, Form, Line, Slot};
-pub use home::{Can, Home, Sort, can};
-pub use pick::{Files, Pick, Row, What};
+pub use home::{Home, RunAction, Sort, action_of};
+pub use pick::{Files, Pick, PickKind, Row};
 pub use plan::{Part, PlanView};
 
 /// Where the program was started, and what it needs to know of the machine.
@@ -32,40 +32,40 @@ pub use plan::{Part, PlanView};
 pub struct Place {
     /// The working folder.
     pub folder: PathBuf,
-    /// Folder of all runs, as it was given.
+    /// Folder of all runs, as given by the user.
     pub runs: PathBuf,
-    /// This program.
+    /// The path of this program.
     pub program: PathBuf,
     /// The hub's cache of models.
     pub cache: Option<PathBuf>,
     /// The user's home folder.
     pub home: Option<PathBuf>,
-    /// Seconds by which the clock on the wall is before that of Greenwich.
+    /// Offset of local time from UTC in seconds.
     pub zone: i32,
 }
 
-/// The first screen.
+/// The launcher screen.
 #[derive(Debug, Clone)]
 pub struct Launcher {
-    /// What it has in common with every screen.
+    /// The fields that every screen has.
     pub env: Env,
-    /// Where it is.
+    /// Folders and machine.
     pub place: Place,
-    /// Which of its views is shown.
+    /// The view shown.
     pub view: View,
     /// The runs.
     pub home: Home,
-    /// The form of a new run: a draft, as long as it is not started.
+    /// The form of a new run: a draft until it is started.
     pub form: Form,
     /// Dialogs over the view, topmost last.
     pub layers: Vec<Layer>,
-    /// The folder of the run that was renamed last, and the name that it had.
+    /// Folder and previous name of the run that was renamed last.
     renamed: Option<(PathBuf, String)>,
-    /// A recipe that is being written.
+    /// What a recipe is being saved for.
     saving: Option<Saving>,
 }
 
-/// Which view is shown.
+/// A view of the launcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum View {
     /// The runs.
@@ -81,45 +81,45 @@ pub enum Layer {
     Pick(Box<Pick>),
     /// Whether to delete the runs of these folders.
     Delete(Vec<PathBuf>),
-    /// Something about the run of this folder, as far as it is typed.
+    /// A question about the run in this folder, with the text typed so far.
     Ask(Question, PathBuf, Typed),
-    /// What the lanes of a race are to differ in, as far as it is typed.
+    /// The settings in which the lanes of a race differ, as typed so far.
     Race(Typed),
-    /// More of what a run ended at, as far as it is typed.
+    /// The new limit of an ended run, as typed so far.
     More(More),
-    /// What there is to know of the selected run.
+    /// The facts of the selected run.
     Facts,
-    /// Whether to start, although.
+    /// The question whether to start despite this warning.
     Start(String),
 }
 
-/// More steps for a run that has ended.
+/// A new limit for an ended run.
 #[derive(Debug, Clone)]
 pub struct More {
     /// Its folder.
     pub folder: PathBuf,
-    /// The field at which it ended.
+    /// The field that ended it.
     pub field: &'static str,
     /// Its value then.
     pub now: f64,
-    /// The value that it is to have.
+    /// The new value, as typed.
     pub typed: Typed,
-    /// Why that will not do.
+    /// Why the typed value is invalid.
     pub problem: Option<String>,
 }
 
-/// What is asked about a run.
+/// A question about a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Question {
-    /// Another name.
+    /// The new name.
     Name,
-    /// Words to find it by.
+    /// Tags to find it by.
     Tags,
-    /// A note about it.
+    /// A note on it.
     Note,
 }
 
-/// Why a recipe is written.
+/// What a recipe is saved for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Saving {
     /// To keep it.
@@ -131,7 +131,7 @@ enum Saving {
 }
 
 impl Launcher {
-    /// The launcher as it comes up.
+    /// The launcher at its start.
     #[must_use]
     pub fn new(look: Look, place: Place) -> Self {
         let mut launcher = Self {
@@ -146,25 +146,25 @@ impl Launcher {
         };
         let warnings = std::mem::take(&mut launcher.env.look.warnings);
         if !warnings.is_empty() {
-            launcher.say(Weight::Warning, warnings.join("; "));
+            launcher.say(Severity::Warning, warnings.join("; "));
         }
         launcher
     }
 
-    /// Tells the user something.
-    pub fn say(&mut self, weight: Weight, what: impl AsRef<str>) {
-        self.env.notice = Some(Notice::new(weight, what.as_ref(), self.env.now));
+    /// Shows a notice.
+    pub fn say(&mut self, severity: Severity, what: impl AsRef<str>) {
+        self.env.notice = Some(Notice::new(severity, what.as_ref(), self.env.now));
     }
 
-    /// As [`Launcher::say`], with the key to go on with.
-    fn advise(&mut self, weight: Weight, said: impl AsRef<str>, (context, action): (Context, Action), does: &str) {
+    /// As [`Launcher::say`], with the key for the next action.
+    fn advise(&mut self, severity: Severity, said: impl AsRef<str>, (context, action): (Context, Action), does: &str) {
         let advice = self.env.look.keys.advice(context, action, does);
-        self.say(weight, format!("{}{advice}", said.as_ref()));
+        self.say(severity, format!("{}{advice}", said.as_ref()));
     }
 
-    /// The user is back from a run: it is selected, and this is said of it.
-    pub fn back_from(&mut self, folder: Option<&Path>, weight: Weight, what: &str) {
-        self.say(weight, what);
+    /// The user returns from a run: selects it, and shows this notice.
+    pub fn back_from(&mut self, folder: Option<&Path>, severity: Severity, what: &str) {
+        self.say(severity, what);
         self.layers.clear();
         if let Some(folder) = folder {
             self.home.select(folder);
@@ -185,7 +185,7 @@ impl Launcher {
         self.place.runs.join(crate::run::RECIPES)
     }
 
-    /// A path as the user sees it: from the working folder where it is below.
+    /// A path as displayed: relative to the working folder if below it.
     #[must_use]
     pub fn seen(&self, path: &Path) -> String {
         let below = path.strip_prefix(&self.place.folder).unwrap_or(path);
@@ -196,13 +196,13 @@ impl Launcher {
         text::safe_text(&seen.to_string_lossy())
     }
 
-    /// [`Self::seen`] as a shell would name it: `./runs` for a path below the current folder.
+    /// [`Self::seen`] in shell form: `./runs` for a path below the current folder.
     #[must_use]
     pub fn seen_from_here(&self, path: &Path) -> String {
         text::from_here(self.seen(path))
     }
 
-    /// The name that a run gets where the user gives none: that of its rows, with a number where it is taken.
+    /// The default name of the run: that of its data file, with a number if taken.
     #[must_use]
     pub fn default_name(&self) -> String {
         let rows = self.form.recipe.data.train.file_stem().unwrap_or_default().to_string_lossy();
@@ -214,13 +214,13 @@ impl Launcher {
         names.find(|name| !self.home.has(name) && name != crate::run::RECIPES).unwrap_or_else(|| name.to_owned())
     }
 
-    /// The name that the run gets.
+    /// The name of the run to start.
     #[must_use]
     pub fn run_name(&self) -> String {
         if self.form.name.is_empty() { self.default_name() } else { self.form.name.clone() }
     }
 
-    /// The file that the recipe is written to.
+    /// The file to write the recipe to.
     #[must_use]
     pub fn recipe_file(&self) -> PathBuf {
         if self.form.file.is_empty() {
@@ -230,7 +230,7 @@ impl Launcher {
         if file.extension().is_some() { file } else { file.with_extension("toml") }
     }
 
-    /// What a user would type in place of the form.
+    /// The command line that does the same as the form.
     #[must_use]
     pub fn command(&self) -> String {
         let mut words = vec!["spartui".to_owned()];
@@ -258,18 +258,18 @@ impl Launcher {
         text::safe_text(&words.join(" "))
     }
 
-    /// What the launcher asks for when it comes up, or comes back.
+    /// The effect that starts watching the runs, at the start and on return.
     fn watch(&self) -> Effect {
         Effect::Job(Job::WatchRuns(self.place.folder.join(&self.place.runs)))
     }
 
-    /// Leaves for something else.
+    /// Leaves the launcher to open something.
     fn open(open: Open) -> Vec<Effect> {
         vec![Effect::Quit(super::frame::Outcome::Open(open))]
     }
 }
 
-/// A word as a shell reads it.
+/// Quotes a word for the shell if needed.
 fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_./=:,@+%~".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

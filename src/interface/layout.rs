@@ -1,14 +1,14 @@
-//! Sizes of the terminal, and places cut out of others.
+//! Terminal sizes, and functions that split areas.
 
 use ratatui::layout::Rect;
 
-/// The smallest terminal on which all of a screen has room.
+/// The smallest terminal for a whole screen.
 pub const SMALLEST: (u16, u16) = (60, 20);
 
-/// The smallest terminal that the cockpit is drawn on, in short.
+/// The smallest terminal for the compact view of the cockpit.
 pub const LEAST: (u16, u16) = (40, 10);
 
-/// The upper `height` rows of a place, and the others.
+/// Splits an area into its upper `height` rows and the rest.
 #[must_use]
 pub fn split_top(area: Rect, height: u16) -> (Rect, Rect) {
     let height = height.min(area.height);
@@ -16,13 +16,13 @@ pub fn split_top(area: Rect, height: u16) -> (Rect, Rect) {
     (Rect { height, ..area }, rest)
 }
 
-/// All rows of a place but the lower `height`, and those.
+/// Splits an area into all but its lower `height` rows, and those.
 #[must_use]
 pub fn split_bottom(area: Rect, height: u16) -> (Rect, Rect) {
     split_top(area, area.height.saturating_sub(height))
 }
 
-/// The left `width` columns of a place, and the others.
+/// Splits an area into its left `width` columns and the rest.
 #[must_use]
 pub fn split_left(area: Rect, width: u16) -> (Rect, Rect) {
     let width = width.min(area.width);
@@ -30,13 +30,13 @@ pub fn split_left(area: Rect, width: u16) -> (Rect, Rect) {
     (Rect { width, ..area }, rest)
 }
 
-/// All columns of a place but the right `width`, and those.
+/// Splits an area into all but its right `width` columns, and those.
 #[must_use]
 pub fn split_right(area: Rect, width: u16) -> (Rect, Rect) {
     split_left(area, area.width.saturating_sub(width))
 }
 
-/// A place of this size in the middle of another, never larger than it.
+/// An area of this size in the middle of another one, at most as large as it.
 #[must_use]
 pub fn centred(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));

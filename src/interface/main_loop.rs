@@ -1,4 +1,4 @@
-//! The one loop: what comes in, what is drawn, what goes out.
+//! The main loop: it reads inputs, draws frames and carries out effects.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -22,40 +22,40 @@ use pacer::Pacer;
 
 use crate::protocol::{News, Request};
 
-/// The most events that are taken in before the screen gets its turn.
+/// The most events handled before the next frame.
 const BATCH: usize = 10_000;
 
-/// Where input comes from and commands go to. What there is none of is [`crossbeam_channel::never`].
+/// The sources of input and the destinations of commands. Missing ones are [`crossbeam_channel::never`].
 #[derive(Debug)]
 pub struct Sources {
-    /// Keys, mouse, new sizes. Disconnected means that the terminal is gone.
+    /// Keys, mouse, resizes. Disconnected means that the terminal is gone.
     pub input: Receiver<TerminalEvent>,
-    /// Whether the terminal's background is light, once it has said so.
+    /// Whether the terminal's background is light, once it is reported.
     pub background: Receiver<bool>,
-    /// What the engine tells.
+    /// Messages from the engine.
     pub news: Receiver<News>,
-    /// What the engine is asked. Sending must never block, so the channel is unbounded.
+    /// Requests to the engine. Sending must never block, so the channel is unbounded.
     pub requests: Sender<Request>,
-    /// SIGINT, SIGTERM, SIGHUP; SIGTSTP and SIGCONT, where the terminal can be left.
+    /// SIGINT, SIGTERM, SIGHUP; also SIGTSTP and SIGCONT if the program can be suspended.
     pub signals: Receiver<i32>,
-    /// Leaves the terminal to the shell; none where there is no terminal.
+    /// Suspends the program to the shell; none without a terminal.
     pub suspension: Option<Suspension>,
-    /// Whether the terminal is at the end of a network connection.
+    /// Whether the terminal is remote.
     pub remote: bool,
-    /// What leads to the terminal.
+    /// The connection to the terminal.
     pub line: Line,
-    /// Time since the engine began.
+    /// Time since the engine started.
     pub elapsed: Duration,
 }
 
-/// Whether this process runs at the end of an SSH connection.
+/// Whether this process runs in an SSH session.
 #[must_use]
 pub fn is_remote() -> bool {
     ["SSH_CONNECTION", "SSH_TTY"].iter().any(|name| std::env::var_os(name).is_some())
 }
 
 impl Sources {
-    /// Of a screen that shows no run: there are keys and signals only.
+    /// The sources of a screen without a run: keys and signals only.
     #[must_use]
     pub fn without_engine(
         thread: &InputThread,
@@ -79,8 +79,8 @@ impl Sources {
     }
 }
 
-/// Shows a screen until the user leaves it, or the terminal goes. A terminal that cannot be written to is gone: a run
-/// goes on without an interface then, so there is no way to fail.
+/// Shows a screen until the user quits it or the terminal is gone. A terminal that cannot be written to counts as
+/// gone: a run then goes on without an interface, so this function cannot fail.
 pub fn run<B: Backend, S: Screen>(terminal: &mut Terminal<B>, screen: &mut S, mut sources: Sources) -> Outcome {
     let now = Instant::now();
     let began = now.checked_sub(sources.elapsed).unwrap_or(now);
@@ -96,7 +96,7 @@ pub fn run<B: Backend, S: Screen>(terminal: &mut Terminal<B>, screen: &mut S, mu
         for effect in effects {
             match effect {
                 Effect::Quit(outcome) => return outcome,
-                // The engine may have ended a moment ago; its last event tells then.
+                // The engine may have just ended; then its last event reports that.
                 Effect::Send(command) => drop(sources.requests.send(Request::Command(command))),
                 Effect::TakeOver => drop(sources.requests.send(Request::TakeOver)),
                 Effect::Job(job) => jobs.begin(job),
@@ -105,7 +105,9 @@ pub fn run<B: Backend, S: Screen>(terminal: &mut Terminal<B>, screen: &mut S, mu
             }
         }
         if let Some(who) = stop.take() {
-            let Ok(size) = left_to_shell(terminal, sources.suspension.as_ref(), who) else { return Outcome::Detached };
+            let Ok(size) = suspend_to_shell(terminal, sources.suspension.as_ref(), who) else {
+                return Outcome::Detached;
+            };
             pacer.input();
             if let Some(size) = size {
                 effects = screen.update(size);
@@ -127,7 +129,7 @@ pub fn run<B: Backend, S: Screen>(terminal: &mut Terminal<B>, screen: &mut S, mu
             recv(sources.signals) -> signal => match signal {
                 Ok(SIGTSTP) => stop = Some(Who::Process),
                 Ok(SIGCONT) => {
-                    let Ok(size) = taken_again(terminal, sources.suspension.as_ref()) else { return Outcome::Detached };
+                    let Ok(size) = retake_terminal(terminal, sources.suspension.as_ref()) else { return Outcome::Detached };
                     inputs.push(size);
                 }
                 Ok(signal) => inputs.push(Some(Input::Signal(signal))),
@@ -141,11 +143,11 @@ pub fn run<B: Backend, S: Screen>(terminal: &mut Terminal<B>, screen: &mut S, mu
             recv(alarm) -> _ => pacer.tick(Instant::now()),
         }
         drain(&mut sources, &mut inputs);
-        effects = take_in(terminal, screen, &mut pacer, inputs.into_iter().flatten(), began.elapsed());
+        effects = process_inputs(terminal, screen, &mut pacer, inputs.into_iter().flatten(), began.elapsed());
     }
 }
 
-/// Takes all that waits, so that a burst of steps costs one frame.
+/// Receives everything that is waiting, so that a burst of steps costs one frame.
 fn drain(sources: &mut Sources, inputs: &mut Vec<Option<Input>>) {
     while let Ok(event) = sources.input.try_recv() {
         inputs.push(Input::from_terminal(event));
@@ -163,8 +165,8 @@ fn drain(sources: &mut Sources, inputs: &mut Vec<Option<Input>>) {
     }
 }
 
-/// Brings the screen up to date; the effects that are the loop's business.
-fn take_in<B: Backend, S: Screen>(
+/// Passes inputs to the screen; returns the effects for the loop to carry out.
+fn process_inputs<B: Backend, S: Screen>(
     terminal: &mut Terminal<B>,
     screen: &mut S,
     pacer: &mut Pacer,
@@ -180,7 +182,7 @@ fn take_in<B: Backend, S: Screen>(
         }
         effects.extend(screen.update(input));
     }
-    // What had happened earlier was taken in at its own time; the screen shows the present.
+    // Past events were handled at their own time; the screen shows the present.
     effects.extend(screen.update(Input::Tick(now)));
     if effects.contains(&Effect::Redraw) {
         redraw(terminal);
@@ -188,7 +190,7 @@ fn take_in<B: Backend, S: Screen>(
     effects
 }
 
-/// A click on a key that is named on the screen is that key.
+/// Turns a click on a key hint into that key.
 fn clicked<S: Screen>(screen: &S, input: Input) -> Input {
     match input {
         Input::Mouse(mouse) if mouse.kind == MouseEventKind::Down(MouseButton::Left) => {
@@ -198,18 +200,18 @@ fn clicked<S: Screen>(screen: &S, input: Input) -> Input {
     }
 }
 
-/// Has the next frame write every cell; the size that the terminal has.
+/// Makes the next frame write every cell; returns the terminal's size.
 fn redraw<B: Backend>(terminal: &mut Terminal<B>) -> Option<Input> {
-    // `Terminal::clear` would ask the terminal where its cursor is, on the standard output that leads elsewhere, and
-    // wait for an answer; a new size clears too. A terminal that cannot be cleared fails at the next frame too.
+    // `Terminal::clear` would query the cursor position on the redirected standard output and wait for an answer; a
+    // resize clears too. A terminal that cannot be cleared fails at the next frame too.
     let size = terminal.size().ok()?;
     terminal.resize(size.into()).ok()?;
     Some(Input::Resize(size.width, size.height))
 }
 
-/// Leaves the terminal to the shell until the process goes on; the size that the terminal has then, which nobody told
-/// a process that was stopped.
-fn left_to_shell<B: Backend>(
+/// Suspends the program to the shell until it is continued; returns the terminal's size then, since a stopped process
+/// receives no resize.
+fn suspend_to_shell<B: Backend>(
     terminal: &mut Terminal<B>,
     suspension: Option<&Suspension>,
     who: Who,
@@ -219,8 +221,11 @@ fn left_to_shell<B: Backend>(
     Ok(redraw(terminal))
 }
 
-/// After somebody else stopped the process and let it go on: the shell has had the terminal meanwhile.
-fn taken_again<B: Backend>(terminal: &mut Terminal<B>, suspension: Option<&Suspension>) -> io::Result<Option<Input>> {
+/// Takes the terminal again after another process stopped and continued this one: the shell has used it meanwhile.
+fn retake_terminal<B: Backend>(
+    terminal: &mut Terminal<B>,
+    suspension: Option<&Suspension>,
+) -> io::Result<Option<Input>> {
     match suspension.filter(|suspension| suspension.continued()) {
         Some(suspension) => suspension.retake().map(|()| redraw(terminal)),
         None => Ok(None),

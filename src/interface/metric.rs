@@ -1,4 +1,4 @@
-//! What is measured over a run and can be drawn.
+//! The metrics of a run.
 
 mod unit;
 
@@ -6,7 +6,7 @@ pub use unit::Unit;
 
 use crate::protocol::{Evaluation, Step};
 
-/// What is measured over a run.
+/// A metric of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Metric {
     /// Training loss.
@@ -15,13 +15,13 @@ pub enum Metric {
     Gradient,
     /// Learning rate.
     Rate,
-    /// Share of the parameters that stay frozen.
+    /// Sparsity.
     Sparsity,
-    /// Scalars that train.
+    /// Trainable scalars.
     Trainable,
     /// Time of a step.
     StepTime,
-    /// Tokens a second.
+    /// Tokens per second.
     Speed,
     /// Validation loss.
     EvalLoss,
@@ -29,18 +29,18 @@ pub enum Metric {
     Accuracy,
     /// Matthews correlation on the validation rows.
     Mcc,
-    /// Resident bytes.
+    /// Resident memory in bytes.
     Memory,
 }
 
 impl Metric {
-    /// Number of those that every step measures; they come first.
+    /// Number of step metrics; they come first.
     pub const OF_STEPS: usize = 7;
 
-    /// Number of those that an evaluation measures; they come next.
+    /// Number of evaluation metrics; they come next.
     pub const OF_EVALUATIONS: usize = 3;
 
-    /// All, in the order in which they are shown.
+    /// All metrics, in the order of display.
     pub const ALL: [Self; 11] = [
         Self::Loss,
         Self::EvalLoss,
@@ -55,11 +55,11 @@ impl Metric {
         Self::Memory,
     ];
 
-    /// Those that every step measures, in the order of [`Metric::of_step`].
+    /// The step metrics, in the order of [`Metric::of_step`].
     pub const STEPS: [Self; Self::OF_STEPS] =
         [Self::Loss, Self::Gradient, Self::Rate, Self::Sparsity, Self::Trainable, Self::StepTime, Self::Speed];
 
-    /// What a step says of those that every step measures.
+    /// The step metrics of a step.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a curve is drawn, not counted")]
     pub fn of_step(step: &Step) -> [f64; Self::OF_STEPS] {
@@ -67,19 +67,19 @@ impl Metric {
         [step.loss, step.grad_norm, step.learning_rate, step.sparsity, step.trainable as f64, step.seconds, speed]
     }
 
-    /// What an evaluation says of those that it measures; none of what it does not.
+    /// The evaluation metrics of an evaluation; none where it has no value.
     #[must_use]
     pub fn of_evaluation(evaluation: &Evaluation) -> [Option<f64>; Self::OF_EVALUATIONS] {
         [Some(evaluation.eval_loss), Some(evaluation.accuracy), evaluation.mcc]
     }
 
-    /// Its place among those that every step measures, or an evaluation does.
+    /// Its index among the step or evaluation metrics.
     #[must_use]
-    pub fn place(self) -> Place {
+    pub fn source(self) -> Source {
         match self as usize {
-            at if at < Self::OF_STEPS => Place::Step(at),
-            at if at < Self::OF_STEPS + Self::OF_EVALUATIONS => Place::Evaluation(at - Self::OF_STEPS),
-            _ => Place::Memory,
+            at if at < Self::OF_STEPS => Source::Step(at),
+            at if at < Self::OF_STEPS + Self::OF_EVALUATIONS => Source::Evaluation(at - Self::OF_STEPS),
+            _ => Source::Memory,
         }
     }
 
@@ -101,7 +101,7 @@ impl Metric {
         }
     }
 
-    /// Its name in a file.
+    /// Its column name in a file.
     #[must_use]
     pub fn column(self) -> &'static str {
         match self {
@@ -119,7 +119,7 @@ impl Metric {
         }
     }
 
-    /// What its values are.
+    /// The unit of its values.
     #[must_use]
     pub fn unit(self) -> Unit {
         match self {
@@ -131,13 +131,13 @@ impl Metric {
         }
     }
 
-    /// Whether smoothing shows more of it than it hides: what is set by hand has no noise.
+    /// Whether smoothing is useful: values set by hand have no noise.
     #[must_use]
     pub fn is_noisy(self) -> bool {
         matches!(self, Self::Loss | Self::Gradient | Self::StepTime | Self::Speed)
     }
 
-    /// The one this many places further in [`Metric::ALL`], round and round.
+    /// The metric this many places further in [`Metric::ALL`], cyclic.
     #[must_use]
     pub fn moved(self, by: isize) -> Self {
         let count = Self::ALL.len().cast_signed();
@@ -146,14 +146,14 @@ impl Metric {
     }
 }
 
-/// Where a metric comes from.
+/// The source of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// This one of those that every step measures.
+pub enum Source {
+    /// A step metric, by index.
     Step(usize),
-    /// This one of those that an evaluation measures.
+    /// An evaluation metric, by index.
     Evaluation(usize),
-    /// From the account of memory.
+    /// The memory report.
     Memory,
 }
 
@@ -162,13 +162,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_metric_has_its_place() {
+    fn each_metric_has_its_source() {
         for (at, metric) in Metric::STEPS.into_iter().enumerate() {
-            assert_eq!(metric.place(), Place::Step(at));
+            assert_eq!(metric.source(), Source::Step(at));
         }
-        assert_eq!(Metric::EvalLoss.place(), Place::Evaluation(0));
-        assert_eq!(Metric::Mcc.place(), Place::Evaluation(2));
-        assert_eq!(Metric::Memory.place(), Place::Memory);
+        assert_eq!(Metric::EvalLoss.source(), Source::Evaluation(0));
+        assert_eq!(Metric::Mcc.source(), Source::Evaluation(2));
+        assert_eq!(Metric::Memory.source(), Source::Memory);
         assert!(Metric::ALL.iter().enumerate().all(|(at, metric)| !Metric::ALL[..at].contains(metric)));
         assert_eq!(Metric::Memory.moved(1), Metric::Loss);
         assert_eq!(Metric::Loss.moved(-12), Metric::Memory);

@@ -1,4 +1,4 @@
-//! Writing into a frame: clipped to it, in the theme's styles.
+//! Writes into a frame, clipped to it and in the theme's styles.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -8,17 +8,17 @@ use ratatui::widgets::{Block, BorderType, Clear, Widget};
 use super::text;
 use super::theme::{Meaning, Theme};
 
-/// Writes into a buffer in a theme's styles. Whatever lies outside the buffer is not written.
+/// Writes into a buffer in a theme's styles, clipped to the buffer.
 #[derive(Debug)]
 pub struct Pen<'a> {
-    /// What is written into.
+    /// The buffer.
     pub buffer: &'a mut Buffer,
-    /// Where the styles come from.
+    /// The source of the styles.
     pub theme: &'a Theme,
 }
 
 impl<'a> Pen<'a> {
-    /// Writes into this, in these styles.
+    /// A pen for this buffer and theme.
     pub fn new(buffer: &'a mut Buffer, theme: &'a Theme) -> Self {
         Self { buffer, theme }
     }
@@ -31,7 +31,7 @@ impl Pen<'_> {
         self.theme.style(meaning)
     }
 
-    /// The style of a meaning that leaves nothing of another one but the background.
+    /// The style of a meaning with everything but the background reset.
     #[must_use]
     pub fn whole_style(&self, meaning: Meaning) -> Style {
         let style = self.style(meaning);
@@ -39,7 +39,7 @@ impl Pen<'_> {
         style.fg(color).remove_modifier(Modifier::all() - style.add_modifier)
     }
 
-    /// Writes a text of at most `room` cells, cut with an ellipsis; the cell after it.
+    /// Writes a text of at most `room` cells, cut with an ellipsis; returns the next cell.
     pub fn write(&mut self, x: u16, y: u16, room: u16, text: &str, style: impl Into<Style>) -> u16 {
         let area = self.buffer.area;
         if y < area.top() || y >= area.bottom() || x < area.left() || x >= area.right() {
@@ -50,26 +50,26 @@ impl Pen<'_> {
         self.buffer.set_stringn(x, y, text, usize::from(room), style).0
     }
 
-    /// As [`Pen::write`], in the style of a meaning, whatever stood there before.
+    /// As [`Pen::write`], in the style of a meaning, replacing the previous style.
     pub fn put(&mut self, x: u16, y: u16, room: u16, text: &str, meaning: Meaning) -> u16 {
         self.write(x, y, room, text, self.whole_style(meaning))
     }
 
-    /// Writes pieces one after another into a row; the cell after the last one.
+    /// Writes pieces one after another into a row; returns the next cell.
     pub fn pieces<'t>(&mut self, row: Rect, pieces: impl IntoIterator<Item = (&'t str, Meaning)>) -> u16 {
         pieces
             .into_iter()
             .fold(row.x, |x, (piece, meaning)| self.put(x, row.y, row.right().saturating_sub(x), piece, meaning))
     }
 
-    /// Writes a text that ends where the row ends; the cell where it begins.
+    /// Writes a right-aligned text; returns the cell where it begins.
     pub fn put_right(&mut self, row: Rect, text: &str, meaning: Meaning) -> u16 {
         let x = row.right().saturating_sub(text::width(text)).max(row.x);
         self.put(x, row.y, row.right() - x, text, meaning);
         x
     }
 
-    /// Fills a place with a symbol.
+    /// Fills an area with a symbol.
     pub fn fill(&mut self, area: Rect, symbol: char, meaning: Meaning) {
         let style = self.whole_style(meaning);
         for position in area.intersection(self.buffer.area).positions() {
@@ -77,20 +77,20 @@ impl Pen<'_> {
         }
     }
 
-    /// Lays a style over what stands in a place.
+    /// Changes the style of an area, keeping its text.
     pub fn restyle(&mut self, area: Rect, meaning: Meaning) {
         let style = self.style(meaning);
         self.buffer.set_style(area.intersection(self.buffer.area), style);
     }
 
-    /// Clears a place.
+    /// Clears an area.
     pub fn clear(&mut self, area: Rect) {
         let area = area.intersection(self.buffer.area);
         Clear.render(area, self.buffer);
         self.buffer.set_style(area, self.theme.ground());
     }
 
-    /// Clears a place and draws a box around it; the place inside.
+    /// Clears an area and draws a box around it; returns the inside.
     pub fn frame(&mut self, area: Rect, border: Meaning) -> Rect {
         let area = area.intersection(self.buffer.area);
         self.clear(area);
@@ -100,7 +100,7 @@ impl Pen<'_> {
         inner
     }
 
-    /// The rows of a place.
+    /// The rows of an area.
     pub fn rows(area: Rect) -> impl DoubleEndedIterator<Item = Rect> {
         (area.top()..area.bottom()).map(move |y| Rect { y, height: 1, ..area })
     }

@@ -1,8 +1,7 @@
-//! A race: the lanes in the order in which they stand, their curves over each other, and the whole cockpit of each lane a key
-//! away.
+//! The race screen: the lanes in the order of their ranking, their curves in one chart, and the cockpit of each lane.
 
 use super::cockpit::{Connection, Stage, State};
-use super::frame::{Env, Look, Notice, Outcome, Weight};
+use super::frame::{Env, Look, Notice, Outcome, Severity};
 use super::metric::Metric;
 use super::typed::Typed;
 use super::widgets::chart::{Extent, View};
@@ -16,51 +15,51 @@ mod screen;
 /// The screen of a race.
 #[derive(Debug, Clone)]
 pub struct RaceScreen {
-    /// What it has in common with every screen.
+    /// The fields that every screen has.
     pub env: Env,
-    /// Who else is at the race.
+    /// The other interfaces at the race.
     pub connection: Connection,
     /// The race, once it is loaded.
     pub race: Option<Box<Race>>,
     /// Its lanes.
     pub lanes: Vec<LaneView>,
-    /// What is done before the first step, with the share of it that is done.
+    /// Loading steps, with the share of each that is done.
     loading: Vec<(String, Option<f32>)>,
     /// The lane whose cockpit is open.
     open: Option<usize>,
-    /// The lane that is selected.
+    /// The selected lane.
     selected: usize,
     view: View,
     metric: Metric,
     layer: Option<Layer>,
-    /// The clone that was asked for and is not there yet.
+    /// A clone that was requested and does not exist yet.
     cloning: Option<CommandId>,
     next_id: CommandId,
-    /// How it ended, once it has.
+    /// How it ended, if it has.
     ended: Option<Outcome>,
-    /// How it was asked to end, if it was; the interface leaves as soon as it has.
+    /// The command that asked it to end, if any; the interface quits when it has.
     ending: Option<Command>,
 }
 
 /// One lane.
 #[derive(Debug, Clone)]
 pub struct LaneView {
-    /// What it is.
+    /// The description of the lane.
     pub about: Lane,
     /// Its own cockpit.
     pub state: State,
-    /// Whether its curve is left out.
+    /// Whether its curve is hidden.
     pub hidden: bool,
 }
 
-/// What lies over the lanes.
+/// A dialog over the lanes.
 #[derive(Debug, Clone, PartialEq)]
 enum Layer {
-    /// How to leave.
+    /// The question how to quit.
     Quit,
-    /// Whether to stop this lane, or all others.
+    /// The question whether to stop this lane, or all others.
     Stop { lane: usize, others: bool },
-    /// What a clone of this lane is to have otherwise.
+    /// The settings of a clone of this lane, as typed so far.
     Clone { lane: usize, typed: Typed },
 }
 
@@ -71,13 +70,13 @@ impl LaneView {
         self.state.history.best()
     }
 
-    /// Whether it trains.
+    /// Whether it is in training.
     #[must_use]
     pub fn trains(&self) -> bool {
         self.state.running()
     }
 
-    /// How it stands, in a word.
+    /// Its status in a word.
     #[must_use]
     pub fn standing(&self) -> String {
         match &self.state.stage {
@@ -92,7 +91,7 @@ impl LaneView {
 }
 
 impl RaceScreen {
-    /// The screen before the engine has said anything.
+    /// The screen before the first event of the engine.
     #[must_use]
     pub fn new(look: Look) -> Self {
         let mut screen = Self {
@@ -113,12 +112,12 @@ impl RaceScreen {
         };
         let warnings = std::mem::take(&mut screen.env.look.warnings);
         if !warnings.is_empty() {
-            screen.say(Weight::Warning, warnings.join("; "));
+            screen.say(Severity::Warning, warnings.join("; "));
         }
         screen
     }
 
-    /// For a race to which this interface has just been connected, under this name.
+    /// The screen after a connection under this identifier.
     #[must_use]
     pub fn connected(&self, client: ClientId, owner: bool) -> Self {
         let mut screen = Self::new(self.env.look.clone());
@@ -129,7 +128,7 @@ impl RaceScreen {
         screen
     }
 
-    /// The lanes in the order in which they stand: by their best evaluation, and before the first one by their loss.
+    /// The lanes in the order of their ranking: by their best evaluation, and before the first one by their loss.
     #[must_use]
     pub fn ranking(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.lanes.len()).collect();
@@ -145,26 +144,26 @@ impl RaceScreen {
         order
     }
 
-    /// All that the curves in sight take of the axis.
+    /// The range of the visible curves on the axis.
     fn extent(&self) -> Option<Extent> {
         let spans = self.lanes.iter().filter(|lane| !lane.hidden).filter_map(|lane| lane.state.span());
         spans.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1))).map(Extent::from)
     }
 
-    /// How the whole race was asked to end, if it was.
+    /// The command that asked the whole race to end, if any.
     #[must_use]
     pub fn asked_to_end(&self) -> Option<&Command> {
         self.ending.as_ref()
     }
 
-    /// Whether a lane still trains.
+    /// Whether a lane is still in training.
     #[must_use]
     pub fn running(&self) -> bool {
         self.ended.is_none()
     }
 
-    fn say(&mut self, weight: Weight, what: impl AsRef<str>) {
-        self.env.notice = Some(Notice::new(weight, what.as_ref(), self.env.now));
+    fn say(&mut self, severity: Severity, what: impl AsRef<str>) {
+        self.env.notice = Some(Notice::new(severity, what.as_ref(), self.env.now));
     }
 
     fn fresh_id(&mut self) -> CommandId {

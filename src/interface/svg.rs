@@ -1,4 +1,4 @@
-//! A frame as a picture: SVG made of the very cells that a terminal would show.
+//! Renders a frame as SVG, cell by cell as on a terminal.
 
 use std::fmt::Write;
 
@@ -12,15 +12,15 @@ mod glyph;
 /// Width and height of a cell.
 const CELL: (f64, f64) = (8.0, 17.0);
 
-/// Room around the screen.
+/// Margin around the screen.
 const MARGIN: f64 = 10.0;
 
-/// The colours of a terminal that an SVG has to bring along.
+/// The terminal's default colours, which an SVG must define itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ground {
-    /// Colour of the text that has none of its own.
+    /// Default text colour.
     pub foreground: (u8, u8, u8),
-    /// Colour behind everything.
+    /// Background colour.
     pub background: (u8, u8, u8),
 }
 
@@ -31,8 +31,8 @@ impl Ground {
     pub const LIGHT: Self = Self { foreground: (36, 41, 47), background: (255, 255, 255) };
 }
 
-/// Draws a buffer as an SVG document. Lines, blocks and dots are drawn as shapes, so that they join as in a
-/// terminal; the rest is text in a font of one width.
+/// Draws a buffer as an SVG document. Lines, blocks and dots are drawn as shapes, so that they join as on a terminal;
+/// the rest is text in a monospaced font.
 #[must_use]
 pub fn svg(buffer: &Buffer, ground: Ground) -> String {
     let (columns, rows) = (f64::from(buffer.area.width), f64::from(buffer.area.height));
@@ -101,13 +101,13 @@ fn symbols(svg: &mut String, cells: &[&Cell], row: u16, ground: Ground) {
     }
 }
 
-/// The words of a run with the columns where they begin: each is put where it belongs, however wide a font's spaces
-/// are.
+/// The words of a run with their columns: each is positioned by itself, so that the width of the font's spaces does
+/// not matter.
 fn words<'a, 'c>(run: &'a [&'c Cell]) -> impl Iterator<Item = (usize, &'a [&'c Cell])> {
     runs(run, |cell| cell.symbol() == " ").filter(|(_, word)| word[0].symbol() != " ")
 }
 
-/// Neighbours that are alike, each run with the column where it begins.
+/// Runs of equal neighbours, each with its first column.
 fn runs<'a, 'c, K: PartialEq>(
     cells: &'a [&'c Cell],
     key: impl Fn(&Cell) -> K + 'a,
@@ -140,7 +140,7 @@ fn colors(cell: &Cell, ground: Ground) -> ((u8, u8, u8), (u8, u8, u8)) {
     if cell.modifier.contains(Modifier::REVERSED) { (bg, fg) } else { (fg, bg) }
 }
 
-/// The colour of a style's text, where it has one of its own.
+/// The text colour of a style, if it has one.
 pub(super) fn rgb_of(style: Style, otherwise: (u8, u8, u8)) -> (u8, u8, u8) {
     style.fg.map_or(otherwise, |color| rgb(color, otherwise))
 }

@@ -1,4 +1,4 @@
-//! Taking the terminal, and giving it back however the program ends.
+//! Takes over the terminal, and restores it however the program ends.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -25,11 +25,11 @@ pub use redirection::Redirection;
 pub use suspension::{Suspension, Who, has_shell};
 pub use synchronized::Synchronized;
 
-/// A terminal that draws each frame in one piece.
+/// A terminal that receives each frame in one piece.
 pub type Screen = Terminal<CrosstermBackend<Synchronized<File>>>;
 
-/// Holds the terminal: raw, on the alternate screen, with the mouse, the cursor hidden. All of it is taken back once,
-/// by [`TerminalGuard::restore`], on drop, or before a panic of the thread that took it is reported.
+/// Holds the terminal: raw mode, alternate screen, mouse events, hidden cursor. All of it is restored once, by
+/// [`TerminalGuard::restore`], on drop, or before a panic of the thread that took it is reported.
 #[derive(Debug)]
 pub struct TerminalGuard {
     held: Arc<Held>,
@@ -40,54 +40,51 @@ struct Held {
     screen: File,
     redirection: Option<Redirection>,
     restored: AtomicBool,
-    /// Set when the process goes on after it was stopped.
+    /// Set when the process is continued after a stop.
     continued: Arc<AtomicBool>,
 }
 
 impl TerminalGuard {
-    /// Takes the terminal that `screen` writes to; what is printed meanwhile goes where `redirection` sends it.
-    ///
+    /// Takes the terminal that `screen` writes to; other output goes where `redirection` sends it.
     /// # Errors
-    /// Where the terminal cannot be put into raw mode or written to; it is as before then.
+    /// If the terminal cannot be put into raw mode or written to; it is restored then.
     pub fn enter(screen: File, redirection: Option<Redirection>) -> io::Result<Self> {
         let continued = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(SIGCONT, Arc::clone(&continued))?;
         enable_raw_mode()?;
         let held = Arc::new(Held { screen, redirection, restored: AtomicBool::new(false), continued });
         let guard = Self { held: Arc::clone(&held) };
-        // Else crossterm answers NO_COLOR with a reset that takes bold and reversed text with it; the monochrome
-        // theme has no colour to print.
+        // Otherwise crossterm answers NO_COLOR with a reset that also removes bold and reversed; the monochrome theme
+        // has no colours anyway.
         style::force_color_output(true);
         enter_screen(&held.screen)?;
         restore_before_panic_report(held);
         Ok(guard)
     }
 
-    /// A terminal to draw on, at the end of this line.
-    ///
+    /// A terminal to draw on over this line.
     /// # Errors
-    /// Where the terminal's size cannot be read.
+    /// If the terminal's size cannot be read.
     pub fn terminal(&self, line: &Line) -> io::Result<Screen> {
         let screen = Synchronized::new(self.held.screen.try_clone()?, Arc::clone(&line.written));
         Terminal::new(CrosstermBackend::new(screen.frugal(line.is_slow())))
     }
 
-    /// What leaves the terminal to the shell for a while.
+    /// Suspends the program to the shell.
     #[must_use]
     pub fn suspension(&self) -> Suspension {
         Suspension::of(Arc::clone(&self.held))
     }
 
-    /// Asks the terminal for its background.
-    ///
+    /// Queries the terminal's background colour.
     /// # Errors
-    /// Where it cannot be written to.
+    /// If the terminal cannot be written to.
     pub fn ask_background(&self) -> io::Result<()> {
         let mut screen = &self.held.screen;
         screen.write_all(background::ASK)
     }
 
-    /// Gives the terminal back; the second time nothing happens.
+    /// Restores the terminal; a second call has no effect.
     pub fn restore(&self) {
         self.held.restore();
     }
@@ -104,7 +101,7 @@ impl Held {
         if self.restored.swap(true, Ordering::SeqCst) {
             return;
         }
-        // A terminal that is gone cannot be restored, and there is nobody left to tell.
+        // A terminal that is gone cannot be restored, and an error could not be shown.
         let _ = leave_screen(&self.screen);
         let _ = disable_raw_mode();
         if let Some(redirection) = &self.redirection {
@@ -113,18 +110,18 @@ impl Held {
     }
 }
 
-/// What is written to take the screen.
+/// Writes the sequences that take the screen.
 fn enter_screen(mut screen: impl Write) -> io::Result<()> {
     execute!(screen, EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste, cursor::Hide)
 }
 
-/// What is written to give the screen back.
+/// Writes the sequences that restore the screen.
 fn leave_screen(mut screen: impl Write) -> io::Result<()> {
     execute!(screen, DisableBracketedPaste, DisableMouseCapture, LeaveAlternateScreen, cursor::Show)
 }
 
-/// A panic of this thread is reported on a terminal that shows it. A panic of another thread, such as the engine's,
-/// leaves the screen alone: it comes as a fault, and the curves stay.
+/// A panic of this thread is reported on a restored terminal. A panic of another thread, such as the engine's, leaves
+/// the screen alone: it arrives as a fault, and the curves stay.
 fn restore_before_panic_report(held: Arc<Held>) {
     let owner = std::thread::current().id();
     let before = std::panic::take_hook();
@@ -136,7 +133,7 @@ fn restore_before_panic_report(held: Arc<Held>) {
     }));
 }
 
-/// Whether the user has asked for no colour, in `NO_COLOR`.
+/// Whether the user disabled colours by `NO_COLOR`.
 #[must_use]
 pub fn no_color() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
@@ -147,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_that_is_taken_is_given_back() {
+    fn everything_taken_is_restored() {
         let (mut taken, mut given) = (Vec::new(), Vec::new());
         enter_screen(&mut taken).expect("written");
         leave_screen(&mut given).expect("written");

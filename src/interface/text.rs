@@ -1,4 +1,4 @@
-//! How text and numbers reach the screen.
+//! Formats text and numbers for the screen.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::recipe::Value;
 
-/// Text from data, labels, file names or errors, made fit for a terminal: control characters, and what would turn
-/// the direction of the text around, are shown escaped.
+/// Escapes untrusted text (data, labels, file names, errors) for a terminal: control characters and bidirectional
+/// overrides.
 #[must_use]
 pub fn safe_text(text: &str) -> String {
     let unsafe_char = |c: char| {
@@ -30,7 +30,7 @@ pub fn width(text: &str) -> u16 {
     u16::try_from(text.width()).unwrap_or(u16::MAX)
 }
 
-/// The text cut to at most `cells` terminal cells, an ellipsis marking the cut.
+/// Cuts a text to at most `cells` cells, with an ellipsis.
 #[must_use]
 pub fn truncate(text: &str, cells: u16) -> String {
     let cells = usize::from(cells);
@@ -53,7 +53,7 @@ pub fn truncate(text: &str, cells: u16) -> String {
     kept
 }
 
-/// As [`truncate`], but what is kept is the end: of a path, the end says more.
+/// As [`truncate`], but keeps the end, which says more of a path.
 #[must_use]
 pub fn truncate_front(text: &str, cells: u16) -> String {
     let cells = usize::from(cells);
@@ -73,7 +73,7 @@ pub fn truncate_front(text: &str, cells: u16) -> String {
     if cells == 0 { String::new() } else { format!("…{}", &text[start..]) }
 }
 
-/// Breaks a text into lines of at most `cells` cells, at spaces where there are any.
+/// Wraps a text into lines of at most `cells` cells, at spaces if possible.
 #[must_use]
 pub fn wrap(text: &str, cells: u16) -> Vec<String> {
     let cells = usize::from(cells.max(1));
@@ -116,7 +116,7 @@ fn fitting_prefix(text: &str, cells: usize) -> usize {
         .map_or(text.len(), |(index, _)| index)
 }
 
-/// A number as a person would write it: four significant digits, an exponent only far from 1.
+/// A number with four significant digits, and an exponent only far from 1.
 #[must_use]
 pub fn number(value: f64) -> String {
     if !value.is_finite() {
@@ -163,20 +163,20 @@ pub fn three_digits(value: f64) -> String {
     }
 }
 
-/// A path as a shell would name it: `./runs` for one below the current folder.
+/// A path in shell form: `./runs` for one below the current folder.
 #[must_use]
 pub fn from_here(path: String) -> String {
     if path.starts_with(['/', '~', '.']) { path } else { format!("./{path}") }
 }
 
-/// As [`number`], without zeros at the end.
+/// As [`number`], without trailing zeros.
 #[must_use]
 pub fn number_short(value: f64) -> String {
     let text = number(value);
     if text.contains('e') { text } else { trim_zeros(&text).to_owned() }
 }
 
-/// A value of the recipe, exactly, in the shortest form.
+/// A recipe value, exactly, in its shortest form.
 #[must_use]
 pub fn value(value: &Value) -> String {
     match value {
@@ -205,14 +205,14 @@ pub fn rate(number: f64) -> String {
     if number < 10.0 { format!("{number:.1}") } else { scaled(number, 1000.0, &["", "k", "M", "G", "T"]) }
 }
 
-/// A size in memory or on the disk: `3.6 MiB`.
+/// A size in bytes: `3.6 MiB`.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub fn bytes(number: u64) -> String {
     scaled(number as f64, 1024.0, &[" B", " KiB", " MiB", " GiB", " TiB"])
 }
 
-/// A measured and a predicted peak, with one unit where one serves both: a small panel has 30 cells.
+/// Measured and predicted peak, with a common unit if possible: a small panel has 30 cells.
 #[must_use]
 pub fn peaks(measured: u64, predicted: u64) -> String {
     let (measured, predicted) = (bytes(measured), bytes(predicted));
@@ -231,7 +231,7 @@ fn scaled(mut number: f64, base: f64, units: &[&str]) -> String {
     format!("{number:.digits$}{}", units[unit])
 }
 
-/// A share as per cent, with the digits that tell 99.9 % from 99.95 %.
+/// A share as a percentage, with enough digits to distinguish 99.9 % from 99.95 %.
 #[must_use]
 pub fn percent(share: f64) -> String {
     let distance = (1.0 - share).min(share).abs() * 100.0;
@@ -245,7 +245,7 @@ pub fn percent(share: f64) -> String {
     format!("{:.digits$} %", share * 100.0)
 }
 
-/// A stretch of time: `46 ms`, `3.2 s`, `4m07s`, `2h05m`, `3d04h`.
+/// A duration: `46 ms`, `3.2 s`, `4m07s`, `2h05m`, `3d04h`.
 #[must_use]
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -258,7 +258,7 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// A time since the start as a clock shows it: `02:07`, `1:02:07`.
+/// A time since the start: `02:07`, `1:02:07`.
 #[must_use]
 pub fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -277,7 +277,7 @@ pub fn milliseconds(ms: f64) -> String {
     }
 }
 
-/// A whole number with its thousands set apart: `22 713 216`.
+/// A whole number with grouped digits: `22 713 216`.
 #[must_use]
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();

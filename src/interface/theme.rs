@@ -1,4 +1,4 @@
-//! Themes: TOML files that say which style each meaning has.
+//! Themes: TOML files that define the style of each meaning.
 
 use std::path::Path;
 
@@ -30,7 +30,7 @@ pub const DARK: &str = "dark";
 /// The name of the theme for light backgrounds.
 pub const LIGHT: &str = "light";
 
-/// The name of the theme for terminals that shall show no colour.
+/// The name of the theme without colours.
 pub const MONOCHROME: &str = "monochrome";
 
 /// A style for each meaning.
@@ -42,12 +42,12 @@ pub struct Theme {
     background: Option<Color>,
 }
 
-/// The themes to choose from, and what was wrong with those that are not among them.
+/// The available themes, and what was wrong with unusable ones.
 #[derive(Debug, Clone)]
 pub struct Themes {
     /// Never empty.
     pub list: Vec<Theme>,
-    /// One sentence for each theme that could not be used.
+    /// One sentence for each theme that cannot be used.
     pub warnings: Vec<String>,
 }
 
@@ -58,15 +58,14 @@ impl Theme {
         self.styles[meaning as usize]
     }
 
-    /// The style of what a whole frame is filled with.
+    /// The style of the screen's background.
     #[must_use]
     pub fn ground(&self) -> Style {
         let style = self.style(Meaning::Text);
         self.background.map_or(style, |color| style.bg(color))
     }
 
-    /// Reads a theme. Its values lie over those of `base`, and a meaning that neither names has its parent's style.
-    ///
+    /// Parses a theme over `base`; a meaning that neither defines has its parent's style.
     /// # Errors
     /// One sentence that says what is wrong.
     fn parse(table: &Table) -> Result<Self, String> {
@@ -83,7 +82,7 @@ impl Theme {
             return Err(format!("\"{unknown}\" is not a meaning; there are {}", Meaning::names()));
         }
         let mut styles = [Style::new(); Meaning::ALL.len()];
-        // A parent stands before its children in the list.
+        // Parents come before their children in the list.
         for meaning in Meaning::ALL {
             let inherited = meaning.parent().map_or_else(Style::new, |parent| styles[parent as usize]);
             styles[meaning as usize] = match meanings.get(meaning.name()) {
@@ -98,8 +97,8 @@ impl Theme {
 }
 
 impl Themes {
-    /// The embedded themes, and those of the user's folder, where one is given. A user's theme that has the name of
-    /// an embedded one changes only what it names.
+    /// The embedded themes, and those of the user's folder, if given. A user's theme with the name of an embedded one
+    /// overrides only the meanings that it defines.
     #[must_use]
     pub fn load(folder: Option<&Path>, depth: Depth) -> Self {
         let mut tables: Vec<Table> = EMBEDDED.iter().filter_map(|text| text.parse().ok()).collect();
@@ -129,7 +128,7 @@ impl Themes {
         Self { list, warnings }
     }
 
-    /// The place of the theme of this name.
+    /// The index of the theme with this name.
     #[must_use]
     pub fn position(&self, name: &str) -> Option<usize> {
         self.list.iter().position(|theme| theme.name == name)
@@ -147,7 +146,7 @@ fn theme_files(folder: &Path) -> Vec<std::path::PathBuf> {
     files
 }
 
-/// `over` laid over `base`, table by table.
+/// Merges `over` into `base`, table by table.
 fn overlay(mut base: Table, over: Table) -> Table {
     for (key, value) in over {
         match (base.get_mut(&key), value) {

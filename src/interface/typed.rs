@@ -1,27 +1,26 @@
-//! A text that is being typed.
+//! A text input.
 
 use super::keys::{Action, LineEdit};
 
-/// A text that is being typed.
+/// A text input.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Typed {
     /// The text.
     pub text: String,
-    /// Characters before the cursor.
+    /// Position of the cursor in characters.
     pub cursor: usize,
-    /// Whether the first character that is typed replaces all.
+    /// Whether the first typed character replaces the text.
     pub fresh: bool,
 }
 
 impl Typed {
-    /// A text that is proposed: the first character that is typed replaces it.
+    /// A proposed text: the first typed character replaces it.
     #[must_use]
     pub fn proposed(text: String) -> Self {
         Self { cursor: text.chars().count(), fresh: true, text }
     }
 
-    /// Does what a key stands for that moves or takes away something in a text. Every text that is typed is edited here.
-    /// Whether the text may have changed.
+    /// Runs an editing action; all text inputs use it. Returns whether the text may have changed.
     pub fn act(&mut self, action: Action) -> bool {
         match action {
             Action::Cursor(by) | Action::PlaygroundCursor(by) => self.walk(by),
@@ -42,7 +41,7 @@ impl Typed {
         false
     }
 
-    /// The line of the cursor: characters before its beginning, and before its end.
+    /// Begin and end of the line with the cursor, in characters.
     fn line(&self) -> (usize, usize) {
         let (before, after) = self.halves();
         let start = before.chars().rev().take_while(|c| *c != '\n').count();
@@ -50,7 +49,7 @@ impl Typed {
         (self.cursor - start, self.cursor + end)
     }
 
-    /// Characters before the word that ends at the cursor.
+    /// Begin of the word before the cursor, in characters.
     fn word(&self) -> usize {
         let mut before = self.halves().0.chars().rev().peekable();
         let mut taken = 0;
@@ -64,7 +63,7 @@ impl Typed {
         (self.cursor, self.fresh) = (cursor, false);
     }
 
-    /// Takes away the characters between two places; the cursor stands there then.
+    /// Deletes the characters between two positions, and puts the cursor there.
     fn take_out(&mut self, from: usize, to: usize) {
         let (from_byte, to_byte) = (self.byte(from), self.byte(to));
         self.text.replace_range(from_byte..to_byte, "");
@@ -82,7 +81,7 @@ impl Typed {
         self.cursor += 1;
     }
 
-    /// Takes away the character before the cursor.
+    /// Deletes the character before the cursor.
     pub fn backspace(&mut self) {
         self.fresh = false;
         if self.cursor > 0 {
@@ -91,7 +90,7 @@ impl Typed {
         }
     }
 
-    /// Takes away the character at the cursor.
+    /// Deletes the character at the cursor.
     pub fn delete(&mut self) {
         self.fresh = false;
         let at = self.byte(self.cursor);

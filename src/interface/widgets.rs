@@ -1,4 +1,4 @@
-//! What screens are drawn with.
+//! The widgets of the screens.
 
 pub mod axis;
 pub mod bar;
@@ -22,10 +22,10 @@ pub use bar::{gauge, stacked};
 pub use chart::{Shape, change};
 pub use list::first_row;
 
-/// What a panel says in its title: pieces of text, of which the first ones matter most.
+/// Facts in a panel's title: pieces of text, the most important first.
 pub type Facts = Vec<(String, Meaning)>;
 
-/// Writes the facts at the right end of the title, as many as there is room for.
+/// Writes the facts at the right end of the title, as many as fit.
 pub fn facts_in_title(pen: &mut Pen, row: Rect, facts: &Facts) {
     let mut kept: &[(String, Meaning)] = facts;
     let length = |facts: &[(String, Meaning)]| facts.iter().map(|(fact, _)| text::width(fact) + 2).sum::<u16>() + 1;
@@ -44,7 +44,7 @@ pub fn facts_in_title(pen: &mut Pen, row: Rect, facts: &Facts) {
     }
 }
 
-/// Says in the middle of a panel that there is nothing to show yet.
+/// Says in the middle of a panel why it is empty.
 pub fn nothing(pen: &mut Pen, area: Rect, why: &str) {
     let row = super::layout::centred(area, text::width(why), 1);
     pen.put(row.x, row.y, row.width, why, Meaning::Muted);

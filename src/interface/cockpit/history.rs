@@ -9,7 +9,7 @@ pub use tree::{BranchPath, Tree};
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::interface::metric::{Metric, Place};
+use crate::interface::metric::{Metric, Source};
 use crate::interface::widgets::Shape;
 use crate::protocol::{self, Confusion, Evaluation, Intervention, Memory, Step};
 use crate::series::{Curve, Series, median};
@@ -92,13 +92,13 @@ impl History {
     /// The curve of a metric.
     #[must_use]
     pub fn curve(&self, metric: Metric) -> Shape<'_> {
-        let curve = match metric.place() {
-            Place::Step(0) => &self.loss,
-            Place::Step(at) => &self.others[at - 1],
-            Place::Evaluation(0) => return Shape::Series(&self.eval_loss),
-            Place::Evaluation(1) => return Shape::Series(&self.accuracy),
-            Place::Evaluation(_) => return Shape::Series(&self.mcc),
-            Place::Memory => return Shape::Series(&self.memory),
+        let curve = match metric.source() {
+            Source::Step(0) => &self.loss,
+            Source::Step(at) => &self.others[at - 1],
+            Source::Evaluation(0) => return Shape::Series(&self.eval_loss),
+            Source::Evaluation(1) => return Shape::Series(&self.accuracy),
+            Source::Evaluation(_) => return Shape::Series(&self.mcc),
+            Source::Memory => return Shape::Series(&self.memory),
         };
         if metric.is_noisy() { Shape::Curve(curve) } else { Shape::Series(curve.raw()) }
     }

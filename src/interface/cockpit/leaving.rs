@@ -1,7 +1,7 @@
 //! Quitting the cockpit, and ending the run from it.
 
 use super::{Layer, Stage, State};
-use crate::interface::frame::{Effect, Outcome, Weight};
+use crate::interface::frame::{Effect, Outcome, Severity};
 use crate::protocol::Command;
 
 /// Asks how to quit, or quits if the run has ended or is only watched.
@@ -45,7 +45,7 @@ pub fn stop(state: &mut State) -> Vec<Effect> {
         return end(state, Command::Stop);
     }
     state.layers.clear();
-    state.say(Weight::Info, "stopping after this step; checkpoint and adapter are written");
+    state.say(Severity::Info, "stopping after this step; checkpoint and adapter are written");
     state.ending = Some(Command::Stop);
     vec![Effect::Send(Command::Stop)]
 }
@@ -62,7 +62,7 @@ pub fn end(state: &mut State, command: Command) -> Vec<Effect> {
         Command::Terminate => "ending; a checkpoint is written",
         _ => "stopping after this step; checkpoint and adapter are written",
     };
-    state.say(Weight::Info, saying);
+    state.say(Severity::Info, saying);
     state.leaving = Some(command.clone());
     state.ending = Some(command.clone());
     vec![Effect::Send(command)]

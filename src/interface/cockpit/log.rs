@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::interface::frame::Weight;
+use crate::interface::frame::Severity;
 use crate::interface::text::safe_text;
 
 /// The most lines that are kept.
@@ -17,7 +17,7 @@ pub struct Entry {
     /// Optimizer steps done.
     pub step: u64,
     /// Its severity.
-    pub weight: Weight,
+    pub severity: Severity,
     /// The text, with control characters escaped.
     pub text: String,
 }
@@ -33,8 +33,8 @@ pub struct Log {
 impl Entry {
     /// A line from untrusted text.
     #[must_use]
-    pub fn new(time: Duration, step: u64, weight: Weight, text: &str) -> Self {
-        Self { time, step, weight, text: safe_text(&text.replace('\n', " ")) }
+    pub fn new(time: Duration, step: u64, severity: Severity, text: &str) -> Self {
+        Self { time, step, severity, text: safe_text(&text.replace('\n', " ")) }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::leaving::outcome;
 use super::{Edit, Preview, Redo, RequestKind, Stage, State, alerts, playground};
-use crate::interface::frame::{Effect, Weight};
+use crate::interface::frame::{Effect, Severity};
 use crate::interface::keys::{Action, Context};
 use crate::interface::text;
 use crate::protocol::{
@@ -59,27 +59,27 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Paused { step } => {
             state.paused = true;
             state.paused_at = Some(state.env.now);
-            state.note(Weight::Info, format!("paused after step {step}"));
+            state.note(Severity::Info, format!("paused after step {step}"));
         }
         Event::Resumed { step, stood } => {
             state.paused = false;
             state.paused_at = None;
             state.paused_for = Duration::try_from_secs_f64(stood).unwrap_or_default();
-            state.note(Weight::Info, format!("goes on after step {step}"));
+            state.note(Severity::Info, format!("goes on after step {step}"));
         }
         Event::Checkpointed { path, bytes, .. } => {
             let size = text::bytes(bytes);
             let path = within_run(state, &path);
-            state.note(Weight::Done, format!("wrote {path} ({size})"));
+            state.note(Severity::Done, format!("wrote {path} ({size})"));
         }
         Event::Exported { step, path, bytes } => {
             let size = text::bytes(bytes);
             let path = within_run(state, &path);
-            state.say(Weight::Done, format!("wrote {path} ({size}) after step {step}"));
+            state.say(Severity::Done, format!("wrote {path} ({size}) after step {step}"));
         }
         Event::Note { level, message } => match level {
-            Level::Info => state.note(Weight::Info, message),
-            Level::Warning => state.say(Weight::Warning, message),
+            Level::Info => state.note(Severity::Info, message),
+            Level::Warning => state.say(Severity::Warning, message),
         },
         Event::Rewound { step, branch, left } => rewound(state, step, branch, left),
         Event::Recomputing { done, of } => state.recomputing = Some((done, of)),
@@ -88,7 +88,7 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Branches { branches } => state.history.set_branches(branches),
         Event::Snapshots { snapshots } => state.history.tree.kept = snapshots,
         Event::Fault { message, refused } => {
-            state.note(Weight::Error, &message);
+            state.note(Severity::Error, &message);
             state.stage = Stage::Faulted { message, refused };
             return ended(state);
         }
@@ -143,7 +143,7 @@ fn loading(state: &mut State, what: &str, fraction: Option<f32>) {
         Some((last, known)) if last == what => *known = fraction,
         _ => {
             let what = text::safe_text(what);
-            state.note(Weight::Info, &what);
+            state.note(Severity::Info, &what);
             state.loading.push((what, fraction));
         }
     }
@@ -166,7 +166,7 @@ fn became_ready(state: &mut State, ready: Box<Ready>) {
         "{} on {}: {train} training rows,{validation}{labels} {} steps",
         ready.method, ready.model.name, ready.total_steps
     );
-    state.note(Weight::Info, facts);
+    state.note(Severity::Info, facts);
     state.at = ready.step;
     state.ready = Some(ready);
 }
@@ -196,7 +196,7 @@ fn rewound(state: &mut State, step: u64, branch: u32, left: (u32, u64)) {
         (None, None) => state.redo.clear(),
     }
     state.say(
-        Weight::Done,
+        Severity::Done,
         if new {
             format!("back at step {step}, on branch {branch}; branch {was} stays, up to step {at}")
         } else {
@@ -210,7 +210,7 @@ fn evaluated(state: &mut State, evaluation: Evaluation) {
     state.history.add_evaluation(evaluation);
     let (loss, accuracy) = (text::number(evaluation.eval_loss), text::percent(evaluation.accuracy));
     state.note(
-        Weight::Done,
+        Severity::Done,
         match evaluation.mcc {
             Some(mcc) => format!("validation loss {loss}, accuracy {accuracy}, mcc {mcc:.3}"),
             None => {
@@ -229,20 +229,20 @@ fn intervened(state: &mut State, intervention: Intervention) {
         state.redo.push(Redo::Value(field.clone(), from.clone()));
         let key = state.env.look.keys.label(Context::Cockpit, Action::Redo);
         let advice = key.map_or_else(String::new, |key| format!("; {key} brings it back"));
-        state.say(Weight::Done, format!("{change} · taken back{advice}"));
+        state.say(Severity::Done, format!("{change} · taken back{advice}"));
     } else if !State::live_fields().any(|live| is_of(live, field)) {
         // A resumed run was given more steps: that cannot be undone by a key.
-        state.note(Weight::Done, &change);
+        state.note(Severity::Done, &change);
     } else {
         match state.redoing.iter().position(|redoing| redoing == id) {
             Some(at) => drop(state.redoing.remove(at)),
             None => state.redo.clear(),
         }
         state.undo.push(intervention.clone());
-        state.note(Weight::Done, &change);
+        state.note(Severity::Done, &change);
         let key = state.env.look.keys.label(Context::Cockpit, Action::Undo);
         let advice = key.map_or_else(String::new, |key| format!(" · {key} undoes"));
-        state.flash(Weight::Done, change + &advice);
+        state.flash(Severity::Done, change + &advice);
     }
     state.history.add_intervention(intervention);
 }
@@ -263,8 +263,8 @@ fn answered(state: &mut State, id: CommandId, status: CommandStatus) {
             let request = state.requests.remove(at);
             state.undoing.retain(|undoing| *undoing != id);
             state.redoing.retain(|redoing| *redoing != id);
-            state.note(Weight::Info, format!("not done: {}", request.kind.describe()));
-            state.say(Weight::Error, format!("refused: {why}"));
+            state.note(Severity::Info, format!("not done: {}", request.kind.describe()));
+            state.say(Severity::Error, format!("refused: {why}"));
         }
     }
 }
@@ -288,5 +288,5 @@ fn finished(state: &mut State, summary: &Summary) {
         Ending::Terminated => "ended by a signal",
         Ending::StoppedEarly => "stopped early, since validation got no better",
     };
-    state.note(Weight::Done, format!("{ending} after {} steps", summary.steps));
+    state.note(Severity::Done, format!("{ending} after {} steps", summary.steps));
 }

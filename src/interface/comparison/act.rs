@@ -1,4 +1,4 @@
-//! How the comparison answers.
+//! The actions of the comparison, and the answers to its jobs.
 
 use super::{ComparisonScreen, Focus, effects};
 use crate::compare::Column;
@@ -7,13 +7,13 @@ use crate::interface::jobs::comparison::{Answer, Ask};
 use crate::interface::keys::Action;
 use crate::interface::text;
 
-/// Takes in what came of a question.
-pub fn take(screen: &mut ComparisonScreen, answer: Answer) -> Vec<Effect> {
+/// Handles the answer to a job.
+pub fn receive(screen: &mut ComparisonScreen, answer: Answer) -> Vec<Effect> {
     match answer {
         Answer::Runs(mut runs) => {
             let first = screen.runs.is_none();
             if let (false, Ok(runs)) = (first, &mut runs) {
-                // What was marked by hand stays so.
+                // Runs marked by hand stay marked.
                 let known = screen.listed();
                 for run in runs.iter_mut() {
                     run.marked = known.iter().any(|known| known.folder == run.folder && known.marked);
@@ -37,14 +37,14 @@ pub fn take(screen: &mut ComparisonScreen, answer: Answer) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Does what a key stands for.
+/// Runs an action.
 pub fn act(screen: &mut ComparisonScreen, action: Action) -> Vec<Effect> {
     match action {
         Action::Leave if std::mem::take(&mut screen.writing) => {}
         Action::Quit | Action::Interrupt | Action::Leave => return vec![Effect::Quit(Outcome::Left)],
         Action::Focus(_) => {
             screen.focus = if screen.focus == Focus::Settings { Focus::Runs } else { Focus::Settings };
-            // Runs may have begun since.
+            // New runs may have started.
             if screen.focus == Focus::Runs {
                 let (folder, candidates) = (screen.runs_dir.clone(), Vec::new());
                 return effects(vec![Ask::Runs { folder, candidates, like: None }]);
@@ -82,7 +82,7 @@ pub fn act(screen: &mut ComparisonScreen, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Marks the selected run or no longer; of a setting, no longer all its runs.
+/// Marks or unmarks the selected run; for a setting, unmarks all its runs.
 fn toggle(screen: &mut ComparisonScreen) -> Vec<Effect> {
     let names = screen.selected().map(|row| row.runs.clone());
     let (focus, at) = (screen.focus, screen.run_row);
@@ -100,7 +100,7 @@ fn toggle(screen: &mut ComparisonScreen) -> Vec<Effect> {
     effects(screen.compare())
 }
 
-/// Marks all runs; where all are marked, none but the selected one.
+/// Marks all runs; if all are marked, only the selected one stays marked.
 fn all(screen: &mut ComparisonScreen) -> Vec<Effect> {
     let at = screen.run_row;
     let Some(Ok(runs)) = &mut screen.runs else { return Vec::new() };
@@ -109,7 +109,7 @@ fn all(screen: &mut ComparisonScreen) -> Vec<Effect> {
     effects(screen.compare())
 }
 
-/// Tests all against the selected setting, or that of the selected run.
+/// Makes the selected setting, or that of the selected run, the baseline of the tests.
 fn against(screen: &mut ComparisonScreen) -> Vec<Effect> {
     let name = match screen.focus {
         Focus::Settings => screen.selected().and_then(|row| row.runs.first().cloned()),
@@ -128,15 +128,15 @@ fn against(screen: &mut ComparisonScreen) -> Vec<Effect> {
     }
 }
 
-/// Sorts by the next of the columns; behind the last, as the runs came.
+/// Sorts by the next column; after the last one, restores the original order.
 fn sort(screen: &mut ComparisonScreen, by: isize) {
     let columns = Column::ALL;
     let now = screen.sort.and_then(|(column, _)| columns.iter().position(|known| *known == column));
-    // Place 0 is that of no order.
+    // Place 0 is the original order.
     let places = columns.len() + 1;
     let at = now.map_or(0, |at| at + 1);
     let next = if by < 0 { (at + places - 1) % places } else { (at + 1) % places };
-    // From the largest down, where that says more.
+    // Descending where the largest values matter.
     let down = |column: Column| matches!(column, Column::Best | Column::Last | Column::Difference);
     screen.sort = next.checked_sub(1).map(|at| (columns[at], down(columns[at])));
 }

@@ -1,4 +1,4 @@
-//! Drawing the comparison.
+//! Draws the comparison.
 
 use ratatui::layout::Rect;
 
@@ -16,10 +16,10 @@ use crate::interface::widgets::list::{first_row_centred, inside};
 use crate::interface::widgets::{list, nothing};
 use crate::run::State;
 
-/// Cells between two columns.
+/// Cells between columns.
 const GAP: u16 = 2;
 
-/// Draws it.
+/// Draws the whole screen.
 pub fn whole(pen: &mut Pen, screen: &ComparisonScreen) {
     let area = pen.buffer.area;
     let Some(layout) = arrange(screen).filter(|layout| layout.footer.bottom() <= area.height) else {
@@ -38,7 +38,7 @@ pub fn whole(pen: &mut Pen, screen: &ComparisonScreen) {
             layout.strip.y,
             layout.strip.width.saturating_sub(2),
             &notice.text,
-            notice.weight.meaning(),
+            notice.severity.meaning(),
         );
     }
     footer::draw(pen, &hints(screen));
@@ -47,7 +47,7 @@ pub fn whole(pen: &mut Pen, screen: &ComparisonScreen) {
     }
 }
 
-/// The keys that are named on it.
+/// The key hints.
 pub fn hints(screen: &ComparisonScreen) -> Vec<Hint> {
     let Some(layout) = arrange(screen) else { return Vec::new() };
     footer::hints(layout.footer, &screen.env.look.keys, &screen.contexts(), |_, word| Some(word))
@@ -75,7 +75,7 @@ fn header(pen: &mut Pen, row: Rect, screen: &ComparisonScreen) {
     pen.put(x, row.y, row.right().saturating_sub(x), &facts.join(" · "), Meaning::Muted);
 }
 
-/// The inside of a box with a title, lit where it has the keys.
+/// The inside of a titled box, highlighted if focused.
 fn boxed(pen: &mut Pen, area: Rect, title: &str, focused: bool) -> Rect {
     pen.frame(area, if focused { Meaning::Focus } else { Meaning::Border });
     let meaning = if focused { Meaning::Focus } else { Meaning::Title };
@@ -83,7 +83,7 @@ fn boxed(pen: &mut Pen, area: Rect, title: &str, focused: bool) -> Rect {
     inside(area)
 }
 
-/// What a column is worth; the least goes first where there is no room.
+/// Priority of a column; the lowest is dropped first when there is no room.
 fn worth(column: Column) -> u8 {
     match column {
         Column::Setting => 12,
@@ -101,7 +101,7 @@ fn worth(column: Column) -> u8 {
     }
 }
 
-/// The columns that there is room for, each with its width and its cells, head first.
+/// The columns that fit, each with its width and its cells, heading first.
 fn columns(comparison: &Comparison, rows: &[(usize, &Row)], width: u16) -> Vec<(Column, u16, Vec<String>)> {
     let cells = |column: Column| {
         let head = column.heading(comparison).title;
@@ -123,9 +123,9 @@ fn columns(comparison: &Comparison, rows: &[(usize, &Row)], width: u16) -> Vec<(
             (column, needed, cells)
         })
         .collect();
-    // Nobody needs a column of dashes.
+    // A column without any value is dropped.
     kept.retain(|(_, _, cells)| cells.iter().skip(1).any(|cell| cell != "-") || cells.len() == 1);
-    // A third of the table is the name's, where it needs as much.
+    // The name gets at least a third of the table, if it needs that much.
     let least_name = (width / 3).clamp(20, 44);
     let needed = |kept: &[(Column, u16, Vec<String>)]| {
         let name = |column: &Column, width: u16| if *column == Column::Setting { width.min(least_name) } else { width };
@@ -135,7 +135,7 @@ fn columns(comparison: &Comparison, rows: &[(usize, &Row)], width: u16) -> Vec<(
         let least = kept.iter().enumerate().min_by_key(|(_, (column, ..))| worth(*column)).map_or(0, |(at, _)| at);
         kept.remove(least);
     }
-    // The name takes what is left.
+    // The name gets the rest of the width.
     let others: u16 =
         kept.iter().filter(|(column, ..)| *column != Column::Setting).map(|(_, width, _)| width + GAP).sum();
     for (column, own, _) in &mut kept {
@@ -226,7 +226,7 @@ fn runs(pen: &mut Pen, area: Rect, screen: &ComparisonScreen) {
     }
 }
 
-/// What there is to know of the selected setting.
+/// Details of the selected setting.
 fn facts(pen: &mut Pen, area: Rect, screen: &ComparisonScreen) {
     let inner = boxed(pen, area, "the selected setting", false);
     let inner = Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner };
@@ -270,7 +270,7 @@ fn facts(pen: &mut Pen, area: Rect, screen: &ComparisonScreen) {
     }
 }
 
-/// What the tests say of a setting.
+/// The test results of a setting.
 fn tested(comparison: &Comparison, row: &Row, add: &mut impl FnMut(String, Meaning)) {
     let against = comparison.settings.get(comparison.against).map_or("", |row| row.setting.as_str());
     let Some(test) = &row.test else {
@@ -303,7 +303,7 @@ fn tested(comparison: &Comparison, row: &Row, add: &mut impl FnMut(String, Meani
     add(format!("{p}{} rows, {paired}", test.rows), Meaning::Text);
 }
 
-/// Asks as what it is written.
+/// Asks for the file format.
 fn formats(pen: &mut Pen, screen: Rect, of: &ComparisonScreen) {
     let place = centred(screen, 60, 8);
     let inner = pen.frame(place, Meaning::Focus);

@@ -1,4 +1,4 @@
-//! Where everything of the comparison stands. Drawing and the mouse both ask here.
+//! The layout of the comparison, used by drawing and mouse alike.
 
 use ratatui::layout::Rect;
 
@@ -6,27 +6,27 @@ use super::ComparisonScreen;
 use crate::interface::layout::{SMALLEST, split_bottom, split_left, split_top};
 use crate::interface::widgets::list::inside;
 
-/// Rows of what is below the settings, at least.
+/// The least rows below the settings.
 const BELOW: u16 = 9;
 
-/// Where everything stands.
+/// The areas of the screen.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Layout {
-    /// What is shown.
+    /// The header line.
     pub header: Rect,
     /// The settings.
     pub settings: Rect,
-    /// Runs to choose from.
+    /// The runs.
     pub runs: Rect,
-    /// What there is to know of the selected setting.
+    /// Details of the selected setting.
     pub facts: Rect,
-    /// What was last said.
+    /// The latest notice.
     pub strip: Rect,
-    /// Keys.
+    /// Key hints.
     pub footer: Rect,
 }
 
-/// Where everything stands on a terminal of this size; nowhere, if it is too small.
+/// The layout for this terminal size; none if it is too small.
 #[must_use]
 pub fn arrange(screen: &ComparisonScreen) -> Option<Layout> {
     let (width, height) = screen.env.size;
@@ -43,7 +43,7 @@ pub fn arrange(screen: &ComparisonScreen) -> Option<Layout> {
     Some(Layout { header, settings, runs, facts, strip, footer })
 }
 
-/// The rows of the settings: below the heads of their columns.
+/// The rows of the settings, below the column headings.
 #[must_use]
 pub fn setting_rows(area: Rect) -> Rect {
     split_top(inside(area), 1).1

@@ -1,4 +1,4 @@
-//! The mouse in the comparison: the wheel scrolls, a click focuses and selects, one on a mark marks.
+//! The mouse in the comparison: the wheel scrolls, a click focuses and selects, a click on a mark toggles it.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
@@ -9,7 +9,7 @@ use crate::interface::frame::Effect;
 use crate::interface::keys::Action;
 use crate::interface::widgets::list::{first_row_centred, inside};
 
-/// Answers the mouse.
+/// Handles a mouse event.
 pub fn mouse(screen: &mut ComparisonScreen, event: MouseEvent, by: isize) -> Vec<Effect> {
     if screen.writing {
         return Vec::new();

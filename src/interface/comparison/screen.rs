@@ -47,7 +47,7 @@ impl Screen for ComparisonScreen {
     fn receive(&mut self, input: Input) -> Vec<Effect> {
         match input {
             Input::Done(done) => match *done {
-                Done::Compared(answer) => return act::take(self, *answer),
+                Done::Compared(answer) => return act::receive(self, *answer),
                 Done::Broken(why) => {
                     self.waits = false;
                     self.refuse(text::safe_text(&why));
@@ -60,8 +60,8 @@ impl Screen for ComparisonScreen {
         Vec::new()
     }
 
-    /// Keeps the selection where something is.
-    fn settle(&mut self) {
+    /// Keeps the selections within their lists.
+    fn restore_invariants(&mut self) {
         self.row = self.row.min(self.settings().len().saturating_sub(1));
         self.run_row = self.run_row.min(self.listed().len().saturating_sub(1));
     }

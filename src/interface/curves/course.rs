@@ -1,36 +1,36 @@
-//! What the files of a run say of its course: for each branch, everything that was measured.
+//! The curves of a run, read from its files: all measurements of each branch.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::interface::metric::{Metric, Place};
+use crate::interface::metric::{Metric, Source};
 use crate::interface::widgets::Shape;
 use crate::interface::widgets::chart::{Along, Extent, Measure};
 use crate::protocol::{Deed, Entry, Evaluation, Intervention, Step, What};
 use crate::run::Reading;
 use crate::series::{Curve, Ruler, Series};
 
-/// The course of a run.
+/// The curves of a run.
 #[derive(Debug, Clone, Default)]
 pub struct Course {
-    /// Its branches by their numbers. Whoever writes a picture of them holds on to them meanwhile.
+    /// Its branches by number. A picture that is being written shares them.
     pub branches: BTreeMap<u32, Arc<Track>>,
-    /// Lines of the metrics that could not be understood.
+    /// Lines of the metrics file that could not be parsed.
     pub damaged: usize,
-    /// Points that were left out, since a line never runs backwards.
+    /// Points that were skipped because their step did not increase.
     pub backwards: usize,
-    /// Changes of settings by hand, with the branch on which each was made.
+    /// Changes by hand, each with its branch.
     pub changes: Vec<(u32, Intervention)>,
     parents: BTreeMap<u32, (u32, u64)>,
     weight: f64,
 }
 
-/// The course of a branch: its own steps.
+/// The curves of a branch: its own steps only.
 #[derive(Debug, Clone)]
 pub struct Track {
-    /// The branch that it came from, and the step after which it began.
+    /// The parent branch, and the step after which this one began.
     pub parent: Option<(u32, u64)>,
-    /// What every step measures, in the order of [`Metric::STEPS`].
+    /// The step metrics, in the order of [`Metric::STEPS`].
     steps: [Curve; Metric::OF_STEPS],
     evaluations: [Series; Metric::OF_EVALUATIONS],
     /// Epochs, tokens and seconds after each step.
@@ -47,8 +47,8 @@ impl Track {
         }
     }
 
-    /// A track that begins where another one was after a step, with the points that both have in common there: so its
-    /// lines go on where the other's were, and its smoothing does.
+    /// A track that begins where another one was after a step, and shares the points there: so its lines and its
+    /// smoothing continue the parent's.
     fn after(track: &Self, parent: (u32, u64)) -> Self {
         let from = parent.1;
         let begins = [Along::Epochs, Along::Tokens, Along::Time].map(|along| track.measure(along).value(from));
@@ -65,18 +65,18 @@ impl Track {
         new
     }
 
-    /// The curve of a metric; none of what is not measured in a file.
+    /// The curve of a metric; none if files do not have it.
     #[must_use]
     pub fn curve(&self, metric: Metric) -> Option<Shape<'_>> {
-        match metric.place() {
-            Place::Step(at) if metric.is_noisy() => Some(Shape::Curve(&self.steps[at])),
-            Place::Step(at) => Some(Shape::Series(self.steps[at].raw())),
-            Place::Evaluation(at) => Some(Shape::Series(&self.evaluations[at])),
-            Place::Memory => None,
+        match metric.source() {
+            Source::Step(at) if metric.is_noisy() => Some(Shape::Curve(&self.steps[at])),
+            Source::Step(at) => Some(Shape::Series(self.steps[at].raw())),
+            Source::Evaluation(at) => Some(Shape::Series(&self.evaluations[at])),
+            Source::Memory => None,
         }
     }
 
-    /// Where its points lie along an axis.
+    /// The mapping from its steps to an axis.
     #[must_use]
     pub fn measure(&self, along: Along) -> Measure<'_> {
         match along {
@@ -87,7 +87,7 @@ impl Track {
         }
     }
 
-    /// What it takes of an axis; nothing before its first step.
+    /// Its range on an axis; none before its first step.
     #[must_use]
     pub fn extent(&self, along: Along) -> Option<Extent> {
         let steps = self.steps[0].raw();
@@ -103,19 +103,19 @@ impl Track {
         Some(Extent { start: ruler.begin(), end: ruler.end() + unit * 1e-3, unit })
     }
 
-    /// The first and the last step that it has of its own, or has in common with the one that it came from.
+    /// First and last step, including the points shared with its parent.
     #[must_use]
     pub fn span(&self) -> Option<(u64, u64)> {
         self.steps[0].raw().span()
     }
 
-    /// Whether a step is its own.
+    /// Whether a step is its own, rather than shared with its parent.
     #[must_use]
     pub fn owns(&self, step: u64) -> bool {
         self.parent.is_none_or(|(_, from)| step > from)
     }
 
-    /// Bytes that are kept for it.
+    /// Memory used, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let steps: usize = self.steps.iter().map(Curve::bytes).sum();
@@ -123,7 +123,7 @@ impl Track {
         steps + evaluations + self.rulers.iter().map(Ruler::bytes).sum::<usize>()
     }
 
-    /// Takes in a step; whether it was after the last one.
+    /// Adds a step; returns whether it came after the last one.
     fn step(&mut self, step: &Step) -> bool {
         let added = self.steps[0].push(step.step, step.loss);
         if added {
@@ -149,19 +149,19 @@ impl Track {
 }
 
 impl Course {
-    /// An empty course whose curves are smoothed with this weight.
+    /// Empty curves, smoothed with this weight.
     #[must_use]
     pub fn new(weight: f64) -> Self {
         Self { weight, ..Self::default() }
     }
 
-    /// Forgets all that was measured.
+    /// Drops all measurements.
     pub fn restart(&mut self) {
         (self.branches, self.damaged, self.backwards) = (BTreeMap::new(), 0, 0);
     }
 
-    /// Takes in lines of the metrics. Whether a branch began of which it is not known where it came from.
-    pub fn take(&mut self, readings: &[Reading]) -> bool {
+    /// Adds parsed lines of the metrics; returns whether a branch with an unknown parent began.
+    pub fn add_readings(&mut self, readings: &[Reading]) -> bool {
         let mut unknown = false;
         for reading in readings {
             let branch = match reading {
@@ -187,21 +187,21 @@ impl Course {
         unknown
     }
 
-    /// The track that holds the step after which a branch began: its parent's, or where that began later, the one of
-    /// whom that came from.
+    /// The track that has the step after which a branch began: its parent's, or that of the ancestor which has the
+    /// step.
     fn origin(&self, (mut branch, from): (u32, u64)) -> Option<&Track> {
         loop {
             let track = self.branches.get(&branch)?;
             if track.span().is_some_and(|(first, _)| first <= from) {
                 return Some(track);
             }
-            // A branch comes after the one that it came from: this ends.
+            // A branch has a higher number than its parent, so this loop ends.
             branch = track.parent?.0;
         }
     }
 
-    /// Takes in the journal: where branches came from, and what was changed. Whether a branch that is known came from
-    /// elsewhere than it was believed to: then the metrics are to be read again.
+    /// Reads branches and changes from the journal. Returns whether a known branch turned out to have another parent:
+    /// then the metrics must be read again.
     pub fn journal(&mut self, entries: &[Entry]) -> bool {
         (self.parents, self.changes) = (BTreeMap::new(), Vec::new());
         let mut current = 0;
@@ -221,7 +221,7 @@ impl Course {
         self.branches.iter().any(|(id, track)| self.parents.get(id).copied() != track.parent)
     }
 
-    /// Smooths with another weight.
+    /// Changes the weight of the smoothing.
     pub fn smooth(&mut self, weight: f64) {
         self.weight = weight;
         let ids: Vec<u32> = self.branches.keys().copied().collect();
@@ -238,7 +238,7 @@ impl Course {
         }
     }
 
-    /// Steps of all branches.
+    /// Steps of all branches together.
     #[must_use]
     pub fn points(&self) -> usize {
         self.branches.values().map(|track| track.steps[0].raw().len()).sum()
@@ -278,7 +278,7 @@ mod tests {
         let readings: Vec<Reading> = (1..=10).map(|n| step(n, 0)).chain((5..=8).map(|n| step(n, 1))).collect();
         let mut course = Course::new(0.9);
         assert!(!course.journal(&[rewind(4, 1)]));
-        assert!(!course.take(&readings));
+        assert!(!course.add_readings(&readings));
         for weight in [0.9, 0.5] {
             course.smooth(weight);
             let (first, track) = (&course.branches[&0], &course.branches[&1]);
@@ -297,10 +297,10 @@ mod tests {
     fn where_a_branch_came_from_may_be_known_late() {
         let readings: Vec<Reading> = (1..=10).map(|n| step(n, 0)).chain((5..=8).map(|n| step(n, 1))).collect();
         let mut course = Course::new(0.9);
-        assert!(course.take(&readings));
+        assert!(course.add_readings(&readings));
         assert!(course.journal(&[rewind(4, 1)]));
         course.restart();
-        assert!(!course.take(&readings) && !course.journal(&[rewind(4, 1)]));
+        assert!(!course.add_readings(&readings) && !course.journal(&[rewind(4, 1)]));
         assert_eq!(course.branches[&1].span(), Some((4, 8)));
     }
 
@@ -310,7 +310,7 @@ mod tests {
         course.journal(&[rewind(6, 1), rewind(2, 2)]);
         let branches =
             (1..=9).map(|n| step(n, 0)).chain((7..=8).map(|n| step(n, 1))).chain((3..=4).map(|n| step(n, 2)));
-        course.take(&branches.collect::<Vec<_>>());
+        course.add_readings(&branches.collect::<Vec<_>>());
         assert_eq!(course.branches[&2].span(), Some((2, 4)));
         assert!(close(course.branches[&2].measure(Along::Tokens).value(4), 400.0));
     }
@@ -318,7 +318,7 @@ mod tests {
     #[test]
     fn what_runs_backwards_is_left_out_and_counted() {
         let mut course = Course::new(0.0);
-        course.take(&[step(1, 0), step(3, 0), step(2, 0), step(3, 0), step(4, 0)]);
+        course.add_readings(&[step(1, 0), step(3, 0), step(2, 0), step(3, 0), step(4, 0)]);
         assert_eq!((course.points(), course.backwards), (3, 2));
         course.restart();
         assert_eq!((course.points(), course.backwards), (0, 0));
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn a_journal_that_leads_in_a_circle_does_no_harm() {
         let mut course = Course::new(0.0);
-        course.take(&[step(1, 0), step(2, 1), step(3, 2)]);
+        course.add_readings(&[step(1, 0), step(2, 1), step(3, 2)]);
         course.journal(&[rewind(4, 0), rewind(1, 2), rewind(9, 1), rewind(3, 2)]);
         assert!(course.branches.iter().all(|(id, track)| track.parent.is_none_or(|(parent, _)| parent < *id)));
     }

@@ -1,4 +1,4 @@
-//! A view written into a file: as rows, as a picture, or as the text of a terminal.
+//! Exports a view to a file: as rows, as a picture, or as text.
 
 pub use view::{Export, ExportLine};
 
@@ -17,14 +17,13 @@ mod rows;
 mod view;
 mod words;
 
-/// Numbers that are tried behind the name of a file.
+/// The highest number appended to a file name.
 const LAST_NUMBER: u32 = 10_000;
 
 impl Export {
-    /// Writes a new file into a folder: its name.
-    ///
+    /// Writes a new file into a folder; returns its name.
     /// # Errors
-    /// One sentence, where it cannot be written.
+    /// One sentence if it cannot be written.
     pub fn write(&self, folder: &Path) -> Result<String, String> {
         let contents = self.contents()?;
         let extension = self.format.extension();
@@ -34,7 +33,7 @@ impl Export {
                 Ok(mut file) => {
                     let written = file.write_all(&contents).and_then(|()| file.sync_all());
                     return written.map(|()| name.clone()).map_err(|error| {
-                        // Half a file would look like a whole one.
+                        // An incomplete file would look like a complete one.
                         let _ = std::fs::remove_file(folder.join(&name));
                         format!("{name} cannot be written: {error}")
                     });

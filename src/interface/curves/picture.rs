@@ -1,4 +1,4 @@
-//! A picture made of lines and words, that can be written as SVG and as PNG.
+//! A picture of lines and text that can be written as SVG or PNG.
 
 mod png;
 mod shape;
@@ -16,7 +16,7 @@ impl Picture {
     /// The picture as a PNG file.
     ///
     /// # Errors
-    /// One sentence, where it cannot be encoded.
+    /// One sentence if it cannot be encoded.
     pub fn to_png(&self) -> Result<Vec<u8>, String> {
         png::write(self)
     }

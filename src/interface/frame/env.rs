@@ -1,33 +1,33 @@
-//! What every screen has in common.
+//! The fields that every screen has.
 
 use std::time::Duration;
 
-use super::{Look, Notice, Overlay, Weight};
+use super::{Look, Notice, Overlay, Severity};
 
-/// What every screen has in common. The frame keeps it up to date.
+/// The fields that every screen has; the frame keeps them up to date.
 #[derive(Debug, Clone)]
 pub struct Env {
-    /// How it looks and listens.
+    /// Theme and keys.
     pub look: Look,
-    /// Help, palette or themes over all of it.
+    /// The open overlay: help, palette or themes.
     pub overlay: Option<Overlay>,
-    /// What was last said to the user.
+    /// The latest notice.
     pub notice: Option<Notice>,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
-    /// Time since the interface came up.
+    /// Time since the interface started.
     pub now: Duration,
 }
 
 impl Env {
-    /// Of a screen that looks like this, before it has a size.
+    /// The environment of a screen with this look, before its size is known.
     #[must_use]
     pub fn new(look: Look) -> Self {
         Self { look, overlay: None, notice: None, size: (0, 0), now: Duration::ZERO }
     }
 
-    /// Shows the user a sentence for a while.
-    pub fn say(&mut self, weight: Weight, text: impl AsRef<str>) {
-        self.notice = Some(Notice::new(weight, text.as_ref(), self.now));
+    /// Shows a notice for a while.
+    pub fn say(&mut self, severity: Severity, text: impl AsRef<str>) {
+        self.notice = Some(Notice::new(severity, text.as_ref(), self.now));
     }
 }

@@ -1,4 +1,4 @@
-//! What screens react to, and what they ask for.
+//! The inputs of screens, and the effects that they request.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,40 +8,40 @@ use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseEven
 use crate::interface::jobs::{Done, Job};
 use crate::protocol::{Command, Event, News, Summary};
 
-/// What the interface reacts to.
+/// An input to the interface.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {
     /// A key was pressed, held or released.
     Key(KeyEvent),
-    /// The mouse was used.
+    /// A mouse event.
     Mouse(MouseEvent),
-    /// Text came in one piece.
+    /// Pasted text.
     Paste(String),
-    /// The terminal has this many columns and rows now.
+    /// The terminal's new size in columns and rows.
     Resize(u16, u16),
-    /// The engine has told something.
+    /// An event of the engine.
     Engine(Box<Event>),
-    /// Something about the connection to the engine.
+    /// A message about the connection to the engine.
     News(Box<News>),
-    /// The engine is gone without a last word.
+    /// The engine is gone without a final event.
     EngineGone,
-    /// A signal came.
+    /// A signal.
     Signal(i32),
-    /// The terminal has said whether its background is light.
+    /// The terminal has reported whether its background is light.
     Background {
-        /// Whether it is.
+        /// Whether it is light.
         light: bool,
     },
     /// The terminal is gone.
     Hangup,
-    /// Time since the interface came up.
+    /// Time since the interface started.
     Tick(Duration),
-    /// A job is done, or tells how far it is.
+    /// The result or the progress of a job.
     Done(Box<Done>),
 }
 
 impl Input {
-    /// The input that an event of the terminal is; none where nothing on the screen could change.
+    /// Converts a terminal event; none if it cannot change the screen.
     #[must_use]
     pub fn from_terminal(event: TerminalEvent) -> Option<Self> {
         match event {
@@ -53,13 +53,13 @@ impl Input {
         }
     }
 
-    /// The input that the result of a job is.
+    /// Converts the result of a job.
     #[must_use]
     pub fn from_job(done: Done) -> Self {
         Self::Done(Box::new(done))
     }
 
-    /// The input that a message of the engine's process is.
+    /// Converts a message of the engine's process.
     #[must_use]
     pub fn from_engine(news: News) -> Self {
         match news {
@@ -69,18 +69,18 @@ impl Input {
     }
 }
 
-/// What the loop is to do.
+/// A request to the main loop.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Ask the engine.
+    /// Send a command to the engine.
     Send(Command),
-    /// Ask to steer in place of who does.
+    /// Ask to steer in place of the client that does.
     TakeOver,
-    /// Do this beside the screen, and tell what came of it by [`Input::Done`].
+    /// Run a job in the background; its result arrives as [`Input::Done`].
     Job(Job),
-    /// Draw everything anew, whatever the terminal shows.
+    /// Redraw the whole screen, whatever the terminal shows.
     Redraw,
-    /// Leave the terminal to the shell until it lets the program go on.
+    /// Suspend the program, and leave the terminal to the shell.
     Suspend,
     /// End the interface.
     Quit(Outcome),
@@ -89,11 +89,11 @@ pub enum Effect {
 /// How the interface ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// The run ended as asked, and the user has left.
+    /// The run ended normally, and the user has quit.
     Finished(Box<Summary>),
-    /// The run failed, and the user has left.
+    /// The run failed, and the user has quit.
     Faulted {
-        /// One sentence.
+        /// The error in one sentence.
         message: String,
         /// Whether the input was refused.
         refused: bool,
@@ -102,49 +102,49 @@ pub enum Outcome {
     Detached,
     /// The user has left a run that goes on.
     Left,
-    /// The connection to the run was lost, and the user wants another one.
+    /// The connection to the run was lost, and the user wants to reconnect.
     Reconnect,
-    /// The user wants to see something else.
+    /// The user wants to open something else.
     Open(Open),
 }
 
-/// What a user can want to see.
+/// Something to open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Open {
     /// A new run.
     Train {
-        /// The file of its recipe.
+        /// The recipe's file.
         recipe: PathBuf,
         /// Its name.
         name: String,
     },
-    /// A run that goes on from its newest checkpoint, by its folder.
+    /// A run to resume from its newest checkpoint, by its folder.
     Resume(PathBuf),
-    /// A run that has ended and goes on, since it is given more of something.
+    /// An ended run to extend beyond its previous limit.
     Extend {
         /// Its folder.
         folder: PathBuf,
-        /// The field that it is given another value of, as `field=value`.
+        /// The field to raise, as `field=value`.
         set: String,
     },
-    /// A run that a process trains, by its folder.
+    /// A run in training, by its folder.
     Attach(PathBuf),
     /// The curves of runs, by their folders.
     Inspect(Vec<PathBuf>),
-    /// Runs beside each other, by their folders.
+    /// Runs to compare, by their folders.
     Compare {
         /// The runs.
         runs: Vec<PathBuf>,
-        /// Only those are compared that have the rows and the task of this one; without one, all of them.
+        /// Only runs with the rows and the task of this one are compared; without one, all of them.
         like: Option<PathBuf>,
     },
     /// A new race.
     Race {
-        /// The file of the recipe that its lanes have in common.
+        /// The file of the lanes' common recipe.
         recipe: PathBuf,
         /// Its name.
         name: String,
-        /// What else the command line says of it.
+        /// Further command-line options.
         options: Vec<String>,
     },
 }

@@ -1,4 +1,4 @@
-//! How every screen looks and listens.
+//! The user's theme and keys, the same on every screen.
 
 use ratatui::buffer::Buffer;
 
@@ -7,31 +7,31 @@ use crate::interface::keys::Keymap;
 use crate::interface::pen::Pen;
 use crate::interface::theme::{Theme, Themes};
 
-/// How every screen looks and listens: the user's, whatever is shown.
+/// The user's theme and keys, the same on every screen.
 #[derive(Debug, Clone)]
 pub struct Look {
-    /// The themes to choose from.
+    /// The available themes.
     pub themes: Themes,
     /// The one in use.
     pub theme: usize,
-    /// Whether the user has chosen it since the program began, so that it is worth remembering.
+    /// Whether the user has chosen it in this session, so that it is to be saved.
     pub chosen: bool,
-    /// Themes for a dark background and for a light one, where the background decides.
+    /// The themes for a dark and for a light background, if the background decides.
     pub pair: Option<[usize; 2]>,
-    /// Whether the background is light, where that is known.
+    /// Whether the background is light, if known.
     pub light: Option<bool>,
     /// The keys.
     pub keys: Keymap,
-    /// Whether all is drawn in ASCII.
+    /// Whether to draw in ASCII.
     pub ascii: bool,
-    /// Whether there is a shell that the terminal can be left to for a while.
+    /// Whether there is a shell to suspend to.
     pub has_shell: bool,
-    /// What was wrong with what the user asked for, a sentence each; whoever shows the first screen says so.
+    /// What was wrong with the user's settings, a sentence each; the first screen shows them.
     pub warnings: Vec<String>,
 }
 
 impl Look {
-    /// These themes, the one of this name chosen, with the built-in keys.
+    /// A look with these themes, the one of this name selected, and the built-in keys.
     #[must_use]
     pub fn new(themes: Themes, theme: Option<&str>) -> Self {
         let mut warnings = themes.warnings.clone();
@@ -53,22 +53,21 @@ impl Look {
         }
     }
 
-    /// With these keys.
+    /// Replaces the keys.
     #[must_use]
     pub fn with_keys(self, keys: Keymap) -> Self {
         Self { keys: keys.named_plainly(self.ascii), ..self }
     }
 
-    /// All in ASCII, or not.
+    /// Draws in ASCII, or not.
     #[must_use]
     pub fn in_ascii(self, ascii: bool) -> Self {
         Self { keys: self.keys.named_plainly(ascii), ascii, ..self }
     }
 
-    /// What leaves the terminal to the shell; why that cannot be.
-    ///
+    /// Suspends the program to the shell.
     /// # Errors
-    /// Where nobody would let the program go on.
+    /// If there is no shell that would continue it.
     pub fn suspend(&self) -> Result<Effect, &'static str> {
         if self.has_shell { Ok(Effect::Suspend) } else { Err("no shell would bring the interface back from there") }
     }
@@ -79,7 +78,7 @@ impl Look {
         &self.themes.list[self.theme.min(self.themes.list.len() - 1)]
     }
 
-    /// Lets the background decide between two themes, which it has where it is known.
+    /// Lets the background, if known, select one of two themes.
     #[must_use]
     pub fn of_background(self, pair: [&str; 2], light: Option<bool>) -> Self {
         let mut look = self;
@@ -93,7 +92,7 @@ impl Look {
         look
     }
 
-    /// The background is known now: where it decides and the user has not, its theme is used.
+    /// The background is known now: selects its theme, unless the user has chosen one.
     pub fn fit(&mut self, light: bool) {
         self.light = Some(light);
         if let Some(pair) = self.pair.filter(|_| !self.chosen) {
@@ -101,18 +100,18 @@ impl Look {
         }
     }
 
-    /// The user chooses a theme by its place.
+    /// Selects a theme by its index, as the user's choice.
     pub fn choose(&mut self, theme: usize) {
         (self.theme, self.chosen) = (theme, true);
     }
 
-    /// The user chooses the next theme; what to say about it.
+    /// Selects the next theme, as the user's choice; returns the notice.
     pub fn choose_next(&mut self) -> String {
         self.choose((self.theme + 1) % self.themes.list.len().max(1));
         format!("theme: {}", self.theme().name)
     }
 
-    /// Draws over a screen that was painted.
+    /// Draws over a painted screen.
     pub fn paint_over(&self, buffer: &mut Buffer, draw: impl FnOnce(&mut Pen)) {
         draw(&mut Pen::new(buffer, self.theme()));
         if self.ascii {
@@ -120,7 +119,7 @@ impl Look {
         }
     }
 
-    /// Draws a whole screen: on the theme's ground, and in ASCII where that is asked for.
+    /// Draws a whole screen on the theme's background, and in ASCII if requested.
     pub fn paint(&self, buffer: &mut Buffer, draw: impl FnOnce(&mut Pen)) {
         buffer.set_style(buffer.area, self.theme().ground());
         draw(&mut Pen::new(buffer, self.theme()));

@@ -1,28 +1,28 @@
-//! What a screen says to the user for a while.
+//! Notices: sentences shown to the user for a while.
 
 use std::time::Duration;
 
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 
-/// How long a notice stays on the screen.
+/// How long a notice is shown.
 const SHOWN: Duration = Duration::from_secs(15);
 
-/// How grave a line is.
+/// The severity of a notice or log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Weight {
-    /// Good to know.
+pub enum Severity {
+    /// For information.
     Info,
-    /// Something was done as asked.
+    /// A request was carried out.
     Done,
-    /// Look at this.
+    /// A warning.
     Warning,
-    /// This failed.
+    /// An error.
     Error,
 }
 
-impl Weight {
-    /// The style of a line of this weight.
+impl Severity {
+    /// The style of this severity.
     #[must_use]
     pub fn meaning(self) -> Meaning {
         match self {
@@ -34,25 +34,25 @@ impl Weight {
     }
 }
 
-/// A sentence that is shown for a while.
+/// A sentence shown for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// How grave it is.
-    pub weight: Weight,
-    /// The sentence, fit for the screen.
+    /// Its severity.
+    pub severity: Severity,
+    /// The sentence, with control characters escaped.
     pub text: String,
-    /// When it was first shown, in time since the interface came up.
+    /// When it was first shown, by time since the interface started.
     pub since: Duration,
 }
 
 impl Notice {
-    /// A sentence from anywhere, shown from now on.
+    /// A notice from untrusted text, shown from now on.
     #[must_use]
-    pub fn new(weight: Weight, text: &str, now: Duration) -> Self {
-        Self { weight, text: text::safe_text(text), since: now }
+    pub fn new(severity: Severity, text: &str, now: Duration) -> Self {
+        Self { severity, text: text::safe_text(text), since: now }
     }
 
-    /// Whether it has been shown long enough.
+    /// Whether its time is over.
     #[must_use]
     pub fn is_over(&self, now: Duration) -> bool {
         now.saturating_sub(self.since) > SHOWN

@@ -1,5 +1,5 @@
-//! What can lie over any screen: the help, the palette and the themes. All three are made from the table of keys and
-//! from what the screen says of itself.
+//! The overlays of every screen: help, palette and themes. All three are built from the table of keys and from what
+//! the screen provides.
 
 use crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
@@ -15,33 +15,33 @@ use super::Look;
 use crate::interface::keys::{Action, Context, Press};
 use crate::interface::pen::Pen;
 
-/// What lies over a screen.
+/// An overlay.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Overlay {
-    /// All keys.
+    /// The help: all keys.
     Help {
-        /// First line that is shown.
+        /// First visible line.
         scroll: usize,
     },
-    /// Everything that can be done, by name.
+    /// The palette: all actions and fields by name.
     Palette(Palette),
-    /// All themes.
+    /// The list of themes.
     Themes {
-        /// The theme before.
+        /// The theme selected before.
         before: usize,
     },
 }
 
-/// What a screen says of itself to what lies over it.
+/// What a screen provides to its overlays.
 #[derive(Debug, Clone)]
 pub struct Scope<'a> {
-    /// Columns and rows of the screen.
+    /// Columns and rows.
     pub size: (u16, u16),
-    /// All its contexts, in the order in which its help shows those that are not active.
+    /// All its contexts, in the order of its help for those that are not active.
     pub contexts: &'a [Context],
-    /// Those that would be active if nothing lay over it, the nearest first.
+    /// The contexts active without the overlay, the nearest first.
     pub active: &'a [Context],
-    /// Fields that can be set there.
+    /// Its fields that can be set.
     pub fields: Vec<Settable>,
 }
 
@@ -50,25 +50,25 @@ pub struct Scope<'a> {
 pub struct Settable {
     /// Its dotted name.
     pub name: String,
-    /// Its value, for people.
+    /// Its value as text.
     pub value: String,
-    /// What it means.
+    /// Its description.
     pub help: &'static str,
 }
 
-/// What the screen is to do after a key.
+/// What a key in an overlay makes the screen do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// Nothing.
     Nothing,
-    /// This action, of this context.
+    /// Run this action of this context.
     Do(Context, Action),
-    /// This field is to have the value that this text says.
+    /// Set this field to the value that this text represents.
     Set(String, String),
 }
 
 impl Scope<'_> {
-    /// Its contexts as the help shows them: first those whose keys can be pressed now.
+    /// Its contexts in the order of the help: the active ones first.
     fn help(&self) -> Vec<Context> {
         let mut contexts = self.contexts.to_vec();
         contexts.sort_by_key(|context| !self.active.contains(context));
@@ -77,7 +77,7 @@ impl Scope<'_> {
 }
 
 impl Overlay {
-    /// What an action lays over the screen, if it does.
+    /// The overlay that an action opens, if any.
     #[must_use]
     pub fn opened_by(action: Action, look: &Look) -> Option<Self> {
         match action {
@@ -88,7 +88,7 @@ impl Overlay {
         }
     }
 
-    /// The contexts in which a key means something while it is there, the nearest first.
+    /// The contexts active in the overlay, the nearest first.
     #[must_use]
     pub fn contexts(&self) -> Vec<Context> {
         let own = match self {
@@ -99,7 +99,7 @@ impl Overlay {
         if own == Context::Palette { vec![own, Context::Text, Context::Always] } else { vec![own, Context::Always] }
     }
 
-    /// Takes a key.
+    /// Handles a key.
     pub fn key(slot: &mut Option<Self>, look: &mut Look, scope: &Scope, event: KeyEvent) -> Answer {
         let Some(overlay) = slot else { return Answer::Nothing };
         if let Some(action) = look.keys.action(&overlay.contexts(), event) {
@@ -111,14 +111,14 @@ impl Overlay {
         Answer::Nothing
     }
 
-    /// Takes a character that was typed or pasted.
+    /// Inserts a typed or pasted character.
     pub fn insert(&mut self, c: char) {
         if let Self::Palette(palette) = self {
             palette.insert(c);
         }
     }
 
-    /// Takes a turn of the mouse wheel.
+    /// Handles the mouse wheel.
     pub fn scroll(slot: &mut Option<Self>, look: &mut Look, scope: &Scope, by: isize) {
         let action = match slot {
             Some(Self::Help { .. }) => Action::OverlayRow(by * 3),
@@ -164,7 +164,7 @@ impl Overlay {
         Answer::Nothing
     }
 
-    /// Draws it over the screen.
+    /// Draws the overlay.
     pub fn draw(&self, pen: &mut Pen, look: &Look, scope: &Scope) {
         let screen: Rect = pen.buffer.area;
         match self {

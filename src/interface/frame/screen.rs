@@ -1,4 +1,4 @@
-//! What a screen says of itself, and what the frame does for every screen: keys, overlays, notices, sizes and themes.
+//! The trait of all screens, and what the frame does for each: keys, overlays, notices, sizes and themes.
 
 use std::time::Duration;
 
@@ -8,28 +8,27 @@ use ratatui::buffer::Buffer;
 
 use super::input::{Effect, Input};
 use super::overlay::{Answer, Scope, Settable};
-use super::{Env, Overlay, Weight};
+use super::{Env, Overlay, Severity};
 use crate::interface::keys::{Action, Context, Press};
 use crate::interface::pen::Pen;
 use crate::interface::widgets::footer::Hint;
 
-/// A whole screen. It says what it is and does what is its own; what all screens do alike is written here, once, in the
-/// methods that no screen overrides: [`Screen::update`] and [`Screen::draw`]. They touch neither disk nor network: what a
-/// screen needs done it asks for by effects.
+/// A screen. What all screens have in common is implemented once, in the two methods that no screen overrides:
+/// [`Screen::update`] and [`Screen::draw`]. A screen touches neither disk nor network; it requests effects instead.
 pub trait Screen {
-    /// What it has in common with every screen.
+    /// The fields that every screen has.
     fn env(&self) -> &Env;
 
-    /// As [`Screen::env`], to change it.
+    /// As [`Screen::env`], mutable.
     fn env_mut(&mut self) -> &mut Env;
 
-    /// All contexts of its keys, in the order in which its help shows those that are not active.
+    /// All its contexts, in the order of its help for those that are not active.
     fn all_contexts(&self) -> &'static [Context];
 
-    /// The contexts in which a key means something now, the nearest first, whatever overlay lies over it.
+    /// The active contexts without those of an overlay, the nearest first.
     fn contexts_below(&self) -> Vec<Context>;
 
-    /// The fields that can be set by name.
+    /// The fields that can be set from the palette.
     fn fields(&self) -> Vec<Settable> {
         Vec::new()
     }
@@ -39,89 +38,89 @@ pub trait Screen {
         Vec::new()
     }
 
-    /// Does what a key of an active context stands for.
+    /// Runs an action of an active context.
     fn act(&mut self, action: Action) -> Vec<Effect>;
 
-    /// An action was chosen by its name, and its context is not active: goes where it is done, and does it unless it
-    /// deserves a second look.
+    /// Runs an action chosen by name whose context is not active: focuses its context, and runs it unless it needs
+    /// confirmation.
     fn go_to(&mut self, context: Context, action: Action) -> Vec<Effect>;
 
-    /// A character was typed that is no key.
+    /// Handles a typed character that is bound to no key.
     fn type_character(&mut self, _c: char) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// A text was pasted.
+    /// Handles pasted text.
     fn paste(&mut self, text: &str) -> Vec<Effect> {
         text.chars().filter(|c| !c.is_control()).flat_map(|c| self.type_character(c)).collect()
     }
 
-    /// The mouse was used on it: the wheel by so many turns (down is 1), or a button.
+    /// Handles the mouse: the wheel by this many notches (down is 1), or a button.
     fn mouse(&mut self, event: MouseEvent, wheel: isize) -> Vec<Effect>;
 
-    /// Something happened outside: an event of the engine, the result of a job, a signal.
+    /// Handles an external input: an event of the engine, the result of a job, a signal.
     fn receive(&mut self, input: Input) -> Vec<Effect>;
 
-    /// The time, the size or the background has changed; [`Screen::env`] has it already.
+    /// Handles a change of time, size or background, which [`Screen::env`] has already.
     fn changed(&mut self, _input: &Input) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// The screen that lies over it and takes its place, if there is one.
+    /// The screen that covers this one, if there is one.
     fn inner(&self) -> Option<&dyn Screen> {
         None
     }
 
-    /// Offers an input to the screen that lies over it: what that asks for, and what is left for this one.
+    /// Offers an input to the covering screen; returns its effects, and the input if this screen is to handle it.
     fn offer(&mut self, input: Input) -> (Vec<Effect>, Option<Input>) {
         (Vec::new(), Some(input))
     }
 
-    /// Puts in order what an input may have left out of order.
-    fn settle(&mut self) {}
+    /// Restores invariants after an input.
+    fn restore_invariants(&mut self) {}
 
-    /// Draws what is its own, on ground that is painted already.
+    /// Draws the screen itself on a painted background.
     fn paint(&self, pen: &mut Pen);
 
-    /// The keys that are named on it, each with its place: a click there presses the key.
+    /// Its key hints, each with its place: a click there presses the key.
     fn own_hints(&self) -> Vec<Hint>;
 
-    /// What it asks for when it comes up, before any input.
+    /// The effects to run when it is opened, before any input.
     fn begin(&mut self) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// Whether something of its own moves by itself.
+    /// Whether something on it changes without input.
     fn moves(&self) -> bool {
         false
     }
 
-    /// The time at which what is told at present happened, while that lies in the past.
+    /// While past events are replayed, their time.
     fn past(&self) -> Option<Duration> {
         None
     }
 
-    /// The contexts in which a key means something now, the nearest first.
+    /// The active contexts, the nearest first.
     fn contexts(&self) -> Vec<Context> {
         self.env().overlay.as_ref().map_or_else(|| self.contexts_below(), Overlay::contexts)
     }
 
-    /// Answers an input.
+    /// Handles an input.
     fn update(&mut self, input: Input) -> Vec<Effect> {
         let (mut effects, input) = self.offer(input);
         if let Some(input) = input {
             effects.extend(answer(self, input));
         }
-        self.settle();
+        self.restore_invariants();
         effects
     }
 
-    /// Draws it, and changes nothing.
+    /// Draws the screen without changing its state.
     fn draw(&self, frame: &mut Frame) {
         self.draw_into(frame.buffer_mut());
     }
 
-    /// Draws it into a buffer, of whatever size that is.
+    /// Draws into a buffer of any size.
     fn draw_into(&self, buffer: &mut Buffer) {
         if let Some(inner) = self.inner() {
             inner.draw_into(buffer);
@@ -138,15 +137,15 @@ pub trait Screen {
         });
     }
 
-    /// Draws what it says over the screen that has taken its place.
+    /// Draws over the covering screen.
     fn paint_over_inner(&self, _pen: &mut Pen) {}
 
-    /// The keys that are named on what is shown.
+    /// The key hints on what is shown.
     fn hints(&self) -> Vec<Hint> {
         self.inner().map_or_else(|| self.own_hints(), Screen::hints)
     }
 
-    /// Whether something on what is shown moves by itself, so that a tick is worth its while.
+    /// Whether something on what is shown changes without input, so that ticks are needed.
     fn animated(&self) -> bool {
         self.env().notice.is_some() || self.moves() || self.inner().is_some_and(Screen::animated)
     }
@@ -206,18 +205,18 @@ fn key<S: Screen + ?Sized>(screen: &mut S, event: KeyEvent) -> Vec<Effect> {
     Press::typed(event).map_or_else(Vec::new, |c| screen.type_character(c))
 }
 
-/// Lets the overlay do something that depends on what the screen says of itself.
+/// Runs something of the overlay that needs the scope of the screen.
 fn over<S: Screen + ?Sized, T>(screen: &mut S, below: &[Context], does: impl FnOnce(&mut Env, &Scope) -> T) -> T {
     let (size, contexts, fields) = (screen.env().size, screen.all_contexts(), screen.fields());
     does(screen.env_mut(), &Scope { size, contexts, active: below, fields })
 }
 
-/// Does an action of an active context.
+/// Runs an action of an active context.
 fn act<S: Screen + ?Sized>(screen: &mut S, action: Action) -> Vec<Effect> {
     in_common(screen.env_mut(), action).unwrap_or_else(|| screen.act(action))
 }
 
-/// Does what every screen does alike; none where the action is the screen's own.
+/// Runs an action that all screens share; none if it is the screen's own.
 fn in_common(env: &mut Env, action: Action) -> Option<Vec<Effect>> {
     if let Some(overlay) = Overlay::opened_by(action, &env.look) {
         env.overlay = Some(overlay);
@@ -227,11 +226,11 @@ fn in_common(env: &mut Env, action: Action) -> Option<Vec<Effect>> {
         Action::Redraw => return Some(vec![Effect::Redraw]),
         Action::Suspend => match env.look.suspend() {
             Ok(effect) => return Some(vec![effect]),
-            Err(why) => env.say(Weight::Warning, why),
+            Err(why) => env.say(Severity::Warning, why),
         },
         Action::NextTheme => {
             let said = env.look.choose_next();
-            env.say(Weight::Info, said);
+            env.say(Severity::Info, said);
         }
         _ => return None,
     }

@@ -1,4 +1,4 @@
-//! What is shown where a screen has no room.
+//! The message for a terminal that is too small.
 
 use ratatui::layout::Rect;
 
@@ -7,7 +7,7 @@ use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 
-/// Says that the terminal is too small.
+/// Draws the message.
 pub fn too_small(pen: &mut Pen, screen: Rect, (columns, rows): (u16, u16)) {
     let lines = [
         "the terminal is too small".to_owned(),

@@ -1,4 +1,4 @@
-//! How the inspector answers.
+//! The actions of the inspector.
 
 use super::rows::{Row, rows};
 use super::{Focus, Inspector, Layer, Purpose, cursor, draw, effects, layout};
@@ -10,7 +10,7 @@ use crate::interface::metric::Metric;
 use crate::interface::typed::Typed;
 use crate::interface::widgets::chart::Range;
 
-/// Does an action that was chosen by its name: goes where it belongs, and does it there.
+/// Runs an action that was chosen by name: focuses its context, and runs it there.
 pub fn elsewhere(inspector: &mut Inspector, context: Context, action: Action) -> Vec<Effect> {
     match context {
         Context::CurvesChart | Context::CurvesCursor => {
@@ -37,7 +37,7 @@ pub fn type_character(inspector: &mut Inspector, c: char) {
     }
 }
 
-/// Does what a key stands for.
+/// Runs an action.
 pub fn act(inspector: &mut Inspector, action: Action) -> Vec<Effect> {
     match action {
         Action::Quit | Action::Interrupt => return vec![Effect::Quit(Outcome::Left)],
@@ -47,7 +47,7 @@ pub fn act(inspector: &mut Inspector, action: Action) -> Vec<Effect> {
             let at = all.iter().position(|focus| *focus == inspector.focus).unwrap_or(0);
             inspector.focus = all[(at + if by < 0 { 2 } else { 1 }) % 3];
             inspector.maximised = false;
-            // Runs may have begun since.
+            // New runs may have started.
             if inspector.focus == Focus::Runs {
                 return effects(vec![Ask::List(inspector.runs_dir.clone())]);
             }
@@ -111,7 +111,7 @@ pub fn act(inspector: &mut Inspector, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Leaves a layer, then what is maximised, then the cursor; at last the inspector.
+/// Closes a dialog, else restores a maximised chart, else removes the cursor; at last leaves the inspector.
 fn leave(inspector: &mut Inspector) -> Vec<Effect> {
     inspector.scroll = 0;
     if inspector.layer.take().is_some() {
@@ -159,7 +159,7 @@ pub fn zoom(inspector: &mut Inspector, closer: bool, share: Option<f64>) {
     }
 }
 
-/// The next of the charts, or where there is one only, the next metric in its place.
+/// Moves to the next chart, or shows the next metric if there is only one.
 fn turn_chart(inspector: &mut Inspector, by: isize) {
     let places = layout::arrange(inspector).unwrap_or_default().charts;
     let mut metric = inspector.chart;
@@ -206,7 +206,7 @@ fn discard(inspector: &mut Inspector) {
     }
 }
 
-/// Shows or hides what the selected row stands for.
+/// Shows or hides the selected row.
 fn toggle(inspector: &mut Inspector) -> Vec<Effect> {
     if inspector.focus == Focus::Metrics {
         let Some(metric) = layout::metrics().nth(inspector.metric_row) else { return Vec::new() };
@@ -241,7 +241,7 @@ fn toggle(inspector: &mut Inspector) -> Vec<Effect> {
     }
 }
 
-/// Shows what the selected row stands for, and of the rest only what is pinned.
+/// Shows the selected row, and otherwise only what is pinned.
 fn only(inspector: &mut Inspector) -> Vec<Effect> {
     if inspector.focus == Focus::Metrics {
         if let Some(metric) = layout::metrics().nth(inspector.metric_row) {
@@ -257,24 +257,24 @@ fn only(inspector: &mut Inspector) -> Vec<Effect> {
     effects(inspector.runs[selected].ask())
 }
 
-/// Pins the selected run: it comes first, lies over the others, and stays when the rest is hidden or filtered away.
+/// Pins the selected run: it comes first, is drawn on top, and stays when others are hidden or filtered out.
 fn pin(inspector: &mut Inspector) -> Vec<Effect> {
     let Some(index) = rows(inspector).get(inspector.run_row).map(|row| row.which().run) else { return Vec::new() };
     let run = &mut inspector.runs[index];
     run.pinned = !run.pinned;
     run.shown |= run.pinned;
     let asks = run.ask();
-    // The row moves; the selection goes with it.
+    // The row moves; the selection follows it.
     let row = rows(inspector).iter().position(|row| row.which().run == index);
     inspector.run_row = row.unwrap_or(0);
     effects(asks)
 }
 
-/// Shows every run that the filter lets through; where all are shown, only the pinned ones, or the selected one.
+/// Shows every run that matches the filter; if all are shown, only the pinned ones or the selected one.
 fn all(inspector: &mut Inspector) -> Vec<Effect> {
     let listed: Vec<usize> = rows(inspector).into_iter().map(|row| row.which().run).collect();
     let show = listed.iter().any(|index| !inspector.runs[*index].shown);
-    // Something stays in sight: the selected run, where none is pinned.
+    // At least one stays visible: the selected run if none is pinned.
     let pinned = listed.iter().any(|index| inspector.runs[*index].pinned);
     let selected = inspector.selected().filter(|_| !pinned).map(|which| which.run);
     let mut asks = Vec::new();
@@ -288,7 +288,7 @@ fn all(inspector: &mut Inspector) -> Vec<Effect> {
     effects(asks)
 }
 
-/// Writes the view, as the screen shows it now.
+/// Exports the view as the screen shows it now.
 fn export(inspector: &mut Inspector, format: Format) -> Vec<Effect> {
     inspector.layer = None;
     let Some(extent) = inspector.extent() else {

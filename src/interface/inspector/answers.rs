@@ -1,12 +1,12 @@
-//! What the disk says, taken in.
+//! Handles the answers of the inspector's jobs.
 
 use super::{AT_FIRST, Inspector, Run};
 use crate::interface::jobs::curves::{Answer, Ask};
 use crate::interface::text;
 use crate::run::{ListedRun, Piece, Tail};
 
-/// Takes an answer in; what is asked next.
-pub fn take(inspector: &mut Inspector, answer: Answer) -> Vec<Ask> {
+/// Handles an answer; returns the next jobs.
+pub fn receive(inspector: &mut Inspector, answer: Answer) -> Vec<Ask> {
     match answer {
         Answer::List(Ok(listed)) => list(inspector, listed),
         Answer::List(Err(why)) => {
@@ -26,7 +26,7 @@ pub fn take(inspector: &mut Inspector, answer: Answer) -> Vec<Ask> {
             (run.tail, run.reading) = (Tail::of_run(&run.folder), true);
             vec![Ask::Tail { folder: run.folder.clone(), tail: run.tail.clone() }]
         }
-        // What was asked before all was to be read again is of no use any more.
+        // An answer requested before a restart of the reading is obsolete.
         Answer::Tail { folder, from, .. } if find(inspector, &folder).is_none_or(|run| run.tail != from) => Vec::new(),
         Answer::Tail { folder, tail, piece, .. } => match piece {
             Ok(piece) => grow(inspector, &folder, tail, &piece),
@@ -53,7 +53,7 @@ fn find<'a>(inspector: &'a mut Inspector, folder: &std::path::Path) -> Option<&'
     inspector.runs.iter_mut().find(|run| run.folder == folder)
 }
 
-/// Knows the runs of the folder, and shows the latest ones where none was asked for.
+/// Updates the runs of the folder, and shows the newest ones if none was selected.
 fn list(inspector: &mut Inspector, listed: Vec<ListedRun>) -> Vec<Ask> {
     let weight = inspector.view.smoothing();
     for (order, listed) in listed.into_iter().enumerate() {
@@ -74,19 +74,19 @@ fn list(inspector: &mut Inspector, listed: Vec<ListedRun>) -> Vec<Ask> {
     shown.flat_map(Run::ask).collect()
 }
 
-/// Takes a piece of metrics in.
+/// Adds a piece of metrics.
 fn grow(inspector: &mut Inspector, folder: &std::path::Path, tail: Tail, piece: &Piece) -> Vec<Ask> {
     let Some(run) = find(inspector, folder) else { return Vec::new() };
     run.tail = tail;
     if piece.restarted {
         run.course.restart();
     }
-    let unknown = run.course.take(&piece.readings);
+    let unknown = run.course.add_readings(&piece.readings);
     run.course.damaged += piece.damaged;
     run.share = if piece.more { piece.at as f64 / piece.of.max(1) as f64 } else { 1.0 };
     run.reading = piece.more;
     let mut asks = Vec::new();
-    // Where a branch came from stands in the journal, which was written before its first step.
+    // The parent of a branch is in the journal, which is written before the branch's first step.
     if unknown {
         asks.push(Ask::Run(run.folder.clone()));
     }
@@ -96,7 +96,7 @@ fn grow(inspector: &mut Inspector, folder: &std::path::Path, tail: Tail, piece: 
     asks
 }
 
-/// Asks what the runs that train have grown by.
+/// The jobs that read new metrics of runs in training.
 pub fn look_again(inspector: &mut Inspector) -> Vec<Ask> {
     let live = inspector.runs.iter_mut().filter(|run| run.shown && run.is_live() && !run.reading);
     let mut asks = Vec::new();

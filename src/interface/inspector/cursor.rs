@@ -1,30 +1,30 @@
-//! The cursor: it stands on samples of a line, whatever the axis counts.
+//! The cursor: always on a sample of a line, whatever the axis counts.
 
 use super::{Cursor, Inspector};
 use crate::interface::keys::{Action, Context};
 use crate::interface::widgets::chart::{Along, Measure};
 use crate::series::Series;
 
-/// The samples that the cursor stands on, and where they lie on the axis.
+/// The samples under the cursor, and their mapping to the axis.
 fn samples(inspector: &Inspector) -> Option<(&Series, Measure<'_>)> {
     let track = inspector.track(inspector.reference()?)?;
     let series = track.curve(inspector.chart)?.raw();
     (!series.is_empty()).then(|| (series, track.measure(inspector.view.along)))
 }
 
-/// The step of a line under a place on the axis.
+/// The step of a line at a position on the axis.
 fn step_at(series: &Series, measure: Measure, at: f64) -> Option<u64> {
     Some(series.nearest(measure.step(at))?.0)
 }
 
-/// The steps in sight.
+/// The visible steps.
 fn in_sight(inspector: &Inspector, measure: Measure) -> Option<(u64, u64)> {
     let (start, size) = inspector.view.window(inspector.axis_extent()?);
     let value = |place: f64| if inspector.view.log_x { 10f64.powf(place) } else { place };
     Some((measure.step(value(start)), measure.step(value(start + size))))
 }
 
-/// Puts the cursor on the newest sample in sight, or takes it away.
+/// Puts the cursor on the newest visible sample, or removes it.
 pub fn toggle(inspector: &mut Inspector) {
     if inspector.cursor.take().is_some() {
         return;
@@ -40,7 +40,7 @@ pub fn toggle(inspector: &mut Inspector) {
     }
 }
 
-/// Moves so many columns of dots, at least as many samples.
+/// Moves the cursor by this many columns of dots, at least by as many samples.
 pub fn walk(inspector: &mut Inspector, by: isize) {
     let found = inspector.cursor.and_then(|cursor| {
         let (series, measure) = samples(inspector)?;
@@ -54,7 +54,7 @@ pub fn walk(inspector: &mut Inspector, by: isize) {
     put(inspector, found);
 }
 
-/// Moves to the lowest or the highest sample in sight.
+/// Moves the cursor to the lowest or highest visible sample.
 pub fn extreme(inspector: &mut Inspector, lowest: bool) {
     let found = samples(inspector).and_then(|(series, measure)| {
         let (from, to) = in_sight(inspector, measure)?;
@@ -67,7 +67,7 @@ pub fn extreme(inspector: &mut Inspector, lowest: bool) {
     put(inspector, found);
 }
 
-/// Goes to the sample nearest to a step.
+/// Moves the cursor to the sample nearest to a step.
 pub fn go_to(inspector: &mut Inspector, step: u64) {
     let found = samples(inspector).and_then(|(series, measure)| Some(measure.value(series.nearest(step)?.0)));
     if found.is_none() {
@@ -76,11 +76,11 @@ pub fn go_to(inspector: &mut Inspector, step: u64) {
     put(inspector, found);
 }
 
-/// Puts the cursor on the sample nearest to a place on the axis.
+/// Moves the cursor to the sample nearest to a position on the axis.
 pub fn point_at(inspector: &mut Inspector, at: f64) {
     let found = samples(inspector).and_then(|(series, measure)| {
         let after = series.nearest(measure.step(at))?.0;
-        // Where samples are far apart, the one before may be nearer.
+        // Where samples are far apart, the previous one may be nearer.
         let before = series.neighbour(after, -1)?.0;
         let near = [before, after].map(|step| measure.value(step));
         near.into_iter().min_by(|a, b| (a - at).abs().total_cmp(&(b - at).abs()))
@@ -88,14 +88,14 @@ pub fn point_at(inspector: &mut Inspector, at: f64) {
     put(inspector, found);
 }
 
-/// Compares with where the cursor stands from now on, or no longer.
+/// Sets the cursor's position as the one to compare with, or unsets it.
 pub fn anchor(inspector: &mut Inspector) {
     if let Some(cursor) = &mut inspector.cursor {
         cursor.anchor = if cursor.anchor.is_some() { None } else { Some(cursor.at) };
     }
 }
 
-/// Shows what lies between the two cursors.
+/// Zooms to the range between the two cursors.
 pub fn between(inspector: &mut Inspector) {
     let Some(Cursor { at, anchor: Some(anchor) }) = inspector.cursor else {
         let keys = &inspector.env.look.keys;
@@ -109,13 +109,13 @@ pub fn between(inspector: &mut Inspector) {
     }
 }
 
-/// Where the cursor stands, as a share of the width: what is zoomed stays under it.
+/// The cursor's position as a share of the width: zooming keeps it in place.
 pub fn share(inspector: &Inspector) -> Option<f64> {
     let (start, size) = inspector.view.window(inspector.axis_extent()?);
     Some((place(inspector, inspector.cursor?.at) - start) / size)
 }
 
-/// Counts along another axis; the cursor stays on its sample.
+/// Changes the unit of the axis; the cursor stays on its sample.
 pub fn turn_axis(inspector: &mut Inspector, along: Along) {
     let moved = inspector.reference().and_then(|which| {
         let track = inspector.track(which)?;

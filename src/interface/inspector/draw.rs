@@ -1,4 +1,4 @@
-//! Drawing the inspector.
+//! Draws the inspector.
 
 use ratatui::layout::Rect;
 
@@ -21,7 +21,7 @@ mod table;
 pub use lists::first_row;
 pub use table::lines as table_lines;
 
-/// Draws it.
+/// Draws the whole screen.
 pub fn whole(pen: &mut Pen, inspector: &Inspector) {
     let screen = pen.buffer.area;
     let Some(layout) = arrange(inspector) else {
@@ -45,17 +45,17 @@ pub fn whole(pen: &mut Pen, inspector: &Inspector) {
     }
 }
 
-/// The keys that are named on it.
+/// The key hints.
 pub fn hints(inspector: &Inspector) -> Vec<Hint> {
     let Some(layout) = arrange(inspector) else { return Vec::new() };
-    // The help comes first, and a cursor takes the keys that move the view without one.
+    // The help comes first; a cursor overrides keys that otherwise move the view.
     let mut contexts = inspector.contexts();
     contexts.sort_by_key(|context| *context != Context::Screen);
     let taken = |action| matches!(action, Action::Pan(_)) && inspector.cursor.is_some();
     footer::hints(layout.footer, &inspector.env.look.keys, &contexts, |action, word| (!taken(action)).then_some(word))
 }
 
-/// What is shown, and how.
+/// The header: what is shown, and how.
 fn header(pen: &mut Pen, row: Rect, inspector: &Inspector) {
     let shown = inspector.runs.iter().filter(|run| run.shown).count();
     let view = &inspector.view;
@@ -76,7 +76,7 @@ fn header(pen: &mut Pen, row: Rect, inspector: &Inspector) {
     pen.put(x, row.y, row.right().saturating_sub(x + 1), &facts.join(" · "), Meaning::Muted);
 }
 
-/// Asks as what the view is written.
+/// Asks for the file format of the export.
 fn export(pen: &mut Pen, screen: Rect, inspector: &Inspector) {
     let place = centred(screen, 60, 8);
     let inner = pen.frame(place, Meaning::Focus);

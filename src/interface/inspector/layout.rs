@@ -1,4 +1,4 @@
-//! Where everything of the inspector stands. Drawing and the mouse both ask here.
+//! The layout of the inspector, used by drawing and mouse alike.
 
 use ratatui::layout::Rect;
 
@@ -6,27 +6,27 @@ use super::Inspector;
 use crate::interface::layout::{SMALLEST, split_bottom, split_left, split_top};
 use crate::interface::metric::Metric;
 
-/// The least cells that a chart is worth, its border counted.
+/// The least size of a chart, with its border.
 const LEAST: (u16, u16) = (36, 9);
 
-/// Where everything stands.
+/// The areas of the screen.
 #[derive(Debug, Clone, Default)]
 pub struct Layout {
-    /// What is shown, and how.
+    /// The header: what is shown, and how.
     pub header: Rect,
-    /// Runs to choose from; empty where a chart has the screen for itself.
+    /// The list of runs; empty if a chart fills the screen.
     pub runs: Rect,
-    /// Metrics to choose from.
+    /// The list of metrics.
     pub metrics: Rect,
     /// The charts.
     pub charts: Vec<(Rect, Metric)>,
-    /// What was last said, or what stands under the cursor.
+    /// The latest notice, or the values at the cursor.
     pub strip: Rect,
-    /// Keys.
+    /// Key hints.
     pub footer: Rect,
 }
 
-/// Where everything stands on a terminal of this size; nowhere, if it is too small.
+/// The layout for this terminal size; none if it is too small.
 #[must_use]
 pub fn arrange(inspector: &Inspector) -> Option<Layout> {
     let (width, height) = inspector.env.size;
@@ -43,13 +43,12 @@ pub fn arrange(inspector: &Inspector) -> Option<Layout> {
     Some(Layout { header, runs, metrics, charts: charts(inspector, area), strip, footer })
 }
 
-/// The metrics that a run's files hold.
+/// The metrics in a run's files.
 pub fn metrics() -> impl Iterator<Item = Metric> {
     Metric::ALL.into_iter().filter(|metric| *metric != Metric::Memory)
 }
 
-/// The places of the charts: all of them, in columns that make each as wide as it should be; or one of them, where all
-/// would be too small.
+/// The areas of the charts: of all, in columns that give each a good width; or of one, if all would be too small.
 fn charts(inspector: &Inspector, area: Rect) -> Vec<(Rect, Metric)> {
     let shown: Vec<Metric> = metrics().filter(|metric| inspector.charts.contains(metric)).collect();
     let count = shown.len() as u16;
@@ -78,7 +77,7 @@ fn charts(inspector: &Inspector, area: Rect) -> Vec<(Rect, Metric)> {
     (0..count).map(place).zip(shown).collect()
 }
 
-/// Columns of dots of the chart that the keys go to, more or less.
+/// Approximate columns of dots of the focused chart.
 #[must_use]
 pub fn dots(inspector: &Inspector) -> usize {
     let layout = arrange(inspector).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The mouse in the inspector: the wheel zooms under the pointer and scrolls lists, a click focuses and puts the cursor,
-//! and what is dragged over lies between the two cursors.
+//! The mouse in the inspector: the wheel zooms at the pointer and scrolls lists, a click focuses and places the
+//! cursor, and dragging selects the range between the two cursors.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
@@ -11,7 +11,7 @@ use crate::interface::keys::Action;
 use crate::interface::metric::Metric;
 use crate::interface::widgets::list::inside;
 
-/// Answers the mouse.
+/// Handles a mouse event.
 pub fn mouse(inspector: &mut Inspector, event: MouseEvent, by: isize) -> Vec<Effect> {
     match inspector.layer {
         Some(Layer::Differences) if by != 0 => return act(inspector, Action::Row(by * 3)),
@@ -46,7 +46,7 @@ pub fn mouse(inspector: &mut Inspector, event: MouseEvent, by: isize) -> Vec<Eff
         Focus::Metrics if clicked < layout::metrics().count() => inspector.metric_row = clicked,
         _ => return Vec::new(),
     }
-    // The mark before the name says whether it is shown, and is what shows and hides.
+    // A click on the mark before the name shows or hides the row.
     if event.column < inner.x + 2 { act(inspector, Action::CurvesToggle) } else { Vec::new() }
 }
 

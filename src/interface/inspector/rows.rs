@@ -1,26 +1,26 @@
 //! The rows of the list of runs.
 
-use super::{Inspector, Which};
+use super::{Inspector, LineId};
 
 /// A row of the list of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Row {
-    /// A run with all its branches; its first one.
+    /// A run and its first branch.
     Run(usize, u32),
-    /// A branch of the run above.
+    /// A branch of the run above it.
     Branch(usize, u32),
 }
 
 impl Row {
-    /// The line that it stands for.
+    /// The line of this row.
     #[must_use]
-    pub fn which(self) -> Which {
+    pub fn which(self) -> LineId {
         let (Self::Run(run, branch) | Self::Branch(run, branch)) = self;
-        Which { run, branch }
+        LineId { run, branch }
     }
 }
 
-/// The rows: pinned runs first, then the latest. What is shown but does not match the filter is listed all the same.
+/// The rows: pinned runs first, then the newest. A visible run is listed even if it does not match the filter.
 #[must_use]
 pub fn rows(inspector: &Inspector) -> Vec<Row> {
     let filter = inspector.filter.to_lowercase();

@@ -62,7 +62,7 @@ impl Screen for Inspector {
     fn receive(&mut self, input: Input) -> Vec<Effect> {
         match input {
             Input::Done(done) => match *done {
-                Done::Curves(answer) => return effects(answers::take(self, *answer)),
+                Done::Curves(answer) => return effects(answers::receive(self, *answer)),
                 Done::Broken(why) => self.refuse(why),
                 _ => {}
             },
@@ -72,7 +72,7 @@ impl Screen for Inspector {
         Vec::new()
     }
 
-    /// Looks from time to time whether the runs have grown.
+    /// Checks periodically whether the runs have new metrics.
     fn changed(&mut self, input: &Input) -> Vec<Effect> {
         let Input::Tick(now) = input else { return Vec::new() };
         if now.saturating_sub(self.looked) < LOOK_AGAIN {
@@ -82,7 +82,7 @@ impl Screen for Inspector {
         effects(answers::look_again(self))
     }
 
-    fn settle(&mut self) {
+    fn restore_invariants(&mut self) {
         self.settle_colours();
     }
 

@@ -1,4 +1,4 @@
-//! What the comparison asks the disk, and what comes of it.
+//! The jobs of the comparison screen.
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -9,64 +9,64 @@ use crate::compare::{Comparison, Format, Subject};
 use crate::recipe::Recipe;
 use crate::run::{ListedRun, RunFolder, State, folders_of, full_name, run_folders};
 
-/// Numbers that are tried for the name of a file.
+/// The highest number appended to a file name.
 const LAST_NUMBER: u32 = 10_000;
 
-/// Something that is asked.
+/// A job of the comparison screen.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ask {
-    /// The runs of a folder.
+    /// List the runs of a folder.
     Runs {
         /// The folder.
         folder: PathBuf,
-        /// Those that may be marked.
+        /// The runs to mark, if they match `like`.
         candidates: Vec<PathBuf>,
-        /// The one that they are like, where they are marked; without one, all of them are.
+        /// The run whose task and rows the marked runs must have; without one, all candidates are marked.
         like: Option<PathBuf>,
     },
     /// Compare runs.
     Compare {
-        /// Tells this question from later ones.
+        /// Distinguishes this request from later ones.
         number: u64,
         /// Their folders.
         folders: Vec<PathBuf>,
-        /// Place of the one that the others are tested against.
+        /// Index of the baseline that the others are tested against.
         against: usize,
     },
-    /// Write a comparison into the working folder.
+    /// Write a comparison to the working folder.
     Write {
-        /// As what.
+        /// The file format.
         format: Format,
         /// The comparison.
         comparison: Arc<Comparison>,
     },
 }
 
-/// What came of it.
+/// The result of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// The runs, the latest first, or why they cannot be listed.
+    /// The runs, newest first, or why they cannot be listed.
     Runs(Result<Vec<Listed>, String>),
-    /// The comparison of this number, or why there is none.
+    /// The comparison with this number, or the error.
     Compared(u64, Result<Arc<Comparison>, String>),
-    /// Name of the file that was written, or why not.
+    /// Name of the file that was written, or the error.
     Written(Result<String, String>),
 }
 
-/// A run that can be compared.
+/// A run in the list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
-    /// Its name; that of a lane says which race it is of.
+    /// Its name; for a lane, with that of its race.
     pub name: String,
     /// Its folder.
     pub folder: PathBuf,
-    /// How it stands.
+    /// Its status.
     pub state: Option<State>,
-    /// Whether it is compared.
+    /// Whether it is marked for the comparison.
     pub marked: bool,
 }
 
-/// Does what is asked.
+/// Runs a job.
 #[must_use]
 pub fn carry_out(ask: Ask) -> Answer {
     match ask {
@@ -92,7 +92,7 @@ fn list(folder: &Path, candidates: &[PathBuf], like: Option<&Path>) -> Result<Ve
         let name = full_name(&path);
         let is_like = || match (&model, recipe(&path)) {
             (Some(model), Some(recipe)) => same_rows(model, &recipe),
-            // Nobody is to be like anybody.
+            // Without `like`, all candidates match.
             (None, Some(_)) => like.is_none(),
             _ => false,
         };
@@ -103,7 +103,7 @@ fn list(folder: &Path, candidates: &[PathBuf], like: Option<&Path>) -> Result<Ve
     Ok(runs.into_iter().map(|(_, run)| run).collect())
 }
 
-/// Whether two recipes ask for the same task on the same rows.
+/// Whether two recipes have the same task and the same rows.
 fn same_rows(a: &Recipe, b: &Recipe) -> bool {
     let (x, y) = (&a.data, &b.data);
     a.task.kind == b.task.kind
@@ -117,7 +117,7 @@ fn compare(folders: &[PathBuf], against: usize) -> Result<Arc<Comparison>, Strin
     Comparison::of(&subjects, against).map(Arc::new)
 }
 
-/// Writes a comparison into a new file of a folder; its name.
+/// Writes a comparison to a new file in a folder; returns its name.
 fn write(folder: &Path, format: Format, comparison: &Comparison) -> Result<String, String> {
     let text = format.write(comparison).map_err(|error| error.message().to_owned())?;
     let extension = format.extension();
@@ -127,7 +127,7 @@ fn write(folder: &Path, format: Format, comparison: &Comparison) -> Result<Strin
             Ok(mut file) => {
                 let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
                 return written.map(|()| name.clone()).map_err(|error| {
-                    // Half a file would look like a whole one.
+                    // An incomplete file would look like a complete one.
                     let _ = std::fs::remove_file(folder.join(&name));
                     format!("{name} cannot be written: {error}")
                 });

@@ -1,4 +1,4 @@
-//! What the inspector asks of the disk. It is carried out on another thread, so that the screen never waits.
+//! The jobs of the inspector.
 
 use std::path::{Path, PathBuf};
 
@@ -7,61 +7,61 @@ use crate::protocol::Entry;
 use crate::recipe::Recipe;
 use crate::run::{Journal, ListedRun, Piece, RunFolder, State, Tail, list_runs};
 
-/// Lines of metrics that are read at once: what is read is seen before all is.
+/// Lines of metrics per read: the first ones are shown before all are read.
 const LINES: usize = 50_000;
 
-/// What is asked.
+/// A job of the inspector.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ask {
-    /// The runs of a folder.
+    /// List the runs of a folder.
     List(PathBuf),
-    /// Recipe, journal and state of a run.
+    /// Read recipe, journal and status of a run.
     Run(PathBuf),
-    /// What the metrics of a run have grown by.
+    /// Read the new metrics of a run.
     Tail {
         /// Its folder.
         folder: PathBuf,
-        /// How far they are read.
+        /// How far they have been read.
         tail: Tail,
     },
-    /// A view written into a file.
+    /// Export a view to a file.
     Export(Box<Export>),
 }
 
-/// What the disk says.
+/// The result of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     /// The runs, or why they cannot be listed.
     List(Result<Vec<ListedRun>, String>),
     /// A run.
     Run(PathBuf, Box<About>),
-    /// A piece of metrics, and how far they are read now.
+    /// A piece of metrics, and how far they have been read.
     Tail {
         /// The run's folder.
         folder: PathBuf,
-        /// How far they were read before.
+        /// How far they had been read before.
         from: Tail,
-        /// How far they are read.
+        /// How far they have been read.
         tail: Tail,
-        /// What was read, or why nothing was.
+        /// The new lines, or the error.
         piece: Result<Piece, String>,
     },
-    /// The name of the file that was written, or why none was.
+    /// The name of the file that was written, or the error.
     Export(Result<String, String>),
 }
 
-/// What is known of a run beside its metrics.
+/// What is known of a run besides its metrics.
 #[derive(Debug, Clone, PartialEq)]
 pub struct About {
     /// Its recipe.
     pub recipe: Result<Recipe, String>,
-    /// What was done by hand.
+    /// The journal of changes by hand.
     pub journal: Result<Vec<Entry>, String>,
-    /// How it stands, where that can be known.
+    /// Its status, if known.
     pub state: Option<State>,
 }
 
-/// Does what is asked.
+/// Runs a job.
 #[must_use]
 pub fn carry_out(ask: Ask) -> Answer {
     match ask {
@@ -79,7 +79,7 @@ pub fn carry_out(ask: Ask) -> Answer {
     }
 }
 
-/// The runs that have curves: a race has those of its lanes.
+/// The runs that have curves: for a race, its lanes.
 fn curves(listed: Vec<ListedRun>) -> Vec<ListedRun> {
     let each = |mut run: ListedRun| if run.lanes.is_empty() { vec![run] } else { std::mem::take(&mut run.lanes) };
     listed.into_iter().flat_map(each).collect()

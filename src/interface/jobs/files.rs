@@ -1,14 +1,14 @@
-//! Lists a folder, to choose a file of rows from it.
+//! Lists folders, to choose a file of rows or a model.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::data::holds_rows;
 
-/// The most entries that are listed.
+/// The most entries.
 const MOST: usize = 5000;
 
-/// Something in a folder.
+/// An entry of a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Its name.
@@ -17,11 +17,11 @@ pub struct Entry {
     pub folder: bool,
     /// Bytes of a file, or of a model's weights.
     pub bytes: u64,
-    /// `model_type` of the model that the folder is, where a model is looked for.
+    /// `model_type` of the model in the folder, if models are listed.
     pub family: Option<String>,
 }
 
-/// The folders of a folder, those of models first; hidden ones are left out.
+/// The subfolders of a folder, those with models first; hidden ones are left out.
 pub(super) fn model_folders(folder: &Path) -> Result<Vec<Entry>, String> {
     let read = fs::read_dir(folder).map_err(|error| format!("the folder cannot be read: {error}"))?;
     let known = |path: PathBuf| {
@@ -38,7 +38,7 @@ pub(super) fn model_folders(folder: &Path) -> Result<Vec<Entry>, String> {
     Ok(entries)
 }
 
-/// The files of rows in a folder, and its folders; hidden ones are left out.
+/// The subfolders and the files of rows of a folder; hidden ones are left out.
 pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, String> {
     let read = fs::read_dir(folder).map_err(|error| format!("the folder cannot be read: {error}"))?;
     let mut entries: Vec<Entry> = read.flatten().filter_map(|entry| known(&entry.path())).take(MOST).collect();
@@ -53,12 +53,12 @@ fn known(path: &Path) -> Option<Entry> {
     (metadata.is_dir() || rows).then(|| Entry { name, folder: metadata.is_dir(), bytes: metadata.len(), family: None })
 }
 
-/// Folders of models below these, and those of a cache of the hub.
+/// A model found in a folder or in the hub's cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundModel {
-    /// What a recipe calls it: a path from the working folder, or a name on the hub.
+    /// Its name in a recipe: a path relative to the working folder, or a name on the hub.
     pub name: String,
-    /// `model_type` of its config.json.
+    /// `model_type` in its config.json.
     pub family: String,
     /// Bytes of its weights.
     pub bytes: u64,
@@ -66,9 +66,9 @@ pub struct FoundModel {
     pub cached: bool,
 }
 
-/// How deep models are looked for.
+/// The depth to which models are searched.
 const DEPTH: usize = 4;
-/// The most folders that are looked into.
+/// The most folders that are searched.
 const MOST_FOLDERS: usize = 4000;
 
 pub(super) fn models(folder: &Path, cache: Option<&Path>) -> Vec<FoundModel> {
@@ -92,7 +92,7 @@ fn walk(root: &Path, below: &Path, depth: usize, left: &mut usize, found: &mut V
         found.push(FoundModel { name, family, bytes, cached: false });
         return;
     }
-    // A folder of runs holds what was trained, by the thousand.
+    // A folder of runs can have thousands of entries.
     if depth == 0 || *left == 0 || folder.join("status.json").exists() {
         return;
     }
@@ -107,7 +107,7 @@ fn walk(root: &Path, below: &Path, depth: usize, left: &mut usize, found: &mut V
     }
 }
 
-/// Family and size of the model in a folder, if it holds one.
+/// `model_type` and size in bytes of the model in a folder, if there is one.
 fn model(folder: &Path) -> Option<(String, u64)> {
     let config = fs::read(folder.join("config.json")).ok()?;
     let config: serde_json::Value = serde_json::from_slice(&config).ok()?;
@@ -120,7 +120,7 @@ fn model(folder: &Path) -> Option<(String, u64)> {
     (bytes > 0).then_some((family, bytes))
 }
 
-/// The model of a folder `models--owner--name` of the cache.
+/// The model in a folder `models--owner--name` of the cache.
 fn cached(folder: &Path) -> Option<FoundModel> {
     let (owner, name) = folder.file_name()?.to_str()?.strip_prefix("models--")?.split_once("--")?;
     let snapshots: Vec<PathBuf> =

@@ -1,4 +1,4 @@
-//! What can be asked to be done beside the screen, what comes of it, and where it is done.
+//! Jobs, their results, and their connection to the screen.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,45 +11,45 @@ use crate::protocol::Planned;
 use crate::recipe::Recipe;
 use crate::run::Notes;
 
-/// Something to be done.
+/// A job to run in the background.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Job {
-    /// Tell what runs there are in a folder, and whenever that changes.
+    /// Report the runs in a folder, whenever they change.
     WatchRuns(PathBuf),
     /// Delete a run's folder.
     DeleteRun(PathBuf),
-    /// Give a run another name.
+    /// Rename a run.
     RenameRun {
         /// Its folder.
         folder: PathBuf,
-        /// The name.
+        /// The new name.
         name: String,
     },
-    /// Write what the user says about a run into its folder.
+    /// Write the user's notes about a run into its folder.
     Note {
         /// Its folder.
         folder: PathBuf,
-        /// What is said.
+        /// The notes.
         notes: Notes,
     },
-    /// Say what a run that has ended is to be given more of.
+    /// Determine the field by which an ended run can be extended.
     AskMore(PathBuf),
-    /// Say what a run would be, part by part.
+    /// Plan a run, part by part.
     Plan(PlanOf),
-    /// List a folder, to choose a file of rows from.
+    /// List a folder, to choose a file of rows.
     ListFolder(PathBuf),
-    /// List the folders of a folder, to choose a model from.
+    /// List the subfolders of a folder, to choose a model.
     ListModels(PathBuf),
-    /// Look into a file of rows, its path relative to the working folder.
+    /// Read a sample of a file of rows.
     Sample {
         /// The working folder.
         folder: PathBuf,
-        /// The file.
+        /// The file, relative to the working folder.
         file: PathBuf,
-        /// How it is said to be written.
+        /// Its format options.
         dialect: Dialect,
     },
-    /// Looks for models below a folder that was browsed to.
+    /// Find the models below a folder that was browsed to.
     FindModelsBelow(PathBuf),
     /// Find the models below the working folder and in the hub's cache.
     FindModels {
@@ -78,25 +78,25 @@ pub enum Job {
         folder: PathBuf,
         /// The file.
         file: PathBuf,
-        /// Whether the user named the file, so that what is there is replaced; else it gets a number.
+        /// Whether the user named the file, so that an existing one is replaced; else a number is appended.
         given: bool,
-        /// What it asks for.
+        /// The recipe.
         recipe: Box<Recipe>,
     },
-    /// Read or write what the inspector shows.
+    /// A job of the inspector.
     Curves(Box<curves::Ask>),
-    /// Read, compare or write what the comparison shows.
+    /// A job of the comparison.
     Compare(Box<comparison::Ask>),
 }
 
-/// What a plan is made of.
+/// A request for a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanOf {
-    /// Names it in what is told of it.
+    /// Its identifier in the results.
     pub id: u64,
-    /// What the run would be asked to be; paths are relative to the working folder.
+    /// The recipe; its paths are relative to the working folder.
     pub recipe: Box<Recipe>,
-    /// This program.
+    /// The path of this program.
     pub program: PathBuf,
     /// The working folder.
     pub folder: PathBuf,
@@ -104,57 +104,57 @@ pub struct PlanOf {
     pub runs: PathBuf,
 }
 
-/// What came of a job.
+/// The result of a job.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Done {
-    /// The runs of the folder, the latest first, or why they cannot be read.
+    /// The runs of the folder, newest first, or why they cannot be read.
     Runs(Result<Vec<KnownRun>, String>),
-    /// The run of this folder is gone, or why it is not.
+    /// The run in this folder was deleted, or the error.
     Deleted(PathBuf, Result<(), String>),
-    /// The run of this folder is in another one now, or why it is not.
+    /// The run in this folder has a new folder, or the error.
     Renamed(PathBuf, Result<PathBuf, String>),
-    /// What was said about the run of this folder is written, or why it is not.
+    /// The notes on the run in this folder were written, or the error.
     Noted(PathBuf, Result<(), String>),
-    /// The field at which the run of this folder ended, and its value; or why that cannot be said.
+    /// The field that ended the run, and its value; or the error.
     More(PathBuf, Result<(&'static str, f64), String>),
-    /// A part of the plan of this name; none once it is at its end.
+    /// A part of the plan with this identifier; none at its end.
     Planned(u64, Option<Box<Planned>>),
-    /// What is in a folder, or why that cannot be said.
+    /// The entries of a folder, or the error.
     Listed(PathBuf, Result<Vec<Entry>, String>),
-    /// What a file of rows holds, or why it cannot be read.
+    /// The sample of a file of rows, or the error.
     Sampled(PathBuf, Box<Result<Sample, String>>),
-    /// The models that were found.
+    /// The models found.
     Models(Vec<FoundModel>),
-    /// The models below a folder, each named from there.
+    /// The models found below a folder, named relative to it.
     ModelsBelow(PathBuf, Vec<FoundModel>),
-    /// The recipes that were found.
+    /// The recipes found.
     Recipes(Vec<FoundRecipe>),
-    /// A recipe, or why it cannot be read.
+    /// A recipe, or the error.
     Loaded(PathBuf, Result<Box<Recipe>, String>),
-    /// The file that a recipe was written to, or why not.
+    /// The file that a recipe was written to, or the error.
     Saved(Result<PathBuf, String>),
-    /// What came of what the inspector asked.
+    /// The result of a job of the inspector.
     Curves(Box<curves::Answer>),
-    /// What came of what the comparison asked.
+    /// The result of a job of the comparison.
     Compared(Box<comparison::Answer>),
-    /// A job ended in a way that nobody foresaw.
+    /// A job panicked.
     Broken(String),
 }
 
-/// Where a job is done.
+/// The connection of a job to its screen.
 #[derive(Debug)]
-pub struct Desk {
+pub struct JobContext {
     pub queue: Receiver<Job>,
     pub done: Sender<Done>,
 }
 
-impl Desk {
-    /// Tells what came of it; whether anybody listens.
-    pub fn tell(&self, done: Done) -> bool {
+impl JobContext {
+    /// Sends a result; returns whether there is a receiver.
+    pub fn report(&self, done: Done) -> bool {
         self.done.send(done).is_ok()
     }
 
-    /// Waits; whether the job is to go on then.
+    /// Waits; returns whether the job is to continue.
     pub fn pause(&self, time: Duration) -> bool {
         let mut select = Select::new();
         select.recv(&self.queue);

@@ -1,5 +1,5 @@
-//! What a run would be, found out by a process of its own: the screen neither waits for it nor shares its memory, and it
-//! can be ended at any moment.
+//! Plans a run in a separate process: the screen neither waits for it nor shares its memory, and can end it at any
+//! moment.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -8,32 +8,32 @@ use std::time::Duration;
 
 use crossbeam_channel::{RecvTimeoutError, unbounded};
 
-use super::job::{Desk, Done, PlanOf};
+use super::job::{Done, JobContext, PlanOf};
 use super::recipes::located;
 use crate::error::how_it_ended;
 use crate::protocol::Planned;
 
-/// How long a recipe must stay as it is before its plan is begun.
+/// How long a recipe must be unchanged before its plan is started.
 const SETTLED: Duration = Duration::from_millis(350);
-/// How long a line is waited for before it is asked whether a newer plan is wanted.
+/// How long to wait for a line before checking for a newer request.
 const BETWEEN: Duration = Duration::from_millis(50);
 
-/// Makes a plan, and tells each part as it comes, unless a newer one is wanted.
-pub(super) fn plan(of: &PlanOf, desk: &Desk) {
-    if !desk.pause(SETTLED) {
+/// Plans a run and sends each part as it arrives, until there is a newer request.
+pub(super) fn plan(of: &PlanOf, context: &JobContext) {
+    if !context.pause(SETTLED) {
         return;
     }
-    let refused = |message: String| desk.tell(Done::Planned(of.id, Some(Box::new(Planned::Refused { message }))));
+    let refused = |message: String| context.report(Done::Planned(of.id, Some(Box::new(Planned::Refused { message }))));
     match begin(of) {
         Ok((child, file)) => {
-            follow(of, child, desk);
+            follow(of, child, context);
             drop(file);
         }
         Err(why) => {
             refused(why);
         }
     }
-    desk.tell(Done::Planned(of.id, None));
+    context.report(Done::Planned(of.id, None));
 }
 
 fn begin(of: &PlanOf) -> Result<(Child, tempfile::NamedTempFile), String> {
@@ -42,7 +42,7 @@ fn begin(of: &PlanOf) -> Result<(Child, tempfile::NamedTempFile), String> {
     let mut file = tempfile::Builder::new().prefix("spartui-plan-").suffix(".toml").tempfile().map_err(fail)?;
     file.write_all(recipe.to_toml().as_bytes()).map_err(fail)?;
     let child = Command::new(&of.program)
-        // To look at a model's name must not download it.
+        // Planning must not download a model.
         .args([
             Path::new("--runs-dir"),
             &of.runs,
@@ -60,8 +60,8 @@ fn begin(of: &PlanOf) -> Result<(Child, tempfile::NamedTempFile), String> {
     Ok((child, file))
 }
 
-fn follow(of: &PlanOf, mut child: Child, desk: &Desk) {
-    let (lines, heard) = unbounded();
+fn follow(of: &PlanOf, mut child: Child, context: &JobContext) {
+    let (lines, received) = unbounded();
     if let Some(output) = child.stdout.take() {
         let reader = move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -70,21 +70,21 @@ fn follow(of: &PlanOf, mut child: Child, desk: &Desk) {
                 }
             }
         };
-        // Without a thread nothing is heard, and the end of the process tells.
+        // Without a thread nothing is read, and the end of the process reports the failure.
         let _ = std::thread::Builder::new().name("plan".into()).spawn(reader);
     }
-    let mut told = false;
+    let mut reported = false;
     loop {
-        match heard.recv_timeout(BETWEEN) {
+        match received.recv_timeout(BETWEEN) {
             Ok(line) => {
                 if let Ok(part) = serde_json::from_str::<Planned>(&line) {
-                    told |= matches!(part, Planned::Refused { .. } | Planned::Later { .. } | Planned::Time(_));
-                    desk.tell(Done::Planned(of.id, Some(Box::new(part))));
+                    reported |= matches!(part, Planned::Refused { .. } | Planned::Later { .. } | Planned::Time(_));
+                    context.report(Done::Planned(of.id, Some(Box::new(part))));
                 }
             }
-            Err(RecvTimeoutError::Timeout) if desk.pause(Duration::ZERO) => {}
+            Err(RecvTimeoutError::Timeout) if context.pause(Duration::ZERO) => {}
             Err(RecvTimeoutError::Timeout) => {
-                // It ends by this or has ended by itself.
+                // The process ends here or has ended by itself.
                 let _ = child.kill();
                 let _ = child.wait();
                 return;
@@ -93,9 +93,9 @@ fn follow(of: &PlanOf, mut child: Child, desk: &Desk) {
         }
     }
     let ended = child.wait();
-    if !told {
+    if !reported {
         let how = ended.map_or_else(|error| format!("cannot be waited for: {error}"), how_it_ended);
         let message = format!("the process that plans {how}");
-        desk.tell(Done::Planned(of.id, Some(Box::new(Planned::Refused { message }))));
+        context.report(Done::Planned(of.id, Some(Box::new(Planned::Refused { message }))));
     }
 }

@@ -8,21 +8,21 @@ use std::time::SystemTime;
 use crate::recipe::Recipe;
 use crate::run::followed;
 
-/// Bytes of a recipe.
+/// The largest size of a recipe in bytes.
 const LARGEST: u64 = 1 << 20;
-/// The most that are offered.
+/// The most recipes that are offered.
 const MOST: usize = 200;
 
 /// A recipe on the disk.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoundRecipe {
-    /// Its file, from the working folder where it is below.
+    /// Its file, relative to the working folder if below it.
     pub path: PathBuf,
-    /// What it asks for, or why it cannot be read.
+    /// The recipe, or the error.
     pub recipe: Result<Box<Recipe>, String>,
 }
 
-/// The recipes in these folders, the one that was written last first.
+/// The recipes in these folders, the most recently written first.
 pub(super) fn list(working: &Path, folders: &[PathBuf]) -> Vec<FoundRecipe> {
     let mut found: Vec<(SystemTime, PathBuf)> = Vec::new();
     for folder in folders {
@@ -45,7 +45,7 @@ pub(super) fn list(working: &Path, folders: &[PathBuf]) -> Vec<FoundRecipe> {
     recipes.collect()
 }
 
-/// Whether a TOML file means to be a recipe: others lie about, such as those of other tools.
+/// Whether a TOML file looks like a recipe rather than a file of another tool.
 fn is_recipe(text: &str) -> bool {
     toml::from_str::<toml::Table>(text).is_ok_and(|table| {
         let of = |section: &str, key: &str| table.get(section).and_then(|section| section.get(key)).is_some();
@@ -58,12 +58,12 @@ pub(super) fn load(working: &Path, path: &Path) -> Result<Box<Recipe>, String> {
     Recipe::load(&working.join(path), &[]).map(Box::new).map_err(|error| error.message().to_owned())
 }
 
-/// Writes a recipe, its paths made absolute: as a new file with a number behind the name where that is taken and
-/// `path` was not `given`, else in place of what is there. The file.
+/// Writes a recipe with absolute paths: if `path` was not `given`, to a new file with a number appended where needed,
+/// else replacing the existing file. Returns the file.
 pub(super) fn save(working: &Path, path: &Path, given: bool, recipe: &Recipe) -> Result<PathBuf, String> {
     let text = located(working, recipe)?.to_toml();
     let write = |path: &Path| -> io::Result<PathBuf> {
-        // What is given may be a link, and stays one.
+        // A given path may be a symbolic link, which is kept.
         let whole = if given { followed(&working.join(path))? } else { working.join(path) };
         let folder = whole.parent().unwrap_or(working);
         fs::create_dir_all(folder)?;
@@ -94,7 +94,7 @@ pub(super) fn save(working: &Path, path: &Path, given: bool, recipe: &Recipe) ->
     }
 }
 
-/// Temporary files are closed to others; a recipe need not be.
+/// Temporary files are private; a recipe need not be.
 fn readable(file: &fs::File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     file.set_permissions(fs::Permissions::from_mode(0o644))
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_cannot_be_written_is_told() {
+    fn a_recipe_that_cannot_be_written_is_an_error() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("file"), "").unwrap();
         let why = save(root.path(), Path::new("file/a.toml"), true, &Recipe::default()).unwrap_err();

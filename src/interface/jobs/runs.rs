@@ -6,32 +6,32 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::Spark;
-use super::job::{Desk, Done};
+use super::job::{Done, JobContext};
 use crate::protocol::{Evaluation, Lane};
 use crate::run::{ListedRun, Reading, State, Tail, read_race, run_folders};
 
-/// How often the folder is looked at.
+/// How often the folder is checked.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Lines that are read at a time.
+/// Lines per read.
 const LINES: usize = 20_000;
 
 /// A run as the launcher lists it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownRun {
-    /// What recipe and status say.
+    /// Recipe and status.
     pub run: ListedRun,
-    /// Share of the parameters that stayed frozen at the last step.
+    /// Sparsity at the last step.
     pub sparsity: Option<f64>,
     /// The last loss.
     pub loss: Option<f64>,
     /// The best evaluation.
     pub best: Option<Evaluation>,
-    /// The loss.
+    /// The loss as a small curve.
     pub spark: Spark,
-    /// The lanes, where it is a race; what is known of the race is what is known of its best lane.
+    /// The lanes of a race; the values of a race are those of its best lane.
     pub lanes: Vec<KnownRun>,
-    /// What sets it apart from the other lanes, where it is one.
+    /// For a lane, the settings that differ from the other lanes.
     pub varied: Option<String>,
 }
 
@@ -40,7 +40,7 @@ impl KnownRun {
         Self { run, sparsity: None, loss: None, best: None, spark: Spark::default(), lanes: Vec::new(), varied: None }
     }
 
-    /// Whether its best evaluation is better than that of another.
+    /// Whether its best evaluation is better than that of another run.
     #[must_use]
     pub fn is_better_than(&self, other: &Self) -> bool {
         match (&self.best, &other.best) {
@@ -49,7 +49,7 @@ impl KnownRun {
         }
     }
 
-    /// The folders of the runs that it stands for: those of its lanes, or its own.
+    /// The folders of its lanes, or its own.
     #[must_use]
     pub fn folders(&self) -> Vec<PathBuf> {
         if self.lanes.is_empty() {
@@ -58,7 +58,7 @@ impl KnownRun {
         self.lanes.iter().map(|lane| lane.run.folder.clone()).collect()
     }
 
-    /// Takes in what is known of the lanes of a race.
+    /// Sets the lanes of a race, and its values from them.
     fn sum_up(&mut self, lanes: Vec<Self>) {
         let best = lanes.iter().reduce(|best, lane| if lane.is_better_than(best) { lane } else { best });
         if let Some(best) = best {
@@ -70,7 +70,7 @@ impl KnownRun {
         self.lanes = lanes;
     }
 
-    fn take_in(&mut self, reading: Reading) {
+    fn add_reading(&mut self, reading: Reading) {
         match reading {
             Reading::Step(step) => {
                 self.sparsity = Some(step.sparsity);
@@ -87,32 +87,32 @@ impl KnownRun {
     }
 }
 
-/// Tells of the runs whenever they change, until something else is wanted.
-pub(super) fn watch(folder: &Path, desk: &Desk) {
+/// Reports the runs whenever they change, until another job waits.
+pub(super) fn watch(folder: &Path, context: &JobContext) {
     let mut seen: HashMap<PathBuf, Seen> = HashMap::new();
     let mut told = None;
     loop {
         let now = look(folder, &mut seen);
         if told.as_ref() != Some(&now) {
-            if !desk.tell(Done::Runs(now.clone())) {
+            if !context.report(Done::Runs(now.clone())) {
                 return;
             }
             told = Some(now);
         }
-        if !desk.pause(EVERY) {
+        if !context.pause(EVERY) {
             return;
         }
     }
 }
 
-/// What is known of a folder from looking at it before.
+/// What is known of a folder from the previous check.
 #[derive(Debug)]
 struct Seen {
-    /// When its files were written last.
+    /// Modification times of its files.
     written: [Option<SystemTime>; 4],
     tail: Tail,
     known: KnownRun,
-    /// Its lanes, where it is a race.
+    /// The lanes of a race.
     lanes: Vec<Seen>,
 }
 
@@ -140,7 +140,7 @@ impl Seen {
         Self { written: written(path), tail: Tail::of_run(path), known, lanes: Vec::new() }
     }
 
-    /// Brings what is known up to date. What ended and was not written since is as it was.
+    /// Updates what is known. An ended run that was not written since is unchanged.
     fn look(&mut self) {
         let path = self.known.run.folder.clone();
         let now = written(&path);
@@ -162,7 +162,7 @@ impl Seen {
             if piece.restarted {
                 self.known = KnownRun::new(self.known.run.clone());
             }
-            piece.readings.into_iter().for_each(|reading| self.known.take_in(reading));
+            piece.readings.into_iter().for_each(|reading| self.known.add_reading(reading));
             if !piece.more {
                 break;
             }
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_changes_is_told_and_what_stays_is_not() {
+    fn only_changes_are_reported() {
         let root = tempfile::tempdir().unwrap();
         let mut jobs = Jobs::default();
         jobs.begin(Job::WatchRuns(root.path().to_owned()));

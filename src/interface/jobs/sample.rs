@@ -1,10 +1,10 @@
-//! Looks into a file of rows.
+//! Reads a sample of a file of rows.
 
 use std::path::Path;
 
 use crate::data::{self, Dialect, Sample};
 
-/// Rows that are kept for the screen.
+/// The most rows kept for the screen.
 const ROWS: usize = 40;
 
 pub(super) fn look(folder: &Path, file: &Path, dialect: Dialect) -> Result<Sample, String> {

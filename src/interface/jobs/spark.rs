@@ -1,9 +1,9 @@
-//! A small curve that costs the same however long the run is.
+//! A small curve of constant size, however long the run is.
 
 /// The most columns that are kept.
 const COLUMNS: usize = 64;
 
-/// The means of a curve over equal stretches of steps, at most sixty-four of them.
+/// The means of a curve over equal ranges of steps, at most sixty-four of them.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Spark {
     first: u64,
@@ -13,7 +13,7 @@ pub struct Spark {
 }
 
 impl Spark {
-    /// Adds a point; one whose step is not after the last takes the place of all that came after it.
+    /// Adds a point; a point at an earlier step replaces all later ones.
     pub fn push(&mut self, step: u64, value: f64) {
         if self.columns.is_empty() || step < self.first {
             *self = Self { first: step, last: step, width: 1, columns: Vec::new() };
@@ -40,7 +40,7 @@ impl Spark {
         (!self.columns.is_empty()).then_some(self.last)
     }
 
-    /// The curve in so many columns or fewer, between 0 and 1; none where it has a gap.
+    /// The curve in at most this many columns, scaled to 0 to 1; none for a gap.
     #[must_use]
     pub fn shape(&self, columns: usize) -> Vec<Option<f64>> {
         let means = self.means(columns.max(1));
@@ -68,7 +68,7 @@ impl Spark {
         usize::try_from((step - self.first) / self.width.max(1)).unwrap_or(usize::MAX)
     }
 
-    /// Makes every column twice as wide.
+    /// Doubles the width of each column.
     fn fold(&mut self) {
         self.width = self.width.saturating_mul(2);
         let pairs = self.columns.chunks(2);

@@ -1,10 +1,10 @@
-//! Where a key means something.
+//! The contexts of keys.
 
 use super::{Action, TABLE};
 
 macro_rules! contexts {
     ($($variant:ident $name:literal $heading:literal : $help:literal),+ $(,)?) => {
-        /// Where a key means something. Of the contexts that are active, the first one that knows a key has it.
+        /// A context of keys. Of the active contexts, the first one that binds a key handles it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Context { $(#[doc = $help] $variant),+ }
 
@@ -12,13 +12,13 @@ macro_rules! contexts {
             /// All of them, in the order of the help.
             pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
 
-            /// Its name in a file of keys.
+            /// Its name in a key file.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
 
-            /// Its heading in the help: where one is.
+            /// Its heading in the help.
             #[must_use]
             pub fn heading(self) -> &'static str {
                 match self { $(Self::$variant => $heading),+ }
@@ -154,8 +154,8 @@ impl Context {
         Self::Always,
     ];
 
-    /// Contexts that are active together and in which a key may therefore mean one thing only. What is pending and a
-    /// cursor may take keys from the panel below them.
+    /// Contexts that can be active together, so that a key may have one meaning only. A pending value and a cursor may
+    /// override keys of the panel below them.
     pub const TOGETHER: &[&[Self]] = &[
         &[Self::Always, Self::Screen, Self::Cockpit, Self::Chart, Self::Lost],
         &[Self::Always, Self::Screen, Self::Cockpit, Self::Rows, Self::Lost],
@@ -196,7 +196,7 @@ impl Context {
         Self::ALL.into_iter().find(|context| context.name() == name)
     }
 
-    /// What its keys do, each once.
+    /// Its actions, each once.
     pub fn actions(self) -> impl Iterator<Item = Action> {
         let lines = TABLE.iter().filter(move |line| line.context == self);
         let mut known = Vec::new();
@@ -207,7 +207,7 @@ impl Context {
         })
     }
 
-    /// Whether text may be typed there: a plain character is text then, and no key.
+    /// Whether text can be typed: then plain characters are text rather than keys.
     #[must_use]
     pub fn keeps_text(self) -> bool {
         matches!(
@@ -223,8 +223,7 @@ impl Context {
         )
     }
 
-    /// Whether the palette offers its actions: those of what is typed into, and of what lies over a screen, are done
-    /// faster by their keys.
+    /// Whether the palette offers its actions: those of text input and overlays are quicker by their keys.
     #[must_use]
     pub fn is_offered(self) -> bool {
         !matches!(

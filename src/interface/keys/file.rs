@@ -1,4 +1,4 @@
-//! The user's own keys: a TOML file with a table for each context, and in it `action = ["key", "ctrl-x"]`.
+//! The user's key file: TOML with a table for each context, and in it `action = ["key", "ctrl-x"]`.
 
 use toml::{Table, Value};
 
@@ -12,8 +12,7 @@ const INTRODUCTION: &str = "\
 ";
 
 impl Keymap {
-    /// The built-in keys, with those of a file in their place.
-    ///
+    /// The built-in keys, overridden by those of a file.
     /// # Errors
     /// One sentence that says what is wrong, where, and what would be right.
     pub fn read(text: &str) -> Result<Self, String> {
@@ -53,7 +52,7 @@ impl Keymap {
         text
     }
 
-    /// Gives an action of a context these keys in place of those that it has.
+    /// Replaces the keys of an action in a context.
     fn bind(&mut self, context: Context, name: &str, keys: &Value) -> Result<(), String> {
         let wrong = |why: String| format!("{name} in [{}]: {why}", context.name());
         let presses: Vec<Press> = match keys {
@@ -74,7 +73,7 @@ impl Keymap {
         Ok(())
     }
 
-    /// Whether each key means one thing, text can be typed, and every dialog has a way out.
+    /// Checks that each key has one meaning, that text can be typed, and that every dialog can be closed.
     fn check(&self) -> Result<(), String> {
         for context in Context::ALL {
             for bound in self.lines(context) {
@@ -117,7 +116,7 @@ impl Keymap {
 }
 
 impl Bound {
-    /// Puts keys in place of those of an action.
+    /// Replaces the keys of an action.
     fn rebind(&mut self, action: Action, presses: &[Press]) {
         let mut distinct: Vec<(Press, Action)> = Vec::new();
         for press in presses {
@@ -126,7 +125,7 @@ impl Bound {
             }
         }
         if self.keys.iter().filter(|(_, known)| *known == action).eq(&distinct) {
-            // In their places among those of the line's other actions.
+            // In their order among those of the binding's other actions.
             return;
         }
         let place = self.keys.iter().position(|(_, known)| *known == action).unwrap_or(self.keys.len());

@@ -1,20 +1,20 @@
-//! What a view of curves is written as.
+//! The file formats of an exported view.
 
-/// What a view is written as.
+/// The file format of an exported view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Every point in sight.
+    /// Every visible point.
     Csv,
-    /// A picture of lines.
+    /// A vector picture.
     Svg,
-    /// A picture of dots.
+    /// A pixel picture.
     Png,
-    /// What a terminal shows.
+    /// Text as on a terminal.
     Text,
 }
 
 impl Format {
-    /// The end of the file's name.
+    /// The file name extension.
     #[must_use]
     pub fn extension(self) -> &'static str {
         match self {

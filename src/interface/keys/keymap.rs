@@ -1,10 +1,10 @@
-//! The table with the user's own keys in it.
+//! The table of keys with the user's keys applied.
 
 use crossterm::event::{KeyEvent, KeyEventKind};
 
 use super::{Action, Binding, Context, Press, TABLE};
 
-/// The most keys of a line that the footer names.
+/// The most keys of a binding that the footer names.
 const SHORT: usize = 2;
 
 /// The table of keys, with the user's own keys in place of the built-in ones.
@@ -13,12 +13,12 @@ pub struct Keymap {
     pub(super) lines: Vec<Bound>,
 }
 
-/// A line of the table with the keys that are in force.
+/// A binding with its current keys.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bound {
-    /// The line.
+    /// The binding.
     pub line: &'static Binding,
-    /// Each key with what it does.
+    /// Each key with its action.
     pub keys: Vec<(Press, Action)>,
     /// Whether keys are named in ASCII.
     plain: bool,
@@ -33,14 +33,14 @@ impl Default for Keymap {
 }
 
 impl Keymap {
-    /// As it is, but keys are named in ASCII alone where `plain` says so.
+    /// Names keys in ASCII if `plain`.
     #[must_use]
     pub fn named_plainly(mut self, plain: bool) -> Self {
         self.lines.iter_mut().for_each(|bound| bound.plain = plain);
         self
     }
 
-    /// What a key event does where these contexts are active, the nearest first.
+    /// The action of a key event in these active contexts, the nearest first.
     #[must_use]
     pub fn action(&self, contexts: &[Context], event: KeyEvent) -> Option<Action> {
         let press = Press::of(event);
@@ -58,24 +58,24 @@ impl Keymap {
         }
     }
 
-    /// The lines of a context, in the order of the table.
+    /// The bindings of a context, in the order of the table.
     pub fn lines(&self, context: Context) -> impl Iterator<Item = &Bound> {
         self.lines.iter().filter(move |bound| bound.line.context == context)
     }
 
-    /// The name on the screen of the first key that does this in this context; none where no key does.
+    /// The displayed name of the first key of an action in this context; none if it has no key.
     #[must_use]
     pub fn label(&self, context: Context, action: Action) -> Option<String> {
         self.lines(context).find_map(|bound| bound.label_of(action))
     }
 
-    /// The end of a sentence that names the key to go on with, as in `…; r connects again`; nothing where there is none.
+    /// The end of a sentence that names a key, as in `…; r connects again`; empty if the action has no key.
     #[must_use]
     pub fn advice(&self, context: Context, action: Action, does: &str) -> String {
         self.label(context, action).map_or_else(String::new, |key| format!("; {key} {does}"))
     }
 
-    /// Keys with what they do, for the edge of a box: ` Enter goes there · Esc closes `. What no key does is left out.
+    /// Key hints for the edge of a box: ` Enter goes there · Esc closes `. Actions without a key are left out.
     #[must_use]
     pub fn hints(&self, context: Context, hints: &[(Action, &str)]) -> String {
         let known = hints.iter().filter_map(|(action, does)| Some((self.label(context, *action)?, does)));
@@ -85,31 +85,31 @@ impl Keymap {
 }
 
 impl Bound {
-    /// The names of its keys on the screen.
+    /// The displayed names of its keys.
     #[must_use]
     pub fn label(&self) -> String {
         self.labels(usize::MAX)
     }
 
-    /// The names of the keys that the footer has room for.
+    /// The displayed names of the keys that the footer shows.
     #[must_use]
     pub fn short_label(&self) -> String {
         self.labels(SHORT)
     }
 
-    /// As [`Bound::short_label`], each key with its own name.
+    /// As [`Bound::short_label`], one name per key.
     pub fn short_labels(&self) -> impl Iterator<Item = (Press, String)> {
         self.keys.iter().take(SHORT).map(|(press, _)| (*press, press.label(self.plain)))
     }
 
-    /// The name of the first key that does this.
+    /// The displayed name of the first key of this action.
     #[must_use]
     pub fn label_of(&self, action: Action) -> Option<String> {
         let (press, _) = self.keys.iter().find(|(_, known)| *known == action)?;
         Some(press.label(self.plain))
     }
 
-    /// What its keys do, each once, whether a key is left for it or not.
+    /// Its actions, each once, with or without a key.
     pub fn actions(&self) -> impl Iterator<Item = Action> {
         let keys = self.line.keys;
         keys.iter().enumerate().filter_map(move |(index, (_, action))| {

@@ -5,26 +5,26 @@
 pub enum Panel {
     /// The loss over the steps.
     Loss,
-    /// What trains, by group.
+    /// Trainable scalars by group.
     Sparsity,
-    /// Live-editable fields.
+    /// Live fields.
     Settings,
     /// Memory by owner.
     Memory,
     /// Evaluations.
     Validation,
-    /// What happened.
+    /// The log.
     Log,
-    /// Everything else that is measured.
+    /// The other metrics.
     Charts,
-    /// How machine and device are doing.
+    /// Load of machine and device.
     Device,
     /// Groups by layers.
     Map,
 }
 
 impl Panel {
-    /// All, in the order in which the focus moves.
+    /// All panels, in the order of the focus.
     pub const ALL: [Self; 9] = [
         Self::Loss,
         Self::Sparsity,
@@ -53,7 +53,7 @@ impl Panel {
         }
     }
 
-    /// The panel this many places further, round and round.
+    /// The panel this many places further, cyclic.
     #[must_use]
     pub fn moved(self, by: isize) -> Self {
         let count = Self::ALL.len();

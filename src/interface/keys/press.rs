@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Press(pub KeyCode, pub KeyModifiers);
 
-/// Keys that have a name: in a file of keys, on the screen, and there in ASCII.
+/// Named keys: their names in a key file, on the screen, and on the screen in ASCII.
 const NAMED: [(KeyCode, &str, &str, &str); 16] = [
     (KeyCode::Char(' '), "space", "Space", "Space"),
     (KeyCode::Enter, "enter", "Enter", "Enter"),
@@ -30,7 +30,7 @@ const NAMED: [(KeyCode, &str, &str, &str); 16] = [
 const MODIFIERS: [(&str, KeyModifiers); 2] = [("ctrl-", KeyModifiers::CONTROL), ("alt-", KeyModifiers::ALT)];
 
 impl Press {
-    /// The key of an event. Shift says nothing that the key itself does not say.
+    /// The key of an event. Shift is dropped, since the key itself already reflects it.
     #[must_use]
     pub fn of(event: KeyEvent) -> Self {
         let modifiers = event.modifiers & (KeyModifiers::CONTROL | KeyModifiers::ALT);
@@ -42,10 +42,9 @@ impl Press {
         }
     }
 
-    /// The key of this name, such as `z`, `Z`, `?`, `space`, `page-up`, `ctrl-x` or `f5`.
-    ///
+    /// The key with this name, such as `z`, `Z`, `?`, `space`, `page-up`, `ctrl-x` or `f5`.
     /// # Errors
-    /// One sentence that says what a key is called.
+    /// One sentence that says how keys are named.
     pub fn parse(name: &str) -> Result<Self, String> {
         let mut modifiers = KeyModifiers::NONE;
         let mut rest = name;
@@ -77,7 +76,7 @@ impl Press {
         }
     }
 
-    /// Its name in a file of keys.
+    /// Its name in a key file.
     #[must_use]
     pub fn name(self) -> String {
         self.with_modifiers("ctrl-", "alt-", |code| match code {
@@ -87,7 +86,7 @@ impl Press {
         })
     }
 
-    /// Its name on the screen, with `plain` in ASCII.
+    /// Its displayed name, in ASCII if `plain`.
     #[must_use]
     pub fn label(self, plain: bool) -> String {
         let control = self.1.contains(KeyModifiers::CONTROL);
@@ -99,7 +98,7 @@ impl Press {
         })
     }
 
-    /// The character that a key event types, if it types one.
+    /// The character that a key event types, if any.
     #[must_use]
     pub fn typed(event: KeyEvent) -> Option<char> {
         match (event.code, Self::of(event).1.is_empty(), event.kind) {

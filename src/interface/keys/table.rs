@@ -1,4 +1,4 @@
-//! The actions, and the table of their keys. To add one: its line among the actions, its line in the table, and what it does
+//! The actions, and the table of their keys. To add an action: a line in `actions!`, a line in the table, and a case
 //! in the `act` of its screen.
 
 use crossterm::event::{KeyCode, KeyModifiers};
@@ -7,10 +7,10 @@ use super::{Context, Press};
 use crate::compare;
 use crate::interface::keys::{Format, Panel};
 
-/// The actions: each with its name in the palette and in a file of keys.
+/// The actions, each with its name in the palette and in a key file.
 macro_rules! actions {
     ($($variant:ident $(($payload:ident: $type:ty))? => $name:expr,)*) => {
-        /// What a key does. What each is for stands in [`TABLE`].
+        /// What a key does; [`TABLE`] describes each.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         #[expect(missing_docs, reason = "each action is described in the table of keys")]
         pub enum Action {
@@ -58,12 +58,12 @@ actions! {
     Cursor(by: isize) => step_name(by, ["character-right", "character-left", "line-end", "line-start"]),
     Backspace => "backspace",
     Delete => "delete",
-    // In every text that is typed.
+    // In every text input.
     Line(edit: LineEdit) => match edit { LineEdit::Start => "to-line-start", LineEdit::End => "to-line-end", LineEdit::Before => "delete-to-line-start", LineEdit::Behind => "delete-to-line-end", LineEdit::Word => "delete-word", },
     Smooth(by: isize) => pair(by > 0, ["smooth-less", "smooth-more"]),
     LogAxis => "log-axis",
     Metric(by: isize) => pair(by > 0, ["previous-metric", "next-metric"]),
-    // The inspector's own.
+    // Of the inspector.
     Curves => "curves",
     CurvesToggle => "show-or-hide",
     CurvesOnly => "show-only",
@@ -93,7 +93,7 @@ actions! {
     TimelinePin => "pin",
     Snapshot => "keep-state",
     UndoSteps => "undo-steps",
-    // Bring back what was taken back last.
+    // Redo the change that was undone last.
     Redo => "redo",
     CursorUp => "cursor",
     CursorBy(by: isize) => walk_name(by, ["first-step", "last-step"], ["next-sample", "previous-sample", "ten-samples-on", "ten-samples-back"]),
@@ -126,7 +126,7 @@ actions! {
     OverlayRow(by: isize) => step_name(by, ["next-row", "previous-row", "page-down", "page-up"]),
     Choose => "choose",
     Complete => "complete",
-    // The launcher's.
+    // Of the launcher.
     HomeRow(by: isize) => walk_name(by, ["first-row", "last-row"], ["next-row", "previous-row", "page-down", "page-up"]),
     OpenRun => "open-run",
     NewRun => "new-run",
@@ -136,14 +136,14 @@ actions! {
     RunFacts => "facts-of-run",
     DeleteRun => "delete-run",
     DeleteNow => "delete-now",
-    // Type another name for the selected run.
+    // Rename the selected run.
     RenameRun => "rename-run",
-    // Give the run that was renamed its name back.
+    // Undo the last renaming.
     RenameBack => "rename-back",
     FilterRuns => "filter-runs",
-    // Sort the runs by something else.
+    // Sort the runs by another column.
     SortRuns(by: isize) => pair(by > 0, ["sort-by-previous", "sort-by-next"]),
-    // Mark the selected run, or no longer.
+    // Mark or unmark the selected run.
     MarkRun => "mark",
     MarkAllRuns => "mark-all",
     TagRun => "tags",
@@ -160,19 +160,19 @@ actions! {
     FormSave => "save-recipe",
     FormStart => "start-run",
     StartNow => "start-now",
-    // Type what the lanes of a race differ in.
+    // Type the settings in which the lanes of a race differ.
     FormRace => "start-race",
     PickRow(by: isize) => walk_name(by, ["first-row", "last-row"], ["next-row", "previous-row", "page-down", "page-up"]),
     PickTake => "choose",
     PickAbove => "folder-above",
-    // Complete what was typed by the selected row.
+    // Complete the typed text from the selected row.
     PickComplete => "complete",
-    // The race's own.
+    // Of the race.
     RaceOpen => "open-lane",
     RaceHide => "show-or-hide-lane",
     RaceOthers => "stop-other-lanes",
     RaceClone => "clone-lane",
-    // The comparison's own.
+    // Of the comparison.
     CompareRuns => "compare-runs",
     CompareToggle => "mark",
     CompareAll => "mark-all",
@@ -185,7 +185,7 @@ actions! {
 }
 
 impl Action {
-    /// Whether it asks something of an engine that trains.
+    /// Whether it sends a command to the engine.
     #[must_use]
     pub fn steers(self) -> bool {
         matches!(
@@ -210,27 +210,27 @@ impl Action {
     }
 }
 
-/// What a key does to the line of a text that is typed, as in a shell.
+/// A line editing command, as in a shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LineEdit {
-    /// To its beginning.
+    /// Move to the beginning of the line.
     Start,
-    /// To its end.
+    /// Move to the end of the line.
     End,
-    /// Take away what is before the cursor.
+    /// Delete to the beginning of the line.
     Before,
-    /// Take away what is behind the cursor.
+    /// Delete to the end of the line.
     Behind,
-    /// Take away the word before the cursor.
+    /// Delete the word before the cursor.
     Word,
 }
 
-/// The name of one of two.
+/// One of two names.
 fn pair(up: bool, names: [&'static str; 2]) -> &'static str {
     names[usize::from(up)]
 }
 
-/// The name of one step forwards, one step backwards, and many of both.
+/// The name of a movement by one or many steps, forward or backward.
 fn step_name(by: isize, [on, back, far_on, far_back]: [&'static str; 4]) -> &'static str {
     match by {
         2.. => far_on,
@@ -240,7 +240,7 @@ fn step_name(by: isize, [on, back, far_on, far_back]: [&'static str; 4]) -> &'st
     }
 }
 
-/// The name of a way to the first, to the last, or of some steps.
+/// The name of a movement to the first, to the last, or by some steps.
 fn walk_name(by: isize, [first, last]: [&'static str; 2], steps: [&'static str; 4]) -> &'static str {
     match by {
         FIRST => first,
@@ -249,10 +249,10 @@ fn walk_name(by: isize, [first, last]: [&'static str; 2], steps: [&'static str; 
     }
 }
 
-/// As many steps back as there are at most.
+/// Back to the first.
 const FIRST: isize = isize::MIN / 2;
 
-/// As many steps on as there are at most.
+/// On to the last.
 const LAST: isize = isize::MAX / 2;
 
 const fn char(c: char) -> Press {
@@ -277,22 +277,22 @@ const fn step(context: Context, keys: &'static [(Press, Action)], footer: &'stat
     Binding { repeats: true, ..bind(context, keys, footer, help) }
 }
 
-/// A line of the table.
+/// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Binding {
-    /// Where the keys mean something.
+    /// The context in which the keys are active.
     pub context: Context,
-    /// Each key with what it does.
+    /// Each key with its action.
     pub keys: &'static [(Press, Action)],
-    /// What they do, for the help.
+    /// The description in the help.
     pub help: &'static str,
-    /// The word for it in the footer, if it is shown there.
+    /// The word in the footer, if it is shown there.
     pub footer: Option<&'static str>,
-    /// Whether holding the key down goes on doing it.
+    /// Whether it repeats while the key is held down.
     pub repeats: bool,
 }
 
-/// Every key, in the order of the help and the footer.
+/// All bindings, in the order of help and footer.
 #[rustfmt::skip]
 pub const TABLE: &[Binding] = &[
     bind(Context::Pending, &[(code(KeyCode::Enter), Action::Apply)], "apply", "apply the pending value"),

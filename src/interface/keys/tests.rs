@@ -58,7 +58,7 @@ fn an_action_stands_on_one_line_of_a_context() {
 
 #[test]
 fn esc_takes_nothing_away_and_no_key_needs_alt() {
-    // tmux, screen and slow links make Alt of an Esc that is followed by a key.
+    // tmux, screen and slow connections turn Esc followed by a key into Alt.
     for (press, action) in TABLE.iter().flat_map(|binding| binding.keys) {
         assert!(!press.1.contains(crossterm::event::KeyModifiers::ALT), "{}", press.name());
         if press.0 == crossterm::event::KeyCode::Esc {

@@ -1,4 +1,4 @@
-//! What the launcher's keys do.
+//! The actions of the launcher.
 
 pub mod begin;
 mod choose;
@@ -6,23 +6,23 @@ mod typing;
 
 use std::path::PathBuf;
 
+use choose::{accept, edit, in_pick};
 pub use choose::{browse_typed, look_at_file};
-use choose::{edit, in_pick, take};
 use typing::{apply, discard, type_key};
 
 use super::form::{Form, Slot};
-use super::home::{Can, can};
-use super::pick::{Pick, What};
+use super::home::{RunAction, action_of};
+use super::pick::{Pick, PickKind};
 use super::{Launcher, Layer, Question, Saving, View};
 use crate::data::Dialect;
-use crate::interface::frame::{Effect, Open, Outcome, Weight};
+use crate::interface::frame::{Effect, Open, Outcome, Severity};
 use crate::interface::jobs::{Job, KnownRun, PlanOf};
 use crate::interface::keys::{Action, Context};
 use crate::interface::typed::Typed;
 use crate::recipe::{Field, Kind};
 use crate::run::State;
 
-/// Does what a key stands for.
+/// Runs an action.
 pub fn act(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     match action {
         Action::Interrupt => interrupt(launcher),
@@ -54,16 +54,16 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         _ => {}
     }
     let Some(run) = launcher.home.selected().cloned() else {
-        launcher.advise(Weight::Warning, "there is no run yet", (Context::Home, Action::NewRun), "makes one");
+        launcher.advise(Severity::Warning, "there is no run yet", (Context::Home, Action::NewRun), "makes one");
         return Vec::new();
     };
     let folder = run.run.folder.clone();
     match action {
-        Action::OpenRun => match can(&run) {
-            Can::Attach => return Launcher::open(Open::Attach(folder)),
-            Can::Look => return Launcher::open(Open::Inspect(vec![folder])),
-            Can::Lanes => launcher.home.enter(&folder),
-            Can::Resume | Can::Nothing => launcher.layers.push(Layer::Facts),
+        Action::OpenRun => match action_of(&run) {
+            RunAction::Attach => return Launcher::open(Open::Attach(folder)),
+            RunAction::Look => return Launcher::open(Open::Inspect(vec![folder])),
+            RunAction::Lanes => launcher.home.enter(&folder),
+            RunAction::Resume | RunAction::Nothing => launcher.layers.push(Layer::Facts),
         },
         Action::ViewRun | Action::CompareRuns | Action::DeleteRun => return with_chosen(launcher, action),
         Action::SortRuns(by) => launcher.home.sort_by(by),
@@ -79,10 +79,10 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
             return vec![Effect::Job(Job::LoadRecipe { folder: launcher.place.folder.clone(), file })];
         }
         Action::RenameRun if launcher.home.race().is_some() => {
-            launcher.say(Weight::Warning, "the lanes of a race keep their names; rename the race");
+            launcher.say(Severity::Warning, "the lanes of a race keep their names; rename the race");
         }
         Action::RenameRun if run.run.state == Some(State::Running) => {
-            launcher.say(Weight::Warning, "a run that trains cannot be renamed; stop it first");
+            launcher.say(Severity::Warning, "a run that trains cannot be renamed; stop it first");
         }
         Action::RenameRun => {
             launcher.layers.push(Layer::Ask(Question::Name, folder, Typed::proposed(run.run.name.clone())));
@@ -98,7 +98,7 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         }
         Action::RenameBack => match launcher.renamed.take() {
             Some((folder, name)) => return vec![Effect::Job(Job::RenameRun { folder, name })],
-            None => launcher.say(Weight::Info, "no run was renamed"),
+            None => launcher.say(Severity::Info, "no run was renamed"),
         },
         Action::DeleteNow => {
             if let Some(Layer::Delete(folders)) = launcher.layers.pop() {
@@ -111,7 +111,7 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Does what is about the marked runs, or else about the selected one.
+/// Runs an action on the marked runs, or else on the selected one.
 fn with_chosen(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     let home = &launcher.home;
     let marked = !home.marked().is_empty();
@@ -123,12 +123,12 @@ fn with_chosen(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         hidden => Some(format!("{hidden} marked runs do not fit the filter and are left out")),
     };
     if let Some(said) = left_out {
-        launcher.say(Weight::Info, said);
+        launcher.say(Severity::Info, said);
     }
     let home = &launcher.home;
     match action {
         Action::ViewRun => return Launcher::open(Open::Inspect(folders)),
-        // What was chosen is compared as it is; else what is like the selected one is found among the others.
+        // Marked runs are compared as they are; a single one is compared with the runs that match it.
         Action::CompareRuns if marked || folders.len() > 1 => {
             return Launcher::open(Open::Compare { runs: folders, like: None });
         }
@@ -145,7 +145,7 @@ fn with_chosen(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         live.map(|run| format!("{} trains and cannot be deleted; stop it first", run.run.name))
     };
     match refusal {
-        Some(why) => launcher.say(Weight::Warning, why),
+        Some(why) => launcher.say(Severity::Warning, why),
         None => {
             let folders = chosen.into_iter().map(|run| run.run.folder).collect();
             launcher.layers.push(Layer::Delete(folders));
@@ -154,23 +154,23 @@ fn with_chosen(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Says why a run cannot be resumed, and what can be done.
+/// Says why a run cannot be resumed, and what can be done instead.
 fn why_not_resumed(launcher: &mut Launcher, run: &KnownRun) {
     let name = &run.run.name;
     match run.run.state {
         Some(State::Running) => {
             let said = format!("{name} is being trained");
-            launcher.advise(Weight::Warning, said, (Context::Home, Action::OpenRun), "opens it");
+            launcher.advise(Severity::Warning, said, (Context::Home, Action::OpenRun), "opens it");
         }
         Some(_) if !run.lanes.is_empty() => {
             let said = format!("every lane of {name} has ended or was stopped by itself");
-            launcher.advise(Weight::Warning, said, (Context::Home, Action::OpenRun), "shows the lanes");
+            launcher.advise(Severity::Warning, said, (Context::Home, Action::OpenRun), "shows the lanes");
         }
-        _ => launcher.say(Weight::Warning, format!("{name} cannot be understood")),
+        _ => launcher.say(Severity::Warning, format!("{name} cannot be understood")),
     }
 }
 
-/// Whether a run, which is no race, has come to its end and can be given more steps.
+/// Whether a run, which is not a race, reached its limit and can be extended.
 fn ended_at_its_bound(run: &KnownRun) -> bool {
     run.lanes.is_empty() && matches!(run.run.state, Some(State::Completed | State::StoppedEarly))
 }
@@ -180,7 +180,7 @@ fn new_run(launcher: &mut Launcher) -> Vec<Effect> {
     launcher.view = View::Form;
     if launcher.form.is_changed() {
         launcher.advise(
-            Weight::Info,
+            Severity::Info,
             "this is the draft that you left",
             (Context::Form, Action::NewRun),
             "begins anew",
@@ -193,7 +193,7 @@ fn new_run(launcher: &mut Launcher) -> Vec<Effect> {
 }
 
 fn open_recipes(launcher: &mut Launcher) -> Vec<Effect> {
-    launcher.layers.push(Layer::Pick(Box::new(Pick::new(What::Recipe(None)))));
+    launcher.layers.push(Layer::Pick(Box::new(Pick::new(PickKind::Recipe(None)))));
     let places = vec![launcher.recipes(), "".into(), "recipes".into()];
     vec![Effect::Job(Job::FindRecipes { folder: launcher.place.folder.clone(), places })]
 }
@@ -218,7 +218,7 @@ fn in_form(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
             if form.turn(by) {
                 return launcher.replan();
             }
-            launcher.advise(Weight::Info, "this value has no steps", (Context::Form, Action::FormEdit), "changes it");
+            launcher.advise(Severity::Info, "this value has no steps", (Context::Form, Action::FormEdit), "changes it");
         }
         Action::FormEdit => return edit(launcher),
         Action::FormType => form.type_in(),
@@ -227,7 +227,7 @@ fn in_form(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
             if form.undo() {
                 return launcher.replan();
             }
-            launcher.say(Weight::Info, "there is no edit to take back");
+            launcher.say(Severity::Info, "there is no edit to take back");
         }
         Action::FormReset => {
             form.reset();
@@ -258,12 +258,12 @@ pub fn walk(launcher: &mut Launcher, by: isize) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Selects a row under the mouse; one that is selected already is opened.
+/// Selects a clicked row; if it is selected already, opens it.
 pub fn click(launcher: &mut Launcher, row: usize) -> Vec<Effect> {
     if let Some(Layer::Pick(pick)) = launcher.layers.last_mut() {
         let again = pick.row == row;
         pick.row = row;
-        return if again { take(launcher) } else { look_at_file(launcher) };
+        return if again { accept(launcher) } else { look_at_file(launcher) };
     }
     if !launcher.layers.is_empty() {
         return Vec::new();
@@ -292,7 +292,7 @@ pub fn click(launcher: &mut Launcher, row: usize) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Leaves a layer, or the form.
+/// Closes a dialog, or leaves the form.
 fn leave(launcher: &mut Launcher) -> Vec<Effect> {
     if launcher.layers.pop().is_some() {
         return Vec::new();
@@ -307,7 +307,7 @@ fn leave(launcher: &mut Launcher) -> Vec<Effect> {
             launcher.view = View::Home;
             if launcher.form.is_changed() {
                 launcher.advise(
-                    Weight::Info,
+                    Severity::Info,
                     "the form is kept as a draft",
                     (Context::Home, Action::NewRun),
                     "comes back to it",
@@ -318,7 +318,7 @@ fn leave(launcher: &mut Launcher) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Out of what is typed, out of a layer, out of the form, out of the program.
+/// Leaves the text input, else the dialog, else the form, else the program.
 fn interrupt(launcher: &mut Launcher) -> Vec<Effect> {
     if launcher.env.overlay.take().is_some() {
         Vec::new()
@@ -331,16 +331,16 @@ fn interrupt(launcher: &mut Launcher) -> Vec<Effect> {
     }
 }
 
-/// Selects the first field that has to be given and is not; whether there is one.
+/// Selects the first required field without a value; returns whether there is one.
 fn lacks_something(launcher: &mut Launcher) -> bool {
     let Some(missing) = launcher.form.missing() else { return false };
     launcher.form.select(missing);
     let said = format!("{missing} is not given yet");
-    launcher.advise(Weight::Warning, said, (Context::Form, Action::FormEdit), "chooses it");
+    launcher.advise(Severity::Warning, said, (Context::Form, Action::FormEdit), "chooses it");
     true
 }
 
-/// Asks what the lanes of a race are to differ in; at first, in the selected field where that is a number.
+/// Asks for the settings in which the lanes of a race differ; at first the selected field, if it is a number.
 fn ask_for_race(launcher: &mut Launcher) {
     if lacks_something(launcher) {
         return;
@@ -358,7 +358,7 @@ fn ask_for_race(launcher: &mut Launcher) {
     launcher.layers.push(Layer::Race(Typed { cursor: text.chars().count(), text, fresh: false }));
 }
 
-/// Starts the run, unless something is missing or worth a question.
+/// Starts the run, unless a field is missing or needs confirmation.
 fn start(launcher: &mut Launcher, sure: bool) -> Vec<Effect> {
     if lacks_something(launcher) {
         return Vec::new();
@@ -378,7 +378,7 @@ fn start(launcher: &mut Launcher, sure: bool) -> Vec<Effect> {
 }
 
 impl Launcher {
-    /// The form has changed: what the run would be is found out anew, and what the rows hold.
+    /// The form has changed: requests a new plan, and a sample of the rows.
     pub(super) fn replan(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         let folder = self.place.folder.clone();
@@ -404,7 +404,7 @@ impl Launcher {
 }
 
 impl Form {
-    /// Whether a digit that is typed on the selected line begins a new value.
+    /// Whether typing a digit on the selected line begins a new value.
     #[must_use]
     pub fn takes_digits(&self) -> bool {
         let number = |field: &Field| {

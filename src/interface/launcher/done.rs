@@ -1,33 +1,33 @@
-//! What came of the launcher's jobs.
+//! Handles the results of the launcher's jobs.
 
 use std::path::Path;
 
 use super::act::begin::{begin_with, train};
 use super::act::look_at_file;
 use super::form::Base;
-use super::pick::{Row, What};
+use super::pick::{PickKind, Row};
 use super::{Launcher, Layer, More, Saving, View, value};
-use crate::interface::frame::{Effect, Open, Weight};
+use crate::interface::frame::{Effect, Open, Severity};
 use crate::interface::jobs::{Done, FoundModel};
 use crate::interface::keys::{Action, Context};
 use crate::interface::text;
 use crate::interface::typed::Typed;
 use crate::run::proposal;
 
-/// Takes it in.
+/// Handles a result.
 pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
     match done {
         Done::Runs(runs) => launcher.home.listed(runs),
         Done::Deleted(folder, Ok(())) => {
             let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            launcher.say(Weight::Done, format!("{} is deleted", text::safe_text(&name)));
+            launcher.say(Severity::Done, format!("{} is deleted", text::safe_text(&name)));
         }
         Done::Renamed(folder, Ok(to)) => {
             let name = |folder: &Path| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let (before, now) = (name(&folder), name(&to));
             let back = (Context::Home, Action::RenameBack);
             let said = format!("{} is called {} now", text::safe_text(&before), text::safe_text(&now));
-            launcher.advise(Weight::Done, said, back, "gives it its name back");
+            launcher.advise(Severity::Done, said, back, "gives it its name back");
             launcher.layers.retain(|layer| !matches!(layer, Layer::Ask(..)));
             launcher.home.select(&to);
             launcher.renamed = Some((to, before));
@@ -38,7 +38,7 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
             let typed = Typed { cursor: text.chars().count(), text, fresh: true };
             launcher.layers.push(Layer::More(More { folder, field, now, typed, problem: None }));
         }
-        Done::Planned(id, part) => launcher.form.plan.hear(id, part.map(|part| *part)),
+        Done::Planned(id, part) => launcher.form.plan.receive(id, part.map(|part| *part)),
         Done::Listed(folder, entries) => {
             if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
                 && let Some(files) = pick.files_mut()
@@ -51,32 +51,32 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
         }
         Done::Sampled(file, sample) => {
             if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
-                && let What::File(files) = &mut pick.what
+                && let PickKind::File(files) = &mut pick.what
                 && let Some((known, place)) = &mut files.sample
                 && *known == file
             {
                 *place = Some((*sample).clone());
             }
             if let Some(said) = launcher.form.sampled(&file, *sample) {
-                launcher.say(Weight::Info, said);
+                launcher.say(Severity::Info, said);
                 return launcher.replan();
             }
         }
-        // The inspector's and the comparison's; and of a run that the user has left meanwhile.
+        // For the inspector and the comparison, or for a run that the user has left.
         Done::Curves(_) | Done::Compared(_) | Done::More(_, Ok(_)) => {}
         Done::Models(found) => {
             if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
-                && let What::Model(place, _) = &mut pick.what
+                && let PickKind::Model(place, _) = &mut pick.what
             {
                 *place = Some(found);
-                // They stand above the folder's entries, which may have come first.
+                // They come before the folder's entries, which may have arrived first.
                 pick.to_first();
             }
         }
         Done::ModelsBelow(folder, found) => below(launcher, &folder, found),
         Done::Recipes(found) => {
             if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
-                && let What::Recipe(place) = &mut pick.what
+                && let PickKind::Recipe(place) = &mut pick.what
             {
                 *place = Some(found);
             }
@@ -98,14 +98,14 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
                 return Launcher::open(Open::Race { recipe: file, name: launcher.run_name(), options });
             }
             _ => {
-                launcher.say(Weight::Done, format!("wrote {}", launcher.seen(&file)));
+                launcher.say(Severity::Done, format!("wrote {}", launcher.seen(&file)));
                 let base = Base { name: launcher.seen(&file), file: Some(file), recipe: launcher.form.recipe.clone() };
                 launcher.form.base = Some(base);
             }
         },
         Done::Saved(Err(why)) => {
             launcher.saving = None;
-            launcher.say(Weight::Error, why);
+            launcher.say(Severity::Error, why);
         }
         Done::Noted(_, Err(why))
         | Done::Deleted(_, Err(why))
@@ -113,7 +113,7 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
         | Done::More(_, Err(why))
         | Done::Loaded(_, Err(why))
         | Done::Broken(why) => {
-            launcher.say(Weight::Error, why);
+            launcher.say(Severity::Error, why);
         }
     }
     Vec::new()
@@ -127,13 +127,13 @@ impl Launcher {
     }
 }
 
-/// Takes in the models below a folder that was browsed to, where it is still the one that is listed.
+/// Handles the models found below a folder, if it is still the one listed.
 fn below(launcher: &mut Launcher, folder: &Path, found: Vec<FoundModel>) {
     let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return };
-    // Whoever has chosen something meanwhile keeps it.
+    // Keeps a selection that the user has made meanwhile.
     let chosen = pick.selected().filter(|row| *row != Row::Above);
     match &mut pick.what {
-        What::Model(_, files) if files.folder == folder => files.found_below(found),
+        PickKind::Model(_, files) if files.folder == folder => files.found_below(found),
         _ => return,
     }
     match pick.rows().iter().position(|row| chosen.as_ref() == Some(row)) {

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::place::{self, Places};
 use super::{Launcher, Layer, View};
-use crate::interface::frame::{Screen, Weight, too_small};
+use crate::interface::frame::{Screen, Severity, too_small};
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::SMALLEST;
 use crate::interface::pen::Pen;
@@ -20,7 +20,7 @@ mod pick;
 mod plan;
 mod sample;
 
-/// Draws it.
+/// Draws the whole screen.
 pub fn whole(pen: &mut Pen, launcher: &Launcher) {
     let screen = pen.buffer.area;
     let Some(places) = place::arrange(launcher) else {
@@ -46,10 +46,10 @@ pub fn whole(pen: &mut Pen, launcher: &Launcher) {
     }
 }
 
-/// The most lines that what was said takes.
+/// The most lines of a notice.
 const LINES: usize = 4;
 
-/// What was last said, over what stands above where it is long.
+/// The latest notice; a long one covers the rows above.
 fn strip(pen: &mut Pen, row: Rect, launcher: &Launcher) {
     let row = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
     if let Some(notice) = &launcher.env.notice {
@@ -60,16 +60,16 @@ fn strip(pen: &mut Pen, row: Rect, launcher: &Launcher) {
             pen.clear(Rect { x: 0, width: row.right() + 1, ..place });
         }
         for (row, line) in Pen::rows(place).zip(&lines) {
-            pen.put(row.x, row.y, row.width, line, notice.weight.meaning());
+            pen.put(row.x, row.y, row.width, line, notice.severity.meaning());
         }
     } else if launcher.view == View::Home && !launcher.home.filter.is_empty() {
         let advice = launcher.env.look.keys.advice(Context::Home, Action::Leave, "shows all");
         let said = format!("only runs with \"{}\" are shown{advice}", text::safe_text(&launcher.home.filter));
-        pen.put(row.x, row.y, row.width, &said, Weight::Warning.meaning());
+        pen.put(row.x, row.y, row.width, &said, Severity::Warning.meaning());
     }
 }
 
-/// The keys that are named on it.
+/// The key hints.
 pub fn hints(places: &Places, launcher: &Launcher) -> Vec<Hint> {
     let contexts = launcher.contexts();
     let no_run = launcher.home.selected().is_none();

@@ -1,4 +1,4 @@
-//! The form of a new run, made from the one table of fields.
+//! The form of a new run, built from the table of fields.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::interface::typed::Typed;
 use crate::protocol::Sparsity;
 use crate::recipe::{FIELDS, Field, LearningRate, Recipe, Steps, SuggestedRate, TaskKind, Value};
 
-/// The fields that everybody looks at, in this order, before the others by section.
+/// The essential fields, in this order, before the others by section.
 const ESSENTIAL: [&str; 13] = [
     "model.path",
     "data.train",
@@ -28,13 +28,13 @@ const ESSENTIAL: [&str; 13] = [
     "data.max_length",
 ];
 
-/// The most edits that can be taken back.
+/// The most edits that can be undone.
 const MOST_EDITS: usize = 200;
 
-/// A line of the form that can be selected.
+/// A selectable line of the form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Slot {
-    /// A field of the recipe, by its place in the table.
+    /// A field of the recipe, by its index in the table.
     Field(usize),
     /// The name of the run.
     Name,
@@ -47,40 +47,40 @@ pub enum Slot {
 pub enum Line {
     /// A heading.
     Heading(&'static str),
-    /// Something with a value.
+    /// A line with a value.
     Slot(Slot),
 }
 
 /// The form.
 #[derive(Debug, Clone)]
 pub struct Form {
-    /// What the run is asked to be; each field is valid by itself. Paths are as they were typed.
+    /// The recipe as edited; each field is valid by itself. Paths are as typed.
     pub recipe: Box<Recipe>,
-    /// The recipe that the form began with: in a file, or that of a run.
+    /// The recipe that the form was opened with: from a file, or that of a run.
     pub base: Option<Base>,
-    /// Name of the run; empty: a default.
+    /// Name of the run; empty for the default.
     pub name: String,
-    /// File of the recipe; empty: a default.
+    /// File of the recipe; empty for the default.
     pub file: String,
-    /// What is selected.
+    /// The selected line.
     pub slot: Slot,
-    /// What is being typed into it.
+    /// The text being typed into it.
     pub typed: Option<Typed>,
-    /// Why what is typed will not do.
+    /// Why the typed text is invalid.
     pub problem: Option<String>,
-    /// Part of a field's name that is looked for.
+    /// The text of a search for a field.
     pub find: Option<Typed>,
-    /// What the run would be.
+    /// The plan of the run.
     pub plan: PlanView,
-    /// What the file of rows holds, by its name in the form; no result while it is being read.
+    /// The sample of the file of rows, by the file's name in the form; no result while it is being read.
     pub sample: Option<(PathBuf, Option<Result<Sample, String>>)>,
-    /// How that file was said to be written when it was read.
+    /// The format options with which that file was read.
     pub dialect: Dialect,
-    /// Fields that were given by a header and not by the user.
+    /// Fields set from a header rather than by the user.
     pub suggested: BTreeSet<&'static str>,
-    /// What was last typed as what the lanes of a race differ in.
+    /// The last text typed for the lanes of a race.
     pub race: String,
-    /// Fields that the user has given.
+    /// Fields set by the user.
     given: BTreeSet<&'static str>,
     edits: Vec<Edit>,
 }
@@ -88,24 +88,24 @@ pub struct Form {
 /// The values of all fields by their names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Values {
-    /// As they are.
+    /// Current values.
     pub now: BTreeMap<&'static str, Value>,
-    /// By default.
+    /// Default values.
     pub default: BTreeMap<&'static str, Value>,
 }
 
-/// What a form began with.
+/// The recipe that a form was opened with.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Base {
-    /// The file, or the name of a run.
+    /// Its file, or the name of a run.
     pub name: String,
-    /// Whether it is a file, which can be trained as it is.
+    /// Its file, if it can be trained as it is.
     pub file: Option<PathBuf>,
-    /// What it asks for.
+    /// The recipe.
     pub recipe: Box<Recipe>,
 }
 
-/// What the form was before an edit.
+/// The state of the form before an edit.
 #[derive(Debug, Clone)]
 struct Edit {
     recipe: Box<Recipe>,
@@ -139,14 +139,14 @@ impl Form {
         }
     }
 
-    /// A form that begins with a recipe.
+    /// A form opened with a recipe.
     #[must_use]
     pub fn of(base: Base) -> Self {
         let given = FIELDS.iter().map(|field| field.name).collect();
         Self { recipe: base.recipe.clone(), base: Some(base), given, ..Self::new() }
     }
 
-    /// Whether anything differs from what the form began with.
+    /// Whether anything differs from the recipe that the form was opened with.
     #[must_use]
     pub fn is_changed(&self) -> bool {
         !self.edits.is_empty() || self.typed.is_some()
@@ -185,7 +185,7 @@ impl Form {
         lines
     }
 
-    /// The lines that can be selected.
+    /// The selectable lines.
     #[must_use]
     pub fn slots(&self) -> Vec<Slot> {
         let slot = |line| match line {
@@ -199,7 +199,7 @@ impl Form {
         self.recipe.task.kind == TaskKind::SequenceClassification || !["data.label"].contains(&name)
     }
 
-    /// Selects the line this many further.
+    /// Moves the selection by this many lines.
     pub fn walk(&mut self, by: isize) {
         let slots = self.slots();
         let at = slots.iter().position(|slot| *slot == self.slot).unwrap_or(0);
@@ -226,7 +226,8 @@ impl Form {
         }
     }
 
-    /// Selects what fits best of what is looked for: the field of this name, else one whose name begins so or holds it.
+    /// Selects the best match of the search: the field with this name, else one whose name begins with it or contains
+    /// it.
     pub fn go_to_found(&mut self) {
         let wanted = self.find.as_ref().map(|find| find.text.trim().to_lowercase()).unwrap_or_default();
         let name = |slot: &Slot| match slot {
@@ -253,7 +254,7 @@ impl Form {
         self.slot = slot_of(name);
     }
 
-    /// The selected one of [`Form::lines`].
+    /// Index of the selected line in [`Form::lines`].
     #[must_use]
     pub fn line(&self) -> usize {
         self.lines().iter().position(|line| *line == Line::Slot(self.slot)).unwrap_or(0)
@@ -268,13 +269,13 @@ impl Form {
         }
     }
 
-    /// The values of all fields, as they are and by default.
+    /// Current and default values of all fields.
     #[must_use]
     pub fn values(&self) -> Values {
         Values { now: self.recipe.values(), default: Recipe::default().values() }
     }
 
-    /// What a line shows; none where it is empty.
+    /// The displayed value of a line; none if it is empty.
     #[must_use]
     pub fn shown(&self, slot: Slot, values: &Values) -> Option<String> {
         let text = match slot {
@@ -300,7 +301,7 @@ impl Form {
         }
     }
 
-    /// Begins to type into the selected line: in place of what stands there, or behind it.
+    /// Begins to edit the selected line: replacing its text, or appending to it.
     pub fn type_in(&mut self) {
         let text = match self.slot {
             Slot::Name => self.name.clone(),
@@ -314,7 +315,7 @@ impl Form {
         self.problem = None;
     }
 
-    /// Says at once what is wrong with what is typed.
+    /// Validates the typed text.
     pub fn check_typed(&mut self) {
         let Some(typed) = &self.typed else { return };
         self.problem = match self.slot {
@@ -325,7 +326,7 @@ impl Form {
         };
     }
 
-    /// Takes what was typed, unless it will not do; whether it was taken.
+    /// Applies the typed text if it is valid; returns whether it was.
     pub fn apply_typed(&mut self) -> bool {
         self.check_typed();
         let (Some(typed), None) = (self.typed.clone(), &self.problem) else { return self.typed.is_none() };
@@ -345,10 +346,9 @@ impl Form {
         true
     }
 
-    /// Gives a field a value, by hand.
-    ///
+    /// Sets a field on behalf of the user.
     /// # Errors
-    /// One sentence, the recipe's own, where the field does not take it.
+    /// One sentence from the recipe's validation.
     pub fn set(&mut self, field: &'static Field, value: Value) -> Result<(), String> {
         let mut recipe = self.recipe.clone();
         recipe.set(field.name, value)?;
@@ -365,7 +365,7 @@ impl Form {
         Ok(())
     }
 
-    /// Gives the selected field the next value of its ladder or list; whether it has one.
+    /// Steps the selected field through its ladder or list; returns whether it has one.
     pub fn turn(&mut self, by: isize) -> bool {
         let Some(field) = self.field() else { return false };
         let now = self.chosen(field).or_else(|| self.recipe.get(field.name));
@@ -373,7 +373,7 @@ impl Form {
         self.set(field, next).is_ok()
     }
 
-    /// The number that is chosen for a field that says `auto`, or a share of the steps, where it is known.
+    /// The number resolved for a field that is `auto` or a share of the steps, if known.
     #[must_use]
     pub fn chosen(&self, field: &Field) -> Option<Value> {
         self.rate_of(field).map(Value::Float).or_else(|| self.steps_of(field))
@@ -396,7 +396,7 @@ impl Form {
         match field.name {
             "optimizer.learning_rate" => Some(planned.rate),
             "optimizer.head_learning_rate" => {
-                // Without one of its own, it is that of all that trains.
+                // Without a rate of its own, the head uses that of all trainable parameters.
                 let head = planned.head.unwrap_or(planned.rate);
                 (optimizer.head_learning_rate == LearningRate::Auto).then_some(head)
             }
@@ -404,7 +404,7 @@ impl Form {
         }
     }
 
-    /// Puts the selected line back to its default.
+    /// Resets the selected line to its default.
     pub fn reset(&mut self) {
         match self.slot {
             Slot::Name => self.edit(|form| form.name.clear()),
@@ -421,7 +421,7 @@ impl Form {
         }
     }
 
-    /// Takes the last edit back; whether there was one.
+    /// Undoes the last edit; returns whether there was one.
     pub fn undo(&mut self) -> bool {
         let Some(edit) = self.edits.pop() else { return false };
         let Edit { recipe, name, file, slot, suggested, given } = edit;
@@ -450,8 +450,8 @@ impl Form {
         }
     }
 
-    /// Takes in what the file of rows holds: columns that the user has not named are taken from its header. What was
-    /// taken, for the user.
+    /// Handles the sample of the file of rows: columns that the user has not set are taken from its header. Returns a
+    /// message about them.
     pub fn sampled(&mut self, file: &Path, sample: Result<Sample, String>) -> Option<String> {
         if self.sample.as_ref().is_none_or(|(wanted, _)| wanted != file) {
             return None;
@@ -479,8 +479,7 @@ impl Form {
         }
     }
 
-    /// Takes what is known of a chosen model: a language model is asked to learn to write, unless the user has said
-    /// otherwise.
+    /// Adapts the task to a chosen model: causal-lm for a language model, unless the user has set it.
     pub fn chose_model(&mut self, family: &str) {
         let encoder =
             ["bert", "roberta", "distilbert", "xlm-roberta", "camembert", "mpnet", "electra"].contains(&family);
@@ -489,13 +488,13 @@ impl Form {
         }
     }
 
-    /// What of the rows is known.
+    /// The sample of the rows, if there is one.
     #[must_use]
     pub fn rows(&self) -> Option<&Result<Sample, String>> {
         self.sample.as_ref()?.1.as_ref()
     }
 
-    /// The field that must be given before anything can be said, if there is one.
+    /// The first required field without a value.
     #[must_use]
     pub fn missing(&self) -> Option<&'static str> {
         if self.recipe.model.path.as_os_str().is_empty() {
@@ -507,7 +506,7 @@ impl Form {
         }
     }
 
-    /// What is worth a second look, a sentence each.
+    /// Warnings, a sentence each.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = self.recipe.remarks(self.steps().unwrap_or(0), self.suggested_rate().as_ref());
@@ -530,7 +529,7 @@ impl Form {
         remarks
     }
 
-    /// Steps of the run, once the rows are known.
+    /// Steps of the run, if the number of rows is known.
     #[must_use]
     pub fn steps(&self) -> Option<u64> {
         let rows = self.plan.data.fresh()?.train.rows as u64;
@@ -538,7 +537,7 @@ impl Form {
         Some(train.total_steps(rows.div_ceil(train.batch_size.max(1) as u64)))
     }
 
-    /// What the rule says of the learning rate, once it is known what trains.
+    /// The suggested learning rate, if the number of trainable parameters is known.
     fn suggested_rate(&self) -> Option<SuggestedRate> {
         let Sparsity { trainable, parameters, head, .. } = *self.plan.sparsity.fresh()?;
         Some(self.recipe.method.learning_rate(trainable.saturating_sub(head), parameters.saturating_sub(head)))
@@ -551,12 +550,12 @@ impl Default for Form {
     }
 }
 
-/// The section of a field: what stands before its dot.
+/// The section of a field: its name up to the dot.
 fn section_of(field: &'static Field) -> &'static str {
     field.name.split('.').next().unwrap_or_default()
 }
 
-/// The line of the field of this name.
+/// The line of the field with this name.
 #[must_use]
 pub fn slot_of(name: &str) -> Slot {
     Slot::Field(FIELDS.iter().position(|field| field.name == name).unwrap_or(0))

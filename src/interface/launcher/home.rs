@@ -10,9 +10,9 @@ use crate::run::State;
 /// The list of runs.
 #[derive(Debug, Clone, Default)]
 pub struct Home {
-    /// The runs, the latest first; nothing while they are not known.
+    /// The runs, newest first; none while unknown.
     pub runs: Option<Result<Vec<KnownRun>, String>>,
-    /// What the list is narrowed to.
+    /// The filter of the list.
     pub filter: String,
     /// The filter while it is being typed.
     pub typed: Option<Typed>,
@@ -20,29 +20,29 @@ pub struct Home {
     pub sort: Sort,
     /// The order of a race's lanes.
     lane_sort: LaneSort,
-    /// The race whose lanes are listed in place of the runs.
+    /// The race whose lanes are listed instead of the runs.
     inside: Option<PathBuf>,
-    /// The folders of the runs that are marked.
+    /// The folders of the marked runs.
     marked: BTreeSet<PathBuf>,
-    /// The folder of the selected run; none: the first.
+    /// The folder of the selected run; none for the first one.
     selected: Option<PathBuf>,
 }
 
 /// The order of a list of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sort {
-    /// Those that train, then the latest ones.
+    /// Runs in training, then the newest ones.
     #[default]
     Time,
-    /// By their names.
+    /// By name.
     Name,
-    /// The best one first.
+    /// Best first.
     Score,
-    /// What trains, what can be resumed, what has ended.
+    /// Runs in training, resumable runs, ended runs.
     Status,
 }
 
-/// That of a race's lanes, which at first is the order in which they stand.
+/// The order of a race's lanes, by default their ranking.
 #[derive(Debug, Clone, Copy)]
 struct LaneSort(Sort);
 
@@ -71,7 +71,7 @@ impl Sort {
         Self::ALL[(self as usize).wrapping_add_signed(by + count.cast_signed()) % count]
     }
 
-    /// Sorts runs that come with the latest first. Equal ones keep their order.
+    /// Sorts runs given newest first. The sort is stable.
     fn sort(self, runs: &mut [&KnownRun]) {
         match self {
             Self::Time => runs.sort_by_key(|run| run.run.state != Some(State::Running)),
@@ -90,8 +90,8 @@ impl Sort {
     }
 }
 
-/// What runs are sorted by that are to be sorted by how good they are: classifiers by their accuracy, then language models by
-/// their loss, then what was not evaluated. Less is better.
+/// The key of a sort by quality: classifiers by accuracy, then language models by loss, then runs without an
+/// evaluation. Less is better.
 fn score(run: &KnownRun) -> (u8, f64) {
     match (&run.best, run.run.best_accuracy) {
         (Some(best), _) if best.mcc.is_some() => (0, -best.accuracy),
@@ -101,7 +101,7 @@ fn score(run: &KnownRun) -> (u8, f64) {
     }
 }
 
-/// A name such that `lane-10` comes after `lane-9`: its digits as numbers.
+/// A natural sort key, by which `lane-10` comes after `lane-9`: digits are compared as numbers.
 fn natural(name: &str) -> Vec<(String, Option<u64>)> {
     let mut parts = Vec::new();
     let mut rest = name;
@@ -118,7 +118,7 @@ fn natural(name: &str) -> Vec<(String, Option<u64>)> {
 }
 
 impl Home {
-    /// The runs that fit the filter, in their order; of a race that was opened, its lanes.
+    /// The runs that match the filter, in their order; in an opened race, its lanes.
     #[must_use]
     pub fn shown(&self) -> Vec<&KnownRun> {
         let filter = self.typed.as_ref().map_or(&self.filter, |typed| &typed.text).to_lowercase();
@@ -142,7 +142,7 @@ impl Home {
         shown
     }
 
-    /// The runs that are listed where no filter hides them.
+    /// The runs of the list before filtering.
     fn listable(&self) -> &[KnownRun] {
         self.race().map_or_else(|| self.known(), |race| race.lanes.as_slice())
     }
@@ -165,7 +165,7 @@ impl Home {
         self.marked.clear();
     }
 
-    /// Takes back what narrows or marks the list, one after another; whether there was something.
+    /// Undoes one restriction or the marks of the list; returns whether there was any.
     pub fn leave(&mut self) -> bool {
         if !self.filter.is_empty() {
             self.filter.clear();
@@ -179,13 +179,13 @@ impl Home {
         true
     }
 
-    /// The order in use.
+    /// The current order.
     #[must_use]
     pub fn order(&self) -> Sort {
         if self.race().is_some() { self.lane_sort.0 } else { self.sort }
     }
 
-    /// Sorts by something else. The selection stays with its run.
+    /// Changes the order. The selection stays on its run.
     pub fn sort_by(&mut self, by: isize) {
         self.selected = self.selected().map(|run| run.run.folder.clone());
         let sort = self.order().moved(by);
@@ -202,7 +202,7 @@ impl Home {
         self.marked.contains(&run.run.folder)
     }
 
-    /// Marks the selected run, or no longer, and goes on to the next one.
+    /// Marks or unmarks the selected run, and moves on to the next one.
     pub fn mark(&mut self) {
         let Some(folder) = self.selected().map(|run| run.run.folder.clone()) else { return };
         if !self.marked.remove(&folder) {
@@ -211,7 +211,7 @@ impl Home {
         self.walk(1);
     }
 
-    /// Marks all runs of the list, or none of them where all are. Those that the filter hides stay as they are.
+    /// Marks all runs of the list, or unmarks them if all are marked. Runs that the filter hides keep their marks.
     pub fn mark_all(&mut self) {
         let shown: BTreeSet<PathBuf> = self.shown().into_iter().map(|run| run.run.folder.clone()).collect();
         if shown.is_subset(&self.marked) {
@@ -227,13 +227,13 @@ impl Home {
         self.shown().into_iter().filter(|run| self.is_marked(run)).collect()
     }
 
-    /// How many runs are marked that the filter hides: nothing is done with them while it does.
+    /// Number of marked runs hidden by the filter, which actions leave out.
     #[must_use]
     pub fn hidden_marks(&self) -> usize {
         self.marked.len().saturating_sub(self.marked().len())
     }
 
-    /// What an action is about that can be about several runs: the marked ones, else the selected one.
+    /// The runs that an action applies to: the marked ones, else the selected one.
     #[must_use]
     pub fn chosen(&self) -> Vec<&KnownRun> {
         let marked = self.marked();
@@ -253,19 +253,19 @@ impl Home {
         self.shown().get(self.row()).copied()
     }
 
-    /// Selects the run this many rows further.
+    /// Moves the selection by this many rows.
     pub fn walk(&mut self, by: isize) {
         let shown = self.shown();
         let row = self.row().saturating_add_signed(by).min(shown.len().saturating_sub(1));
         self.selected = shown.get(row).map(|run| run.run.folder.clone());
     }
 
-    /// Selects a run by its folder, also one that is not listed yet.
+    /// Selects a run by its folder, even if it is not listed yet.
     pub fn select(&mut self, folder: &Path) {
         self.selected = Some(folder.to_owned());
     }
 
-    /// Takes in what runs there are. The selection stays where it is, also where its run is gone.
+    /// Updates the list of runs. The selection keeps its row even if its run is gone.
     pub fn listed(&mut self, runs: Result<Vec<KnownRun>, String>) {
         let row = self.row();
         let was_listed = self.selected.as_ref().is_some_and(|folder| self.lists(folder));
@@ -294,30 +294,30 @@ impl Home {
     }
 }
 
-/// What can be done with a run.
+/// The action available for a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Can {
-    /// A process trains it: attach.
+pub enum RunAction {
+    /// It is in training: attach.
     Attach,
-    /// It is a race that nobody trains: look at its lanes.
+    /// A race that is not in training: list its lanes.
     Lanes,
-    /// It ended before its time: go on with it.
+    /// It ended early: resume it.
     Resume,
     /// It has ended.
     Look,
-    /// It cannot be understood.
+    /// It cannot be read.
     Nothing,
 }
 
-/// What Enter does with a run.
+/// The action of Enter on a run.
 #[must_use]
-pub fn can(run: &KnownRun) -> Can {
+pub fn action_of(run: &KnownRun) -> RunAction {
     match run.run.state {
-        None => Can::Nothing,
-        Some(State::Running) => Can::Attach,
-        Some(_) if !run.lanes.is_empty() => Can::Lanes,
-        Some(_) if run.run.can_go_on() => Can::Resume,
-        Some(_) => Can::Look,
+        None => RunAction::Nothing,
+        Some(State::Running) => RunAction::Attach,
+        Some(_) if !run.lanes.is_empty() => RunAction::Lanes,
+        Some(_) if run.run.can_go_on() => RunAction::Resume,
+        Some(_) => RunAction::Look,
     }
 }
 
@@ -385,7 +385,7 @@ mod tests {
         assert_eq!(home.selected().map(|run| run.run.name.as_str()), Some("b"));
         home.listed(Ok(vec![run("a", State::Completed), run("c", State::Completed)]));
         assert!(home.selected().is_some());
-        // A run that is not listed yet is selected as soon as it is.
+        // A run that is not listed yet is selected when it appears.
         home.select(Path::new("/runs/later"));
         home.listed(Ok(all()));
         let mut later = all();
@@ -476,23 +476,23 @@ mod tests {
         let mut race = run("race", State::Stopped);
         race.lanes = vec![lane("lane-1", State::Stopped, 0.2), lane("lane-2", State::Stopped, 0.4)];
         race.run.lanes = race.lanes.iter().map(|lane| lane.run.clone()).collect();
-        assert_eq!((can(&race), race.run.can_go_on()), (Can::Lanes, true));
-        // All of them were stopped by themselves: there is nothing that the race could go on with.
+        assert_eq!((action_of(&race), race.run.can_go_on()), (RunAction::Lanes, true));
+        // All lanes were stopped individually: the race has nothing to resume.
         let mut over = race.clone();
         over.run.lanes.iter_mut().for_each(|lane| lane.out = true);
-        assert_eq!((can(&over), over.run.can_go_on()), (Can::Lanes, false));
+        assert_eq!((action_of(&over), over.run.can_go_on()), (RunAction::Lanes, false));
         let mut home = Home::default();
         home.listed(Ok(vec![run("other", State::Completed), race.clone()]));
         home.enter(&race.run.folder);
         assert_eq!(names(&home), ["lane-2", "lane-1"], "in the order in which they stand");
-        assert_eq!(home.selected().map(can), Some(Can::Resume), "a lane is a run of its own");
+        assert_eq!(home.selected().map(action_of), Some(RunAction::Resume), "a lane is a run of its own");
         home.walk(1);
         home.listed(Ok(vec![run("other", State::Completed), race.clone()]));
         assert_eq!(home.selected().map(|run| run.run.name.as_str()), Some("lane-1"));
         assert!(home.leave());
         assert_eq!(home.selected().map(|run| run.run.name.as_str()), Some("race"));
         assert!(!home.leave());
-        // It is deleted while its lanes are looked at.
+        // The race is deleted while its lanes are listed.
         home.enter(&race.run.folder);
         home.listed(Ok(vec![run("other", State::Completed)]));
         assert_eq!(names(&home), ["other"]);

@@ -1,4 +1,4 @@
-//! Lists to choose from: models, files of rows, recipes. What is typed narrows the list, or is the answer itself.
+//! Lists of models, files of rows and recipes. Typed text filters the list, or is the answer itself.
 
 use std::path::{Path, PathBuf};
 
@@ -11,22 +11,22 @@ use crate::recipe::is_hub_name;
 /// A list to choose from.
 #[derive(Debug, Clone)]
 pub struct Pick {
-    /// What is chosen.
-    pub what: What,
-    /// What was typed.
+    /// The kind of the list.
+    pub what: PickKind,
+    /// The typed text.
     pub typed: Typed,
     /// The selected row.
     pub row: usize,
 }
 
-/// What is chosen.
+/// The kind of a list.
 #[derive(Debug, Clone)]
-pub enum What {
-    /// A model: one that was found, nothing while they are looked for, or one in a folder.
+pub enum PickKind {
+    /// Models: those found, none while they are searched, and those in a folder.
     Model(Option<Vec<FoundModel>>, Files),
     /// A file of rows.
     File(Files),
-    /// A recipe to begin with; nothing while they are looked for.
+    /// Recipes to start from; none while they are searched.
     Recipe(Option<Vec<FoundRecipe>>),
 }
 
@@ -37,15 +37,15 @@ pub struct Files {
     pub field: &'static str,
     /// The folder.
     pub folder: PathBuf,
-    /// The folder that was browsed to; the one that is listed may be that of a path that is typed.
+    /// The folder that was browsed to; the listed one may be that of a typed path.
     pub base: PathBuf,
     /// The working folder.
     pub start: PathBuf,
-    /// What is in it; nothing while that is not known.
+    /// Its entries; none while unknown.
     pub entries: Option<Result<Vec<Entry>, String>>,
-    /// The models below it, where it was browsed to and is not the working folder; nothing while they are looked for.
+    /// The models below it, if it was browsed to and is not the working folder; none while they are searched.
     pub below: Option<Vec<FoundModel>>,
-    /// What the selected file holds; no result while it is being read.
+    /// The sample of the selected file; no result while it is being read.
     pub sample: Option<(PathBuf, Option<Result<Sample, String>>)>,
 }
 
@@ -54,20 +54,20 @@ pub struct Files {
 pub enum Row {
     /// A model.
     Model(FoundModel),
-    /// The folder above.
+    /// The parent folder.
     Above,
-    /// Something in a folder.
+    /// An entry of a folder.
     Entry(Entry),
     /// A recipe.
     Recipe(FoundRecipe),
-    /// What was typed, taken as it is.
+    /// The typed text as it is.
     Typed(String),
 }
 
 impl Pick {
-    /// A list of which nothing is known yet.
+    /// A list without entries yet.
     #[must_use]
-    pub fn new(what: What) -> Self {
+    pub fn new(what: PickKind) -> Self {
         Self { what, typed: Typed { text: String::new(), cursor: 0, fresh: false }, row: 0 }
     }
 
@@ -75,34 +75,34 @@ impl Pick {
     #[must_use]
     pub fn title(&self) -> &'static str {
         match &self.what {
-            What::Model(..) => "model",
-            What::File(files) if files.field == "data.train" => "training rows",
-            What::File(_) => "validation rows",
-            What::Recipe(_) => "recipe",
+            PickKind::Model(..) => "model",
+            PickKind::File(files) if files.field == "data.train" => "training rows",
+            PickKind::File(_) => "validation rows",
+            PickKind::Recipe(_) => "recipe",
         }
     }
 
-    /// Whether the list is still being made.
+    /// Whether entries are still expected.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         match &self.what {
-            What::Model(found, files) => {
+            PickKind::Model(found, files) => {
                 let looks = self.typed.text.trim().is_empty() && files.is_searched() && files.below.is_none();
                 found.is_none() || looks
             }
-            What::File(files) => files.entries.is_none(),
-            What::Recipe(found) => found.is_none(),
+            PickKind::File(files) => files.entries.is_none(),
+            PickKind::Recipe(found) => found.is_none(),
         }
     }
 
-    /// The rows that fit what was typed, and what was typed itself where it could be an answer.
+    /// The rows that match the typed text, and the text itself if it could be an answer.
     #[must_use]
     pub fn rows(&self) -> Vec<Row> {
         let wanted = self.typed.text.trim().to_lowercase();
         let fits = |text: &str| wanted.split_whitespace().all(|part| text.to_lowercase().contains(part));
         let mut rows: Vec<Row> = match &self.what {
-            What::Model(found, files) => {
-                // In a folder that was browsed to, what is there and below is wanted, and not what was found elsewhere.
+            PickKind::Model(found, files) => {
+                // In a folder that was browsed to, models found elsewhere are left out.
                 let elsewhere = wanted.is_empty() && files.folder != files.start;
                 let found = if elsewhere { &files.below } else { found };
                 let found: Vec<&FoundModel> = found.iter().flatten().filter(|model| fits(&model.name)).collect();
@@ -114,8 +114,8 @@ impl Pick {
                 let inside: Vec<Row> = files.rows(&self.typed.text).into_iter().filter(|row| !is_found(row)).collect();
                 found.iter().map(|model| Row::Model((*model).clone())).chain(inside).collect()
             }
-            What::File(files) => files.rows(&self.typed.text),
-            What::Recipe(found) => {
+            PickKind::File(files) => files.rows(&self.typed.text),
+            PickKind::Recipe(found) => {
                 let found = found.iter().flatten().filter(|recipe| fits(&recipe.path.to_string_lossy()));
                 found.cloned().map(Row::Recipe).collect()
             }
@@ -123,8 +123,8 @@ impl Pick {
         let typed = self.typed.text.trim();
         let exact = rows.iter().any(|row| matches!(row, Row::Model(model) if model.name == typed));
         let could_be = match &self.what {
-            What::Model(..) => is_hub_name(typed) || is_path(typed),
-            What::File(_) | What::Recipe(_) => is_path(typed) || typed.contains('.'),
+            PickKind::Model(..) => is_hub_name(typed) || is_path(typed),
+            PickKind::File(_) | PickKind::Recipe(_) => is_path(typed) || typed.contains('.'),
         };
         if !typed.is_empty() && could_be && !exact {
             rows.push(Row::Typed(typed.to_owned()));
@@ -146,24 +146,24 @@ impl Pick {
         self.row = self.row.min(last).saturating_add_signed(by).min(last);
     }
 
-    /// The folder that is listed, if one is.
+    /// The listed folder, if there is one.
     #[must_use]
     pub fn files(&self) -> Option<&Files> {
         match &self.what {
-            What::Model(_, files) | What::File(files) => Some(files),
-            What::Recipe(_) => None,
+            PickKind::Model(_, files) | PickKind::File(files) => Some(files),
+            PickKind::Recipe(_) => None,
         }
     }
 
-    /// As [`Pick::files`].
+    /// As [`Pick::files`], mutable.
     pub fn files_mut(&mut self) -> Option<&mut Files> {
         match &mut self.what {
-            What::Model(_, files) | What::File(files) => Some(files),
-            What::Recipe(_) => None,
+            PickKind::Model(_, files) | PickKind::File(files) => Some(files),
+            PickKind::Recipe(_) => None,
         }
     }
 
-    /// The text that the selected row completes what was typed to; none where it completes nothing.
+    /// The completion of the typed text by the selected row; none if it completes nothing.
     #[must_use]
     pub fn completed(&self) -> Option<String> {
         match self.selected()? {
@@ -183,20 +183,20 @@ impl Pick {
         }
     }
 
-    /// Selects the first row that is not the way up.
+    /// Selects the first row other than the parent folder.
     pub fn to_first(&mut self) {
         self.row = self.rows().iter().position(|row| *row != Row::Above).unwrap_or(0);
     }
 }
 
 impl Files {
-    /// What is in a folder, of which nothing is known yet; `start` is the working folder.
+    /// A folder without entries yet; `start` is the working folder.
     #[must_use]
     pub fn new(field: &'static str, folder: PathBuf, start: PathBuf) -> Self {
         Self { field, base: folder.clone(), folder, start, entries: None, below: None, sample: None }
     }
 
-    /// Lists another folder; whether it is another one.
+    /// Lists another folder; returns whether it is a different one.
     pub fn list(&mut self, folder: PathBuf) -> bool {
         if self.folder == folder {
             return false;
@@ -205,14 +205,14 @@ impl Files {
         true
     }
 
-    /// Whether models are to be looked for below it: the working folder's are looked for anyway, and nobody has theirs all over
-    /// the system.
+    /// Whether to search for models below it: the working folder is searched anyway, and a search of the whole system
+    /// would take too long.
     #[must_use]
     pub fn is_searched(&self) -> bool {
         self.folder != self.start && self.folder.parent().is_some()
     }
 
-    /// Takes in the models below it, as a recipe calls them.
+    /// Handles the models found below it, named as in a recipe.
     pub fn found_below(&mut self, mut found: Vec<FoundModel>) {
         for model in &mut found {
             model.name = self.path_of(&model.name, &self.start).to_string_lossy().into_owned();
@@ -220,7 +220,7 @@ impl Files {
         self.below = Some(found);
     }
 
-    /// What of the folder fits what was typed: the beginning of a name behind a path, and any part of it otherwise.
+    /// The entries that match the typed text: by prefix after a path, else anywhere in the name.
     fn rows(&self, typed: &str) -> Vec<Row> {
         let typed = typed.trim();
         let (wanted, is_path) = match typed_folder(typed) {
@@ -237,7 +237,7 @@ impl Files {
         above.into_iter().chain(entries.cloned().map(Row::Entry)).collect()
     }
 
-    /// A file of the folder as the form has it: from the working folder where it is below.
+    /// The form's path of a file in the folder: relative to the working folder if below it.
     #[must_use]
     pub fn path_of(&self, name: &str, working: &Path) -> PathBuf {
         let path = self.folder.join(name);
@@ -245,7 +245,7 @@ impl Files {
     }
 }
 
-/// The folder of a path that is being typed, with the separator at its end.
+/// The folder part of a path being typed, with the trailing separator.
 #[must_use]
 pub fn typed_folder(typed: &str) -> Option<&str> {
     let typed = typed.trim();
@@ -256,7 +256,7 @@ fn is_path(text: &str) -> bool {
     text.contains('/') || text == "." || text.starts_with('~')
 }
 
-/// A path from the user's home folder, where it begins with a tilde.
+/// Expands a leading tilde to the user's home folder.
 #[must_use]
 pub fn expanded(text: &str, home: Option<&Path>) -> String {
     match (text.strip_prefix("~/"), home) {
@@ -266,13 +266,13 @@ pub fn expanded(text: &str, home: Option<&Path>) -> String {
 }
 
 impl Row {
-    /// Whether it is a model, and not a way to one.
+    /// Whether it is a model, rather than a folder on the way to one.
     #[must_use]
     pub fn is_model(&self) -> bool {
         matches!(self, Self::Model(_) | Self::Entry(Entry { family: Some(_), .. }))
     }
 
-    /// What stands at the left of the row, and at its right.
+    /// The texts at the left and at the right of the row.
     #[must_use]
     pub fn texts(&self) -> (String, String) {
         match self {
@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn typing_narrows_the_list_or_is_the_answer() {
         let files = Files::new("model.path", "/home/ann".into(), "/home/ann".into());
-        let mut pick = Pick::new(What::Model(Some(vec![model("models/one"), model("models/two")]), files));
+        let mut pick = Pick::new(PickKind::Model(Some(vec![model("models/one"), model("models/two")]), files));
         assert_eq!(pick.rows().len(), 3, "two models, and the way up");
         typed(&mut pick, "two");
         assert_eq!(pick.selected(), Some(Row::Model(model("models/two"))));
@@ -351,15 +351,15 @@ mod tests {
     fn models_are_browsed_and_paths_completed() {
         let mut files = Files::new("model.path", "/home/ann".into(), "/home/ann".into());
         files.entries = Some(Ok(vec![entry("tiny", Some("llama")), entry("models", None)]));
-        let mut pick = Pick::new(What::Model(Some(vec![model("models/one"), model("tiny")]), files));
-        // What was found stands there once, and folders can be gone into.
+        let mut pick = Pick::new(PickKind::Model(Some(vec![model("models/one"), model("tiny")]), files));
+        // Each model found is listed once, and folders can be opened.
         let texts = |pick: &Pick| pick.rows().iter().map(|row| row.texts().0).collect::<Vec<_>>();
         assert_eq!(texts(&pick), ["models/one", "tiny", "..", "models/"]);
         typed(&mut pick, "mod");
         pick.to_first();
         pick.walk(1);
         assert_eq!(pick.completed(), Some("models/".into()));
-        // A folder that was browsed to shows what is in it.
+        // A folder that was browsed to shows its entries.
         let files = pick.files_mut().unwrap();
         assert!(files.list("/home/ann/models".into()) && !files.list("/home/ann/models".into()));
         files.entries = Some(Ok(vec![entry("one", Some("bert")), entry("other", None)]));
@@ -370,7 +370,7 @@ mod tests {
         files.found_below(vec![model("one"), model("other/deep")]);
         assert_eq!(texts(&pick), ["models/one", "models/other/deep", "..", "other/"]);
         assert!(!pick.is_waiting());
-        // Above the working folder, paths are whole; and nobody waits for the whole system.
+        // Above the working folder, paths are absolute, and nothing below is searched.
         let files = pick.files_mut().unwrap();
         files.list("/".into());
         assert!(!files.is_searched());
@@ -382,7 +382,7 @@ mod tests {
         files.entries = Some(Ok(vec![entry("one", Some("bert")), entry("other", None)]));
         pick.to_first();
         assert_eq!(pick.completed(), Some("models/one".into()), "a model is the end of the path");
-        // Behind a path that is typed, names are completed from their beginning.
+        // After a typed path, names are completed by their prefix.
         typed(&mut pick, "models/ot");
         assert_eq!(texts(&pick), ["other/", "models/ot"]);
         pick.to_first();

@@ -1,32 +1,32 @@
-//! Where everything of the launcher stands. Drawing and the mouse both ask here.
+//! The layout of the launcher, used by drawing and mouse alike.
 
 use ratatui::layout::Rect;
 
-use super::pick::What;
+use super::pick::PickKind;
 use super::{Launcher, Layer, View};
 use crate::interface::layout::{SMALLEST, centred, split_bottom, split_left, split_right, split_top};
 use crate::interface::widgets::list::{first_row_centred, inside};
 
-/// Where everything stands.
+/// The areas of the screen.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Places {
-    /// What is shown.
+    /// The header line.
     pub header: Rect,
     /// The list: runs, or lines of the form; with its border.
     pub list: Rect,
-    /// What is known of the selected run, or of the run that the form asks for; empty where there is no room.
+    /// Facts of the selected run, or the plan of the run in the form; empty if there is no room.
     pub side: Rect,
-    /// What the selected line of the form means.
+    /// The help for the selected line of the form.
     pub help: Rect,
-    /// What a user would type instead.
+    /// The equivalent command line.
     pub command: Rect,
-    /// What was last said.
+    /// The latest notice.
     pub strip: Rect,
-    /// Keys.
+    /// Key hints.
     pub footer: Rect,
 }
 
-/// Where everything stands; nowhere, if the terminal is too small.
+/// The layout; none if the terminal is too small.
 #[must_use]
 pub fn arrange(launcher: &Launcher) -> Option<Places> {
     let (width, height) = launcher.env.size;
@@ -64,13 +64,13 @@ pub fn home_rows(list: Rect) -> Rect {
     split_top(inside(list), 1).1
 }
 
-/// The box of a list to choose from, its list, and beside it what the selected row holds.
+/// The box of a list dialog, its list, and beside it the content of the selected row.
 #[must_use]
-pub fn pick_places(screen: Rect, what: &What) -> (Rect, Rect, Rect) {
+pub fn pick_places(screen: Rect, what: &PickKind) -> (Rect, Rect, Rect) {
     let outer = centred(screen, screen.width.saturating_sub(4).min(150), screen.height.saturating_sub(2).min(44));
-    // The first line is what is typed, the second one is empty.
+    // The first line is the text input, the second one is empty.
     let inner = split_top(inside(outer), 2).1;
-    let preview = matches!(what, What::File(_)) && inner.width >= 70;
+    let preview = matches!(what, PickKind::File(_)) && inner.width >= 70;
     if !preview {
         return (outer, inner, Rect::default());
     }
@@ -79,7 +79,7 @@ pub fn pick_places(screen: Rect, what: &What) -> (Rect, Rect, Rect) {
     (outer, list, beside)
 }
 
-/// The row of the topmost list under a cell of the screen, counted in the whole list.
+/// The row of the topmost list at a cell of the screen, as an index into the whole list.
 #[must_use]
 pub fn row_at(launcher: &Launcher, (x, y): (u16, u16)) -> Option<usize> {
     let places = arrange(launcher)?;

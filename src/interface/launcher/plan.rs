@@ -1,42 +1,42 @@
-//! What a run of the form would be, as far as it is known.
+//! The plan of the run in the form, as far as it is known.
 
 use crate::protocol::{
     ModelSummary, Planned, PlannedData, PlannedMemory, PlannedRate, PlannedRemark, PlannedTime, Sparsity,
 };
 
-/// What is known of the run that the form asks for.
+/// The plan of the run in the form.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PlanView {
-    /// Names the newest plan.
+    /// Identifier of the newest plan.
     pub id: u64,
     /// Whether it is being made.
     pub running: bool,
-    /// What is being done for it.
+    /// Its current activity.
     pub doing: Option<(String, Option<f32>)>,
     /// The rows.
     pub data: Part<PlannedData>,
     /// The model.
     pub model: Part<ModelSummary>,
-    /// What the model's files are worth a word for.
+    /// Remarks on the model's files.
     pub files: Part<Vec<PlannedRemark>>,
-    /// What trains.
+    /// Trainable scalars.
     pub sparsity: Part<Sparsity>,
-    /// The learning rates and what they go by, where the rule chooses them.
+    /// The learning rates and what they are based on, if they are `auto`.
     pub rate: Part<PlannedRate>,
-    /// The peak of the memory.
+    /// The predicted peak memory.
     pub memory: Part<PlannedMemory>,
-    /// The time.
+    /// The predicted time.
     pub time: Part<PlannedTime>,
     /// Why the run would be refused.
     pub refused: Option<String>,
-    /// Why nothing can be said before it is started.
+    /// Why nothing can be said before the start.
     pub later: Option<String>,
 }
 
-/// Something that is known, and whether it is of the form as it stands.
+/// A part of the plan, and whether it is up to date.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part<T> {
-    /// What is known.
+    /// The value, if known.
     pub value: Option<T>,
     /// Whether the form has changed since.
     pub stale: bool,
@@ -53,7 +53,7 @@ impl<T> Part<T> {
         *self = Self { value: Some(value), stale: false };
     }
 
-    /// What is known of the form as it stands.
+    /// The value, if it is up to date.
     #[must_use]
     pub fn fresh(&self) -> Option<&T> {
         self.value.as_ref().filter(|_| !self.stale)
@@ -61,7 +61,7 @@ impl<T> Part<T> {
 }
 
 impl PlanView {
-    /// The form has changed; the name of the plan that is to be made.
+    /// The form has changed: returns the identifier of the new plan.
     pub fn begin(&mut self) -> u64 {
         self.id += 1;
         self.running = true;
@@ -71,7 +71,7 @@ impl PlanView {
         self.id
     }
 
-    /// There is nothing to make a plan of.
+    /// There is nothing to plan.
     pub fn clear(&mut self) {
         *self = Self { id: self.id + 1, ..Self::default() };
     }
@@ -86,19 +86,19 @@ impl PlanView {
         self.time.stale = true;
     }
 
-    /// Takes in a part of the plan of this name; none is its end.
-    pub fn hear(&mut self, id: u64, part: Option<Planned>) {
+    /// Handles a part of the plan with this identifier; none is its end.
+    pub fn receive(&mut self, id: u64, part: Option<Planned>) {
         if id != self.id {
             return;
         }
         match part {
             None => {
                 (self.running, self.doing) = (false, None);
-                // A plan of a rate that the user gives tells of none.
+                // A plan with a rate set by the user has no rate part.
                 if self.rate.stale {
                     self.rate = Part::default();
                 }
-                // One of a model whose files are as they should be tells nothing of them.
+                // A plan for model files without problems has no remarks.
                 if self.files.stale {
                     self.files = Part::default();
                 }
@@ -109,7 +109,7 @@ impl PlanView {
             Some(Planned::ModelRemarks { remarks }) => self.files.set(remarks),
             Some(Planned::Sparsity(sparsity)) => self.sparsity.set(sparsity),
             Some(Planned::Rate(rate)) => self.rate.set(rate),
-            // The form makes its own, which need no process.
+            // The form makes its own remarks, without a process.
             Some(Planned::Remarks { .. }) => {}
             Some(Planned::Memory(memory)) => self.memory.set(memory),
             Some(Planned::Time(time)) => self.time.set(time),
@@ -130,29 +130,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_is_stale_until_it_is_known_anew() {
+    fn a_part_is_stale_until_it_is_planned_again() {
         let mut plan = PlanView::default();
         let first = plan.begin();
-        plan.hear(first, Some(Planned::Time(PlannedTime { step_ms: 5.0, ..PlannedTime::default() })));
+        plan.receive(first, Some(Planned::Time(PlannedTime { step_ms: 5.0, ..PlannedTime::default() })));
         assert_eq!(plan.time.fresh().map(|time| time.step_ms), Some(5.0));
         let second = plan.begin();
         assert!(plan.time.value.is_some() && plan.time.fresh().is_none());
-        plan.hear(first, Some(Planned::Refused { message: "late".into() }));
+        plan.receive(first, Some(Planned::Refused { message: "late".into() }));
         assert_eq!(plan.refused, None);
         let rate = PlannedRate { rate: 2e-3, basis: "sparta, 1 % trains".into(), head: None };
         plan.rate = Part { value: Some(rate), stale: true };
-        plan.hear(second, None);
+        plan.receive(second, None);
         assert!(!plan.running && plan.time.stale);
         assert_eq!(plan.rate.value, None);
-        // The remarks on one model's files do not stay for the next one.
+        // Remarks on one model's files are not kept for the next model.
         let third = plan.begin();
         let remarks = vec![PlannedRemark { text: "it has two heads".into(), warns: true }];
-        plan.hear(third, Some(Planned::ModelRemarks { remarks }));
-        plan.hear(third, None);
+        plan.receive(third, Some(Planned::ModelRemarks { remarks }));
+        plan.receive(third, None);
         assert_eq!(plan.files.fresh().map(Vec::len), Some(1));
         let fourth = plan.begin();
         assert!(plan.files.stale && plan.files.value.is_some());
-        plan.hear(fourth, None);
+        plan.receive(fourth, None);
         assert_eq!(plan.files.value, None);
         plan.clear();
         assert!(plan.is_empty() && plan.id > fourth);

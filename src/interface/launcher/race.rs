@@ -1,21 +1,20 @@
-//! What a user types to start a race from the form: what its lanes differ in, in the words of `spartui race`.
+//! Parses the settings of a race typed in the form, in the syntax of `spartui race`.
 
 use crate::protocol;
 use crate::recipe::{FIELDS, LANES_SEED, Lane, MOST_LANES, Recipe, lanes};
 
-/// A race that could be started.
+/// A race that can be started.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
     /// The options of `spartui race`.
     pub options: Vec<String>,
-    /// What each lane has otherwise than the recipe.
+    /// The settings of each lane that differ from the recipe.
     pub lanes: Vec<Lane>,
 }
 
-/// Reads `FIELD=A,B FIELD=C..D random=N halve=N`; a field may be named by its last part.
-///
+/// Parses `FIELD=A,B FIELD=C..D random=N halve=N`; a field may be named by its last part.
 /// # Errors
-/// One sentence about the word that is wrong.
+/// One sentence about the invalid word.
 pub fn read(text: &str, recipe: &Recipe) -> Result<Asked, String> {
     let (mut vary, mut random, mut halve) = (Vec::new(), None, None);
     for word in text.split_whitespace() {
@@ -49,7 +48,7 @@ fn number(name: &str, value: &str) -> Result<usize, String> {
     }
 }
 
-/// The whole name of a field of which the last part may be given.
+/// The full name of a field given by its last part.
 fn full(name: &str) -> &str {
     let mut known = FIELDS.iter().filter(|field| field.name.rsplit('.').next() == Some(name));
     match (known.next(), known.next()) {
@@ -59,7 +58,7 @@ fn full(name: &str) -> &str {
 }
 
 impl Asked {
-    /// The lanes in one line, as far as it holds them.
+    /// The lanes in one line, as far as it goes.
     #[must_use]
     pub fn described(&self) -> String {
         let label = |varied: &Lane| {

@@ -4,7 +4,7 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::{Launcher, Layer, View, act, done, draw, place, typed, value};
 use crate::interface::frame::overlay::Settable;
-use crate::interface::frame::{Effect, Env, Input, Outcome, Screen, Weight};
+use crate::interface::frame::{Effect, Env, Input, Outcome, Screen, Severity};
 use crate::interface::keys::{Action, Context};
 use crate::interface::pen::Pen;
 use crate::interface::typed::Typed;
@@ -39,7 +39,7 @@ impl Screen for Launcher {
         contexts
     }
 
-    /// Every field of the recipe can be set by name where the form is.
+    /// In the form, every field of the recipe can be set by name.
     fn fields(&self) -> Vec<Settable> {
         if self.view == View::Home {
             return Vec::new();
@@ -72,14 +72,14 @@ impl Screen for Launcher {
             Context::Home => View::Home,
             Context::Form => View::Form,
             _ => {
-                self.say(Weight::Info, "that is done where it is asked for");
+                self.say(Severity::Info, "that is done where it is asked for");
                 return Vec::new();
             }
         };
         self.layers.clear();
         self.view = view;
         if action == Action::FormStart {
-            self.say(Weight::Info, "this is the run that would start");
+            self.say(Severity::Info, "this is the run that would start");
             return self.replan();
         }
         act::act(self, action)

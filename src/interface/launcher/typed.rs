@@ -1,20 +1,20 @@
-//! What is typed and pasted in the launcher.
+//! Typed and pasted text in the launcher.
 
 use super::{Launcher, Layer, View, act};
 use crate::interface::frame::Effect;
 use crate::interface::typed::Typed;
 
-/// A text that was pasted.
+/// Handles pasted text.
 pub fn paste(launcher: &mut Launcher, text: &str) -> Vec<Effect> {
     let text: String = text.trim_matches(['\r', '\n']).chars().filter(|c| !c.is_control()).collect();
-    // What is pasted onto a line of the form is meant for it.
+    // Text pasted onto a line of the form is its new value.
     if launcher.view == View::Form && launcher.layers.is_empty() && !launcher.is_typing() {
         launcher.form.type_in();
     }
     text.chars().flat_map(|c| typed(launcher, c)).collect()
 }
 
-/// A character that was typed where it is no key.
+/// Handles a typed character that is bound to no key.
 pub fn typed(launcher: &mut Launcher, c: char) -> Vec<Effect> {
     match launcher.layers.last_mut() {
         Some(Layer::Pick(pick)) => {
@@ -57,7 +57,7 @@ pub fn typed(launcher: &mut Launcher, c: char) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Types into a text that is looked for; that it is being typed is said by `fresh`, which must stay.
+/// Types into a search; `fresh` marks it as being typed, and must be kept.
 fn insert(find: &mut Typed, c: char) {
     find.fresh = false;
     find.insert(c);

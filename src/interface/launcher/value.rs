@@ -1,9 +1,9 @@
-//! A field's value as it stands in the form, and back.
+//! The text of a field's value in the form, and its parsing.
 
 use crate::interface::text;
 use crate::recipe::{self, AUTO, Field, Kind, Value};
 
-/// What a field shows.
+/// The displayed value.
 #[must_use]
 pub fn shown(value: &Value) -> String {
     match value {
@@ -12,13 +12,14 @@ pub fn shown(value: &Value) -> String {
     }
 }
 
-/// What the line of this field shows: a table without entries is none, where no group shares anything evenly.
+/// The displayed value of this field; an empty table of values by name is shown as empty, since only densities are evenly
+/// shared.
 #[must_use]
 pub fn shown_of(field: &Field, value: &Value) -> String {
     if field.kind == Kind::ValueByName { typed(value) } else { shown(value) }
 }
 
-/// What stands in a field when its text is changed: what [`read`] reads as the same value.
+/// The editable text of a value, which [`read`] parses to the same value.
 #[must_use]
 pub fn typed(value: &Value) -> String {
     match value {
@@ -52,11 +53,10 @@ fn quoted_key(key: &str) -> String {
     if bare { key.to_owned() } else { Value::String(key.to_owned()).to_string() }
 }
 
-/// What was typed for a field: a text as it is, a list with commas between and no need for brackets and quotes, anything
-/// else as a recipe has it.
-///
+/// Parses the text of a field: a text as it is, a list separated by commas without brackets and quotes, anything else
+/// as in a recipe.
 /// # Errors
-/// One sentence, the recipe's own, where it is nothing that the field takes.
+/// One sentence from the recipe's validation if the field does not accept it.
 pub fn read(field: &Field, typed: &str) -> Result<Value, String> {
     let text = typed.trim();
     let value = match field.kind {
@@ -98,7 +98,7 @@ fn unquoted(text: &str) -> String {
     }
 }
 
-/// What a field takes, as it is typed in the form.
+/// The values that a field accepts, in the syntax of the form.
 #[must_use]
 pub fn takes(field: &Field) -> String {
     match field.kind {
@@ -111,7 +111,7 @@ pub fn takes(field: &Field) -> String {
     }
 }
 
-/// The words that a field takes, if it takes words.
+/// The field's choices, if it has a fixed set.
 #[must_use]
 pub fn choices(field: &Field) -> Option<&'static [&'static str]> {
     match field.kind {
@@ -121,7 +121,7 @@ pub fn choices(field: &Field) -> Option<&'static [&'static str]> {
     }
 }
 
-/// The value one step down or up; none where the field has no steps.
+/// The value one step down or up; none if the field has no steps.
 #[must_use]
 pub fn turned(field: &Field, value: &Value, by: isize) -> Option<Value> {
     use crate::interface::ladder;
@@ -165,7 +165,7 @@ pub fn turned(field: &Field, value: &Value, by: isize) -> Option<Value> {
     field.check(field.name, next).ok()
 }
 
-/// The next number of epochs: whole ones, and halves of one below.
+/// The next number of epochs: whole ones, and halvings below one.
 fn epochs(now: f64, more: bool) -> f64 {
     match more {
         true if now < 1.0 => (now * 2.0).min(1.0),

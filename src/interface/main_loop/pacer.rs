@@ -1,4 +1,4 @@
-//! When the next frame is due.
+//! Paces the frames.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -8,32 +8,33 @@ use crate::interface::terminal::Line;
 /// The least time between two frames after input.
 pub(super) const AFTER_INPUT: Duration = Duration::from_millis(16);
 
-/// The least time between two frames when only data came.
+/// The least time between two frames after data only.
 const AFTER_DATA: Duration = Duration::from_millis(33);
 
 /// As [`AFTER_DATA`], over SSH.
 const AFTER_DATA_REMOTE: Duration = Duration::from_millis(100);
 
-/// As [`AFTER_DATA`], on a slow line.
+/// As [`AFTER_DATA`], on a slow connection.
 const AFTER_DATA_SLOW: Duration = Duration::from_millis(1000);
 
-/// How much too early an answer may be drawn, so that a slow line never rests between two frames.
+/// How much earlier than free the line may get a frame after input, so that a slow line is never idle between two
+/// frames.
 const EARLY: Duration = Duration::from_millis(50);
 
-/// How often the time on the screen moves.
+/// The interval of ticks.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Says when the next frame is due: never while nothing changes, and on a slow line not before that has carried the one
-/// before. What is drawn earlier would be old by the time it arrives, and keys would be answered after all of it.
+/// Decides when the next frame is due: never while nothing changes, and on a slow line not before it has carried the
+/// previous frame. A frame drawn earlier would be outdated on arrival, and answers to keys would queue behind it.
 #[derive(Debug)]
 pub(super) struct Pacer {
     line: Line,
     last_frame: Instant,
     last_tick: Instant,
     after_data: Duration,
-    /// How long after the last frame the next one is due; none while the terminal shows the screen as it is.
+    /// Least time from the last frame to the next one; none while the screen is up to date.
     wait: Option<Duration>,
-    /// Bytes that had been written with the last frame.
+    /// Bytes written up to the last frame.
     written: usize,
     /// When the line has carried the last frame, and how long that takes.
     carried: (Instant, Duration),
@@ -70,7 +71,8 @@ impl Pacer {
     fn frame(&self) -> Option<Instant> {
         let (until, took) = self.carried;
         self.wait.map(|wait| {
-            // After data the line rests for as long as it worked, so that a key finds it free as often as not.
+            // After data the line is left idle for as long as it was busy, so that a key finds it free half of the
+            // time.
             let free = if wait > AFTER_INPUT { until + took } else { until.checked_sub(EARLY).unwrap_or(until) };
             (self.last_frame + wait).max(free)
         })
@@ -80,7 +82,7 @@ impl Pacer {
         self.frame().is_some_and(|due| now >= due)
     }
 
-    /// A frame was drawn, which was begun now.
+    /// Records that a frame was drawn, begun at this time.
     pub(super) fn drawn(&mut self, now: Instant) {
         let written = self.line.written.load(Ordering::SeqCst);
         let takes = self.line.carries(written.saturating_sub(self.written));
@@ -88,7 +90,7 @@ impl Pacer {
         (self.last_frame, self.written, self.wait) = (now, written, None);
     }
 
-    /// When the loop must wake up even if nothing comes in.
+    /// When the loop must wake up without input.
     pub(super) fn next(&self, animated: bool) -> Option<Instant> {
         let tick = animated.then_some(self.last_tick + TICK);
         self.frame().into_iter().chain(tick).min()
@@ -125,7 +127,7 @@ mod tests {
         assert!(!pacer.due(now + Duration::from_millis(3900)) && pacer.due(now + Duration::from_millis(4000)));
         pacer.input();
         assert!(!pacer.due(now + Duration::from_millis(1900)) && pacer.due(now + Duration::from_millis(1960)));
-        // A small answer is carried at once.
+        // A small answer is sent at once.
         line.written.fetch_add(96, Ordering::SeqCst);
         let later = now + Duration::from_secs(3);
         pacer.drawn(later);

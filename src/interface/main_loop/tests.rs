@@ -88,7 +88,7 @@ fn an_engine_that_vanishes_is_a_failure_that_stays_on_the_screen() {
     let user = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(120));
         keys.send(press('q')).expect("listening");
-        // The keyboard outlives the program.
+        // The keyboard's sender outlives the program.
         std::thread::sleep(Duration::from_millis(500));
         drop(keys);
     });
@@ -138,7 +138,7 @@ fn a_lost_connection_can_be_made_again() {
     user.join().expect("no panic");
 }
 
-/// A terminal that counts what is drawn on it.
+/// A terminal that counts its frames.
 struct Counted {
     inner: TestBackend,
     frames: std::sync::Arc<std::sync::atomic::AtomicUsize>,
@@ -192,7 +192,7 @@ impl Backend for Counted {
     }
 }
 
-/// Frames in the second half of three seconds in which nothing happens after these events.
+/// Number of frames in the second half of three idle seconds after these events.
 fn frames_at_rest(events: Vec<Event>) -> usize {
     let stage = stage();
     for event in events {
@@ -219,7 +219,7 @@ fn frames_at_rest(events: Vec<Event>) -> usize {
 }
 
 #[test]
-fn a_run_that_rests_is_not_drawn_again() {
+fn an_idle_run_is_not_drawn_again() {
     assert!(frames_at_rest(vec![Event::Loading { what: "the model".into(), fraction: None }]) >= 2, "a clock moves");
     assert_eq!(frames_at_rest(vec![Event::Paused { step: 3 }]), 0);
     let fault = Event::Fault { message: "no memory".into(), refused: false };

@@ -1,20 +1,20 @@
-//! What the values of a chart are.
+//! The units of charted values.
 
 use crate::interface::text;
 
-/// What values are, so that they are written as people write them.
+/// The unit of a value, which determines its format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Unit {
     /// Numbers.
     #[default]
     Plain,
-    /// Shares, shown as per cent.
+    /// Shares, shown as percentages.
     Share,
     /// Bytes.
     Bytes,
     /// Seconds.
     Seconds,
-    /// Counts of something.
+    /// Counts.
     Count,
 }
 
@@ -45,7 +45,7 @@ impl Unit {
         }
     }
 
-    /// The label of a round value, which would be `plain` without a unit.
+    /// The label of a round value; `plain` if it has no unit.
     #[must_use]
     pub fn label(self, value: f64, plain: String) -> String {
         match self {

@@ -1,17 +1,17 @@
-//! What the keys of a race do.
+//! The actions of a race.
 
 use crossterm::event::KeyEvent;
 
 use super::receive::to_lane;
 use super::{Layer, RaceScreen};
 use crate::interface::frame::Screen;
-use crate::interface::frame::{Effect, Input, Outcome, Weight};
+use crate::interface::frame::{Effect, Input, Outcome, Severity};
 use crate::interface::keys::{Action, Context};
 use crate::interface::typed::Typed;
 use crate::protocol::Command;
 use crate::recipe::{Field, Value, parse_assignment};
 
-/// Gives a lane's cockpit an input. What it asks of the engine is asked of its lane, and leaving it leads back to the race.
+/// Passes an input to a lane's cockpit. Its commands are sent to its lane, and quitting it leads back to the race.
 pub fn from_lane(screen: &mut RaceScreen, lane: usize, input: Input) -> Vec<Effect> {
     let mut effects = Vec::new();
     for effect in to_lane(screen, lane, input) {
@@ -34,17 +34,17 @@ fn open(screen: &mut RaceScreen, lane: usize) {
     }
 }
 
-/// Back to the lanes.
+/// Returns to the lanes.
 fn close(screen: &mut RaceScreen) {
     if let Some(view) = screen.open.take().and_then(|lane| screen.lanes.get_mut(lane)) {
         view.state.layers.clear();
-        // What was asked at its end is not asked again.
+        // A question from its end is not asked again.
         view.state.leaving = None;
         (screen.env.look.theme, screen.env.look.chosen) = (view.state.env.look.theme, view.state.env.look.chosen);
     }
 }
 
-/// Does an action of a context that is not active: asks the question that it answers, and never answers it at once.
+/// Runs an action whose context is not active: opens the question that it would answer, and never answers it at once.
 pub fn elsewhere(screen: &mut RaceScreen, context: Context, action: Action) -> Vec<Effect> {
     match context {
         Context::Quit => ask_to_quit(screen),
@@ -52,13 +52,13 @@ pub fn elsewhere(screen: &mut RaceScreen, context: Context, action: Action) -> V
         Context::Race | Context::Screen | Context::Always => act(screen, action),
         _ => {
             let key = screen.env.look.keys.label(context, action).map_or_else(String::new, |key| format!(" ({key})"));
-            screen.say(Weight::Info, format!("{}{key} works {}", action.name(), context.heading()));
+            screen.say(Severity::Info, format!("{}{key} works {}", action.name(), context.heading()));
             Vec::new()
         }
     }
 }
 
-/// A key in a lane's cockpit: leaving it leads back, and so does what leaves a layer where there is none.
+/// Handles a key in a lane's cockpit: quitting it leads back, and so does closing a dialog if none is open.
 pub fn key_of_lane(screen: &mut RaceScreen, lane: usize, event: KeyEvent) -> Vec<Effect> {
     let Some(view) = screen.lanes.get(lane) else { return Vec::new() };
     let state = &view.state;
@@ -84,7 +84,7 @@ pub fn type_character(screen: &mut RaceScreen, c: char) {
     }
 }
 
-/// Does what a key stands for.
+/// Runs an action.
 pub fn act(screen: &mut RaceScreen, action: Action) -> Vec<Effect> {
     let steers = matches!(
         action,
@@ -97,7 +97,7 @@ pub fn act(screen: &mut RaceScreen, action: Action) -> Vec<Effect> {
             | Action::AbortNow
     );
     if let Some(why) = screen.connection.hindrance().filter(|_| steers && screen.running()) {
-        screen.say(Weight::Warning, why);
+        screen.say(Severity::Warning, why);
         return Vec::new();
     }
     match action {
@@ -130,7 +130,7 @@ pub fn act(screen: &mut RaceScreen, action: Action) -> Vec<Effect> {
         Action::Pause => return pause(screen),
         Action::Evaluate if screen.running() => {
             let id = screen.fresh_id();
-            screen.say(Weight::Info, "every lane evaluates at its next turn");
+            screen.say(Severity::Info, "every lane evaluates at its next turn");
             return vec![Effect::Send(Command::Evaluate { id })];
         }
         Action::Stop => ask_to_stop(screen, false),
@@ -151,7 +151,7 @@ pub fn act(screen: &mut RaceScreen, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
-/// The selection moves along the ranking.
+/// Moves the selection along the ranking.
 fn walk(screen: &mut RaceScreen, by: isize) {
     let ranking = screen.ranking();
     let at = ranking.iter().position(|lane| *lane == screen.selected).unwrap_or(0);
@@ -173,11 +173,11 @@ fn smooth(screen: &mut RaceScreen, by: isize) {
 
 fn pause(screen: &mut RaceScreen) -> Vec<Effect> {
     if !screen.running() {
-        screen.say(Weight::Warning, "the race has ended");
+        screen.say(Severity::Warning, "the race has ended");
         return Vec::new();
     }
     let paused = screen.lanes.iter().filter(|lane| lane.trains()).all(|lane| lane.state.paused);
-    screen.say(Weight::Info, if paused { "all lanes go on" } else { "all lanes stand still after their step" });
+    screen.say(Severity::Info, if paused { "all lanes go on" } else { "all lanes stand still after their step" });
     vec![Effect::Send(if paused { Command::Resume } else { Command::Pause })]
 }
 
@@ -189,7 +189,7 @@ fn ask_to_stop(screen: &mut RaceScreen, others: bool) {
         screen.layer = Some(Layer::Stop { lane, others });
     } else {
         let why = if others { "no other lane trains" } else { "this lane trains no more" };
-        screen.say(Weight::Warning, why);
+        screen.say(Severity::Warning, why);
     }
 }
 
@@ -205,14 +205,14 @@ fn stop(screen: &mut RaceScreen) -> Vec<Effect> {
     stops.map(command).collect()
 }
 
-/// Asks all lanes to end in this way, and leaves when they have.
+/// Asks all lanes to end in this way, and quits when they have.
 fn end(screen: &mut RaceScreen, command: Command) -> Vec<Effect> {
     if let Some(outcome) = &screen.ended {
         return vec![Effect::Quit(outcome.clone())];
     }
     screen.layer = None;
     screen.say(
-        Weight::Info,
+        Severity::Info,
         match command {
             Command::Abort => "aborting all lanes; nothing more is written",
             Command::Terminate => "ending; every lane writes a checkpoint",
@@ -223,8 +223,8 @@ fn end(screen: &mut RaceScreen, command: Command) -> Vec<Effect> {
     vec![Effect::Send(command)]
 }
 
-/// The first one asks, the second one stops cleanly, the third one aborts, and the fourth leaves an engine that does not
-/// answer.
+/// The first interrupt asks, the second one stops cleanly, the third one aborts, and the fourth quits without waiting
+/// for an engine that does not answer.
 fn interrupt(screen: &mut RaceScreen) -> Vec<Effect> {
     match screen.ending {
         _ if screen.env.overlay.take().is_some() => Vec::new(),
@@ -245,9 +245,9 @@ fn interrupt(screen: &mut RaceScreen) -> Vec<Effect> {
 fn ask_to_clone(screen: &mut RaceScreen) {
     let lane = screen.selected;
     if !screen.lanes.get(lane).is_some_and(super::LaneView::trains) {
-        screen.say(Weight::Warning, "this lane trains no more and cannot be cloned");
+        screen.say(Severity::Warning, "this lane trains no more and cannot be cloned");
     } else if screen.cloning.is_some() {
-        screen.say(Weight::Warning, "a clone is under way");
+        screen.say(Severity::Warning, "a clone is under way");
     } else {
         screen.layer = Some(Layer::Clone { lane, typed: Typed::default() });
     }
@@ -258,13 +258,13 @@ fn edit(screen: &mut RaceScreen, action: Action) {
     typed.act(action);
 }
 
-/// Clones a lane with what was typed; what is wrong with that is said, and can be fixed.
+/// Clones a lane with the typed settings; an error is shown and can be corrected.
 fn apply(screen: &mut RaceScreen) -> Vec<Effect> {
     let Some(Layer::Clone { lane, typed }) = &screen.layer else { return Vec::new() };
     let lane = u32::try_from(*lane).unwrap_or(u32::MAX);
     match settings(&typed.text) {
         Err(why) => {
-            screen.say(Weight::Error, why);
+            screen.say(Severity::Error, why);
             Vec::new()
         }
         Ok(set) => {
@@ -276,7 +276,7 @@ fn apply(screen: &mut RaceScreen) -> Vec<Effect> {
     }
 }
 
-/// Reads `field=value field=value`; a field may be named by its last part.
+/// Parses `field=value field=value`; a field may be named by its last part.
 fn settings(text: &str) -> Result<Vec<(String, Value)>, String> {
     let mut set = Vec::new();
     for assignment in text.split_whitespace() {
@@ -310,13 +310,13 @@ fn ask_to_quit(screen: &mut RaceScreen) -> Vec<Effect> {
 
 fn detach(screen: &mut RaceScreen) -> Vec<Effect> {
     if screen.race.is_none() {
-        screen.say(Weight::Warning, "the race is not loaded yet, so there would be nothing to come back to");
+        screen.say(Severity::Warning, "the race is not loaded yet, so there would be nothing to come back to");
         return Vec::new();
     }
     vec![Effect::Quit(screen.ended.clone().unwrap_or(Outcome::Left))]
 }
 
-/// A signal to end: it ends the race that this interface began, and else the interface alone.
+/// A termination signal: it ends a race that this interface started, else only the interface.
 pub fn terminate(screen: &mut RaceScreen) -> Vec<Effect> {
     if screen.connection.owner && screen.connection.hindrance().is_none() && screen.running() {
         return end(screen, Command::Terminate);

@@ -1,4 +1,4 @@
-//! Drawing a race.
+//! Draws a race.
 
 use ratatui::layout::Rect;
 
@@ -14,10 +14,10 @@ use crate::interface::widgets::footer::{self, Hint};
 use crate::interface::widgets::question::Question;
 use crate::interface::widgets::{list, nothing};
 
-/// Least rows of the chart, border included.
+/// The least height of the chart, with its border.
 const CHART: u16 = 8;
 
-/// Says over a lane's cockpit of which race it is, and how to come back.
+/// Shows the race and the way back over a lane's cockpit.
 pub fn over_lane(pen: &mut Pen, lane: &LaneView) {
     let back = lane.state.env.look.keys.label(Context::Cockpit, Action::Leave).unwrap_or_default();
     let said = format!(" {} of the race; {back}: back ", lane.about.name);
@@ -28,14 +28,14 @@ pub fn over_lane(pen: &mut Pen, lane: &LaneView) {
     }
 }
 
-/// Takes the last of the words in a row away, which something else was written over: words stand two cells apart.
+/// Removes the last word of a row if something was written over it: words are two cells apart.
 fn clear_cut(pen: &mut Pen, row: Rect) {
     let blank = |x: u16| pen.buffer[(x, row.y)].symbol() == " ";
     let from = (row.x + 1..row.right()).rev().find(|x| blank(*x) && blank(x - 1)).unwrap_or(row.x);
     pen.fill(Rect { x: from, width: row.right() - from, ..row }, ' ', Meaning::Text);
 }
 
-/// Draws the lanes.
+/// Draws the whole screen.
 pub fn whole(pen: &mut Pen, screen: &RaceScreen) {
     let area = pen.buffer.area;
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
@@ -58,7 +58,7 @@ pub fn whole(pen: &mut Pen, screen: &RaceScreen) {
         draw_table(pen, table, screen);
     }
     if let Some(notice) = &screen.env.notice {
-        pen.put(strip.x + 1, strip.y, strip.width.saturating_sub(2), &notice.text, notice.weight.meaning());
+        pen.put(strip.x + 1, strip.y, strip.width.saturating_sub(2), &notice.text, notice.severity.meaning());
     } else if let Some(why) = screen.connection.hindrance() {
         pen.put(strip.x + 1, strip.y, strip.width.saturating_sub(2), why, Meaning::Warn);
     }
@@ -72,7 +72,7 @@ fn hints(screen: &RaceScreen, row: Rect) -> Vec<Hint> {
     footer::hints(row, &screen.env.look.keys, &screen.contexts(), |_, word| Some(word))
 }
 
-/// The keys that are named on the screen.
+/// The key hints.
 pub fn own_hints(screen: &RaceScreen) -> Vec<Hint> {
     let (width, height) = screen.env.size;
     hints(screen, split_bottom(Rect::new(0, 0, width, height), 1).1)
@@ -103,7 +103,7 @@ fn draw_header(pen: &mut Pen, row: Rect, screen: &RaceScreen) {
             let at = if low == high { low.to_string() } else { format!("{low}–{high}") };
             facts.push(format!("step {at} of {of}"));
         }
-        // They are in one process, of which each lane reports all.
+        // All lanes share one process, and each reports the memory of all.
         let memory = screen.lanes.iter().filter_map(|lane| lane.state.memory).max_by_key(|memory| memory.total);
         facts.extend(memory.map(|memory| text::bytes(memory.total)));
         if let Some(every) = race.halve_every {
@@ -122,7 +122,7 @@ fn loading(pen: &mut Pen, area: Rect, screen: &RaceScreen) {
     }
 }
 
-/// What a lane is drawn as; the more lanes than colours there are, the more share one.
+/// The style of a lane; with more lanes than colours, some share one.
 pub fn meaning(lane: usize) -> Meaning {
     Meaning::SERIES[lane % Meaning::SERIES.len()]
 }
@@ -144,7 +144,7 @@ fn draw_chart(pen: &mut Pen, area: Rect, screen: &RaceScreen) {
         nothing(pen, inner, if hidden { "every lane is hidden" } else { "the first steps are under way" });
         return;
     };
-    // The best lies over the others, and the selected one over all.
+    // The best one over the others, and the selected one on top.
     let mut order = screen.ranking();
     order.reverse();
     order.sort_by_key(|lane| *lane == screen.selected);
@@ -159,7 +159,7 @@ fn draw_chart(pen: &mut Pen, area: Rect, screen: &RaceScreen) {
         nothing(pen, inner, "not measured yet");
         return;
     }
-    // Envelopes of many lanes would hide each other.
+    // The raw curves of many lanes would hide each other.
     let mut view = screen.view;
     view.envelope = false;
     let chart = Chart { view: &view, extent, unit: screen.metric.unit(), lines, changes: &[], cursor: None };
@@ -173,7 +173,7 @@ struct Column {
     cell: fn(&LaneView) -> String,
 }
 
-/// Columns from the most to the least important; those for which there is no room are left out.
+/// Columns from the most to the least important; those that do not fit are left out.
 const COLUMNS: [Column; 7] = [
     Column { head: "best", width: 9, cell: best },
     Column { head: "step", width: 7, cell: |lane| lane.state.step().to_string() },

@@ -1,24 +1,24 @@
-//! What the engine tells of a race.
+//! Applies the engine's events to a race.
 
 use std::time::Duration;
 
 use super::{LaneView, RaceScreen};
 use crate::interface::cockpit::{Connection, State};
-use crate::interface::frame::{Effect, Input, Outcome, Screen, Weight};
+use crate::interface::frame::{Effect, Input, Outcome, Screen, Severity};
 use crate::interface::text;
 use crate::protocol::{Audience, CommandId, CommandStatus, Event, Level, News, Race, first_command_id};
 
-/// Names of commands that the race has for itself, and each lane.
+/// Number of command identifiers for the race itself, and for each lane.
 const IDS: CommandId = 10_000;
 
-/// Every lane that trains takes turns with the others that do.
+/// Tells every lane with how many others it alternates.
 fn count(screen: &mut RaceScreen) {
     let train = screen.lanes.iter().filter(|lane| lane.trains()).count();
     screen.lanes.iter_mut().for_each(|lane| lane.state.pace.others = train.saturating_sub(1));
 }
 
-/// Takes an event in.
-pub fn event(screen: &mut RaceScreen, event: Event) -> Vec<Effect> {
+/// Applies an event.
+pub fn receive_event(screen: &mut RaceScreen, event: Event) -> Vec<Effect> {
     match event {
         Event::Loading { what, fraction } => {
             let what = text::safe_text(&what);
@@ -27,16 +27,16 @@ pub fn event(screen: &mut RaceScreen, event: Event) -> Vec<Effect> {
                 None => screen.loading.push((what, fraction)),
             }
         }
-        Event::Race(race) => meet(screen, *race),
+        Event::Race(race) => receive_race(screen, *race),
         Event::Lane { lane, told } => {
             let lane = lane as usize;
             let trained = screen.lanes.get(lane).is_some_and(LaneView::trains);
-            // Only the lane whose cockpit is open has something to ask.
+            // Only the lane with the open cockpit may have effects.
             to_lane(screen, lane, Input::Engine(told));
             match screen.lanes.get(lane) {
                 Some(view) if trained && !view.trains() => {
                     let said = format!("lane {}: {}", lane + 1, view.standing());
-                    screen.say(Weight::Info, said);
+                    screen.say(Severity::Info, said);
                     count(screen);
                 }
                 _ => {}
@@ -45,27 +45,27 @@ pub fn event(screen: &mut RaceScreen, event: Event) -> Vec<Effect> {
         Event::Halved { step, kept, stopped } => {
             let names = |lanes: &[u32]| lanes.iter().map(|lane| (lane + 1).to_string()).collect::<Vec<_>>().join(", ");
             let said = format!("step {step}: lanes {} go on, {} are stopped", names(&kept), names(&stopped));
-            screen.say(Weight::Warning, said);
+            screen.say(Severity::Warning, said);
         }
         Event::CommandStatus { id, status } if screen.cloning == Some(id) => match status {
             CommandStatus::Queued => {}
             CommandStatus::Applied { step } => {
                 screen.cloning = None;
                 screen.selected = screen.lanes.len().saturating_sub(1);
-                screen.say(Weight::Done, format!("lane {} begins at step {step}", screen.lanes.len()));
+                screen.say(Severity::Done, format!("lane {} begins at step {step}", screen.lanes.len()));
             }
             CommandStatus::Rejected { why } => {
                 screen.cloning = None;
-                screen.say(Weight::Error, why);
+                screen.say(Severity::Error, why);
             }
         },
         Event::Note { level, message } => {
-            let weight = if level == Level::Warning { Weight::Warning } else { Weight::Info };
+            let weight = if level == Level::Warning { Severity::Warning } else { Severity::Info };
             screen.say(weight, message);
         }
         Event::Finished(summary) => return ended(screen, Outcome::Finished(summary)),
         Event::Fault { message, refused } => {
-            screen.say(Weight::Error, &message);
+            screen.say(Severity::Error, &message);
             return ended(screen, Outcome::Faulted { message, refused });
         }
         _ => {}
@@ -73,7 +73,7 @@ pub fn event(screen: &mut RaceScreen, event: Event) -> Vec<Effect> {
     Vec::new()
 }
 
-fn meet(screen: &mut RaceScreen, race: Race) {
+fn receive_race(screen: &mut RaceScreen, race: Race) {
     for about in race.lanes.iter().skip(screen.lanes.len()) {
         let mut look = screen.env.look.clone();
         look.warnings.clear();
@@ -97,16 +97,16 @@ fn ended(screen: &mut RaceScreen, outcome: Outcome) -> Vec<Effect> {
     if let Outcome::Finished(summary) = &outcome {
         let best = screen.ranking().first().map(|lane| format!("; lane {} is the best", lane + 1)).unwrap_or_default();
         let said = format!("the race has ended ({}){best}", summary.ending);
-        screen.say(Weight::Done, said);
+        screen.say(Severity::Done, said);
     }
     screen.ended = Some(outcome);
     Vec::new()
 }
 
-/// Takes in what is said about the connection.
-pub fn news(screen: &mut RaceScreen, news: News) -> Vec<Effect> {
+/// Handles a message about the connection.
+pub fn receive_news(screen: &mut RaceScreen, news: News) -> Vec<Effect> {
     match news {
-        News::Event(told) => return event(screen, told),
+        News::Event(event) => return receive_event(screen, event),
         News::Clock { seconds } => {
             screen.env.now = Duration::try_from_secs_f64(seconds).unwrap_or(screen.env.now);
             screen.connection.past = Some(screen.env.now).filter(|_| !screen.connection.live);
@@ -119,7 +119,7 @@ pub fn news(screen: &mut RaceScreen, news: News) -> Vec<Effect> {
         News::Lost { alive: false, why } if screen.running() => return killed(screen, &why),
         News::Lost { why, .. } if screen.running() => {
             let why = screen.connection.lost.take().unwrap_or(why);
-            screen.say(Weight::Error, &why);
+            screen.say(Severity::Error, &why);
             screen.connection.lost = Some(why);
         }
         News::Lost { .. } | News::Hello { .. } | News::Standing(_) => {}
@@ -128,7 +128,7 @@ pub fn news(screen: &mut RaceScreen, news: News) -> Vec<Effect> {
     Vec::new()
 }
 
-/// The process of all lanes is gone: none of them goes on.
+/// The process of all lanes is gone, so none of them goes on.
 fn killed(screen: &mut RaceScreen, why: &str) -> Vec<Effect> {
     let fault = |message: String| Event::Fault { message, refused: false };
     for lane in 0..screen.lanes.len() {
@@ -138,10 +138,10 @@ fn killed(screen: &mut RaceScreen, why: &str) -> Vec<Effect> {
     }
     let race = screen.race.as_ref();
     let remedy = race.map(|race| format!("; `spartui resume {}` resumes its lanes from their checkpoints", race.name));
-    event(screen, fault(format!("{why}{}", remedy.unwrap_or_default())))
+    receive_event(screen, fault(format!("{why}{}", remedy.unwrap_or_default())))
 }
 
-/// Every lane is at the other end of the same connection.
+/// Copies the connection to all lanes.
 fn share(screen: &mut RaceScreen) {
     for lane in &mut screen.lanes {
         lane.state.connection = screen.connection.clone();
@@ -157,14 +157,14 @@ fn update_audience(screen: &mut RaceScreen, audience: Audience) {
     match (steered, screen.connection.steers()) {
         (true, false) => {
             screen.layer = None;
-            screen.say(Weight::Warning, "another interface steers this race now");
+            screen.say(Severity::Warning, "another interface steers this race now");
         }
-        (false, true) => screen.say(Weight::Done, "you steer now"),
+        (false, true) => screen.say(Severity::Done, "you steer now"),
         _ => {}
     }
 }
 
-/// Gives a lane's cockpit an input.
+/// Passes an input to a lane's cockpit.
 pub fn to_lane(screen: &mut RaceScreen, lane: usize, input: Input) -> Vec<Effect> {
     screen.lanes.get_mut(lane).map_or_else(Vec::new, |lane| lane.state.update(input))
 }

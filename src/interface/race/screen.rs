@@ -49,15 +49,15 @@ impl Screen for RaceScreen {
         Vec::new()
     }
 
-    /// A turn of the wheel goes along the lanes, unless a question lies over them.
+    /// The wheel moves the selection, unless a dialog is open.
     fn mouse(&mut self, _event: MouseEvent, wheel: isize) -> Vec<Effect> {
         if wheel == 0 || self.layer.is_some() { Vec::new() } else { act::act(self, Action::Row(wheel)) }
     }
 
     fn receive(&mut self, input: Input) -> Vec<Effect> {
         match input {
-            Input::Engine(event) => receive::event(self, *event),
-            Input::News(news) => receive::news(self, *news),
+            Input::Engine(event) => receive::receive_event(self, *event),
+            Input::News(news) => receive::receive_news(self, *news),
             Input::EngineGone if self.running() && self.connection.lost.is_none() => {
                 let message = "the training thread ended without saying why; please report this".to_owned();
                 vec![Effect::Quit(Outcome::Faulted { message, refused: false })]
@@ -69,7 +69,7 @@ impl Screen for RaceScreen {
         }
     }
 
-    /// Every lane's cockpit has the time, the size and the background too.
+    /// Passes time, size and background on to the cockpit of every lane.
     fn changed(&mut self, input: &Input) -> Vec<Effect> {
         (0..self.lanes.len()).flat_map(|lane| act::from_lane(self, lane, input.clone())).collect()
     }
@@ -78,7 +78,7 @@ impl Screen for RaceScreen {
         self.opened().map(|lane| &lane.state as &dyn Screen)
     }
 
-    /// Keys, mouse and results of jobs are for the lane that is open.
+    /// Keys, mouse and job results go to the open lane.
     fn offer(&mut self, input: Input) -> (Vec<Effect>, Option<Input>) {
         match (self.open, input) {
             (Some(lane), Input::Key(event)) => (act::key_of_lane(self, lane, event), None),

@@ -1,4 +1,4 @@
-//! Lines, blocks and dots as shapes: fonts draw them with holes between the cells.
+//! Lines, blocks and dots as shapes: fonts draw them with gaps between the cells.
 
 use std::fmt::Write;
 

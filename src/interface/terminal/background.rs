@@ -1,28 +1,28 @@
-//! What the terminal's background is. It is asked for, and nobody waits for the answer: a terminal that gives none costs
-//! nothing, and an answer that comes late is taken away from among the keys all the same.
+//! The terminal's background colour. It is queried without waiting for the answer: a terminal that does not answer
+//! costs nothing, and a late answer is still removed from the keys.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
-/// Asks for the colour of the background.
+/// Queries the background colour.
 pub const ASK: &[u8] = b"\x1b]11;?\x1b\\";
 
-/// What an answer begins with, after its mark.
+/// The beginning of an answer, after its introducer.
 const BEGIN: &str = "11;rgb";
 
-/// No answer is longer.
+/// The longest answer.
 const LONGEST: usize = 40;
 
-/// Finds the answer among the keys, as which crossterm reads it.
+/// Finds the answer among the keys, as which crossterm parses it.
 #[derive(Debug, Default)]
 pub struct Answers {
-    /// What may be the beginning of an answer.
+    /// Events that may be the beginning of an answer.
     held: Vec<Event>,
     text: String,
 }
 
 impl Answers {
-    /// Takes an event: those that the user made, as soon as that is certain, and whether the background is light.
-    pub fn take(&mut self, event: Event) -> (Vec<Event>, Option<bool>) {
+    /// Processes an event; returns the user's events as soon as they are certain, and whether the background is light.
+    pub fn filter(&mut self, event: Event) -> (Vec<Event>, Option<bool>) {
         let Event::Key(key) = event else { return (self.release(event), None) };
         if self.held.is_empty() {
             if is(key, ']', KeyModifiers::ALT) {
@@ -47,7 +47,7 @@ impl Answers {
         (self.release(event), None)
     }
 
-    /// All that was held, since it was no answer, and what came now.
+    /// All held events, since they are no answer, and the new one.
     fn release(&mut self, event: Event) -> Vec<Event> {
         self.text.clear();
         let mut events = std::mem::take(&mut self.held);
@@ -98,7 +98,7 @@ mod tests {
         let mut answers = Answers::default();
         let (mut events, mut found) = (Vec::new(), Vec::new());
         for key in keys(text) {
-            let (more, light) = answers.take(key);
+            let (more, light) = answers.filter(key);
             events.extend(more);
             found.extend(light);
         }
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_begins_like_one_is_the_users() {
+    fn keys_that_only_begin_like_an_answer_reach_the_user() {
         for text in ["\x1b]1x", "\x1b]q", "\x1b]11;rgb\x1b\\", "\x1b]11;rgb:\x07", "]11;rgb:0/0/0\x07"] {
             assert_eq!(taken(text), (keys(text), Vec::new()), "{text:?}");
         }
@@ -121,9 +121,9 @@ mod tests {
         assert_eq!(taken(&long), (keys(&long), Vec::new()));
         let mut answers = Answers::default();
         for key in keys("\x1b]11") {
-            answers.take(key);
+            answers.filter(key);
         }
         let resized = Event::Resize(9, 9);
-        assert_eq!(answers.take(resized.clone()).0.last(), Some(&resized));
+        assert_eq!(answers.filter(resized.clone()).0.last(), Some(&resized));
     }
 }

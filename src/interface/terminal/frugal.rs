@@ -1,52 +1,52 @@
-//! The same frames in fewer bytes, for slow lines.
+//! Reduces the bytes of frames, for slow lines.
 
 use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthChar;
 
-/// The least blanks that are erased instead of written: to do so takes about this many bytes.
+/// The least run of blanks that is erased instead of written: erasing takes about this many bytes.
 const BLANKS: u16 = 9;
 
-/// Writes what crossterm does, but leaves out what the terminal knows already: a colour that is in force, a colour of
-/// blanks, a place where the cursor is anyhow; and it erases long stretches of blanks.
+/// Rewrites crossterm's output without what the terminal already has: a colour that is set, a colour of blanks, the
+/// cursor's present position; and it erases long runs of blanks.
 #[derive(Debug, Default)]
 pub struct Frugal {
-    /// What is in force at the terminal.
+    /// The attributes set at the terminal.
     shown: Look,
-    /// What is to be in force for what comes next.
+    /// The attributes for the next character.
     wanted: Look,
-    /// Column and row of the cursor, from 1 on, where they are known.
+    /// Column and row of the cursor, from 1 on, if known.
     cursor: Option<(u16, u16)>,
-    /// Where the cursor is to be for what comes next.
+    /// The position of the next character.
     target: Option<(u16, u16)>,
-    /// Blanks that are not written yet.
+    /// Pending blanks.
     blanks: u16,
-    /// What becomes of a frame.
+    /// The rewritten frame.
     out: String,
 }
 
 /// Colours and attributes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Look {
-    /// Parameters of the colour of letters; empty: the terminal's own.
+    /// Parameters of the text colour; empty for the terminal's default.
     front: String,
-    /// As `front`, of the background.
+    /// As `front`, for the background.
     back: String,
     /// Bold, dim, italic, underlined, reversed.
     marks: [bool; 5],
 }
 
-/// Parameters that set each of the marks, and those that take it away; the latter take bold and dim away together.
+/// Parameters that set each of the attributes, and those that reset it; the latter reset bold and dim together.
 const MARKS: [(u16, u16); 5] = [(1, 22), (2, 22), (3, 23), (4, 24), (7, 27)];
 
 impl Look {
-    /// Whether a blank shows nothing of it but the background.
+    /// Whether a blank shows only its background.
     fn hides(&self) -> bool {
         !self.marks[3] && !self.marks[4]
     }
 
-    /// Takes in the parameters of a sequence; whether all of them were understood.
-    fn take(&mut self, parameters: &str) -> bool {
+    /// Applies the parameters of a sequence; returns whether all of them were understood.
+    fn apply(&mut self, parameters: &str) -> bool {
         let mut rest = parameters.split(';');
         while let Some(parameter) = rest.next() {
             let Ok(number) = (if parameter.is_empty() { Ok(0) } else { parameter.parse::<u16>() }) else {
@@ -62,7 +62,7 @@ impl Look {
                     let Some(colour) = colour(number, &mut rest) else { return false };
                     *(if number == 38 { &mut self.front } else { &mut self.back }) = colour;
                 }
-                // No colour of underlines is ever set.
+                // Underline colours are never set.
                 59 => {}
                 _ => {
                     let mut known = false;
@@ -123,7 +123,7 @@ fn colour<'a>(of: u16, rest: &mut impl Iterator<Item = &'a str>) -> Option<Strin
 }
 
 impl Frugal {
-    /// The frame in fewer bytes. What it does not understand is written as it is, and nothing is believed to be known then.
+    /// The frame in fewer bytes. Unknown sequences are kept, and then nothing is assumed of the terminal.
     pub fn shorten(&mut self, frame: &[u8]) -> Vec<u8> {
         let Ok(mut text) = std::str::from_utf8(frame) else { return self.give_up(frame) };
         while let Some(c) = text.chars().next() {
@@ -141,7 +141,7 @@ impl Frugal {
                 self.letter(c);
             }
         }
-        // What follows the frame is to find the terminal as it was; where the cursor is hidden, nobody sees where it is.
+        // Output after the frame must find the terminal as usual; the position of a hidden cursor does not matter.
         self.blank();
         self.look(self.wanted.clone());
         std::mem::take(&mut self.out).into_bytes()
@@ -155,7 +155,7 @@ impl Frugal {
         bytes
     }
 
-    /// Nothing is known of the terminal any more.
+    /// Forgets the terminal's state.
     fn forget(&mut self) {
         (self.cursor, self.target) = (None, None);
     }
@@ -166,7 +166,7 @@ impl Frugal {
                 if !self.blanks_go_on(parameters) {
                     self.blank();
                 }
-                if !self.wanted.take(parameters) {
+                if !self.wanted.apply(parameters) {
                     self.flush();
                     self.out.push_str(sequence);
                 }
@@ -190,7 +190,7 @@ impl Frugal {
 
     fn other(&mut self, sequence: &str) {
         self.flush();
-        // Who clears the screen may have seen something foreign on it.
+        // After a clear, the screen may have contained anything.
         if sequence.ends_with('J') {
             self.out.push_str("\x1b[m");
             self.shown = Look::default();
@@ -203,10 +203,10 @@ impl Frugal {
     /// Whether blanks after these parameters look like those before.
     fn blanks_go_on(&self, parameters: &str) -> bool {
         let mut wanted = self.wanted.clone();
-        wanted.take(parameters) && wanted.back == self.wanted.back && wanted.hides() && self.wanted.hides()
+        wanted.apply(parameters) && wanted.back == self.wanted.back && wanted.hides() && self.wanted.hides()
     }
 
-    /// Where what comes next goes.
+    /// The position of the next character.
     fn place(&self) -> Option<(u16, u16)> {
         let (column, row) = self.target.or(self.cursor)?;
         Some((column + self.blanks, row))
@@ -222,11 +222,11 @@ impl Frugal {
         self.look(self.wanted.clone());
         self.out.push(c);
         let width = u16::try_from(c.width().unwrap_or(0)).unwrap_or(0);
-        // Of what is wider or narrower than a cell, terminals think differently.
+        // Terminals disagree about characters wider or narrower than a cell.
         self.cursor = self.cursor.filter(|_| width == 1).map(|(column, row)| (column + 1, row));
     }
 
-    /// Writes the blanks that are due.
+    /// Writes the pending blanks.
     fn blank(&mut self) {
         let blanks = std::mem::take(&mut self.blanks);
         if blanks == 0 {
@@ -236,7 +236,7 @@ impl Frugal {
         let look = Look { back: self.wanted.back.clone(), ..self.shown.clone() };
         let look = if look.hides() { look } else { Look { marks: self.wanted.marks, ..look } };
         self.look(look);
-        // At the end of a row, the cursor stays where it is after erasing, and goes elsewhere after writing.
+        // At the end of a row the cursor stays after erasing, and moves after writing.
         if blanks >= BLANKS && self.cursor.is_some() && self.wanted.back.is_empty() {
             let _ = write!(self.out, "\x1b[{blanks}X");
             self.target = self.cursor.map(|(column, row)| (column + blanks, row));
@@ -246,7 +246,7 @@ impl Frugal {
         }
     }
 
-    /// Brings the cursor where it is to be.
+    /// Moves the cursor to its target.
     fn go(&mut self) {
         let Some(target) = self.target.take() else { return };
         match self.cursor {
@@ -279,7 +279,7 @@ impl Frugal {
     }
 }
 
-/// The control sequence that a text begins with: all of it, its parameters, and the letter at its end.
+/// The control sequence at the beginning of a text: the whole sequence, its parameters, and its final letter.
 fn control(text: &str) -> Option<(&str, &str, char)> {
     let rest = text.strip_prefix("\x1b[")?;
     let length = rest.find(|c: char| ('\u{40}'..='\u{7e}').contains(&c))?;
@@ -350,7 +350,7 @@ mod tests {
         let cell = |(row, column)| {
             let cell = screen.cell(row, column).expect("a cell");
             let blank = cell.contents().trim().is_empty() && !cell.is_wide_continuation();
-            // To this terminal, what is both bold and dim is what it was told last.
+            // In this terminal emulator, the last of bold and dim wins.
             let seen = !blank || cell.inverse() || cell.underline();
             let front = if seen {
                 format!("{:?} {} {}", cell.fgcolor(), cell.bold() || cell.dim(), cell.italic())
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_terminal_knows_is_left_out() {
+    fn known_terminal_state_is_not_sent_again() {
         let mut frugal = Frugal::default();
         let frame = b"\x1b[3;5H\x1b[38;5;7;49mab\x1b[3;9H\x1b[38;5;7;49mc            d\x1b[39m\x1b[49m\x1b[59m\x1b[0m";
         assert_eq!(frugal.shorten(frame), b"\x1b[3;5H\x1b[37mab\x1b[2Cc\x1b[12X\x1b[12Cd\x1b[39m");

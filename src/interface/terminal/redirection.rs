@@ -1,4 +1,4 @@
-//! Standard output and standard error, sent elsewhere while the interface is up.
+//! Redirects standard output and standard error while the interface is up.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::stdio::{dup2_stderr, dup2_stdout};
 
-/// File descriptors 1 and 2, sent to a file until this is restored or dropped: native libraries print to them, and
-/// would print over the screen.
+/// File descriptors 1 and 2, redirected to a file until this is restored or dropped: native libraries print to them,
+/// and would overwrite the screen.
 #[derive(Debug)]
 pub struct Redirection {
     output: OwnedFd,
@@ -17,10 +17,9 @@ pub struct Redirection {
 }
 
 impl Redirection {
-    /// Sends both to this file.
-    ///
+    /// Redirects both to this file.
     /// # Errors
-    /// Where a descriptor cannot be copied; both are as before then.
+    /// If a descriptor cannot be duplicated; both are unchanged then.
     pub fn to(log: &File) -> io::Result<Self> {
         io::stdout().flush()?;
         let output = io::stdout().as_fd().try_clone_to_owned()?;
@@ -31,20 +30,19 @@ impl Redirection {
         Ok(redirection)
     }
 
-    /// What standard output was: the terminal.
-    ///
+    /// The original standard output: the terminal.
     /// # Errors
-    /// Where the descriptor cannot be copied.
+    /// If the descriptor cannot be duplicated.
     pub fn screen(&self) -> io::Result<File> {
         self.output.try_clone().map(File::from)
     }
 
-    /// Puts both back; the second time nothing happens.
+    /// Restores both; a second call has no effect.
     pub fn restore(&self) {
         if self.restored.swap(true, Ordering::SeqCst) {
             return;
         }
-        // What is still buffered belongs to the file. A descriptor that cannot be put back cannot be reported on.
+        // Buffered output belongs to the file. A failure to restore a descriptor cannot be reported.
         let _ = io::stdout().flush();
         let _ = dup2_stdout(&self.output);
         let _ = dup2_stderr(&self.error);

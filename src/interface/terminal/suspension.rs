@@ -1,4 +1,4 @@
-//! Leaving the terminal to the shell for a while, as every program does that is stopped with Ctrl-Z.
+//! Suspends the program to the shell, as with Ctrl-Z.
 
 use std::io;
 use std::sync::Arc;
@@ -11,27 +11,28 @@ use rustix::process::{Signal, getpgrp, getpid, getsid, kill_current_process_grou
 
 use super::{Held, enter_screen, leave_screen};
 
-/// Pauses of a millisecond within which a process that stops itself has stopped. They do not run while it is stopped.
+/// Number of one-millisecond pauses within which a process that stops itself has stopped. Time spent stopped does not
+/// count.
 const PAUSES: usize = 2000;
 
-/// Leaves the terminal that a guard holds to the shell, and takes it again.
+/// Releases a held terminal to the shell, and takes it again.
 #[derive(Debug, Clone)]
 pub struct Suspension {
     held: Arc<Held>,
 }
 
-/// Who is to be stopped.
+/// The processes to stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Who {
-    /// All processes of the shell's job, as the terminal's own Ctrl-Z would: else `make` or `cargo` above this process would
-    /// go on, and the shell would not come back.
+    /// All processes of the shell's job, as the terminal's own Ctrl-Z does: otherwise `make` or `cargo` above this
+    /// process would go on, and the shell would not return.
     Job,
-    /// This process alone, as who sent it the signal asked for.
+    /// This process alone, as the sender of the signal asked for.
     Process,
 }
 
-/// Whether this process is a job of a shell that can continue it: a process in the group of its session's leader has
-/// nobody who would.
+/// Whether this process is a job of a shell that can continue it: nobody would continue a process in the group of its
+/// session's leader.
 #[must_use]
 pub fn has_shell() -> bool {
     getsid(None).is_ok_and(|session| session != getpgrp())
@@ -42,12 +43,11 @@ impl Suspension {
         Self { held }
     }
 
-    /// Gives the terminal back, stops, and takes the terminal again when the process goes on.
-    ///
+    /// Restores the terminal, stops, and takes the terminal again when continued.
     /// # Errors
-    /// Where the terminal cannot be taken again: it is gone, or another program has it.
+    /// If the terminal cannot be taken again: it is gone, or another program has it.
     pub fn suspend(&self, who: Who) -> io::Result<()> {
-        // A terminal that cannot be written to is told from the one that cannot be taken again.
+        // Only a terminal that cannot be taken again is an error.
         let _ = leave_screen(&self.held.screen);
         disable_raw_mode()?;
         self.held.continued.store(false, Ordering::SeqCst);
@@ -65,21 +65,20 @@ impl Suspension {
         self.retake()
     }
 
-    /// Whether the process was stopped and goes on, since this was asked last.
+    /// Whether the process was stopped and continued since the last call.
     #[must_use]
     pub fn continued(&self) -> bool {
         self.held.continued.swap(false, Ordering::SeqCst)
     }
 
-    /// Takes the terminal again, whatever the shell has made of it.
-    ///
+    /// Takes the terminal again, whatever its present mode.
     /// # Errors
     /// As [`Suspension::suspend`].
     pub fn retake(&self) -> io::Result<()> {
         if self.held.restored.load(Ordering::SeqCst) {
             return Ok(());
         }
-        // Raw mode is set by its name only where it is not in force already. In the background this stops the process
+        // Raw mode is only set if crossterm does not consider it set already. In the background this stops the process
         // until it has the terminal.
         disable_raw_mode()?;
         enable_raw_mode()?;

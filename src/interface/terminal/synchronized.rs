@@ -1,4 +1,4 @@
-//! Frames in one piece.
+//! Writes each frame in one piece.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
 
 use super::frugal::Frugal;
 
-/// Collects what is written and hands it on when flushed, in one piece, as one synchronized update: a terminal never
-/// shows half a frame, and a slow connection sees one write.
+/// Buffers output until flushed, and then writes it at once as one synchronized update: a terminal never shows half a
+/// frame, and a slow connection gets one write.
 #[derive(Debug)]
 pub struct Synchronized<W: Write> {
     inner: W,
@@ -20,12 +20,12 @@ pub struct Synchronized<W: Write> {
 }
 
 impl<W: Write> Synchronized<W> {
-    /// Hands on to this writer, and counts the bytes here.
+    /// Writes to `inner`, and counts the bytes in `written`.
     pub fn new(inner: W, written: Arc<AtomicUsize>) -> Self {
         Self { inner, frame: Vec::new(), written, frugal: None }
     }
 
-    /// In as few bytes as may be, or not.
+    /// Whether to reduce the bytes of frames.
     #[must_use]
     pub fn frugal(self, frugal: bool) -> Self {
         Self { frugal: frugal.then(Frugal::default), ..self }
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(written, b"\x1b[?2026hhalf and half\x1b[?2026l");
     }
 
-    /// crossterm's answer to `NO_COLOR` is a reset of all attributes after bold or reversed were set.
+    /// crossterm answers `NO_COLOR` with a reset of all attributes after bold or reversed were set.
     #[test]
     fn bold_and_reverse_reach_a_terminal_without_colour() {
         crossterm::style::force_color_output(true);

@@ -1,4 +1,4 @@
-//! Whether what is written can be read: contrast as WCAG 2 measures it.
+//! Legibility: contrast by the definition of WCAG 2.
 
 use ratatui::style::Color;
 
@@ -8,12 +8,12 @@ use super::indexed::indexed_rgb;
 /// Red, green and blue.
 pub type Rgb = (u8, u8, u8);
 
-/// Backgrounds of common terminals, from those for which a theme without one of its own is made.
+/// Backgrounds of common dark terminals, for themes without a background of their own.
 pub const DARK_GROUNDS: [Rgb; 3] = [(0, 0, 0), (22, 24, 33), (40, 44, 52)];
-/// As [`DARK_GROUNDS`], of light terminals.
+/// As [`DARK_GROUNDS`], for light terminals.
 pub const LIGHT_GROUNDS: [Rgb; 2] = [(255, 255, 255), (250, 250, 250)];
 
-/// The 16 colours as xterm shows them, and as the console of a PC does: others' palettes lie around these.
+/// The 16 colours of xterm and of the PC console; other palettes are similar.
 const PALETTES: [[Rgb; 16]; 2] = [
     [
         (0, 0, 0),
@@ -74,8 +74,8 @@ pub const SIXTEEN: [Color; 16] = [
 ];
 
 impl Meaning {
-    /// The least contrast to what is behind it. What is read needs 4.5; dots of a chart that mean something need 3; a
-    /// border only parts one panel from the next.
+    /// The least contrast with its background: 4.5 for text, 3 for meaningful dots of a chart; a border only separates
+    /// panels.
     #[must_use]
     pub fn least_contrast(self) -> f64 {
         match self {
@@ -86,7 +86,7 @@ impl Meaning {
     }
 }
 
-/// The share of white's light that a colour gives.
+/// The relative luminance of a colour.
 fn luminance((red, green, blue): Rgb) -> f64 {
     let linear = |channel: u8| {
         let value = f64::from(channel) / 255.0;
@@ -102,13 +102,13 @@ pub fn contrast(one: Rgb, other: Rgb) -> f64 {
     (one.max(other) + 0.05) / (one.min(other) + 0.05)
 }
 
-/// Whether a colour is nearer to white than to black.
+/// Whether a colour is closer to white than to black.
 #[must_use]
 pub fn is_light(color: Rgb) -> bool {
     contrast(color, (0, 0, 0)) > contrast(color, (255, 255, 255))
 }
 
-/// What a colour looks like with each of the palettes; nothing for the terminal's own.
+/// A colour in each of the palettes; none for the terminal's default.
 fn looks(color: Color) -> Option<[Rgb; 2]> {
     match color {
         Color::Reset => None,
@@ -122,14 +122,14 @@ fn looks(color: Color) -> Option<[Rgb; 2]> {
     }
 }
 
-/// The contrast of two colours of a terminal: the least one, where palettes differ; none where the terminal's own are meant.
+/// The contrast of two terminal colours: the lowest one if palettes differ; none for the terminal's default colours.
 #[must_use]
 pub fn contrast_of(one: Color, other: Color) -> Option<f64> {
     let (one, other) = (looks(one)?, looks(other)?);
     Some(contrast(one[0], other[0]).min(contrast(one[1], other[1])))
 }
 
-/// The colour as xterm shows it.
+/// A colour in xterm's palette.
 #[must_use]
 pub fn rgb(color: Color) -> Option<Rgb> {
     looks(color).map(|[first, _]| first)

@@ -1,4 +1,4 @@
-//! How many colours a terminal shows.
+//! The colour depth of terminals.
 
 use ratatui::style::{Color, Modifier, Style};
 
@@ -6,25 +6,25 @@ use super::contrast::{self, DARK_GROUNDS, LIGHT_GROUNDS, Rgb, SIXTEEN, contrast_
 use super::indexed::indexed_rgb;
 use super::{Meaning, Theme};
 
-/// How many colours a terminal shows.
+/// The colour depth of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Red, green and blue in 8 bits each.
+    /// 24-bit colours.
     True,
-    /// The 256 of xterm.
+    /// The 256 colours of xterm.
     Indexed,
-    /// The 16 of the oldest terminals, whose shades the user may have chosen.
+    /// The 16 basic colours, whose shades the user may have changed.
     Sixteen,
 }
 
-/// Terminals that show 16 colours, by what their names begin with.
+/// Terminals with 16 colours, by the beginning of their name.
 const FEW: [&str; 8] = ["linux", "vt", "ansi", "cygwin", "cons", "xterm-16color", "rxvt-16color", "pcansi"];
 
-/// The least contrast between the background of a row that is marked by it, and that of others.
+/// The least contrast between the background of a highlighted row and that of the others.
 const SEEN: f64 = 1.2;
 
 impl Depth {
-    /// What the terminal says of itself in `COLORTERM` and `TERM`.
+    /// The depth according to `COLORTERM` and `TERM`.
     #[must_use]
     pub fn of_terminal(colorterm: Option<&str>, term: Option<&str>) -> Self {
         let term = term.unwrap_or_default();
@@ -36,7 +36,7 @@ impl Depth {
         }
     }
 
-    /// The theme in colours that the terminal shows: of those that can be read, the nearest ones.
+    /// The theme in colours of this depth: the nearest legible ones.
     pub(super) fn limit(self, theme: Theme) -> Theme {
         if self == Self::True {
             return theme;
@@ -55,7 +55,7 @@ impl Depth {
         Theme { styles, background, ..theme }
     }
 
-    /// The colours that the terminal shows.
+    /// The colours of this depth.
     fn palette(self) -> Vec<Color> {
         match self {
             Self::Sixteen => SIXTEEN.to_vec(),
@@ -71,7 +71,7 @@ impl Depth {
         }
     }
 
-    /// What may be behind the theme: its own background, or those of the terminals for which it is made.
+    /// The possible backgrounds of the theme: its own, or those of the terminals for which it is made.
     fn grounds(self, theme: &Theme) -> Vec<Color> {
         let text = theme.style(Meaning::Text).fg.and_then(contrast::rgb);
         let is_dark = text.is_none_or(contrast::is_light);
@@ -85,12 +85,12 @@ impl Depth {
         }
     }
 
-    /// A style in colours that the terminal shows, which can be told from what is behind it.
+    /// A style in colours of this depth, legible on its background.
     fn fitted(self, style: Style, meaning: Meaning, grounds: &[Color], taken: &[Color]) -> Style {
         let bg = style.bg.map(|color| self.nearest(color));
         let apart =
             |bg: &Color| grounds.iter().all(|ground| contrast_of(*bg, *ground).is_none_or(|found| found >= SEEN));
-        // A row that only its background marks, and that has become like the others, is shown reversed.
+        // A row marked by its background alone, if that is no longer distinct, is shown reversed.
         let (fg, bg) = match (style.fg, bg) {
             (fg, Some(bg)) if !apart(&bg) => (Some(grounds[0]), fg.map(|fg| self.nearest(fg)).or(Some(bg))),
             (fg, bg) => (fg, bg),
@@ -104,7 +104,7 @@ impl Depth {
         Style { fg, bg, ..style }
     }
 
-    /// Of the colours with at least this contrast to all that may be behind, the one that is most like `color`.
+    /// Of the colours with at least this contrast to all possible backgrounds, the one most similar to `color`.
     fn legible(self, color: Color, behind: &[Color], least: f64, taken: &[Color]) -> Color {
         let Some(rgb) = contrast::rgb(color) else { return color };
         let is_legible =
@@ -114,12 +114,12 @@ impl Depth {
             return nearest;
         }
         let candidates = self.palette().into_iter().filter(is_legible);
-        // Curves that share a colour cannot be told apart; where there are more of them than colours, they must.
+        // Curves with the same colour cannot be told apart; colours are shared only if there are too few.
         let key = |color: &Color| (taken.contains(color) && self == Self::Sixteen, self.unlikeness(rgb, *color));
         candidates.min_by_key(key).unwrap_or(nearest)
     }
 
-    /// How little a colour is like another one: of the 16 by hue, since their shades are anyone's.
+    /// The dissimilarity of two colours: of the 16 by hue, since users may change their shades.
     fn unlikeness(self, wanted: Rgb, color: Color) -> u32 {
         let Some(found) = contrast::rgb(color) else { return u32::MAX };
         if self != Self::Sixteen {
@@ -129,7 +129,7 @@ impl Depth {
         match (hued, is_hued) {
             (true, true) => {
                 let turn = (hue(wanted) - hue(found)).unsigned_abs();
-                // Of two of one hue the one that is as bright.
+                // Of two colours with the same hue, the one of similar brightness.
                 turn.min(360 - turn) * 1000 + distance(wanted, found) / 1000
             }
             (false, false) => distance(wanted, found) / 1000,
@@ -138,7 +138,7 @@ impl Depth {
     }
 }
 
-/// The square of the way from one colour to another.
+/// The squared distance of two colours.
 fn distance((red, green, blue): Rgb, (r, g, b): Rgb) -> u32 {
     [(r, red), (g, green), (b, blue)].map(|(a, b)| u32::from(a.abs_diff(b)).pow(2)).iter().sum()
 }
@@ -149,13 +149,13 @@ fn nearest(color: Color) -> Color {
     (16..=255).min_by_key(from).map_or(color, Color::Indexed)
 }
 
-/// Whether a colour is more than a grey.
+/// Whether a colour is not grey.
 fn has_hue((red, green, blue): Rgb) -> bool {
     let (most, least) = (red.max(green).max(blue), red.min(green).min(blue));
     u16::from(most - least) * 4 >= u16::from(most).max(160)
 }
 
-/// By hue, since the shades of the 16 are anyone's: what has little colour becomes a grey, by its brightness.
+/// By hue, since users may change the shades of the 16: a colour of low saturation becomes a grey by its brightness.
 fn nearest_of_sixteen(color: Color) -> Color {
     let (red, green, blue) = match color {
         Color::Rgb(red, green, blue) => (red, green, blue),
@@ -173,7 +173,7 @@ fn nearest_of_sixteen(color: Color) -> Color {
     }
     let bright = |light: Color, dark: Color| if most >= 160 { light } else { dark };
     match hue((red, green, blue)) {
-        // Orange is the dark yellow of the 16, however bright it is.
+        // Orange is the dark yellow of the 16, whatever its brightness.
         18..36 => Color::Yellow,
         36..75 => bright(Color::LightYellow, Color::Yellow),
         75..165 => bright(Color::LightGreen, Color::Green),
@@ -184,7 +184,7 @@ fn nearest_of_sixteen(color: Color) -> Color {
     }
 }
 
-/// The hue of a colour that is no grey, in degrees.
+/// The hue of a colour that is not grey, in degrees.
 fn hue((red, green, blue): (u8, u8, u8)) -> i32 {
     let (red, green, blue) = (i32::from(red), i32::from(green), i32::from(blue));
     let (most, least) = (red.max(green).max(blue), red.min(green).min(blue));

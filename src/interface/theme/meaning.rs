@@ -1,22 +1,22 @@
-//! What a style can stand for.
+//! The meanings of styles.
 
 macro_rules! meanings {
     ($($variant:ident $name:literal $(< $parent:ident)? : $help:literal),+ $(,)?) => {
-        /// What a style stands for on the screen. Each has the style of its parent where a theme does not name it.
+        /// The meaning of a style. A meaning that a theme does not define has the style of its parent.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Meaning { $(#[doc = $help] $variant),+ }
 
         impl Meaning {
-            /// All of them, parents before their children.
+            /// All meanings, parents before their children.
             pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
 
-            /// Its name in a theme.
+            /// Its name in a theme file.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
             }
 
-            /// The meaning whose style it takes where it has none of its own.
+            /// The meaning whose style is its default.
             #[must_use]
             pub fn parent(self) -> Option<Self> {
                 match self { $(Self::$variant => None$(.or(Some(Self::$parent)))?),+ }
@@ -56,7 +56,7 @@ meanings! {
 }
 
 impl Meaning {
-    /// The curves' meanings in order.
+    /// The meanings of curves, in order.
     pub const SERIES: [Self; 8] = [
         Self::Series1,
         Self::Series2,

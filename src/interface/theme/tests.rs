@@ -103,7 +103,7 @@ fn seen(theme: &Theme, meaning: Meaning) -> Option<(u8, u8, u8)> {
     contrast::rgb(theme.ground().patch(theme.style(meaning)).fg?)
 }
 
-/// What may be behind a theme: its own background, or those of the terminals that it is made for.
+/// The possible backgrounds of a theme: its own, or those of the terminals for which it is made.
 fn grounds(theme: &Theme, depth: Depth) -> Vec<Color> {
     let rgb = |(red, green, blue): &(u8, u8, u8)| Color::Rgb(*red, *green, *blue);
     match (theme.background, theme.name.as_str(), depth) {
@@ -119,7 +119,7 @@ const DEPTHS: [Depth; 3] = [Depth::True, Depth::Indexed, Depth::Sixteen];
 
 #[test]
 fn contrast_is_that_of_wcag() {
-    // From the definition's own examples: black on white, and the grey that just passes.
+    // From the definition's examples: black on white, and the grey that just passes.
     assert!((contrast::contrast((0, 0, 0), (255, 255, 255)) - 21.0).abs() < 1e-9);
     assert!((contrast::contrast((0x76, 0x76, 0x76), (255, 255, 255)) - 4.54).abs() < 0.005);
     assert!((contrast::contrast((0x77, 0x77, 0x77), (255, 255, 255)) - 4.48).abs() < 0.005);
@@ -168,7 +168,7 @@ fn a_selected_row_is_unlike_the_others_in_all_depths() {
     }
 }
 
-/// How a colour looks to who lacks the cones for red, or for green (Viénot, Brettel and Mollon, 1999).
+/// A colour as seen with protanopia or deuteranopia (Viénot, Brettel and Mollon, 1999).
 fn dichromat((r, g, b): (u8, u8, u8), without_red: bool) -> [f64; 3] {
     let linear = |channel: u8| (f64::from(channel) / 255.0).powf(2.2);
     let (r, g, b) = (linear(r), linear(g), linear(b));

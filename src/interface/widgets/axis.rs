@@ -1,6 +1,6 @@
-//! From values to dots, and round numbers for the axis.
+//! The value axis: its mapping to dots, and its ticks.
 
-/// A stretch of values along an axis.
+/// A range of values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Axis {
     low: f64,
@@ -9,7 +9,7 @@ pub struct Axis {
 }
 
 impl Axis {
-    /// An axis on which all of these lie, a little room at both ends. Logarithmic only where all are positive.
+    /// An axis that holds all of these values, with a little room at both ends. Logarithmic only if all are positive.
     #[must_use]
     pub fn around(low: f64, high: f64, log: bool) -> Self {
         let log = log && low > 0.0;
@@ -18,7 +18,7 @@ impl Axis {
         Self { low: low - room, high: high + room, log }
     }
 
-    /// As [`Axis::around`], but from exactly one end to the other.
+    /// As [`Axis::around`], without the room at the ends.
     #[must_use]
     pub fn between(low: f64, high: f64) -> Self {
         Self { low, high: if high > low { high } else { low + 1.0 }, log: false }
@@ -30,14 +30,14 @@ impl Axis {
         self.log
     }
 
-    /// How far down a value lies, from 0 at the top to 1.
+    /// The vertical position of a value, from 0 at the top to 1.
     #[must_use]
     pub fn share(&self, value: f64) -> f64 {
         let value = if self.log { value.max(f64::MIN_POSITIVE).log10() } else { value };
         ((self.high - value) / (self.high - self.low)).clamp(0.0, 1.0)
     }
 
-    /// The row of a value among so many, 0 being the highest.
+    /// The row of a value among this many; 0 is at the top.
     #[must_use]
     pub fn row(&self, value: f64, rows: usize) -> usize {
         (self.share(value) * rows.saturating_sub(1) as f64).round() as usize
@@ -49,7 +49,7 @@ impl Axis {
         (if self.log { value.log10() } else { value }) > self.high
     }
 
-    /// About so many round values on the axis, each with its label: two at least, wherever the axis has that many.
+    /// Round values on the axis, about this many, each with its label: at least two if the axis has that many.
     #[must_use]
     pub fn ticks(&self, most: usize) -> Vec<(f64, String)> {
         if self.log {
@@ -118,14 +118,14 @@ pub fn ends(values: &[f64]) -> Option<(f64, f64)> {
     Some(rest.iter().fold((*first, *first), |(low, high), value| (low.min(*value), high.max(*value))))
 }
 
-/// Lowest and highest of these values, but with what sticks out far above nearly all left out of the highest.
+/// Lowest and highest of these values, without outliers far above nearly all others.
 #[must_use]
 pub fn outlier_proof(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
     let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
     let (low, high) = ends(&values)?;
     let place = |share: f64| ((values.len() - 1) as f64 * share).round() as usize;
     let places = [place(0.02), place(0.98)];
-    // Two of them are looked for, which costs less than to bring all into order.
+    // Selecting two of them is cheaper than sorting all.
     let [usual_low, usual_high] = places.map(|place| *values.select_nth_unstable_by(place, f64::total_cmp).1);
     let limit = usual_high + 1.5 * (usual_high - usual_low);
     let many = values.len() >= 24;

@@ -1,4 +1,4 @@
-//! Bars of eighths of a cell.
+//! Bars with a resolution of an eighth of a cell.
 
 use ratatui::layout::Rect;
 
@@ -7,7 +7,7 @@ use crate::interface::theme::Meaning;
 
 const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// A line that is filled up to a share of its length; what is above nothing is always seen.
+/// A gauge filled up to a share of its length; any share above zero is visible.
 pub fn gauge(pen: &mut Pen, row: Rect, share: f64, meaning: Meaning) {
     let share = if share.is_finite() { share.clamp(0.0, 1.0) } else { 0.0 };
     let least = u16::from(share > 0.0);
@@ -16,7 +16,7 @@ pub fn gauge(pen: &mut Pen, row: Rect, share: f64, meaning: Meaning) {
     pen.fill(Rect { width: filled, height: row.height.min(1), ..row }, '━', meaning);
 }
 
-/// How near to its limit a gauge is.
+/// The style of a gauge, by how close it is to its limit.
 #[must_use]
 pub fn gauge_meaning(share: f64) -> Meaning {
     match share {
@@ -26,7 +26,7 @@ pub fn gauge_meaning(share: f64) -> Meaning {
     }
 }
 
-/// One upright bar for each share, 0 to 1; what is above nothing is always seen.
+/// One vertical bar for each share, 0 to 1; any share above zero is visible.
 #[must_use]
 pub fn uprights(shares: impl IntoIterator<Item = f64>) -> String {
     let symbol = |share: f64| {
@@ -36,8 +36,8 @@ pub fn uprights(shares: impl IntoIterator<Item = f64>) -> String {
     shares.into_iter().map(symbol).collect()
 }
 
-/// A row divided among parts in proportion to their sizes; a part that is not nothing has a cell at least, as long
-/// as there are cells.
+/// A row divided among parts in proportion to their sizes; a part above zero gets at least one cell, as long as there
+/// are cells.
 pub fn stacked(pen: &mut Pen, row: Rect, parts: &[(u64, Meaning)], whole: u64) {
     let mut x = row.x;
     let mut sum = 0u64;

@@ -1,4 +1,4 @@
-//! A grid of dots, two columns and four rows of them in a cell.
+//! A grid of braille dots, two columns and four rows in a cell.
 
 use ratatui::layout::Rect;
 
@@ -29,7 +29,7 @@ impl Grid {
         (self.cells.0 * 2, self.cells.1 * 4)
     }
 
-    /// Sets a dot; one outside is left out.
+    /// Sets a dot; dots outside are ignored.
     pub fn dot(&mut self, x: usize, y: usize) {
         let (column, row) = (x / 2, y / 4);
         if column < self.cells.0 && row < self.cells.1 {
@@ -37,14 +37,14 @@ impl Grid {
         }
     }
 
-    /// Sets the dots of a column between two rows, both included.
+    /// Sets the dots of a column between two rows, both inclusive.
     pub fn vertical(&mut self, x: usize, from: usize, to: usize) {
         for y in from.min(to)..=from.max(to) {
             self.dot(x, y);
         }
     }
 
-    /// Joins two dots without leaving a hole.
+    /// Connects two dots without gaps.
     pub fn line(&mut self, from: (usize, usize), to: (usize, usize)) {
         let across = from.0.abs_diff(to.0).max(from.1.abs_diff(to.1)).max(1);
         let between = |a: usize, b: usize, at: usize| (a * (across - at) + b * at + across / 2) / across;
@@ -53,7 +53,7 @@ impl Grid {
         }
     }
 
-    /// Draws the cells that have a dot; they replace what stands there.
+    /// Draws the cells that have a dot; they replace the previous content.
     pub fn paint(&self, pen: &mut Pen, area: Rect, meaning: Meaning) {
         let style = pen.whole_style(meaning);
         for (index, &bits) in self.bits.iter().enumerate().filter(|(_, bits)| **bits != 0) {

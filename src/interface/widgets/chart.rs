@@ -1,5 +1,5 @@
-//! A chart: any number of lines over steps, epochs, tokens or time. A frame costs what its columns cost, however long
-//! the lines are.
+//! A chart with any number of lines over steps, epochs, tokens or time. The cost of a frame depends on its columns,
+//! not on the length of the lines.
 
 use ratatui::layout::Rect;
 
@@ -23,64 +23,64 @@ pub use view::{Along, Extent, Range, View};
 
 use crate::interface::metric::Unit;
 
-/// What a chart shows.
+/// The content of a chart.
 #[derive(Debug)]
 pub struct Chart<'a> {
-    /// Which part, and how.
+    /// The visible range, and how it is shown.
     pub view: &'a View,
-    /// All that could be shown, without logarithms.
+    /// The whole range, on a linear axis.
     pub extent: Extent,
-    /// What the values are.
+    /// The unit of the values.
     pub unit: Unit,
-    /// The lines, each over those before it.
+    /// The lines, later ones on top.
     pub lines: Vec<Line<'a>>,
-    /// Changes by hand, each with its place on the axis.
+    /// Changes by hand, each with its position on the axis.
     pub changes: &'a [Change],
-    /// The place on the axis of the cursor, and that of what it is compared with.
+    /// Positions on the axis of the cursor, and of the position to compare with.
     pub cursor: Option<(f64, Option<f64>)>,
 }
 
-/// Where everything of a chart stands.
+/// The layout of a chart.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// The dots.
+    /// The plot area.
     pub plot: Rect,
-    /// What is in sight.
+    /// The visible range.
     pub window: Window,
-    /// The values.
+    /// The value axis.
     pub axis: Axis,
     labels: Rect,
     scale: Rect,
     ticks: Vec<(f64, String)>,
 }
 
-/// What a chart says of itself once it is drawn.
+/// Facts of a drawn chart.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Drawn {
-    /// Whether the values are on a logarithmic axis.
+    /// Whether the value axis is logarithmic.
     pub log: bool,
-    /// Columns with something above the axis.
+    /// Columns with a value above the axis.
     pub above: usize,
 }
 
 impl Chart<'_> {
-    /// All that could be shown, as the axis counts.
+    /// The whole range in the unit of the axis.
     #[must_use]
     pub fn extent(&self) -> Extent {
         if self.view.log_x { self.extent.logarithmic() } else { self.extent }
     }
 
-    /// Where everything stands in a place; nowhere where that is too small.
+    /// The layout in an area; none if it is too small.
     #[must_use]
     pub fn plan(&self, area: Rect) -> Option<Plan> {
         self.plan_with_columns(area).map(|(plan, _)| plan)
     }
 
-    /// As [`Chart::plan`], and what the lines are on its columns.
+    /// As [`Chart::plan`], with the lines on its columns.
     fn plan_with_columns(&self, area: Rect) -> Option<(Plan, Vec<line::Drawn>)> {
         let (upper, scale) = split_bottom(area, 1);
         let window = |width: u16| Window::new(self.view, self.extent(), usize::from(width) * 2);
-        // The width of the labels depends on the values in sight, and those on the width that is left; a guess of the
+        // The width of the labels depends on the visible values, and those on the width that is left; a guess of the
         // first gives the second.
         let guessed = window(area.width.saturating_sub(7));
         let columns = self.columns(&guessed);
@@ -98,13 +98,13 @@ impl Chart<'_> {
         Some((Plan { plot, window, axis, labels, scale, ticks }, columns))
     }
 
-    /// What the lines are on the columns of a window.
+    /// The lines on the columns of a window.
     fn columns(&self, window: &Window) -> Vec<line::Drawn> {
         let (smoothed, envelope) = (self.view.smoothing() > 0.0, self.view.envelope);
         self.lines.iter().map(|line| line.drawn(window, smoothed, envelope)).collect()
     }
 
-    /// The axis of the values in sight.
+    /// The axis of the visible values.
     #[must_use]
     pub fn axis(&self, window: &Window) -> Axis {
         self.axis_of(&self.columns(window))
@@ -119,7 +119,7 @@ impl Chart<'_> {
         Axis::around(low, high, self.view.log)
     }
 
-    /// Draws it; what it says of itself, where there is room for it.
+    /// Draws the chart; returns its facts if there was room for it.
     pub fn draw(&self, pen: &mut Pen, area: Rect) -> Option<Drawn> {
         let (plan, columns) = self.plan_with_columns(area)?;
         let Plan { plot, window, axis, .. } = &plan;
@@ -164,7 +164,7 @@ impl Chart<'_> {
 }
 
 impl Plan {
-    /// The place on the axis that a cell's left edge stands for, as the axis counts without logarithms.
+    /// The position on the axis at a cell's left edge, on a linear axis.
     #[must_use]
     pub fn value_at(&self, column: u16) -> f64 {
         let dots = f64::from(column.saturating_sub(self.plot.x)) * 2.0;

@@ -1,4 +1,4 @@
-//! How well each label is told from the others, and what is taken for what.
+//! Precision and recall of each label, and the confusion matrix.
 
 use ratatui::layout::Rect;
 
@@ -8,18 +8,18 @@ use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::protocol::{Class, Confusion};
 
-/// Cells of a label's name, and of each number behind it.
+/// Widths of a label's name, and of each number.
 const LABEL: u16 = 20;
 const NUMBER: u16 = 10;
-/// Cells of a column of the matrix at least: wider ones have their labels whole, where there is room for all.
+/// The least width of a column of the matrix: wider columns show whole labels, if all fit.
 const CELL: u16 = 7;
 
-/// Draws a row for each label, and below them the matrix, where there is room for all of it; else the worst labels first, and
-/// the most frequent mistakes.
+/// Draws a row for each label, and below them the matrix, if all of it fits; else the worst labels first, and the most
+/// frequent mistakes.
 pub fn draw(pen: &mut Pen, area: Rect, confusion: &Confusion) {
     let mut classes = confusion.classes();
     let all = classes.len();
-    // Head, mean, and the title and head of what follows.
+    // Heading, mean, and title and heading of what follows.
     let room = usize::from(area.height.saturating_sub(6)).max(1);
     let shown = if all * 2 + 6 <= usize::from(area.height) { all } else { room.div_ceil(2).max(3).min(all) };
     let title = if shown < all {
@@ -72,7 +72,7 @@ fn cells(pen: &mut Pen, row: Rect, label: &str, numbers: [String; 4], meaning: M
     }
 }
 
-/// What the rows of each label were taken for.
+/// Draws the confusion matrix.
 fn matrix(pen: &mut Pen, area: Rect, confusion: &Confusion) {
     let mut rows = Pen::rows(area);
     let name = |label: &str, room: u16| text::truncate(&text::safe_text(label), room);

@@ -1,11 +1,11 @@
-//! A thinned series on a grid of dots.
+//! A downsampled series on a grid of dots.
 
 use super::axis::Axis;
 use super::braille::Grid;
 use super::window::Window;
 use crate::series::{Column, Series};
 
-/// The steps at which the columns of a window begin, where it counts steps.
+/// The first step of each column of a window, if it counts steps.
 #[must_use]
 pub fn step_edges(window: &Window) -> Vec<u64> {
     window.edges().map(|edge| edge.ceil().max(0.0) as u64).collect()
@@ -17,8 +17,8 @@ pub fn draw(grid: &mut Grid, series: &Series, window: &Window, axis: &Axis) {
     trace(grid, &series.columns(&edges), &series.gaps_in_columns(&edges), axis);
 }
 
-/// Draws columns: upright from the smallest to the largest value, joined from last to first, but never over a gap.
-/// What lies wholly above the axis is a gap too, not a line along the edge.
+/// Draws columns: each from the smallest to the largest value, connected from last to first, never across a gap. A
+/// column wholly above the axis is a gap too, rather than a line along the edge.
 pub fn trace(grid: &mut Grid, columns: &[Option<Column>], gaps: &[usize], axis: &Axis) {
     let rows = grid.size().1;
     let mut before: Option<(usize, usize)> = None;
@@ -40,7 +40,7 @@ pub fn trace(grid: &mut Grid, columns: &[Option<Column>], gaps: &[usize], axis: 
     }
 }
 
-/// Columns of a line without height: a smoothed line would be thickened by it.
+/// Columns without height, for a smoothed line: otherwise it would be thicker.
 #[must_use]
 pub fn flat(values: Vec<Option<f64>>) -> Vec<Option<Column>> {
     let flat = |value| Column { first: value, min: value, max: value, last: value };

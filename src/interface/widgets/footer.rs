@@ -1,4 +1,4 @@
-//! The keys that mean something now, on one line; a click on one of them is as good as the key.
+//! The key hints of the active contexts, on one line; a click on one acts as the key.
 
 use crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
@@ -11,15 +11,14 @@ use crate::interface::theme::Meaning;
 /// A word of the line, with its keys before it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hint {
-    /// Keys and word together.
+    /// The place of keys and word.
     place: Rect,
     /// Each key with its place and its name.
     keys: Vec<(Rect, Press, String)>,
     word: &'static str,
 }
 
-/// The keys of these contexts in their order, as many as there is room for. `word` may change what is said of an action,
-/// or leave it out.
+/// The keys of these contexts in order, as many as fit. `word` may replace the word of an action, or leave it out.
 #[must_use]
 pub fn hints(
     row: Rect,
@@ -49,7 +48,7 @@ pub fn hints(
     hints
 }
 
-/// Draws them.
+/// Draws the hints.
 pub fn draw(pen: &mut Pen, hints: &[Hint]) {
     for hint in hints {
         let mut x = hint.place.x;
@@ -61,7 +60,7 @@ pub fn draw(pen: &mut Pen, hints: &[Hint]) {
     }
 }
 
-/// The key that a click there stands for: the one under the pointer, else the first one of the word under it.
+/// The key for a click at this position: the one under the pointer, else the first one of the word under it.
 #[must_use]
 pub fn clicked(hints: &[Hint], (x, y): (u16, u16)) -> Option<KeyEvent> {
     let hint = hints.iter().find(|hint| hint.place.contains((x, y).into()))?;

@@ -6,7 +6,7 @@ use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 
-/// The first row of a list that is shown, so that the selected one is.
+/// The first visible row of a list, such that the selected one is visible.
 #[must_use]
 pub fn first_row(selected: usize, rows: usize, room: usize) -> usize {
     if room == 0 { selected } else { selected.saturating_sub(room - 1).min(rows.saturating_sub(room)) }
@@ -19,7 +19,7 @@ pub fn first_row_centred(selected: usize, rows: usize, height: u16) -> usize {
     selected.saturating_sub(height / 2).min(rows.saturating_sub(height))
 }
 
-/// What is inside the frame of a box.
+/// The inside of a box.
 #[must_use]
 pub fn inside(area: Rect) -> Rect {
     Rect {
@@ -30,8 +30,8 @@ pub fn inside(area: Rect) -> Rect {
     }
 }
 
-/// Says on the lower edge of a box how many rows of the list in its `inner` are above and below those that are shown:
-/// `room` from the `first` one on, of so many `rows`.
+/// Says on the lower edge of a box how many rows of the list in its `inner` are above and below the visible ones:
+/// `room` from `first` on, out of `rows`.
 pub fn more(pen: &mut Pen, inner: Rect, first: usize, room: usize, rows: usize) {
     let below = rows.saturating_sub(first + room);
     let arrows = [("↑", first.min(rows)), ("↓", below)];

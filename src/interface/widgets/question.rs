@@ -1,4 +1,4 @@
-//! A box over the screen that asks something, with its answers and their keys.
+//! A dialog with a question, its answers and their keys.
 
 use ratatui::layout::Rect;
 
@@ -13,20 +13,20 @@ pub struct Question<'a> {
     pub title: &'a str,
     /// The style of frame and title.
     pub meaning: Meaning,
-    /// Columns of the box.
+    /// Width of the box.
     pub width: u16,
-    /// Whether an empty row stands above the lines, where there is room.
+    /// Whether to put an empty row above the lines, if there is room.
     pub roomy: bool,
-    /// What is asked, line by line.
+    /// The question, line by line.
     pub lines: Vec<(String, Meaning)>,
-    /// Each answer behind its key.
+    /// Each answer after its key.
     pub answers: Vec<(String, &'a str)>,
-    /// Columns before the keys, and those of the keys.
+    /// Columns before the keys, and width of the keys.
     pub keys: (u16, u16),
 }
 
 impl Question<'_> {
-    /// Draws it in the middle of the screen.
+    /// Draws the dialog in the middle of the screen.
     pub fn draw(&self, pen: &mut Pen, screen: Rect) {
         let (lines, answers) = (self.lines.len() as u16, self.answers.len() as u16);
         let place = centred(screen, self.width, lines + answers + 3 + u16::from(self.roomy));
@@ -37,7 +37,7 @@ impl Question<'_> {
         for ((line, meaning), row) in self.lines.iter().zip(rows.by_ref()) {
             pen.put(row.x, row.y, row.width, line, *meaning);
         }
-        // The answers come before the empty row above them.
+        // The answers take precedence over the empty row above them.
         let gap = !self.roomy || inner.height > answers + lines + 1;
         let (indent, width) = self.keys;
         for (row, (key, answer)) in rows.skip(usize::from(gap)).zip(&self.answers) {

@@ -1,23 +1,23 @@
-//! Which steps a chart shows on which dots.
+//! The mapping from steps to columns of dots.
 
 use crate::interface::widgets::chart::{Extent, Range, View};
 
-/// What is in sight: a column of dots begins at a multiple of its width, so that points keep their columns while the
+/// The visible range: a column of dots begins at a multiple of its width, so that points keep their columns while the
 /// window moves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Window {
-    /// Where the first column begins.
+    /// Start of the first column.
     pub start: f64,
-    /// Steps on a column, or whatever the axis counts.
+    /// Steps per column, or whatever the axis counts.
     pub per_dot: f64,
-    /// Columns.
+    /// Number of columns.
     pub dots: usize,
     /// Whether the axis counts powers of ten.
     pub log: bool,
 }
 
 impl Window {
-    /// The window of a view on so many columns of dots, out of all that there is.
+    /// The window of a view on this many columns of dots, out of the whole range.
     #[must_use]
     pub fn new(view: &View, extent: impl Into<Extent>, dots: usize) -> Self {
         let extent = extent.into();
@@ -33,39 +33,38 @@ impl Window {
         Self { start, per_dot, dots, log: view.log_x }
     }
 
-    /// Where what is in sight ends.
+    /// End of the visible range.
     #[must_use]
     pub fn end(&self) -> f64 {
         self.start + self.per_dot * self.dots as f64
     }
 
-    /// The place on the axis where each column begins, and where the last one ends, as the axis counts without
-    /// logarithms.
+    /// Start of each column and end of the last one, on a linear axis.
     pub fn edges(&self) -> impl Iterator<Item = f64> {
         let window = *self;
         (0..=self.dots).map(move |column| window.value(window.start + column as f64 * window.per_dot))
     }
 
-    /// What the axis counts at a place on it.
+    /// The value at a position on the axis.
     #[must_use]
     pub fn value(&self, place: f64) -> f64 {
         if self.log { 10f64.powf(place) } else { place }
     }
 
-    /// The place on the axis of what it counts.
+    /// The position of a value on the axis.
     #[must_use]
     pub fn place(&self, value: f64) -> f64 {
         if self.log { value.max(f64::MIN_POSITIVE).log10() } else { value }
     }
 
-    /// The column of what the axis counts, if it is in sight.
+    /// The column of a value, if it is visible.
     #[must_use]
     pub fn dot(&self, value: f64) -> Option<usize> {
         let column = (self.place(value) - self.start) / self.per_dot;
         (column >= 0.0 && column < self.dots as f64).then_some(column as usize)
     }
 
-    /// Whether a step is in sight.
+    /// Whether a step is visible.
     #[must_use]
     #[cfg(test)]
     pub fn holds(&self, step: u64) -> bool {
@@ -73,7 +72,7 @@ impl Window {
     }
 }
 
-/// The next of eight widths to each doubling: the scale changes seldom while a run grows, and little is left unused.
+/// The next of eight widths per doubling: the scale changes rarely while a run grows, and little space is unused.
 fn round_up(least: f64) -> f64 {
     if !(least.is_finite() && least > 0.0) {
         return 1.0;

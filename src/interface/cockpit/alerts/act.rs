@@ -1,7 +1,7 @@
 //! Reports alerts and acknowledges them.
 
 use crate::interface::cockpit::{AlertEvent, State};
-use crate::interface::frame::Weight;
+use crate::interface::frame::Severity;
 use crate::protocol::Event;
 
 /// Checks an event for alerts before the state receives it, and logs what it finds.
@@ -32,8 +32,8 @@ pub fn watch(state: &mut State, event: &Event) {
     };
     for found in found {
         match found {
-            AlertEvent::Began(text) => state.note(Weight::Warning, text),
-            AlertEvent::Over(text) => state.note(Weight::Done, text),
+            AlertEvent::Began(text) => state.note(Severity::Warning, text),
+            AlertEvent::Over(text) => state.note(Severity::Done, text),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::interface::cockpit::leaving::{end, outcome};
 use crate::interface::cockpit::receive::receive;
 use crate::interface::cockpit::{Layer, Stage, State};
-use crate::interface::frame::{Effect, Outcome, Weight};
+use crate::interface::frame::{Effect, Outcome, Severity};
 use crate::interface::keys::{Action, Context};
 use crate::interface::text;
 use crate::protocol::{Audience, Command, Event, News};
@@ -36,7 +36,7 @@ pub fn receive_news(state: &mut State, news: News) -> Vec<Effect> {
 
 fn lost(state: &mut State, why: String) {
     let why = state.connection.lost.take().unwrap_or(why);
-    state.note(Weight::Error, &why);
+    state.note(Severity::Error, &why);
     state.connection.lost = Some(why);
     state.env.notice = None;
     state.edit = None;
@@ -54,10 +54,10 @@ fn update_audience(state: &mut State, audience: Audience) {
         new.map(|client| text::safe_text(&client.from)).collect()
     };
     for from in came(&state.connection.audience, &known) {
-        state.note(Weight::Info, format!("{from} came to watch"));
+        state.note(Severity::Info, format!("{from} came to watch"));
     }
     for from in came(&known, &state.connection.audience) {
-        state.note(Weight::Info, format!("{from} has left"));
+        state.note(Severity::Info, format!("{from} has left"));
     }
     let steered = known.steering == Some(state.connection.client);
     match (steered, state.connection.steers()) {
@@ -66,9 +66,9 @@ fn update_audience(state: &mut State, audience: Audience) {
             state.layers.retain(|layer| !matches!(layer, Layer::Quit | Layer::Stop));
             let from = state.connection.audience.steered_from().map_or_else(|| "nobody".into(), text::safe_text);
             let advice = state.env.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes control");
-            state.say(Weight::Warning, format!("{from} steers now{advice}"));
+            state.say(Severity::Warning, format!("{from} steers now{advice}"));
         }
-        (false, true) => state.say(Weight::Done, "you steer now"),
+        (false, true) => state.say(Severity::Done, "you steer now"),
         _ => {}
     }
 }

@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use crate::interface::cockpit::panels::readout;
 use crate::interface::cockpit::{Stage, State, alerts};
-use crate::interface::frame::{Screen, Weight};
+use crate::interface::frame::{Screen, Severity};
 use crate::interface::keys::{Action, Context};
 use crate::interface::pen::Pen;
 use crate::interface::text;
@@ -26,7 +26,7 @@ pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
         let (before, after) = typed.halves();
         pen.put(row.x, row.y, row.width, &format!("to step {before}▏{after}"), Meaning::Pending);
     } else if let Some(entry) = &state.env.notice {
-        let grave = matches!(entry.weight, Weight::Warning | Weight::Error);
+        let grave = matches!(entry.severity, Severity::Warning | Severity::Error);
         let lines = if grave { text::wrap(&entry.text, row.width) } else { vec![entry.text.clone()] };
         let shown = &lines[..lines.len().min(LINES)];
         for (above, line) in shown.iter().rev().enumerate() {
@@ -34,7 +34,7 @@ pub fn strip(pen: &mut Pen, row: Rect, state: &State) {
             if above > 0 {
                 pen.clear(Rect { y, ..whole });
             }
-            pen.put(row.x, y, row.width, line, entry.weight.meaning());
+            pen.put(row.x, y, row.width, line, entry.severity.meaning());
         }
     } else if let Some(why) = &state.connection.lost {
         pen.put(row.x, row.y, row.width, &text::safe_text(why), Meaning::Error);

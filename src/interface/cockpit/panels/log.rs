@@ -21,7 +21,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
         let last = lines.len() - 1;
         for (index, line) in lines.iter().rev().enumerate() {
             let Some(row) = rows.next() else { break 'entries };
-            pen.put(row.x + indent, row.y, row.width.saturating_sub(indent), line, entry.weight.meaning());
+            pen.put(row.x + indent, row.y, row.width.saturating_sub(indent), line, entry.severity.meaning());
             if index == last {
                 pen.put(row.x, row.y, indent, &text::clock(entry.time), Meaning::Muted);
                 if indent > 6 {

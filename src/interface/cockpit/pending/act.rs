@@ -1,7 +1,7 @@
 //! Actions that change the run: pending values and requests to the engine.
 
 use crate::interface::cockpit::{Edit, Preview, Redo, RequestKind, Stage, State, timeline};
-use crate::interface::frame::{Effect, Weight};
+use crate::interface::frame::{Effect, Severity};
 use crate::interface::keys::{Action, Context, Panel};
 use crate::interface::typed::Typed;
 use crate::interface::{ladder, text};
@@ -323,7 +323,7 @@ pub fn redo(state: &mut State) -> Vec<Effect> {
 
 fn set(state: &mut State, field: String, value: Value) -> Vec<Effect> {
     let id = state.request(RequestKind::Set { field: field.clone(), value: value.clone() });
-    state.note(Weight::Info, format!("asked for {field} {}", text::value(&value)));
+    state.note(Severity::Info, format!("asked for {field} {}", text::value(&value)));
     state.env.notice = None;
     vec![Effect::Send(Command::Set { id, field, value })]
 }

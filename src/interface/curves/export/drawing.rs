@@ -1,4 +1,4 @@
-//! A view as a picture: charts below one another, drawn finer than a terminal can.
+//! A view as a picture: charts one below the other, in higher resolution than on a terminal.
 
 use super::Export;
 use crate::interface::curves::picture::{Anchor, Picture, Rgb, Shape};
@@ -9,20 +9,20 @@ use crate::interface::widgets::chart::{Chart, scale_ticks};
 use crate::interface::widgets::window::Window;
 use crate::series::Column;
 
-/// Pixels of a chart, its words included.
+/// Size of a chart in pixels, with its labels.
 const CHART: (u32, u32) = (1200, 420);
-/// Room for words: left, above, right and below a plot.
+/// Margins for labels: left, above, right and below the plot.
 const MARGIN: (f64, f64, f64, f64) = (90.0, 44.0, 24.0, 34.0);
-/// Pixels of a line of words.
+/// Height of a line of text in pixels.
 const LINE: f64 = 20.0;
-/// How far the mark of a point that stands alone reaches.
+/// Half the size of the mark of a single point.
 const MARK: f64 = 5.0;
 
-/// On paper, whatever the terminal's colours are, ink is dark.
+/// Ink is dark on paper, whatever the terminal's colours are.
 const PAPER: Rgb = (255, 255, 255);
 const INK: Rgb = (36, 41, 47);
 const FAINT: Rgb = (208, 213, 220);
-/// The colours of the lines, apart from each other on white, for the colour-blind too.
+/// Line colours that differ clearly on white, also for the colour-blind.
 const LINES: [Rgb; 8] = [
     (0, 95, 178),
     (213, 94, 0),
@@ -34,7 +34,7 @@ const LINES: [Rgb; 8] = [
     (90, 90, 90),
 ];
 
-/// The picture.
+/// Draws the picture.
 pub fn draw(export: &Export) -> Picture {
     let legend = LINE * export.lines.len() as f64 + 16.0;
     let height = f64::from(CHART.1) * export.metrics.len() as f64 + legend;
@@ -108,8 +108,8 @@ fn chart(picture: &mut Picture, export: &Export, metric: Metric, top: f64) {
     changes(picture, &plot, export);
 }
 
-/// Lines through columns, from each to the next one that has a value, but never over a gap; in this colour, so thick and
-/// so far seen.
+/// Lines through columns, from each to the next one with a value, never across a gap, in this colour, width and
+/// opacity.
 fn strokes(
     picture: &mut Picture,
     plot: &Plot,
@@ -121,7 +121,7 @@ fn strokes(
     let mut ended = |points: &mut Vec<(f64, f64)>| {
         let mut points = std::mem::take(points);
         if let [(x, y)] = points[..] {
-            // One point alone makes no line, and a dot is easily overlooked.
+            // A single point makes no line, and one dot is easily overlooked.
             points = [(-MARK, 0.0), (0.0, -MARK), (MARK, 0.0), (0.0, MARK), (-MARK, 0.0)]
                 .map(|(dx, dy)| (x + dx, y + dy))
                 .to_vec();
@@ -150,7 +150,7 @@ fn strokes(
     ended(&mut points);
 }
 
-/// The plot's edges, and round numbers along them.
+/// The plot's frame, with round tick labels.
 fn frame(picture: &mut Picture, plot: &Plot, chart: &Chart) {
     let (right, bottom) = (plot.left + plot.width, plot.top + plot.height);
     let line = |points: Vec<(f64, f64)>, colour| Shape::Line { points, colour, width: 1.0, opacity: 1.0 };

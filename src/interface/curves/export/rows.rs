@@ -1,4 +1,4 @@
-//! A view as rows: every point in sight, none thinned out or smoothed away.
+//! A view as rows: every visible point, neither thinned nor smoothed.
 
 use super::{Export, ExportLine};
 use crate::interface::metric::Metric;
@@ -6,7 +6,7 @@ use crate::interface::widgets::Shape;
 use crate::interface::widgets::chart::Along;
 use crate::interface::widgets::window::Window;
 
-/// One row for each step of each branch, with a column for each metric, and one more for what is smoothed.
+/// One row for each step of each branch, with a column for each metric, and one for each smoothed metric.
 pub fn write(export: &Export) -> Result<Vec<u8>, String> {
     let failed = |error: csv::Error| format!("the rows cannot be written: {error}");
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -48,7 +48,7 @@ pub fn write(export: &Export) -> Result<Vec<u8>, String> {
     writer.into_inner().map_err(|error| format!("the rows cannot be written: {error}"))
 }
 
-/// The steps in sight at which any of the metrics has a point.
+/// The visible steps at which any of the metrics has a point.
 fn steps(line: &ExportLine, metrics: &[Metric], from: u64, to: u64) -> Vec<u64> {
     let mut steps: Vec<u64> = Vec::new();
     for shape in metrics.iter().filter_map(|metric| line.track.curve(*metric)) {
@@ -60,12 +60,12 @@ fn steps(line: &ExportLine, metrics: &[Metric], from: u64, to: u64) -> Vec<u64> 
     steps
 }
 
-/// A kept value with all digits that are kept, and no more.
+/// A stored value with all its digits.
 fn exact(value: f64) -> String {
     (value as f32).to_string()
 }
 
-/// Seven digits: more than any measure here has.
+/// Seven digits: more than any measurement here has.
 fn rounded(value: f64) -> String {
     format!("{value:.6e}").parse::<f64>().unwrap_or(value).to_string()
 }

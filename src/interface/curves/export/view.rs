@@ -1,4 +1,4 @@
-//! What is written into a file.
+//! The content of an export.
 
 use std::sync::Arc;
 
@@ -8,42 +8,42 @@ use crate::interface::metric::Metric;
 use crate::interface::theme::{Meaning, Theme};
 use crate::interface::widgets::chart::{Change, Extent, View};
 
-/// A view that is written into a file.
+/// A view to export.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Export {
-    /// As what.
+    /// The file format.
     pub format: Format,
-    /// Which part is in sight, and how.
+    /// The visible range, and how it is shown.
     pub view: View,
-    /// All that could be in sight.
+    /// The whole range.
     pub extent: Extent,
     /// The metrics, each with a chart of its own.
     pub metrics: Vec<Metric>,
-    /// The lines of each chart.
+    /// The lines in each chart.
     pub lines: Vec<ExportLine>,
-    /// Changes by hand that the charts mark.
+    /// Changes by hand to mark in the charts.
     pub changes: Vec<Change>,
-    /// The theme that the lines have their colours from.
+    /// The theme for the colours of the lines.
     pub theme: Theme,
 }
 
 /// A line of every chart: a branch of a run.
 #[derive(Debug, Clone)]
 pub struct ExportLine {
-    /// The run's name, as it is.
+    /// The run's name, unescaped.
     pub run: String,
     /// The branch.
     pub branch: u32,
-    /// How the screen calls it.
+    /// Its label on the screen.
     pub name: String,
-    /// What it is drawn as.
+    /// Its style.
     pub meaning: Meaning,
     /// Its points.
     pub track: Arc<Track>,
 }
 
 impl PartialEq for ExportLine {
-    /// The same line, not merely one that looks the same.
+    /// Compares identity, not content.
     fn eq(&self, other: &Self) -> bool {
         (&self.run, self.branch) == (&other.run, other.branch) && Arc::ptr_eq(&self.track, &other.track)
     }

@@ -1,4 +1,4 @@
-//! A view as a terminal shows it, for where there is nothing but text.
+//! A view as text, as a terminal shows it.
 
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
@@ -8,10 +8,10 @@ use crate::interface::pen::Pen;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::chart::Chart;
 
-/// Cells of a chart.
+/// Size of a chart in cells.
 const CHART: (u16, u16) = (110, 24);
 
-/// The charts one below another, each with its title and what its lines are.
+/// The charts one below the other, each with its title and legend.
 pub fn write(export: &Export) -> String {
     let mut text = String::new();
     for &metric in &export.metrics {

@@ -36,7 +36,7 @@ impl Canvas {
         Self { width, height, pixels: [red, green, blue].repeat(width * height) }
     }
 
-    /// Lays a colour over a pixel, as far as it is seen.
+    /// Blends a colour over a pixel with this opacity.
     fn blend(&mut self, x: i64, y: i64, (red, green, blue): Rgb, share: f64) {
         let (Ok(x), Ok(y)) = (usize::try_from(x), usize::try_from(y)) else { return };
         if x >= self.width || y >= self.height {
@@ -63,10 +63,10 @@ impl Canvas {
         }
     }
 
-    /// A line with soft edges: each pixel as far as it is within the line.
+    /// An antialiased line: each pixel by its coverage.
     fn segment(&mut self, a: (f64, f64), b: (f64, f64), width: f64, colour: Rgb, opacity: f64) {
         let reach = width / 2.0 + 1.0;
-        // Whatever was asked for, nothing outside the picture is looked at.
+        // No pixel outside the picture is touched, whatever the coordinates.
         let clip = |value: f64, most: usize| value.clamp(-1.0, most as f64);
         let (left, right) = (clip(a.0.min(b.0) - reach, self.width), clip(a.0.max(b.0) + reach, self.width));
         let (top, bottom) = (clip(a.1.min(b.1) - reach, self.height), clip(a.1.max(b.1) + reach, self.height));
@@ -95,7 +95,7 @@ impl Canvas {
         };
         let top = y.round() as i64 - (FONT.1.val() * 13 / 16).cast_signed() as i64;
         for (at, character) in text.chars().enumerate() {
-            // The letters at hand are those of ASCII; for others stands a question mark.
+            // The font covers ASCII only; other characters become a question mark.
             let glyph = [character, '?'].into_iter().find_map(|character| get_raster(character, FONT.0, FONT.1));
             let Some(glyph) = glyph else { continue };
             let left = begin.round() as i64 + (at * advance).cast_signed() as i64;

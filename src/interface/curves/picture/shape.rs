@@ -1,4 +1,4 @@
-//! What a picture is made of.
+//! The shapes of a picture.
 
 /// Red, green, blue.
 pub type Rgb = (u8, u8, u8);
@@ -6,46 +6,46 @@ pub type Rgb = (u8, u8, u8);
 /// A picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
-    /// Pixels across.
+    /// Width in pixels.
     pub width: u32,
-    /// Pixels down.
+    /// Height in pixels.
     pub height: u32,
-    /// What everything stands on.
+    /// Background colour.
     pub background: Rgb,
-    /// What stands on it, each over those before.
+    /// The shapes, later ones over earlier ones.
     pub shapes: Vec<Shape>,
 }
 
-/// What stands on a picture.
+/// A shape in a picture.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shape {
-    /// Points joined by a line.
+    /// A polyline.
     Line {
-        /// Where they are.
+        /// Its points.
         points: Vec<(f64, f64)>,
         /// Their colour.
         colour: Rgb,
-        /// How thick the line is.
+        /// Its width.
         width: f64,
-        /// How much of it is seen, 0 to 1.
+        /// Its opacity, 0 to 1.
         opacity: f64,
     },
-    /// Words.
+    /// A text.
     Text {
-        /// Where they begin, or end, or have their middle.
+        /// Position of the anchor.
         x: f64,
-        /// Their base line.
+        /// Baseline.
         y: f64,
-        /// Which of these it is.
+        /// Which point of the text is at `x`.
         anchor: Anchor,
         /// Their colour.
         colour: Rgb,
-        /// The words.
+        /// The text.
         text: String,
     },
 }
 
-/// What of a text stands at its place.
+/// The point of a text that its position refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Anchor {
     /// Its beginning.

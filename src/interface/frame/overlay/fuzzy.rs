@@ -1,10 +1,10 @@
-//! How well a few typed letters fit a name.
+//! Fuzzy matching of a query against names.
 
-/// What each scattered letter is worth at least, on average.
+/// The least average score of a scattered letter.
 const LEAST: u32 = 6;
 
-/// How well a query fits a text, more is better; none where it does not. Each word of the query must be in the text, at
-/// best as it stands, else as letters in order; the case does not matter.
+/// The score of a query against a text, higher is better; none without a match. Each word of the query must be in the
+/// text, best as a substring, else as letters in order; case is ignored.
 #[must_use]
 pub fn score(query: &str, text: &str) -> Option<u32> {
     let text: Vec<char> = text.to_lowercase().chars().collect();
@@ -27,7 +27,7 @@ fn word_score(word: &[char], text: &[char]) -> Option<u32> {
     best.or_else(|| scattered(word, text))
 }
 
-/// The letters in order, however far apart: those that begin a word of the text count most.
+/// The letters in order, with gaps: those at the beginning of a word score most.
 fn scattered(word: &[char], text: &[char]) -> Option<u32> {
     let mut at = 0;
     let mut score = 0;
@@ -48,10 +48,10 @@ fn scattered(word: &[char], text: &[char]) -> Option<u32> {
         at = place + 1;
     }
     if initials == word.len() {
-        // `zi` for zoom-in is as good as a piece of a name.
+        // `zi` for zoom-in is as good as a substring.
         return Some(score.max(250));
     }
-    // Letters that only happen to be somewhere find everything.
+    // Letters that merely occur somewhere would match everything.
     let least = LEAST * u32::try_from(word.len()).unwrap_or(u32::MAX / LEAST);
     (score >= least).then_some(score)
 }

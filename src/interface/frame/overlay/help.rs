@@ -1,4 +1,4 @@
-//! All keys of a screen.
+//! The help: all keys of a screen.
 
 use ratatui::layout::Rect;
 
@@ -8,14 +8,14 @@ use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 
-/// A line of the help: keys and what they do, or a heading.
+/// A line of the help: keys with their description, or a heading.
 struct Line {
     keys: String,
     text: String,
     heading: bool,
 }
 
-/// The first line can be at most this, for the help on these contexts to fill a screen of this size.
+/// The largest scroll position at which the help for these contexts fills a screen of this size.
 #[must_use]
 pub fn last_scroll(size: (u16, u16), keys: &Keymap, contexts: &[Context]) -> usize {
     let place = place(Rect::new(0, 0, size.0, size.1));
@@ -23,7 +23,7 @@ pub fn last_scroll(size: (u16, u16), keys: &Keymap, contexts: &[Context]) -> usi
     lines(place.width.saturating_sub(4), keys, contexts).len().saturating_sub(room)
 }
 
-/// Draws all keys of these contexts, from a line on.
+/// Draws the keys of these contexts, from a line on.
 pub fn draw(pen: &mut Pen, screen: Rect, keys: &Keymap, contexts: &[Context], scroll: usize) {
     let place = place(screen);
     let inner = pen.frame(place, Meaning::Focus);

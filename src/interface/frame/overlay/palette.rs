@@ -1,4 +1,4 @@
-//! Everything that can be done, found by a few letters of its name.
+//! The palette: everything that can be done, found by a few letters of its name.
 
 use ratatui::layout::Rect;
 
@@ -12,14 +12,14 @@ use crate::interface::theme::Meaning;
 use crate::interface::typed::Typed;
 use crate::interface::widgets::list;
 
-/// What a line that sets a field begins with.
+/// The prefix of a line that sets a field.
 const SET: &str = "set ";
 
-/// Columns of the list: names, then keys, then what they do.
+/// Column widths of names and keys; the descriptions follow.
 const NAMES: u16 = 30;
 const KEYS: u16 = 10;
 
-/// Everything that can be done, and what was typed to find it.
+/// The palette: its query and the selected line.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Palette {
     typed: Typed,
@@ -29,26 +29,26 @@ pub struct Palette {
 /// A line of the palette.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// What it is found by.
+    /// The name that is matched.
     pub name: String,
     /// Its keys.
     pub keys: String,
-    /// What it does.
+    /// Its description.
     pub help: String,
-    /// What it stands for.
+    /// What it does.
     pub choice: Choice,
-    /// Whether it can be done as it stands.
+    /// Whether it is available now.
     pub active: bool,
 }
 
-/// What a line stands for.
+/// What a line does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Choice {
     /// An action of a context.
     Do(Context, Action),
     /// A theme.
     Theme(usize),
-    /// A field that can be set, and the text that was typed for its value.
+    /// A field to set, and the text typed for its value.
     Set(String, Option<String>),
 }
 
@@ -59,7 +59,7 @@ impl Palette {
         self.row = 0;
     }
 
-    /// Moves or changes in what was typed, or moves the selection.
+    /// Edits the query, or moves the selection.
     pub fn edit(&mut self, action: Action, look: &Look, scope: &Scope) {
         match action {
             Action::OverlayRow(by) => {
@@ -78,7 +78,7 @@ impl Palette {
         self.row = 0;
     }
 
-    /// Takes the selected line: what it stands for, or none where a value is still to be typed.
+    /// Chooses the selected line; none if a value has yet to be typed.
     pub fn choose(&mut self, look: &Look, scope: &Scope) -> Option<Choice> {
         let entry = self.found(look, scope).into_iter().nth(self.row)?;
         if matches!(entry.choice, Choice::Set(_, None)) {
@@ -88,13 +88,13 @@ impl Palette {
         Some(entry.choice)
     }
 
-    /// Puts a text in place of what was typed.
+    /// Replaces the query.
     fn type_whole(&mut self, text: &str) {
         self.typed = Typed { text: text.to_owned(), cursor: text.chars().count(), fresh: false };
         self.row = 0;
     }
 
-    /// What was typed to find a name, and for a field its value.
+    /// The query for the name, and for a field its value.
     fn query(&self) -> (String, Option<String>) {
         let text = self.typed.text.trim_start();
         if let Some((name, value)) = text.strip_prefix(SET).and_then(|rest| rest.trim_start().split_once(' '))
@@ -105,13 +105,13 @@ impl Palette {
         (text.to_owned(), None)
     }
 
-    /// The lines that fit what was typed, the best first.
+    /// The lines that match the query, the best first.
     fn found(&self, look: &Look, scope: &Scope) -> Vec<Entry> {
         let (query, value) = self.query();
         let mut found: Vec<(u32, Entry)> = entries(look, scope)
             .into_iter()
             .filter_map(|entry| {
-                // A name that fits is worth more than a description that does.
+                // A match of the name counts more than one of the description.
                 let by_name = fuzzy::score(&query, &entry.name).map(|score| score * 4 + 1);
                 let by_help = || fuzzy::score(&query, &format!("{} {}", entry.name, entry.help)).filter(|s| *s >= 200);
                 Some((by_name.or_else(by_help)? + u32::from(entry.active), entry))
@@ -129,7 +129,7 @@ impl Palette {
         found.into_iter().map(|(_, entry)| entry).filter(fits).map(with_value).collect()
     }
 
-    /// Draws the line that is typed into, and what fits it.
+    /// Draws the query and the matching lines.
     pub fn draw(&self, pen: &mut Pen, screen: Rect, look: &Look, scope: &Scope) {
         let place = centred(screen, screen.width.saturating_sub(4).min(92), screen.height.saturating_sub(4).min(22));
         let inner = pen.frame(place, Meaning::Focus);
@@ -178,7 +178,7 @@ impl Entry {
     }
 }
 
-/// All lines: what can be done here, what can be done elsewhere on this screen, themes, and fields that can be set.
+/// All lines: actions available here, actions of other contexts of this screen, themes, and fields.
 #[must_use]
 pub fn entries(look: &Look, scope: &Scope) -> Vec<Entry> {
     let elsewhere = scope.contexts.iter().filter(|context| !scope.active.contains(context));

@@ -1,4 +1,4 @@
-//! The themes, each shown as soon as it is selected.
+//! The list of themes; a selected theme is shown at once.
 
 use ratatui::layout::Rect;
 
@@ -8,7 +8,7 @@ use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::{Meaning, Theme};
 
-/// What a theme shows of itself.
+/// Sample marks of a theme.
 const SWATCH: [(&str, Meaning); 6] = [
     ("━", Meaning::Series1),
     ("━", Meaning::Series2),
@@ -18,13 +18,13 @@ const SWATCH: [(&str, Meaning); 6] = [
     ("●", Meaning::Error),
 ];
 
-/// Selects another theme, round and round; the screen is drawn in it at once.
+/// Selects another theme, cyclic; the screen is drawn in it at once.
 pub fn walk(look: &mut Look, by: isize) {
     let count = look.themes.list.len();
     look.theme = look.theme.saturating_add_signed(by.clamp(-1, 1) + count.cast_signed()) % count;
 }
 
-/// Draws the list in a corner, so that the screen behind it shows what a theme does.
+/// Draws the list in a corner, so that the screen behind it shows the theme.
 pub fn draw(pen: &mut Pen, screen: Rect, look: &Look) {
     let names = look.themes.list.iter().map(|theme| text::width(&text::safe_text(&theme.name))).max().unwrap_or(0);
     let hints = look.keys.hints(Context::Themes, &[(Action::Choose, "keeps"), (Action::Leave, "goes back")]);
@@ -53,7 +53,7 @@ pub fn draw(pen: &mut Pen, screen: Rect, look: &Look) {
     }
 }
 
-/// Marks in a theme's own colours, at the end of a row.
+/// Draws sample marks in a theme's own colours, at the end of a row.
 fn swatch(pen: &mut Pen, row: Rect, theme: &Theme) {
     let mut x = row.right().saturating_sub(SWATCH.len() as u16).max(row.x);
     for (mark, meaning) in SWATCH {

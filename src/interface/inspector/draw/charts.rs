@@ -28,7 +28,7 @@ pub fn draw(pen: &mut Pen, area: Rect, metric: Metric, inspector: &Inspector) {
     if drawn.above > 0 {
         facts.push((format!("{} ▲", drawn.above), Meaning::Warn));
     }
-    // The value of the line that matters most: the one that lies over the others.
+    // The value of the most important line: the one on top.
     if let (Some(line), Some(which)) = (chart.lines.last(), known.last()) {
         let step = match inspector.cursor {
             Some(cursor) => line.measure.step(cursor.at),

@@ -1,23 +1,23 @@
-//! What can be chosen: runs with their branches, and metrics.
+//! The lists: runs with their branches, and metrics.
 
 use ratatui::layout::Rect;
 
 use super::parts::{boxed, highlight, mark, meaning, metric_rows, row_name, typed};
 use crate::interface::inspector::rows::{Row, rows};
-use crate::interface::inspector::{Focus, Inspector, Purpose, Which};
+use crate::interface::inspector::{Focus, Inspector, LineId, Purpose};
 use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::list;
 
-/// The first row that is seen, for the selected one to be.
+/// The first visible row, such that the selected one is visible.
 #[must_use]
 pub fn first_row(inspector: &Inspector, focus: Focus, height: u16) -> usize {
     let selected = if focus == Focus::Metrics { inspector.metric_row } else { inspector.run_row };
     selected.saturating_sub(usize::from(height.saturating_sub(1)))
 }
 
-/// Draws the runs, each with its value under the cursor, or its last one.
+/// Draws the runs, each with its value at the cursor, or its last one.
 pub fn runs(pen: &mut Pen, area: Rect, inspector: &Inspector) {
     if area.height < 3 || area.width < 4 {
         return;
@@ -48,8 +48,8 @@ pub fn runs(pen: &mut Pen, area: Rect, inspector: &Inspector) {
     }
 }
 
-/// What stands at the end of a row: how far its file is read, what is wrong with it, or a value.
-fn fact(inspector: &Inspector, row: Row, which: Which, shown: bool) -> (String, Meaning) {
+/// The right end of a row: reading progress, a problem, or a value.
+fn fact(inspector: &Inspector, row: Row, which: LineId, shown: bool) -> (String, Meaning) {
     let run = &inspector.runs[which.run];
     let is_run = matches!(row, Row::Run(..));
     if is_run && run.shown && run.share < 1.0 && run.problem.is_none() {
@@ -66,9 +66,9 @@ fn fact(inspector: &Inspector, row: Row, which: Which, shown: bool) -> (String, 
     }
 }
 
-/// The value of a line under the cursor, or how it differs from the one under the other cursor; without a cursor, the
-/// last one.
-fn value(inspector: &Inspector, which: Which) -> Option<String> {
+/// The value of a line at the cursor, or its difference from that at the other cursor; without a cursor, the last
+/// value.
+fn value(inspector: &Inspector, which: LineId) -> Option<String> {
     let track = inspector.track(which)?;
     let shape = track.curve(inspector.chart)?;
     let unit = inspector.chart.unit();

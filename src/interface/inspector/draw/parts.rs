@@ -1,8 +1,8 @@
-//! What several parts of the inspector are drawn with.
+//! Drawing helpers shared by several parts of the inspector.
 
 use crate::interface::inspector::layout::{self};
 use crate::interface::inspector::rows::Row;
-use crate::interface::inspector::{Focus, Inspector, Purpose, Which};
+use crate::interface::inspector::{Focus, Inspector, LineId, Purpose};
 use crate::interface::keys::{Action, Context};
 use crate::interface::metric::Metric;
 use crate::interface::pen::Pen;
@@ -13,19 +13,19 @@ use crate::interface::widgets::list::inside;
 use crate::interface::widgets::nothing;
 use ratatui::layout::Rect;
 
-/// What a line is drawn as.
-pub fn meaning(inspector: &Inspector, which: Which) -> Meaning {
+/// The style of a line.
+pub fn meaning(inspector: &Inspector, which: LineId) -> Meaning {
     let colour = inspector.colours.get(&(which.run, which.branch));
     colour.map_or(Meaning::Muted, |colour| Meaning::SERIES[colour % Meaning::SERIES.len()])
 }
 
-/// What a line is called.
-pub fn line_name(inspector: &Inspector, which: Which) -> String {
+/// The label of a line.
+pub fn line_name(inspector: &Inspector, which: LineId) -> String {
     let run = &inspector.runs[which.run];
     if run.course.branches.len() > 1 { format!("{}, branch {}", run.name, which.branch) } else { run.name.clone() }
 }
 
-/// The changes by hand of the run that the cursor stands on, on those of its branches that are in sight.
+/// The changes by hand of the run under the cursor, on its visible branches.
 pub fn changes(inspector: &Inspector) -> Vec<Change> {
     let Some(which) = inspector.reference() else { return Vec::new() };
     let run = &inspector.runs[which.run];
@@ -40,8 +40,8 @@ pub fn changes(inspector: &Inspector) -> Vec<Change> {
     changes
 }
 
-/// The chart of a metric, and the line that each of its lines is; none where there is nothing to show.
-pub fn chart(inspector: &Inspector, metric: Metric) -> Option<(Chart<'_>, Vec<Which>)> {
+/// The chart of a metric, with the identity of each of its lines; none without data.
+pub fn chart(inspector: &Inspector, metric: Metric) -> Option<(Chart<'_>, Vec<LineId>)> {
     let extent = inspector.extent()?;
     let mut known = Vec::new();
     let mut lines = Vec::new();
@@ -60,7 +60,7 @@ pub fn chart(inspector: &Inspector, metric: Metric) -> Option<(Chart<'_>, Vec<Wh
     Some((Chart { view, extent, unit, lines, changes: &[], cursor }, known))
 }
 
-/// The mark before a row: whether it is shown.
+/// The mark of a row: whether it is shown.
 pub fn mark(shown: bool, pinned: bool) -> &'static str {
     match (shown, pinned) {
         (true, true) => "◆ ",
@@ -70,7 +70,7 @@ pub fn mark(shown: bool, pinned: bool) -> &'static str {
     }
 }
 
-/// Says in a place that there is nothing to show, and what to do about it.
+/// Says that there is nothing to show, and what to do about it.
 pub fn empty(pen: &mut Pen, area: Rect, inspector: &Inspector) {
     let reading = inspector.runs.iter().any(|run| run.shown && run.reading);
     let shown = inspector.runs.iter().any(|run| run.shown);
@@ -91,19 +91,19 @@ pub fn empty(pen: &mut Pen, area: Rect, inspector: &Inspector) {
     }
 }
 
-/// The row of the selected line, in the colours of a selection where its list has the keys.
+/// Highlights the selected row, more strongly if its list is focused.
 pub fn highlight(pen: &mut Pen, row: Rect, inspector: &Inspector, focus: Focus) {
     if inspector.focus == focus {
         pen.restyle(row, Meaning::Selection);
     }
 }
 
-/// What is being typed, where this is the purpose.
+/// The text being typed, if it is for this purpose.
 pub fn typed(inspector: &Inspector, purpose: Purpose) -> Option<(&str, &str)> {
     inspector.typing.as_ref().filter(|(of, _)| *of == purpose).map(|(_, typed)| typed.halves())
 }
 
-/// What a row of the list of runs is called.
+/// The label of a row in the list of runs.
 pub fn row_name(inspector: &Inspector, row: Row) -> String {
     match row {
         Row::Run(index, _) => inspector.runs[index].name.clone(),
@@ -117,12 +117,12 @@ pub fn row_name(inspector: &Inspector, row: Row) -> String {
     }
 }
 
-/// The metrics of the list.
+/// The rows of the list of metrics.
 pub fn metric_rows() -> Vec<Metric> {
     layout::metrics().collect()
 }
 
-/// The inside of a box with a title, lit where it has the keys.
+/// The inside of a titled box, highlighted if focused.
 pub fn boxed(pen: &mut Pen, area: Rect, title: &str, focused: bool) -> Rect {
     pen.frame(area, if focused { Meaning::Focus } else { Meaning::Border });
     let meaning = if focused { Meaning::Focus } else { Meaning::Title };

@@ -1,4 +1,4 @@
-//! The line above the keys: what is typed, what was last said, or what stands under the cursor.
+//! The line above the key hints: the text being typed, the latest notice, or the values at the cursor.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::interface::widgets::chart::Along;
 
-/// Draws it.
+/// Draws the line.
 pub fn draw(pen: &mut Pen, row: Rect, inspector: &Inspector) {
     let row = Rect { x: row.x + 1, width: row.width.saturating_sub(2), ..row };
     if let Some((before, after)) = typed(inspector, Purpose::Step) {
@@ -20,7 +20,7 @@ pub fn draw(pen: &mut Pen, row: Rect, inspector: &Inspector) {
         let x = pen.put(x, row.y, row.right().saturating_sub(x), "▏", Meaning::Pending);
         pen.put(x, row.y, row.right().saturating_sub(x), after, Meaning::Pending);
     } else if let Some(notice) = &inspector.env.notice {
-        pen.put(row.x, row.y, row.width, &notice.text, notice.weight.meaning());
+        pen.put(row.x, row.y, row.width, &notice.text, notice.severity.meaning());
     } else if let Some(cursor) = inspector.cursor {
         pen.put(row.x, row.y, row.width, &readout(inspector, cursor), Meaning::Text);
     } else if let Some((problem, meaning)) = problem(inspector) {
@@ -40,7 +40,7 @@ fn others(inspector: &Inspector) -> Option<String> {
     (hidden > 0).then(|| format!("{more} to compare with: {panel} to the list, {all} shows all"))
 }
 
-/// A place on the axis, for people.
+/// A position on the axis as text.
 fn place(along: Along, at: f64) -> String {
     match along {
         Along::Steps => format!("step {at:.0}"),
@@ -52,7 +52,7 @@ fn place(along: Along, at: f64) -> String {
     }
 }
 
-/// The values of all lines under the cursor, those that lie over the others first.
+/// The values of all lines at the cursor, the topmost line first.
 fn readout(inspector: &Inspector, Cursor { at, anchor }: Cursor) -> String {
     let along = inspector.view.along;
     let mut facts = vec![match anchor {
@@ -85,7 +85,7 @@ fn readout(inspector: &Inspector, Cursor { at, anchor }: Cursor) -> String {
     facts.join(" · ")
 }
 
-/// What is wrong with the files of the run that is selected, or of any that is shown.
+/// A problem with the files of the selected run, or of any that is shown.
 fn problem(inspector: &Inspector) -> Option<(String, Meaning)> {
     let shown = || inspector.runs.iter().filter(|run| run.shown);
     let selected = inspector.selected().map(|which| &inspector.runs[which.run]);

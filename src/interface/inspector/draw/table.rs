@@ -1,4 +1,4 @@
-//! How the runs in sight differ: the fields of their recipes, and what was done by hand.
+//! The differences of the visible runs: the fields of their recipes, and the changes by hand.
 
 use ratatui::layout::Rect;
 
@@ -10,19 +10,19 @@ use crate::interface::text;
 use crate::interface::theme::Meaning;
 use crate::recipe::FIELDS;
 
-/// The least cells that a run's column is worth.
+/// The least width of a run's column.
 const COLUMN: u16 = 14;
-/// Cells of the fields' names.
+/// Width of the field names.
 const NAMES: u16 = 26;
 
-/// A line of the table: what it is about, and a cell for each run.
+/// A line of the table: its name, and a cell for each run.
 struct Line {
     name: String,
     cells: Vec<String>,
     meaning: Meaning,
 }
 
-/// The runs that have a column: those in sight, pinned ones first.
+/// The runs with a column: the visible ones, pinned ones first.
 fn columns(inspector: &Inspector) -> Vec<usize> {
     let mut runs: Vec<usize> = (0..inspector.runs.len()).filter(|index| inspector.runs[*index].shown).collect();
     runs.sort_by_key(|index| (!inspector.runs[*index].pinned, inspector.runs[*index].order));
@@ -77,7 +77,7 @@ fn table(inspector: &Inspector, columns: &[usize]) -> Vec<Line> {
     if longest == 0 {
         lines.push(Line { name: "nothing".into(), cells: Vec::new(), meaning: Meaning::Muted });
     }
-    // One run after another: what was done to one says nothing about the same line of another.
+    // Run after run: changes of different runs in one line would not correspond.
     for (index, journal) in columns.iter().zip(journals) {
         if !journal.is_empty() {
             let name = inspector.runs[*index].name.clone();

@@ -1,13 +1,13 @@
-//! How a form begins, and how what it says becomes a run or a race.
+//! Opening the form from a recipe, and starting a run or a race from it.
 
 use std::path::PathBuf;
 
-use crate::interface::frame::{Effect, Open, Weight};
+use crate::interface::frame::{Effect, Open, Severity};
 use crate::interface::jobs::Job;
 use crate::interface::launcher::form::{Base, Form};
 use crate::interface::launcher::{Launcher, Layer, Saving, View, race};
 
-/// Shows a form that begins with a recipe.
+/// Opens the form with a recipe.
 pub fn begin_with(launcher: &mut Launcher, base: Base) -> Vec<Effect> {
     launcher.view = View::Form;
     launcher.layers.clear();
@@ -17,7 +17,7 @@ pub fn begin_with(launcher: &mut Launcher, base: Base) -> Vec<Effect> {
     launcher.replan()
 }
 
-/// Starts the race that was typed, or says what is wrong with it.
+/// Starts the race as typed, or says what is wrong with it.
 pub fn start_race(launcher: &mut Launcher) -> Vec<Effect> {
     let Some(Layer::Race(typed)) = launcher.layers.last() else { return Vec::new() };
     let text = typed.text.clone();
@@ -26,7 +26,7 @@ pub fn start_race(launcher: &mut Launcher) -> Vec<Effect> {
     }
     match race::read(&text, &launcher.form.recipe) {
         Err(why) => {
-            launcher.say(Weight::Warning, why);
+            launcher.say(Severity::Warning, why);
             Vec::new()
         }
         Ok(asked) => {
@@ -42,14 +42,14 @@ pub fn start_race(launcher: &mut Launcher) -> Vec<Effect> {
     }
 }
 
-/// The file of the recipe, where it says what the form says.
+/// The recipe's file, if its content equals the form's.
 pub fn unchanged(launcher: &Launcher) -> Option<PathBuf> {
     let form = &launcher.form;
     let base = form.base.as_ref().filter(|base| base.recipe == form.recipe && form.file.is_empty())?;
     base.file.clone()
 }
 
-/// Leaves for the run of a recipe.
+/// Leaves to train a recipe.
 pub fn train(launcher: &Launcher, recipe: std::path::PathBuf) -> Vec<Effect> {
     Launcher::open(Open::Train { recipe, name: launcher.run_name() })
 }

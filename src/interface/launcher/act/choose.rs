@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use super::begin::begin_with;
 use crate::data::Dialect;
-use crate::interface::frame::{Effect, Weight};
+use crate::interface::frame::{Effect, Severity};
 use crate::interface::jobs::Job;
 use crate::interface::keys::Action;
 use crate::interface::launcher::form::Base;
-use crate::interface::launcher::pick::{Files, Pick, Row, What, expanded, typed_folder};
+use crate::interface::launcher::pick::{Files, Pick, PickKind, Row, expanded, typed_folder};
 use crate::interface::launcher::{Launcher, Layer, value};
 use crate::interface::typed::Typed;
 use crate::recipe::{Field, Kind, Value};
 
-/// Begins to change the selected line: a list where it has one, else its text.
+/// Begins to edit the selected line: with a list if it has one, else as text.
 pub(super) fn edit(launcher: &mut Launcher) -> Vec<Effect> {
     let form = &mut launcher.form;
     let Some(field) = form.field() else {
@@ -24,7 +24,7 @@ pub(super) fn edit(launcher: &mut Launcher) -> Vec<Effect> {
         Kind::PathOrName => {
             let (folder, cache) = (launcher.place.folder.clone(), launcher.place.cache.clone());
             let files = Files::new(field.name, folder.clone(), folder.clone());
-            launcher.layers.push(Layer::Pick(Box::new(Pick::new(What::Model(None, files)))));
+            launcher.layers.push(Layer::Pick(Box::new(Pick::new(PickKind::Model(None, files)))));
             let listed = Job::ListModels(folder.clone());
             vec![Effect::Job(Job::FindModels { folder, cache }), Effect::Job(listed)]
         }
@@ -38,7 +38,7 @@ pub(super) fn edit(launcher: &mut Launcher) -> Vec<Effect> {
             };
             let folder = near.unwrap_or_else(|| launcher.place.folder.clone());
             let files = Files::new(field.name, folder.clone(), launcher.place.folder.clone());
-            launcher.layers.push(Layer::Pick(Box::new(Pick::new(What::File(files)))));
+            launcher.layers.push(Layer::Pick(Box::new(Pick::new(PickKind::File(files)))));
             vec![Effect::Job(Job::ListFolder(folder))]
         }
         _ if value::choices(field).is_some() => {
@@ -52,7 +52,7 @@ pub(super) fn edit(launcher: &mut Launcher) -> Vec<Effect> {
     }
 }
 
-/// Goes into another folder of the list.
+/// Opens another folder in the list.
 fn browse(launcher: &mut Launcher, folder: PathBuf) -> Vec<Effect> {
     let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
     (pick.typed, pick.row) = (Typed::default(), 0);
@@ -63,20 +63,20 @@ fn browse(launcher: &mut Launcher, folder: PathBuf) -> Vec<Effect> {
     listed(pick)
 }
 
-/// Asks what is in the folder that something is chosen from, and where models are chosen, what is below it too.
+/// The jobs that list the folder of a list, and find the models below it if models are listed.
 fn listed(pick: &Pick) -> Vec<Effect> {
     let Some(files) = pick.files() else { return Vec::new() };
-    let below = matches!(pick.what, What::Model(..)) && pick.typed.text.trim().is_empty() && files.is_searched();
+    let below = matches!(pick.what, PickKind::Model(..)) && pick.typed.text.trim().is_empty() && files.is_searched();
     let below = below.then(|| Effect::Job(Job::FindModelsBelow(files.folder.clone())));
     std::iter::once(list(&pick.what, files.folder.clone())).chain(below).collect()
 }
 
-/// Asks what is in a folder that something is chosen from.
-fn list(what: &What, folder: PathBuf) -> Effect {
-    Effect::Job(if matches!(what, What::Model(..)) { Job::ListModels(folder) } else { Job::ListFolder(folder) })
+/// The job that lists a folder.
+fn list(what: &PickKind, folder: PathBuf) -> Effect {
+    Effect::Job(if matches!(what, PickKind::Model(..)) { Job::ListModels(folder) } else { Job::ListFolder(folder) })
 }
 
-/// Lists the folder of the path that is typed, and without one that which was browsed to.
+/// Lists the folder of the typed path, or without one the folder that was browsed to.
 pub fn browse_typed(launcher: &mut Launcher) -> Vec<Effect> {
     let (working, home) = (launcher.place.folder.clone(), launcher.place.home.clone());
     let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
@@ -89,7 +89,7 @@ pub fn browse_typed(launcher: &mut Launcher) -> Vec<Effect> {
     look_at_file(launcher)
 }
 
-/// Completes what is typed by the selected row.
+/// Completes the typed text from the selected row.
 fn complete(launcher: &mut Launcher) -> Vec<Effect> {
     let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
     let Some(text) = pick.completed() else { return Vec::new() };
@@ -98,7 +98,7 @@ fn complete(launcher: &mut Launcher) -> Vec<Effect> {
     browse_typed(launcher)
 }
 
-/// Does what a key stands for in a list.
+/// Runs an action in a list.
 pub(super) fn in_pick(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
     match action {
@@ -107,72 +107,72 @@ pub(super) fn in_pick(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
             return above.map_or_else(Vec::new, |above| browse(launcher, above));
         }
         Action::PickComplete => return complete(launcher),
-        Action::PickTake => return take(launcher),
+        Action::PickTake => return accept(launcher),
         _ => {}
     }
     Vec::new()
 }
 
-/// Takes the selected row.
-pub(super) fn take(launcher: &mut Launcher) -> Vec<Effect> {
+/// Accepts the selected row.
+pub(super) fn accept(launcher: &mut Launcher) -> Vec<Effect> {
     let Some(Layer::Pick(pick)) = launcher.layers.last() else { return Vec::new() };
     let (what, row) = (pick.what.clone(), pick.selected());
     let home = launcher.place.home.clone();
     let working = launcher.place.folder.clone();
     match (what, row) {
         (_, None) => {
-            launcher.say(Weight::Warning, "there is nothing of this name; a path serves too");
+            launcher.say(Severity::Warning, "there is nothing of this name; a path serves too");
             Vec::new()
         }
-        (What::Model(..), Some(Row::Model(model))) => {
+        (PickKind::Model(..), Some(Row::Model(model))) => {
             launcher.layers.pop();
             launcher.form.chose_model(&model.family);
             give(launcher, "model.path", Value::String(model.name))
         }
-        (What::Model(_, files), Some(Row::Entry(entry))) if entry.family.is_some() => {
+        (PickKind::Model(_, files), Some(Row::Entry(entry))) if entry.family.is_some() => {
             launcher.layers.pop();
             launcher.form.chose_model(entry.family.as_deref().unwrap_or_default());
             let path = files.path_of(&entry.name, &working);
             give(launcher, "model.path", Value::String(path.to_string_lossy().into_owned()))
         }
-        (What::Model(..), Some(Row::Typed(name))) => {
+        (PickKind::Model(..), Some(Row::Typed(name))) => {
             launcher.layers.pop();
             give(launcher, "model.path", Value::String(expanded(&name, home.as_deref())))
         }
-        (What::File(files) | What::Model(_, files), Some(Row::Above)) => {
+        (PickKind::File(files) | PickKind::Model(_, files), Some(Row::Above)) => {
             let above = files.folder.parent().map(Path::to_owned);
             above.map_or_else(Vec::new, |above| browse(launcher, above))
         }
-        (What::File(files) | What::Model(_, files), Some(Row::Entry(entry))) if entry.folder => {
+        (PickKind::File(files) | PickKind::Model(_, files), Some(Row::Entry(entry))) if entry.folder => {
             browse(launcher, files.folder.join(entry.name))
         }
-        (What::File(files), Some(Row::Entry(entry))) => {
+        (PickKind::File(files), Some(Row::Entry(entry))) => {
             launcher.layers.pop();
             let path = files.path_of(&entry.name, &working);
             give(launcher, files.field, Value::String(path.to_string_lossy().into_owned()))
         }
-        (What::File(files), Some(Row::Typed(typed))) => {
+        (PickKind::File(files), Some(Row::Typed(typed))) => {
             launcher.layers.pop();
             let path = expanded(&typed, home.as_deref());
             match Field::find(files.field).and_then(|field| value::read(field, &path)) {
                 Ok(value) => give(launcher, files.field, value),
                 Err(why) => {
-                    launcher.say(Weight::Warning, why);
+                    launcher.say(Severity::Warning, why);
                     Vec::new()
                 }
             }
         }
-        (What::Recipe(_), Some(Row::Recipe(found))) => match found.recipe {
+        (PickKind::Recipe(_), Some(Row::Recipe(found))) => match found.recipe {
             Ok(recipe) => {
                 let name = launcher.seen(&found.path);
                 begin_with(launcher, Base { name, file: Some(found.path), recipe })
             }
             Err(why) => {
-                launcher.say(Weight::Warning, why);
+                launcher.say(Severity::Warning, why);
                 Vec::new()
             }
         },
-        (What::Recipe(_), Some(Row::Typed(typed))) => {
+        (PickKind::Recipe(_), Some(Row::Typed(typed))) => {
             let file = std::path::PathBuf::from(expanded(&typed, home.as_deref()));
             vec![Effect::Job(Job::LoadRecipe { folder: working, file })]
         }
@@ -180,13 +180,13 @@ pub(super) fn take(launcher: &mut Launcher) -> Vec<Effect> {
     }
 }
 
-/// Gives a field the value that was chosen, and goes on to the next line that wants one.
+/// Sets a field to the chosen value, and moves on to the next required line.
 fn give(launcher: &mut Launcher, name: &'static str, value: Value) -> Vec<Effect> {
     let form = &mut launcher.form;
     form.select(name);
     let Some(field) = form.field() else { return Vec::new() };
     if let Err(why) = form.set(field, value) {
-        launcher.say(Weight::Warning, why);
+        launcher.say(Severity::Warning, why);
         return Vec::new();
     }
     let missing = form.missing();
@@ -195,25 +195,25 @@ fn give(launcher: &mut Launcher, name: &'static str, value: Value) -> Vec<Effect
         None => form.walk(1),
     }
     let mut effects = launcher.replan();
-    // Who has chosen a model wants to choose rows next.
+    // After the model, the rows are usually next.
     if name == "model.path" && missing == Some("data.train") {
         effects.extend(edit(launcher));
     }
     effects
 }
 
-/// Asks what the selected file of a list holds, unless that is known.
+/// Requests a sample of the selected file, unless there is one.
 pub fn look_at_file(launcher: &mut Launcher) -> Vec<Effect> {
     let folder = launcher.place.folder.clone();
     let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
     let Some(Row::Entry(entry)) = pick.selected().filter(|row| matches!(row, Row::Entry(entry) if !entry.folder))
     else {
-        if let What::File(files) = &mut pick.what {
+        if let PickKind::File(files) = &mut pick.what {
             files.sample = None;
         }
         return Vec::new();
     };
-    let What::File(files) = &mut pick.what else { return Vec::new() };
+    let PickKind::File(files) = &mut pick.what else { return Vec::new() };
     let file = files.path_of(&entry.name, &folder);
     if files.sample.as_ref().is_some_and(|(known, _)| *known == file) {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! What is typed: a value, a name, what is looked for.
+//! Text input: values, names and searches.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::interface::launcher::{Launcher, Layer, More, Question, View, value};
 use crate::recipe::{self, Field};
 use crate::run::Notes;
 
-/// Keeps what was typed.
+/// Applies the typed text.
 pub(super) fn apply(launcher: &mut Launcher) -> Vec<Effect> {
     match launcher.layers.last() {
         Some(Layer::Ask(question, folder, typed)) => {
@@ -44,14 +44,14 @@ pub(super) fn apply(launcher: &mut Launcher) -> Vec<Effect> {
             launcher.replan()
         }
         View::Form => {
-            // What was looked for is found; the whole form is there again.
+            // The search has succeeded; shows the whole form again.
             launcher.form.find = None;
             Vec::new()
         }
     }
 }
 
-/// Does what was asked about a run.
+/// Carries out the answer to a question about a run.
 fn answer(launcher: &mut Launcher, question: Question, folder: PathBuf, text: String) -> Vec<Effect> {
     let known = launcher.home.selected().filter(|run| run.run.folder == folder);
     let known = known.map(|run| Notes { tags: run.run.tags.clone(), note: run.run.note.clone() });
@@ -68,7 +68,7 @@ fn answer(launcher: &mut Launcher, question: Question, folder: PathBuf, text: St
 }
 
 impl More {
-    /// What was typed, as `field=value`.
+    /// The typed text as `field=value`.
     fn set(&self) -> Result<String, String> {
         let value = value::read(Field::find(self.field)?, &self.typed.text)?;
         match recipe::number(&value) {
@@ -78,7 +78,7 @@ impl More {
     }
 }
 
-/// Forgets what was typed.
+/// Discards the typed text.
 pub(super) fn discard(launcher: &mut Launcher) -> Vec<Effect> {
     if matches!(launcher.layers.last(), Some(Layer::Ask(..) | Layer::Race(_) | Layer::More(_))) {
         launcher.layers.pop();
@@ -99,7 +99,7 @@ pub(super) fn discard(launcher: &mut Launcher) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Moves in what is typed, or takes a character away.
+/// Edits the text, or moves in it.
 pub(super) fn type_key(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     let typed = match (launcher.layers.last_mut(), launcher.view) {
         (Some(Layer::Pick(pick)), _) => Some(&mut pick.typed),

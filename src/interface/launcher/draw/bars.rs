@@ -7,7 +7,7 @@ use crate::interface::theme::Meaning;
 
 const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Upright bars over several rows, one column each; a value of nothing is a gap, and every other one is seen.
+/// Vertical bars over several rows, one per column; no value is a gap, and any other one is visible.
 pub fn draw(pen: &mut Pen, area: Rect, values: &[Option<f64>], meaning: Meaning) {
     let eighths = u32::from(area.height) * 8;
     for (x, value) in (area.x..area.right()).zip(values) {
@@ -20,14 +20,14 @@ pub fn draw(pen: &mut Pen, area: Rect, values: &[Option<f64>], meaning: Meaning)
     }
 }
 
-/// Counts as shares of the largest one.
+/// Counts as fractions of the largest one.
 #[must_use]
 pub fn shares(counts: &[usize]) -> Vec<Option<f64>> {
     let most = counts.iter().copied().max().unwrap_or(0).max(1) as f64;
     counts.iter().map(|&count| (count > 0).then_some(count as f64 / most)).collect()
 }
 
-/// As many values as there are columns, each the sum of those that fall into it.
+/// As many values as columns, each the sum of the counts in its range.
 #[must_use]
 pub fn fitted(counts: &[usize], columns: u16) -> Vec<usize> {
     let columns = usize::from(columns).min(counts.len());

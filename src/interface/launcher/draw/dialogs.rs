@@ -1,4 +1,4 @@
-//! Questions, and the facts of a run.
+//! Dialogs: questions, and the facts of a run.
 
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,7 @@ pub fn ask(pen: &mut Pen, screen: Rect, (question, folder, typed): (Question, &P
     typing(pen, place, &title, typed, launcher, [does, keeps]);
 }
 
-/// A box with one line that is typed into.
+/// A box with a line of text input.
 fn typing(pen: &mut Pen, place: Rect, title: &str, typed: &Typed, launcher: &Launcher, [does, keeps]: [&str; 2]) {
     let inner = pen.frame(place, Meaning::Focus);
     pen.put(place.x + 2, place.y, place.width.saturating_sub(4), title, Meaning::Focus);
@@ -59,7 +59,7 @@ fn typing(pen: &mut Pen, place: Rect, title: &str, typed: &Typed, launcher: &Lau
     pen.put_right(bottom, &hint, Meaning::Muted);
 }
 
-/// Asks what the lanes of a race are to differ in, and shows the lanes that this makes.
+/// Asks for the settings in which the lanes of a race differ, and shows the resulting lanes.
 pub fn race(pen: &mut Pen, screen: Rect, typed: &Typed, launcher: &Launcher) {
     let place = centred(screen, 100.min(screen.width.saturating_sub(2)), 10);
     typing(pen, place, " a race: what its lanes differ in ", typed, launcher, ["starts it", "back to the form"]);
@@ -87,7 +87,7 @@ pub fn race(pen: &mut Pen, screen: Rect, typed: &Typed, launcher: &Launcher) {
     }
 }
 
-/// Asks how much more a run that has ended is to train.
+/// Asks for the new limit of an ended run.
 pub fn more(pen: &mut Pen, screen: Rect, more: &More, launcher: &Launcher) {
     let name = more.folder.file_name().unwrap_or_default().to_string_lossy();
     let said = match &more.problem {
@@ -121,14 +121,14 @@ pub fn more(pen: &mut Pen, screen: Rect, more: &More, launcher: &Launcher) {
     pen.put_right(bottom, &hint, Meaning::Muted);
 }
 
-/// Asks whether to start although something speaks against it.
+/// Asks whether to start despite a warning.
 pub fn start(pen: &mut Pen, screen: Rect, why: &str, launcher: &Launcher) {
     let said = format!("{} Start all the same?", sentence(&text::safe_text(why)));
     let answers = [(Action::StartNow, "start it"), (Action::Leave, "back to the form")];
     ask_with_answers(pen, screen, " start ", &said, (Context::Start, &answers), launcher);
 }
 
-/// Our sentences have no full stop.
+/// Messages have no full stop.
 fn sentence(text: &str) -> String {
     let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{text}{end}")
@@ -157,7 +157,7 @@ fn ask_with_answers(
     question.draw(pen, screen);
 }
 
-/// What there is to know of the selected run.
+/// The facts of the selected run.
 pub fn facts(pen: &mut Pen, screen: Rect, launcher: &Launcher) {
     let place = centred(screen, screen.width.saturating_sub(4).min(90), 20);
     let Some(run) = launcher.home.selected() else { return };

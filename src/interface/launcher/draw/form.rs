@@ -15,7 +15,7 @@ use crate::interface::widgets::list;
 use crate::interface::widgets::list::first_row_centred;
 use crate::recipe::{FIELDS, Field, Kind, Recipe, Value};
 
-/// Draws the form, what the run would be, and what the selected line means.
+/// Draws the form, the plan of the run, and the help for the selected line.
 pub fn draw(pen: &mut Pen, places: &Places, launcher: &Launcher) {
     let form = &launcher.form;
     let header = Rect { x: places.header.x + 1, width: places.header.width.saturating_sub(2), ..places.header };
@@ -40,7 +40,7 @@ pub fn draw(pen: &mut Pen, places: &Places, launcher: &Launcher) {
     }
 }
 
-/// The widest that a label gets.
+/// The largest width of a label.
 const LABEL: u16 = 25;
 
 fn lines(pen: &mut Pen, area: Rect, launcher: &Launcher) {
@@ -100,7 +100,7 @@ fn line_of(pen: &mut Pen, row: Rect, (slot, values): (Slot, &Values), essential:
     }
 }
 
-/// What is typed, with its cursor; the end of a long text is in sight.
+/// The text input with its cursor; the end of a long text is visible.
 pub fn edit_line(pen: &mut Pen, cell: Rect, typed: &Typed, meaning: Meaning) {
     let (before, after) = typed.halves();
     let before = text::truncate_front(&text::safe_text(before), cell.width.saturating_sub(2));
@@ -110,7 +110,7 @@ pub fn edit_line(pen: &mut Pen, cell: Rect, typed: &Typed, meaning: Meaning) {
     pen.put(x, cell.y, cell.right().saturating_sub(x), &after, meaning);
     pen.restyle(Rect { x, width: 1.min(cell.right().saturating_sub(x)), ..cell }, Meaning::Cursor);
     if typed.fresh {
-        // The next character replaces all of it.
+        // The next character replaces the whole text.
         pen.restyle(Rect { width: x.saturating_sub(cell.x), ..cell }, Meaning::Selection);
     }
 }
@@ -136,7 +136,7 @@ fn label(slot: Slot, essential: bool) -> String {
     }
 }
 
-/// A value as it is shown; the working folder's paths from there on.
+/// A displayed value; paths below the working folder are relative to it.
 fn shown(slot: Slot, said: &str, launcher: &Launcher) -> String {
     let chosen = match slot {
         Slot::Field(at) => FIELDS.get(at).and_then(|field| launcher.form.chosen(field)),
@@ -159,7 +159,7 @@ fn value_meaning(slot: Slot, values: &Values, launcher: &Launcher) -> Meaning {
     }
 }
 
-/// What stands where nothing is given.
+/// The placeholder of an empty line.
 fn placeholder(slot: Slot, launcher: &Launcher) -> String {
     match slot {
         Slot::Name => launcher.default_name(),
@@ -175,7 +175,7 @@ fn placeholder(slot: Slot, launcher: &Launcher) -> String {
     }
 }
 
-/// What the selected line means, takes and was by default; or what is wrong with what is typed.
+/// The selected line's description, choices and default; or why the typed text is invalid.
 fn help(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     let form = &launcher.form;
     let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };

@@ -8,7 +8,7 @@ use super::bars;
 use crate::interface::jobs::KnownRun;
 use crate::interface::keys::{Action, Context};
 use crate::interface::launcher::place::{Places, home_rows};
-use crate::interface::launcher::{Can, Launcher, Sort, can};
+use crate::interface::launcher::{Launcher, RunAction, Sort, action_of};
 use crate::interface::layout::{centred, split_bottom, split_top};
 use crate::interface::pen::Pen;
 use crate::interface::text;
@@ -50,7 +50,7 @@ pub fn draw(pen: &mut Pen, places: &Places, launcher: &Launcher) {
     }
 }
 
-/// What narrows, marks or sorts the list otherwise than at first.
+/// Filter, marks and sort order of the list, if not the default.
 fn remark(launcher: &Launcher) -> String {
     let home = &launcher.home;
     let mut remarks = Vec::new();
@@ -91,7 +91,7 @@ fn nothing(pen: &mut Pen, area: Rect, lines: &[&str]) {
     }
 }
 
-/// There is no run yet: what can be done.
+/// The hint for an empty list of runs.
 fn empty(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     let keys = &launcher.env.look.keys;
     let key = |context, action| keys.label(context, action).unwrap_or_default();
@@ -117,12 +117,12 @@ fn empty(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     }
 }
 
-/// A column of the list: its heading, its width, and whether it stands at the right.
+/// A column of the list: its heading, its width, and whether it is right-aligned.
 struct Column {
     title: &'static str,
     width: u16,
     right: bool,
-    /// The columns of the least weight go first where there is no room.
+    /// Columns of the lowest weight are dropped first when there is no room.
     weight: u8,
 }
 
@@ -141,10 +141,10 @@ const COLUMNS: [Column; 10] = [
 
 const GAP: u16 = 2;
 
-/// The widest that a name gets at the cost of other columns.
+/// The largest width of a name at the expense of other columns.
 const NAME: u16 = 40;
 
-/// The columns that there is room for, each with its place in the table and its width; `name` is the width of the longest name.
+/// The columns that fit, each with its index in the table and its width; `name` is the width of the longest name.
 fn columns(width: u16, name: u16) -> Vec<(usize, u16)> {
     let mut kept: Vec<usize> = (0..COLUMNS.len()).collect();
     let name = name.clamp(COLUMNS[0].width, NAME);
@@ -154,7 +154,7 @@ fn columns(width: u16, name: u16) -> Vec<(usize, u16)> {
         let least = kept.iter().enumerate().min_by_key(|(_, at)| COLUMNS[**at].weight).map_or(0, |(index, _)| index);
         kept.remove(least);
     }
-    // The name takes what is left, up to a point.
+    // The name gets the rest of the width, up to a limit.
     let spare = width.saturating_sub(needed(&kept)).min(24);
     kept.into_iter().map(|at| (at, wide(at) + if at == 0 { spare } else { 0 })).collect()
 }
@@ -212,7 +212,7 @@ fn draw_cell(pen: &mut Pen, cell: Rect, at: usize, known: &KnownRun, launcher: &
         "loss" => put(pen, cell, &known.loss.map_or_else(dash, text::three_digits), Meaning::Muted, right),
         "curve" => bars::draw(pen, cell, &known.spark.shape(usize::from(cell.width)), Meaning::Series1),
         "sparsity" => put(pen, cell, &known.sparsity.map_or_else(dash, text::percent), Meaning::Text, right),
-        // How many lanes a race has stands beside.
+        // The number of lanes is in another column.
         "method" if !known.lanes.is_empty() => put(pen, cell, "race", Meaning::Muted, right),
         "method" => put(pen, cell, run.method.as_deref().unwrap_or("-"), Meaning::Muted, right),
         "model" => {
@@ -222,7 +222,7 @@ fn draw_cell(pen: &mut Pen, cell: Rect, at: usize, known: &KnownRun, launcher: &
     }
 }
 
-/// Draws the mark of a run, its name, what sets a lane apart, and its tags.
+/// Draws the mark of a run, its name, the varied settings of a lane, and its tags.
 fn name(pen: &mut Pen, cell: Rect, known: &KnownRun, launcher: &Launcher) {
     let [mark, name, varied, tags] = named(known, launcher);
     pen.pieces(
@@ -231,7 +231,7 @@ fn name(pen: &mut Pen, cell: Rect, known: &KnownRun, launcher: &Launcher) {
     );
 }
 
-/// As [`name`], in words.
+/// The parts of [`name`] as text.
 fn named(known: &KnownRun, launcher: &Launcher) -> [String; 4] {
     let marks = !launcher.home.marked().is_empty();
     let mark = match (marks, launcher.home.is_marked(known)) {
@@ -245,7 +245,7 @@ fn named(known: &KnownRun, launcher: &Launcher) -> [String; 4] {
     [mark.to_owned(), text::safe_text(&known.run.name), varied, tags]
 }
 
-/// How a run stands, in a word.
+/// The status of a run in a word.
 fn status(state: Option<State>) -> (String, Meaning) {
     let Some(state) = state else { return ("damaged".into(), Meaning::Error) };
     match state {
@@ -283,22 +283,26 @@ fn started(started: Option<f64>, launcher: &Launcher) -> String {
     }
 }
 
-/// What is known of a run.
+/// Draws the facts of a run.
 pub fn facts(pen: &mut Pen, area: Rect, known: &KnownRun, launcher: &Launcher) {
     let area = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     let (area, bottom) = split_bottom(area, 1);
     let keys = &launcher.env.look.keys;
-    let hint = match can(known) {
-        Can::Attach => keys.hints(Context::Home, &[(Action::OpenRun, "opens its cockpit")]),
-        Can::Lanes if known.run.can_go_on() => {
+    let hint = match action_of(known) {
+        RunAction::Attach => keys.hints(Context::Home, &[(Action::OpenRun, "opens its cockpit")]),
+        RunAction::Lanes if known.run.can_go_on() => {
             keys.hints(Context::Home, &[(Action::OpenRun, "its lanes"), (Action::ResumeRun, "resumes it")])
         }
-        Can::Lanes => keys.hints(Context::Home, &[(Action::OpenRun, "its lanes"), (Action::ViewRun, "their curves")]),
-        Can::Resume => {
+        RunAction::Lanes => {
+            keys.hints(Context::Home, &[(Action::OpenRun, "its lanes"), (Action::ViewRun, "their curves")])
+        }
+        RunAction::Resume => {
             keys.hints(Context::Home, &[(Action::ResumeRun, "resumes it"), (Action::CopyRun, "new from it")])
         }
-        Can::Look => keys.hints(Context::Home, &[(Action::OpenRun, "its curves"), (Action::CopyRun, "new from it")]),
-        Can::Nothing => keys.hints(Context::Home, &[(Action::DeleteRun, "deletes it")]),
+        RunAction::Look => {
+            keys.hints(Context::Home, &[(Action::OpenRun, "its curves"), (Action::CopyRun, "new from it")])
+        }
+        RunAction::Nothing => keys.hints(Context::Home, &[(Action::DeleteRun, "deletes it")]),
     };
     pen.put(bottom.x, bottom.y, bottom.width, hint.trim(), Meaning::Muted);
     let run = &known.run;
@@ -361,7 +365,7 @@ pub fn facts(pen: &mut Pen, area: Rect, known: &KnownRun, launcher: &Launcher) {
     }
 }
 
-/// A stretch of time in seconds.
+/// A duration in seconds.
 pub fn seconds(seconds: f64) -> String {
     text::duration(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }

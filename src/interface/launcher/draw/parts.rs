@@ -1,4 +1,4 @@
-//! What several parts of the launcher are drawn with.
+//! Drawing helpers shared by several parts of the launcher.
 
 use ratatui::layout::Rect;
 
@@ -6,7 +6,7 @@ use crate::interface::pen::Pen;
 use crate::interface::text;
 use crate::interface::theme::Meaning;
 
-/// A title at the top of a box, and a remark at its right end.
+/// A box with a title at the top, and a remark at its right end.
 pub fn titled(pen: &mut Pen, area: Rect, border: Meaning, title: &str, remark: (&str, Meaning)) -> Rect {
     let inner = pen.frame(area, border);
     let row = Rect { x: area.x + 1, width: area.width.saturating_sub(2), height: 1, ..area };

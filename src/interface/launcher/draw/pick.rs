@@ -4,7 +4,7 @@ use ratatui::layout::Rect;
 
 use super::{form, sample};
 use crate::interface::keys::{Action, Context};
-use crate::interface::launcher::pick::{Files, Pick, What};
+use crate::interface::launcher::pick::{Files, Pick, PickKind};
 use crate::interface::launcher::place::pick_places;
 use crate::interface::launcher::{Launcher, Row};
 use crate::interface::layout::split_top;
@@ -14,7 +14,7 @@ use crate::interface::theme::Meaning;
 use crate::interface::widgets::list;
 use crate::interface::widgets::list::{first_row_centred, inside};
 
-/// Draws it.
+/// Draws the list.
 pub fn draw(pen: &mut Pen, screen: Rect, pick: &Pick, launcher: &Launcher) {
     let (outer, list, beside) = pick_places(screen, &pick.what);
     let remark = pick.files().map(|files| launcher.seen(&files.folder));
@@ -26,13 +26,13 @@ pub fn draw(pen: &mut Pen, screen: Rect, pick: &Pick, launcher: &Launcher) {
     form::edit_line(pen, input, &pick.typed, Meaning::Text);
     if pick.typed.text.is_empty() {
         let hint = match &pick.what {
-            What::Model(..) => "type to search; a folder or a name on the hub such as owner/name serves too",
-            What::File(_) | What::Recipe(_) => "type to search; a path serves too",
+            PickKind::Model(..) => "type to search; a folder or a name on the hub such as owner/name serves too",
+            PickKind::File(_) | PickKind::Recipe(_) => "type to search; a path serves too",
         };
         pen.put(input.x + 1, input.y, input.width.saturating_sub(1), hint, Meaning::Muted);
     }
     rows(pen, list, pick);
-    if let What::File(files) = &pick.what
+    if let PickKind::File(files) = &pick.what
         && beside.width > 0
     {
         preview(pen, beside, files);
@@ -51,18 +51,20 @@ fn rows(pen: &mut Pen, area: Rect, pick: &Pick) {
     let rows = pick.rows();
     let said = match &pick.what {
         _ if pick.is_waiting() => Some("looking".to_owned()),
-        What::File(Files { entries: Some(Err(why)), .. }) => Some(text::safe_text(why)),
-        What::Model(..) if pick.typed.text.is_empty() && !rows.iter().any(Row::is_model) => {
+        PickKind::File(Files { entries: Some(Err(why)), .. }) => Some(text::safe_text(why)),
+        PickKind::Model(..) if pick.typed.text.is_empty() && !rows.iter().any(Row::is_model) => {
             let is_start = pick.files().is_none_or(|files| files.folder == files.start);
             let cache = if is_start { ", nor in the cache of the hub" } else { "" };
             Some(format!("there is no model below this folder{cache}"))
         }
-        What::Recipe(_) if rows.is_empty() && pick.typed.text.is_empty() => Some("there is no recipe here yet".into()),
+        PickKind::Recipe(_) if rows.is_empty() && pick.typed.text.is_empty() => {
+            Some("there is no recipe here yet".into())
+        }
         _ if rows.is_empty() => Some("nothing of this name".into()),
         _ => None,
     };
     if let Some(said) = said {
-        // Below what there is already.
+        // Below the existing rows.
         let (_, below) = split_top(area, u16::try_from(rows.len()).unwrap_or(u16::MAX).min(area.height));
         for (row, line) in Pen::rows(below).zip(text::wrap(&said, area.width.saturating_sub(1))) {
             pen.put(row.x + 1, row.y, row.width.saturating_sub(1), &line, Meaning::Muted);
@@ -73,7 +75,7 @@ fn rows(pen: &mut Pen, area: Rect, pick: &Pick) {
     }
     let selected = pick.row.min(rows.len().saturating_sub(1));
     let first = first_row_centred(selected, rows.len(), area.height);
-    // The keys stand on the rest of the edge.
+    // The key hints take the rest of the edge.
     list::more(pen, Rect { width: area.width / 3, ..area }, first, usize::from(area.height), rows.len());
     for (index, (row, entry)) in Pen::rows(area).zip(rows.iter().skip(first)).enumerate() {
         let (left, right) = entry.texts();

@@ -1,4 +1,4 @@
-//! What the run of the form would be.
+//! The plan of the run in the form.
 
 use std::collections::HashSet;
 
@@ -19,24 +19,24 @@ enum Line {
     Fact(&'static str, String, Meaning),
     /// A text.
     Text(String, Meaning),
-    /// A label, and upright bars beside it.
+    /// A label, and vertical bars beside it.
     Bars(&'static str, Vec<usize>),
     /// A name, a share and a remark, in a list of such lines.
-    Share(Of, String, f64, String, Meaning),
+    Share(ShareKind, String, f64, String, Meaning),
     /// Memory by owner.
     Memory(Memory),
     /// An empty line.
     Gap,
 }
 
-/// What a list of shares is of.
+/// The kind of a list of shares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Of {
+enum ShareKind {
     Groups,
     Classes,
 }
 
-impl Of {
+impl ShareKind {
     const ALL: [Self; 2] = [Self::Groups, Self::Classes];
 
     fn name(self) -> &'static str {
@@ -47,7 +47,7 @@ impl Of {
     }
 }
 
-/// Draws it.
+/// Draws the plan.
 pub fn draw(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     if area.width < 4 || area.height < 3 {
         return;
@@ -82,13 +82,12 @@ pub fn draw(pen: &mut Pen, area: Rect, launcher: &Launcher) {
     }
 }
 
-/// As many lines as there is room for: what matters least goes, of lines that matter as much the last, and of a list that
-/// is cut short is said how much.
+/// As many lines as fit: the least important go first, of equal ones the last, and a shortened list says by how much.
 fn fitted(mut lines: Vec<(u8, Line)>, room: usize) -> Vec<(u8, Line)> {
-    let count = |lines: &[(u8, Line)], of: Of| {
+    let count = |lines: &[(u8, Line)], of: ShareKind| {
         lines.iter().filter(|(_, line)| matches!(line, Line::Share(list, ..) if *list == of)).count()
     };
-    let all = Of::ALL.map(|of| count(&lines, of));
+    let all = ShareKind::ALL.map(|of| count(&lines, of));
     let mut order: Vec<usize> = (0..lines.len()).collect();
     order.sort_by_key(|&at| std::cmp::Reverse((lines[at].0, at)));
     let gone: HashSet<usize> = order.into_iter().take(lines.len().saturating_sub(room)).collect();
@@ -97,7 +96,7 @@ fn fitted(mut lines: Vec<(u8, Line)>, room: usize) -> Vec<(u8, Line)> {
         at += 1;
         !gone.contains(&(at - 1))
     });
-    for (of, all) in Of::ALL.into_iter().zip(all) {
+    for (of, all) in ShareKind::ALL.into_iter().zip(all) {
         let gone = all - count(&lines, of);
         let last = lines.iter_mut().rev().find(|(_, line)| matches!(line, Line::Share(list, ..) if *list == of));
         if let (1.., Some((_, line))) = (gone, last) {
@@ -129,7 +128,7 @@ fn draw_line(pen: &mut Pen, row: Rect, line: &Line) {
     }
 }
 
-/// What is likely to be a mistake in the rows, in at most a third of the panel; its details where there is room for them.
+/// Likely mistakes in the rows, in at most a third of the panel; with details if there is room for them.
 fn findings(found: &[String], area: Rect) -> Vec<String> {
     let short = |finding: &String| match finding.split_once(" (").filter(|_| area.width < 60) {
         Some((head, _)) => head.to_owned(),
@@ -148,7 +147,7 @@ fn findings(found: &[String], area: Rect) -> Vec<String> {
     lines
 }
 
-/// A name, a bar as long as its share, and a remark at the right.
+/// A name, a bar proportional to its share, and a remark at the right.
 pub fn share_line(pen: &mut Pen, row: Rect, (name, share, remark): (&str, f64, &str), meaning: Meaning) {
     let label = (row.width * 2 / 5).min(22);
     pen.put(row.x, row.y, label.saturating_sub(1), name, meaning);
@@ -160,7 +159,7 @@ pub fn share_line(pen: &mut Pen, row: Rect, (name, share, remark): (&str, f64, &
     pen.put_right(row, remark, Meaning::Muted);
 }
 
-/// All lines, each with its weight: the largest goes first.
+/// All lines, each with its weight: the largest is dropped first.
 fn lines(launcher: &Launcher, area: Rect) -> Vec<(u8, Line)> {
     let width = area.width;
     let form = &launcher.form;
@@ -250,10 +249,10 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView, width: u16) {
         for group in sparsity.groups.iter().filter(|group| group.trainable > 0) {
             let density = group.trainable as f64 / group.parameters.max(1) as f64;
             let name = format!(" {}", text::safe_text(&group.name));
-            lines.push((4, Line::Share(Of::Groups, name, density, text::percent(density), tone)));
+            lines.push((4, Line::Share(ShareKind::Groups, name, density, text::percent(density), tone)));
         }
         if sparsity.head > 0 {
-            lines.push((5, Line::Share(Of::Groups, " head".into(), 1.0, text::count(sparsity.head), tone)));
+            lines.push((5, Line::Share(ShareKind::Groups, " head".into(), 1.0, text::count(sparsity.head), tone)));
         }
     }
     if let Some(PlannedRate { rate, basis, head }) = &plan.rate.value {
@@ -274,8 +273,8 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView, width: u16) {
         lines.push((2, Line::Fact("tokens", tokens(&data.train), tone)));
         lines.push((6, Line::Bars("lengths", data.train.lengths.clone())));
         for part in [&data.train, &data.validation] {
-            lines.extend(told(2, part.read_as.as_ref(), Meaning::Muted, width));
-            lines.extend(told(2, part.left_out.as_ref(), Meaning::Warn, width));
+            lines.extend(paragraph(2, part.read_as.as_ref(), Meaning::Muted, width));
+            lines.extend(paragraph(2, part.left_out.as_ref(), Meaning::Warn, width));
         }
         let all: usize = data.labels.iter().map(|(_, train, _)| train).sum();
         let labels = data.labels.iter().map(|(label, train, _)| (label.as_str(), *train));
@@ -287,8 +286,8 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView, width: u16) {
     }
 }
 
-/// A sentence over as many lines as it needs.
-fn told(weight: u8, said: Option<&String>, meaning: Meaning, width: u16) -> Vec<(u8, Line)> {
+/// A sentence wrapped into lines.
+fn paragraph(weight: u8, said: Option<&String>, meaning: Meaning, width: u16) -> Vec<(u8, Line)> {
     let lines = said.map(|said| text::wrap(&text::safe_text(said), width)).unwrap_or_default();
     lines.into_iter().map(|line| (weight, Line::Text(line, meaning))).collect()
 }
@@ -297,21 +296,21 @@ fn tokens(rows: &PlannedRows) -> String {
     format!("median {}, most {}", rows.median, rows.longest)
 }
 
-/// What the file of rows says by itself, before a model has made tokens of it.
+/// Facts from the file of rows alone, before tokenization.
 fn of_file(lines: &mut Vec<(u8, Line)>, (rows, width): (&crate::data::Sample, u16), launcher: &Launcher) {
     let count = if rows.whole { rows.count.to_string() } else { format!("more than {}", rows.count) };
     lines.push((1, Line::Fact("rows", count, Meaning::Text)));
     if rows.bad > 0 {
         lines.push((2, Line::Fact("bad rows", rows.bad.to_string(), Meaning::Warn)));
     }
-    lines.extend(told(2, rows.read_as.as_ref(), Meaning::Muted, width));
+    lines.extend(paragraph(2, rows.read_as.as_ref(), Meaning::Muted, width));
     let label = rows.columns.iter().find(|column| column.name == launcher.form.recipe.data.label);
     let Some(values) = label.and_then(|column| column.values.as_ref()) else { return };
     let values = values.iter().map(|(value, count)| (value.as_str(), *count));
     lines.extend(classes(5, values, rows.count, Meaning::Text));
 }
 
-/// Labels with their rows of so many, the most frequent first.
+/// Labels with their number of rows, out of a sample of this size, the most frequent first.
 fn classes<'a>(
     weight: u8,
     labels: impl Iterator<Item = (&'a str, usize)>,
@@ -322,7 +321,7 @@ fn classes<'a>(
     labels.sort_by_key(|&(_, rows)| std::cmp::Reverse(rows));
     let line = |(label, rows): (&str, usize)| {
         let share = rows as f64 / all.max(1) as f64;
-        (weight, Line::Share(Of::Classes, format!(" {}", text::safe_text(label)), share, rows.to_string(), tone))
+        (weight, Line::Share(ShareKind::Classes, format!(" {}", text::safe_text(label)), share, rows.to_string(), tone))
     };
     labels.into_iter().map(line).collect()
 }
@@ -343,7 +342,8 @@ mod tests {
 
     #[test]
     fn a_list_that_is_cut_short_says_how_much() {
-        let class = |at: usize| (7, Line::Share(Of::Classes, format!("class {at}"), 0.1, "3".into(), Meaning::Text));
+        let class =
+            |at: usize| (7, Line::Share(ShareKind::Classes, format!("class {at}"), 0.1, "3".into(), Meaning::Text));
         let lines = || std::iter::once((0, Line::Gap)).chain((0..40).map(class)).collect::<Vec<_>>();
         let said = |room: usize| match fitted(lines(), room).pop() {
             Some((_, Line::Text(said, _))) => Some(said),

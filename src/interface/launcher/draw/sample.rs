@@ -1,4 +1,4 @@
-//! A look into a file of rows.
+//! A sample of a file of rows.
 
 use ratatui::layout::Rect;
 
@@ -12,7 +12,7 @@ use crate::interface::theme::Meaning;
 /// The most values of a column that are shown.
 const VALUES: usize = 6;
 
-/// What a file holds: its columns, the values of those that could be labels, its first rows.
+/// The content of a file: its columns, the values of possible labels, its first rows.
 pub fn whole(pen: &mut Pen, area: Rect, sample: &Sample) {
     let mut rest = area;
     let mut line = |pen: &mut Pen, said: &str, meaning: Meaning| {
@@ -37,7 +37,7 @@ pub fn whole(pen: &mut Pen, area: Rect, sample: &Sample) {
         |column: &&SampledColumn| column.values.as_ref().is_some_and(|values| values.len() * 2 <= sample.count);
     for column in sample.columns.iter().filter(labels).take(2) {
         let Some(values) = &column.values else { continue };
-        // The rows are to be seen too.
+        // Leaves room for the rows.
         if rest.height < 8 {
             break;
         }
@@ -61,7 +61,7 @@ pub fn whole(pen: &mut Pen, area: Rect, sample: &Sample) {
     rows(pen, split_top(rest, 1).1, sample);
 }
 
-/// The first rows, a column each as wide as it needs and as there is room for.
+/// The first rows as a table, each column as wide as needed and possible.
 pub fn rows(pen: &mut Pen, area: Rect, sample: &Sample) {
     if area.height < 2 || area.width < 8 {
         return;
@@ -84,7 +84,7 @@ pub fn rows(pen: &mut Pen, area: Rect, sample: &Sample) {
     }
 }
 
-/// The widths of the columns: narrow ones as they are, the wide ones share what is left.
+/// The widths of the columns: narrow ones in full, the wide ones share the rest.
 fn widths(sample: &Sample, room: u16) -> Vec<u16> {
     let widest = |at: usize, name: &str| {
         let cells = sample.rows.iter().filter_map(|row| row.get(at));

@@ -35,7 +35,7 @@ fn every_field_has_one_line_whatever_the_task() {
 }
 
 #[test]
-fn what_will_not_do_stays_to_be_mended() {
+fn an_invalid_value_stays_to_be_corrected() {
     let mut form = Form::new();
     form.select("method.sparsity");
     type_text(&mut form, "7");
@@ -68,7 +68,7 @@ fn edits_are_taken_back_one_by_one() {
 }
 
 #[test]
-fn a_header_names_columns_that_the_user_has_not() {
+fn a_header_suggests_columns_that_the_user_has_not_set() {
     let mut form = Form::new();
     form.sample = Some(("rows.csv".into(), None));
     let said = form.sampled(Path::new("rows.csv"), Ok(sample(&[("review", 40), ("mood", 3)])));
@@ -87,7 +87,7 @@ fn a_warm_up_longer_than_the_run_is_remarked_on() {
     let mut form = Form::new();
     let id = form.plan.begin();
     let train = PlannedRows { rows: 120, ..PlannedRows::default() };
-    form.plan.hear(id, Some(Planned::Data(PlannedData { train, ..PlannedData::default() })));
+    form.plan.receive(id, Some(Planned::Data(PlannedData { train, ..PlannedData::default() })));
     assert_eq!(form.steps(), Some(5));
     assert!(form.remarks().is_empty(), "{:?}", form.remarks());
     form.recipe.schedule.warmup_steps = Steps::Count(100);
@@ -113,7 +113,7 @@ fn a_rate_far_from_the_rule_is_remarked_on() {
         groups: Vec::new(),
         remark: None,
     };
-    form.plan.hear(id, Some(Planned::Sparsity(sparsity)));
+    form.plan.receive(id, Some(Planned::Sparsity(sparsity)));
     form.recipe.optimizer.learning_rate = LearningRate::At(3.0);
     assert!(
         form.remarks()[0].contains("is 750 times the 0.004 of the rule (sparta, 1 % trains)"),

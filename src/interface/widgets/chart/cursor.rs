@@ -1,4 +1,4 @@
-//! The cursor of a chart, and the place that it is compared with.
+//! The cursor of a chart, and the position to compare with.
 
 use ratatui::layout::Rect;
 

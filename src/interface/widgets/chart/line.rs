@@ -1,4 +1,4 @@
-//! One line of a chart.
+//! A line of a chart.
 
 use ratatui::layout::Rect;
 
@@ -10,43 +10,43 @@ use crate::interface::widgets::curve::{flat, step_edges, trace};
 use crate::interface::widgets::window::Window;
 use crate::series::{Column, Curve, Ruler, Series};
 
-/// One line of a chart.
+/// A line of a chart.
 #[derive(Debug, Clone, Copy)]
 pub struct Line<'a> {
     /// Its points.
     pub shape: Shape<'a>,
-    /// Where they lie along the axis.
+    /// Their mapping to the axis.
     pub measure: Measure<'a>,
-    /// What it is drawn as.
+    /// Its style.
     pub meaning: Meaning,
-    /// How it is drawn.
+    /// The way it is drawn.
     pub look: Look,
 }
 
 /// The points of a line.
 #[derive(Debug, Clone, Copy)]
 pub enum Shape<'a> {
-    /// With a smoothed form, which is drawn where the view smooths.
+    /// With a smoothed form, which is drawn if the view smooths.
     Curve(&'a Curve),
-    /// As they are.
+    /// Without a smoothed form.
     Series(&'a Series),
 }
 
-/// Where the points of a line lie along the axis.
+/// The mapping from steps to the axis.
 #[derive(Debug, Clone, Copy)]
 pub enum Measure<'a> {
-    /// At their steps.
+    /// The steps themselves.
     Steps,
-    /// Where a ruler puts the steps of a series.
+    /// The positions of a series' steps according to a ruler.
     Ruled(&'a Series, &'a Ruler),
 }
 
-/// How a line is drawn.
+/// The way a line is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
-    /// All of it: raw values behind the smoothed ones.
+    /// Raw values behind the smoothed ones.
     Whole,
-    /// Thin, under everything else, and without a say in the range of the axis.
+    /// Thin, below all others, and ignored for the range of the axis.
     Behind,
     /// A mark for each point.
     Marks,
@@ -56,7 +56,7 @@ pub enum Look {
 pub const MARK: &str = "◆";
 
 impl<'a> Shape<'a> {
-    /// The points as they came.
+    /// The raw points.
     #[must_use]
     pub fn raw(self) -> &'a Series {
         match self {
@@ -65,7 +65,7 @@ impl<'a> Shape<'a> {
         }
     }
 
-    /// The smoothed value near a step; the value itself where nothing smooths.
+    /// The smoothed value near a step; the raw one without a smoothed form.
     #[must_use]
     pub fn smoothed_near(self, step: u64) -> f64 {
         match self {
@@ -76,7 +76,7 @@ impl<'a> Shape<'a> {
 }
 
 impl Measure<'_> {
-    /// Where a step lies.
+    /// The position of a step.
     #[must_use]
     pub fn value(self, step: u64) -> f64 {
         match self {
@@ -88,7 +88,7 @@ impl Measure<'_> {
         }
     }
 
-    /// The first step that lies there or after.
+    /// The first step at or after a position.
     #[must_use]
     pub fn step(self, value: f64) -> u64 {
         match self {
@@ -108,9 +108,9 @@ impl Measure<'_> {
         }
     }
 
-    /// The first step that a ruler puts there or after: that of a place among its points.
+    /// The first step that a ruler puts at or after a value: the one of a place among its points.
     fn ruled_step(steps: &Series, ruler: &Ruler, value: f64, place: usize) -> u64 {
-        // What a line has in common with the one that it came from lies before all that is its own.
+        // Points that a line shares with its parent come before its own points.
         if value <= ruler.begin() {
             return 0;
         }
@@ -137,7 +137,7 @@ impl Line<'_> {
         self.shape.raw().gaps_in_columns(&self.measure.edges(window))
     }
 
-    /// The last value of each column: smoothed, where there is such a form.
+    /// The last value of each column, smoothed if there is a smoothed form.
     #[must_use]
     pub fn thin_columns(&self, window: &Window) -> Vec<Option<Column>> {
         self.thin(&self.measure.edges(window))
@@ -152,7 +152,7 @@ impl Line<'_> {
         })
     }
 
-    /// All that is drawn of it: its smoothed form where the view smooths, and beside it the raw values where the view
+    /// Everything that is drawn of it: its smoothed form if the view smooths, and beside it the raw values if the view
     /// shows those too.
     pub(super) fn drawn(&self, window: &Window, smoothed: bool, envelope: bool) -> Drawn {
         let edges = self.measure.edges(window);
@@ -173,12 +173,12 @@ pub fn mark(pen: &mut Pen, plot: Rect, axis: &Axis, dot: usize, value: f64, mean
     pen.put(plot.x + (dot / 2) as u16, y, 1, MARK, meaning);
 }
 
-/// What a line is on the columns of a chart: computed once, since each of it is looked at more than once.
+/// A line on the columns of a chart, computed once for several uses.
 #[derive(Debug)]
 pub struct Drawn {
     raw: Vec<Option<Column>>,
     gaps: Vec<usize>,
-    /// The smoothed line, where there is one.
+    /// The smoothed line, if there is one.
     thin: Option<Vec<Option<Column>>>,
 }
 
@@ -188,7 +188,7 @@ impl Drawn {
         self.thin.is_some()
     }
 
-    /// The extremes of the columns: of the raw values, where those are drawn.
+    /// The extremes of the columns; of the raw values if those are drawn.
     pub fn values(&self) -> impl Iterator<Item = f64> + '_ {
         let columns = if self.raw.is_empty() { self.thin.as_deref().unwrap_or_default() } else { &self.raw };
         columns.iter().flatten().flat_map(|column| [column.min, column.max])
@@ -206,7 +206,7 @@ impl Drawn {
         let mut grid = Grid::new(plot);
         trace(&mut grid, &self.raw, &self.gaps, axis);
         grid.paint(pen, plot, meaning);
-        // One point alone makes no line, and a dot is easily overlooked.
+        // A single point makes no line, and one dot is easily overlooked.
         let mut points = self.raw.iter().enumerate().filter_map(|(dot, column)| Some((dot, (*column)?)));
         if let (Some((dot, column)), None) = (points.next(), points.next())
             && !axis.is_above(column.min)
@@ -223,7 +223,7 @@ impl Drawn {
         }
     }
 
-    /// Marks what is not on the chart: values above it at its top, gaps at its bottom. How many columns are above.
+    /// Marks values above the axis at the top and gaps at the bottom; returns the number of columns with values above.
     pub fn draw_outside(&self, pen: &mut Pen, plot: Rect, axis: &Axis, envelope: bool) -> usize {
         let columns = self.thin.as_ref().filter(|_| !envelope).unwrap_or(&self.raw);
         let mut count = 0;

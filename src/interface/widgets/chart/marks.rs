@@ -1,4 +1,4 @@
-//! What was changed by hand, at its place on a chart.
+//! Changes by hand, at their positions on a chart.
 
 use ratatui::layout::Rect;
 
@@ -11,15 +11,15 @@ use crate::protocol::Intervention;
 /// A change by hand.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// The last place on the axis before it.
+    /// The last position on the axis before it.
     pub before: f64,
-    /// The first place after it.
+    /// The first position after it.
     pub after: f64,
-    /// What was changed, and from what to what; fit for the screen.
+    /// The field and its values, with control characters escaped.
     pub text: String,
 }
 
-/// A change by hand, as a chart over steps marks it.
+/// A change by hand on a chart over steps.
 #[must_use]
 pub fn change(change: &Intervention) -> Change {
     let field = change.field.split_once('.').map_or(change.field.as_str(), |(_, name)| name);
@@ -33,7 +33,7 @@ fn mark(index: usize) -> char {
 }
 
 fn dot(change: &Change, window: &Window) -> Option<usize> {
-    // A change after step 120 acts on step 121; its line stands between them.
+    // A change after step 120 acts on step 121; its line is between them.
     window.dot(change.before).or_else(|| window.dot(change.after))
 }
 
@@ -47,8 +47,8 @@ pub fn lines(pen: &mut Pen, plot: Rect, changes: &[Change], window: &Window) {
     }
 }
 
-/// Says what the marks stand for, the newest last: in the upper right, or where else no line runs. Where there is no such
-/// place, fewer are said, or none: the log has them all.
+/// Lists the changes at the marks, the newest last: at the upper right, or where no line runs. If no place is free,
+/// fewer are listed or none: the log has them all.
 pub fn list(pen: &mut Pen, plot: Rect, changes: &[Change], window: &Window) {
     let room = usize::from(plot.height / 5);
     let seen = changes.iter().enumerate().rev().filter(|(_, change)| dot(change, window).is_some());
@@ -67,11 +67,11 @@ pub fn list(pen: &mut Pen, plot: Rect, changes: &[Change], window: &Window) {
     }
 }
 
-/// A place for these lines, a blank cell at both ends, that covers nothing but the grid.
+/// A place for these lines, with a blank cell at both ends, that covers only the grid.
 fn free(pen: &Pen, plot: Rect, lines: &[String]) -> Option<Rect> {
     let width = lines.iter().map(|line| text::width(line)).max()? + 2;
     let height = u16::try_from(lines.len()).ok()?;
-    // The letters of the marks stand in the first row.
+    // The letters of the marks are in the first row.
     let last = plot.bottom().checked_sub(height)?;
     let most = plot.width.checked_sub(width)?;
     let columns = [most, 0, most / 2];

@@ -1,4 +1,4 @@
-//! The numbers under a chart.
+//! The scale under a chart.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::interface::widgets::axis::round_step;
 use crate::interface::widgets::chart::Along;
 use crate::interface::widgets::window::Window;
 
-/// Draws round places on the axis, and at its end what it counts.
+/// Draws round positions on the axis, and at its end the unit.
 pub fn draw(pen: &mut Pen, row: Rect, window: &Window, along: Along) {
     let name_at = pen.put_right(row, &along.to_string(), Meaning::Axis);
     let ticks = ticks(window, along, 1);
@@ -26,8 +26,7 @@ pub fn draw(pen: &mut Pen, row: Rect, window: &Window, along: Along) {
     }
 }
 
-/// Round places on the axis, as it counts without logarithms, each with its label. A letter is two times
-/// `fine` dots wide.
+/// Round positions on a linear axis, each with its label. A letter is two times `fine` dots wide.
 #[must_use]
 pub fn ticks(window: &Window, along: Along, fine: usize) -> Vec<(f64, String)> {
     if window.log { log_ticks(window, along) } else { even_ticks(window, along, fine) }
@@ -59,7 +58,7 @@ fn log_ticks(window: &Window, along: Along) -> Vec<(f64, String)> {
     ticks.filter(inside).map(|tick| (tick, label(tick))).collect()
 }
 
-/// Round seconds: of a minute, of an hour, of a day.
+/// Round durations in seconds, minutes, hours and days.
 fn round_time(least: f64) -> f64 {
     const ROUND: [f64; 18] = [
         1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 7200.0, 10_800.0, 21_600.0,

@@ -1,39 +1,39 @@
-//! Which part of a chart is shown, and how.
+//! The visible range of a chart, and how it is shown.
 
 use std::fmt;
 
-/// Weights of the smoothing that the keys walk through.
+/// The weights of the smoothing that the keys step through.
 const SMOOTHINGS: [f64; 8] = [0.0, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995];
 
-/// The fewest steps that a view can hold.
+/// The fewest visible steps.
 const NEAREST: f64 = 8.0;
 
-/// How charts are shown.
+/// The view of charts.
 #[expect(clippy::struct_excessive_bools, reason = "switches of the user's, each its own")]
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct View {
-    /// Which steps.
+    /// The visible steps.
     pub range: Range,
-    /// Whether the values are on a logarithmic axis.
+    /// Whether the value axis is logarithmic.
     pub log: bool,
-    /// What the charts run over.
+    /// The quantity on the horizontal axis.
     pub along: Along,
-    /// Whether what the charts run over is on a logarithmic axis.
+    /// Whether the horizontal axis is logarithmic.
     pub log_x: bool,
     /// Whether raw values are shown behind the smoothed line.
     pub envelope: bool,
-    /// Whether what sticks out far above nearly all is left out of the axis.
+    /// Whether outliers far above nearly all values are left out of the axis.
     pub outlier_proof: bool,
     smoothing: usize,
 }
 
-/// What a chart runs over.
+/// The quantity on the horizontal axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Along {
     /// Optimizer steps.
     #[default]
     Steps,
-    /// Rounds through the training rows.
+    /// Epochs.
     Epochs,
     /// Tokens seen.
     Tokens,
@@ -42,10 +42,10 @@ pub enum Along {
 }
 
 impl Along {
-    /// All, in the order in which a key walks through them.
+    /// All, in the order of the key that cycles through them.
     pub const ALL: [Self; 4] = [Self::Steps, Self::Epochs, Self::Tokens, Self::Time];
 
-    /// The next one, round and round.
+    /// The next one, cyclic.
     #[must_use]
     pub fn next(self) -> Self {
         Self::ALL[(self as usize + 1) % Self::ALL.len()]
@@ -63,38 +63,38 @@ impl fmt::Display for Along {
     }
 }
 
-/// Which steps a chart shows. New points move the first two and never the third.
+/// The visible steps. New points move the first two variants and never the third.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Range {
-    /// All.
+    /// All steps.
     Fit,
-    /// This many, up to the newest.
+    /// This many steps, up to the newest.
     Follow {
-        /// How many.
+        /// Number of steps.
         steps: f64,
     },
-    /// These.
+    /// A fixed range.
     Fixed {
-        /// The first.
+        /// The first step.
         start: f64,
-        /// How many.
+        /// Number of steps.
         steps: f64,
     },
 }
 
-/// All that a chart could show, along its axis.
+/// The whole range of a chart along its axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Extent {
-    /// Where it begins.
+    /// Its start.
     pub start: f64,
-    /// Where it has ended.
+    /// Its end.
     pub end: f64,
-    /// What one step takes of it.
+    /// The length of one step.
     pub unit: f64,
 }
 
 impl From<(u64, u64)> for Extent {
-    /// The steps from the first to the last one.
+    /// The range from the first to the last step.
     fn from((first, last): (u64, u64)) -> Self {
         Self { start: first as f64, end: last as f64 + 1.0, unit: 1.0 }
     }
@@ -105,7 +105,7 @@ impl Extent {
         (self.end - self.start).max(self.unit)
     }
 
-    /// The same on a logarithmic axis; what is not above nothing begins where one step has been taken.
+    /// The same on a logarithmic axis; a start at or below zero becomes the length of one step.
     #[must_use]
     pub fn logarithmic(self) -> Self {
         let unit = self.unit.max(f64::MIN_POSITIVE);
@@ -136,7 +136,7 @@ impl View {
         SMOOTHINGS[self.smoothing.min(SMOOTHINGS.len() - 1)]
     }
 
-    /// Smooths more, or less where negative; whether that changed anything.
+    /// Increases the smoothing, or decreases it if negative; returns whether it changed.
     pub fn smooth(&mut self, by: isize) -> bool {
         let next = self.smoothing.saturating_add_signed(by).min(SMOOTHINGS.len() - 1);
         std::mem::replace(&mut self.smoothing, next) != next
@@ -152,7 +152,7 @@ impl View {
         }
     }
 
-    /// Where what is in sight begins and how much it is, out of all that there is.
+    /// Start and length of the visible range, out of the whole range.
     #[must_use]
     pub fn window(&self, extent: impl Into<Extent>) -> (f64, f64) {
         let extent = extent.into();
@@ -166,8 +166,8 @@ impl View {
         }
     }
 
-    /// Shows `factor` times as many steps; the step at the share `anchor` of the width stays where it is. What would be
-    /// too near is not shown at all, so that zooming out again always leads back.
+    /// Shows `factor` times as many steps; the step at the share `anchor` of the width stays in place. Zooming stops
+    /// at the limit, so that zooming out again restores the view.
     pub fn zoom(&mut self, factor: f64, anchor: Option<f64>, extent: impl Into<Extent>) {
         let extent = extent.into();
         let (start, steps) = self.window(extent);
@@ -201,7 +201,7 @@ impl View {
         };
     }
 
-    /// From following or a fixed stretch to all, from all to following the newest quarter.
+    /// From following or a fixed range to all, from all to following the newest quarter.
     pub fn toggle_follow(&mut self, extent: impl Into<Extent>) {
         let extent = extent.into();
         self.range = match self.range {
@@ -211,7 +211,7 @@ impl View {
         };
     }
 
-    /// Moves so far that a place is in sight.
+    /// Moves so that a position is visible.
     pub fn reveal(&mut self, place: f64, extent: impl Into<Extent>) {
         let extent = extent.into();
         let (start, steps) = self.window(extent);
@@ -220,7 +220,7 @@ impl View {
         }
     }
 
-    /// Shows what lies between two places.
+    /// Shows the range between two positions.
     pub fn show(&mut self, from: f64, to: f64, extent: impl Into<Extent>) {
         let extent = extent.into();
         let (from, to) = (from.min(to), from.max(to));
