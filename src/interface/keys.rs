@@ -9,12 +9,11 @@ mod panel;
 mod press;
 mod table;
 
-pub use context::Context;
 pub use format::Format;
 pub use keymap::{Bound, Keymap};
 pub use panel::Panel;
 pub use press::Press;
-pub use table::{Action, Binding, LineEdit, TABLE};
+pub use table::{Action, Binding, Context, LineEdit, TABLE};
 
 #[cfg(test)]
 mod tests;

@@ -23,7 +23,29 @@ impl Screen for State {
     }
 
     fn all_contexts(&self) -> &'static [Context] {
-        &Context::COCKPIT
+        &[
+            Context::Cockpit,
+            Context::Screen,
+            Context::Rows,
+            Context::Map,
+            Context::Chart,
+            Context::Cursor,
+            Context::Jump,
+            Context::Pending,
+            Context::Typing,
+            Context::Text,
+            Context::Lost,
+            Context::Help,
+            Context::Palette,
+            Context::Themes,
+            Context::Example,
+            Context::Timeline,
+            Context::PlaygroundText,
+            Context::Playground,
+            Context::Quit,
+            Context::Stop,
+            Context::Always,
+        ]
     }
 
     fn contexts_below(&self) -> Vec<Context> {

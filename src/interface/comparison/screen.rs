@@ -21,7 +21,16 @@ impl Screen for ComparisonScreen {
     }
 
     fn all_contexts(&self) -> &'static [Context] {
-        &Context::COMPARISON
+        &[
+            Context::Compare,
+            Context::Screen,
+            Context::CompareWrite,
+            Context::Text,
+            Context::Help,
+            Context::Palette,
+            Context::Themes,
+            Context::Always,
+        ]
     }
 
     fn contexts_below(&self) -> Vec<Context> {

@@ -20,7 +20,21 @@ impl Screen for Inspector {
     }
 
     fn all_contexts(&self) -> &'static [Context] {
-        &Context::CURVES
+        &[
+            Context::Curves,
+            Context::Screen,
+            Context::CurvesChart,
+            Context::CurvesCursor,
+            Context::CurvesList,
+            Context::CurvesTyping,
+            Context::Text,
+            Context::CurvesTable,
+            Context::CurvesExport,
+            Context::Help,
+            Context::Palette,
+            Context::Themes,
+            Context::Always,
+        ]
     }
 
     fn contexts_below(&self) -> Vec<Context> {

@@ -21,7 +21,21 @@ impl Screen for Launcher {
     }
 
     fn all_contexts(&self) -> &'static [Context] {
-        &Context::LAUNCHER
+        &[
+            Context::Home,
+            Context::Form,
+            Context::Screen,
+            Context::Typing,
+            Context::Text,
+            Context::Pick,
+            Context::Facts,
+            Context::Delete,
+            Context::Start,
+            Context::Help,
+            Context::Palette,
+            Context::Themes,
+            Context::Always,
+        ]
     }
 
     fn contexts_below(&self) -> Vec<Context> {

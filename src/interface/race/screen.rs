@@ -21,7 +21,19 @@ impl Screen for RaceScreen {
     }
 
     fn all_contexts(&self) -> &'static [Context] {
-        &Context::RACE
+        &[
+            Context::Race,
+            Context::Screen,
+            Context::Typing,
+            Context::Text,
+            Context::Lost,
+            Context::Quit,
+            Context::Stop,
+            Context::Help,
+            Context::Palette,
+            Context::Themes,
+            Context::Always,
+        ]
     }
 
     fn contexts_below(&self) -> Vec<Context> {
