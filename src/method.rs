@@ -1,5 +1,6 @@
 //! Ways to adapt a model.
 
+mod definition;
 mod dynamic;
 mod full;
 mod head;
@@ -11,16 +12,15 @@ pub(crate) mod state;
 
 use tch::Tensor;
 
+pub use definition::{Definition, Needs, PerToken};
 pub use full::Full;
 pub use head::HeadOnly;
-pub(crate) use lora::AT_A_TIME;
 pub use lora::{Factors, Lora, addition_of};
 pub use patch::Patch;
-use scope::Scope;
 pub use sparta::Sparta;
 pub use state::{Dense, Part, State};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Head, Model, Tap};
 use crate::protocol::{Group, Layer};
 use crate::recipe::{self, MethodKind};
@@ -170,63 +170,39 @@ pub trait Method: Collector + std::fmt::Debug + Send {
     fn enter(&mut self) {}
 }
 
-/// The method that a recipe asks for, on this model, with nothing trained yet.
+/// The registry of methods: the definition of each kind.
+#[must_use]
+pub fn definition(kind: MethodKind) -> &'static dyn Definition {
+    match kind {
+        MethodKind::Sparta => &sparta::Defined,
+        MethodKind::Lora => &lora::Defined,
+        MethodKind::Full => &full::Defined,
+        MethodKind::Head => &head::Defined,
+    }
+}
+
+/// The method that a recipe asks for; see [`Definition::build`].
 ///
 /// # Errors
-/// Refuses targets that the model does not have and a sparsity outside its bounds.
+/// As [`Definition::build`].
 pub fn build(recipe: &recipe::Method, model: &Model, head: &Head, betas: [f64; 2]) -> Result<Box<dyn Method>> {
-    match recipe.kind {
-        MethodKind::Full => Ok(Box::new(Full::new(model))),
-        MethodKind::Lora => Ok(Box::new(Lora::new(recipe, model, head).map_err(Error::refused)?)),
-        MethodKind::Head if head.tensors.is_empty() => Err(Error::refused(
-            "method.kind \"head\" has nothing to train in causal-lm: there is no classification head; take \"sparta\"",
-        )),
-        MethodKind::Sparta => Ok(Box::new(Sparta::new(recipe, model, head, betas).map_err(Error::refused)?)),
-        MethodKind::Head => Ok(Box::new(HeadOnly::new(model, head))),
-    }
+    definition(recipe.kind).build(recipe, model, head, betas)
 }
 
-/// Scalars that train at each site of a model by these settings, with a head of so many scalars; of the model, shapes are
-/// enough.
+/// Scalars that train at each site by a recipe; see [`Definition::counts`].
 ///
 /// # Errors
-/// Refuses targets that the model does not have and a sparsity outside its bounds.
+/// As [`Definition::counts`].
 pub fn counts(recipe: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u64>> {
-    match recipe.kind {
-        MethodKind::Full => Ok(model.sites.iter().map(|site| site.weight.numel() as u64).collect()),
-        MethodKind::Head => Ok(vec![0; model.sites.len()]),
-        MethodKind::Lora => lora::counts(recipe, model, head).map_err(Error::refused),
-        MethodKind::Sparta => {
-            let scope = Scope::new(model, head);
-            scope.resolve(recipe).and_then(|settings| scope.counts(&settings)).map_err(Error::refused)
-        }
-    }
+    definition(recipe.kind).counts(recipe, model, head)
 }
 
-/// As [`counts`], of the scalars that are written to in the model's own weights.
+/// Scalars that are written to in the model's own weights by a recipe; see [`Definition::written`].
 ///
 /// # Errors
-/// As [`counts`].
+/// As [`Definition::written`].
 pub fn written(recipe: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u64>> {
-    let counts = counts(recipe, model, head)?;
-    Ok(if recipe.kind == MethodKind::Lora { vec![0; counts.len()] } else { counts })
-}
-
-/// Bytes of whole gradients that a method asks for at a time, unless one site alone has more.
-#[must_use]
-pub fn gradients_at_a_time() -> u64 {
-    sparta::AT_A_TIME
-}
-
-/// Scalars beside those that train whose gradients are collected, where so many train at a site.
-#[must_use]
-pub fn candidates(recipe: &recipe::Method, trainable: u64, scalars: u64) -> u64 {
-    match (recipe.kind, recipe.selection) {
-        (MethodKind::Sparta, recipe::Selection::Dynamic) => {
-            dynamic::candidates(recipe.regrow_share, trainable, scalars)
-        }
-        _ => 0,
-    }
+    definition(recipe.kind).written(recipe, model, head)
 }
 
 /// The groups of a model with nothing in them that trains.

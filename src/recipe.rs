@@ -158,8 +158,9 @@ impl Recipe {
     pub fn values(&self) -> BTreeMap<&'static str, Value> {
         let table = self.to_table();
         let value = |name: &str| {
-            let (section, key) = name.split_once('.')?;
-            table.get(section)?.get(key).cloned()
+            let mut parts = name.split('.');
+            let section = table.get(parts.next()?)?;
+            parts.try_fold(section, |table, key| table.get(key)).cloned()
         };
         FIELDS.iter().filter_map(|field| Some((field.name, value(field.name)?))).collect()
     }

@@ -22,8 +22,7 @@ pub struct Arguments {
     /// Folder of the model in Hugging Face layout, or its name on the hub.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// sparta, lora, full or head.
-    #[arg(long, default_value = "sparta", value_name = "KIND", value_parser = method_kind)]
+    #[arg(long, default_value = "sparta", value_name = "KIND", value_parser = method_kind, help = listed(&MethodKind::NAMES))]
     method: MethodKind,
     /// Share of all parameters that stay frozen.
     #[arg(long, default_value_t = 0.99, value_name = "S")]
@@ -77,7 +76,16 @@ pub struct Arguments {
 }
 
 fn method_kind(text: &str) -> std::result::Result<MethodKind, String> {
-    serde_json::from_value(text.into()).map_err(|_| "give sparta, lora, full or head".into())
+    let named = MethodKind::ALL.into_iter().find(|kind| kind.name() == text);
+    named.ok_or_else(|| format!("give {}", listed(&MethodKind::NAMES)))
+}
+
+/// Words as a sentence has them: "a, b or c".
+fn listed(words: &[&str]) -> String {
+    match words {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        words => words.concat(),
+    }
 }
 
 fn variant(text: &str) -> std::result::Result<Variant, String> {

@@ -14,7 +14,7 @@ use crate::hub;
 use crate::method::Factors;
 use crate::model::{Config, Model, Open, Outputs, dtype_name, task_of};
 use crate::protocol::{self, Evaluation, Step, mebibytes};
-use crate::recipe::{Init, MethodKind, Recipe, TaskKind};
+use crate::recipe::{Init, Recipe, TaskKind};
 use crate::run::{Journal, LoraAdapter, Metrics, RunFolder, Saved, adapter_contents, checkpoints, is_lora, read_race};
 use crate::train::{Plan, Prediction, Surroundings};
 
@@ -260,16 +260,8 @@ fn inspect_run(run: &RunFolder) -> Result<()> {
     print_line(&format!("run         {} ({})", run.name(), status.state))?;
     print_line(&format!("model       {}", recipe.model.path.display()))?;
     print_line(&format!("data        {}", recipe.data.train.display()))?;
-    let kind = serde_json::to_value(recipe.method.kind).unwrap_or_default();
-    let kind = kind.as_str().unwrap_or_default();
-    print_line(&match recipe.method.kind {
-        MethodKind::Lora if recipe.method.trainable > 0 => {
-            format!("method      {kind}, with the rank nearest to {} parameters", recipe.method.trainable)
-        }
-        MethodKind::Lora => format!("method      {kind}, rank {}", recipe.method.rank),
-        MethodKind::Sparta => format!("sparsity    {}", recipe.method.sparsity),
-        _ => format!("method      {kind}"),
-    })?;
+    let (heading, method) = recipe.method.summary();
+    print_line(&format!("{heading:<11} {method}"))?;
     print_line(&format!("steps       {}", steps(readings.steps.last())))?;
     print_line(&format!("best        {}", best.map_or_else(|| "not evaluated".into(), scores)))?;
     for found in checkpoints(&run.checkpoints_path())? {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::training::Training;
 use crate::allocator;
+use crate::method;
 use crate::recipe::KeepState;
 use crate::run::{Job, Keep, Moment, Need};
 use crate::train::{Snapshot, Why, to_checkpoint};
@@ -82,7 +83,11 @@ impl Training {
     /// Whether the best state is written whenever it is met: that of a method which trains everything is large, and has to be
     /// asked for.
     pub(super) fn keeps_best(&self) -> bool {
-        !self.session.method.trains_everything() || self.session.recipe.train.keep == KeepState::Best
+        self.keeps_base() || self.session.recipe.train.keep == KeepState::Best
+    }
+
+    fn keeps_base(&self) -> bool {
+        method::definition(self.session.recipe.method.kind).keeps_base()
     }
 
     /// Which checkpoints stay: the newest, the best of the run and of each branch, the pinned ones, and the tips of other
@@ -91,7 +96,7 @@ impl Training {
         let here = self.session.branch;
         let tips = (0..).zip(self.tree.branches()).filter(|(branch, _)| *branch != here);
         let tips: Vec<(u32, u64)> = tips.map(|(branch, grown)| (branch, grown.tip)).collect();
-        let whole = self.session.method.trains_everything();
+        let whole = !self.keeps_base();
         let of_branches = self.tree.branches().iter().filter_map(|grown| grown.best).filter(|_| !whole);
         let best = of_branches.chain(self.session.progress.best).chain(self.tree.best());
         let best = best.map(|best| (best.branch, best.step));

@@ -319,8 +319,7 @@ fn best_so_far(folder: &RunFolder) -> Result<Option<Evaluation>> {
 
 pub fn default_name(session: &Session) -> String {
     let model = session.summary().name;
-    let method = toml::Value::try_from(session.recipe.method.kind).ok();
-    let method = method.as_ref().and_then(toml::Value::as_str).unwrap_or("run").to_owned();
+    let method = session.recipe.method.kind.name();
     let plain = |c: char| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     format!("{}-{method}", model.chars().map(plain).collect::<String>().trim_start_matches('.'))
 }

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::protocol::{
     Command, Ending, Entry, Evaluation, Event, Example, KeptState, Level, Memory, Place, Ready, Step, Summary,
 };
-use crate::recipe::{FIELDS, Kind, MethodKind, TaskKind, Value};
+use crate::recipe::{FIELDS, Kind, TaskKind, Value};
 use crate::run::{Found, Metrics, Moment, Need, Predictions};
 use crate::train::{Attempt, History, Point, Prediction, Session, Snapshot, Tree, Why, out_of_memory};
 
@@ -123,12 +123,7 @@ impl Training {
             run: self.record.name(),
             folder: self.record.folder(),
             model: session.summary(),
-            method: match session.recipe.method.kind {
-                MethodKind::Sparta => "sparta".into(),
-                MethodKind::Lora => "lora".into(),
-                MethodKind::Full => "full".into(),
-                MethodKind::Head => "head".into(),
-            },
+            method: session.recipe.method.kind.name().into(),
             sparsity_bounds: session.method.sparsity_bounds(),
             total_steps: session.total_steps(),
             steps_per_epoch: session.steps_per_epoch(),

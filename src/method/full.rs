@@ -2,15 +2,49 @@
 
 use tch::{Kind, Tensor};
 
+use super::definition::{Definition, Needs};
 use super::state::copy_named;
 use super::{Collector, Dense, Method, Patch, Plan, State, untouched_groups};
-use crate::model::{Model, Tap};
+use crate::error;
+use crate::model::{Head, Model, Tap};
 use crate::protocol::Group;
-use crate::recipe;
+use crate::recipe::{self, MethodKind};
 use crate::sparse::{AdamW, Footprint, Resized, Saved, squared_norm};
 
 /// Scalars of a parameter that are updated at a time, since the update has temporaries of their number.
 const AT_A_TIME: u32 = 1 << 20;
+
+/// Of `method.kind = "full"`.
+pub(super) struct Defined;
+
+impl Definition for Defined {
+    fn build(&self, _: &recipe::Method, model: &Model, _: &Head, _: [f64; 2]) -> error::Result<Box<dyn Method>> {
+        Ok(Box::new(Full::new(model)))
+    }
+
+    fn counts(&self, _: &recipe::Method, model: &Model, _: u64) -> error::Result<Vec<u64>> {
+        Ok(model.sites.iter().map(|site| site.weight.numel() as u64).collect())
+    }
+
+    fn needs(&self, _: &recipe::Method, model: &Model, _: &[u64]) -> Needs {
+        let all = model.base_parameters();
+        let masters = if model.kind.elt_size_in_bytes() < 4 { 4 * all } else { 0 };
+        Needs { held: Footprint { deltas: masters, moments: 8 * all }, everything: true, ..Needs::default() }
+    }
+
+    fn lighten(&self, recipe: &mut recipe::Method) -> &'static str {
+        recipe.kind = MethodKind::Sparta;
+        "method.kind = \"sparta\""
+    }
+
+    fn prefixes(&self) -> &'static [&'static str] {
+        &["full."]
+    }
+
+    fn keeps_base(&self) -> bool {
+        false
+    }
+}
 
 /// Every parameter of the model, with `AdamW`. Decay applies to the weights.
 #[derive(Debug)]

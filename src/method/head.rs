@@ -2,11 +2,40 @@
 
 use tch::Tensor;
 
+use super::definition::{Definition, Needs};
 use super::{Collector, Method, Patch, Plan, State, untouched_groups};
+use crate::error::{self, Error};
 use crate::model::{Head, Model, Tap};
 use crate::protocol::Group;
 use crate::recipe;
 use crate::sparse::{AdamW, Footprint, Resized, Saved};
+
+/// Of `method.kind = "head"`.
+pub(super) struct Defined;
+
+impl Definition for Defined {
+    fn build(&self, _: &recipe::Method, model: &Model, head: &Head, _: [f64; 2]) -> error::Result<Box<dyn Method>> {
+        if head.tensors.is_empty() {
+            return Err(Error::refused(
+                "method.kind \"head\" has nothing to train in causal-lm: there is no classification head; take \"sparta\"",
+            ));
+        }
+        Ok(Box::new(HeadOnly::new(model, head)))
+    }
+
+    fn counts(&self, _: &recipe::Method, model: &Model, _: u64) -> error::Result<Vec<u64>> {
+        Ok(vec![0; model.sites.len()])
+    }
+
+    fn needs(&self, _: &recipe::Method, _: &Model, _: &[u64]) -> Needs {
+        Needs::default()
+    }
+
+    /// Nothing needs less.
+    fn lighten(&self, _: &mut recipe::Method) -> &'static str {
+        ""
+    }
+}
 
 /// Adapts nothing: the head, which trains beside every method, is all that trains.
 #[derive(Debug)]

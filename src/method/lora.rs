@@ -1,11 +1,12 @@
 //! `LoRA` (arXiv 2106.09685) and its variants: the weights are frozen, and a product of low rank on top of each trains.
 
+mod defined;
 mod factor;
 mod site;
 
 use tch::Tensor;
 
-pub(crate) use self::site::AT_A_TIME;
+pub(super) use self::defined::Defined;
 use self::site::Adapted;
 pub use self::site::addition_of;
 use super::scope::{Scope, is_target};
@@ -49,7 +50,7 @@ pub struct Lora {
 ///
 /// # Errors
 /// One sentence: a target that the model does not have, or settings of another method.
-pub(super) fn counts(settings: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u64>, String> {
+fn counts(settings: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u64>, String> {
     let settings = resolve(&Scope::new(model, head), settings, (model, head))?;
     let count = |site| site::count(&settings, site);
     Ok(model.sites.iter().map(|site| if is_target(&settings, site.group) { count(site) } else { 0 }).collect())

@@ -1,12 +1,14 @@
 //! `SpaRTA` (arXiv 2502.15975): a random set of single scalars trains, the rest is frozen; or a set that was chosen otherwise.
 
 mod choose;
+mod defined;
 
 use std::collections::BTreeMap;
 
 use tch::{Kind, Tensor};
 
-pub use choose::AT_A_TIME;
+use choose::AT_A_TIME;
+pub(super) use defined::Defined;
 
 use super::dynamic::Candidates;
 use super::scope::{Scope, is_target};
@@ -259,7 +261,7 @@ impl Method for Sparta {
         }
         let sums = sums(&state.tensors);
         for (site, &count) in self.sites.iter().zip(&counts) {
-            let wanted = super::candidates(&settings, count, site.delta.scalars());
+            let wanted = defined::candidates(&settings, count, site.delta.scalars());
             match sums.get(site.name.as_str()) {
                 None if wanted == 0 => {}
                 Some((drawn, sum)) if sum.numel() as u64 == wanted && *drawn <= step => {}

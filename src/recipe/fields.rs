@@ -4,7 +4,7 @@
 //! defaults are not repeated here, they come from [`super::Recipe::default`].
 
 use super::reading::{check_template_argument, delimiter, encoding};
-use super::{AUTO, Value, meant};
+use super::{AUTO, Value, meant, method};
 
 /// One field of the recipe.
 #[derive(Debug, Clone, Copy)]
@@ -61,22 +61,40 @@ pub enum Kind {
 /// In place of a group's number: it has none of its own.
 pub const EVEN: &str = "even";
 
-const ANY: i64 = i64::MAX;
+pub(super) const ANY: i64 = i64::MAX;
 
 /// Characters of a name or a value that a message shows.
 const SHOWN: usize = 200;
 
-const fn field(name: &'static str, kind: Kind, help: &'static str) -> Field {
+pub(super) const fn field(name: &'static str, kind: Kind, help: &'static str) -> Field {
     Field { name, help, kind, live: false }
 }
 
-const fn live(name: &'static str, kind: Kind, help: &'static str) -> Field {
+pub(super) const fn live(name: &'static str, kind: Kind, help: &'static str) -> Field {
     Field { name, help, kind, live: true }
 }
 
 /// Every field, in the order of the documents.
+pub const FIELDS: &[Field] =
+    &joined::<{ BEFORE.len() + method::FIELDS.len() + AFTER.len() }>(&[BEFORE, method::FIELDS, AFTER]);
+
+/// These lists as one.
+const fn joined<const ALL: usize>(lists: &[&[Field]]) -> [Field; ALL] {
+    let mut all = [lists[0][0]; ALL];
+    let (mut list, mut at, mut next) = (0, 0, 0);
+    while list < lists.len() {
+        while at < lists[list].len() {
+            all[next] = lists[list][at];
+            (at, next) = (at + 1, next + 1);
+        }
+        (list, at) = (list + 1, 0);
+    }
+    all
+}
+
+/// Those before the table `[method]`.
 #[rustfmt::skip]
-pub const FIELDS: &[Field] = &[
+const BEFORE: &[Field] = &[
     field("model.path", Kind::PathOrName, "folder of the model in Hugging Face layout, or its name on the hub such as owner/name"),
     field("model.dtype", Kind::Choice(&["auto", "float32", "bfloat16", "float16"]), "type of the weights in memory; auto: as stored"),
     field("model.device", Kind::Text, "auto, cpu, cuda, cuda:N or mps; one that is named and missing is an error"),
@@ -106,27 +124,11 @@ pub const FIELDS: &[Field] = &[
     field("data.shuffle", Kind::Flag, "false: file order, no grouping by length"),
     field("data.group_by_length", Kind::Flag, "make batches of like lengths, so that padding is rare"),
     field("data.bad_rows", Kind::Choice(&["report", "fail"]), "report: leave bad rows out and say which; fail: refuse the file"),
+];
 
-    field("method.kind", Kind::Choice(&["sparta", "lora", "full", "head"]), "how the model is adapted; lora: a product of low rank on top of each weight; full: every parameter; head: the classification head alone"),
-    live("method.sparsity", Kind::Number(0.0, 1.0), "share of all parameters that stay frozen"),
-    live("method.trainable", Kind::Integer(0, ANY), "parameters that train, the head among them, in place of method.sparsity, which follows; 0: as many as that leaves"),
-    field("method.match", Kind::Text, "a run, by name or folder, or a lane as RACE/lane-2: as many parameters train as train there; method.trainable holds their number from the launch on"),
-    field("method.targets", Kind::Words, "groups to adapt; all-linear: every one"),
-    live("method.density", Kind::NumberByName(0.0, 1.0), "share of a group's scalars that train, for groups that shall not share the rest evenly"),
-    live("method.on_shrink", Kind::Choice(&["retire", "revert"]), "scalars that leave keep their delta (retire) or lose it (revert)"),
-    field("method.rounding", Kind::Choice(&["nearest", "stochastic"]), "how weight plus delta is cast to the type of the weights"),
-    field("method.rank", Kind::Integer(1, 1 << 16), "lora: rank of what is put on top of each weight"),
-    field("method.alpha", Kind::Number(0.0, 1e6), "lora: scales the product, divided by the rank (rslora: by its root)"),
-    field("method.dropout", Kind::Number(0.0, 0.9), "lora: share of a layer's input that is dropped before the product in training"),
-    field("method.variant", Kind::Choice(&["plain", "rslora", "dora"]), "lora: rslora divides alpha by the rank's root; dora trains the length of each row of a weight apart"),
-    field("method.adapter", Kind::Path, "lora: folder of an adapter in peft's format to start from, of the same rank, alpha, variant and targets; empty: none"),
-    field("method.seed", Kind::Integer(0, ANY), "seed of the selection, of lora's start and dropout, and of the head"),
-    field("method.selection", Kind::Choice(&["random", "smallest", "largest", "gradient", "dynamic"]), "which scalars of a target train: any, those with the smallest or largest weights, those with the largest gradients on the first batches, or any at first and better ones by and by"),
-    field("method.gradient_batches", Kind::Integer(1, 100_000), "for selection gradient: the first batches whose gradients are added up, before the first step"),
-    field("method.regrow_every", Kind::Integer(1, ANY), "for selection dynamic: steps after which scalars are dropped for others"),
-    field("method.regrow_share", Kind::Number(0.0, 1.0), "for selection dynamic: share of the scalars, those with the smallest deltas, that are dropped at first; it falls to 0 along half a cosine by the last step"),
-    field("method.on_drop", Kind::Choice(&["revert", "retire"]), "for selection dynamic: scalars that are dropped lose their delta (revert) or keep it (retire)"),
-
+/// Those behind the table `[method]`.
+#[rustfmt::skip]
+const AFTER: &[Field] = &[
     field("optimizer.kind", Kind::Choice(&["adamw"]), "how a gradient becomes an update"),
     live("optimizer.learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate at the schedule's peak; auto: the one that goes with the method and the share of the weights that trains, a number from the launch on"),
     live("optimizer.head_learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate of a classification head at the schedule's peak; auto: learning_rate, or one of its own where that is auto at the launch"),

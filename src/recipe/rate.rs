@@ -3,7 +3,7 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Method, MethodKind, Selection, Variant};
+use super::{Method, Variant};
 
 /// The word in place of a number.
 pub const AUTO: &str = "auto";
@@ -49,9 +49,10 @@ pub struct SuggestedRate {
     pub rate: f64,
     /// That of a classification head beside the weights; none where the head is all that trains.
     pub head: Option<f64>,
-    kind: MethodKind,
-    selection: Selection,
-    density: f64,
+    /// What the method is called.
+    method: &'static str,
+    /// Share of the weights that trains, where the rate goes by it.
+    density: Option<f64>,
 }
 
 /// The rate of a head beside weights that train; docs/learning-rate.md says why it has one of its own.
@@ -61,22 +62,12 @@ impl SuggestedRate {
     /// What it goes by, in a few words, such as `sparta, 1 % trains`: the method, and the share of the weights that trains.
     #[must_use]
     pub fn basis(&self) -> String {
-        self.share().map_or_else(|| self.method().into(), |share| format!("{}, {share} % trains", self.method()))
-    }
-
-    fn method(&self) -> &'static str {
-        match (self.kind, self.selection) {
-            (MethodKind::Head, _) => "the head alone",
-            (MethodKind::Full, _) => "full fine-tuning",
-            (MethodKind::Lora, _) => "lora",
-            (MethodKind::Sparta, Selection::Random) => "sparta",
-            (MethodKind::Sparta, chosen) => word(chosen),
-        }
+        self.share().map_or_else(|| self.method.into(), |share| format!("{}, {share} % trains", self.method))
     }
 
     /// Percentage of the weights that trains, where the rate goes by it.
     fn share(&self) -> Option<f64> {
-        matches!(self.kind, MethodKind::Sparta | MethodKind::Lora).then(|| two_digits(self.density * 100.0))
+        self.density.map(|density| two_digits(density * 100.0))
     }
 
     /// Which rate, and why, in one sentence.
@@ -84,28 +75,18 @@ impl SuggestedRate {
     pub fn remark(&self) -> String {
         let of = self.share().map_or_else(String::new, |share| format!(" where {share} % of the weights train"));
         let head = self.head.map(|rate| format!("; the head's is {rate:e}")).unwrap_or_default();
-        format!("learning_rate {AUTO} is {:e}, the rate for {}{of}{head}", self.rate, self.method())
-    }
-}
-
-fn word(selection: Selection) -> &'static str {
-    match selection {
-        Selection::Random => "random",
-        Selection::Smallest => "smallest",
-        Selection::Largest => "largest",
-        Selection::Gradient => "gradient",
-        Selection::Dynamic => "dynamic",
+        format!("learning_rate {AUTO} is {:e}, the rate for {}{of}{head}", self.rate, self.method)
     }
 }
 
 /// A rate along a power law of the density.
-struct Law {
+pub(super) struct Law {
     /// The rate where every weight trains.
-    dense: f64,
+    pub dense: f64,
     /// How it rises as density falls: by ten to this power with each factor of ten.
-    exponent: f64,
+    pub exponent: f64,
     /// What is never passed.
-    highest: f64,
+    pub highest: f64,
 }
 
 impl Method {
@@ -115,36 +96,26 @@ impl Method {
     /// The rule is grounded on the study in `examples/study`: docs/learning-rate.md says how.
     #[must_use]
     pub fn learning_rate(&self, trainable: u64, parameters: u64) -> SuggestedRate {
-        let Law { dense, exponent, highest } = self.law();
+        let facts = self.kind.facts();
+        let Law { dense, exponent, highest } = (facts.law)(self);
         #[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]
         let density = (trainable.max(1) as f64 / parameters.max(1) as f64).min(1.0);
         SuggestedRate {
             rate: two_digits((dense * density.powf(-exponent)).min(highest)),
-            head: (self.kind != MethodKind::Head).then_some(HEAD),
-            kind: self.kind,
-            selection: self.selection,
-            density,
+            head: facts.head_apart.then_some(HEAD),
+            method: (facts.called)(self),
+            density: (exponent > 0.0).then_some(density),
         }
     }
+}
 
-    /// How much stronger low rank weighs in than with alpha at twice the rank.
-    fn scale(&self) -> f64 {
-        #[expect(clippy::cast_precision_loss, reason = "ranks are small")]
-        let rank = self.rank.max(1) as f64;
-        let by = if self.variant == Variant::Rslora { rank.sqrt() } else { rank };
-        // Alpha may be 0, which makes every rate the same.
-        (self.alpha / by / 2.0).max(1e-3)
-    }
-
-    fn law(&self) -> Law {
-        match (self.kind, self.selection) {
-            (MethodKind::Head, _) => Law { dense: 0.1, exponent: 0.0, highest: 0.1 },
-            (MethodKind::Lora, _) => Law { dense: 1e-4 * self.scale().powf(-0.4), exponent: 0.5, highest: 0.02 },
-            (MethodKind::Sparta, Selection::Gradient) => Law { dense: 2e-5, exponent: 0.7, highest: 0.01 },
-            (MethodKind::Sparta, _) => Law { dense: 1e-4, exponent: 0.8, highest: 0.05 },
-            (MethodKind::Full, _) => Law { dense: 2e-4, exponent: 0.0, highest: 2e-4 },
-        }
-    }
+/// How much stronger a product of low rank weighs in than with alpha at twice the rank.
+pub(super) fn of_product(method: &Method) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "ranks are small")]
+    let rank = method.rank.max(1) as f64;
+    let by = if method.variant == Variant::Rslora { rank.sqrt() } else { rank };
+    // Alpha may be 0, which makes every rate the same.
+    (method.alpha / by / 2.0).max(1e-3)
 }
 
 /// A number above 0 with two significant digits.
@@ -156,7 +127,7 @@ pub fn two_digits(number: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::{Recipe, Value};
+    use crate::recipe::{MethodKind, Recipe, Selection, Value};
 
     fn method(kind: MethodKind, selection: Selection) -> Method {
         Method { kind, selection, ..Method::default() }

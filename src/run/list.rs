@@ -122,8 +122,7 @@ impl ListedRun {
         match RunFolder::open(path) {
             Ok(folder) => {
                 let recipe = folder.recipe();
-                let method = serde_json::to_value(recipe.method.kind).ok();
-                run.method = method.and_then(|kind| Some(kind.as_str()?.to_owned()));
+                run.method = Some(recipe.method.kind.name().to_owned());
                 match read_race(path) {
                     Ok(Some(race)) => {
                         run.method = Some(format!("race of {}", race.lanes.len()));

@@ -1,6 +1,6 @@
 //! A snapshot as a checkpoint's files hold it, and back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -9,14 +9,19 @@ use serde_json::json;
 use super::snapshot::CARRIED;
 use super::{Progress, Session, Snapshot};
 use crate::error::{Error, Result};
-use crate::method::{Dense, Part, State};
-use crate::recipe::{FIELDS, Recipe, Value};
+use crate::method::{self, Dense, Part, State};
+use crate::recipe::{FIELDS, MethodKind, Recipe, Value};
 use crate::run::{Checkpoint, Dtype, Identity, NamedTensor};
 
 /// Of the layout of `state.json`.
 const FORMAT: u32 = 2;
 /// Bytes that a state may take beside what grows with the model.
 const SMALL: u64 = 64 << 20;
+
+/// What a part of a site is made of.
+const PART: [&str; 5] = ["indices", "delta", "first", "second", "written"];
+/// What the names of the head's tensors begin with.
+const HEAD: &str = "head.";
 
 /// `state.json`, as far as it tells of the snapshot.
 #[derive(Debug, Serialize, Deserialize)]
@@ -148,16 +153,45 @@ pub(super) fn held(checkpoint: &Checkpoint, recipe: &Recipe) -> Result<Held> {
         })?;
         sites.last_mut().into_iter().for_each(|(_, parts)| parts.push(read.clone()));
     }
-    let dense = |prefixes: &[&str]| {
-        let is_mine = |tensor: &&NamedTensor| prefixes.iter().any(|prefix| tensor.name.starts_with(prefix));
-        let mine = checkpoint.tensors.iter().filter(is_mine);
-        mine.filter_map(to_dense).collect::<Vec<_>>()
-    };
+    let Dealt { method, head } = deal(checkpoint, &told.parts, recipe.method.kind).map_err(refuse)?;
     let Told { step, branch, journal, progress, identity, labels, .. } = told;
-    let method = State { sites, tensors: dense(&["full.", "lora.", "candidates."]) };
-    let (head, labels) = (dense(&["head."]), Arc::new(labels));
+    let method = State { sites, tensors: method };
+    let labels = Arc::new(labels);
     let snapshot = Snapshot { step, branch, journal, recipe, progress, method, head, labels };
     Ok(Held { snapshot, identity })
+}
+
+/// The tensors of a checkpoint but those of parts, by whom they belong to.
+#[derive(Default)]
+struct Dealt {
+    method: Vec<Dense>,
+    head: Vec<Dense>,
+}
+
+/// Gives each tensor to whom its name says.
+///
+/// # Errors
+/// What nobody reads: training would go on without it.
+fn deal(checkpoint: &Checkpoint, parts: &[PartTold], kind: MethodKind) -> std::result::Result<Dealt, String> {
+    let of_parts: BTreeSet<String> =
+        parts.iter().flat_map(|part| PART.map(|what| key(&part.site, part.part, what))).collect();
+    let prefixes = method::definition(kind).prefixes();
+    let mut dealt = Dealt::default();
+    for tensor in &checkpoint.tensors {
+        let name = tensor.name.as_str();
+        if prefixes.iter().any(|prefix| name.starts_with(prefix)) {
+            dealt.method.extend(to_dense(tensor));
+        } else if name.starts_with(HEAD) {
+            dealt.head.extend(to_dense(tensor));
+        } else if !of_parts.contains(name) {
+            return Err(format!(
+                "it holds {}, of which method.kind \"{}\" knows nothing; resume the run with the version that wrote it",
+                crate::data::quoted(name),
+                kind.name()
+            ));
+        }
+    }
+    Ok(dealt)
 }
 
 fn read_part(told: &PartTold, tensors: &BTreeMap<&str, &NamedTensor>) -> Option<Part> {
@@ -184,4 +218,30 @@ fn shape(dense: &Dense) -> Vec<usize> {
 fn to_dense(tensor: &NamedTensor) -> Option<Dense> {
     let shape = tensor.shape.iter().map(|&extent| i64::try_from(extent).ok()).collect::<Option<_>>()?;
     Some(Dense { name: tensor.name.clone(), shape, values: tensor.as_float32()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tensor_that_nobody_reads_is_refused_by_its_name() {
+        let tensor = |name: &str| NamedTensor::float32(name, vec![1], &[0.0]);
+        let names = ["lora.w.A.value", "head.score.weight.value", "w.0.delta", "w.0.written"];
+        let mut checkpoint =
+            Checkpoint { tensors: names.into_iter().map(tensor).collect(), state: serde_json::Value::Null };
+        let parts = [PartTold { site: "w".into(), part: 0, born: Some(0) }];
+        let dealt = deal(&checkpoint, &parts, MethodKind::Lora).unwrap();
+        assert_eq!((dealt.method[0].name.as_str(), dealt.method.len(), dealt.head.len()), (names[0], 1, 1));
+        for (name, kind) in [
+            ("gates.w", MethodKind::Lora),
+            ("w.1.delta", MethodKind::Lora),
+            ("w.0.third", MethodKind::Lora),
+            ("lora.w.A.value", MethodKind::Head),
+        ] {
+            checkpoint.tensors[0] = tensor(name);
+            let why = deal(&checkpoint, &parts, kind).map(|_| ()).unwrap_err();
+            assert!(why.contains(&format!("it holds \"{name}\", of which method.kind \"{}\"", kind.name())), "{why}");
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::hub;
 use crate::method;
 use crate::model::{Head, Model, Open, Problem, Remark};
-use crate::recipe::{FIELDS, Init, MethodKind, Recipe, TaskKind, Validation};
+use crate::recipe::{FIELDS, Init, Recipe, TaskKind, Validation};
 use crate::sparse::prepare_device;
 
 /// Model, data and tokenizer, with nothing trained yet and nothing chosen to train.
@@ -85,11 +85,14 @@ impl Loaded {
         let Self { folder, mut model, data, tokenizer, .. } = self;
         if let [first, others @ ..] = recipes.as_slice() {
             others.iter().try_for_each(|other| check_alike(first, other))?;
-            if !others.is_empty() && recipes.iter().any(|recipe| recipe.method.kind == MethodKind::Full) {
-                return Err(Error::refused(
-                    "method.kind \"full\" changes every weight and cannot share the model with other lanes; train it as \
-                     a run of its own and compare the two",
-                ));
+            let alone =
+                recipes.iter().map(|recipe| recipe.method.kind).find(|kind| !method::definition(*kind).keeps_base());
+            if let Some(kind) = alone.filter(|_| !others.is_empty()) {
+                return Err(Error::refused(format!(
+                    "method.kind \"{}\" changes every weight and cannot share the model with other lanes; train it as a run of \
+                     its own and compare the two",
+                    kind.name()
+                )));
             }
         }
         let heads = recipes.iter().map(|recipe| match recipe.task.kind {

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::method;
 use crate::model::Model;
 use crate::protocol::{Memory, mebibytes};
-use crate::recipe::{KeepState, MethodKind, Recipe, Recompute, Steps, Train, Variant};
+use crate::recipe::{KeepState, Recipe, Recompute, Steps, Train};
 use account::{Account, Moment, bytes_of};
 
 /// Pages of libtorch that are read for the first steps, resident since: bytes.
@@ -124,24 +124,18 @@ impl Prediction {
         around: Surroundings,
     ) -> Result<Self> {
         let counts = method::counts(&recipe.method, model, head)?;
-        let step = Account { recipe, model, counts: &counts, batch };
+        let needs = method::definition(recipe.method.kind).needs(&recipe.method, model, &counts);
+        let step = Account { recipe, model, counts: &counts, needs: &needs, batch };
         let moments = step.moments().into_iter().chain(step.survey()).chain([step.evaluation(evaluation)]);
         let moment = moments.max_by_key(Moment::bytes);
         let Moment { kept, working } = moment.unwrap_or_default();
-        let (scalars, size) = (counts.iter().sum::<u64>(), bytes_of(model.kind));
-        let all: u64 = model.base_parameters();
-        let (deltas, moments) = match recipe.method.kind {
-            MethodKind::Full => (if size < 4 { 4 * all } else { 0 }, 8 * all),
-            MethodKind::Lora => (scalars * 4, scalars * 8),
-            // A candidate has a position, a sum and a gradient.
-            _ => (scalars * (8 + size + 4) + 16 * step.candidates(), scalars * 8),
-        };
+        let (all, size) = (model.base_parameters(), bytes_of(model.kind));
         let on_cpu = model.device == Device::Cpu;
         let buffers = if on_cpu { BUFFERS[usize::from(size < 4)] } else { 0 };
         Ok(Self {
             weights: all * size,
-            deltas: deltas + 12 * head,
-            moments: moments + 8 * head,
+            deltas: needs.held.deltas + 12 * head,
+            moments: needs.held.moments + 8 * head,
             kept,
             working,
             slack: buffers + holes(kept + working) + step.holes_for_the_largest(),
@@ -249,7 +243,7 @@ impl Plan<'_> {
         // A number of steps that is none in a run of one step is none in every run.
         let are_any = |steps: Steps| steps.of(1) > 0;
         let Train { checkpoint_every, evaluate_every, keep, .. } = recipe.train;
-        let keeps_best = recipe.method.kind != MethodKind::Full || keep == KeepState::Best;
+        let keeps_best = method::definition(recipe.method.kind).keeps_base() || keep == KeepState::Best;
         are_any(checkpoint_every) || (keeps_best && !self.validation.is_empty() && are_any(evaluate_every))
     }
 
@@ -290,10 +284,8 @@ fn remedies(recipe: &Recipe) -> Vec<(String, Recipe)> {
         recipe.train.micro_batch_size = 1;
         recipe.train.recompute = Recompute::Blocks;
     });
-    match recipe.method.kind {
-        MethodKind::Full => add("method.kind = \"sparta\"", &|recipe| recipe.method.kind = MethodKind::Sparta),
-        MethodKind::Lora => add("method.variant = \"plain\"", &|recipe| recipe.method.variant = Variant::Plain),
-        _ => add("method.sparsity = 0.999", &|recipe| recipe.method.sparsity = recipe.method.sparsity.max(0.999)),
-    }
+    let mut lighter = recipe.method.clone();
+    let settings = method::definition(recipe.method.kind).lighten(&mut lighter);
+    add(settings, &|recipe| recipe.method = lighter.clone());
     remedies
 }

@@ -17,7 +17,7 @@ use crate::method::{self, Method};
 use crate::model::{Head, Model, dtype_name};
 use crate::protocol::{Consequences, Evaluation, ModelSummary, Sparsity};
 use crate::recipe::{
-    self, AUTO, EVEN, Field, LearningRate, MethodKind, OnShrink, Recipe, SuggestedRate, TaskKind, Value, two_digits,
+    self, AUTO, EVEN, Field, LearningRate, OnShrink, Recipe, SuggestedRate, TaskKind, Value, two_digits,
 };
 use crate::run::{Each, Predictions};
 
@@ -181,8 +181,8 @@ impl Session {
 
     /// The sparsity that a recipe asks for: where it gives a count, that follows.
     fn sparsity_by(&self, recipe: &Recipe) -> f64 {
-        match (recipe.method.kind, recipe.method.trainable) {
-            (MethodKind::Sparta, trainable @ 1..) => self.shortest_sparsity_of(trainable),
+        match recipe.method.trainable {
+            trainable @ 1.. if recipe.method.has_use_for("sparsity") => self.shortest_sparsity_of(trainable),
             _ => recipe.method.sparsity,
         }
     }

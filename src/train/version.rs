@@ -2,7 +2,7 @@
 
 use super::{Session, Snapshot};
 use crate::error::{Error, Result};
-use crate::method::Patch;
+use crate::method::{self, Patch};
 use crate::model::{Head, Model, guarded};
 
 /// A version of a session's model: the base model, or the adapted one at some step.
@@ -25,15 +25,16 @@ impl Session {
     /// # Errors
     /// One sentence why the base model is not kept.
     pub fn base_version(&self, start: Option<&Snapshot>) -> std::result::Result<Version, String> {
-        let patches = match (self.method.trains_everything(), start) {
-            (false, _) => Vec::new(),
-            (true, Some(start)) => self.method.patches_of(&start.method, start.step)?,
-            (true, None) => {
-                return Err(
-                    "method.kind \"full\" changes every parameter, and the base model is not kept in memory; a \
-                            larger history.budget_mb keeps it"
-                        .into(),
-                );
+        let kind = self.recipe.method.kind;
+        let patches = match (method::definition(kind).keeps_base(), start) {
+            (true, _) => Vec::new(),
+            (false, Some(start)) => self.method.patches_of(&start.method, start.step)?,
+            (false, None) => {
+                return Err(format!(
+                    "method.kind \"{}\" changes every parameter, and the base model is not kept in memory; a larger \
+                     history.budget_mb keeps it",
+                    kind.name()
+                ));
             }
         };
         Ok(Version { patches, head: self.head.start.copy() })

@@ -12,7 +12,7 @@ use crate::recipe::{self, Variant};
 use crate::sparse::AdamW;
 
 /// Scalars of a weight that are looked at at a time for the lengths of its rows.
-pub(crate) const AT_A_TIME: u64 = 1 << 20;
+pub(super) const AT_A_TIME: u64 = 1 << 20;
 
 /// `scale * up * down` on top of a weight, and the magnitudes of its rows where these train.
 #[derive(Debug)]
@@ -55,7 +55,7 @@ pub(super) fn count(settings: &recipe::Method, site: &Site) -> u64 {
 }
 
 /// Outputs and inputs of a layer.
-fn extents(site: &Site) -> [i64; 2] {
+pub(super) fn extents(site: &Site) -> [i64; 2] {
     let (first, second) = (site.weight.size()[0], site.weight.size()[1]);
     if site.transposed { [second, first] } else { [first, second] }
 }

@@ -3,9 +3,9 @@
 use tch::{Device, Kind};
 
 use super::Extent;
-use crate::method::{self, candidates, gradients_at_a_time};
+use crate::method::Needs;
 use crate::model::{BlockMemory, Load, Model, Stage};
-use crate::recipe::{Method, MethodKind, Recipe, Recompute, Selection, Variant};
+use crate::recipe::{Recipe, Recompute};
 use crate::train::targets::most_logits;
 
 /// What is alive at some moment, beside weights, deltas and moments.
@@ -29,13 +29,15 @@ pub struct Account<'a> {
     pub model: &'a Model,
     /// Scalars that train at each site.
     pub counts: &'a [u64],
+    /// What the method takes.
+    pub needs: &'a Needs,
     /// The largest micro-batch.
     pub batch: Extent,
 }
 
 impl Account<'_> {
     fn trains_everything(&self) -> bool {
-        self.recipe.method.kind == MethodKind::Full
+        self.needs.everything
     }
 
     /// Every moment of a step that may be its peak.
@@ -50,7 +52,7 @@ impl Account<'_> {
         let blocks: Vec<BlockMemory> = (lowest..self.model.layers())
             .map(|layer| {
                 let block = self.model.block_memory(layer, &load, layer > lowest || everything);
-                self.with_products(block, layer, self.batch)
+                self.with_overlays(block, layer, self.batch)
             })
             .collect();
         // What is kept of a block until its turn comes.
@@ -70,55 +72,23 @@ impl Account<'_> {
         moments
     }
 
-    /// What a block takes with products of low rank on its layers.
-    fn with_products(&self, block: BlockMemory, layer: usize, Extent { rows, width, .. }: Extent) -> BlockMemory {
-        let method = &self.recipe.method;
-        if method.kind != MethodKind::Lora {
-            return block;
-        }
+    /// What a block takes with what a method puts on its layers.
+    fn with_overlays(&self, block: BlockMemory, layer: usize, Extent { rows, width, .. }: Extent) -> BlockMemory {
         let tokens = rows * width;
-        let when = |so: bool, width: u64| if so { width } else { 0 };
-        let (mut kept, mut working) = (0, 0);
-        let adapted =
-            self.model.sites.iter().zip(self.counts).filter(|(site, count)| site.layer == layer && **count > 0);
-        for (site, count) in adapted {
-            let (first, second) = (site.weight.size()[0].unsigned_abs(), site.weight.size()[1].unsigned_abs());
-            let (out, input) = if site.transposed { (second, first) } else { (first, second) };
-            let magnitudes = when(method.variant == Variant::Dora, out);
-            let rank = count.saturating_sub(magnitudes) / (out + input).max(1);
-            // The inside, the sum that the magnitudes multiply, and the mask.
-            let inside = rank + magnitudes + when(method.dropout > 0.0, input);
-            kept += 4 * tokens * inside;
-            // The product and the result; what is narrow is copied.
-            working = working.max(4 * tokens * (2 * out + when(self.is_narrow(), input)));
-        }
+        let of_layer = self.model.sites.iter().zip(&self.needs.overlays).filter(|(site, _)| site.layer == layer);
+        let (kept, working) = of_layer.fold((0, 0), |(kept, working), (_, overlay)| {
+            (kept + tokens * overlay.kept, working.max(tokens * overlay.working))
+        });
         BlockMemory { kept: block.kept + kept, backward: block.backward + working, idle: block.idle + working, ..block }
     }
 
     /// Moments before the first step, where whole gradients decide what trains. What trains takes no memory yet, which is
     /// counted elsewhere as if it did.
     pub fn survey(&self) -> Vec<Moment> {
-        let Method { kind, selection, .. } = self.recipe.method;
-        if (kind, selection) != (MethodKind::Sparta, Selection::Gradient) {
-            return Vec::new();
-        }
-        let trained = self.model.sites.iter().zip(self.counts).filter(|(_, count)| **count > 0);
-        let (mut whole, mut largest) = (0, 0);
-        for (site, _) in trained {
-            let bytes = 4 * site.weight.numel() as u64;
-            whole += bytes;
-            largest = largest.max(bytes);
-        }
-        let saved = self.counts.iter().sum::<u64>() * (8 + bytes_of(self.model.kind) + 4 + 8);
-        let gradients = whole.min(gradients_at_a_time().max(largest));
+        let Some(gradients) = self.needs.surveyed else { return Vec::new() };
+        let saved = self.needs.held.deltas + self.needs.held.moments;
         let with = |moment: Moment| Moment { working: (moment.working + gradients).saturating_sub(saved), ..moment };
         self.moments().into_iter().map(with).collect()
-    }
-
-    /// Scalars beside those that train whose gradients are collected.
-    pub fn candidates(&self) -> u64 {
-        let sites = self.model.sites.iter().zip(self.counts);
-        sites.map(|(site, &count)| candidates(&self.recipe.method, count, site.weight.numel() as u64)).sum()
     }
 
     /// `[rows, width, hidden]`
@@ -200,10 +170,7 @@ impl Account<'_> {
     fn update(&self) -> u64 {
         if !self.trains_everything() {
             let squares = 4 * self.counts.iter().max().copied().unwrap_or(0);
-            let with_lengths =
-                self.recipe.method.kind == MethodKind::Lora && self.recipe.method.variant == Variant::Dora;
-            // A part of a weight, of its product, and of both together.
-            return squares.max(if with_lengths { 12 * method::AT_A_TIME } else { 0 });
+            return squares.max(self.needs.update);
         }
         let embedding = self.model.parameters.iter().filter(|one| one.stage == Stage::Embedding);
         4 * embedding.map(|one| one.tensor.numel() as u64).sum::<u64>() + self.largest()
@@ -224,7 +191,7 @@ impl Account<'_> {
     pub fn evaluation(&self, extent: Extent) -> Moment {
         let Extent { rows, width, .. } = extent;
         let load = Load { rows, width, adapted: &[], everything: false };
-        let block = |layer| self.with_products(self.model.block_memory(layer, &load, false), layer, extent).idle;
+        let block = |layer| self.with_overlays(self.model.block_memory(layer, &load, false), layer, extent).idle;
         let block = (0..self.model.layers()).map(block).max();
         let logits = 2 * self.logits(extent);
         Moment { kept: 0, working: self.tokens(extent) + block.unwrap_or(0).max(logits) }
