@@ -4,6 +4,7 @@ mod definition;
 mod dynamic;
 mod full;
 mod head;
+mod learned;
 mod lora;
 mod patch;
 mod scope;
@@ -12,10 +13,12 @@ pub(crate) mod state;
 
 use tch::Tensor;
 
-pub use definition::{Definition, Needs, PerToken};
+pub use definition::{Definition, Needs, OnSites, PerToken};
 pub use full::Full;
+pub use full::stored_value;
 pub use head::HeadOnly;
-pub use lora::{Factors, Lora, addition_of};
+pub use learned::{Learned, OwnTensors, Shape};
+pub use lora::{Addition, Factors, Lora, addition_of};
 pub use patch::Patch;
 pub use sparta::Sparta;
 pub use state::{Dense, Part, State};
@@ -24,7 +27,7 @@ use crate::error::Result;
 use crate::model::{Head, Model, Tap};
 use crate::protocol::{Group, Layer};
 use crate::recipe::{self, MethodKind};
-use crate::sparse::{AdamW, Footprint, Resized, Saved};
+use crate::sparse::{AdamW, Footprint, Resized};
 
 /// What would train under other settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +51,14 @@ pub trait Collector {
     fn noise(&self) -> Option<u64> {
         None
     }
+
+    /// Which sites have an overlay that lends leaves to the graph: see [`crate::model::Tape::lend`]. They need no tap.
+    fn lends(&self) -> &[bool] {
+        &[]
+    }
+
+    /// Adds to the gradient of a leaf that was lent, by the number that it was lent with; sites of several blocks may share one.
+    fn collect_leaf(&mut self, _leaf: usize, _gradient: &Tensor) {}
 
     /// Adds to the gradient what the taps of a block and the gradients of their outputs (`[.., out]`) contribute.
     fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]);
@@ -122,20 +133,14 @@ pub trait Method: Collector + std::fmt::Debug + Send {
     /// Every group of the model, the untouched ones too.
     fn groups(&self) -> Vec<Group>;
 
-    /// The state of every site that was touched: its position among the model's sites, and its parts.
-    fn save(&self) -> Vec<(usize, Vec<Saved>)>;
+    /// What was learned, for an adapter or a model of its own.
+    fn export(&self) -> Learned;
 
-    /// What is added to layers as a product of two factors: the layer's position among the model's sites, and its factors.
-    fn factors(&self) -> Vec<(usize, Factors)> {
-        Vec::new()
-    }
-
-    /// Begins with factors that are given, instead of those that it would begin with, on exactly these layers; to be asked
-    /// before the first step.
+    /// Begins with what an adapter learned, instead of with what it would begin with; to be asked before the first step.
     ///
     /// # Errors
-    /// One sentence why these cannot be.
-    fn start_from(&mut self, _factors: &[(usize, Factors)]) -> std::result::Result<(), String> {
+    /// One sentence why it cannot.
+    fn start_from(&mut self, _learned: &Learned) -> std::result::Result<(), String> {
         Err("only method.kind \"lora\" starts from factors".into())
     }
 

@@ -3,7 +3,6 @@
 //! The forward pass calls libtorch through tch's infallible methods, so that it reads like its paper; what libtorch
 //! throws (out of memory, a lost device) becomes a panic there and an [`Error`] in [`guarded`].
 
-mod addition;
 mod batch;
 mod config;
 mod decoder;
@@ -15,6 +14,7 @@ mod head;
 mod layers;
 mod loader;
 mod memory;
+mod overlay;
 mod random;
 mod replace;
 mod rope;
@@ -29,7 +29,6 @@ mod whole;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-pub use addition::{Addition, Inside, Slot};
 pub use batch::Batch;
 pub use config::{Activation, Config, Family, Outputs, Problem, labels};
 pub use decoder::Cache;
@@ -37,9 +36,10 @@ pub use device::{available_devices, parse_device, parse_dtype};
 pub use generate::{Sampling, Writing, generate};
 pub use head::{Head, HeadKind};
 pub use memory::{BlockMemory, Load};
-pub(crate) use random::uniform;
+pub use overlay::{Below, Kept, Merged, Overlay, Slot};
+pub(crate) use random::{keep, uniform};
 pub use settle::LargePages;
-pub use tape::{Tap, Tape};
+pub use tape::{Lent, Recorded, Tap, Tape};
 pub use task::task_of;
 pub use unread::{Remark, listed};
 pub use weights::{Weights, dtype_name};

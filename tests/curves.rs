@@ -5,7 +5,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::methods::Given;
+use common::methods::{Given, deltas};
 use common::{golden, json, part};
 use serde_json::Value;
 use spartui::data::Tokenizer;
@@ -166,7 +166,7 @@ fn every_selection_loses_what_pytorch_loses_with_its_masks() {
                 method.restore(&state, &settings, 0).unwrap();
             }
             let training = |method: &dyn Method, what: &str| {
-                let saved = method.save();
+                let saved = deltas(method);
                 assert_eq!(saved.len(), 4);
                 for (site, parts) in saved {
                     let mut all: Vec<(i64, f32)> =

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use common::{golden, json, part};
 use serde_json::{Value, json};
-use spartui::method::{self, Collector, Dense, Factors, Lora, Method};
+use spartui::method::{self, Collector, Dense, Factors, Learned, Lora, Method};
 use spartui::model::{Head, Model};
 use spartui::recipe::{self, Recipe, Recompute, TaskKind, Variant};
 use spartui::run::{LoraAdapter, LoraSettings};
@@ -111,7 +111,7 @@ fn fifty_steps_lose_what_peft_loses() {
             let (model, start) = (curve.model(), curve.adapter("start"));
             let mut head = TrainedHead::new(head_of(&start, &model));
             let mut lora = Lora::new(&curve.settings(), &model, &head.head).unwrap();
-            lora.start_from(&by_site(&start, &model)).unwrap();
+            lora.start_from(&Learned::LowRank(by_site(&start, &model))).unwrap();
             assert_eq!(lora.trainable() + head.head.parameters(), curve.facts["trainable"].as_u64().unwrap());
             let betas = [0, 1].map(|at| curve.facts["betas"][at].as_f64().unwrap());
             let decay = curve.number("weight_decay");

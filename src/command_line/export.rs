@@ -3,25 +3,24 @@
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use tch::Kind;
+use tch::{Kind, Tensor};
 
 use super::kept::{Choice, newest};
 use super::{end_progress, print_line, show_progress};
 use crate::data::one_line;
 use crate::error::{Error, Result};
 use crate::hub;
-use crate::method::addition_of;
+use crate::method::{Dense, Shape, addition_of, definition};
 use crate::model::Model;
-use crate::recipe::{MethodKind, Recipe};
-use crate::run::{Adapter, LoraAdapter, Product, RunFolder, refuse_race, write_merged};
-use crate::train::Exported;
+use crate::recipe::Recipe;
+use crate::run::{Adapter, AnyAdapter, Change, LoraAdapter, OwnAdapter, Product, RunFolder, refuse_race, write_merged};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The run: its name or its folder.
     run: PathBuf,
-    /// sparta: for peft-sparta; keyed: without indices, a fraction of that; lora: for peft; merged: a complete model. Without
-    /// it: sparta or lora, as the run was trained, and merged where every parameter was.
+    /// sparta: for peft-sparta; keyed: without indices, a fraction of that; lora: for peft; own: what only spartui reads, of
+    /// other methods; merged: a complete model. Without it: as the run was trained, and merged where every parameter was.
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// Folder for the result.
@@ -36,6 +35,7 @@ enum Format {
     Sparta,
     Keyed,
     Lora,
+    Own,
     Merged,
 }
 
@@ -47,12 +47,13 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let run = RunFolder::find(runs, &arguments.run)?;
     refuse_race(&run, "spartui export ")?;
     let recipe = run.recipe();
+    let shape = shape(&run);
     check_format(&run, arguments)?;
     let chosen = match arguments.state.find(&run)? {
-        None if recipe.method.kind != MethodKind::Full && !run.adapter_path().exists() => Some(newest(&run)?),
+        None if shape != Shape::Whole && !run.adapter_path().exists() => Some(newest(&run)?),
         chosen => chosen,
     };
-    if recipe.method.kind == MethodKind::Full && chosen.is_none() {
+    if shape == Shape::Whole && chosen.is_none() {
         return Err(Error::refused(format!(
             "{} trained every parameter: {} is the complete model already; copy that folder, or name a state with --at",
             run.name(),
@@ -61,21 +62,16 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     }
     let base = hub::resolve(&recipe.model.path, &mut |what, fraction| show_progress(what, fraction))?;
     let kept = chosen.as_ref().map(|chosen| chosen.read(&run, base.clone())).transpose()?;
-    let exported = match &kept {
-        Some(kept) => Some((kept, kept.exported()?)),
-        None => None,
+    let adapter = match &kept {
+        None => AnyAdapter::read(&run.adapter_path(), shape, || Ok(parameters(&open(recipe, &base)?))).map(Some)?,
+        Some(kept) => kept.exported(),
     };
-    let bytes = match exported {
-        None if recipe.method.kind == MethodKind::Lora => {
-            lora(arguments, &run, &base, &LoraAdapter::read(&run.adapter_path())?)?
-        }
-        None => {
-            let adapter = Adapter::read(&run.adapter_path(), &parameters(&open(recipe, &base)?))?;
-            sparta(arguments, &run, &base, &adapter)?
-        }
-        Some((_, Exported::LowRank(adapter))) => lora(arguments, &run, &base, &adapter)?,
-        Some((_, Exported::Sparse(adapter))) => sparta(arguments, &run, &base, &adapter)?,
-        Some((kept, Exported::Whole)) => kept.write_model(&arguments.output)?,
+    let bytes = match (adapter, &kept) {
+        (Some(AnyAdapter::LowRank(adapter)), _) => lora(arguments, &run, &base, &adapter)?,
+        (Some(AnyAdapter::Sparse(adapter)), _) => sparta(arguments, &run, &base, &adapter)?,
+        (Some(AnyAdapter::Own(adapter)), _) => own(arguments, &run, &base, &adapter)?,
+        (None, Some(kept)) => kept.write_model(&arguments.output)?,
+        (None, None) => 0,
     };
     end_progress();
     let state = chosen.map_or_else(String::new, |chosen| format!("{}: ", chosen.told()));
@@ -85,26 +81,35 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
 impl Arguments {
     /// The format that was asked for, or the one of the run's own method.
     fn format(&self, run: &RunFolder) -> Format {
-        self.format.unwrap_or(match run.recipe().method.kind {
-            MethodKind::Full => Format::Merged,
-            MethodKind::Lora => Format::Lora,
-            MethodKind::Sparta | MethodKind::Head => Format::Sparta,
+        self.format.unwrap_or(match shape(run) {
+            Shape::Whole => Format::Merged,
+            Shape::LowRank => Format::Lora,
+            Shape::Own => Format::Own,
+            Shape::Sparse => Format::Sparta,
         })
     }
 }
 
+/// The shape of what a run learns.
+fn shape(run: &RunFolder) -> Shape {
+    definition(run.recipe().method.kind).shape()
+}
+
 /// Refuses a format that a run of this method does not have, before anything is read.
 fn check_format(run: &RunFolder, arguments: &Arguments) -> Result<()> {
-    let refuse = |its_own: &str| {
-        Err(Error::refused(format!("{} was trained with another method; take --format {its_own}", run.name())))
+    let its_own = match (shape(run), arguments.format(run)) {
+        // That it is a model already is said later on.
+        (Shape::Whole, _) if arguments.state.at.is_none() => return Ok(()),
+        (_, Format::Merged)
+        | (Shape::Sparse, Format::Sparta | Format::Keyed)
+        | (Shape::LowRank, Format::Lora)
+        | (Shape::Own, Format::Own) => return Ok(()),
+        (Shape::Whole, _) => "merged",
+        (Shape::Sparse, _) => "sparta or merged",
+        (Shape::LowRank, _) => "lora or merged",
+        (Shape::Own, _) => "own or merged",
     };
-    match (run.recipe().method.kind, arguments.format(run)) {
-        (MethodKind::Full, Format::Merged) | (MethodKind::Lora, Format::Lora | Format::Merged) => Ok(()),
-        (MethodKind::Full, _) if arguments.state.at.is_some() => refuse("merged"),
-        (MethodKind::Lora, _) => refuse("lora or merged"),
-        (MethodKind::Sparta | MethodKind::Head, Format::Lora) => refuse("sparta or merged"),
-        _ => Ok(()),
-    }
+    Err(Error::refused(format!("{} was trained with another method; take --format {its_own}", run.name())))
 }
 
 fn sparta(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &Adapter) -> Result<u64> {
@@ -120,7 +125,7 @@ fn sparta(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &Adapter
             keyed.write(&arguments.output, Some(base))
         }
         Format::Merged => write_merged(base, adapter, &[], &arguments.output, &mut writing),
-        Format::Sparta | Format::Lora => {
+        Format::Sparta | Format::Lora | Format::Own => {
             let bytes = adapter.write(&arguments.output, Some(base))?;
             if !open(run.recipe(), base)?.config.family.is_decoder() {
                 super::tell("note", ENCODER);
@@ -143,11 +148,41 @@ fn lora(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &LoraAdapt
         let site = site.ok_or_else(|| refuse(format!("the model has no layer {}", one_line(name))))?;
         let addition = addition_of(site, factors).map_err(refuse)?;
         let by_output = addition.factor.map(|factor| Vec::<f32>::try_from(factor.to_kind(Kind::Float)));
-        Ok(Product::new(name, site.transposed, factors, by_output.transpose()?))
+        Ok(Change::Product(Product::new(name, site.transposed, factors, by_output.transpose()?)))
     });
     let products = products.collect::<Result<Vec<_>>>()?;
     let whole = adapter.with_head_only(parameters(&model), adapter.labels.clone());
     write_merged(base, &whole, &products, &arguments.output, &mut writing)
+}
+
+fn own(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &OwnAdapter) -> Result<u64> {
+    if arguments.format(run) == Format::Own {
+        return adapter.write(&arguments.output, Some(base));
+    }
+    let model = open(run.recipe(), base)?;
+    let refuse = |why: &str| Error::refused(format!("{}: {why}; export the run again", run.adapter_path().display()));
+    let overlays = definition(run.recipe().method.kind).overlays(&adapter.learned, &model);
+    let mut changes = Vec::new();
+    for (site, overlay) in overlays.map_err(|why| refuse(&why))? {
+        let site = &model.sites[site];
+        let turned = |weight: &Tensor| if site.transposed { weight.tr() } else { weight.shallow_clone() };
+        let name = format!("{}.bias", site.name.trim_end_matches(".weight"));
+        let bias = model.parameters.iter().find(|parameter| parameter.name == name).map(|bias| &bias.tensor);
+        let (weight, new_bias) = overlay.merge(&turned(&site.weight), bias).ok_or_else(|| {
+            Error::refused(format!(
+                "{}: what method.kind \"{}\" learned cannot be a part of the weights; take --format own",
+                run.name(),
+                adapter.method
+            ))
+        })?;
+        if new_bias.is_some() != bias.is_some() {
+            return Err(refuse(&format!("it has a bias for {}, which has none", site.name)));
+        }
+        changes.push(Change::Values(Dense::new(site.name.clone(), &turned(&weight))));
+        changes.extend(new_bias.map(|bias| Change::Values(Dense::new(name, &bias))));
+    }
+    let whole = adapter.with_head_only(parameters(&model));
+    write_merged(base, &whole, &changes, &arguments.output, &mut writing)
 }
 
 fn writing(share: f32) {

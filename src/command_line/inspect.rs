@@ -11,11 +11,14 @@ use crate::data::{self, Example, Prepared, Target, Tokenizer, one_line, place};
 use crate::engine::Probe;
 use crate::error::{Error, Result};
 use crate::hub;
-use crate::method::Factors;
+use crate::method::{Dense, Factors, Shape};
 use crate::model::{Config, Model, Open, Outputs, dtype_name, task_of};
 use crate::protocol::{self, Evaluation, Step, mebibytes};
 use crate::recipe::{Init, Recipe, TaskKind};
-use crate::run::{Journal, LoraAdapter, Metrics, RunFolder, Saved, adapter_contents, checkpoints, is_lora, read_race};
+use crate::run::{
+    Journal, LoraAdapter, Metrics, OwnAdapter, RunFolder, Saved, adapter_contents, adapter_shape, checkpoints,
+    read_race,
+};
 use crate::train::{Plan, Prediction, Surroundings};
 
 #[derive(Debug, clap::Args)]
@@ -47,8 +50,10 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     if ["sparse_deltas.safetensors", "sparta_keyed.safetensors"].iter().any(|file| path.join(file).is_file()) {
         return inspect_adapter(path);
     }
-    if is_lora(path) {
-        return inspect_lora(path);
+    match adapter_shape(path) {
+        Shape::LowRank => return inspect_lora(path),
+        Shape::Own => return inspect_own(path),
+        Shape::Sparse | Shape::Whole => {}
     }
     if path.join("config.json").is_file() {
         return inspect_model(path);
@@ -235,6 +240,22 @@ fn inspect_lora(path: &Path) -> Result<()> {
         print_line(&format!("{:>12}  {}, rank {}", scalars(factors), one_line(name), factors.rank))
     };
     layers.iter().try_for_each(line)
+}
+
+fn inspect_own(path: &Path) -> Result<()> {
+    let OwnAdapter { method, base, labels, learned, head, .. } = OwnAdapter::read(path)?;
+    print_line(&format!("adapter     {}", path.display()))?;
+    print_line(&format!("base model  {}", place(&base)))?;
+    if !labels.is_empty() {
+        let labels: Vec<String> = labels.iter().map(|label| label.escape_debug().to_string()).collect();
+        print_line(&format!("labels      {}", labels.join(", ")))?;
+    }
+    print_line(&format!("method      {}, {}", one_line(&method), learned.settings))?;
+    print_line(&format!("head        {} scalars", head.iter().map(|part| part.init.len()).sum::<usize>()))?;
+    let total: usize = learned.tensors.iter().map(|tensor| tensor.values.len()).sum();
+    print_line(&format!("tensors     {total} scalars in {}", learned.tensors.len()))?;
+    let line = |tensor: &Dense| print_line(&format!("{:>12}  {}", tensor.values.len(), one_line(&tensor.name)));
+    learned.tensors.iter().try_for_each(line)
 }
 
 fn inspect_run(run: &RunFolder) -> Result<()> {

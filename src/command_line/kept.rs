@@ -7,7 +7,7 @@ use super::printer::score;
 use crate::data::place;
 use crate::error::{Error, Result};
 use crate::protocol::Evaluation;
-use crate::run::{Each, Found, Journal, Metrics, Predictions, RunFolder, adapter_contents, checkpoints, is_lora};
+use crate::run::{Each, Found, Journal, Metrics, Predictions, RunFolder, about_adapter, checkpoints};
 use crate::train::{Kept, Point, Tree};
 
 /// States that a message names.
@@ -219,12 +219,7 @@ fn point(found: &Found) -> Point {
 /// The labels of a run whose checkpoints do not tell them.
 fn labels(run: &RunFolder) -> Result<Vec<String>> {
     let of_adapter = || {
-        let path = run.adapter_path();
-        let told = if is_lora(&path) {
-            crate::run::LoraAdapter::read(&path).ok()?.labels
-        } else {
-            adapter_contents(&path).ok()?.labels
-        };
+        let told = about_adapter(&run.adapter_path()).ok()?.labels;
         (!told.is_empty()).then_some(told)
     };
     let of_predictions = || match Predictions::read(&run.predictions_path()).ok()??.each {

@@ -6,13 +6,13 @@ use clap::ValueEnum;
 use tch::Tensor;
 
 use super::origin::{Origin, Wanted};
-use crate::data::{Tokenizer, one_line};
+use crate::data::{Tokenizer, one_line, quoted};
 use crate::error::{Error, Result};
 use crate::hub;
-use crate::method::addition_of;
+use crate::method::{Shape, addition_of, definition};
 use crate::model::{Head, Model, Open, Outputs, Site, listed, task_of};
-use crate::recipe::{Recipe, TaskKind};
-use crate::run::{Adapter, HeadDelta, LoraAdapter, Saved, adapter_contents, is_lora};
+use crate::recipe::{MethodKind, Recipe, TaskKind};
+use crate::run::{Adapter, HeadDelta, LoraAdapter, OwnAdapter, Saved, about_adapter, adapter_shape};
 use crate::sparse::merge;
 
 #[derive(Debug, clap::Args)]
@@ -87,8 +87,11 @@ impl Source {
         let tokenizer = Tokenizer::load(&folder, vocabulary)?;
         tell_remarks(&model);
         let Adapted { head, labels, outputs } = match &origin.adapter {
-            Some(adapter) if is_lora(adapter) => apply_lora(adapter, &mut model)?,
-            Some(adapter) => apply(adapter, &model)?,
+            Some(adapter) => match adapter_shape(adapter) {
+                Shape::LowRank => apply_lora(adapter, &mut model)?,
+                Shape::Own => apply_own(adapter, &model)?,
+                Shape::Sparse | Shape::Whole => apply(adapter, &model)?,
+            },
             None => origin.own_head(&model)?,
         };
         Ok(Loaded { model, head, labels, outputs, tokenizer, folder, recipe: origin.recipe })
@@ -98,8 +101,7 @@ impl Source {
 impl Origin {
     fn task_of(&self, folder: &Path) -> Result<TaskKind> {
         let classifies = match &self.adapter {
-            Some(adapter) if is_lora(adapter) => !LoraAdapter::read(adapter)?.head.is_empty(),
-            Some(adapter) => !adapter_contents(adapter)?.labels.is_empty(),
+            Some(adapter) => about_adapter(adapter)?.classifies,
             None => return task_of(folder, true),
         };
         Ok(if classifies { TaskKind::SequenceClassification } else { TaskKind::CausalLm })
@@ -203,7 +205,7 @@ fn apply_lora(folder: &Path, model: &mut Model) -> Result<Adapted> {
     tell_strangers(folder, &strangers);
     tell_missing(folder, &adapter.missing(layers_of(model).map(|site| site.name.as_str())));
     for (site, addition) in additions {
-        site.addition.set(Some(addition));
+        site.overlay.set(Some(Box::new(addition)));
     }
     let count = adapter.head.last().and_then(|last| last.shape.first()).copied().unwrap_or(0);
     let of_base = Some(model.config.labels.clone()).filter(|labels| labels.len() == count);
@@ -218,6 +220,22 @@ fn apply_lora(folder: &Path, model: &mut Model) -> Result<Adapted> {
     // What was trained here says so in its own config.json; peft trains what the base model's says.
     let outputs = if adapter.is_own() { Outputs::OneLabel } else { model.config.outputs(count) };
     Ok(Adapted { head: head(folder, model, &adapter.head, count)?, labels, outputs })
+}
+
+/// Puts what only its own method understands on the model's layers; its head and labels.
+fn apply_own(folder: &Path, model: &Model) -> Result<Adapted> {
+    let adapter = OwnAdapter::read(folder)?;
+    let refuse = |why: &str| Error::refused(format!("{}: {why}", folder.display()));
+    check_task(folder, model, &adapter.head)?;
+    let kind = MethodKind::ALL.into_iter().find(|kind| kind.name() == adapter.method);
+    let unknown =
+        || refuse(&format!("it is one of the method {}, which this version does not know", quoted(&adapter.method)));
+    let overlays = definition(kind.ok_or_else(unknown)?).overlays(&adapter.learned, model);
+    for (site, overlay) in overlays.map_err(|why| refuse(&format!("{why}; it was made for another model")))? {
+        model.sites[site].overlay.set(Some(overlay));
+    }
+    let head = head(folder, model, &adapter.head, adapter.labels.len())?;
+    Ok(Adapted { head, labels: adapter.labels, outputs: Outputs::OneLabel })
 }
 
 /// The layers that an adapter of low rank may adapt.

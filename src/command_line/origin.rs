@@ -9,9 +9,9 @@ use super::show_progress;
 use crate::data::place;
 use crate::error::{Error, Result};
 use crate::hub;
-use crate::recipe::{MethodKind, Recipe};
-use crate::run::{LoraAdapter, RunFolder, adapter_contents, is_lora, refuse_race};
-use crate::train::Exported;
+use crate::method::{Shape, definition};
+use crate::recipe::Recipe;
+use crate::run::{RunFolder, about_adapter, refuse_race};
 
 #[derive(Debug, clap::Args)]
 pub struct Wanted {
@@ -67,7 +67,7 @@ impl Wanted {
 
     fn of_run(&self, run: &RunFolder) -> Result<Origin> {
         refuse_race(run, "--run ")?;
-        let whole = run.recipe().method.kind == MethodKind::Full;
+        let whole = definition(run.recipe().method.kind).shape() == Shape::Whole;
         let (result, scratch) = match self.state.find(run)? {
             Some(chosen) => {
                 let scratch = tempfile::tempdir()
@@ -75,14 +75,9 @@ impl Wanted {
                 let folder = scratch.path().join("state");
                 let base = hub::resolve(&run.recipe().model.path, &mut |what, share| show_progress(what, share))?;
                 let kept = chosen.read(run, base)?;
-                match kept.exported()? {
-                    Exported::Sparse(adapter) => adapter.write(&folder, None)?,
-                    Exported::LowRank(adapter) => {
-                        let names: Vec<String> = adapter.layers.iter().map(|(name, _)| name.clone()).collect();
-                        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                        adapter.write(&folder, &names, None)?
-                    }
-                    Exported::Whole => kept.write_model(&folder)?,
+                match kept.exported() {
+                    Some(adapter) => adapter.write(&folder, &kept.parameters(), None)?,
+                    None => kept.write_model(&folder)?,
                 };
                 (folder, Some(scratch))
             }
@@ -107,8 +102,7 @@ impl Wanted {
 
 /// The model that an adapter names as its own.
 fn model_of(adapter: &Path) -> Result<PathBuf> {
-    let lora = is_lora(adapter);
-    let model = if lora { LoraAdapter::read(adapter)?.base } else { adapter_contents(adapter)?.base };
+    let model = about_adapter(adapter)?.base;
     let known = model.is_dir() || crate::recipe::is_hub_name(&model.to_string_lossy());
     if known {
         return Ok(model);

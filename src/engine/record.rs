@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::protocol::{Ending, Entry, Evaluation, Event, Holds, Level, Step};
-use crate::recipe::MethodKind;
 use crate::run::{
     Changed, Found, Job, Journal, Measured, Metrics, Moment, Outcome, Predictions, RunFolder, State, Writer,
 };
@@ -259,19 +258,18 @@ impl Record {
 
     /// Writes the adapter, or the model where every parameter trains; its folder and its size.
     pub fn export(&mut self, session: &Session) -> Result<(PathBuf, u64)> {
-        let (path, bytes) = if session.method.trains_everything() {
-            let path = self.folder.model_path();
-            let bytes = train::whole_model(session, &path)?;
-            (path, bytes)
-        } else {
-            let path = self.folder.adapter_path();
-            let bytes = if session.recipe.method.kind == MethodKind::Lora {
+        let (path, bytes) = match train::exported(session) {
+            None => {
+                let path = self.folder.model_path();
+                let bytes = train::whole_model(session, &path)?;
+                (path, bytes)
+            }
+            Some(adapter) => {
+                let path = self.folder.adapter_path();
                 let names: Vec<&str> = session.model.parameters.iter().map(|one| one.name.as_str()).collect();
-                train::lora_adapter(session).write(&path, &names, Some(&session.folder))?
-            } else {
-                train::adapter(session).write(&path, Some(&session.folder))?
-            };
-            (path, bytes)
+                let bytes = adapter.write(&path, &names, Some(&session.folder))?;
+                (path, bytes)
+            }
         };
         self.log(&format!("step {}: {} written", session.step, path.display()));
         Ok((path, bytes))

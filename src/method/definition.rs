@@ -1,10 +1,13 @@
 //! What holds for every run of a kind of method, whatever becomes of it: read before one is built, and where none is.
 
-use super::Method;
-use crate::error::Result;
-use crate::model::{Head, Model};
+use super::{Learned, Method, OwnTensors, Shape, State};
+use crate::error;
+use crate::model::{Head, Model, Overlay};
 use crate::recipe;
 use crate::sparse::Footprint;
+
+/// Overlays for sites of a model, by their places.
+pub type OnSites = Vec<(usize, Box<dyn Overlay>)>;
 
 /// One kind of method. [`super::definition`] has the one of each.
 pub trait Definition: Sync {
@@ -12,20 +15,26 @@ pub trait Definition: Sync {
     ///
     /// # Errors
     /// Refuses targets that the model does not have and a sparsity outside its bounds.
-    fn build(&self, recipe: &recipe::Method, model: &Model, head: &Head, betas: [f64; 2]) -> Result<Box<dyn Method>>;
+    fn build(
+        &self,
+        recipe: &recipe::Method,
+        model: &Model,
+        head: &Head,
+        betas: [f64; 2],
+    ) -> error::Result<Box<dyn Method>>;
 
     /// Scalars that train at each site of a model by these settings, with a head of so many scalars; of the model, shapes are
     /// enough.
     ///
     /// # Errors
     /// As [`Definition::build`].
-    fn counts(&self, recipe: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u64>>;
+    fn counts(&self, recipe: &recipe::Method, model: &Model, head: u64) -> error::Result<Vec<u64>>;
 
     /// As [`Definition::counts`], of the scalars that are written to in the model's own weights.
     ///
     /// # Errors
     /// As [`Definition::build`].
-    fn written(&self, recipe: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u64>> {
+    fn written(&self, recipe: &recipe::Method, model: &Model, head: u64) -> error::Result<Vec<u64>> {
         self.counts(recipe, model, head)
     }
 
@@ -40,10 +49,28 @@ pub trait Definition: Sync {
         &[]
     }
 
-    /// Whether the base model can be had again while it trains. Where it cannot, lanes do not share the model, and what is
-    /// learned is the model itself.
+    /// The shape of what it learns.
+    fn shape(&self) -> Shape;
+
+    /// Whether the base model can be had again while it trains. Where it cannot, lanes do not share the model.
     fn keeps_base(&self) -> bool {
-        true
+        self.shape() != Shape::Whole
+    }
+
+    /// What was learned by a state at so many optimizer steps, where that can be told without a method that goes back to it.
+    ///
+    /// # Errors
+    /// What of the state does not fit the model.
+    fn learned(&self, _state: &State, _model: &Model, _step: u64) -> Option<Result<Learned, String>> {
+        None
+    }
+
+    /// What tensors of its own put on top of the model's sites, by their places, in use rather than in training.
+    ///
+    /// # Errors
+    /// One sentence where they do not fit the model.
+    fn overlays(&self, _own: &OwnTensors, _model: &Model) -> Result<OnSites, String> {
+        Err("this method has no tensors of its own".into())
     }
 }
 

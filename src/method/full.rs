@@ -4,12 +4,12 @@ use tch::{Kind, Tensor};
 
 use super::definition::{Definition, Needs};
 use super::state::copy_named;
-use super::{Collector, Dense, Method, Patch, Plan, State, untouched_groups};
+use super::{Collector, Dense, Learned, Method, Patch, Plan, Shape, State, untouched_groups};
 use crate::error;
 use crate::model::{Head, Model, Tap};
 use crate::protocol::Group;
 use crate::recipe::{self, MethodKind};
-use crate::sparse::{AdamW, Footprint, Resized, Saved, squared_norm};
+use crate::sparse::{AdamW, Footprint, Resized, squared_norm};
 
 /// Scalars of a parameter that are updated at a time, since the update has temporaries of their number.
 const AT_A_TIME: u32 = 1 << 20;
@@ -41,8 +41,12 @@ impl Definition for Defined {
         &["full."]
     }
 
-    fn keeps_base(&self) -> bool {
-        false
+    fn shape(&self) -> Shape {
+        Shape::Whole
+    }
+
+    fn learned(&self, _: &State, _: &Model, _: u64) -> Option<Result<Learned, String>> {
+        Some(Ok(Learned::Whole))
     }
 }
 
@@ -63,6 +67,12 @@ struct Trained {
     gradient: Option<Tensor>,
     first: Tensor,
     second: Tensor,
+}
+
+/// The name under which a checkpoint holds a parameter of the model, where all of them train.
+#[must_use]
+pub fn stored_value(parameter: &str) -> String {
+    format!("full.{parameter}.value")
 }
 
 impl Full {
@@ -189,8 +199,8 @@ impl Method for Full {
         self.groups.clone()
     }
 
-    fn save(&self) -> Vec<(usize, Vec<Saved>)> {
-        Vec::new()
+    fn export(&self) -> Learned {
+        Learned::Whole
     }
 
     fn state(&self) -> State {
@@ -215,7 +225,7 @@ impl Method for Full {
 
     fn patches_of(&self, state: &State, _: u64) -> Result<Vec<Patch>, String> {
         let patch = |trained: &Trained| {
-            let name = format!("full.{}.value", trained.name);
+            let name = stored_value(&trained.name);
             match state.tensors.iter().find(|dense| dense.name == name) {
                 Some(dense) if dense.values.len() == trained.weight.numel() => {
                     Ok(Patch::whole(&trained.weight, &Tensor::from_slice(&dense.values)))

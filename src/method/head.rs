@@ -3,12 +3,12 @@
 use tch::Tensor;
 
 use super::definition::{Definition, Needs};
-use super::{Collector, Method, Patch, Plan, State, untouched_groups};
+use super::{Collector, Learned, Method, Patch, Plan, Shape, State, untouched_groups};
 use crate::error::{self, Error};
 use crate::model::{Head, Model, Tap};
 use crate::protocol::Group;
 use crate::recipe;
-use crate::sparse::{AdamW, Footprint, Resized, Saved};
+use crate::sparse::{AdamW, Footprint, Resized};
 
 /// Of `method.kind = "head"`.
 pub(super) struct Defined;
@@ -29,6 +29,14 @@ impl Definition for Defined {
 
     fn needs(&self, _: &recipe::Method, _: &Model, _: &[u64]) -> Needs {
         Needs::default()
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::Sparse
+    }
+
+    fn learned(&self, _: &State, _: &Model, _: u64) -> Option<Result<Learned, String>> {
+        Some(Ok(Learned::Sparse(Vec::new())))
     }
 
     /// Nothing needs less.
@@ -99,8 +107,8 @@ impl Method for HeadOnly {
         self.groups.clone()
     }
 
-    fn save(&self) -> Vec<(usize, Vec<Saved>)> {
-        Vec::new()
+    fn export(&self) -> Learned {
+        Learned::Sparse(Vec::new())
     }
 
     fn state(&self) -> State {

@@ -2,21 +2,23 @@
 
 mod defined;
 mod factor;
+mod product;
 mod site;
 
 use tch::Tensor;
 
 pub(super) use self::defined::Defined;
+pub use self::product::Addition;
 use self::site::Adapted;
 pub use self::site::addition_of;
 use super::scope::{Scope, is_target};
 use super::state::copy_named;
-use super::{Collector, Dense, Method, Patch, Plan, State};
+use super::{Collector, Dense, Learned, Method, Patch, Plan, State};
 use crate::model::{Head, Model, Tap};
 use crate::permutation::{derive_key, mix};
 use crate::protocol::Group;
 use crate::recipe;
-use crate::sparse::{AdamW, Footprint, Resized, Saved, squared_norm};
+use crate::sparse::{AdamW, Footprint, Resized, squared_norm};
 
 /// What is on top of one layer: `y = c (W x + scale * B A x) + b`.
 #[derive(Debug, Clone, PartialEq)]
@@ -113,6 +115,13 @@ impl Lora {
 
     fn present(&self) -> impl Iterator<Item = &Adapted> {
         self.sites.iter().flatten()
+    }
+
+    /// What is on top of sites, by their places among the model's.
+    #[must_use]
+    pub fn factors(&self) -> Vec<(usize, Factors)> {
+        let numbered = self.sites.iter().enumerate();
+        numbered.filter_map(|(at, site)| Some((at, site.as_ref()?.factors()))).collect()
     }
 }
 
@@ -215,16 +224,12 @@ impl Method for Lora {
         groups
     }
 
-    fn save(&self) -> Vec<(usize, Vec<Saved>)> {
-        Vec::new()
+    fn export(&self) -> Learned {
+        Learned::LowRank(self.factors())
     }
 
-    fn factors(&self) -> Vec<(usize, Factors)> {
-        let numbered = self.sites.iter().enumerate();
-        numbered.filter_map(|(at, site)| Some((at, site.as_ref()?.factors()))).collect()
-    }
-
-    fn start_from(&mut self, factors: &[(usize, Factors)]) -> Result<(), String> {
+    fn start_from(&mut self, learned: &Learned) -> Result<(), String> {
+        let Learned::LowRank(factors) = learned else { return Err("it holds no factors of low rank".into()) };
         let given = |at: usize| factors.iter().find(|(site, _)| *site == at).map(|(_, factors)| factors);
         if let Some((stranger, _)) =
             factors.iter().find(|(site, _)| !self.sites.get(*site).is_some_and(Option::is_some))
@@ -260,12 +265,12 @@ impl Method for Lora {
 
     fn patches(&self) -> Vec<Patch> {
         let copied = self.present().map(Adapted::copied);
-        copied.map(|(slot, addition)| Patch::Addition(slot, addition)).collect()
+        copied.map(|(slot, addition)| Patch::Overlay(slot, Box::new(addition))).collect()
     }
 
     fn patches_of(&self, state: &State, _: u64) -> Result<Vec<Patch>, String> {
         let copied = self.present().map(|site| tch::no_grad(|| site.copied_from(&state.tensors)));
-        copied.map(|copied| copied.map(|(slot, addition)| Patch::Addition(slot, addition))).collect()
+        copied.map(|copied| copied.map(|(slot, addition)| Patch::Overlay(slot, Box::new(addition)))).collect()
     }
 
     fn forget(&mut self) {

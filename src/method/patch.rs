@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::model::{Addition, Slot};
+use crate::model::{Overlay, Slot};
 use crate::sparse;
 
 /// A part of a model at one moment. Laid on, the model has it; lifted, it is as it was before any training: both to the bit.
@@ -11,7 +11,7 @@ pub enum Patch {
     /// Values of a weight.
     Weight(sparse::Patch),
     /// What is on top of a layer.
-    Addition(Slot, Addition),
+    Overlay(Slot, Box<dyn Overlay>),
 }
 
 impl Patch {
@@ -25,7 +25,7 @@ impl Patch {
     pub fn lay(&self) {
         match self {
             Self::Weight(patch) => patch.lay(),
-            Self::Addition(slot, addition) => slot.set(Some(addition.shallow_clone())),
+            Self::Overlay(slot, overlay) => slot.set(Some(overlay.share())),
         }
     }
 
@@ -33,7 +33,7 @@ impl Patch {
     pub fn lift(&self) {
         match self {
             Self::Weight(patch) => patch.lift(),
-            Self::Addition(slot, _) => slot.set(None),
+            Self::Overlay(slot, _) => slot.set(None),
         }
     }
 }

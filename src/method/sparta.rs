@@ -13,7 +13,7 @@ pub(super) use defined::Defined;
 use super::dynamic::Candidates;
 use super::scope::{Scope, is_target};
 use super::state::check;
-use super::{Collector, Dense, Method, Part, Patch, Plan, State};
+use super::{Collector, Dense, Learned, Method, Part, Patch, Plan, State};
 use crate::model::{Head, Model, Tap};
 use crate::permutation::derive_key;
 use crate::protocol::Group;
@@ -224,9 +224,9 @@ impl Method for Sparta {
         groups
     }
 
-    fn save(&self) -> Vec<(usize, Vec<Saved>)> {
+    fn export(&self) -> Learned {
         let saved = self.sites.iter().enumerate().map(|(at, site)| (at, site.delta.save()));
-        saved.filter(|(_, parts)| !parts.is_empty()).collect()
+        Learned::Sparse(saved.filter(|(_, parts)| !parts.is_empty()).collect())
     }
 
     fn state(&self) -> State {

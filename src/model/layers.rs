@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::config::Activation;
 use super::tape::Tape;
-use super::{Inside, Slot};
+use super::{Below, Kept, Slot};
 
 /// `y = x W' + b`
 #[derive(Debug)]
@@ -17,38 +17,36 @@ pub(super) struct Linear {
     /// Position among the model's sites; none where no method may adapt it.
     pub site: Option<usize>,
     /// What a method puts on top.
-    pub addition: Slot,
+    pub overlay: Slot,
 }
 
 impl Linear {
     pub fn forward(&self, x: &Tensor, tape: &mut Tape) -> Tensor {
-        let (y, inside) = self.apply(x, tape);
-        self.noted(x, y, inside, tape)
+        let (y, kept) = self.apply(x, tape);
+        self.noted(x, y, kept, tape)
     }
 
     /// `residual + x W' + b`. The sum is what the tape notes as the output: its gradient is the same, and so the layer's own
     /// output need not be kept.
     pub fn forward_onto(&self, residual: &Tensor, x: &Tensor, tape: &mut Tape) -> Tensor {
-        let (y, inside) = self.apply(x, tape);
-        self.noted(x, residual + y, inside, tape)
+        let (y, kept) = self.apply(x, tape);
+        self.noted(x, residual + y, kept, tape)
     }
 
-    fn apply(&self, x: &Tensor, tape: &Tape) -> (Tensor, Option<Inside>) {
-        let layer = |bias: Option<&Tensor>| {
+    fn apply(&self, x: &Tensor, tape: &mut Tape) -> (Tensor, Kept) {
+        let layer = |x: &Tensor, bias: Option<&Tensor>| {
             if self.transposed { x.linear(&self.weight.transpose(0, 1), bias) } else { x.linear(&self.weight, bias) }
         };
-        match &*self.addition.get() {
-            None => (layer(self.bias.as_ref()), None),
-            Some(addition) => {
-                let (y, inside) = addition.apply(x, self.bias.as_ref(), tape.noise(), layer);
-                (y, Some(inside))
-            }
+        let bias = self.bias.as_ref();
+        match &*self.overlay.get() {
+            None => (layer(x, bias), None),
+            Some(overlay) => overlay.apply(&Below { bias, forward: &layer }, x, tape),
         }
     }
 
-    fn noted(&self, x: &Tensor, y: Tensor, inside: Option<Inside>, tape: &mut Tape) -> Tensor {
+    fn noted(&self, x: &Tensor, y: Tensor, kept: Kept, tape: &mut Tape) -> Tensor {
         match self.site {
-            Some(site) => tape.note(site, x, y, inside),
+            Some(site) => tape.note(site, x, y, kept),
             None => y,
         }
     }

@@ -75,16 +75,16 @@ impl Loader<'_> {
     pub fn frozen_linear(&mut self, name: &str, [out, input]: [i64; 2]) -> Result<Linear> {
         let weight = self.weight(&format!("{name}.weight"), &[out, input])?;
         let bias = Some(self.bias(name, out)?);
-        let addition = Slot::default();
+        let overlay = Slot::default();
         self.others.push(Site {
             name: format!("{}{name}.weight", self.prefix),
             group: "other",
             layer: self.stage.layer(),
             weight: weight.shallow_clone(),
             transposed: false,
-            addition: addition.clone(),
+            overlay: overlay.clone(),
         });
-        Ok(Linear { weight, bias, transposed: false, site: None, addition })
+        Ok(Linear { weight, bias, transposed: false, site: None, overlay })
     }
 
     /// A layer that methods may adapt.
@@ -93,16 +93,16 @@ impl Loader<'_> {
         let size = if transposed { [input, out] } else { [out, input] };
         let weight = self.weight(&format!("{name}.weight"), &size)?;
         let bias = if bias { Some(self.bias(name, out)?) } else { None };
-        let (place, addition) = (self.sites.len(), Slot::default());
+        let (place, overlay) = (self.sites.len(), Slot::default());
         self.sites.push(Site {
             name: format!("{}{name}.weight", self.prefix),
             group,
             layer: self.stage.layer(),
             weight: weight.shallow_clone(),
             transposed,
-            addition: addition.clone(),
+            overlay: overlay.clone(),
         });
-        Ok(Linear { weight, bias, transposed, site: Some(place), addition })
+        Ok(Linear { weight, bias, transposed, site: Some(place), overlay })
     }
 
     fn take(&mut self, name: &str, shape: &[i64], fresh: Fresh) -> Result<Tensor> {

@@ -33,7 +33,7 @@ pub(crate) fn uniform(key: u64, count: u64, bound: f64) -> Vec<f32> {
 
 /// A tensor of this size that is 0 with the probability `dropped`, which is below 1, and else what makes the mean 1. Devices
 /// give the same one.
-pub(super) fn keep(key: u64, dropped: f64, (kind, device): (Kind, Device), size: &[i64]) -> Tensor {
+pub(crate) fn keep(key: u64, dropped: f64, (kind, device): (Kind, Device), size: &[i64]) -> Tensor {
     let count: i64 = size.iter().product();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of 2^53")]
     let bound = (dropped * 2_f64.powi(53)) as u64;

@@ -30,7 +30,7 @@ pub struct Site {
     /// Whether the weight is stored as GPT-2's `Conv1D` does.
     pub transposed: bool,
     /// What a method puts on top of the layer.
-    pub addition: Slot,
+    pub overlay: Slot,
 }
 
 /// One parameter of the model, sites among them.

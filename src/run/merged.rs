@@ -14,7 +14,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 pub use full::write_model;
-pub use product::Product;
+pub use product::{Change, Product};
 pub(super) use shard::{Outline, Shard, write_shard};
 
 use self::folder::{MERGED, index_bytes, metadata, put_model, refuse_to_replace_others};
@@ -32,7 +32,7 @@ const CHUNK: usize = 8 << 20;
 /// Writes a complete model folder: the base model with the adapter merged into it, in the same files and types. Gives
 /// its size in bytes; `progress` is told the share that is done.
 ///
-/// `products` are added to weights that the adapter adds nothing to. Every trained scalar becomes the nearest number of the stored type to `w + delta`. A classifier's folder holds the
+/// `changes` are made to parameters that the adapter adds nothing to. Every trained scalar becomes the nearest number of the stored type to `w + delta`. A classifier's folder holds the
 /// parameters of transformers' class for it and no others; a language model's holds all that the base model has.
 ///
 /// # Errors
@@ -41,7 +41,7 @@ const CHUNK: usize = 8 << 20;
 pub fn write_merged(
     base: &Path,
     adapter: &Adapter,
-    products: &[Product],
+    changes: &[Change],
     output: &Path,
     progress: &mut dyn FnMut(f32),
 ) -> Result<u64> {
@@ -49,7 +49,7 @@ pub fn write_merged(
     let source = Source::open(base)?;
     let family = family(&Value::Object(source.config.clone()));
     check_family(base, &source, family, head)?;
-    let files = plan(&source, adapter, products, family)?;
+    let files = plan(&source, adapter, changes, family)?;
     refuse_to_replace_others(output, Some(base))?;
     let total: usize = files.iter().flat_map(|file| &file.tensors).map(|tensor| tensor.outline.bytes()).sum();
     let mut config = config(&source.config, &adapter.labels, family);
@@ -144,7 +144,7 @@ fn write_tensor(tensor: &Planned<'_>, path: &Path, to: &mut dyn Write, done: &mu
             to.write_all(&bytes).map_err(failed("write", path))?;
             done(bytes.len());
         }
-        Origin::Base { shard, place, delta, product } => {
+        Origin::Base { shard, place, delta, change } => {
             let mut chunk = vec![0; CHUNK.min(tensor.outline.bytes())];
             let mut from = 0;
             while from < tensor.outline.bytes() {
@@ -156,8 +156,8 @@ fn write_tensor(tensor: &Planned<'_>, path: &Path, to: &mut dyn Write, done: &mu
                 if let Some(delta) = delta {
                     values::add(bytes, *dtype, first, delta).map_err(out_of_range)?;
                 }
-                if let Some(product) = product {
-                    product.add(bytes, *dtype, first).map_err(out_of_range)?;
+                if let Some(change) = change {
+                    change.make(bytes, *dtype, first).map_err(out_of_range)?;
                 }
                 to.write_all(bytes).map_err(failed("write", path))?;
                 from += chunk_len;

@@ -11,7 +11,7 @@ use super::TrainedHead;
 use super::cross_entropy::{cross_entropy, is_possible};
 use super::targets::{Targets, chunks, pick};
 use crate::method::Collector;
-use crate::model::{Batch, Model, Parameter, Stage, Tap, Tape};
+use crate::model::{Batch, Model, Parameter, Recorded, Stage, Tape};
 use crate::recipe::Recompute;
 use crate::sparse::sum_of;
 
@@ -25,7 +25,7 @@ struct Segment {
 
 struct Graph {
     output: Tensor,
-    taps: Vec<Tap>,
+    recorded: Recorded,
 }
 
 /// What is trained.
@@ -47,7 +47,7 @@ pub fn forward_backward(
     recompute: Recompute,
 ) -> f64 {
     let everything = trained.collector.trains_everything();
-    let lowest = if everything { 0 } else { lowest_adapted_layer(model, trained.collector.adapted()) };
+    let lowest = if everything { 0 } else { lowest_adapted_layer(model, trained.collector) };
     let pass = model.prepare(batch);
     let embedded = if everything { model.embed(batch) } else { tch::no_grad(|| model.embed(batch)) };
     let mut x = tch::no_grad(|| {
@@ -59,7 +59,7 @@ pub fn forward_backward(
     let run = |layer: usize, input: &Tensor, adapted: &[bool]| {
         let mut tape = Tape::recording(adapted).with_noise(noise);
         let output = tch::with_grad(|| model.block(layer, input, &pass, &mut tape));
-        Graph { output, taps: tape.into_taps() }
+        Graph { output, recorded: tape.into_recorded() }
     };
     let mut segments = Vec::new();
     for layer in lowest..model.layers() {
@@ -89,7 +89,7 @@ pub fn forward_backward(
     }
     if let (Some(output), Some(arriving)) = (embedded, upstream) {
         let stage = Staged::of(model, trained.collector, Stage::Embedding);
-        let graph = Graph { output, taps: Vec::new() };
+        let graph = Graph { output, recorded: Recorded::default() };
         backward(graph, &Tensor::new(), &arriving, trained.collector, &stage);
     }
     loss
@@ -203,7 +203,7 @@ fn predict(
         return (loss, None);
     }
     let stage = Staged::of(model, collector, Stage::Output).without(&head);
-    let graph = Graph { output: finished, taps: Vec::new() };
+    let graph = Graph { output: finished, recorded: Recorded::default() };
     (loss, backward(graph, x, &Tensor::cat(&parts, 0), collector, &stage))
 }
 
@@ -220,10 +220,13 @@ fn predict_frozen(model: &Model, finished: &Tensor, targets: &Tensor, weight: f6
     })
 }
 
-/// The first block with an adapted site; all blocks lie below it if there is none.
-fn lowest_adapted_layer(model: &Model, adapted: &[bool]) -> usize {
-    let layers = model.sites.iter().zip(adapted).filter(|(_, adapted)| **adapted).map(|(site, _)| site.layer);
-    layers.min().unwrap_or(model.layers())
+/// The first block with a site that leaves a tap or lends a leaf; all blocks lie below it if there is none.
+fn lowest_adapted_layer(model: &Model, collector: &dyn Collector) -> usize {
+    let lowest = |marked: &[bool]| {
+        model.sites.iter().zip(marked).filter(|(_, marked)| **marked).map(|(site, _)| site.layer).min()
+    };
+    let lowest = [lowest(collector.adapted()), lowest(collector.lends())];
+    lowest.into_iter().flatten().min().unwrap_or(model.layers())
 }
 
 /// Gives the method the gradients of a stage's taps and parameters; the gradient of its input, where it is needed.
@@ -234,16 +237,20 @@ fn backward(
     collector: &mut dyn Collector,
     stage: &Staged<'_>,
 ) -> Option<Tensor> {
-    let Graph { output, taps } = graph;
+    let Graph { output, recorded: Recorded { taps, lent } } = graph;
     // The gradient of this scalar by the output is the upstream gradient itself.
     let scalar = (output * upstream).sum(Kind::Float);
     let wanted = input.defined() && input.requires_grad();
     let mut inputs: Vec<&Tensor> = taps.iter().map(|tap| &tap.output).collect();
+    inputs.extend(lent.iter().map(|lent| &lent.tensor));
     inputs.extend(&stage.tensors);
     inputs.extend(wanted.then_some(input));
     let mut gradients = Tensor::run_backward(&[&scalar], &inputs, false, false);
     let downstream = wanted.then(|| gradients.pop()).flatten();
-    collector.collect(&taps, &gradients[..taps.len()]);
-    stage.collect(collector, &gradients[taps.len()..]);
+    let (of_taps, rest) = gradients.split_at(taps.len());
+    let (of_leaves, of_stage) = rest.split_at(lent.len());
+    collector.collect(&taps, of_taps);
+    lent.iter().zip(of_leaves).for_each(|(lent, gradient)| collector.collect_leaf(lent.leaf, gradient));
+    stage.collect(collector, of_stage);
     downstream
 }

@@ -7,27 +7,19 @@ use tch::{Kind, Tensor};
 
 use super::Session;
 use crate::error::{Error, Result};
-use crate::method::Factors;
+use crate::method::{Factors, Learned, OwnTensors};
 use crate::model::{Head, Model, dtype_name};
 use crate::recipe::{Recipe, Variant};
 use crate::run::{
-    Adapter, Dtype, HeadDelta, LoraAdapter, LoraSettings, ParameterDelta, Targets, head_parts, trained_config, untie,
-    write_model,
+    Adapter, AnyAdapter, Dtype, HeadDelta, LoraAdapter, LoraSettings, OwnAdapter, ParameterDelta, Targets, head_parts,
+    trained_config, untie, write_model,
 };
 use crate::sparse::Saved;
 
-/// What the session learned, as an adapter.
+/// What the session learned; none where that is the model itself, which [`whole_model`] writes.
 #[must_use]
-pub fn adapter(session: &Session) -> Adapter {
-    let sites = session.method.save().into_iter();
-    let deltas = sites.map(|(site, parts)| merged(&session.model.sites[site].name, parts)).collect();
-    sparse_of(&Learned::of(session), deltas)
-}
-
-/// What the session learned, as an adapter of low rank.
-#[must_use]
-pub fn lora_adapter(session: &Session) -> LoraAdapter {
-    low_rank_of(&Learned::of(session), session.method.factors())
+pub fn exported(session: &Session) -> Option<AnyAdapter> {
+    Beside::of(session).exported(&session.method.export())
 }
 
 /// Writes the model as it stands as a complete folder, the base model's tokenizer among its files; its size in bytes.
@@ -36,11 +28,11 @@ pub fn lora_adapter(session: &Session) -> LoraAdapter {
 /// Fails for a value that is not finite, and where the folder cannot be written.
 pub fn whole_model(session: &Session, folder: &Path) -> Result<u64> {
     let base = session.model.parameters.iter().map(|parameter| (parameter.name.clone(), parameter.tensor.detach()));
-    write_whole(&Learned::of(session), base.collect(), &session.folder, folder)
+    write_whole(&Beside::of(session), base.collect(), &session.folder, folder)
 }
 
-/// What an export is made of, beside what the method learned: of a session, or of a state that was kept.
-pub(super) struct Learned<'a> {
+/// What an export is made of beside what the method learned: of a session, or of a state that was kept.
+pub(super) struct Beside<'a> {
     pub recipe: &'a Recipe,
     pub model: &'a Model,
     pub labels: &'a [String],
@@ -49,7 +41,7 @@ pub(super) struct Learned<'a> {
     pub start: &'a Head,
 }
 
-impl<'a> Learned<'a> {
+impl<'a> Beside<'a> {
     fn of(session: &'a Session) -> Self {
         Self {
             recipe: &session.recipe,
@@ -58,6 +50,15 @@ impl<'a> Learned<'a> {
             head: &session.head.head,
             start: &session.head.start,
         }
+    }
+
+    pub fn exported(&self, learned: &Learned) -> Option<AnyAdapter> {
+        Some(match learned {
+            Learned::Sparse(deltas) => AnyAdapter::Sparse(self.sparse(deltas)),
+            Learned::LowRank(factors) => AnyAdapter::LowRank(self.low_rank(factors)),
+            Learned::Own(own) => AnyAdapter::Own(self.own(own)),
+            Learned::Whole => return None,
+        })
     }
 
     fn base_config(&self) -> Value {
@@ -79,62 +80,77 @@ impl<'a> Learned<'a> {
         });
         deltas.collect()
     }
-}
 
-/// An adapter of what was added to single scalars.
-pub(super) fn sparse_of(learned: &Learned<'_>, deltas: Vec<ParameterDelta>) -> Adapter {
-    let parameters = learned.model.parameters.iter();
-    Adapter {
-        base: learned.recipe.model.path.clone(),
-        base_config: learned.base_config(),
-        labels: learned.labels.to_vec(),
-        parameters: parameters.map(|parameter| (parameter.name.clone(), shape(&parameter.tensor))).collect(),
-        deltas,
-        head: learned.head(),
-    }
-}
-
-/// An adapter of what was put on top of layers.
-pub(super) fn low_rank_of(learned: &Learned<'_>, factors: Vec<(usize, Factors)>) -> LoraAdapter {
-    let settings = &learned.recipe.method;
-    let layers = factors.into_iter().map(|(site, factors)| (learned.model.sites[site].name.clone(), factors));
-    let layers: Vec<_> = layers.collect();
-    let rank = layers.first().map_or(settings.rank, |(_, factors)| factors.rank);
-    let values = learned.head.kind.names().iter().zip(&learned.head.tensors);
-    let mut head = learned.head();
-    for part in &mut head {
-        if let Some((_, value)) = values.clone().find(|(name, _)| **name == part.parameter) {
-            part.init = floats(value);
-            part.deltas.fill(0.0);
+    /// An adapter of what was added to single scalars.
+    fn sparse(&self, deltas: &[(usize, Vec<Saved>)]) -> Adapter {
+        let parameters = self.model.parameters.iter();
+        Adapter {
+            base: self.recipe.model.path.clone(),
+            base_config: self.base_config(),
+            labels: self.labels.to_vec(),
+            parameters: parameters.map(|parameter| (parameter.name.clone(), shape(&parameter.tensor))).collect(),
+            deltas: deltas.iter().map(|(site, parts)| merged(&self.model.sites[*site].name, parts)).collect(),
+            head: self.head(),
         }
     }
-    LoraAdapter {
-        base: learned.recipe.model.path.clone(),
-        base_config: learned.base_config(),
-        labels: learned.labels.to_vec(),
-        settings: LoraSettings {
-            rank,
-            alpha: settings.alpha,
-            dropout: settings.dropout,
-            by_root: settings.variant == Variant::Rslora,
-            magnitudes: settings.variant == Variant::Dora,
-        },
-        layers,
-        head,
-        saved: Vec::new(),
-        targets: Targets::default(),
+
+    /// An adapter of what was put on top of layers.
+    fn low_rank(&self, factors: &[(usize, Factors)]) -> LoraAdapter {
+        let settings = &self.recipe.method;
+        let layers = factors.iter().map(|(site, factors)| (self.model.sites[*site].name.clone(), factors.clone()));
+        LoraAdapter {
+            base: self.recipe.model.path.clone(),
+            base_config: self.base_config(),
+            labels: self.labels.to_vec(),
+            settings: LoraSettings {
+                rank: factors.first().map_or(settings.rank, |(_, factors)| factors.rank),
+                alpha: settings.alpha,
+                dropout: settings.dropout,
+                by_root: settings.variant == Variant::Rslora,
+                magnitudes: settings.variant == Variant::Dora,
+            },
+            layers: layers.collect(),
+            head: self.head_as_it_is(),
+            saved: Vec::new(),
+            targets: Targets::default(),
+        }
+    }
+
+    /// An adapter that only the method itself understands.
+    fn own(&self, own: &OwnTensors) -> OwnAdapter {
+        OwnAdapter {
+            method: self.recipe.method.kind.name().to_owned(),
+            base: self.recipe.model.path.clone(),
+            base_config: self.base_config(),
+            labels: self.labels.to_vec(),
+            learned: own.clone(),
+            head: self.head_as_it_is(),
+        }
+    }
+
+    /// The head's values, to which nothing is added.
+    fn head_as_it_is(&self) -> Vec<HeadDelta> {
+        let values = self.head.kind.names().iter().zip(&self.head.tensors);
+        let mut head = self.head();
+        for part in &mut head {
+            if let Some((_, value)) = values.clone().find(|(name, _)| **name == part.parameter) {
+                part.init = floats(value);
+                part.deltas.fill(0.0);
+            }
+        }
+        head
     }
 }
 
 /// Writes a complete model with these tensors below its head.
 pub(super) fn write_whole(
-    learned: &Learned<'_>,
+    beside: &Beside<'_>,
     base: Vec<(String, Tensor)>,
     base_folder: &Path,
     folder: &Path,
 ) -> Result<u64> {
-    let model = learned.model;
-    let head = learned.head.kind.names().iter().zip(&learned.head.tensors);
+    let model = beside.model;
+    let head = beside.head.kind.names().iter().zip(&beside.head.tensors);
     let head = head.map(|(name, tensor)| ((*name).to_owned(), tensor.detach().to_kind(model.kind)));
     let tensors: Vec<(String, Tensor)> = base.into_iter().chain(head).collect();
     if let Some((name, _)) = tensors.iter().find(|(_, tensor)| tensor.isfinite().all().int64_value(&[]) == 0) {
@@ -144,7 +160,7 @@ pub(super) fn write_whole(
     }
     let outlines: Vec<(String, Dtype, Vec<usize>)> =
         tensors.iter().map(|(name, tensor)| (name.clone(), dtype(tensor.kind()), shape(tensor))).collect();
-    let mut config = config_of_whole(&model.config.json, learned.labels, model.kind);
+    let mut config = config_of_whole(&model.config.json, beside.labels, model.kind);
     if model.parameters.iter().any(|parameter| parameter.name == "lm_head.weight") {
         untie(&mut config);
     }
@@ -176,9 +192,9 @@ fn bytes(tensor: &Tensor) -> Vec<u8> {
 }
 
 /// The parts of one site as one list, sorted by index.
-pub(super) fn merged(name: &str, parts: Vec<Saved>) -> ParameterDelta {
+fn merged(name: &str, parts: &[Saved]) -> ParameterDelta {
     let mut scalars: Vec<(i64, f32)> =
-        parts.into_iter().flat_map(|part| part.indices.into_iter().zip(part.delta)).collect();
+        parts.iter().flat_map(|part| part.indices.iter().copied().zip(part.delta.iter().copied())).collect();
     scalars.sort_unstable_by_key(|(index, _)| *index);
     ParameterDelta {
         name: name.to_owned(),

@@ -5,14 +5,14 @@ use std::path::PathBuf;
 use tch::Tensor;
 
 use super::checkpoint::{held, largest_of};
-use super::export::{Learned, low_rank_of, merged, sparse_of, write_whole};
+use super::export::{Beside, write_whole};
 use super::{Snapshot, TrainedHead, start_from_adapter, starting_head};
-use crate::data::{Tokenizer, quoted};
+use crate::data::Tokenizer;
 use crate::error::{Error, Result};
-use crate::method::{self, Factors};
+use crate::method::{self, Learned, State};
 use crate::model::{Head, Model, Open};
-use crate::recipe::{Init, MethodKind, Recipe, TaskKind};
-use crate::run::{Adapter, Checkpoint, Found, LoraAdapter, ParameterDelta, read_checkpoint};
+use crate::recipe::{Init, Recipe, TaskKind};
+use crate::run::{AnyAdapter, Checkpoint, Found, read_checkpoint};
 
 /// A kept state, with the model that it belongs to.
 #[derive(Debug)]
@@ -23,18 +23,7 @@ pub struct Kept {
     labels: Vec<String>,
     head: Head,
     start: Head,
-    factors: Vec<(usize, Factors)>,
-}
-
-/// What a kept state is, by the method of its run.
-#[derive(Debug)]
-pub enum Exported {
-    /// Deltas of single scalars.
-    Sparse(Adapter),
-    /// Products on top of layers.
-    LowRank(LoraAdapter),
-    /// All weights; [`Kept::write_model`] writes them.
-    Whole,
+    learned: Learned,
 }
 
 impl Kept {
@@ -67,7 +56,7 @@ impl Kept {
         (model, base): (Model, PathBuf),
         labels: impl FnOnce() -> Result<Vec<String>>,
     ) -> Result<Self> {
-        let snapshot = held(checkpoint, recipe)?.snapshot;
+        let mut snapshot = held(checkpoint, recipe)?.snapshot;
         let labels = match recipe.task.kind {
             TaskKind::CausalLm => Vec::new(),
             TaskKind::SequenceClassification if snapshot.labels.is_empty() => labels()?,
@@ -81,29 +70,35 @@ impl Kept {
             }
         };
         let refuse = |why: String| Error::refused(format!("the state of step {} does not fit: {why}", snapshot.step));
-        let (start, factors) = if recipe.method.kind == MethodKind::Lora {
-            let mut method = method::build(&recipe.method, &model, &start, recipe.optimizer.betas)?;
-            let start = start_from_adapter(recipe, &model, method.as_mut(), start)?;
-            method.restore(&snapshot.method, &snapshot.recipe.method, snapshot.step).map_err(refuse)?;
-            (start, method.factors())
-        } else {
-            (start, Vec::new())
+        let by_itself = method::definition(recipe.method.kind).learned(&snapshot.method, &model, snapshot.step);
+        let (start, learned) = match by_itself {
+            Some(learned) => (start, learned),
+            None => {
+                let mut method = method::build(&recipe.method, &model, &start, recipe.optimizer.betas)?;
+                let start = start_from_adapter(recipe, &model, method.as_mut(), start)?;
+                method.restore(&snapshot.method, &snapshot.recipe.method, snapshot.step).map_err(refuse)?;
+                (start, Ok(method.export()))
+            }
         };
         let trained = TrainedHead::new(start);
         let head = trained.of_state(&snapshot.head).map_err(refuse)?;
-        Ok(Self { model, base, labels, head, start: trained.start, factors, snapshot })
+        let learned = learned.map_err(|why| refuse_state(&snapshot, &why))?;
+        if learned != Learned::Whole {
+            snapshot.method = State::default();
+        }
+        Ok(Self { model, base, labels, head, start: trained.start, learned, snapshot })
     }
 
-    /// What the run would have exported there.
-    ///
-    /// # Errors
-    /// Refuses scalars that the model does not have.
-    pub fn exported(&self) -> Result<Exported> {
-        match self.snapshot.recipe.method.kind {
-            MethodKind::Full => Ok(Exported::Whole),
-            MethodKind::Lora => Ok(Exported::LowRank(low_rank_of(&self.learned(), self.factors.clone()))),
-            MethodKind::Sparta | MethodKind::Head => Ok(Exported::Sparse(sparse_of(&self.learned(), self.deltas()?))),
-        }
+    /// What the run would have exported there; none where that is the model itself, which [`Kept::write_model`] writes.
+    #[must_use]
+    pub fn exported(&self) -> Option<AnyAdapter> {
+        self.beside().exported(&self.learned)
+    }
+
+    /// Names of the model's parameters.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<&str> {
+        self.model.parameters.iter().map(|parameter| parameter.name.as_str()).collect()
     }
 
     /// Writes the complete model of a run that trained every parameter.
@@ -112,19 +107,20 @@ impl Kept {
     /// Refuses a state without some of the model's weights, and fails where the folder cannot be written.
     pub fn write_model(&self, folder: &std::path::Path) -> Result<u64> {
         let tensors = self.model.parameters.iter().map(|parameter| {
-            let name = format!("full.{}.value", parameter.name);
+            let name = method::stored_value(&parameter.name);
             let dense = self.snapshot.method.tensors.iter().find(|dense| dense.name == name);
             let fits = dense.filter(|dense| dense.shape == parameter.tensor.size());
-            let dense = fits.ok_or_else(|| self.refuse(&format!("{name} is missing or has another shape")))?;
+            let dense =
+                fits.ok_or_else(|| refuse_state(&self.snapshot, &format!("{name} is missing or has another shape")))?;
             let value = Tensor::from_slice(&dense.values).view(dense.shape.as_slice()).to_kind(self.model.kind);
             Ok((parameter.name.clone(), value))
         });
         let tensors = tensors.collect::<Result<Vec<_>>>()?;
-        write_whole(&self.learned(), tensors, &self.base, folder)
+        write_whole(&self.beside(), tensors, &self.base, folder)
     }
 
-    fn learned(&self) -> Learned<'_> {
-        Learned {
+    fn beside(&self) -> Beside<'_> {
+        Beside {
             recipe: &self.snapshot.recipe,
             model: &self.model,
             labels: &self.labels,
@@ -132,19 +128,8 @@ impl Kept {
             start: &self.start,
         }
     }
+}
 
-    fn deltas(&self) -> Result<Vec<ParameterDelta>> {
-        let sites = self.snapshot.method.sites.iter().map(|(name, parts)| {
-            let site = self.model.sites.iter().find(|site| site.name == *name);
-            let site = site.ok_or_else(|| self.refuse(&format!("the model has no {}", quoted(name))))?;
-            method::state::check(parts, site.weight.numel() as u64, self.snapshot.step)
-                .map_err(|why| self.refuse(&format!("{}: {why}", quoted(name))))?;
-            Ok(merged(name, parts.iter().map(method::Part::to_saved).collect()))
-        });
-        sites.collect()
-    }
-
-    fn refuse(&self, why: &str) -> Error {
-        Error::refused(format!("the state of step {} does not fit: {why}; use another one", self.snapshot.step))
-    }
+fn refuse_state(snapshot: &Snapshot, why: &str) -> Error {
+    Error::refused(format!("the state of step {} does not fit: {why}; use another one", snapshot.step))
 }

@@ -1,13 +1,15 @@
 //! How a classification head starts.
 
+use std::path::Path;
+
 use tch::{Kind, Tensor};
 
 use crate::data::{Tokenizer, one_line, place, quoted};
 use crate::error::{Error, Result};
-use crate::method::Method;
+use crate::method::{Learned, Method, Shape};
 use crate::model::{Head, HeadKind, Model, listed};
 use crate::recipe::{HeadInit, Recipe};
-use crate::run::LoraAdapter;
+use crate::run::{HeadDelta, LoraAdapter, OwnAdapter, adapter_shape};
 
 /// The head that a recipe asks for, with nothing trained yet.
 ///
@@ -92,6 +94,9 @@ pub fn start_from_adapter(recipe: &Recipe, model: &Model, method: &mut dyn Metho
     if path.as_os_str().is_empty() {
         return Ok(head);
     }
+    if adapter_shape(path) == Shape::Own {
+        return start_from_own(recipe, path, method, head);
+    }
     let adapter = LoraAdapter::read(path)?;
     let refuse = |why: &str| Error::refused(format!("method.adapter {}: {why}", place(path)));
     let of_head = |name: &str| head.kind.names().contains(&name);
@@ -112,12 +117,32 @@ pub fn start_from_adapter(recipe: &Recipe, model: &Model, method: &mut dyn Metho
         };
         Ok((site.ok_or_else(unknown)?, factors))
     });
-    method.start_from(&layers.collect::<Result<Vec<_>>>()?).map_err(|why| refuse(&why))?;
-    if adapter.head.is_empty() {
+    let learned = Learned::LowRank(layers.collect::<Result<Vec<_>>>()?);
+    method.start_from(&learned).map_err(|why| refuse(&why))?;
+    head_of_adapter(path, head, &adapter.head)
+}
+
+/// As [`start_from_adapter`], with one that only its own method understands.
+fn start_from_own(recipe: &Recipe, path: &Path, method: &mut dyn Method, head: Head) -> Result<Head> {
+    let adapter = OwnAdapter::read(path)?;
+    let refuse = |why: &str| Error::refused(format!("method.adapter {}: {why}", place(path)));
+    let kind = recipe.method.kind.name();
+    if adapter.method != kind {
+        let other = quoted(&adapter.method);
+        return Err(refuse(&format!("it is one of method.kind {other}, not of \"{kind}\"; take one of the same")));
+    }
+    method.start_from(&Learned::Own(adapter.learned)).map_err(|why| refuse(&why))?;
+    head_of_adapter(path, head, &adapter.head)
+}
+
+/// The head of an adapter in the place of this one, where the adapter has one.
+fn head_of_adapter(path: &Path, head: Head, parts: &[HeadDelta]) -> Result<Head> {
+    if parts.is_empty() {
         return Ok(head);
     }
+    let refuse = |why: &str| Error::refused(format!("method.adapter {}: {why}", place(path)));
     let tensors = head.kind.names().iter().zip(&head.tensors).map(|(name, own)| {
-        let part = adapter.head.iter().find(|part| part.parameter == *name);
+        let part = parts.iter().find(|part| part.parameter == *name);
         let part = part.filter(|part| part.init.len() == own.numel());
         let part =
             part.ok_or_else(|| refuse("its head is not one for the labels of the data; set task.labels to its own"))?;

@@ -1,7 +1,7 @@
 //! Methods for tests: what they collect can be looked at.
 #![allow(dead_code, reason = "each test program uses a part")]
 
-use spartui::method::{Collector, Method, Patch, Plan, State};
+use spartui::method::{Collector, Learned, Method, Patch, Plan, State};
 use spartui::model::{Model, Tap};
 use spartui::protocol::Group;
 use spartui::recipe;
@@ -110,8 +110,8 @@ impl Method for Given {
         Vec::new()
     }
 
-    fn save(&self) -> Vec<(usize, Vec<Saved>)> {
-        Vec::new()
+    fn export(&self) -> Learned {
+        Learned::Sparse(Vec::new())
     }
 
     fn state(&self) -> State {
@@ -183,5 +183,13 @@ impl Collector for Watched {
 
     fn collect_parameter(&mut self, parameter: usize, gradient: &Tensor) {
         add(&mut self.parameters[parameter], gradient);
+    }
+}
+
+/// The deltas of a method that trains single scalars, by site.
+pub fn deltas(method: &dyn Method) -> Vec<(usize, Vec<Saved>)> {
+    match method.export() {
+        Learned::Sparse(deltas) => deltas,
+        other => panic!("{other:?}"),
     }
 }

@@ -1,7 +1,7 @@
 //! What holds for every run of `LoRA`.
 
-use super::super::Method;
 use super::super::definition::{Definition, Needs, PerToken};
+use super::super::{Method, Shape};
 use super::site::{AT_A_TIME, extents};
 use super::{Lora, counts};
 use crate::error::{Error, Result};
@@ -44,6 +44,10 @@ impl Definition for Defined {
     fn lighten(&self, recipe: &mut recipe::Method) -> &'static str {
         recipe.variant = Variant::Plain;
         "method.variant = \"plain\""
+    }
+
+    fn shape(&self) -> Shape {
+        Shape::LowRank
     }
 
     fn prefixes(&self) -> &'static [&'static str] {

@@ -4,9 +4,10 @@ use tch::{Kind, Tensor};
 
 use super::Factors;
 use super::factor::Trained;
+use super::product::{Addition, Inside};
 use crate::method::Dense;
 use crate::method::state::copy_named;
-use crate::model::{Addition, Inside, Site, Slot, Tap, uniform};
+use crate::model::{Site, Slot, Tap, uniform};
 use crate::permutation::derive_key;
 use crate::recipe::{self, Variant};
 use crate::sparse::AdamW;
@@ -78,7 +79,7 @@ impl Adapted {
             layer: site.layer,
             weight: site.weight.detach(),
             transposed: site.transposed,
-            slot: site.addition.clone(),
+            slot: site.overlay.clone(),
             scale: scale(settings),
             dropout: settings.dropout,
             key: derive_key(settings.seed, "lora dropout", &site.name),
@@ -109,7 +110,7 @@ impl Adapted {
 
     /// Puts what is trained on top of the model's layer.
     pub fn enter(&self) {
-        self.slot.set(Some(self.addition()));
+        self.slot.set(Some(Box::new(self.addition())));
     }
 
     /// Takes it away.
@@ -216,7 +217,8 @@ impl Adapted {
 
     /// Adds what a tap and the gradient of its output contribute.
     pub fn collect(&mut self, tap: &Tap, output_gradient: &Tensor) {
-        let Some(Inside { mask, low, sum }) = &tap.inside else { return };
+        let inside = tap.kept.as_ref().and_then(|kept| kept.downcast_ref());
+        let Some(Inside { mask, low, sum }) = inside else { return };
         let kind = self.down.value.kind();
         let flat = |tensor: &Tensor| {
             let width = tensor.size().last().copied().unwrap_or(1);

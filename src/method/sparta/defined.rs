@@ -2,12 +2,14 @@
 
 use super::super::definition::{Definition, Needs};
 use super::super::scope::Scope;
-use super::super::{Method, dynamic};
+use super::super::state::check;
+use super::super::{Learned, Method, Part, Shape, State, dynamic};
 use super::{AT_A_TIME, Sparta};
+use crate::data::quoted;
 use crate::error::{Error, Result};
 use crate::model::{Head, Model, Site};
 use crate::recipe::{self, Selection};
-use crate::sparse::Footprint;
+use crate::sparse::{Footprint, Saved};
 
 /// Of `method.kind = "sparta"`.
 pub struct Defined;
@@ -42,9 +44,29 @@ impl Definition for Defined {
         "method.sparsity = 0.999"
     }
 
+    fn shape(&self) -> Shape {
+        Shape::Sparse
+    }
+
+    fn learned(&self, state: &State, model: &Model, step: u64) -> Option<std::result::Result<Learned, String>> {
+        Some(deltas(state, model, step).map(Learned::Sparse))
+    }
+
     fn prefixes(&self) -> &'static [&'static str] {
         &[super::CANDIDATES]
     }
+}
+
+/// The deltas of a state, by site.
+fn deltas(state: &State, model: &Model, step: u64) -> std::result::Result<Vec<(usize, Vec<Saved>)>, String> {
+    let sites = state.sites.iter().map(|(name, parts)| {
+        let place = model.sites.iter().position(|site| site.name == *name);
+        let place = place.ok_or_else(|| format!("the model has no {}", quoted(name)))?;
+        check(parts, model.sites[place].weight.numel() as u64, step)
+            .map_err(|why| format!("{}: {why}", quoted(name)))?;
+        Ok((place, parts.iter().map(Part::to_saved).collect()))
+    });
+    sites.collect()
 }
 
 /// Scalars beside those that train whose gradients are collected, where so many train at a site.

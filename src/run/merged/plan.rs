@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 
-use super::Product;
+use super::Change;
 use super::shard::{Outline, Shard, alignment};
 use super::source::{Source, refuse};
 use super::values::is_float;
@@ -23,7 +23,7 @@ pub(super) struct Planned<'a> {
 /// Where a tensor's numbers come from.
 #[derive(Debug)]
 pub(super) enum Origin<'a> {
-    Base { shard: &'a Shard, place: u64, delta: Option<&'a ParameterDelta>, product: Option<&'a Product> },
+    Base { shard: &'a Shard, place: u64, delta: Option<&'a ParameterDelta>, change: Option<&'a Change> },
     Head(&'a HeadDelta),
 }
 
@@ -45,11 +45,11 @@ type Parameters<'a> = HashMap<&'a str, (&'a [usize], Option<&'a ParameterDelta>)
 pub(super) fn plan<'a>(
     source: &'a Source,
     adapter: &'a Adapter,
-    products: &'a [Product],
+    changes: &'a [Change],
     family: Option<&Family>,
 ) -> Result<Vec<PlannedFile<'a>>> {
     let parameters: Parameters<'a> = adapter.below_head().map(|(name, shape, delta)| (name, (shape, delta))).collect();
-    let mut names = Names { family, parameters: &parameters, products, found: HashSet::new(), head_alone: false };
+    let mut names = Names { family, parameters: &parameters, changes, found: HashSet::new(), head_alone: false };
     names.head_alone = names.is_head_alone(source);
     let mut files = Vec::new();
     for (name, shard) in &source.shards {
@@ -80,7 +80,7 @@ pub(super) fn plan<'a>(
 struct Names<'a, 'n> {
     family: Option<&'n Family>,
     parameters: &'n Parameters<'a>,
-    products: &'a [Product],
+    changes: &'a [Change],
     found: HashSet<&'a str>,
     /// Whether the files hold the word embeddings under the name of the head that is tied to them.
     head_alone: bool,
@@ -107,12 +107,12 @@ impl<'a> Names<'a, '_> {
             Some(parameter) => self.check(shard, stored, parameter, info)?,
             None => self.delta_of_tied_head(stored, info),
         };
-        let product = self.products.iter().find(|product| Some(product.name.as_str()) == parameter);
-        if product.is_some_and(|product| info.shape != product.shape() || !is_float(info.dtype)) {
+        let change = self.changes.iter().find(|change| Some(change.name()) == parameter);
+        if change.is_some_and(|change| !change.fits(&info.shape) || !is_float(info.dtype)) {
             return Err(refuse(&shard.path, &format!("{} does not fit what is to be added to it", quoted(stored))));
         }
         let outline = Outline { name: name.to_owned(), dtype: info.dtype, shape: info.shape.clone() };
-        Ok(Some(Planned { outline, origin: Origin::Base { shard, place: shard.range(info).0, delta, product } }))
+        Ok(Some(Planned { outline, origin: Origin::Base { shard, place: shard.range(info).0, delta, change } }))
     }
 
     /// The parameter that is stored under this name: old checkpoints call the scale and shift of a layer norm gamma

@@ -3,7 +3,57 @@
 use safetensors::Dtype;
 
 use super::values::{read, write};
-use crate::method::Factors;
+use crate::method::{Dense, Factors};
+
+/// What a parameter of the model becomes.
+#[derive(Debug)]
+pub enum Change {
+    /// A product is added to it.
+    Product(Product),
+    /// It has other values, under the parameter's name and of its shape.
+    Values(Dense),
+}
+
+impl Change {
+    /// Name of the parameter.
+    pub(super) fn name(&self) -> &str {
+        match self {
+            Self::Product(product) => &product.name,
+            Self::Values(values) => &values.name,
+        }
+    }
+
+    /// Whether the parameter has this shape.
+    pub(super) fn fits(&self, shape: &[usize]) -> bool {
+        match self {
+            Self::Product(product) => shape == product.shape(),
+            Self::Values(values) => {
+                let own = values.shape.iter().map(|&extent| usize::try_from(extent).unwrap_or(usize::MAX));
+                own.eq(shape.iter().copied()) && values.values.len() == shape.iter().product::<usize>()
+            }
+        }
+    }
+
+    /// Makes the change in these bytes of the parameter, the first of which belong to scalar number `first`.
+    ///
+    /// # Errors
+    /// The number of a scalar that would leave the range of its type.
+    pub(super) fn make(&self, bytes: &mut [u8], dtype: Dtype, first: usize) -> Result<(), usize> {
+        match self {
+            Self::Product(product) => product.add(bytes, dtype, first),
+            Self::Values(values) => {
+                let scalars = bytes.chunks_exact_mut(dtype.bitsize() / 8).zip(values.values.iter().skip(first));
+                for (at, (scalar, value)) in (first..).zip(scalars) {
+                    write(scalar, dtype, *value);
+                    if !read(scalar, dtype).is_finite() {
+                        return Err(at);
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+}
 
 /// A product that is to be added to a weight.
 #[derive(Debug)]
@@ -38,7 +88,7 @@ impl Product {
     }
 
     /// The weight's shape.
-    pub(super) fn shape(&self) -> [usize; 2] {
+    fn shape(&self) -> [usize; 2] {
         [self.left.len() / self.rank, self.columns]
     }
 
@@ -46,7 +96,7 @@ impl Product {
     ///
     /// # Errors
     /// The number of a scalar that would leave the range of its type.
-    pub(super) fn add(&self, bytes: &mut [u8], dtype: Dtype, first: usize) -> Result<(), usize> {
+    fn add(&self, bytes: &mut [u8], dtype: Dtype, first: usize) -> Result<(), usize> {
         let size = dtype.bitsize() / 8;
         let (mut at, end) = (first, first + bytes.len() / size);
         let mut sums = vec![0.0; self.columns];
@@ -101,6 +151,21 @@ mod tests {
             product.add(bytes, Dtype::F32, number * part).unwrap();
         }
         bytes.as_chunks().0.iter().map(|&scalar| f32::from_le_bytes(scalar)).collect()
+    }
+
+    #[test]
+    fn other_values_take_the_place_of_the_stored_ones_wherever_the_bytes_begin() {
+        let change =
+            Change::Values(Dense { name: "w".into(), shape: vec![2, 3], values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0] });
+        assert!(change.fits(&[2, 3]) && !change.fits(&[3, 2]) && !change.fits(&[6]));
+        let mut bytes = [0_u8; 6 * 2];
+        for (number, bytes) in bytes.chunks_mut(4).enumerate() {
+            change.make(bytes, Dtype::BF16, number * 2).unwrap();
+        }
+        let values = bytes.chunks(2).map(|scalar| read(scalar, Dtype::BF16));
+        assert_eq!(values.collect::<Vec<_>>(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let large = Change::Values(Dense { name: "w".into(), shape: vec![2], values: vec![1.0, 1e6] });
+        assert_eq!(large.make(&mut [0; 4], Dtype::F16, 0), Err(1));
     }
 
     #[test]
