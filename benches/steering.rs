@@ -7,12 +7,12 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use spartui::model::LargePages;
-use spartui::sparse::{AdamW, Cast, Delta, Saved, Selection};
+use spartui::sparse::{Cast, Delta, Optimizer, Rule, Saved, Selection};
 use tch::{Device, Kind, Tensor};
 
 /// Trainable scalars in all.
 const SCALARS: u64 = 1_000_000;
-const ADAMW: AdamW = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
+const ADAMW: Optimizer = Optimizer { rule: Rule::AdamW, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
 
 /// Weights of a model: how many of each shape.
 struct Weights {

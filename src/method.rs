@@ -27,7 +27,7 @@ use crate::error::Result;
 use crate::model::{Head, Model, Tap};
 use crate::protocol::{Group, Layer};
 use crate::recipe::{self, MethodKind};
-use crate::sparse::{AdamW, Footprint, Resized};
+use crate::sparse::{Footprint, Optimizer, Resized};
 
 /// What would train under other settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,17 +38,35 @@ pub struct Plan {
     pub change: Resized,
 }
 
+/// How often a micro-batch goes through the model, forward and backward.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Passes {
+    /// Once.
+    One,
+    /// Twice, with other draws. The loss is that of the first pass and, times `consistency`, how far the predictions of the two
+    /// are apart.
+    Two {
+        /// Weight of that second part.
+        consistency: f64,
+    },
+}
+
 /// What a forward and backward pass gives gradients to.
 pub trait Collector {
     /// Which of the model's sites leave a tap in the forward pass.
     fn adapted(&self) -> &[bool];
 
-    /// What comes next is the forward and backward pass of a step (the first is 1) over one of its micro-batches: what is drawn
-    /// at random in it is drawn by these numbers.
+    /// How often each micro-batch goes through the model.
+    fn passes(&self) -> Passes {
+        Passes::One
+    }
+
+    /// What comes next are the forward and backward passes of a step (the first is 1) over one of its micro-batches: what is
+    /// drawn at random in them is drawn by these numbers.
     fn begin_pass(&mut self, _step: u64, _micro_batch: u64) {}
 
-    /// Key of what is drawn at random in that pass; none where nothing is.
-    fn noise(&self) -> Option<u64> {
+    /// Key of what is drawn at random in one of those passes, the first of which is 0; none where nothing is.
+    fn noise(&self, _pass: u64) -> Option<u64> {
         None
     }
 
@@ -63,13 +81,12 @@ pub trait Collector {
     /// Adds to the gradient what the taps of a block and the gradients of their outputs (`[.., out]`) contribute.
     fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]);
 
-    /// Whether every parameter of the model trains, so that each needs its gradient, and the model's own tensors require
-    /// one.
-    fn trains_everything(&self) -> bool {
-        false
+    /// Which of the model's parameters need their whole gradients; their tensors require one. None beyond its end does.
+    fn wants(&self) -> &[bool] {
+        &[]
     }
 
-    /// Adds to the gradient of one of the model's parameters, by its place; asked for only where everything trains.
+    /// Adds to the gradient of one of the model's parameters that are wanted, by its place.
     fn collect_parameter(&mut self, _parameter: usize, _gradient: &Tensor) {}
 }
 
@@ -78,9 +95,16 @@ pub trait Method: Collector + std::fmt::Debug + Send {
     /// Squared Euclidean norm of the gradient that was collected.
     fn squared_gradient_norm(&self) -> f64;
 
+    /// What is to be done behind the passes of a step, of which `of` are to be taken, and before the norm of its gradient: adds
+    /// the gradient of terms of the loss that need nothing of the batch, and chooses what shall train from this step on. The
+    /// value of these terms.
+    fn prepare(&mut self, _step: u64, _of: u64) -> f64 {
+        0.0
+    }
+
     /// One optimizer step with `scale` times the gradient that was collected, which is gone afterwards. `step` counts
     /// this step too.
-    fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64);
+    fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64);
 
     /// What [`Method::apply`] with the same settings would do.
     ///

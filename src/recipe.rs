@@ -25,8 +25,8 @@ pub use rate::{AUTO, LearningRate, SuggestedRate, two_digits};
 pub use reading::{TextEncoding, check_template_argument, delimiter, encoding, taken_by_chat};
 pub use steps::Steps;
 pub use tables::{
-    BadRows, Data, DataFormat, HeadInit, History, Init, KeepState, Model, OnNonfinite, Optimizer, Recompute, Schedule,
-    ScheduleKind, Task, TaskKind, TemplateArguments, TooLong, Train, Validation,
+    BadRows, Data, DataFormat, HeadInit, History, Init, KeepState, Model, OnNonfinite, Optimizer, OptimizerKind,
+    Recompute, Schedule, ScheduleKind, Task, TaskKind, TemplateArguments, TooLong, Train, Validation,
 };
 pub use toml::Value;
 pub use vary::{LANES_SEED, Lane, MOST_LANES, lanes};

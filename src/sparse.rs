@@ -13,6 +13,7 @@ mod delta;
 mod fused;
 pub mod gradient;
 pub(crate) mod memory;
+mod optimizer;
 pub mod rank;
 mod rounding;
 pub(crate) mod scalar;
@@ -23,8 +24,9 @@ pub(crate) mod wide;
 
 use tch::{Device, Kind, Tensor};
 
-pub use cohort::{AdamW, Cohort};
+pub use cohort::Cohort;
 pub use delta::{Change, Delta, Footprint, Patch, Resized, Saved, merge};
+pub use optimizer::{Optimizer, Rule};
 pub use rounding::Cast;
 pub use selection::Selection;
 

@@ -12,7 +12,7 @@ use spartui::data::Tokenizer;
 use spartui::method::{self, Full, Method};
 use spartui::model::{Batch, Head, Model};
 use spartui::recipe::{HeadInit, Recipe, Recompute, Selection, TaskKind};
-use spartui::sparse::AdamW;
+use spartui::sparse::{Optimizer, Rule};
 use spartui::train::{Targets, Trained, TrainedHead, forward_backward, starting_head, survey};
 use tch::{Kind, Tensor};
 
@@ -58,9 +58,14 @@ impl Curve {
         Model::load(&folder, "float32", "cpu", self.task()).unwrap()
     }
 
-    fn adamw(&self) -> AdamW {
+    fn adamw(&self) -> Optimizer {
         let beta = |at: usize| self.facts["betas"][at].as_f64().unwrap();
-        AdamW { betas: [beta(0), beta(1)], epsilon: self.number("epsilon"), weight_decay: self.number("weight_decay") }
+        Optimizer {
+            rule: Rule::AdamW,
+            betas: [beta(0), beta(1)],
+            epsilon: self.number("epsilon"),
+            weight_decay: self.number("weight_decay"),
+        }
     }
 
     /// Fifty steps, each compared; `micro` rows at a time.

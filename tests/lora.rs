@@ -6,13 +6,14 @@ mod common;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use common::methods::Scaled;
 use common::{golden, json, part};
 use serde_json::{Value, json};
-use spartui::method::{self, Collector, Dense, Factors, Learned, Lora, Method};
+use spartui::method::{self, Collector, Dense, Factors, Learned, Lora, Method, Passes};
 use spartui::model::{Head, Model};
 use spartui::recipe::{self, Recipe, Recompute, TaskKind, Variant};
 use spartui::run::{LoraAdapter, LoraSettings};
-use spartui::sparse::AdamW;
+use spartui::sparse::{Optimizer, Rule};
 use spartui::train::{Session, Trained, TrainedHead, forward_backward};
 use tch::{Kind, Tensor};
 
@@ -115,7 +116,7 @@ fn fifty_steps_lose_what_peft_loses() {
             assert_eq!(lora.trainable() + head.head.parameters(), curve.facts["trainable"].as_u64().unwrap());
             let betas = [0, 1].map(|at| curve.facts["betas"][at].as_f64().unwrap());
             let decay = curve.number("weight_decay");
-            let adamw = AdamW { betas, epsilon: curve.number("epsilon"), weight_decay: decay };
+            let adamw = Optimizer { rule: Rule::AdamW, betas, epsilon: curve.number("epsilon"), weight_decay: decay };
             let mut worst = 0_f64;
             for (step, batch) in (1_u64..).zip(batches["batches"].as_array().unwrap()) {
                 let at = usize::try_from(step - 1).unwrap();
@@ -332,7 +333,7 @@ fn gradients_are_finite_differences_of_the_loss_in_float64() {
             assert!((again - before).abs() < 1e-12 * before, "{name} {variant:?}: {again}, not {before}");
         }
         // With this decay, the first moment is the gradient.
-        let adamw = AdamW { betas: [0.0, 0.0], epsilon: 1.0, weight_decay: 0.0 };
+        let adamw = Optimizer { rule: Rule::AdamW, betas: [0.0, 0.0], epsilon: 1.0, weight_decay: 0.0 };
         lora.update(&adamw, 0.0, 1.0, 1);
         let gradients = lora.state();
         let gradient = |of: &str, at: usize| {
@@ -366,6 +367,49 @@ fn gradients_are_finite_differences_of_the_loss_in_float64() {
             }
         }
         assert!(checked >= 16, "{checked}");
+    }
+}
+
+#[test]
+fn what_layers_share_gets_its_gradient_by_the_graph_in_one_pass_or_two() {
+    let batches = json(&golden("curves").join("batches.json"));
+    for (name, task, group) in
+        [("bert", TaskKind::SequenceClassification, "attention.output"), ("llama", TaskKind::CausalLm, "o_proj")]
+    {
+        let model = in_float64(&golden("curves").join("models").join(name), task);
+        let head = match task {
+            TaskKind::CausalLm => Head::none(),
+            TaskKind::SequenceClassification => {
+                Head::random(model.head_kind(), 3, 32, 5, model.device).to_kind(Kind::Double)
+            }
+        };
+        let (inputs, targets) = part(&batches["batches"][3], 0, 4, task);
+        let mut head = TrainedHead::new(head);
+        let mut pass = |passes: Passes, recompute: Recompute, change: Option<(i64, f64)>| {
+            let mut scaled = Scaled::new(&model, group, 32, passes);
+            if let Some((at, by)) = change {
+                let _ = tch::no_grad(|| scaled.leaf.get(at).g_add_scalar_(by));
+            }
+            let trained = &mut Trained { head: &mut head, collector: &mut scaled };
+            let loss = forward_backward(&model, trained, &inputs, &targets, 0.1, recompute);
+            head.forget();
+            (loss, scaled.gradient.unwrap())
+        };
+        let apart = |one: &Tensor, other: &Tensor| (one - other).abs().max().double_value(&[]);
+        let (once, gradient) = pass(Passes::One, Recompute::None, None);
+        for at in [0, 7, 31] {
+            let difference = [1e-5, -1e-5].map(|by| pass(Passes::One, Recompute::None, Some((at, by))).0);
+            let difference = (difference[0] - difference[1]) / 2e-5;
+            assert!((gradient.double_value(&[at]) - difference).abs() < 1e-7, "{name} at {at}: {difference}");
+        }
+        // Without weight the second pass adds nothing, and what it draws is another thing.
+        let (unweighted, same) = pass(Passes::Two { consistency: 0.0 }, Recompute::None, None);
+        assert!((unweighted - once).abs() < 1e-12 && apart(&same, &gradient) < 1e-12, "{name}");
+        let mut two = |recompute| pass(Passes::Two { consistency: 5.0 }, recompute, None);
+        let (twice, other) = two(Recompute::None);
+        assert!(twice > once && apart(&other, &gradient) > 1e-6, "{name}: {twice}, {once}");
+        let (again, recomputed) = two(Recompute::Blocks);
+        assert!((again - twice).abs() < 1e-12 && apart(&recomputed, &other) < 1e-12, "{name}");
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use spartui::method::Method;
 use spartui::model::{Batch, Model};
 use spartui::recipe::{Recompute, Schedule, ScheduleKind, Steps, TaskKind};
-use spartui::sparse::AdamW;
+use spartui::sparse::{Optimizer, Rule};
 use spartui::train::{Targets, Trained, TrainedHead, forward_backward, rate_at};
 use tch::{Kind, Tensor};
 
@@ -113,7 +113,8 @@ fn twenty_steps_are_those_of_a_plain_pytorch_loop() {
         let number = |name: &str| facts[settings][name].as_f64().unwrap();
         let count = |name: &str| facts[settings][name].as_u64().unwrap();
         let betas = [facts[settings]["betas"][0].as_f64().unwrap(), facts[settings]["betas"][1].as_f64().unwrap()];
-        let adamw = AdamW { betas, epsilon: number("epsilon"), weight_decay: number("weight_decay") };
+        let adamw =
+            Optimizer { rule: Rule::AdamW, betas, epsilon: number("epsilon"), weight_decay: number("weight_decay") };
         let schedule = Schedule {
             kind: ScheduleKind::Cosine,
             warmup_steps: Steps::Count(count("warmup_steps")),

@@ -1,11 +1,11 @@
 //! The optimizer's update and the life of deltas: the same bits as on the CPU.
 
-use spartui::sparse::{AdamW, Cast, Delta, Selection};
+use spartui::sparse::{Cast, Delta, Optimizer, Rule, Selection};
 use tch::{Device, Kind, Tensor};
 
 use crate::check::{Checks, DEVICE, name};
 
-const ADAMW: AdamW = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.1 };
+const ADAMW: Optimizer = Optimizer { rule: Rule::AdamW, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.1 };
 const SCALARS: i64 = 300_000;
 
 pub fn check(checks: &mut Checks) {

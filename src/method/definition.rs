@@ -85,6 +85,8 @@ pub struct Needs {
     pub overlays: Vec<PerToken>,
     /// Bytes of whole gradients that are there at a time before the first step, where they decide what trains.
     pub surveyed: Option<u64>,
+    /// Whether a micro-batch goes through the model twice before its backward pass.
+    pub twice: bool,
     /// Bytes while the update is made, the squares of the gradient's norm not among them.
     pub update: u64,
 }

@@ -9,7 +9,7 @@ use crate::error;
 use crate::model::{Head, Model, Tap};
 use crate::protocol::Group;
 use crate::recipe::{self, MethodKind};
-use crate::sparse::{AdamW, Footprint, Resized, squared_norm};
+use crate::sparse::{Footprint, Optimizer, Resized, squared_norm};
 
 /// Scalars of a parameter that are updated at a time, since the update has temporaries of their number.
 const AT_A_TIME: u32 = 1 << 20;
@@ -54,6 +54,8 @@ impl Definition for Defined {
 #[derive(Debug)]
 pub struct Full {
     parameters: Vec<Trained>,
+    /// All of them.
+    wants: Vec<bool>,
     groups: Vec<Group>,
 }
 
@@ -104,7 +106,7 @@ impl Full {
                 layer.trainable = layer.parameters;
             }
         }
-        Self { parameters: parameters.collect(), groups }
+        Self { wants: vec![true; model.parameters.len()], parameters: parameters.collect(), groups }
     }
 }
 
@@ -116,7 +118,7 @@ impl Trained {
             .map(|(what, tensor)| (format!("full.{}.{what}", self.name), tensor.detach()))
     }
 
-    fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
+    fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
         let Some(gradient) = self.gradient.take() else { return };
         let flat = |tensor: &Tensor| tensor.detach().reshape([-1]);
         let (weight, value) = (flat(&self.weight), flat(self.master.as_ref().unwrap_or(&self.weight)));
@@ -126,7 +128,7 @@ impl Trained {
             let part = |tensor: &Tensor| tensor.narrow(0, from, (scalars - from).min(i64::from(AT_A_TIME)));
             let gradient = if scale < 1.0 { part(&gradient) * scale } else { part(&gradient) };
             let mut value = part(&value);
-            adamw.update(&mut value, [&mut part(&first), &mut part(&second)], &gradient, rate, step);
+            optimizer.update(&mut value, [&mut part(&first), &mut part(&second)], &gradient, rate, step);
             if self.master.is_some() {
                 part(&weight).copy_(&value);
             }
@@ -141,8 +143,8 @@ impl Collector for Full {
 
     fn collect(&mut self, _: &[Tap], _: &[Tensor]) {}
 
-    fn trains_everything(&self) -> bool {
-        true
+    fn wants(&self) -> &[bool] {
+        &self.wants
     }
 
     fn collect_parameter(&mut self, parameter: usize, gradient: &Tensor) {
@@ -163,8 +165,8 @@ impl Method for Full {
         squared_norm(self.parameters.iter().filter_map(|trained| trained.gradient.as_ref()))
     }
 
-    fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
-        tch::no_grad(|| self.parameters.iter_mut().for_each(|trained| trained.update(adamw, rate, scale, step)));
+    fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
+        tch::no_grad(|| self.parameters.iter_mut().for_each(|trained| trained.update(optimizer, rate, scale, step)));
     }
 
     fn plan(&self, _: &recipe::Method) -> Result<Plan, String> {

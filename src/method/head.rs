@@ -8,7 +8,7 @@ use crate::error::{self, Error};
 use crate::model::{Head, Model, Tap};
 use crate::protocol::Group;
 use crate::recipe;
-use crate::sparse::{AdamW, Footprint, Resized};
+use crate::sparse::{Footprint, Optimizer, Resized};
 
 /// Of `method.kind = "head"`.
 pub(super) struct Defined;
@@ -75,7 +75,7 @@ impl Method for HeadOnly {
         0.0
     }
 
-    fn update(&mut self, _: &AdamW, _: f64, _: f64, _: u64) {}
+    fn update(&mut self, _: &Optimizer, _: f64, _: f64, _: u64) {}
 
     fn plan(&self, _: &recipe::Method) -> Result<Plan, String> {
         Err("method.kind \"head\" trains the head alone and has no sparsity to set; start a run with \"sparta\"".into())

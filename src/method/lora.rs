@@ -18,7 +18,7 @@ use crate::model::{Head, Model, Tap};
 use crate::permutation::{derive_key, mix};
 use crate::protocol::Group;
 use crate::recipe;
-use crate::sparse::{AdamW, Footprint, Resized, squared_norm};
+use crate::sparse::{Footprint, Optimizer, Resized, squared_norm};
 
 /// What is on top of one layer: `y = c (W x + scale * B A x) + b`.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,8 +135,8 @@ impl Collector for Lora {
         self.noise = (self.settings.dropout > 0.0).then(|| mix(mix(key ^ step) ^ micro_batch));
     }
 
-    fn noise(&self) -> Option<u64> {
-        self.noise
+    fn noise(&self, pass: u64) -> Option<u64> {
+        self.noise.map(|key| if pass == 0 { key } else { mix(key ^ pass) })
     }
 
     fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]) {
@@ -155,8 +155,8 @@ impl Method for Lora {
         squared_norm(self.present().flat_map(Adapted::gradients))
     }
 
-    fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
-        tch::no_grad(|| self.sites.iter_mut().flatten().for_each(|site| site.update(adamw, rate, scale, step)));
+    fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
+        tch::no_grad(|| self.sites.iter_mut().flatten().for_each(|site| site.update(optimizer, rate, scale, step)));
     }
 
     fn plan(&self, _: &recipe::Method) -> Result<Plan, String> {

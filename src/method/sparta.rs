@@ -19,7 +19,7 @@ use crate::permutation::derive_key;
 use crate::protocol::Group;
 use crate::recipe::{self, Rounding, Selection as By};
 use crate::sparse::gradient::{self, Product};
-use crate::sparse::{AdamW, Cast, Delta, Footprint, Resized, Saved, Selection, squared_norm};
+use crate::sparse::{Cast, Delta, Footprint, Optimizer, Resized, Saved, Selection, squared_norm};
 
 /// `SpaRTA` on one model.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl Method for Sparta {
         squared_norm(self.sites.iter().filter_map(|site| site.gradients.as_ref()).flatten())
     }
 
-    fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
+    fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
         let collected: Vec<_> = self.sites.iter_mut().map(|site| site.gradients.take()).collect();
         let due = || self.sites.iter().zip(&collected).filter(|(_, gradients)| gradients.is_some());
         let keys: Vec<u64> = due().map(|(site, _)| derive_key(self.settings.seed, "rounding", &site.name)).collect();
@@ -140,7 +140,7 @@ impl Method for Sparta {
         };
         let deltas = self.sites.iter_mut().zip(&collected);
         let deltas = deltas.filter_map(|(site, gradients)| Some((&mut site.delta, gradients.as_deref()?)));
-        Delta::update_together(deltas, adamw, (rate, scale), step, cast);
+        Delta::update_together(deltas, optimizer, (rate, scale), step, cast);
         self.sites.iter_mut().filter_map(|site| site.candidates.as_mut()).for_each(Candidates::add);
     }
 

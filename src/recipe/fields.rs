@@ -4,7 +4,7 @@
 //! defaults are not repeated here, they come from [`super::Recipe::default`].
 
 use super::reading::{check_template_argument, delimiter, encoding};
-use super::{AUTO, Value, meant, method};
+use super::{AUTO, OptimizerKind, Value, meant, method};
 
 /// One field of the recipe.
 #[derive(Debug, Clone, Copy)]
@@ -129,7 +129,7 @@ const BEFORE: &[Field] = &[
 /// Those behind the table `[method]`.
 #[rustfmt::skip]
 const AFTER: &[Field] = &[
-    field("optimizer.kind", Kind::Choice(&["adamw"]), "how a gradient becomes an update"),
+    field("optimizer.kind", Kind::Choice(&OptimizerKind::NAMES), "how a gradient becomes an update"),
     live("optimizer.learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate at the schedule's peak; auto: the one that goes with the method and the share of the weights that trains, a number from the launch on"),
     live("optimizer.head_learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate of a classification head at the schedule's peak; auto: learning_rate, or one of its own where that is auto at the launch"),
     field("optimizer.betas", Kind::Pair(0.0, 1.0), "decay of AdamW's first and second moment"),

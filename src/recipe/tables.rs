@@ -138,13 +138,26 @@ pub enum BadRows {
 #[serde(default)]
 #[expect(missing_docs, reason = "each field is documented in the table of fields")]
 pub struct Optimizer {
-    pub kind: String,
+    pub kind: OptimizerKind,
     pub learning_rate: LearningRate,
     pub head_learning_rate: LearningRate,
     pub betas: [f64; 2],
     pub epsilon: f64,
     pub weight_decay: f64,
     pub max_grad_norm: f64,
+}
+
+/// How a gradient becomes an update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerKind {
+    /// `AdamW`.
+    Adamw,
+}
+
+impl OptimizerKind {
+    /// The names in a recipe.
+    pub const NAMES: [&str; 1] = ["adamw"];
 }
 
 /// The table `[schedule]`.
@@ -290,7 +303,7 @@ impl Default for Data {
 impl Default for Optimizer {
     fn default() -> Self {
         Self {
-            kind: "adamw".into(),
+            kind: OptimizerKind::Adamw,
             learning_rate: LearningRate::Auto,
             head_learning_rate: LearningRate::Auto,
             betas: [0.9, 0.99],

@@ -2,44 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-use super::Cast;
-
-/// AdamW (Loshchilov and Hutter, 2019): decay decoupled from the gradient.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct AdamW {
-    /// Decay of the first and second moment.
-    pub betas: [f64; 2],
-    /// Keeps the update from dividing by zero.
-    pub epsilon: f64,
-    /// Share of the value, times the rate, that is taken off at each step.
-    pub weight_decay: f64,
-}
-
-impl AdamW {
-    /// Moves `value` by one update. All tensors are `f32` and of one shape; `age` counts the updates of these scalars,
-    /// this one included, so the first is 1.
-    pub fn update(&self, value: &mut Tensor, moments: [&mut Tensor; 2], gradient: &Tensor, rate: f64, age: u64) {
-        let [first, second] = moments;
-        let [beta1, beta2] = self.betas;
-        let _ = first.lerp_(gradient, 1.0 - beta1);
-        let _ = second.lerp_(&gradient.square(), 1.0 - beta2);
-        let denominator = second.sqrt() / Self::correction(beta2, age).sqrt() + self.epsilon;
-        if self.weight_decay > 0.0 {
-            let _ = value.g_mul_scalar_(1.0 - rate * self.weight_decay);
-        }
-        *value -= &*first / denominator * (rate / Self::correction(beta1, age));
-    }
-
-    /// What a moment of this age is divided by, since it started from zero.
-    pub(super) fn correction(beta: f64, age: u64) -> f64 {
-        1.0 - beta.powf(exponent(age))
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 steps")]
-fn exponent(age: u64) -> f64 {
-    age as f64
-}
+use super::optimizer::exponent;
+use super::{Cast, Optimizer};
 
 /// The scalars of one weight that began to train at the same step, so that one age serves all of them.
 ///
@@ -82,8 +46,8 @@ impl Cohort {
 
     /// One update from `gradient` (`f32`, the cohort's length). `step` counts the optimizer's steps, this one
     /// included.
-    pub fn update(&mut self, adamw: &AdamW, gradient: &Tensor, rate: f64, step: u64) {
-        adamw.update(&mut self.delta, [&mut self.first, &mut self.second], gradient, rate, step - self.born);
+    pub fn update(&mut self, optimizer: &Optimizer, gradient: &Tensor, rate: f64, step: u64) {
+        optimizer.update(&mut self.delta, [&mut self.first, &mut self.second], gradient, rate, step - self.born);
     }
 
     /// The values that belong into the weight: `cast(original + delta)`, in the weight's type.
@@ -107,8 +71,9 @@ pub(super) fn sum(original: &Tensor, delta: &Tensor, cast: Cast) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sparse::Rule;
 
-    const ADAMW: AdamW = AdamW { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.0 };
+    const ADAMW: Optimizer = Optimizer { rule: Rule::AdamW, betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 0.0 };
 
     #[test]
     fn the_first_update_has_the_size_of_the_rate_at_any_step() {
@@ -127,8 +92,8 @@ mod tests {
     fn decay_shrinks_the_value_apart_from_the_gradient() {
         let mut value = Tensor::from_slice(&[2.0_f32]);
         let [mut first, mut second] = [value.zeros_like(), value.zeros_like()];
-        let adamw = AdamW { weight_decay: 0.5, ..ADAMW };
-        adamw.update(&mut value, [&mut first, &mut second], &Tensor::from_slice(&[0.0_f32]), 0.1, 1);
+        let optimizer = Optimizer { weight_decay: 0.5, ..ADAMW };
+        optimizer.update(&mut value, [&mut first, &mut second], &Tensor::from_slice(&[0.0_f32]), 0.1, 1);
         assert!((value.double_value(&[0]) - 1.9).abs() < 1e-6);
     }
 }

@@ -6,8 +6,9 @@ mod resize;
 
 use tch::{Kind, Tensor};
 
-use super::cohort::{AdamW, Cohort, sum};
+use super::cohort::{Cohort, sum};
 use super::fused::{self, Due};
+use super::optimizer::Optimizer;
 use super::{Cast, Selection, threads};
 
 pub use alter::Change;
@@ -109,19 +110,19 @@ impl Delta {
     /// One optimizer step with `scale` times the gradients, one `f32` tensor for each cohort; `step` counts this step too.
     pub fn update(
         &mut self,
-        adamw: &AdamW,
+        optimizer: &Optimizer,
         gradients: &[Tensor],
         (rate, scale): (f64, f64),
         step: u64,
         cast: impl Fn(usize) -> Cast,
     ) {
-        Self::update_together([(self, gradients)], adamw, (rate, scale), step, |_, cohort| cast(cohort));
+        Self::update_together([(self, gradients)], optimizer, (rate, scale), step, |_, cohort| cast(cohort));
     }
 
     /// As [`Delta::update`], of many weights at once, with their gradients; `cast` is given the position among them too.
     pub fn update_together<'a>(
         deltas: impl IntoIterator<Item = (&'a mut Self, &'a [Tensor])>,
-        adamw: &AdamW,
+        optimizer: &Optimizer,
         (rate, scale): (f64, f64),
         step: u64,
         cast: impl Fn(usize, usize) -> Cast,
@@ -136,8 +137,8 @@ impl Delta {
                 due.push(Due { cohort, weight: &delta.weight, gradient, age, cast, was_nearest });
             }
         }
-        for Due { cohort, weight, gradient, cast, .. } in fused::update(due, adamw, (rate, scale)) {
-            cohort.update(adamw, &(gradient * scale), rate, step);
+        for Due { cohort, weight, gradient, cast, .. } in fused::update(due, optimizer, (rate, scale)) {
+            cohort.update(optimizer, &(gradient * scale), rate, step);
             let _ = weight.shallow_clone().index_copy_(0, &cohort.indices, &cohort.values(cast));
         }
     }
@@ -282,8 +283,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::sparse::Rule;
 
-    const ADAMW: AdamW = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
+    const ADAMW: Optimizer = Optimizer { rule: Rule::AdamW, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
 
     fn delta_on(weight: &Tensor) -> Delta {
         Delta::new(weight, Selection::new(3, "w", weight.numel() as u64))

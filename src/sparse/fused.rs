@@ -13,7 +13,7 @@ use tch::{Kind, Tensor};
 
 use super::memory::{Cache, is_plain, prefetch, values, values_mut};
 use super::scalar::Scalar;
-use super::{AdamW, Cast, Cohort, threads, wide};
+use super::{Cast, Cohort, Optimizer, threads, wide};
 use crate::permutation::mix;
 
 pub use device::prepare;
@@ -47,17 +47,17 @@ pub(super) struct Due<'a> {
 /// Updates cohorts and writes their new values into their weights. Gives those back that it cannot update: it can on the CPU,
 /// weights in `float32` or `bfloat16`, and on an NVIDIA device, in `float16` too. The results are those of the same operations
 /// one by one.
-pub(super) fn update<'a>(due: Vec<Due<'a>>, adamw: &AdamW, (rate, scale): (f64, f64)) -> Vec<Due<'a>> {
+pub(super) fn update<'a>(due: Vec<Due<'a>>, optimizer: &Optimizer, (rate, scale): (f64, f64)) -> Vec<Due<'a>> {
     let (mut possible, others): (Vec<_>, Vec<_>) = due.into_iter().partition(Due::is_possible);
-    update_on(&mut possible, adamw, (rate, scale), threads::count());
-    let on_device = |due: &Due<'a>| device::update(due, Factors::new(adamw, rate, scale, due.age));
+    update_on(&mut possible, optimizer, (rate, scale), threads::count());
+    let on_device = |due: &Due<'a>| device::update(due, Factors::new(optimizer, rate, scale, due.age));
     others.into_iter().filter(|due| !on_device(due)).collect()
 }
 
-fn update_on(due: &mut [Due<'_>], adamw: &AdamW, (rate, scale): (f64, f64), threads: usize) {
+fn update_on(due: &mut [Due<'_>], optimizer: &Optimizer, (rate, scale): (f64, f64), threads: usize) {
     let (mut floats, mut halves) = (Vec::new(), Vec::new());
     for due in due {
-        let factors = Factors::new(adamw, rate, scale, due.age);
+        let factors = Factors::new(optimizer, rate, scale, due.age);
         match due.weight.kind() {
             Kind::BFloat16 => due.cut::<bf16>(factors, &mut halves),
             _ => due.cut::<f32>(factors, &mut floats),
@@ -83,14 +83,14 @@ struct Factors {
 
 impl Factors {
     #[expect(clippy::cast_possible_truncation, reason = "to f32, in which libtorch computes too")]
-    fn new(adamw: &AdamW, rate: f64, scale: f64, age: u64) -> Self {
-        let [first, second] = adamw.betas.map(|beta| AdamW::correction(beta, age));
+    fn new(optimizer: &Optimizer, rate: f64, scale: f64, age: u64) -> Self {
+        let [first, second] = optimizer.betas.map(|beta| Optimizer::correction(beta, age));
         Self {
             scale: scale as f32,
-            keep: adamw.betas.map(|beta| (1.0 - beta) as f32),
-            decay: (1.0 - rate * adamw.weight_decay) as f32,
+            keep: optimizer.betas.map(|beta| (1.0 - beta) as f32),
+            decay: (1.0 - rate * optimizer.weight_decay) as f32,
             correction: second.sqrt() as f32,
-            epsilon: adamw.epsilon as f32,
+            epsilon: optimizer.epsilon as f32,
             rate: (rate / first) as f32,
         }
     }
@@ -255,7 +255,7 @@ fn cast_stochastic<T: Scalar>(to: &mut [T; BLOCK], original: &[T], delta: &[f32]
     }
 }
 
-/// `AdamW` on one range, in the order of operations of [`AdamW::update`].
+/// `AdamW` on one range, in the order of operations of [`Optimizer::update`].
 #[inline(always)]
 fn adamw(delta: &mut [f32], [first, second]: [&mut [f32]; 2], gradient: &[f32], factors: Factors) {
     let Factors { scale, keep, decay, correction, epsilon, rate } = factors;
@@ -303,6 +303,7 @@ mod tests {
     use tch::Device;
 
     use super::*;
+    use crate::sparse::Rule;
 
     fn cohort(weight: &Tensor, every: i64) -> Cohort {
         let indices =
@@ -315,13 +316,13 @@ mod tests {
         cohort: &mut Cohort,
         weight: &Tensor,
         gradient: &Tensor,
-        (adamw, rate, scale): (&AdamW, f64, f64),
+        (optimizer, rate, scale): (&Optimizer, f64, f64),
         (age, cast, was_nearest): (u64, Cast, bool),
         threads: usize,
     ) {
         let mut due = [Due { cohort, weight, gradient, age, cast, was_nearest }];
         assert!(due[0].is_possible());
-        update_on(&mut due, adamw, (rate, scale), threads);
+        update_on(&mut due, optimizer, (rate, scale), threads);
     }
 
     proptest! {
@@ -332,7 +333,7 @@ mod tests {
             rate in prop::sample::select(vec![1e-2, 1e-5]),
         ) {
             let kind = if narrow { Kind::BFloat16 } else { Kind::Float };
-            let adamw = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: decay };
+            let optimizer = Optimizer { rule: Rule::AdamW, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: decay };
             let start = Tensor::randn([size], (kind, Device::Cpu));
             let (one, mut other) = (start.copy(), start.copy());
             let (mut fused, mut plain) = (cohort(&one, every), cohort(&other, every));
@@ -341,8 +342,8 @@ mod tests {
                 let cast = if stochastic { Cast::Stochastic { key: step } } else { Cast::Nearest };
                 let age = step - fused.born;
                 let of_step = (age, cast, !stochastic || step == 4);
-                update_one(&mut fused, &one, &gradient, (&adamw, rate, clip), of_step, 2);
-                plain.update(&adamw, &(&gradient * clip), rate, step);
+                update_one(&mut fused, &one, &gradient, (&optimizer, rate, clip), of_step, 2);
+                plain.update(&optimizer, &(&gradient * clip), rate, step);
                 let _ = other.index_copy_(0, &plain.indices, &plain.values(cast));
             }
             let apart = |a: &Tensor, b: &Tensor| (a - b).abs().max().double_value(&[]);
@@ -357,13 +358,13 @@ mod tests {
 
     #[test]
     fn threads_do_not_change_a_bit() {
-        let adamw = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.1 };
+        let optimizer = Optimizer { rule: Rule::AdamW, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.1 };
         let numbers = |count: u16| (0..count).map(|at| (f32::from(at) * 0.37).sin()).collect::<Vec<f32>>();
         let with = |threads: usize| -> Vec<f32> {
             let weight = Tensor::from_slice(&numbers(60_000));
             let mut cohort = cohort(&weight, 2);
             let gradient = Tensor::from_slice(&numbers(30_000));
-            update_one(&mut cohort, &weight, &gradient, (&adamw, 1e-3, 1.0), (1, Cast::Nearest, true), threads);
+            update_one(&mut cohort, &weight, &gradient, (&optimizer, 1e-3, 1.0), (1, Cast::Nearest, true), threads);
             Vec::try_from(weight).unwrap()
         };
         assert_eq!(with(1), with(3));

@@ -5,15 +5,19 @@
 //! sampled gradients from them at once and drops the rest. So no dense weight gradient ever exists, memory holds one
 //! block's output gradients at a time, and nothing below the lowest adapted site takes part.
 
+mod twice;
+mod wanted;
+
 use tch::{Device, Kind, Reduction, Tensor};
 
 use super::TrainedHead;
 use super::cross_entropy::{cross_entropy, is_possible};
 use super::targets::{Targets, chunks, pick};
-use crate::method::Collector;
-use crate::model::{Batch, Model, Parameter, Recorded, Stage, Tape};
+use crate::method::{Collector, Passes};
+use crate::model::{Batch, Model, Pass, Recorded, Stage, Tape};
 use crate::recipe::Recompute;
 use crate::sparse::sum_of;
+use wanted::{Staged, Start};
 
 /// A block that was run for the backward pass.
 struct Segment {
@@ -46,26 +50,53 @@ pub fn forward_backward(
     weight: f64,
     recompute: Recompute,
 ) -> f64 {
-    let everything = trained.collector.trains_everything();
-    let lowest = if everything { 0 } else { lowest_adapted_layer(model, trained.collector) };
+    if let Passes::Two { consistency } = trained.collector.passes() {
+        let passed = [0, 1].map(|turn| forward(model, trained.collector, batch, recompute, turn));
+        let outputs = passed.each_ref().map(|passed| &passed.output);
+        let (loss, upstream) =
+            twice::loss(model, trained, outputs, batch, targets, twice::Weights { weight, consistency });
+        for (passed, upstream) in passed.into_iter().zip(upstream) {
+            walk_back(model, trained.collector, passed, upstream);
+        }
+        return loss;
+    }
+    let passed = forward(model, trained.collector, batch, recompute, 0);
+    let x = &passed.output;
+    let (loss, upstream) = match targets {
+        Targets::Labels(labels) => classify(model, trained, x, batch, labels, weight),
+        Targets::Tokens { at, ids } => predict(model, trained.collector, x, at, ids, weight),
+    };
+    walk_back(model, trained.collector, passed, upstream);
+    loss
+}
+
+/// What a forward pass leaves for the backward pass.
+struct Passed {
+    pass: Pass,
+    noise: Option<u64>,
+    /// The embeddings, where their graph is walked back last.
+    embedded: Option<Tensor>,
+    segments: Vec<Segment>,
+    /// The last block's output; requires a gradient where one is needed.
+    output: Tensor,
+}
+
+/// The forward pass; `turn` counts those over the same micro-batch.
+fn forward(model: &Model, collector: &dyn Collector, batch: &Batch, recompute: Recompute, turn: u64) -> Passed {
+    let Start { embedding, lowest } = Start::of(model, collector);
     let pass = model.prepare(batch);
-    let embedded = if everything { model.embed(batch) } else { tch::no_grad(|| model.embed(batch)) };
+    let embedded = if embedding { model.embed(batch) } else { tch::no_grad(|| model.embed(batch)) };
     let mut x = tch::no_grad(|| {
         (0..lowest).fold(embedded.detach(), |x, layer| model.block(layer, &x, &pass, &mut Tape::idle()))
     });
-    // Where the embeddings train, their graph is walked back last; else they need not be kept.
-    let embedded = everything.then_some(embedded);
-    let noise = trained.collector.noise();
-    let run = |layer: usize, input: &Tensor, adapted: &[bool]| {
-        let mut tape = Tape::recording(adapted).with_noise(noise);
-        let output = tch::with_grad(|| model.block(layer, input, &pass, &mut tape));
-        Graph { output, recorded: tape.into_recorded() }
-    };
+    // Where they do not train, they need not be kept.
+    let embedded = embedding.then_some(embedded);
+    let noise = collector.noise(turn);
     let mut segments = Vec::new();
     for layer in lowest..model.layers() {
-        let input = x.detach().set_requires_grad(layer > lowest || everything);
+        let input = x.detach().set_requires_grad(layer > lowest || embedding);
         let graph = match recompute {
-            Recompute::None => Some(run(layer, &input, trained.collector.adapted())),
+            Recompute::None => Some(run(model, collector, (layer, &input), &pass, noise)),
             Recompute::Blocks => None,
         };
         x = match &graph {
@@ -74,69 +105,37 @@ pub fn forward_backward(
         };
         segments.push(Segment { layer, input, graph });
     }
+    let output = x.detach().set_requires_grad(!segments.is_empty());
+    Passed { pass, noise, embedded, segments, output }
+}
 
-    let x = x.detach().set_requires_grad(!segments.is_empty());
-    let (loss, mut upstream) = match targets {
-        Targets::Labels(labels) => classify(model, trained, &x, batch, labels, weight),
-        Targets::Tokens { at, ids } => predict(model, trained.collector, &x, at, ids, weight),
-    };
-    drop(x);
+/// Runs a block on its input for the backward pass.
+fn run(
+    model: &Model,
+    collector: &dyn Collector,
+    (layer, input): (usize, &Tensor),
+    pass: &Pass,
+    noise: Option<u64>,
+) -> Graph {
+    let mut tape = Tape::recording(collector.adapted()).with_noise(noise);
+    let output = tch::with_grad(|| model.block(layer, input, pass, &mut tape));
+    Graph { output, recorded: tape.into_recorded() }
+}
+
+/// The backward pass, from the gradient of the last block's output; what is walked back is gone.
+fn walk_back(model: &Model, collector: &mut dyn Collector, passed: Passed, mut upstream: Option<Tensor>) {
+    let Passed { pass, noise, embedded, mut segments, output } = passed;
+    drop(output);
     while let Some(Segment { layer, input, graph }) = segments.pop() {
         let Some(arriving) = upstream.take() else { break };
-        let graph = graph.unwrap_or_else(|| run(layer, &input, trained.collector.adapted()));
-        let stage = Staged::of(model, trained.collector, Stage::Block(layer));
-        upstream = backward(graph, &input, &arriving, trained.collector, &stage);
+        let graph = graph.unwrap_or_else(|| run(model, collector, (layer, &input), &pass, noise));
+        let stage = Staged::of(model, collector, Stage::Block(layer));
+        upstream = backward(graph, &input, &arriving, collector, &stage);
     }
     if let (Some(output), Some(arriving)) = (embedded, upstream) {
-        let stage = Staged::of(model, trained.collector, Stage::Embedding);
+        let stage = Staged::of(model, collector, Stage::Embedding);
         let graph = Graph { output, recorded: Recorded::default() };
-        backward(graph, &Tensor::new(), &arriving, trained.collector, &stage);
-    }
-    loss
-}
-
-/// The parameters of one stage that need their gradients: none, unless everything trains.
-struct Staged<'a> {
-    places: Vec<usize>,
-    tensors: Vec<&'a Tensor>,
-}
-
-impl<'a> Staged<'a> {
-    fn of(model: &'a Model, collector: &dyn Collector, stage: Stage) -> Self {
-        if !collector.trains_everything() {
-            return Self { places: Vec::new(), tensors: Vec::new() };
-        }
-        let of_stage = |(_, parameter): &(usize, &Parameter)| parameter.stage == stage;
-        let (places, tensors) = model
-            .parameters
-            .iter()
-            .enumerate()
-            .filter(of_stage)
-            .map(|(place, parameter)| (place, &parameter.tensor))
-            .unzip();
-        Self { places, tensors }
-    }
-
-    /// The one parameter that language-model logits are made with.
-    fn language_head(model: &'a Model, collector: &dyn Collector) -> Self {
-        let place = model.language_parameter().filter(|_| collector.trains_everything());
-        let tensors = place.iter().map(|&place| &model.parameters[place].tensor).collect();
-        Self { places: place.into_iter().collect(), tensors }
-    }
-
-    fn without(mut self, other: &Self) -> Self {
-        let keep: Vec<bool> = self.places.iter().map(|place| !other.places.contains(place)).collect();
-        let mut kept = keep.iter();
-        self.places.retain(|_| kept.next().copied().unwrap_or(true));
-        let mut kept = keep.iter();
-        self.tensors.retain(|_| kept.next().copied().unwrap_or(true));
-        self
-    }
-
-    fn collect(&self, collector: &mut dyn Collector, gradients: &[Tensor]) {
-        for (&place, gradient) in self.places.iter().zip(gradients) {
-            collector.collect_parameter(place, gradient);
-        }
+        backward(graph, &Tensor::new(), &arriving, collector, &stage);
     }
 }
 
@@ -218,15 +217,6 @@ fn predict_frozen(model: &Model, finished: &Tensor, targets: &Tensor, weight: f6
             (loss, logits.matmul(rows))
         })
     })
-}
-
-/// The first block with a site that leaves a tap or lends a leaf; all blocks lie below it if there is none.
-fn lowest_adapted_layer(model: &Model, collector: &dyn Collector) -> usize {
-    let lowest = |marked: &[bool]| {
-        model.sites.iter().zip(marked).filter(|(_, marked)| **marked).map(|(site, _)| site.layer).min()
-    };
-    let lowest = [lowest(collector.adapted()), lowest(collector.lends())];
-    lowest.into_iter().flatten().min().unwrap_or(model.layers())
 }
 
 /// Gives the method the gradients of a stage's taps and parameters; the gradient of its input, where it is needed.

@@ -5,7 +5,7 @@ use tch::Tensor;
 use crate::method::Dense;
 use crate::method::state::copy_named;
 use crate::model::Head;
-use crate::sparse::{AdamW, squared_norm};
+use crate::sparse::{Optimizer, squared_norm};
 
 /// The head, its moments, and the values that it started from. A language model has none.
 #[derive(Debug)]
@@ -65,12 +65,12 @@ impl TrainedHead {
     }
 
     /// One optimizer step, without decay; see [`crate::method::Method::update`].
-    pub fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
-        let adamw = AdamW { weight_decay: 0.0, ..*adamw };
+    pub fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
+        let optimizer = Optimizer { weight_decay: 0.0, ..*optimizer };
         for (value, trained) in self.head.tensors.iter_mut().zip(&mut self.trained) {
             let gradient = std::mem::replace(&mut trained.gradient, value.zeros_like()) * scale;
             tch::no_grad(|| {
-                adamw.update(value, [&mut trained.first, &mut trained.second], &gradient, rate, step);
+                optimizer.update(value, [&mut trained.first, &mut trained.second], &gradient, rate, step);
             });
         }
     }

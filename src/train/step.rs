@@ -11,8 +11,8 @@ use crate::data::{self, Example, Order, Target};
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::protocol::Step;
-use crate::recipe::{self, Recompute};
-use crate::sparse::AdamW;
+use crate::recipe::{self, OptimizerKind, Recompute};
+use crate::sparse::{Optimizer, Rule};
 
 /// What the passes over a batch gave.
 #[derive(Default)]
@@ -43,7 +43,14 @@ impl Session {
         let started = Instant::now();
         let rows = self.next_batch();
         let step = self.step + 1;
-        let Passed { loss, tokens } = match out_of_memory(|| self.passes(&rows)) {
+        let passed = out_of_memory(|| {
+            let passed = self.passes(&rows);
+            let of = self.total_steps();
+            // A term that is not finite is a fault as a loss is.
+            let terms = tch::no_grad(|| self.method.prepare(step, of));
+            Passed { loss: if terms.is_finite() { passed.loss } else { terms }, ..passed }
+        });
+        let Passed { loss, tokens } = match passed {
             Ok(passed) => passed,
             Err(fault) => {
                 self.forget();
@@ -147,11 +154,10 @@ impl Session {
     }
 
     fn update(&mut self, [rate, head_rate]: [f64; 2], scale: f64, step: u64) {
-        let optimizer = &self.recipe.optimizer;
-        let adamw = AdamW { betas: optimizer.betas, epsilon: optimizer.epsilon, weight_decay: optimizer.weight_decay };
-        self.method.update(&adamw, rate, scale, step);
-        self.head.update(&adamw, head_rate, scale, step);
-        self.method.evolve(step, self.total_steps(), adamw.betas);
+        let optimizer = optimizer(&self.recipe.optimizer);
+        self.method.update(&optimizer, rate, scale, step);
+        self.head.update(&optimizer, head_rate, scale, step);
+        self.method.evolve(step, self.total_steps(), optimizer.betas);
     }
 
     /// Factor that brings a gradient of this norm down to the bound, as PyTorch's `clip_grad_norm_`.
@@ -172,6 +178,15 @@ impl Session {
         let batches = self.epoch.as_ref().map(|(_, batches)| batches);
         batches.and_then(|batches| batches.get(usize::try_from(at).unwrap_or(0))).cloned().unwrap_or_default()
     }
+}
+
+/// The registry of optimizers: the one that a recipe asks for.
+fn optimizer(settings: &recipe::Optimizer) -> Optimizer {
+    let &recipe::Optimizer { kind, betas, epsilon, weight_decay, .. } = settings;
+    let rule = match kind {
+        OptimizerKind::Adamw => Rule::AdamW,
+    };
+    Optimizer { rule, betas, epsilon, weight_decay }
 }
 
 /// Forward and backward pass over these rows, so many at a time; see [`Session::passes`].

@@ -12,7 +12,7 @@ use crate::method::Method;
 use crate::model::{Batch, Model};
 use crate::permutation::mix;
 use crate::recipe::{self, Recompute, TaskKind};
-use crate::sparse::AdamW;
+use crate::sparse::{Optimizer, Rule};
 
 /// Takes steps on random tokens and times them.
 #[derive(Debug)]
@@ -60,16 +60,17 @@ impl Stopwatch<'_> {
     pub fn train(&mut self, rate: impl Fn(f64) -> f64) -> (f64, f64) {
         self.step += 1;
         let (batch, targets, weight) = self.batch();
-        let adamw = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
+        let optimizer = Optimizer { rule: Rule::AdamW, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
         self.method.begin_pass(self.step, 0);
         wait(self.model.device);
         let started = Instant::now();
         let mut trained = Trained { head: self.head, collector: self.method };
         let loss = forward_backward(self.model, &mut trained, &batch, &targets, weight, self.recompute);
+        self.method.prepare(self.step, u64::MAX);
         let norm = (self.method.squared_gradient_norm() + self.head.squared_gradient_norm()).sqrt();
-        self.method.update(&adamw, rate(norm), 1.0, self.step);
-        self.head.update(&adamw, rate(norm), 1.0, self.step);
-        self.method.evolve(self.step, u64::MAX, adamw.betas);
+        self.method.update(&optimizer, rate(norm), 1.0, self.step);
+        self.head.update(&optimizer, rate(norm), 1.0, self.step);
+        self.method.evolve(self.step, u64::MAX, optimizer.betas);
         wait(self.model.device);
         (milliseconds(started), loss)
     }
@@ -78,7 +79,7 @@ impl Stopwatch<'_> {
     /// the same blocks, and nothing done with them.
     pub fn floor(&mut self) -> f64 {
         let (batch, targets, weight) = self.batch();
-        let everywhere = self.method.trains_everything();
+        let everywhere = self.method.wants().contains(&true);
         let adapted = if everywhere { vec![true; self.model.sites.len()] } else { self.method.adapted().to_vec() };
         let mut floor = Listener::new(adapted, |_, _| {});
         wait(self.model.device);

@@ -1,11 +1,11 @@
 //! Methods for tests: what they collect can be looked at.
 #![allow(dead_code, reason = "each test program uses a part")]
 
-use spartui::method::{Collector, Learned, Method, Patch, Plan, State};
-use spartui::model::{Model, Tap};
+use spartui::method::{Collector, Learned, Method, Passes, Patch, Plan, State};
+use spartui::model::{Below, Kept, Model, Overlay, Tap, Tape};
 use spartui::protocol::Group;
 use spartui::recipe;
-use spartui::sparse::{AdamW, Cast, Cohort, Footprint, Resized, Saved, gradient};
+use spartui::sparse::{Cast, Cohort, Footprint, Optimizer, Resized, Saved, gradient};
 use tch::{Device, Kind, Tensor};
 
 /// Trains scalars that are given, as far as a training step goes.
@@ -73,9 +73,9 @@ impl Method for Given {
         gradients.map(|gradient| gradient.square().sum(Kind::Double).double_value(&[])).sum()
     }
 
-    fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
+    fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
         for (cohort, flat, gradient) in self.sites.iter_mut().flatten() {
-            cohort.update(adamw, &(gradient.take().unwrap() * scale), rate, step);
+            cohort.update(optimizer, &(gradient.take().unwrap() * scale), rate, step);
             let _ = flat.index_copy_(0, &cohort.indices, &cohort.values(Cast::Nearest));
         }
     }
@@ -140,6 +140,7 @@ pub struct Watched {
     transposed: Vec<bool>,
     pub sites: Vec<Option<Tensor>>,
     pub parameters: Vec<Option<Tensor>>,
+    wants: Vec<bool>,
 }
 
 impl Watched {
@@ -152,6 +153,7 @@ impl Watched {
             transposed: model.sites.iter().map(|site| site.transposed).collect(),
             sites: model.sites.iter().map(|_| None).collect(),
             parameters: model.parameters.iter().map(|_| None).collect(),
+            wants: vec![true; model.parameters.len()],
         }
     }
 
@@ -177,12 +179,79 @@ impl Collector for Watched {
         taps.iter().zip(output_gradients).for_each(|(tap, gradient)| self.collect_one(tap, gradient));
     }
 
-    fn trains_everything(&self) -> bool {
-        true
+    fn wants(&self) -> &[bool] {
+        &self.wants
     }
 
     fn collect_parameter(&mut self, parameter: usize, gradient: &Tensor) {
         add(&mut self.parameters[parameter], gradient);
+    }
+}
+
+/// Multiplies the outputs of layers by one vector that they share, and by a number that is drawn for each pass: what is on a
+/// layer, and its gradient by the graph.
+#[derive(Debug)]
+pub struct Scaled {
+    lends: Vec<bool>,
+    pub leaf: Tensor,
+    pub gradient: Option<Tensor>,
+    pub passes: Passes,
+}
+
+#[derive(Debug)]
+struct Scale {
+    leaf: Tensor,
+    key: u64,
+}
+
+impl Scaled {
+    /// On all layers of a group, whose outputs are so many.
+    pub fn new(model: &Model, group: &str, width: i64, passes: Passes) -> Self {
+        let leaf = (Tensor::arange(width, (model.kind, Device::Cpu)) * 0.01 + 0.8).set_requires_grad(true);
+        for (key, site) in (1..).zip(&model.sites).filter(|(_, site)| site.group == group) {
+            site.overlay.set(Some(Box::new(Scale { leaf: leaf.shallow_clone(), key })));
+        }
+        let lends = model.sites.iter().map(|site| site.group == group).collect();
+        Self { lends, leaf, gradient: None, passes }
+    }
+}
+
+impl Overlay for Scale {
+    fn apply(&self, below: &Below<'_>, x: &Tensor, tape: &mut Tape<'_>) -> (Tensor, Kept) {
+        tape.lend(0, &self.leaf);
+        let drawn = tape.noise().map_or(1.0, |noise| if (noise ^ self.key) & 1 == 0 { 0.9 } else { 1.1 });
+        ((below.forward)(x, below.bias) * (&self.leaf * drawn), None)
+    }
+
+    fn share(&self) -> Box<dyn Overlay> {
+        Box::new(Self { leaf: self.leaf.shallow_clone(), key: self.key })
+    }
+}
+
+impl Collector for Scaled {
+    fn adapted(&self) -> &[bool] {
+        &[]
+    }
+
+    fn lends(&self) -> &[bool] {
+        &self.lends
+    }
+
+    fn passes(&self) -> Passes {
+        self.passes
+    }
+
+    fn noise(&self, pass: u64) -> Option<u64> {
+        Some(pass)
+    }
+
+    fn collect(&mut self, taps: &[Tap], _: &[Tensor]) {
+        assert!(taps.is_empty());
+    }
+
+    fn collect_leaf(&mut self, leaf: usize, gradient: &Tensor) {
+        assert_eq!(leaf, 0);
+        add(&mut self.gradient, gradient);
     }
 }
 

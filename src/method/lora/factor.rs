@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use crate::sparse::AdamW;
+use crate::sparse::Optimizer;
 
 /// Value, moments and what was collected of the gradient.
 #[derive(Debug)]
@@ -26,10 +26,10 @@ impl Trained {
     }
 
     /// One optimizer step with what was collected. The value stays at its place in memory.
-    pub fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
+    pub fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
         let Some(gradient) = self.gradient.take() else { return };
         let gradient = if scale < 1.0 { gradient * scale } else { gradient };
-        adamw.update(&mut self.value, [&mut self.first, &mut self.second], &gradient, rate, step);
+        optimizer.update(&mut self.value, [&mut self.first, &mut self.second], &gradient, rate, step);
     }
 
     /// Value and moments with their names in a checkpoint.

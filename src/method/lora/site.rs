@@ -10,7 +10,7 @@ use crate::method::state::copy_named;
 use crate::model::{Site, Slot, Tap, uniform};
 use crate::permutation::derive_key;
 use crate::recipe::{self, Variant};
-use crate::sparse::AdamW;
+use crate::sparse::Optimizer;
 
 /// Scalars of a weight that are looked at at a time for the lengths of its rows.
 pub(super) const AT_A_TIME: u64 = 1 << 20;
@@ -247,11 +247,11 @@ impl Adapted {
     }
 
     /// Magnitudes are exempt from decay, which would shrink the model's own weight.
-    pub fn update(&mut self, adamw: &AdamW, rate: f64, scale: f64, step: u64) {
-        self.down.update(adamw, rate, scale, step);
-        self.up.update(adamw, rate, scale, step);
+    pub fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
+        self.down.update(optimizer, rate, scale, step);
+        self.up.update(optimizer, rate, scale, step);
         if let Some(magnitude) = &mut self.magnitude {
-            magnitude.rows.update(&AdamW { weight_decay: 0.0, ..*adamw }, rate, scale, step);
+            magnitude.rows.update(&Optimizer { weight_decay: 0.0, ..*optimizer }, rate, scale, step);
         }
         self.renew();
     }

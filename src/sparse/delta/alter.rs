@@ -131,9 +131,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::sparse::{AdamW, Cast, Selection};
+    use crate::sparse::{Cast, Optimizer, Rule, Selection};
 
-    const ADAMW: AdamW = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.1 };
+    const ADAMW: Optimizer = Optimizer { rule: Rule::AdamW, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.1 };
 
     fn train(delta: &mut Delta, step: u64) {
         let gradients: Vec<Tensor> =
@@ -224,7 +224,7 @@ mod tests {
         let mut delta = Delta::new(&weight, Selection::new(3, "w", 10));
         delta.alter(&Change { joining: vec![1, 3, 5, 7], leaving: vec![] }, 0, false, ADAMW.betas);
         let gradient = Tensor::from_slice(&[1.0_f32, 1e-9, 1.0, -2e-9]);
-        delta.update(&AdamW { weight_decay: 0.0, ..ADAMW }, &[gradient], (1e-2, 1.0), 1, |_| Cast::Nearest);
+        delta.update(&Optimizer { weight_decay: 0.0, ..ADAMW }, &[gradient], (1e-2, 1.0), 1, |_| Cast::Nearest);
         assert_eq!(delta.smallest(2, 0), [3, 7]);
         let fewer = delta.to_count_by_delta(2, |_, _| Vec::new());
         assert_eq!(fewer, Change { joining: vec![], leaving: vec![3, 7] });

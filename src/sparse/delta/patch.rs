@@ -77,25 +77,25 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
-    use crate::sparse::{AdamW, Selection};
+    use crate::sparse::{Optimizer, Rule, Selection};
 
     #[test]
     fn lifting_and_laying_are_exact_and_a_saved_state_gives_the_same() {
         let start = Tensor::randn([30, 20], (Kind::BFloat16, Device::Cpu));
         let weight = start.copy();
         let mut delta = Delta::new(&weight, Selection::new(3, "w", 600));
-        let adamw = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
+        let optimizer = Optimizer { rule: Rule::AdamW, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
         let train = |delta: &mut Delta, step: u64| {
             let gradients: Vec<Tensor> =
                 delta.indices().map(|at| (at.to_kind(Kind::Float) * 0.37).sin() + 0.1).collect();
-            delta.update(&adamw, &gradients, (1e-2, 1.0), step, |_| Cast::Nearest);
+            delta.update(&optimizer, &gradients, (1e-2, 1.0), step, |_| Cast::Nearest);
         };
-        delta.resize(300, 0, false, adamw.betas);
+        delta.resize(300, 0, false, optimizer.betas);
         (1..4).for_each(|step| train(&mut delta, step));
-        delta.resize(100, 3, false, adamw.betas);
+        delta.resize(100, 3, false, optimizer.betas);
         train(&mut delta, 4);
         let (early, saved) = (weight.copy(), delta.save());
-        delta.resize(400, 4, false, adamw.betas);
+        delta.resize(400, 4, false, optimizer.betas);
         (5..8).for_each(|step| train(&mut delta, step));
         let late = weight.copy();
         assert_ne!(early, late);

@@ -60,13 +60,15 @@ impl Account<'_> {
         let before = |at: usize| embedded + blocks[..at].iter().map(waits).sum::<u64>();
         let idle = |layer| Moment { kept: 0, working: embedded + self.model.block_memory(layer, &load, false).idle };
         let mut moments: Vec<Moment> = (0..lowest).map(idle).collect();
-        moments.push(Moment { kept: before(blocks.len()), working: self.loss() });
+        // Of another pass over the same rows all is there still.
+        let other = if self.needs.twice { before(blocks.len()) } else { 0 };
+        moments.push(Moment { kept: before(blocks.len()) + other, working: self.loss() });
         for (at, block) in blocks.iter().enumerate() {
             if recomputes {
-                moments.push(Moment { kept: before(at), working: block.idle });
+                moments.push(Moment { kept: before(at) + other, working: block.idle });
             }
             let working = block.backward + self.gradients(lowest + at) + self.fresh_gradients(lowest + at);
-            moments.push(Moment { kept: before(at) + block.kept, working });
+            moments.push(Moment { kept: before(at) + block.kept + other, working });
         }
         moments.push(Moment { kept: 0, working: self.gradients(0) + self.fresh_gradients(0) + self.update() });
         moments
