@@ -11,7 +11,7 @@
 //! | adapting a model; models by name | [`method`], [`hub`] |
 //! | rows, models, the language between engine and interface, curves, what the project exists for | [`data`], [`model`], [`protocol`], [`series`], [`sparse`] |
 //! | what a run is asked to be | [`recipe`] |
-//! | plain facts and the machine | [`allocator`], [`cuda`], [`error`], [`libtorch`], [`permutation`] |
+//! | plain facts and the machine | [`allocator`], [`cuda`], [`error`], [`family`], [`libtorch`], [`permutation`] |
 
 // From the top: what stands in one paragraph imports only from the paragraphs below it. A test reads this order.
 
@@ -40,5 +40,6 @@ pub mod recipe;
 pub mod allocator;
 pub mod cuda;
 pub mod error;
+pub mod family;
 pub mod libtorch;
 pub mod permutation;

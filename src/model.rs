@@ -9,7 +9,6 @@ mod decoder;
 mod device;
 mod encoder;
 mod generate;
-mod groups;
 mod head;
 mod layers;
 mod loader;
@@ -29,12 +28,13 @@ mod whole;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use crate::family::HeadKind;
 pub use batch::Batch;
-pub use config::{Activation, Config, Family, Outputs, Problem, labels};
+pub use config::{Config, Outputs, Problem, labels};
 pub use decoder::Cache;
 pub use device::{available_devices, parse_device, parse_dtype};
 pub use generate::{Sampling, Writing, generate};
-pub use head::{Head, HeadKind};
+pub use head::Head;
 pub use memory::{BlockMemory, Load};
 pub use overlay::{Below, Kept, Merged, Overlay, Slot};
 pub(crate) use random::{keep, uniform};

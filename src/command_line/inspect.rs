@@ -169,7 +169,7 @@ fn inspect_model(path: &Path) -> Result<()> {
     let head = model.stored_head().map_or_else(|| "none".into(), |head| format!("{} parameters", head.parameters()));
     let task = if model.task == TaskKind::CausalLm { "causal-lm" } else { "sequence-classification" };
     print_line(&format!("model       {}", path.display()))?;
-    print_line(&format!("family      {}", model.config.family.name()))?;
+    print_line(&format!("family      {}", model.config.family.name))?;
     print_line(&format!("parameters  {} in {}", model.base_parameters(), dtype_name(model.kind)))?;
     print_line(&format!("task        {task}"))?;
     print_line(&format!("head        {head}"))?;

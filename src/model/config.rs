@@ -14,10 +14,10 @@ use serde_json::{Map, Value};
 pub use classifier::{Outputs, Problem, labels};
 pub use decoder::{Attention, Decoder, Feed, Layer, Positions};
 pub use encoder::{Encoder, Start};
-pub use keys::Activation;
 pub use rope::{Rope, Scaling};
 
 use crate::error::{Error, Result};
+use crate::family::{Blocks, FAMILIES, Family};
 use keys::Keys;
 
 /// What config.json says about a model.
@@ -25,8 +25,8 @@ use keys::Keys;
 pub struct Config {
     /// The whole file, for exports.
     pub json: Map<String, Value>,
-    /// Which family it is.
-    pub family: Family,
+    /// Its family.
+    pub family: &'static Family,
     /// Rows of the word embeddings.
     pub vocab_size: i64,
     /// Width.
@@ -54,54 +54,6 @@ pub enum Architecture {
     Encoder(Encoder),
     /// Every token sees the ones before it.
     Decoder(Decoder),
-}
-
-/// `model_type` of config.json.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "these are names")]
-pub enum Family {
-    Llama,
-    Mistral,
-    Qwen2,
-    Qwen3,
-    Gemma,
-    Gemma2,
-    Gemma3,
-    Phi3,
-    Gpt2,
-    Bert,
-    Roberta,
-    Distilbert,
-}
-
-impl Family {
-    /// Every family by its `model_type`.
-    pub const ALL: [(&'static str, Self); 12] = [
-        ("llama", Self::Llama),
-        ("mistral", Self::Mistral),
-        ("qwen2", Self::Qwen2),
-        ("qwen3", Self::Qwen3),
-        ("gemma", Self::Gemma),
-        ("gemma2", Self::Gemma2),
-        ("gemma3_text", Self::Gemma3),
-        ("phi3", Self::Phi3),
-        ("gpt2", Self::Gpt2),
-        ("bert", Self::Bert),
-        ("roberta", Self::Roberta),
-        ("distilbert", Self::Distilbert),
-    ];
-
-    /// The `model_type`.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, family)| *family == self).map_or("", |(name, _)| name)
-    }
-
-    /// Whether it is a decoder.
-    #[must_use]
-    pub fn is_decoder(self) -> bool {
-        !matches!(self, Self::Bert | Self::Roberta | Self::Distilbert)
-    }
 }
 
 impl Config {
@@ -137,10 +89,9 @@ impl Config {
         if layers > MOST_LAYERS {
             return Err(format!("num_hidden_layers {layers} is above {MOST_LAYERS}; get the model's files again"));
         }
-        let architecture = if family.is_decoder() {
-            Architecture::Decoder(Decoder::parse(&keys, layers)?)
-        } else {
-            Architecture::Encoder(Encoder::parse(&keys)?)
+        let architecture = match &family.blocks {
+            Blocks::Decoder(of_family) => Architecture::Decoder(Decoder::parse(&keys, of_family, layers)?),
+            Blocks::Encoder(of_family) => Architecture::Encoder(Encoder::parse(&keys, of_family)?),
         };
         let max_positions = match &architecture {
             Architecture::Decoder(decoder) => decoder.max_positions(keys.size("max_position_embeddings")?),
@@ -183,10 +134,10 @@ impl Config {
 /// No model has more; a damaged file may say so.
 const MOST_LAYERS: usize = 4096;
 
-fn family(json: &Map<String, Value>) -> std::result::Result<Family, String> {
+fn family(json: &Map<String, Value>) -> std::result::Result<&'static Family, String> {
     let name = json.get("model_type").and_then(Value::as_str).unwrap_or("(none)");
-    Family::ALL.iter().find(|(known, _)| *known == name).map(|(_, family)| *family).ok_or_else(|| {
-        let known = Family::ALL.map(|(name, _)| name).join(", ");
+    Family::named(name).ok_or_else(|| {
+        let known = FAMILIES.map(|family| family.name).join(", ");
         let name: String = name.chars().take(64).collect();
         format!("model_type \"{}\" is not supported; this version runs: {known}", name.escape_debug())
     })

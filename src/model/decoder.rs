@@ -4,12 +4,13 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::config::{self, Activation, Config, Family, Positions};
+use super::config::{self, Config, Positions};
 use super::layers::{Linear, Norm, Visible, attend, attend_capped, split};
 use super::loader::{Loader, Shape};
 use super::rope::Rotation;
-use super::{Batch, Stage, Tape, tie};
+use super::{Batch, Stage, Tape};
 use crate::error::Result;
+use crate::family::{self, Activation};
 use crate::recipe::TaskKind;
 
 /// A decoder.
@@ -109,21 +110,24 @@ pub struct Cache {
 impl Decoder {
     pub fn load(loader: &mut Loader<'_>, decoder: &config::Decoder, task: TaskKind) -> Result<Self> {
         let config = loader.config;
-        let names = Names::of(config.family);
+        let family = decoder.family;
         let (vocabulary, hidden) = (config.vocab_size, config.hidden_size);
         loader.stage = Stage::Embedding;
-        let word_embeddings = loader.weight(names.words, &[vocabulary, hidden])?;
-        let position_embeddings = match decoder.positions {
-            Positions::Learned(rows) => Some(loader.weight("wpe.weight", &[rows, hidden])?),
-            Positions::Rotary(_) => None,
+        let word_embeddings = loader.weight(config.family.words, &[vocabulary, hidden])?;
+        let position_embeddings = match (family.positions, &decoder.positions) {
+            (family::Positions::Learned(name), Positions::Learned(rows)) => {
+                Some(loader.weight(name, &[*rows, hidden])?)
+            }
+            _ => None,
         };
         let blocks = decoder.layers.iter().enumerate().map(|(at, layer)| {
             loader.stage = Stage::Block(at);
-            names.block(loader, config, decoder, *layer)
+            let place = format!("{}.{at}.", family.blocks);
+            Parts { config, decoder, family, place }.block(loader, *layer)
         });
         let blocks = blocks.collect::<Result<_>>()?;
         loader.stage = Stage::Output;
-        let norm = names.norm(loader, config, decoder, names.final_norm)?;
+        let norm = norm(loader, family.norm, family.final_norm, hidden, decoder.norm_eps)?;
         let language_head = match (task, decoder.tied) {
             (TaskKind::SequenceClassification, _) => None,
             (TaskKind::CausalLm, true) => Some(word_embeddings.shallow_clone()),
@@ -427,123 +431,87 @@ impl Feed {
     }
 }
 
-/// What a family calls its parameters.
-struct Names {
-    family: Family,
-    words: &'static str,
-    blocks: &'static str,
-    final_norm: &'static str,
+/// Loads the parts of a block.
+struct Parts<'a> {
+    config: &'a Config,
+    decoder: &'a config::Decoder,
+    family: &'static family::Decoder,
+    /// What the names of the block's parameters begin with.
+    place: String,
 }
 
-impl Names {
-    fn of(family: Family) -> Self {
-        match family {
-            Family::Gpt2 => Self { family, words: tie::words(family), blocks: "h", final_norm: "ln_f" },
-            _ => Self { family, words: tie::words(family), blocks: "layers", final_norm: "norm" },
-        }
-    }
-
-    fn norm(&self, loader: &mut Loader<'_>, config: &Config, decoder: &config::Decoder, name: &str) -> Result<Norm> {
-        let (size, epsilon) = (config.hidden_size, decoder.norm_eps);
-        match self.family {
-            Family::Gpt2 => loader.layer_norm(name, size, epsilon),
-            _ => loader.rms_norm(name, size, epsilon, self.is_gemma()),
-        }
-    }
-
-    fn is_gemma(&self) -> bool {
-        matches!(self.family, Family::Gemma | Family::Gemma2 | Family::Gemma3)
-    }
-
-    fn block(
-        &self,
-        loader: &mut Loader<'_>,
-        config: &Config,
-        decoder: &config::Decoder,
-        layer: config::Layer,
-    ) -> Result<Block> {
-        let place = format!("{}.{}.", self.blocks, loader.stage.layer());
-        let norm = |loader: &mut Loader<'_>, name: &str| self.norm(loader, config, decoder, &(place.clone() + name));
-        let (attention_norm, attention_after, feed_norm, feed_after) = match self.family {
-            Family::Gpt2 => (norm(loader, "ln_1")?, None, norm(loader, "ln_2")?, None),
-            Family::Gemma2 | Family::Gemma3 => (
-                norm(loader, "input_layernorm")?,
-                Some(norm(loader, "post_attention_layernorm")?),
-                norm(loader, "pre_feedforward_layernorm")?,
-                Some(norm(loader, "post_feedforward_layernorm")?),
-            ),
-            _ => (norm(loader, "input_layernorm")?, None, norm(loader, "post_attention_layernorm")?, None),
-        };
+impl Parts<'_> {
+    fn block(&self, loader: &mut Loader<'_>, layer: config::Layer) -> Result<Block> {
+        let names = self.family.norms;
+        let attention_norm = self.norm(loader, names.before_attention)?;
+        let attention_after = names.behind_attention.map(|name| self.norm(loader, name)).transpose()?;
+        let feed_norm = self.norm(loader, names.before_feed)?;
+        let feed_after = names.behind_feed.map(|name| self.norm(loader, name)).transpose()?;
         Ok(Block {
             layer,
             attention_norm,
-            attention: self.attention(loader, config, decoder, &place)?,
+            attention: self.attention(loader)?,
             attention_after,
             feed_norm,
-            feed: self.feed(loader, config, decoder, &place)?,
+            feed: self.feed(loader)?,
             feed_after,
         })
     }
 
-    fn attention(
-        &self,
-        loader: &mut Loader<'_>,
-        config: &Config,
-        decoder: &config::Decoder,
-        place: &str,
-    ) -> Result<Attention> {
-        let config::Attention { kv_heads, head_dim, bias, output_bias, query_key_norm, cap } = decoder.attention;
-        let (hidden, queries, keys) = (config.hidden_size, config.heads * head_dim, kv_heads * head_dim);
-        let transposed = self.family == Family::Gpt2;
-        let mut site = |name: &str, group, out, input, bias| {
-            loader.site(&format!("{place}{name}"), group, Shape { out, input, bias, transposed })
-        };
-        let project = match self.family {
-            Family::Gpt2 => Project::Together(site("attn.c_attn", "c_attn", queries + 2 * keys, hidden, bias)?),
-            Family::Phi3 => {
-                Project::Together(site("self_attn.qkv_proj", "qkv_proj", queries + 2 * keys, hidden, bias)?)
-            }
-            _ => Project::Apart([
-                site("self_attn.q_proj", "q_proj", queries, hidden, bias)?,
-                site("self_attn.k_proj", "k_proj", keys, hidden, bias)?,
-                site("self_attn.v_proj", "v_proj", keys, hidden, bias)?,
-            ]),
-        };
-        let output = match self.family {
-            Family::Gpt2 => site("attn.c_proj", "attn.c_proj", hidden, queries, output_bias)?,
-            _ => site("self_attn.o_proj", "o_proj", hidden, queries, output_bias)?,
-        };
-        let norms = if query_key_norm {
-            let mut norm = |name: &str| {
-                let name = format!("{place}self_attn.{name}");
-                loader.rms_norm(&name, head_dim, decoder.norm_eps, self.is_gemma())
-            };
-            Some([norm("q_norm")?, norm("k_norm")?])
-        } else {
-            None
-        };
-        Ok(Attention { project, norms, output, head_dim, heads: config.heads, kv_heads, cap })
+    fn norm(&self, loader: &mut Loader<'_>, name: &str) -> Result<Norm> {
+        let name = format!("{}{name}", self.place);
+        norm(loader, self.family.norm, &name, self.config.hidden_size, self.decoder.norm_eps)
     }
 
-    fn feed(&self, loader: &mut Loader<'_>, config: &Config, decoder: &config::Decoder, place: &str) -> Result<Feed> {
-        let config::Feed { width, activation, bias } = decoder.feed;
-        let hidden = config.hidden_size;
-        let transposed = self.family == Family::Gpt2;
-        let mut site = |name: &str, group, out, input| {
-            loader.site(&format!("{place}mlp.{name}"), group, Shape { out, input, bias, transposed })
+    fn site(
+        &self,
+        loader: &mut Loader<'_>,
+        layer: family::Layer,
+        [out, input]: [i64; 2],
+        bias: bool,
+    ) -> Result<Linear> {
+        let shape = Shape { out, input, bias, transposed: self.family.transposed };
+        loader.site(&format!("{}{}", self.place, layer.name), layer.group, shape)
+    }
+
+    fn attention(&self, loader: &mut Loader<'_>) -> Result<Attention> {
+        let config::Attention { kv_heads, head_dim, bias, output_bias, query_key_norm, cap } = self.decoder.attention;
+        let (hidden, heads) = (self.config.hidden_size, self.config.heads);
+        let (queries, keys) = (heads * head_dim, kv_heads * head_dim);
+        let mut site = |layer, out, bias| self.site(loader, layer, [out, hidden], bias);
+        let project = match self.family.project {
+            family::Project::Together(all) => Project::Together(site(all, queries + 2 * keys, bias)?),
+            family::Project::Apart([query, key, value]) => {
+                Project::Apart([site(query, queries, bias)?, site(key, keys, bias)?, site(value, keys, bias)?])
+            }
         };
-        let inner = match self.family {
-            Family::Gpt2 => Inner::Plain(site("c_fc", "c_fc", width, hidden)?),
-            Family::Phi3 => Inner::GatedTogether(site("gate_up_proj", "gate_up_proj", 2 * width, hidden)?),
-            _ => Inner::Gated([
-                site("gate_proj", "gate_proj", width, hidden)?,
-                site("up_proj", "up_proj", width, hidden)?,
-            ]),
+        let output = self.site(loader, self.family.output, [hidden, queries], output_bias)?;
+        let mut of_head = |name: &str| {
+            let name = format!("{}self_attn.{name}", self.place);
+            norm(loader, self.family.norm, &name, head_dim, self.decoder.norm_eps)
         };
-        let output = match self.family {
-            Family::Gpt2 => site("c_proj", "mlp.c_proj", hidden, width)?,
-            _ => site("down_proj", "down_proj", hidden, width)?,
+        let norms = if query_key_norm { Some([of_head("q_norm")?, of_head("k_norm")?]) } else { None };
+        Ok(Attention { project, norms, output, head_dim, heads, kv_heads, cap })
+    }
+
+    fn feed(&self, loader: &mut Loader<'_>) -> Result<Feed> {
+        let config::Feed { width, activation, bias } = self.decoder.feed;
+        let hidden = self.config.hidden_size;
+        let mut site = |layer, out| self.site(loader, layer, [out, hidden], bias);
+        let inner = match self.family.inner {
+            family::Inner::Plain(layer) => Inner::Plain(site(layer, width)?),
+            family::Inner::GatedTogether(both) => Inner::GatedTogether(site(both, 2 * width)?),
+            family::Inner::Gated([gate, up]) => Inner::Gated([site(gate, width)?, site(up, width)?]),
         };
+        let output = self.site(loader, self.family.down, [hidden, width], bias)?;
         Ok(Feed { inner, output, activation })
+    }
+}
+
+fn norm(loader: &mut Loader<'_>, kind: family::Norm, name: &str, size: i64, epsilon: f64) -> Result<Norm> {
+    match kind {
+        family::Norm::Layer => loader.layer_norm(name, size, epsilon),
+        family::Norm::Rms => loader.rms_norm(name, size, epsilon, false),
+        family::Norm::RmsFromOne => loader.rms_norm(name, size, epsilon, true),
     }
 }

@@ -2,11 +2,12 @@
 
 use tch::{Kind, Tensor};
 
-use super::config::{self, Activation, Config, Family, Start};
+use super::config::{self, Config, Start};
 use super::layers::{Linear, Norm, Visible, attend, split};
 use super::loader::{Loader, Shape};
 use super::{Batch, Stage, Tape};
 use crate::error::Result;
+use crate::family::{self, Activation};
 
 /// An encoder.
 #[derive(Debug)]
@@ -36,6 +37,33 @@ struct Block {
 }
 
 impl Block {
+    fn load(loader: &mut Loader<'_>, config: &Config, encoder: &config::Encoder) -> Result<Self> {
+        let family = encoder.family;
+        let place = format!("{}.{}.", family.blocks, loader.stage.layer());
+        let (hidden, inner) = (config.hidden_size, encoder.intermediate_size);
+        let mut site = |at: usize, out: i64, input: i64| {
+            let family::Layer { name, group } = family.layers[at];
+            loader.site(&format!("{place}{name}"), group, Shape { out, input, bias: true, transposed: false })
+        };
+        let [query, key, value, attention_output] =
+            [site(0, hidden, hidden)?, site(1, hidden, hidden)?, site(2, hidden, hidden)?, site(3, hidden, hidden)?];
+        let [intermediate, output] = [site(4, inner, hidden)?, site(5, hidden, inner)?];
+        let mut norm =
+            |at: usize| loader.layer_norm(&format!("{place}{}", family.norms[at]), hidden, encoder.layer_norm_eps);
+        Ok(Self {
+            query,
+            key,
+            value,
+            attention_output,
+            attention_norm: norm(0)?,
+            intermediate,
+            output,
+            output_norm: norm(1)?,
+            head_dim: hidden / config.heads,
+            activation: encoder.activation,
+        })
+    }
+
     /// With `first_only`, the output is that of each row's first token, `[rows, 1, hidden]`.
     fn forward(&self, x: &Tensor, mask: Option<&Tensor>, first_only: bool, tape: &mut Tape) -> Tensor {
         let queries = if first_only { x.narrow(1, 0, 1) } else { x.shallow_clone() };
@@ -64,10 +92,9 @@ impl Encoder {
             types => Some(embeddings("token_type_embeddings", types)?),
         };
         let embedding_norm = loader.layer_norm("embeddings.LayerNorm", hidden, encoder.layer_norm_eps)?;
-        let names = if config.family == Family::Distilbert { &DISTILBERT } else { &BERT };
         let blocks = (0..config.layers).map(|layer| {
             loader.stage = Stage::Block(layer);
-            names.block(loader, config, encoder)
+            Block::load(loader, config, encoder)
         });
         let blocks = blocks.collect::<Result<_>>()?;
         loader.stage = Stage::Output;
@@ -124,67 +151,5 @@ impl Encoder {
     /// How many token types there are.
     pub fn token_types(&self) -> i64 {
         self.config.token_types
-    }
-}
-
-/// What a family calls the parameters of a block; groups are named like the layers.
-struct Names {
-    blocks: &'static str,
-    /// Query, key, value, output of the attention, both layers of the feed-forward part: name, group.
-    layers: [(&'static str, &'static str); 6],
-    norms: [&'static str; 2],
-}
-
-const BERT: Names = Names {
-    blocks: "encoder.layer",
-    layers: [
-        ("attention.self.query", "query"),
-        ("attention.self.key", "key"),
-        ("attention.self.value", "value"),
-        ("attention.output.dense", "attention.output"),
-        ("intermediate.dense", "intermediate"),
-        ("output.dense", "output"),
-    ],
-    norms: ["attention.output.LayerNorm", "output.LayerNorm"],
-};
-
-const DISTILBERT: Names = Names {
-    blocks: "transformer.layer",
-    layers: [
-        ("attention.q_lin", "q_lin"),
-        ("attention.k_lin", "k_lin"),
-        ("attention.v_lin", "v_lin"),
-        ("attention.out_lin", "out_lin"),
-        ("ffn.lin1", "lin1"),
-        ("ffn.lin2", "lin2"),
-    ],
-    norms: ["sa_layer_norm", "output_layer_norm"],
-};
-
-impl Names {
-    fn block(&self, loader: &mut Loader<'_>, config: &Config, encoder: &config::Encoder) -> Result<Block> {
-        let place = format!("{}.{}.", self.blocks, loader.stage.layer());
-        let (hidden, inner) = (config.hidden_size, encoder.intermediate_size);
-        let mut site = |at: usize, out: i64, input: i64| {
-            let (name, group) = self.layers[at];
-            loader.site(&format!("{place}{name}"), group, Shape { out, input, bias: true, transposed: false })
-        };
-        let [query, key, value, attention_output] =
-            [site(0, hidden, hidden)?, site(1, hidden, hidden)?, site(2, hidden, hidden)?, site(3, hidden, hidden)?];
-        let [intermediate, output] = [site(4, inner, hidden)?, site(5, hidden, inner)?];
-        let mut norm =
-            |at: usize| loader.layer_norm(&format!("{place}{}", self.norms[at]), hidden, encoder.layer_norm_eps);
-        Ok(Block {
-            query,
-            key,
-            value,
-            attention_output,
-            attention_norm: norm(0)?,
-            intermediate,
-            output,
-            output_norm: norm(1)?,
-            head_dim: hidden / config.heads,
-            activation: encoder.activation,
-        })
     }
 }

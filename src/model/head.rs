@@ -3,6 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::random::normal;
+use crate::family::HeadKind;
 use crate::permutation::derive_key;
 
 /// The parameters of a head, always in `f32`.
@@ -12,60 +13,6 @@ pub struct Head {
     pub kind: HeadKind,
     /// Its parameters, in the order of [`HeadKind::names`].
     pub tensors: Vec<Tensor>,
-}
-
-/// What a head is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HeadKind {
-    /// There is none: a language model's own head is part of the model.
-    None,
-    /// Of decoders: one weight.
-    Score,
-    /// Of BERT: weight and bias, behind the model's pooler.
-    Classifier,
-    /// Of BERT where the model has no pooler: the pooler, a layer with tanh, is a part of the head.
-    PoolerTanh,
-    /// Of `RoBERTa`: a layer with tanh before the classifier.
-    DenseTanh,
-    /// Of `DistilBERT`: a layer with relu before the classifier.
-    DenseRelu,
-}
-
-impl HeadKind {
-    /// Names of the parameters, as transformers gives them.
-    #[must_use]
-    pub fn names(self) -> &'static [&'static str] {
-        match self {
-            Self::None => &[],
-            Self::Score => &["score.weight"],
-            Self::Classifier => &["classifier.weight", "classifier.bias"],
-            Self::PoolerTanh => {
-                &["bert.pooler.dense.weight", "bert.pooler.dense.bias", "classifier.weight", "classifier.bias"]
-            }
-            Self::DenseTanh => &[
-                "classifier.dense.weight",
-                "classifier.dense.bias",
-                "classifier.out_proj.weight",
-                "classifier.out_proj.bias",
-            ],
-            Self::DenseRelu => {
-                &["pre_classifier.weight", "pre_classifier.bias", "classifier.weight", "classifier.bias"]
-            }
-        }
-    }
-
-    /// Shapes of the parameters.
-    #[must_use]
-    pub fn shapes(self, labels: i64, hidden: i64) -> Vec<Vec<i64>> {
-        let classifier = [vec![labels, hidden], vec![labels]];
-        let dense = [vec![hidden, hidden], vec![hidden]];
-        match self {
-            Self::None => Vec::new(),
-            Self::Score => vec![vec![labels, hidden]],
-            Self::Classifier => classifier.into(),
-            Self::PoolerTanh | Self::DenseTanh | Self::DenseRelu => dense.into_iter().chain(classifier).collect(),
-        }
-    }
 }
 
 impl Head {

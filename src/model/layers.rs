@@ -2,9 +2,9 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::config::Activation;
 use super::tape::Tape;
 use super::{Below, Kept, Slot};
+use crate::family::Activation;
 
 /// `y = x W' + b`
 #[derive(Debug)]

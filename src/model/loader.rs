@@ -125,7 +125,7 @@ impl Loader<'_> {
 
     fn stored_name(&self, weights: &Weights, name: &str) -> String {
         match name.strip_prefix(self.prefix) {
-            Some(bare) if bare == tie::words(self.config.family) => {
+            Some(bare) if bare == self.config.family.words => {
                 tie::stored_words(weights, self.prefix, self.config).unwrap_or_else(|| name.to_owned())
             }
             _ => stored_name(weights, self.prefix, name),

@@ -6,7 +6,7 @@
 //! in `f32`.
 
 use super::Model;
-use super::config::{self, Architecture, Config, Positions};
+use super::config::{self, Architecture, Positions};
 use super::layers::is_short;
 
 /// What a block is run on, and what of the model trains.
@@ -57,7 +57,7 @@ impl Model {
         let taps = Taps::of(&taps, load.everything);
         match &self.config.architecture {
             Architecture::Encoder(_) => encoder(&sizes, taps),
-            Architecture::Decoder(decoder) => Block { config: &self.config, decoder, sizes, taps, arrives }.memory(),
+            Architecture::Decoder(decoder) => Block { decoder, sizes, taps, arrives }.memory(),
         }
     }
 
@@ -192,7 +192,6 @@ fn encoder(sizes: &Sizes, taps: Taps) -> BlockMemory {
 }
 
 struct Block<'a> {
-    config: &'a Config,
     decoder: &'a config::Decoder,
     sizes: Sizes,
     taps: Taps,
@@ -237,7 +236,7 @@ impl Block<'_> {
     }
 
     fn has_norms_behind(&self) -> bool {
-        matches!(self.config.family, config::Family::Gemma2 | config::Family::Gemma3)
+        self.decoder.family.norms.behind_feed.is_some()
     }
 
     /// What a norm over so many bytes saves beside its input.

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 use super::config::Architecture;
-use super::tie::{self, LM_HEAD};
+use super::tie::LM_HEAD;
 use super::whole::Body;
 use super::{Model, Parameter, Stage};
 use crate::recipe::TaskKind;
@@ -32,7 +32,7 @@ impl Model {
     /// # Errors
     /// One sentence: the model has no such parameter, or it has another shape.
     pub fn replace(&mut self, name: &str, values: &Tensor) -> Result<(), String> {
-        let words = tie::words(self.config.family);
+        let words = self.config.family.words;
         if name == LM_HEAD || name.ends_with(words) {
             self.untie();
         }

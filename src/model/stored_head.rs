@@ -3,19 +3,16 @@
 use tch::{Device, Kind};
 
 use super::config::{Architecture, Problem, Start};
-use super::{Config, Family, Head, HeadKind, Weights};
+use super::{Config, Head, HeadKind, Weights};
 use crate::error::{Error, Result};
 use crate::recipe::TaskKind;
 
 /// The kind of head that a model takes for a task.
 pub(super) fn kind(config: &Config, task: TaskKind) -> HeadKind {
-    match (task, config.family) {
-        (TaskKind::CausalLm, _) => HeadKind::None,
-        (_, Family::Bert) if lacks_pooler(config) => HeadKind::PoolerTanh,
-        (_, Family::Bert) => HeadKind::Classifier,
-        (_, Family::Roberta) => HeadKind::DenseTanh,
-        (_, Family::Distilbert) => HeadKind::DenseRelu,
-        _ => HeadKind::Score,
+    match task {
+        TaskKind::CausalLm => HeadKind::None,
+        TaskKind::SequenceClassification if lacks_pooler(config) => HeadKind::PoolerTanh,
+        TaskKind::SequenceClassification => config.family.head,
     }
 }
 

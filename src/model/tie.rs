@@ -5,8 +5,8 @@
 
 use tch::Tensor;
 
+use super::Weights;
 use super::config::{Architecture, Config};
-use super::{Family, Weights};
 
 /// The language-model head in the files.
 pub(super) const LM_HEAD: &str = "lm_head.weight";
@@ -14,18 +14,9 @@ pub(super) const LM_HEAD: &str = "lm_head.weight";
 /// Rows that are compared at a time.
 const ROWS: i64 = 4096;
 
-/// What the word embeddings are called behind the family's prefix.
-pub(super) fn words(family: Family) -> &'static str {
-    match family {
-        Family::Gpt2 => "wte.weight",
-        Family::Bert | Family::Roberta | Family::Distilbert => "embeddings.word_embeddings.weight",
-        _ => "embed_tokens.weight",
-    }
-}
-
 /// The name under which the files hold the word embeddings, if they do.
 pub(super) fn stored_words(weights: &Weights, prefix: &str, config: &Config) -> Option<String> {
-    let bare = words(config.family);
+    let bare = config.family.words;
     let names = [format!("{prefix}{bare}"), bare.to_owned()];
     let stand_in = is_tied(config).then(|| LM_HEAD.to_owned());
     names.into_iter().chain(stand_in).find(|name| weights.contains(name))

@@ -10,8 +10,8 @@ use super::decoder::{self, Decoder};
 use super::encoder::Encoder;
 use super::loader::{Loader, Source};
 use super::{
-    Batch, Cache, Config, Family, Head, HeadKind, LargePages, Remark, Slot, Tape, Weights, groups, parse_device,
-    parse_dtype, stored_head, tie, unread,
+    Batch, Cache, Config, Head, HeadKind, LargePages, Remark, Slot, Tape, Weights, parse_device, parse_dtype,
+    stored_head, tie, unread,
 };
 use crate::error::{Error, Result};
 use crate::recipe::TaskKind;
@@ -147,11 +147,11 @@ impl Model {
             return Err(Error::refused(format!(
                 "{}: {} is an encoder and writes no text; take task.kind = \"sequence-classification\", or a decoder",
                 open.folder.display(),
-                config.family.name()
+                config.family.name
             )));
         }
         let weights = if open.fresh.is_some() { None } else { Some(Weights::load(open.folder)?) };
-        let prefix = prefix(config.family);
+        let prefix = config.family.prefix;
         let mut remarks = Vec::new();
         if let Some(weights) = &weights {
             // A classifier has no language-model head, and where it starts from one, it looks at the files itself.
@@ -217,14 +217,14 @@ impl Model {
     /// Names of the groups, in the order of a block.
     #[must_use]
     pub fn groups(&self) -> Vec<&'static str> {
-        groups::of(self.config.family).iter().map(|(own, _)| *own).collect()
+        self.config.family.groups.iter().map(|(own, _)| *own).collect()
     }
 
     /// The own name of each group by every name that a recipe may use for it: its own, and that of the same role in
     /// other families.
     #[must_use]
     pub fn group_names(&self) -> BTreeMap<String, String> {
-        let names = groups::of(self.config.family).iter().flat_map(|(own, others)| {
+        let names = self.config.family.groups.iter().flat_map(|(own, others)| {
             std::iter::once(own).chain(*others).map(|name| ((*name).to_owned(), (*own).to_owned()))
         });
         names.collect()
@@ -291,7 +291,7 @@ impl Model {
         match (decoder.language_head(), &self.weights) {
             (Some(head), _) => Ok(Some(head.shallow_clone())),
             (None, Some(weights))
-                if !config.tied || tie::is_broken(weights, prefix(self.config.family), &self.config) =>
+                if !config.tied || tie::is_broken(weights, self.config.family.prefix, &self.config) =>
             {
                 let shape = [self.config.vocab_size, self.config.hidden_size];
                 weights.get(tie::LM_HEAD, &shape, Some(self.kind), self.device).map(Some)
@@ -393,16 +393,6 @@ impl Model {
             let x = decoder.continued(decoder.embed(&batch, from), &pass, cache);
             Some(decoder.vocabulary(&decoder.pool(&x, &batch)).get(0))
         })
-    }
-}
-
-fn prefix(family: Family) -> &'static str {
-    match family {
-        Family::Gpt2 => "transformer.",
-        Family::Bert => "bert.",
-        Family::Roberta => "roberta.",
-        Family::Distilbert => "distilbert.",
-        _ => "model.",
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, View};
 
-pub(super) use families::{Family, HEADS, HeadKind, LM_HEAD, NO_HEAD, family, head_kind, head_of_extension};
+pub(super) use families::{HEADS, HeadKind, LM_HEAD, NO_HEAD, family, head_kind, head_of_extension};
 pub use families::{HeadPart, head_parts};
 pub(super) use folder::{TOKENIZER, copy_company, copy_files, only_known_entries, put_folder, refuse_folder};
 

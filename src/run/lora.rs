@@ -12,11 +12,12 @@ pub use targets::Targets;
 
 use self::targets::target_modules;
 use super::adapter::{Adapter, CONFIG, HeadDelta, copy_files, only_known_entries, put_folder, refuse_folder};
-use super::adapter::{TOKENIZER, finite};
+use super::adapter::{TOKENIZER, family, finite};
 use super::files::{failed, write_synced};
 use super::merged::trained_config;
 use super::tensors::{NamedTensor, write_tensors};
 use crate::error::{Error, Result};
+use crate::family::Family;
 use crate::method::Factors;
 
 const SETTINGS: &str = "adapter_config.json";
@@ -168,7 +169,7 @@ impl LoraAdapter {
             "auto_mapping": null,
             "base_model_name_or_path": self.base.to_string_lossy(),
             "bias": "none",
-            "fan_in_fan_out": self.base_config.get("model_type").is_some_and(|model| model == "gpt2"),
+            "fan_in_fan_out": family(&self.base_config).and_then(Family::decoder).is_some_and(|decoder| decoder.transposed),
             "inference_mode": true,
             "init_lora_weights": true,
             "layers_pattern": null,

@@ -20,11 +20,12 @@ pub(super) use shard::{Outline, Shard, write_shard};
 use self::folder::{MERGED, index_bytes, metadata, put_model, refuse_to_replace_others};
 use self::plan::{Origin, Planned, PlannedFile, plan};
 use self::source::{INDEX, Source};
-use super::adapter::{Adapter, CONFIG, Family, HeadKind, LM_HEAD, family};
+use super::adapter::{Adapter, CONFIG, HeadKind, LM_HEAD, family};
 use super::adapter_config::insert_labels;
 use super::files::{failed, write_synced};
 use crate::data::{one_line, place, quoted};
 use crate::error::{Error, Result};
+use crate::family::Family;
 
 /// Bytes of a tensor that are in memory at once.
 const CHUNK: usize = 8 << 20;
@@ -79,7 +80,7 @@ fn share(done: usize, total: usize) -> f32 {
 }
 
 fn check_family(base: &Path, source: &Source, family: Option<&Family>, head: &HeadKind) -> Result<()> {
-    if head.parts.is_empty() || family.is_some_and(|family| family.takes(head)) {
+    if head.parts.is_empty() || family.is_some_and(|family| family.takes(&head.names())) {
         return Ok(());
     }
     let model_type = source.config.get("model_type").and_then(Value::as_str).unwrap_or("(none)");
@@ -114,9 +115,8 @@ fn config(base: &Map<String, Value>, labels: &[String], family: Option<&Family>)
 /// Says in a configuration that word embeddings and language-model head are two, if it says or means something else.
 pub fn untie(config: &mut Value) {
     const TIED: &str = "tie_word_embeddings";
-    // What these families mean where the key is missing.
-    let means = |name: &str| name == "gpt2" || name.starts_with("gemma");
-    let by_default = config.get("model_type").and_then(Value::as_str).is_some_and(means);
+    // What the family means where the key is missing.
+    let by_default = family(config).and_then(Family::decoder).is_some_and(|decoder| decoder.tied);
     if config.get(TIED).and_then(Value::as_bool).unwrap_or(by_default) {
         config[TIED] = false.into();
     }

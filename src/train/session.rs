@@ -454,7 +454,7 @@ impl Session {
         let path = &self.recipe.model.path;
         ModelSummary {
             name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-            family: self.model.config.family.name().to_owned(),
+            family: self.model.config.family.name.to_owned(),
             parameters: self.parameters(),
             layers: self.model.layers(),
             hidden: usize::try_from(self.model.config.hidden_size).unwrap_or(0),

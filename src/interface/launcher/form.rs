@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::plan::PlanView;
 use super::value;
 use crate::data::{Dialect, Sample, guess_columns};
+use crate::family::Family;
 use crate::interface::text::safe_text;
 use crate::interface::typed::Typed;
 use crate::protocol::Sparsity;
@@ -27,6 +28,9 @@ const ESSENTIAL: [&str; 13] = [
     "train.batch_size",
     "data.max_length",
 ];
+
+/// Families of encoders that are not run, and that a folder may hold nevertheless.
+const OTHER_ENCODERS: [&str; 4] = ["xlm-roberta", "camembert", "mpnet", "electra"];
 
 /// The most edits that can be undone.
 const MOST_EDITS: usize = 200;
@@ -481,8 +485,7 @@ impl Form {
 
     /// Adapts the task to a chosen model: causal-lm for a language model, unless the user has set it.
     pub fn chose_model(&mut self, family: &str) {
-        let encoder =
-            ["bert", "roberta", "distilbert", "xlm-roberta", "camembert", "mpnet", "electra"].contains(&family);
+        let encoder = Family::named(family).map_or(OTHER_ENCODERS.contains(&family), |family| !family.is_decoder());
         if !encoder && !self.given.contains("task.kind") && self.recipe.data.train.as_os_str().is_empty() {
             self.suggest_one("task.kind", "causal-lm", &mut Vec::new());
         }

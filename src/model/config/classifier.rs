@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::Family;
 use super::keys::{shown, whole};
+use crate::family::Family;
 
 /// What the logits of a classifier are, as transformers' pipeline for texts takes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,13 +84,9 @@ pub fn labels(json: &Map<String, Value>) -> Result<Vec<String>, String> {
 }
 
 /// The padding token. Where the key is missing it is the family's own, a null means none.
-pub(super) fn padding(json: &Map<String, Value>, family: Family) -> Result<Option<i64>, String> {
+pub(super) fn padding(json: &Map<String, Value>, family: &Family) -> Result<Option<i64>, String> {
     match json.get("pad_token_id") {
-        None => Ok(match family {
-            Family::Gemma | Family::Gemma2 | Family::Gemma3 => Some(0),
-            Family::Phi3 => Some(32000),
-            _ => None,
-        }),
+        None => Ok(family.padding),
         Some(Value::Null) => Ok(None),
         Some(value) => value
             .as_i64()

@@ -2,14 +2,16 @@
 
 use serde_json::Value;
 
-use super::Family;
 use super::classifier::padding;
-use super::keys::{Activation, Keys, shown};
+use super::keys::{Keys, shown};
 use super::rope::Rope;
+use crate::family::{self, Activation, Biases, Cap, HeadWidth, KvHeads, Scale, Windows};
 
 /// What distinguishes one decoder from another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoder {
+    /// What its family has in common.
+    pub family: &'static family::Decoder,
     /// How a token attends to the ones before it.
     pub attention: Attention,
     /// The feed-forward layer.
@@ -80,36 +82,34 @@ pub struct Layer {
 }
 
 impl Decoder {
-    pub(super) fn parse(keys: &Keys<'_>, layers: usize) -> Result<Self, String> {
-        let family = keys.family;
+    pub(super) fn parse(keys: &Keys<'_>, family: &'static family::Decoder, layers: usize) -> Result<Self, String> {
         let (hidden, heads) = (keys.size("hidden_size")?, keys.size("num_attention_heads")?);
-        let attention = attention(keys, hidden, heads)?;
-        let positions = match family {
-            Family::Gpt2 => Positions::Learned(keys.size("max_position_embeddings")?),
-            _ => Positions::Rotary(Rope::all(keys, attention.head_dim)?),
+        let attention = attention(keys, family, hidden, heads)?;
+        let positions = match family.positions {
+            family::Positions::Learned(_) => Positions::Learned(keys.size("max_position_embeddings")?),
+            family::Positions::Rotary => Positions::Rotary(vec![Rope::one(keys, attention.head_dim)?]),
+            family::Positions::RotaryByWindow => Positions::Rotary(Rope::by_window(keys, attention.head_dim)?),
         };
-        let kinds = kinds(keys, layers)?;
-        let window = window(keys)?;
+        let kinds = kinds(keys, family.windows, layers)?;
+        let window = window(keys, family.windows)?;
         let layers = kinds.iter().enumerate().map(|(layer, &sliding)| {
             Ok(Layer {
                 window: if sliding { window } else { None },
-                rope: usize::from(family == Family::Gemma3 && sliding),
-                scale: scale(keys, attention.head_dim, layer)?,
+                rope: usize::from(family.positions == family::Positions::RotaryByWindow && sliding),
+                scale: scale(keys, family.scale, attention.head_dim, layer)?,
             })
         });
+        let (norm_eps, default_eps) = family.norm_eps;
         Ok(Self {
-            feed: feed(keys, hidden)?,
-            norm_eps: match family {
-                Family::Gpt2 => keys.amount_or("layer_norm_epsilon", 1e-5)?,
-                Family::Phi3 => keys.amount_or("rms_norm_eps", 1e-5)?,
-                _ => keys.amount_or("rms_norm_eps", 1e-6)?,
-            },
+            family,
+            feed: feed(keys, family, hidden)?,
+            norm_eps: keys.amount_or(norm_eps, default_eps)?,
             #[expect(clippy::cast_precision_loss, reason = "a width is far below 2^53")]
-            embedding_scale: is_gemma(family).then(|| (hidden as f64).sqrt()),
+            embedding_scale: family.scales_embeddings.then(|| (hidden as f64).sqrt()),
             layers: layers.collect::<Result<_, String>>()?,
-            logit_cap: cap(keys, "final_logit_softcapping", 30.0)?,
-            tied: keys.flag_or("tie_word_embeddings", is_gemma(family) || family == Family::Gpt2)?,
-            padding: padding(keys.json, family)?,
+            logit_cap: cap(keys, "final_logit_softcapping", family.logit_cap)?,
+            tied: keys.flag_or("tie_word_embeddings", family.tied)?,
+            padding: padding(keys.json, keys.family)?,
             attention,
             positions,
         })
@@ -128,25 +128,15 @@ impl Decoder {
     }
 }
 
-fn is_gemma(family: Family) -> bool {
-    matches!(family, Family::Gemma | Family::Gemma2 | Family::Gemma3)
-}
-
-fn attention(keys: &Keys<'_>, hidden: i64, heads: i64) -> Result<Attention, String> {
-    let family = keys.family;
-    let default_heads = match family {
-        Family::Mistral => 8,
-        Family::Gemma => 16,
-        Family::Gemma2 | Family::Gemma3 => 4,
-        _ => heads,
-    };
+fn attention(keys: &Keys<'_>, family: &family::Decoder, hidden: i64, heads: i64) -> Result<Attention, String> {
     // A null here means as many as query heads, a missing key the family's own number.
-    let kv_heads = match (family, keys.json.get("num_key_value_heads")) {
-        (Family::Gpt2, _) | (_, Some(Value::Null)) => heads,
-        _ => keys.size_or("num_key_value_heads", default_heads)?,
+    let kv_heads = match (family.kv_heads, keys.json.get("num_key_value_heads")) {
+        (KvHeads::AsQueries, _) | (_, Some(Value::Null)) => heads,
+        (KvHeads::GivenOrAsQueries, _) => keys.size_or("num_key_value_heads", heads)?,
+        (KvHeads::GivenOr(default), _) => keys.size_or("num_key_value_heads", default)?,
     };
-    let head_dim = match (family, keys.size_if("head_dim")?) {
-        (Family::Gpt2, _) | (_, None) if !is_gemma(family) && family != Family::Qwen3 => {
+    let head_dim = match (family.head_width, keys.size_if("head_dim")?) {
+        (HeadWidth::Even, _) | (HeadWidth::GivenOrEven, None) => {
             if hidden % heads != 0 {
                 return Err(format!(
                     "hidden_size {hidden} is no multiple of num_attention_heads {heads}; get the model's files again"
@@ -154,53 +144,45 @@ fn attention(keys: &Keys<'_>, hidden: i64, heads: i64) -> Result<Attention, Stri
             }
             hidden / heads
         }
-        (_, Some(width)) => width,
-        (Family::Qwen3, None) => 128,
-        (_, None) => 256,
+        (_, Some(width)) | (HeadWidth::GivenOr(width), None) => width,
     };
     if heads % kv_heads != 0 {
         return Err(format!(
             "num_attention_heads {heads} is no multiple of num_key_value_heads {kv_heads}; get the model's files again"
         ));
     }
-    if head_dim % 2 != 0 && family != Family::Gpt2 {
+    if head_dim % 2 != 0 && !matches!(family.positions, family::Positions::Learned(_)) {
         return Err(format!("head_dim {head_dim} is odd, which rotations cannot have; get the model's files again"));
     }
     let given = keys.flag_or("attention_bias", false)?;
-    Ok(Attention {
-        kv_heads,
-        head_dim,
-        bias: given || matches!(family, Family::Qwen2 | Family::Gpt2),
-        output_bias: (given && family != Family::Qwen2) || family == Family::Gpt2,
-        query_key_norm: matches!(family, Family::Qwen3 | Family::Gemma3),
-        cap: if family == Family::Gemma2 { cap(keys, "attn_logit_softcapping", 50.0)? } else { None },
-    })
+    let (bias, output_bias) = match family.biases {
+        Biases::AsGiven => (given, given),
+        Biases::QueriesKeysValues => (true, false),
+        Biases::All => (true, true),
+    };
+    let cap = cap(keys, "attn_logit_softcapping", family.attention_cap)?;
+    Ok(Attention { kv_heads, head_dim, bias, output_bias, query_key_norm: family.query_key_norm, cap })
 }
 
-fn feed(keys: &Keys<'_>, hidden: i64) -> Result<Feed, String> {
-    let activation = match keys.family {
-        // The official checkpoints say gelu and mean the tanh form.
-        Family::Gemma => match keys.activation("hidden_act", Activation::GeluTanh)? {
-            Activation::Gelu => Activation::GeluTanh,
-            other => other,
-        },
-        Family::Gemma2 | Family::Gemma3 => keys.activation("hidden_activation", Activation::GeluTanh)?,
-        Family::Gpt2 => keys.activation("hidden_act", Activation::GeluTanh)?,
-        _ => keys.activation("hidden_act", Activation::Silu)?,
+fn feed(keys: &Keys<'_>, family: &family::Decoder, hidden: i64) -> Result<Feed, String> {
+    let (name, default) = family.activation;
+    let activation = match keys.activation(name, default)? {
+        Activation::Gelu if family.gelu_is_tanh => Activation::GeluTanh,
+        other => other,
     };
-    let width = match keys.family {
-        Family::Gpt2 => keys.size_or("intermediate_size", 4 * hidden)?,
-        _ => keys.size("intermediate_size")?,
+    let width = match family.feed_width {
+        Some(times) => keys.size_or("intermediate_size", times * hidden)?,
+        None => keys.size("intermediate_size")?,
     };
-    Ok(Feed { width, activation, bias: keys.flag_or("mlp_bias", false)? || keys.family == Family::Gpt2 })
+    Ok(Feed { width, activation, bias: keys.flag_or("mlp_bias", false)? || family.feed_bias })
 }
 
-/// A bound on logits or scores: Gemma 2 has one by default, Gemma 3 where it is given.
-fn cap(keys: &Keys<'_>, name: &str, default: f64) -> Result<Option<f64>, String> {
-    let cap = match keys.family {
-        Family::Gemma2 if !keys.json.contains_key(name) => Some(default),
-        Family::Gemma2 | Family::Gemma3 => keys.number_if(name)?,
-        _ => None,
+/// A bound on logits or scores.
+fn cap(keys: &Keys<'_>, name: &str, of_family: Cap) -> Result<Option<f64>, String> {
+    let cap = match of_family {
+        Cap::Never => None,
+        Cap::GivenOr(default) if !keys.json.contains_key(name) => Some(default),
+        Cap::GivenOr(_) | Cap::AsGiven => keys.number_if(name)?,
     };
     match cap {
         Some(cap) if cap <= 0.0 => Err(format!("{name} {cap} is not above 0; get the model's files again")),
@@ -209,11 +191,11 @@ fn cap(keys: &Keys<'_>, name: &str, default: f64) -> Result<Option<f64>, String>
 }
 
 #[expect(clippy::cast_precision_loss, reason = "widths and layers are far below 2^53")]
-fn scale(keys: &Keys<'_>, head_dim: i64, layer: usize) -> Result<f64, String> {
-    let width = match keys.family {
-        Family::Gemma2 | Family::Gemma3 => keys.number_or("query_pre_attn_scalar", 256.0)?,
-        Family::Gpt2 if !keys.flag_or("scale_attn_weights", true)? => 1.0,
-        _ => head_dim as f64,
+fn scale(keys: &Keys<'_>, of_family: Scale, head_dim: i64, layer: usize) -> Result<f64, String> {
+    let width = match of_family {
+        Scale::Scalar(default) => keys.number_or("query_pre_attn_scalar", default)?,
+        Scale::HeadWidthUnlessOff if !keys.flag_or("scale_attn_weights", true)? => 1.0,
+        Scale::HeadWidthUnlessOff | Scale::HeadWidth => head_dim as f64,
     };
     if width <= 0.0 {
         return Err(format!("query_pre_attn_scalar {width} is not above 0; get the model's files again"));
@@ -222,44 +204,44 @@ fn scale(keys: &Keys<'_>, head_dim: i64, layer: usize) -> Result<f64, String> {
     Ok(width.powf(-0.5) / divisor)
 }
 
-fn window(keys: &Keys<'_>) -> Result<Option<i64>, String> {
-    let missing = !keys.json.contains_key("sliding_window");
-    let switched_off =
-        matches!(keys.family, Family::Qwen2 | Family::Qwen3) && !keys.flag_or("use_sliding_window", false)?;
-    match keys.family {
-        _ if switched_off => Ok(None),
-        Family::Llama | Family::Gemma | Family::Gpt2 => Ok(None),
-        Family::Mistral | Family::Gemma2 | Family::Gemma3 | Family::Qwen2 | Family::Qwen3 if missing => Ok(Some(4096)),
-        _ => keys.size_if("sliding_window"),
-    }
+/// Size of a window where config.json has no key for it.
+const WINDOW: i64 = 4096;
+
+/// The size of windows, where there are any.
+fn window(keys: &Keys<'_>, windows: Windows) -> Result<Option<i64>, String> {
+    let default = match windows {
+        Windows::Never => return Ok(None),
+        Windows::Late if !keys.flag_or("use_sliding_window", false)? => return Ok(None),
+        Windows::Everywhere(default) => default,
+        Windows::Between { .. } | Windows::Late => Some(WINDOW),
+    };
+    if keys.json.contains_key("sliding_window") { keys.size_if("sliding_window") } else { Ok(default) }
 }
 
 /// Which blocks have a window.
-fn kinds(keys: &Keys<'_>, layers: usize) -> Result<Vec<bool>, String> {
-    let family = keys.family;
-    if matches!(family, Family::Mistral | Family::Phi3) {
-        return Ok(vec![true; layers]);
-    }
-    if matches!(family, Family::Llama | Family::Gemma | Family::Gpt2) {
-        return Ok(vec![false; layers]);
+fn kinds(keys: &Keys<'_>, windows: Windows, layers: usize) -> Result<Vec<bool>, String> {
+    match windows {
+        Windows::Never => return Ok(vec![false; layers]),
+        Windows::Everywhere(_) => return Ok(vec![true; layers]),
+        Windows::Between { .. } | Windows::Late => {}
     }
     if let Some(types) = keys.get("layer_types") {
         return listed(types, layers);
     }
-    let every = |period: usize| (0..layers).map(|layer| (layer + 1) % period != 0).collect();
-    Ok(match family {
-        Family::Gemma2 => every(2),
-        Family::Gemma3 => every(usize::try_from(keys.size_or("sliding_window_pattern", 6)?).unwrap_or(6)),
-        _ => {
-            let windowed = keys.flag_or("use_sliding_window", false)?;
-            let first = match keys.get("max_window_layers").map(Value::as_u64) {
-                None => 28,
-                Some(Some(first)) => usize::try_from(first).unwrap_or(usize::MAX),
-                Some(None) => return Err("max_window_layers is no whole number; get the model's files again".into()),
-            };
-            (0..layers).map(|layer| windowed && layer >= first).collect()
-        }
-    })
+    if let Windows::Between { key, period } = windows {
+        let period = match key {
+            Some(key) => keys.size_if(key)?.map_or(period, |given| usize::try_from(given).unwrap_or(period)),
+            None => period,
+        };
+        return Ok((0..layers).map(|layer| (layer + 1) % period != 0).collect());
+    }
+    let windowed = keys.flag_or("use_sliding_window", false)?;
+    let first = match keys.get("max_window_layers").map(Value::as_u64) {
+        None => 28,
+        Some(Some(first)) => usize::try_from(first).unwrap_or(usize::MAX),
+        Some(None) => return Err("max_window_layers is no whole number; get the model's files again".into()),
+    };
+    Ok((0..layers).map(|layer| windowed && layer >= first).collect())
 }
 
 fn listed(types: &Value, layers: usize) -> Result<Vec<bool>, String> {

@@ -1,11 +1,13 @@
 //! The encoders: BERT, `RoBERTa`, `DistilBERT`.
 
-use super::Family;
-use super::keys::{Activation, Keys, shown};
+use super::keys::{Keys, shown};
+use crate::family::{self, Activation};
 
 /// What distinguishes one encoder from another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Encoder {
+    /// What its family has in common.
+    pub family: &'static family::Encoder,
     /// Width inside the feed-forward layer.
     pub intermediate_size: i64,
     /// Activation of the feed-forward layer.
@@ -36,24 +38,25 @@ pub enum Start {
 }
 
 impl Encoder {
-    pub(super) fn parse(keys: &Keys<'_>) -> Result<Self, String> {
+    pub(super) fn parse(keys: &Keys<'_>, family: &'static family::Encoder) -> Result<Self, String> {
         let (hidden, heads) = (keys.size("hidden_size")?, keys.size("num_attention_heads")?);
         if hidden % heads != 0 {
             return Err(format!(
                 "hidden_size {hidden} is no multiple of num_attention_heads {heads}; get the model's files again"
             ));
         }
-        let padding = if keys.family == Family::Roberta { Some(padding(keys)?) } else { None };
+        let padding = if family.counts_past_padding { Some(padding(keys)?) } else { None };
         let first_position = padding.map_or(0, |padding| padding + 1);
         Ok(Self {
+            family,
             intermediate_size: keys.size("intermediate_size")?,
             activation: keys.activation("hidden_act", Activation::Gelu)?,
             layer_norm_eps: keys.amount_or("layer_norm_eps", 1e-12)?,
-            token_types: if keys.family == Family::Distilbert { 0 } else { keys.size_or("type_vocab_size", 2)? },
+            token_types: if family.token_types { keys.size_or("type_vocab_size", 2)? } else { 0 },
             positions: keys.size("max_position_embeddings")?,
             first_position,
             padding,
-            start: if keys.family == Family::Bert { Start::Pooler } else { Start::Bare },
+            start: if family.pooler { Start::Pooler } else { Start::Bare },
         })
     }
 }

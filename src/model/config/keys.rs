@@ -2,55 +2,20 @@
 
 use serde_json::{Map, Value};
 
-use super::Family;
+use crate::family::{Activation, Family};
 
-/// Activation of a feed-forward layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// With the error function.
-    Gelu,
-    /// With the hyperbolic tangent.
-    GeluTanh,
-    /// max(x, 0).
-    Relu,
-    /// x times its sigmoid.
-    Silu,
-}
-
-/// The keys of a config.json. GPT-2 and `DistilBERT` have other names for some of them.
+/// The keys of a config.json. Some families have other names for some of them.
 pub(super) struct Keys<'a> {
     pub json: &'a Map<String, Value>,
-    pub family: Family,
+    pub family: &'static Family,
 }
-
-const GPT2: [(&str, &str); 6] = [
-    ("hidden_size", "n_embd"),
-    ("num_attention_heads", "n_head"),
-    ("num_hidden_layers", "n_layer"),
-    ("max_position_embeddings", "n_positions"),
-    ("intermediate_size", "n_inner"),
-    ("hidden_act", "activation_function"),
-];
-
-const DISTILBERT: [(&str, &str); 5] = [
-    ("hidden_size", "dim"),
-    ("num_attention_heads", "n_heads"),
-    ("num_hidden_layers", "n_layers"),
-    ("intermediate_size", "hidden_dim"),
-    ("hidden_act", "activation"),
-];
 
 type Read<T> = Result<T, String>;
 
 impl<'a> Keys<'a> {
     /// The value of a key that is there and not null.
     pub fn get(&self, name: &str) -> Option<&'a Value> {
-        let names: &[(&str, &str)] = match self.family {
-            Family::Gpt2 => &GPT2,
-            Family::Distilbert => &DISTILBERT,
-            _ => &[],
-        };
-        let own = names.iter().find(|(general, _)| *general == name).map_or(name, |(_, own)| own);
+        let own = self.family.keys.iter().find(|(general, _)| *general == name).map_or(name, |(_, own)| own);
         self.json.get(own).or_else(|| self.json.get(name)).filter(|value| !value.is_null())
     }
 

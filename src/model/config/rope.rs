@@ -4,7 +4,6 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use super::Family;
 use super::keys::{Keys, number, shown, whole};
 
 /// One rotary position embedding.
@@ -50,18 +49,20 @@ impl Rope {
         }
     }
 
-    /// Every rotation of a model: one, or for Gemma 3 that of full and that of sliding blocks.
-    pub(super) fn all(keys: &Keys<'_>, head_dim: i64) -> Result<Vec<Self>, String> {
-        if keys.family != Family::Gemma3 {
-            return Ok(vec![Self::parse(keys, &parameters(keys)?, head_dim, 10_000.0)?]);
-        }
+    /// The one rotation of all blocks.
+    pub(super) fn one(keys: &Keys<'_>, head_dim: i64) -> Result<Self, String> {
+        Self::parse(keys, &parameters(keys)?, head_dim, 10_000.0)
+    }
+
+    /// The rotation of blocks that see everything, and that of blocks with a window.
+    pub(super) fn by_window(keys: &Keys<'_>, head_dim: i64) -> Result<Vec<Self>, String> {
         let nested = |kind: &str| match keys.get("rope_parameters").and_then(|all| all.get(kind)) {
             None | Some(Value::Null) => Ok(Map::new()),
             Some(Value::Object(own)) => Ok(own.clone()),
             Some(other) => Err(format!("rope_parameters.{kind} is {}; get the model's files again", shown(other))),
         };
         if let Some(flat) = keys.get("rope_parameters").filter(|all| all.get("rope_theta").is_some()) {
-            return Err(format!("rope_parameters = {} is not implemented for gemma3_text", shown(flat)));
+            return Err(format!("rope_parameters = {} is not implemented for {}", shown(flat), keys.family.name));
         }
         let (mut full, mut sliding) = (nested("full_attention")?, nested("sliding_attention")?);
         full.extend(object(keys, "rope_scaling")?);
@@ -84,8 +85,8 @@ impl Rope {
             Some(share) => share,
             None => keys.number_or("partial_rotary_factor", 1.0)?,
         };
-        if share != 1.0 && keys.family != Family::Phi3 {
-            return Err(format!("partial_rotary_factor = {share} is not implemented for {}", keys.family.name()));
+        if share != 1.0 && !keys.family.switches.contains(&"partial_rotary_factor") {
+            return Err(format!("partial_rotary_factor = {share} is not implemented for {}", keys.family.name));
         }
         let width = (head_dim as f64 * share) as i64;
         if !(theta > 1.0 && theta < MOST_THETA) || width < 2 || width > head_dim || width % 2 != 0 {
@@ -114,7 +115,7 @@ fn parameters(keys: &Keys<'_>) -> Result<Map<String, Value>, String> {
                 return Err(format!(
                     "rope_parameters.sliding_attention = {} is not implemented for {}",
                     shown(other),
-                    keys.family.name()
+                    keys.family.name
                 ));
             }
         }
@@ -165,15 +166,16 @@ impl Own<'_> {
     /// The length that the model was pretrained on: the key beside the rotation wins, as in the reference.
     fn original(&self) -> Result<i64, String> {
         let name = "original_max_position_embeddings";
-        let beside = match (self.keys.size_if(name)?, self.keys.family) {
-            (None, Family::Phi3) => Some(4096),
-            (beside, _) => beside,
-        };
+        let beside = self.keys.size_if(name)?.or(self.long_rope());
         let inside = self.get(name).map(|value| whole(name, value)).transpose()?;
         match beside.or(inside) {
             Some(original) => Ok(original),
             None => self.keys.size("max_position_embeddings"),
         }
+    }
+
+    fn long_rope(&self) -> Option<i64> {
+        self.keys.family.decoder().and_then(|decoder| decoder.long_rope)
     }
 
     fn factors(&self, name: &str, count: i64) -> Result<Vec<f64>, String> {
@@ -192,13 +194,13 @@ impl Own<'_> {
 fn scaling(own: &Own<'_>, theta: f64, width: i64) -> Result<Scaling, String> {
     let kind = own.get("rope_type").or_else(|| own.get("type"));
     let kind = kind.map_or(Some("default"), Value::as_str).unwrap_or_default();
-    match (kind, own.keys.family) {
+    match (kind, own.long_rope()) {
         ("default", _) => Ok(Scaling::None),
         ("linear", _) => Ok(Scaling::Linear { factor: own.factor("factor")? }),
         ("dynamic", _) => {
             Ok(Scaling::Dynamic { factor: own.factor("factor")?, original: own.keys.size("max_position_embeddings")? })
         }
-        ("longrope", _) | ("su" | "yarn", Family::Phi3) => long(own, width),
+        ("longrope", _) | ("su" | "yarn", Some(_)) => long(own, width),
         ("yarn", _) => yarn(own, theta, width),
         ("llama3", _) => llama3(own),
         (other, _) => Err(format!(

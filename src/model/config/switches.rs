@@ -2,22 +2,25 @@
 
 use serde_json::{Map, Value};
 
-use super::Family;
 use super::keys::shown;
+use crate::family::Family;
 
-/// A key with the values that change nothing, and the families that implement it.
+/// A key with the values that change nothing. Families name those that they implement.
 struct Switch {
     name: &'static str,
     neutral: fn(&Value) -> bool,
-    implemented: &'static [Family],
 }
 
 const fn off(name: &'static str) -> Switch {
-    Switch { name, neutral: is_off, implemented: &[] }
+    Switch { name, neutral: is_off }
 }
 
 const fn one(name: &'static str) -> Switch {
-    Switch { name, neutral: |value| value.as_f64() == Some(1.0), implemented: &[] }
+    Switch { name, neutral: |value| value.as_f64() == Some(1.0) }
+}
+
+const fn absent(name: &'static str) -> Switch {
+    Switch { name, neutral: Value::is_null }
 }
 
 const SWITCHES: &[Switch] = &[
@@ -41,71 +44,30 @@ const SWITCHES: &[Switch] = &[
     one("attention_multiplier"),
     one("logits_scaling"),
     one("logit_scale"),
-    Switch { name: "is_decoder", neutral: is_off, implemented: DECODERS },
-    Switch {
-        name: "use_sliding_window",
-        neutral: is_off,
-        implemented: &[Family::Qwen2, Family::Qwen3, Family::Mistral],
-    },
-    Switch {
-        name: "attention_bias",
-        neutral: is_off,
-        implemented: &[Family::Llama, Family::Qwen3, Family::Gemma, Family::Gemma2, Family::Gemma3],
-    },
-    Switch { name: "mlp_bias", neutral: is_off, implemented: &[Family::Llama] },
-    Switch { name: "scale_attn_by_inverse_layer_idx", neutral: is_off, implemented: &[Family::Gpt2] },
-    Switch { name: "attn_logit_softcapping", neutral: Value::is_null, implemented: &[Family::Gemma2] },
-    Switch { name: "final_logit_softcapping", neutral: Value::is_null, implemented: &[Family::Gemma2, Family::Gemma3] },
-    Switch {
-        name: "partial_rotary_factor",
-        neutral: |value| value.as_f64() == Some(1.0),
-        implemented: &[Family::Phi3],
-    },
-    Switch { name: "rope_scaling", neutral: Value::is_null, implemented: ROTARY },
-    Switch { name: "rope_parameters", neutral: Value::is_null, implemented: ROTARY },
-    Switch {
-        name: "layer_types",
-        neutral: all_full,
-        implemented: &[Family::Qwen2, Family::Qwen3, Family::Gemma2, Family::Gemma3],
-    },
-    Switch { name: "position_embedding_type", neutral: |value| value.as_str() == Some("absolute"), implemented: &[] },
-];
-
-const DECODERS: &[Family] = &[
-    Family::Llama,
-    Family::Mistral,
-    Family::Qwen2,
-    Family::Qwen3,
-    Family::Gemma,
-    Family::Gemma2,
-    Family::Gemma3,
-    Family::Phi3,
-    Family::Gpt2,
-];
-
-const ROTARY: &[Family] = &[
-    Family::Llama,
-    Family::Mistral,
-    Family::Qwen2,
-    Family::Qwen3,
-    Family::Gemma,
-    Family::Gemma2,
-    Family::Gemma3,
-    Family::Phi3,
+    off("is_decoder"),
+    off("use_sliding_window"),
+    off("attention_bias"),
+    off("mlp_bias"),
+    off("scale_attn_by_inverse_layer_idx"),
+    absent("attn_logit_softcapping"),
+    absent("final_logit_softcapping"),
+    one("partial_rotary_factor"),
+    absent("rope_scaling"),
+    absent("rope_parameters"),
+    Switch { name: "layer_types", neutral: all_full },
+    Switch { name: "position_embedding_type", neutral: |value| value.as_str() == Some("absolute") },
 ];
 
 /// Refuses, by its name, a switch that this family does not implement.
-pub(super) fn check(json: &Map<String, Value>, family: Family) -> Result<(), String> {
+pub(super) fn check(json: &Map<String, Value>, family: &Family) -> Result<(), String> {
     let refused = SWITCHES.iter().find_map(|switch| {
         let value = json.get(switch.name).filter(|value| !value.is_null())?;
-        let known = switch.implemented.contains(&family) || (switch.neutral)(value);
+        let known = family.switches.contains(&switch.name) || (switch.neutral)(value);
         (!known).then(|| format!("{} = {}", switch.name, shown(value)))
     });
     match refused {
         None => Ok(()),
-        Some(what) => {
-            Err(format!("{what} is not implemented for {} in this version; take another model", family.name()))
-        }
+        Some(what) => Err(format!("{what} is not implemented for {} in this version; take another model", family.name)),
     }
 }
 
@@ -121,4 +83,19 @@ fn is_off(value: &Value) -> bool {
 
 fn all_full(value: &Value) -> bool {
     value.as_array().is_some_and(|types| types.iter().all(|kind| kind.as_str() == Some("full_attention")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::family::FAMILIES;
+
+    #[test]
+    fn families_implement_switches_that_there_are() {
+        for family in FAMILIES {
+            for name in family.switches {
+                assert!(SWITCHES.iter().any(|switch| switch.name == *name), "{}: {name}", family.name);
+            }
+        }
+    }
 }

@@ -1,4 +1,6 @@
-//! What each family of models calls its parts, and the classification heads.
+//! The classification heads, as adapters hold them.
+
+use crate::family::Family;
 
 /// A parameter of a classification head; all of it trains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +71,13 @@ static DISTILBERT: HeadKind = HeadKind {
     ],
 };
 
+impl HeadKind {
+    /// Names of its parameters.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.parts.iter().map(|part| part.parameter).collect()
+    }
+}
+
 /// Every kind of head that an adapter can have.
 pub(in crate::run) static HEADS: [&HeadKind; 6] = [&NO_HEAD, &DECODER, &BERT, &BERT_POOLED, &ROBERTA, &DISTILBERT];
 
@@ -87,85 +96,9 @@ pub(in crate::run) fn head_of_extension(extension: Option<&str>) -> Option<&'sta
 /// The language model's head, where it is not the input embeddings once more.
 pub(in crate::run) const LM_HEAD: &str = "lm_head.weight";
 
-/// Names within one family, as its classes in transformers have them.
-#[derive(Debug)]
-pub(in crate::run) struct Family {
-    /// `model_type` in config.json.
-    pub model_type: &'static str,
-    /// What the names of all parameters below the head begin with. Some checkpoints leave it out.
-    pub prefix: &'static str,
-    /// The input embeddings.
-    pub embeddings: &'static str,
-    /// Class with a classification head.
-    pub classifier: &'static str,
-    /// Class of the language model, for decoders.
-    pub causal: Option<&'static str>,
-    pub head: &'static HeadKind,
-}
-
-impl Family {
-    /// Whether this is a head of its classifiers.
-    pub fn takes(&self, head: &HeadKind) -> bool {
-        self.head == head || (self.head == &BERT && head == &BERT_POOLED)
-    }
-}
-
-const fn decoder(model_type: &'static str, classifier: &'static str, causal: &'static str) -> Family {
-    Family {
-        model_type,
-        prefix: "model.",
-        embeddings: "model.embed_tokens.weight",
-        classifier,
-        causal: Some(causal),
-        head: &DECODER,
-    }
-}
-
-const fn encoder(
-    model_type: &'static str,
-    prefix: &'static str,
-    embeddings: &'static str,
-    classifier: &'static str,
-    head: &'static HeadKind,
-) -> Family {
-    Family { model_type, prefix, embeddings, classifier, causal: None, head }
-}
-
-static FAMILIES: [Family; 12] = [
-    decoder("llama", "LlamaForSequenceClassification", "LlamaForCausalLM"),
-    decoder("mistral", "MistralForSequenceClassification", "MistralForCausalLM"),
-    decoder("qwen2", "Qwen2ForSequenceClassification", "Qwen2ForCausalLM"),
-    decoder("qwen3", "Qwen3ForSequenceClassification", "Qwen3ForCausalLM"),
-    decoder("gemma", "GemmaForSequenceClassification", "GemmaForCausalLM"),
-    decoder("gemma2", "Gemma2ForSequenceClassification", "Gemma2ForCausalLM"),
-    decoder("gemma3_text", "Gemma3TextForSequenceClassification", "Gemma3ForCausalLM"),
-    decoder("phi3", "Phi3ForSequenceClassification", "Phi3ForCausalLM"),
-    Family {
-        prefix: "transformer.",
-        embeddings: "transformer.wte.weight",
-        ..decoder("gpt2", "GPT2ForSequenceClassification", "GPT2LMHeadModel")
-    },
-    encoder("bert", "bert.", "bert.embeddings.word_embeddings.weight", "BertForSequenceClassification", &BERT),
-    encoder(
-        "roberta",
-        "roberta.",
-        "roberta.embeddings.word_embeddings.weight",
-        "RobertaForSequenceClassification",
-        &ROBERTA,
-    ),
-    encoder(
-        "distilbert",
-        "distilbert.",
-        "distilbert.embeddings.word_embeddings.weight",
-        "DistilBertForSequenceClassification",
-        &DISTILBERT,
-    ),
-];
-
 /// The family that config.json names.
 pub(in crate::run) fn family(config: &serde_json::Value) -> Option<&'static Family> {
-    let model_type = config.get("model_type")?.as_str()?;
-    FAMILIES.iter().find(|family| family.model_type == model_type)
+    Family::named(config.get("model_type")?.as_str()?)
 }
 
 /// The parameters of the classification head that has these, in the order in which an adapter lists them; none where no head
@@ -179,6 +112,7 @@ pub fn head_parts(names: &[&str]) -> Option<&'static [HeadPart]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::family::FAMILIES;
 
     #[test]
     fn every_head_is_found_by_its_names_and_by_its_extension() {
@@ -194,12 +128,14 @@ mod tests {
     }
 
     #[test]
-    fn embeddings_lie_below_the_prefix_and_heads_do_not() {
-        for family in &FAMILIES {
-            assert!(family.embeddings.starts_with(family.prefix));
-            assert!(family.head.parts.iter().all(|part| !part.parameter.starts_with(family.prefix)));
-            let names: Vec<_> = family.head.parts.iter().map(|part| part.parameter).collect();
-            assert_eq!(head_parts(&names), Some(family.head.parts));
+    fn the_head_of_every_family_is_known_and_lies_beside_its_prefix() {
+        for family in FAMILIES {
+            let parts = head_parts(family.head.names()).unwrap_or_else(|| panic!("{}", family.name));
+            assert!(parts.iter().all(|part| !part.parameter.starts_with(family.prefix)));
+            assert!(family.takes(family.head.names()));
         }
+        let pooled: Vec<_> = BERT_POOLED.parts.iter().map(|part| part.parameter).collect();
+        let takes = FAMILIES.into_iter().filter(|family| family.takes(&pooled)).map(|family| family.name);
+        assert_eq!(takes.collect::<Vec<_>>(), ["bert"]);
     }
 }

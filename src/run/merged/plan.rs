@@ -11,7 +11,8 @@ use super::source::{Source, refuse};
 use super::values::is_float;
 use crate::data::quoted;
 use crate::error::{Error, Result};
-use crate::run::adapter::{Adapter, Family, HeadDelta, LM_HEAD, ParameterDelta};
+use crate::family::Family;
+use crate::run::adapter::{Adapter, HeadDelta, LM_HEAD, ParameterDelta};
 
 /// One tensor of the export.
 #[derive(Debug)]
@@ -77,6 +78,11 @@ pub(super) fn plan<'a>(
     Ok(files)
 }
 
+/// The name of the word embeddings.
+fn embeddings(family: &Family) -> String {
+    format!("{}{}", family.prefix, family.words)
+}
+
 struct Names<'a, 'n> {
     family: Option<&'n Family>,
     parameters: &'n Parameters<'a>,
@@ -124,7 +130,7 @@ impl<'a> Names<'a, '_> {
             .unwrap_or_else(|| stored.to_owned());
         let known = |name: &str| self.parameters.get_key_value(name).map(|(name, _)| *name);
         if stored == LM_HEAD && self.head_alone {
-            return known(self.family?.embeddings);
+            return known(&embeddings(self.family?));
         }
         known(&renamed).or_else(|| known(&format!("{}{renamed}", self.family?.prefix)))
     }
@@ -132,7 +138,8 @@ impl<'a> Names<'a, '_> {
     fn is_head_alone(&self, source: &Source) -> bool {
         let Some(family) = self.family.filter(|_| !self.parameters.contains_key(LM_HEAD)) else { return false };
         let stored = || source.shards.iter().flat_map(|(_, shard)| &shard.tensors).map(|(name, _)| name.as_str());
-        stored().any(|name| name == LM_HEAD) && !stored().any(|name| self.parameter(name) == Some(family.embeddings))
+        stored().any(|name| name == LM_HEAD)
+            && !stored().any(|name| self.parameter(name) == Some(embeddings(family).as_str()))
     }
 
     fn check(
@@ -158,7 +165,7 @@ impl<'a> Names<'a, '_> {
 
     /// Some files repeat the input embeddings as the head of a model that ties the two; they must stay the same.
     fn delta_of_tied_head(&self, stored: &str, info: &TensorInfo) -> Option<&'a ParameterDelta> {
-        let (shape, delta) = self.parameters.get(self.family?.embeddings)?;
+        let (shape, delta) = self.parameters.get(embeddings(self.family?).as_str())?;
         (stored == LM_HEAD && info.shape == *shape && is_float(info.dtype)).then_some(*delta)?
     }
 }
