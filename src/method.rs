@@ -4,6 +4,7 @@ mod definition;
 mod dynamic;
 mod full;
 mod head;
+mod leaf;
 mod learned;
 mod lora;
 mod patch;
@@ -112,11 +113,19 @@ pub trait Method: Collector + std::fmt::Debug + Send {
     /// One sentence why the settings cannot be.
     fn plan(&self, settings: &recipe::Method) -> std::result::Result<Plan, String>;
 
-    /// Makes other settings hold from now on. `step` counts the optimizer steps taken.
+    /// Makes other settings hold from now on. `step` counts the optimizer steps taken. A method that has nothing to change says
+    /// so in [`Method::plan`].
     ///
     /// # Errors
     /// As [`Method::plan`]; nothing has changed then.
-    fn apply(&mut self, settings: &recipe::Method, step: u64, betas: [f64; 2]) -> std::result::Result<Resized, String>;
+    fn apply(
+        &mut self,
+        settings: &recipe::Method,
+        _step: u64,
+        _betas: [f64; 2],
+    ) -> std::result::Result<Resized, String> {
+        self.plan(settings).map(|plan| plan.change)
+    }
 
     /// The sites whose whole gradients, in the base model and on the run's first batches, decide what other settings select:
     /// in rounds, none of which has more gradients than fit the memory well. What is heard of them goes to [`Method::hear`],
@@ -135,7 +144,7 @@ pub trait Method: Collector + std::fmt::Debug + Send {
     fn evolve(&mut self, _step: u64, _of: u64, _betas: [f64; 2]) {}
 
     /// Takes settings over that change nothing by themselves, such as `on_shrink`.
-    fn configure(&mut self, settings: &recipe::Method);
+    fn configure(&mut self, _settings: &recipe::Method) {}
 
     /// What is to be said about how the settings were understood, in one sentence without a full stop.
     fn remark(&self) -> Option<String> {
@@ -149,7 +158,9 @@ pub trait Method: Collector + std::fmt::Debug + Send {
     fn trainable(&self) -> u64;
 
     /// Scalars that no longer train and keep what they learned.
-    fn retired(&self) -> u64;
+    fn retired(&self) -> u64 {
+        0
+    }
 
     /// Bytes that the method holds beside the weights.
     fn footprint(&self) -> Footprint;

@@ -9,7 +9,7 @@ use crate::error;
 use crate::model::{Head, Model, Tap};
 use crate::protocol::Group;
 use crate::recipe::{self, MethodKind};
-use crate::sparse::{Footprint, Optimizer, Resized, squared_norm};
+use crate::sparse::{Footprint, Optimizer, squared_norm};
 
 /// Scalars of a parameter that are updated at a time, since the update has temporaries of their number.
 const AT_A_TIME: u32 = 1 << 20;
@@ -174,22 +174,12 @@ impl Method for Full {
             .into())
     }
 
-    fn apply(&mut self, settings: &recipe::Method, _: u64, _: [f64; 2]) -> Result<Resized, String> {
-        self.plan(settings).map(|plan| plan.change)
-    }
-
-    fn configure(&mut self, _: &recipe::Method) {}
-
     fn sparsity_bounds(&self) -> (f64, f64) {
         (0.0, 0.0)
     }
 
     fn trainable(&self) -> u64 {
         self.parameters.iter().map(|trained| trained.weight.numel() as u64).sum()
-    }
-
-    fn retired(&self) -> u64 {
-        0
     }
 
     fn footprint(&self) -> Footprint {

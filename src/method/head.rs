@@ -8,7 +8,7 @@ use crate::error::{self, Error};
 use crate::model::{Head, Model, Tap};
 use crate::protocol::Group;
 use crate::recipe;
-use crate::sparse::{Footprint, Optimizer, Resized};
+use crate::sparse::{Footprint, Optimizer};
 
 /// Of `method.kind = "head"`.
 pub(super) struct Defined;
@@ -81,21 +81,11 @@ impl Method for HeadOnly {
         Err("method.kind \"head\" trains the head alone and has no sparsity to set; start a run with \"sparta\"".into())
     }
 
-    fn apply(&mut self, settings: &recipe::Method, _: u64, _: [f64; 2]) -> Result<Resized, String> {
-        self.plan(settings).map(|plan| plan.change)
-    }
-
-    fn configure(&mut self, _: &recipe::Method) {}
-
     fn sparsity_bounds(&self) -> (f64, f64) {
         (self.sparsity, self.sparsity)
     }
 
     fn trainable(&self) -> u64 {
-        0
-    }
-
-    fn retired(&self) -> u64 {
         0
     }
 

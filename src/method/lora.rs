@@ -1,7 +1,6 @@
 //! `LoRA` (arXiv 2106.09685) and its variants: the weights are frozen, and a product of low rank on top of each trains.
 
 mod defined;
-mod factor;
 mod product;
 mod site;
 
@@ -18,7 +17,7 @@ use crate::model::{Head, Model, Tap};
 use crate::permutation::{derive_key, mix};
 use crate::protocol::Group;
 use crate::recipe;
-use crate::sparse::{Footprint, Optimizer, Resized, squared_norm};
+use crate::sparse::{Footprint, Optimizer, squared_norm};
 
 /// What is on top of one layer: `y = c (W x + scale * B A x) + b`.
 #[derive(Debug, Clone, PartialEq)]
@@ -165,12 +164,6 @@ impl Method for Lora {
             .into())
     }
 
-    fn apply(&mut self, settings: &recipe::Method, _: u64, _: [f64; 2]) -> Result<Resized, String> {
-        self.plan(settings).map(|plan| plan.change)
-    }
-
-    fn configure(&mut self, _: &recipe::Method) {}
-
     fn remark(&self) -> Option<String> {
         let (wanted, trained) = (self.settings.trainable, self.trainable() + self.head);
         let (apart, which) = (wanted.abs_diff(trained), if trained > wanted { "more" } else { "fewer" });
@@ -191,10 +184,6 @@ impl Method for Lora {
 
     fn trainable(&self) -> u64 {
         self.present().map(Adapted::count).sum()
-    }
-
-    fn retired(&self) -> u64 {
-        0
     }
 
     fn footprint(&self) -> Footprint {

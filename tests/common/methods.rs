@@ -5,7 +5,7 @@ use spartui::method::{Collector, Learned, Method, Passes, Patch, Plan, State};
 use spartui::model::{Below, Kept, Model, Overlay, Tap, Tape};
 use spartui::protocol::Group;
 use spartui::recipe;
-use spartui::sparse::{Cast, Cohort, Footprint, Optimizer, Resized, Saved, gradient};
+use spartui::sparse::{Cast, Cohort, Footprint, Optimizer, Saved, gradient};
 use tch::{Device, Kind, Tensor};
 
 /// Trains scalars that are given, as far as a training step goes.
@@ -84,21 +84,11 @@ impl Method for Given {
         unimplemented!()
     }
 
-    fn apply(&mut self, _: &recipe::Method, _: u64, _: [f64; 2]) -> Result<Resized, String> {
-        unimplemented!()
-    }
-
-    fn configure(&mut self, _: &recipe::Method) {}
-
     fn sparsity_bounds(&self) -> (f64, f64) {
         (0.0, 1.0)
     }
 
     fn trainable(&self) -> u64 {
-        0
-    }
-
-    fn retired(&self) -> u64 {
         0
     }
 

@@ -3,9 +3,9 @@
 use tch::{Kind, Tensor};
 
 use super::Factors;
-use super::factor::Trained;
 use super::product::{Addition, Inside};
 use crate::method::Dense;
+use crate::method::leaf::Leaf;
 use crate::method::state::copy_named;
 use crate::model::{Site, Slot, Tap, uniform};
 use crate::permutation::derive_key;
@@ -28,15 +28,15 @@ pub(super) struct Adapted {
     scale: f64,
     dropout: f64,
     key: u64,
-    down: Trained,
-    up: Trained,
+    down: Leaf,
+    up: Leaf,
     magnitude: Option<Magnitude>,
 }
 
 #[derive(Debug)]
 struct Magnitude {
     /// One number for each row of the weight.
-    rows: Trained,
+    rows: Leaf,
     /// Lengths of the rows of weight and product together, of which no gradient is taken.
     lengths: Tensor,
 }
@@ -83,13 +83,13 @@ impl Adapted {
             scale: scale(settings),
             dropout: settings.dropout,
             key: derive_key(settings.seed, "lora dropout", &site.name),
-            down: Trained::new(down),
-            up: Trained::new(Tensor::zeros([out, rank], options)),
+            down: Leaf::new(down),
+            up: Leaf::new(Tensor::zeros([out, rank], options)),
             magnitude: None,
         };
         if settings.variant == Variant::Dora {
             let lengths = adapted.lengths(&adapted.down.value, &adapted.up.value);
-            adapted.magnitude = Some(Magnitude { rows: Trained::new(lengths.copy()), lengths });
+            adapted.magnitude = Some(Magnitude { rows: Leaf::new(lengths.copy()), lengths });
         }
         adapted
     }
@@ -164,7 +164,7 @@ impl Adapted {
     }
 
     pub fn factors(&self) -> Factors {
-        let copy = |trained: &Trained| Dense::new(self.name.clone(), &trained.value).values;
+        let copy = |trained: &Leaf| Dense::new(self.name.clone(), &trained.value).values;
         Factors {
             rank: usize::try_from(self.down.value.size()[0]).unwrap_or(0),
             down: copy(&self.down),
@@ -203,7 +203,7 @@ impl Adapted {
 
     /// Begins with these factors, which [`Adapted::check`] has looked at.
     pub fn start_from(&mut self, factors: &Factors) {
-        let put = |trained: &mut Trained, values: &[f32]| {
+        let put = |trained: &mut Leaf, values: &[f32]| {
             let value = Tensor::from_slice(values).view(trained.value.size().as_slice());
             trained.value.copy_(&value);
         };

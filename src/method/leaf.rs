@@ -1,4 +1,4 @@
-//! A tensor that trains whole, beside the model.
+//! A small tensor of a method that trains whole, beside the model.
 
 use tch::Tensor;
 
@@ -6,14 +6,14 @@ use crate::sparse::Optimizer;
 
 /// Value, moments and what was collected of the gradient.
 #[derive(Debug)]
-pub(super) struct Trained {
+pub(super) struct Leaf {
     pub value: Tensor,
     first: Tensor,
     second: Tensor,
     pub gradient: Option<Tensor>,
 }
 
-impl Trained {
+impl Leaf {
     pub fn new(value: Tensor) -> Self {
         Self { first: value.zeros_like(), second: value.zeros_like(), value, gradient: None }
     }
