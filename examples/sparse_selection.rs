@@ -7,7 +7,7 @@
 
 use std::io::{self, Write};
 
-use spartui::sparse::{AdamW, Cast, Delta, Selection, gradient};
+use spartui::sparse::{Cast, Delta, Optimizer, Rule, Selection, gradient};
 use tch::{Device, Kind, Tensor};
 
 /// The weight of a linear layer: outputs x inputs.
@@ -43,7 +43,7 @@ pub fn show(out: &mut impl Write) -> io::Result<()> {
     let base = weight.copy();
     let input = Tensor::randn([256, SHAPE[1]], (Kind::Float, Device::Cpu));
     let wanted = input.matmul(&Tensor::randn(SHAPE, (Kind::Float, Device::Cpu)).tr());
-    let adamw = AdamW { betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
+    let adamw = Optimizer { rule: Rule::AdamW, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
     let mut delta = Delta::new(&weight, selection);
     delta.resize(102, 0, false, adamw.betas);
     // One scalar in twenty moves, and all of the weight differs from what is wanted: the loss falls, and not to zero.
