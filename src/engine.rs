@@ -32,7 +32,7 @@ use outbox::Outbox;
 use socket::Hub;
 use training::Training;
 
-/// Events that wait in the channel before the engine keeps further ones itself.
+/// The capacity of the event channel; the engine queues further events itself.
 const CHANNEL: usize = 1024;
 
 /// What to train, and where the run folder goes.
@@ -44,28 +44,27 @@ pub struct Launch {
     pub runs: PathBuf,
     /// Name of the run, if the user gave one.
     pub name: Option<String>,
-    /// Whether the run takes the place of one of this name.
+    /// Whether the run replaces an existing one with this name.
     pub overwrite: bool,
-    /// What the run's log begins with: what was chosen for the user before the launch, a sentence each.
+    /// The first entries of the run's log: automatic choices made before the launch, a sentence each.
     pub remarks: Vec<String>,
 }
 
-/// Which run goes on, and how.
+/// Which run to resume, and how.
 #[derive(Debug, Clone, Default)]
 pub struct Resume {
     /// Folder of all runs.
     pub runs: PathBuf,
     /// The run: its name or its folder.
     pub run: PathBuf,
-    /// Fields that get another value where it goes on, as `field=value`: live-editable ones, and those that ask for more
-    /// steps.
+    /// Fields changed on resuming, as `field=value`: live fields, and those that ask for more steps.
     pub set: Vec<String>,
-    /// Parts of what the run belongs to that may have changed: `recipe`, `weights`, `tokenizer`, `data`.
+    /// Parts that may differ from the original run: `recipe`, `weights`, `tokenizer`, `data`.
     pub allow_changed: Vec<String>,
 }
 
 impl Resume {
-    /// Whether what goes on is a race.
+    /// Whether it is a race.
     #[must_use]
     pub fn is_of_race(&self) -> bool {
         let folder = RunFolder::find(&self.runs, &self.run);
@@ -73,7 +72,7 @@ impl Resume {
     }
 }
 
-/// Which run is repeated, from its recipe and its journal.
+/// Which run to replay from its recipe and its journal.
 #[derive(Debug, Clone, Default)]
 pub struct Replay {
     /// Folder of all runs.
@@ -86,32 +85,32 @@ pub struct Replay {
     pub allow_changed: Vec<String>,
 }
 
-/// What competes, and how. Lanes are runs of their own, in folders inside the race's.
+/// What a race consists of. Lanes are runs of their own, in folders inside the race's.
 #[derive(Debug, Clone)]
 pub struct Race {
-    /// What all lanes have in common, and where the race's folder goes.
+    /// The common recipe of all lanes, and where the race's folder goes.
     pub launch: Launch,
-    /// The lanes: each with the fields in which it differs.
+    /// The lanes, each with the fields that differ.
     pub lanes: Vec<Vec<(String, Value)>>,
-    /// After every so many steps the worse half of the lanes is stopped; none: never.
+    /// The interval of successive halving in steps; none for no halving.
     pub halve_every: Option<u64>,
 }
 
-/// What the training thread is started for.
+/// The task of the training thread.
 #[derive(Debug, Clone)]
 pub enum Mission {
     /// A new run.
     Train(Box<Launch>),
-    /// An earlier run goes on.
+    /// Resumes an earlier run.
     Resume(Resume),
-    /// An earlier run is repeated.
+    /// Replays an earlier run.
     Replay(Replay),
-    /// Several runs, on one copy of the model.
+    /// Several runs on one copy of the model.
     Race(Box<Race>),
 }
 
 impl Mission {
-    /// Whether it is about several runs at once.
+    /// Whether it trains several runs at once.
     #[must_use]
     pub fn is_race(&self) -> bool {
         match self {
@@ -149,18 +148,17 @@ impl From<Race> for Mission {
 /// A training thread.
 #[derive(Debug)]
 pub struct Engine {
-    /// What it is asked to do.
+    /// Its commands.
     pub commands: Sender<Command>,
-    /// What it tells. The last event is [`Event::Finished`] or [`Event::Fault`].
+    /// Its events. The last one is [`Event::Finished`] or [`Event::Fault`].
     pub events: Receiver<Event>,
     thread: JoinHandle<()>,
     hub: Hub,
 }
 
 impl Engine {
-    /// Starts to load and then to train, with nobody there who could help: what would wait for a user ends the run.
-    /// Whatever goes wrong is an [`Event::Fault`], a panic too. As soon as the run has a folder, interfaces can connect
-    /// to it.
+    /// Starts loading and then training, without a user: anything that would need one ends the run. Every failure,
+    /// including a panic, is an [`Event::Fault`]. As soon as the run has a folder, interfaces can connect to it.
     #[must_use]
     pub fn start(mission: impl Into<Mission>) -> Self {
         Self::launch(mission.into(), false)
@@ -172,7 +170,7 @@ impl Engine {
         Self::launch(mission.into(), true)
     }
 
-    /// As [`Engine::start_attended`]; the user is at the interface at the other end of this stream.
+    /// As [`Engine::start_attended`], with the user's interface at the other end of this stream.
     #[must_use]
     pub fn start_for(mission: impl Into<Mission>, interface: UnixStream) -> Self {
         Self::connected(mission.into(), true, Some(interface))
@@ -206,10 +204,10 @@ impl Engine {
         Self { commands, events, thread, hub }
     }
 
-    /// Waits for the thread's end, and for those who are connected to have heard of it.
+    /// Waits for the end of the thread, and for the connected interfaces to receive it.
     pub fn join(self) {
         drop(self.events);
-        // A panic was caught inside the thread; what is left is not worth a word.
+        // A panic was caught inside the thread.
         let _ = self.thread.join();
         self.hub.join();
     }

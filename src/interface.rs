@@ -1,8 +1,7 @@
-//! The terminal interface: what it shows, how it answers keys, and the loop that joins both.
-//!
+//! The terminal interface: screens, keys, and the main loop.
 //! [`Screen::update`] is a pure function from an [`Input`] to [`Effect`]s on a screen such as the cockpit's [`State`];
-//! [`Screen::draw`] reads it and changes nothing; [`run()`] is the only loop. None of them knows a model or a tensor: what they know of the run
-//! comes through [`crate::protocol`].
+//! [`Screen::draw`] reads the state without changing it; [`run()`] is the only loop. None of them uses a model or a
+//! tensor: what they show of a run comes through [`crate::protocol`].
 
 #![expect(
     clippy::cast_precision_loss,

@@ -1,4 +1,4 @@
-//! Which states are kept, in memory and on the disk.
+//! Which states are kept, in memory and on disk.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,39 +10,39 @@ use crate::recipe::KeepState;
 use crate::run::{Job, Keep, Moment, Need};
 use crate::train::{Snapshot, Why, to_checkpoint};
 
-/// Tips of branches that were left, which stay on the disk although nobody pinned them: those that began last.
+/// Number of tips of other branches that stay on disk without being pinned, the newest branches first.
 const TIPS: usize = 16;
 
-/// How long a checkpoint waits for what the run belongs to: a run that is told to end has to end within seconds, and a later
-/// checkpoint knows it.
+/// How long a checkpoint waits for the hashes of the run's files: a run that is asked to end must end within seconds,
+/// and a later checkpoint has the hashes.
 const HASHING: Duration = Duration::from_secs(2);
 
 impl Training {
-    /// Keeps the state as it is in memory.
+    /// Keeps the current state in memory.
     pub(super) fn keep(&mut self, why: Why) -> Arc<Snapshot> {
         let journal = self.tree.journal();
         let kept = self.history.at(self.session.branch, self.session.step, journal, why);
         kept.unwrap_or_else(|| self.history.keep(self.session.snapshot(journal), why))
     }
 
-    /// Has the state as it is written to the disk; it stays in memory as a regular snapshot, where such are kept.
+    /// Writes the current state to disk; it also stays in memory as a regular snapshot, if those are kept.
     pub(super) fn checkpoint(&mut self, needed: Need) {
         let snapshot = if self.history.takes_regularly() { self.keep(Why::Regular) } else { self.passing() };
         self.write(snapshot, needed);
     }
 
-    /// The state as it is, which does not stay in memory.
+    /// The current state, not kept in memory.
     fn passing(&mut self) -> Arc<Snapshot> {
         let journal = self.tree.journal();
         let kept = self.history.at(self.session.branch, self.session.step, journal, Why::Regular);
         kept.unwrap_or_else(|| {
-            // The free pages of the last steps would stay resident beside it.
+            // Free pages from the last steps would stay resident beside it.
             allocator::release();
             allocator::apart(|| Arc::new(self.session.snapshot(journal)))
         })
     }
 
-    /// Whether a checkpoint of this step, with the evaluations as they are, is there or under way.
+    /// Whether a checkpoint of this step, with the present evaluations, exists or is being written.
     pub(super) fn has_checkpoint(&self) -> bool {
         let here = self.moment();
         self.record.newest().is_some_and(|(there, progress)| {
@@ -50,20 +50,20 @@ impl Training {
         })
     }
 
-    /// The checkpoint at the end of a run, if it is not there already. What was done since that changes neither weights nor
-    /// evaluations, as to stop, is in the journal.
+    /// Writes the checkpoint at the end of a run, unless it exists. Later actions that change neither weights nor
+    /// evaluations, such as stopping, are in the journal.
     pub(super) fn final_checkpoint(&mut self) {
         let moment = self.moment();
         let changed = self.record.newest().is_some_and(|(there, _)| self.tree.is_changed_since(there.journal));
         if !self.has_checkpoint() || changed {
-            // A snapshot that is kept may lack evaluations that came after it.
+            // A kept snapshot may lack evaluations that came after it.
             allocator::release();
             let snapshot = allocator::apart(|| Arc::new(self.session.snapshot(moment.journal)));
             self.write(snapshot, Need::Yes);
         }
     }
 
-    /// Has a snapshot written to the disk.
+    /// Queues a snapshot to be written to disk.
     pub(super) fn write(&mut self, snapshot: Arc<Snapshot>, needed: Need) {
         let moment = Moment { branch: snapshot.branch, step: snapshot.step, journal: snapshot.journal };
         let progress = snapshot.progress.clone();
@@ -74,14 +74,14 @@ impl Training {
         self.record.checkpoint(job, progress);
     }
 
-    /// Bytes of the snapshot that is being written, if it is in memory for that alone.
+    /// Bytes of the snapshot being written, if it is in memory for that alone.
     pub(super) fn writing_bytes(&self) -> u64 {
         let written = self.writing.upgrade().filter(|snapshot| !self.history.holds(snapshot));
         written.map_or(0, |snapshot| snapshot.bytes())
     }
 
-    /// Whether the best state is written whenever it is met: that of a method which trains everything is large, and has to be
-    /// asked for.
+    /// Whether each new best state is written: for a method that trains everything it is large, and has to be
+    /// requested.
     pub(super) fn keeps_best(&self) -> bool {
         self.keeps_base() || self.session.recipe.train.keep == KeepState::Best
     }
@@ -90,8 +90,8 @@ impl Training {
         method::definition(self.session.recipe.method.kind).keeps_base()
     }
 
-    /// Which checkpoints stay: the newest, the best of the run and of each branch, the pinned ones, and the tips of other
-    /// branches.
+    /// Which checkpoints are kept: the newest, the best of the run and of each branch, the pinned ones, and the tips
+    /// of other branches.
     fn stays(&self) -> Keep {
         let here = self.session.branch;
         let tips = (0..).zip(self.tree.branches()).filter(|(branch, _)| *branch != here);

@@ -1,4 +1,4 @@
-//! Steps that cannot be taken as they are.
+//! Steps that fail.
 
 use super::Outbox;
 use super::record::now;
@@ -11,11 +11,12 @@ use crate::train::{NotFinite, Point};
 
 const RATE: &str = "optimizer.learning_rate";
 const HEAD_RATE: &str = "optimizer.head_learning_rate";
-/// How often a run may lower its rate by itself.
+/// The most automatic reductions of the rate in a run.
 const MOST_LOWERINGS: u32 = 10;
 
 impl Training {
-    /// Loss or gradient are not finite. Nothing was updated; what happens is as the recipe says. Whether a step was taken.
+    /// Loss or gradient are not finite, and nothing was updated: follows the recipe's setting for that case. Returns
+    /// whether a step was taken.
     pub(super) fn not_finite(&mut self, fault: &NotFinite, outbox: &mut Outbox) -> Result<bool> {
         let NotFinite { step, loss, grad_norm, file, .. } = fault;
         let what =
@@ -26,7 +27,7 @@ impl Training {
                 self.record
                     .note(Level::Warning, format!("{what}, and the batch is left out (its lines are in the log)"));
                 let step = self.session.skip_step(fault);
-                self.took(step, outbox);
+                self.step_taken(step, outbox);
                 return Ok(true);
             }
             OnNonfinite::LowerRate if self.lowered < MOST_LOWERINGS => self.lower_rate(&what, outbox)?,
@@ -53,7 +54,7 @@ impl Training {
         Ok(false)
     }
 
-    /// Back to the last state before this one that was good, where there is one; the step where training stands.
+    /// Goes back to the last good state before this one, if there is one; returns its step.
     fn back_to_good(&mut self, outbox: &mut Outbox) -> Result<u64> {
         let lineage = self.tree.lineage(self.tree.here());
         let earlier = self.history.iter().filter(|(at, ..)| at.step < self.session.step);
@@ -90,7 +91,7 @@ impl Training {
         Ok(())
     }
 
-    /// Memory did not suffice: half as many examples are in memory at once from now on, twice as often.
+    /// Out of memory: from now on half as many examples are in memory at once, twice as often.
     pub(super) fn halve_micro_batch(&mut self, why: &str) -> Result<()> {
         let before = self.session.micro_batch();
         if before <= 1 {
@@ -113,7 +114,7 @@ impl Training {
         Ok(())
     }
 
-    /// A setting that no user changed; it is journaled, so that a replay does the same.
+    /// Changes a setting without a user; it is journaled, so that a replay does the same.
     fn set_by_fault(&mut self, field: &str, from: Value, to: Value) -> Result<()> {
         self.session.set_again(field, to.clone()).map_err(Error::failed)?;
         let step = self.session.step;

@@ -1,4 +1,4 @@
-//! Loading, which hears the commands that end the run.
+//! Loads a run, and handles commands that end it meanwhile.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,21 +13,20 @@ use crate::protocol::{Command, Event};
 use crate::recipe::Recipe;
 use crate::train::Loaded;
 
-/// How long a loader that was told to end may take to do so; after that, the end of the process ends it.
+/// The grace period of a cancelled loader; after that, the end of the process ends it.
 const GRACE: Duration = Duration::from_secs(2);
 
-enum Told {
+enum LoaderMessage {
     Progress(String, Option<f32>),
     Done(Box<Result<Loaded>>),
 }
 
-/// Reads all that a recipe asks for on another thread. The commands that came meanwhile are given back, but for those that end the run, at
-/// which it ends at once, however long a file takes to read.
-///
+/// Reads everything for a recipe on another thread. Commands received meanwhile are returned, except for those that
+/// end the run: these take effect at once, however long a file takes to read.
 /// # Errors
-/// What is refused; and where the run was ended.
+/// If the input is refused, or the run was ended.
 pub fn load(recipe: Recipe, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(Loaded, Vec<Command>)> {
-    let (tell, told) = unbounded();
+    let (sender, receiver) = unbounded();
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     std::thread::spawn(move || {
@@ -35,18 +34,18 @@ pub fn load(recipe: Recipe, commands: &Receiver<Command>, outbox: &mut Outbox) -
             if stopped.load(Ordering::Relaxed) {
                 std::panic::resume_unwind(Box::new("ended while loading"));
             }
-            // Nobody listens where the run was ended.
-            let _ = tell.send(Told::Progress(what.to_owned(), fraction));
+            // There is no receiver if the run was ended.
+            let _ = sender.send(LoaderMessage::Progress(what.to_owned(), fraction));
         };
         let loaded = guarded(|| Loaded::read(recipe, &mut progress));
-        let _ = tell.send(Told::Done(Box::new(loaded)));
+        let _ = sender.send(LoaderMessage::Done(Box::new(loaded)));
     });
     let (mut later, mut commands) = (Vec::new(), commands.clone());
     loop {
         select! {
-            recv(told) -> told => match told {
-                Ok(Told::Progress(what, fraction)) => outbox.send(Event::Loading { what, fraction }),
-                Ok(Told::Done(loaded)) => return Ok(((*loaded)?, later)),
+            recv(receiver) -> message => match message {
+                Ok(LoaderMessage::Progress(what, fraction)) => outbox.send(Event::Loading { what, fraction }),
+                Ok(LoaderMessage::Done(loaded)) => return Ok(((*loaded)?, later)),
                 Err(_) => return Err(Error::failed("the loading thread ended without saying why; please report this")),
             },
             recv(commands) -> command => match command {
@@ -60,14 +59,14 @@ pub fn load(recipe: Recipe, commands: &Receiver<Command>, outbox: &mut Outbox) -
     let enough = after(GRACE);
     loop {
         select! {
-            recv(told) -> told => if !matches!(told, Ok(Told::Progress(..))) { break },
+            recv(receiver) -> message => if !matches!(message, Ok(LoaderMessage::Progress(..))) { break },
             recv(enough) -> _ => break,
         }
     }
     Err(ended())
 }
 
-/// That the run was told to end before its first step.
+/// The error that the run was ended before its first step.
 pub fn ended() -> Error {
     Error::failed("ended while loading, before the first step; nothing was written")
 }

@@ -1,4 +1,4 @@
-//! Where the memory of this process is.
+//! The memory of this process by owner.
 
 mod device;
 
@@ -11,35 +11,35 @@ use crate::model::Parameter;
 use crate::protocol::Memory;
 use crate::train::{Prediction, Session, Surroundings};
 
-/// Measures the process. Made before the model is loaded, so that it knows what the program takes by itself.
+/// Measures the process. Created before the model is loaded, so that it knows the program's own memory.
 #[derive(Debug)]
 pub struct Probe {
     system: System,
-    /// Before the model was loaded.
+    /// The measurement before the model was loaded.
     at_start: Mapped,
-    /// When all was loaded, and what was accounted for then.
+    /// The measurement after loading, and the bytes accounted for then.
     at_load: Option<(Mapped, u64)>,
     on_devices: device::Probe,
-    /// Working memory that was predicted.
+    /// The predicted working memory.
     expected: u64,
-    /// The most that was predicted; 0 where nothing was.
+    /// The predicted peak; 0 without a prediction.
     most: u64,
-    /// The step from which on free pages may be given back again.
+    /// The step from which free pages may be released again.
     release_from: u64,
     peak: u64,
 }
 
-/// Steps that free pages stay at least: to fault them in again costs a fifth of a step.
+/// The least number of steps between releases of free pages: faulting them in again costs a fifth of a step.
 const RELEASE_EVERY: u64 = 32;
 
-/// Resident bytes by what backs them.
+/// Resident bytes by their backing.
 #[derive(Debug, Clone, Copy, Default)]
 struct Mapped {
-    /// Pages of the model's files, the ones that training changed too.
+    /// Pages of the model's files, including those that training has changed.
     weights: u64,
     /// Pages of programs, libraries and other files.
     files: u64,
-    /// Pages that no file backs.
+    /// Anonymous pages.
     anonymous: u64,
 }
 
@@ -50,7 +50,7 @@ impl Default for Probe {
 }
 
 impl Probe {
-    /// Takes the first measure.
+    /// Takes the first measurement.
     #[must_use]
     pub fn new() -> Self {
         let at_start = mapped(&[]).unwrap_or_default();
@@ -68,7 +68,7 @@ impl Probe {
         }
     }
 
-    /// For another run that trains on the same model, which was loaded when this probe said so.
+    /// A probe for another run on the same model, which was loaded when this probe measured it.
     #[must_use]
     pub fn beside(&self) -> Self {
         let mut system = System::new();
@@ -85,24 +85,24 @@ impl Probe {
         }
     }
 
-    /// Takes the measure between loading and the first step: what came before it are tokenizer and rows, what comes
-    /// after it is the working memory of the steps.
+    /// Takes the measurement between loading and the first step: earlier growth is tokenizer and rows, later growth
+    /// the working memory of the steps.
     pub fn loaded(&mut self, session: &Session) {
-        // What the rows took while they were read is not data.
+        // Memory used only while reading rows is not data.
         allocator::release();
         let own = state_bytes(session) + copied_weights(session);
         self.at_load = mapped(session.model.files()).map(|mapped| (mapped, own));
         self.on_devices.loaded(session);
     }
 
-    /// What is in memory beside the model and its training, when all is loaded; for a prediction.
+    /// The memory besides model and training state after loading; for a prediction.
     pub fn surroundings(&mut self, session: &Session) -> Surroundings {
         let Memory { program, data, limit, .. } = self.measure(session, 0);
         let before = self.at_start.files + self.at_start.anonymous;
         Surroundings { program: if session.model.device == tch::Device::Cpu { before } else { program }, data, limit }
     }
 
-    /// As [`Probe::surroundings`], where rows and tokenizer were read and no model.
+    /// As [`Probe::surroundings`], for rows and tokenizer without a model.
     #[must_use]
     pub fn surroundings_of_rows(&self) -> Surroundings {
         allocator::release();
@@ -110,20 +110,20 @@ impl Probe {
         Surroundings { program: self.at_start.files + self.at_start.anonymous, data, limit: self.system.total_memory() }
     }
 
-    /// Takes over what working memory is predicted, for systems that do not tell.
+    /// Sets the predicted working memory, for systems that do not report it.
     pub fn expect(&mut self, predicted: &Prediction) {
         self.expected = predicted.by_owner().activations;
         self.most = predicted.total();
     }
 
-    /// Largest resident size that was seen.
+    /// The largest resident size seen.
     #[must_use]
     pub fn peak(&self) -> u64 {
         self.peak
     }
 
-    /// The process now, split by owner: on the model's device, if the driver tells of that; `snapshots` are the bytes of those in
-    /// the machine's memory.
+    /// Measures the process by owner: on the model's device, if the driver reports it; `snapshots` are the bytes of
+    /// those in the machine's memory.
     pub fn measure(&mut self, session: &Session, snapshots: u64) -> Memory {
         if let Some(memory) = self.on_devices.measure(session) {
             self.peak = self.peak.max(memory.total);
@@ -161,8 +161,8 @@ impl Probe {
         }
     }
 
-    /// Gives free pages back where more is resident than was predicted: batches of many lengths leave free pieces behind that
-    /// no later tensor fits.
+    /// Releases free pages if more is resident than predicted: batches of many lengths leave free fragments that no
+    /// later tensor fits.
     fn release_where_above(&mut self, total: u64, step: u64) {
         if self.most > 0 && total > self.most && step >= self.release_from {
             allocator::release();
@@ -189,7 +189,7 @@ fn weight_bytes(session: &Session) -> u64 {
     tensors.map(|Parameter { tensor, .. }| (tensor.numel() * tensor.kind().elt_size_in_bytes()) as u64).sum()
 }
 
-/// Bytes of weights that were converted or moved and so lie in memory of their own.
+/// Bytes of weights that were converted or moved, and are therefore not mapped from a file.
 fn copied_weights(session: &Session) -> u64 {
     match session.model.device {
         tch::Device::Cpu if session.model.is_mapped() => session.model.settled_bytes(),
@@ -198,13 +198,13 @@ fn copied_weights(session: &Session) -> u64 {
     }
 }
 
-/// Largest resident size of this process so far; 0 where the system does not tell.
+/// The largest resident size of this process so far; 0 if the system does not report it.
 #[must_use]
 pub fn high_water_mark() -> u64 {
     of_status("VmHWM:")
 }
 
-/// Resident size of this process now; 0 where the system does not tell.
+/// The resident size of this process; 0 if the system does not report it.
 #[must_use]
 pub fn resident_size() -> u64 {
     of_status("VmRSS:")
@@ -224,7 +224,7 @@ fn of_status(name: &str) -> u64 {
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).map_or(0, |kib| kib * 1024)
 }
 
-/// Reads what Linux tells of each mapping; none on other systems.
+/// Reads Linux's report on each mapping; none on other systems.
 fn mapped(weights: &[PathBuf]) -> Option<Mapped> {
     let text = std::fs::read_to_string("/proc/self/smaps").ok()?;
     let weights: Vec<PathBuf> = weights.iter().filter_map(|path| path.canonicalize().ok()).collect();
@@ -256,7 +256,7 @@ enum Owner {
     Anonymous,
 }
 
-/// The path in the head line of a mapping (`from-to rights offset device inode path`), empty where it has none.
+/// The path in the header line of a mapping (`from-to rights offset device inode path`), empty if it has none.
 fn mapping(line: &str) -> Option<&str> {
     let (range, rest) = line.split_once(' ')?;
     let (from, to) = range.split_once('-')?;
@@ -272,7 +272,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn head_lines_are_told_from_others() {
+    fn header_lines_are_recognised() {
         let line = "7f2c-7f2d rw-p 00000000 08:02 173521     /usr/lib/with space.so";
         assert_eq!(mapping(line), Some("/usr/lib/with space.so"));
         assert_eq!(mapping("7f2c-7f2d rw-p 00000000 00:00 0 "), Some(""));

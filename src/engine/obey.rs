@@ -1,4 +1,4 @@
-//! Commands, and entries of a journal that are done again.
+//! Commands, and journal entries that are replayed.
 
 use std::time::Duration;
 
@@ -7,31 +7,31 @@ use crossbeam_channel::{RecvTimeoutError, TryRecvError};
 use super::Outbox;
 use super::playground::Turn;
 use super::record::now;
-use super::training::{Company, Training};
+use super::training::{Peers, Training};
 use crate::error::{Error, Result};
 use crate::protocol::{Command, CommandId, CommandStatus, Deed, Ending, Entry, Event, Intervention, Level, What};
 use crate::recipe::{EVEN, Value};
 use crate::run::Need;
 use crate::train::{CARRIED, Why};
 
-/// The first id of the settings that a resumed run is given.
+/// The first identifier of settings given to a resumed run.
 const FIRST_GIVEN: CommandId = 1 << 40;
-/// Two ways to say how much trains: each follows the other.
+/// Two ways to specify how much trains: each follows the other.
 const BUDGET: [&str; 2] = ["method.sparsity", "method.trainable"];
 /// Why there is no evaluation.
 const NOTHING_TO_EVALUATE: &str =
     "there are no validation rows, as data.validation = 0 asks; start another run with some to have evaluations";
-/// How long a paused run waits for a command before it looks again what else is to be done.
+/// How long a paused run waits for a command before it checks for other work.
 const SOON: Duration = Duration::from_millis(5);
 
 impl Training {
-    /// Serves every command that waits; while paused, waits for more. When nobody can ask any more, the run goes on.
+    /// Handles all waiting commands; while paused, waits for more. When no sender is left, the run goes on.
     pub(super) fn serve(&mut self, outbox: &mut Outbox) -> Result<()> {
         self.catch_up(outbox)?;
         while self.ending.is_none() {
             let command = match self.commands.try_recv() {
                 Ok(command) => command,
-                Err(TryRecvError::Empty) if self.stands_still() && self.company == Company::Nobody => {
+                Err(TryRecvError::Empty) if self.training_paused() && self.peers == Peers::Nobody => {
                     match self.wait_for_command(outbox) {
                         Some(command) => command,
                         None => continue,
@@ -47,7 +47,7 @@ impl Training {
         Ok(())
     }
 
-    /// While training stands still: the next command; none where something else was done meanwhile.
+    /// While paused: the next command; none if other work was done meanwhile.
     fn wait_for_command(&mut self, outbox: &mut Outbox) -> Option<Command> {
         let turn = self.play(outbox);
         if turn == Turn::Done {
@@ -64,20 +64,20 @@ impl Training {
         Some(self.commands.recv().unwrap_or(Command::Resume))
     }
 
-    /// Does again what the journal says was done at this step; after the last entry, what had to wait for that.
+    /// Replays the journal entries of this step; after the last entry, carries out what was deferred.
     fn catch_up(&mut self, outbox: &mut Outbox) -> Result<()> {
         while self.ending.is_none()
-            && let Some(entry) = self.again.entries.front()
+            && let Some(entry) = self.replay.entries.front()
         {
             match entry.step() {
                 step if step > self.session.step => return Ok(()),
                 step if step < self.session.step => return Err(contradiction(entry, "comes after a later step")),
                 _ => {}
             }
-            let Some(entry) = self.again.entries.pop_front() else { return Ok(()) };
-            self.again.now = true;
+            let Some(entry) = self.replay.entries.pop_front() else { return Ok(()) };
+            self.replay.now = true;
             let done = self.redo(&entry, outbox);
-            self.again.now = false;
+            self.replay.now = false;
             done?;
         }
         if self.ending.is_some() {
@@ -103,7 +103,7 @@ impl Training {
         let branch = u32::try_from(self.tree.branches().len()).unwrap_or(u32::MAX);
         let done = match what {
             What::Evaluate => {
-                self.enter(self.deed(What::Evaluate, id));
+                self.enter(self.journal_entry(What::Evaluate, id));
                 self.evaluate(outbox)?;
                 Ok(())
             }
@@ -118,30 +118,30 @@ impl Training {
                 Ok(())
             }
             What::Stop => {
-                self.enter(self.deed(What::Stop, id));
+                self.enter(self.journal_entry(What::Stop, id));
                 let goes_on = |entry: &Entry| matches!(entry, Entry::Deed(Deed { what: What::Resume, .. }));
-                if !self.again.entries.front().is_some_and(goes_on) {
+                if !self.replay.entries.front().is_some_and(goes_on) {
                     self.ending = Some(Ending::Stopped);
                 }
                 Ok(())
             }
             What::Resume => {
-                self.enter(self.deed(What::Resume, id));
+                self.enter(self.journal_entry(What::Resume, id));
                 Ok(())
             }
         };
         done.map_err(|why| contradiction(entry, &why))
     }
 
-    /// Puts an entry into the journal, unless it is there, and among those that made the state what it is.
+    /// Adds an entry to the journal, unless it is there already, and to the branches.
     pub(super) fn enter(&mut self, entry: Entry) {
-        if !(self.again.now && self.again.journaled) {
+        if !(self.replay.now && self.replay.journaled) {
             self.record.enter(&entry);
         }
         self.tree.add(entry);
     }
 
-    pub(super) fn deed(&self, what: What, id: CommandId) -> Entry {
+    pub(super) fn journal_entry(&self, what: What, id: CommandId) -> Entry {
         Entry::Deed(Deed { step: self.session.step, what, id, time: now() })
     }
 
@@ -171,8 +171,8 @@ impl Training {
                 return Ok(());
             }
             Command::Stop => return self.stop(outbox),
-            // What changes training comes after what the journal says was done before.
-            command if !self.again.entries.is_empty() => {
+            // Commands that change training come after the replayed journal.
+            command if !self.replay.entries.is_empty() => {
                 self.deferred.push(command);
                 return Ok(());
             }
@@ -180,7 +180,7 @@ impl Training {
             Command::Evaluate { id } if !self.session.can_evaluate() => (id, Err(NOTHING_TO_EVALUATE.into())),
             Command::Evaluate { id } => {
                 outbox.send(Event::CommandStatus { id, status: CommandStatus::Queued });
-                self.enter(self.deed(What::Evaluate, id));
+                self.enter(self.journal_entry(What::Evaluate, id));
                 self.evaluate(outbox)?;
                 (id, Ok(()))
             }
@@ -214,34 +214,35 @@ impl Training {
 
     fn obey_at_once(&mut self, command: &Command, outbox: &mut Outbox) {
         match command {
-            Command::Pause if !self.stands_still() => self.pause(outbox),
-            Command::Resume if self.stands_still() => self.unpause(outbox),
+            Command::Pause if !self.training_paused() => self.pause(outbox),
+            Command::Resume if self.training_paused() => self.unpause(outbox),
             Command::Abort => self.ending = Some(Ending::Aborted),
             Command::Terminate => self.ending = Some(Ending::Terminated),
             _ => {}
         }
     }
 
-    /// Has machine and device sampled, or not while nothing happens.
+    /// Pauses or resumes the sampling of machine and device.
     pub(super) fn watch(&self, wanted: bool) {
         if let Some(sampler) = &self.sampler {
             sampler.pause(!wanted);
         }
     }
 
-    /// Ends the run with an evaluation, a checkpoint and an adapter. While the journal is done again, it says nothing new.
+    /// Ends the run with an evaluation, a checkpoint and an adapter. While the journal is replayed, nothing new is
+    /// recorded.
     fn stop(&mut self, outbox: &mut Outbox) -> Result<()> {
-        let is_new = self.again.entries.is_empty();
+        let is_new = self.replay.entries.is_empty();
         let stale = self.session.progress.last.is_none_or(|last| last.step != self.session.step);
         if stale && self.session.step > 0 && is_new && self.session.can_evaluate() {
-            self.enter(self.deed(What::Evaluate, 0));
+            self.enter(self.journal_entry(What::Evaluate, 0));
             self.evaluate(outbox)?;
         }
         if is_new && self.ending.is_none() {
-            // To stop changes nothing of what was just evaluated.
-            let holds = self.said.as_ref().is_some_and(|(moment, _)| *moment == self.moment());
-            self.enter(self.deed(What::Stop, 0));
-            if let Some((moment, _)) = &mut self.said
+            // Stopping does not change what was just evaluated.
+            let holds = self.predictions.as_ref().is_some_and(|(moment, _)| *moment == self.moment());
+            self.enter(self.journal_entry(What::Stop, 0));
+            if let Some((moment, _)) = &mut self.predictions
                 && holds
             {
                 moment.journal = self.tree.journal();
@@ -251,14 +252,14 @@ impl Training {
         Ok(())
     }
 
-    /// Says how many steps the run takes now, where that may have changed.
-    pub(super) fn tell_total(&mut self, outbox: &mut Outbox) {
+    /// Sends the run's total number of steps, after a change that may affect it.
+    pub(super) fn send_total_steps(&mut self, outbox: &mut Outbox) {
         let total_steps = self.session.total_steps();
         self.record.total_steps(total_steps);
         outbox.send(Event::TotalSteps { total_steps });
     }
 
-    /// Gives a setting another value; `again`: as the journal says, which may name fields that no user changes.
+    /// Changes a setting; `again` for a replayed change, which may affect fields that a user cannot change.
     fn change(
         &mut self,
         id: CommandId,
@@ -289,9 +290,9 @@ impl Training {
         self.enter(Entry::Set(intervention.clone()));
         outbox.send(Event::Setting { field: field.to_owned(), value: intervention.to.clone() });
         if CARRIED.contains(&field) {
-            self.tell_total(outbox);
+            self.send_total_steps(outbox);
         }
-        // What follows from a change is told and not journaled.
+        // Consequences of a change are reported but not journaled.
         for (other, before) in BUDGET.into_iter().zip(budget).filter(|(other, _)| *other != field) {
             if let Some(value) = self.session.setting(other).filter(|value| Some(value) != before.as_ref()) {
                 outbox.send(Event::Setting { field: other.to_owned(), value });
@@ -303,7 +304,7 @@ impl Training {
     }
 }
 
-/// Whether a change of this field can harm what was learned, so that it deserves a snapshot before.
+/// Whether changing this field can damage what was learned, so that a snapshot is taken before.
 fn is_risky(field: &str) -> bool {
     ["method.", "optimizer."].iter().any(|table| field.starts_with(table))
 }

@@ -1,4 +1,4 @@
-//! Events on their way out.
+//! Outgoing events.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use crossbeam_channel::{Sender, TrySendError};
 
 use crate::protocol::Event;
 
-/// Sends events without ever waiting and without ever dropping one: what does not fit the channel waits here.
+/// Sends events without blocking or dropping any: events that do not fit the channel are queued here.
 #[derive(Debug)]
 pub struct Outbox {
     channel: Sender<Event>,
@@ -14,19 +14,19 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// For this channel.
+    /// An outbox for this channel.
     #[must_use]
     pub fn new(channel: Sender<Event>) -> Self {
         Self { channel, waiting: VecDeque::new() }
     }
 
-    /// The channel, for what is told beside the training and may be lost.
+    /// The channel, for events sent from other threads, which may be lost.
     #[must_use]
     pub fn channel(&self) -> Sender<Event> {
         self.channel.clone()
     }
 
-    /// Sends an event after all that wait. When nobody listens any more, events are gone.
+    /// Sends an event after all queued ones. Without a receiver, events are dropped.
     pub fn send(&mut self, event: Event) {
         self.waiting.push_back(event);
         while let Some(event) = self.waiting.pop_front() {
@@ -41,7 +41,7 @@ impl Outbox {
         }
     }
 
-    /// Waits until all is sent or nobody listens any more; for the very end.
+    /// Blocks until all is sent or the receiver is gone; for the end of the run.
     pub fn flush(&mut self) {
         while let Some(event) = self.waiting.pop_front() {
             if self.channel.send(event).is_err() {
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn it_goes_on_when_nobody_listens() {
+    fn sending_continues_without_a_receiver() {
         let (sender, receiver) = crossbeam_channel::bounded(1);
         drop(receiver);
         let mut outbox = Outbox::new(sender);

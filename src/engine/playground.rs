@@ -1,7 +1,6 @@
-//! Texts through the base model and the adapted one, between two steps.
-//!
-//! Training does not notice: the weights are put back to the bit, nothing is drawn from a generator that it uses, and no
-//! entry of the journal is made. It is delayed by a fifth of its own time, or by one token a step where that takes longer.
+//! Prompts for the base and the adapted model, answered between two steps.
+//! Training is not affected: the weights are restored bit by bit, no generator of the training is used, and nothing is
+//! journaled. It is delayed by a fifth of its own time, or by one token per step if that takes longer.
 
 mod reading;
 
@@ -19,20 +18,20 @@ use crate::protocol::{About, Answer, CommandId, CommandStatus, Event, Question, 
 use crate::recipe::TaskKind;
 use crate::train::{Version, check_token_types, predict_logits, probabilities};
 
-/// Questions that may wait.
+/// The most questions in the queue.
 const WAITING: usize = 16;
-/// Most tokens that one side writes before it is the other's turn.
+/// The most tokens that one side writes before the other one continues.
 const TOKENS: usize = 8;
-/// Share of a step's time that goes to the playground between two steps, and the longest that it is. What is begun is done: a
-/// classifier's answer, or one token.
+/// The share of a step's time for the playground between two steps, and its upper limit. A unit of work is completed:
+/// a classifier's answer, or one token.
 const SHARE: f64 = 0.2;
 const LONG: Duration = Duration::from_millis(500);
-/// Time between two looks at the commands while training stands still.
+/// The time between two checks for commands while paused.
 const STILL: Duration = Duration::from_millis(50);
-/// Most tokens that are written for a question.
+/// The most tokens written for a question.
 const LONGEST: usize = 2048;
 
-/// What was asked and not yet answered.
+/// The unanswered questions.
 #[derive(Debug, Default)]
 pub struct Playground {
     asked: VecDeque<Asked>,
@@ -43,13 +42,13 @@ pub struct Playground {
 struct Asked {
     id: CommandId,
     question: Question,
-    begun: Option<Begun>,
+    begun: Option<AnswerInProgress>,
 }
 
 /// A question that is being answered.
 #[derive(Debug)]
-struct Begun {
-    /// Those that are not done.
+struct AnswerInProgress {
+    /// The unfinished sides.
     sides: VecDeque<Answering>,
     sampling: Sampling,
     most: usize,
@@ -67,29 +66,29 @@ enum Work {
     Classify(Example),
     Write {
         writing: Writing,
-        /// Bytes of its text that were told.
+        /// Bytes of its text that were sent.
         told: usize,
     },
 }
 
-/// What became of a turn.
+/// The result of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// There was nothing to do.
     Idle,
-    /// What is needed for it is still being read.
+    /// Waiting for tokenizer and template to be read.
     Waits,
-    /// Something was done, and there may be more to do.
+    /// Some work was done, and there may be more.
     Done,
 }
 
 impl Playground {
-    /// Whether a question waits for its answer.
+    /// Whether a question is unanswered.
     pub fn is_busy(&self) -> bool {
         !self.asked.is_empty()
     }
 
-    /// Takes a question in.
+    /// Queues a question.
     pub fn ask(&mut self, id: CommandId, question: Question, outbox: &mut Outbox) {
         let status = if self.asked.len() < WAITING {
             self.asked.push_back(Asked { id, question, begun: None });
@@ -102,7 +101,7 @@ impl Playground {
         outbox.send(Event::CommandStatus { id, status });
     }
 
-    /// Answers a question no further.
+    /// Cancels a question.
     pub fn break_off(&mut self, id: CommandId, outbox: &mut Outbox) {
         if let Some(at) = self.asked.iter().position(|asked| asked.id == id) {
             self.asked.remove(at);
@@ -110,7 +109,7 @@ impl Playground {
         }
     }
 
-    /// Says of every question that it will not be answered.
+    /// Rejects all questions.
     pub fn dismiss(&mut self, why: &str, outbox: &mut Outbox) {
         for Asked { id, .. } in self.asked.drain(..) {
             outbox.send(Event::CommandStatus { id, status: CommandStatus::Rejected { why: why.into() } });
@@ -119,15 +118,15 @@ impl Playground {
 }
 
 impl Training {
-    /// Answers questions for a short while: between two steps a share of a step's time, while training stands still until it
-    /// is time to look at the commands again.
+    /// Answers questions for a short while: between two steps for a share of a step's time, while paused until the
+    /// next check for commands.
     pub(super) fn play(&mut self, outbox: &mut Outbox) -> Turn {
         if self.playground.asked.is_empty() {
             return Turn::Idle;
         }
         let last = self.step_seconds.unwrap_or(0.0);
         let patience =
-            if self.stands_still() { STILL } else { Duration::try_from_secs_f64(last * SHARE).unwrap_or_default() };
+            if self.training_paused() { STILL } else { Duration::try_from_secs_f64(last * SHARE).unwrap_or_default() };
         let until = Instant::now() + patience.min(LONG);
         loop {
             let turn = self.play_once(until, outbox);
@@ -137,7 +136,7 @@ impl Training {
         }
     }
 
-    /// Takes a turn with the question that was asked first.
+    /// Works on the oldest question.
     fn play_once(&mut self, until: Instant, outbox: &mut Outbox) -> Turn {
         if self.playground.asked.is_empty() {
             return Turn::Idle;
@@ -168,7 +167,7 @@ impl Training {
         Turn::Done
     }
 
-    fn begin_answer(&mut self, asked: &Asked, words: &Words, outbox: &mut Outbox) -> Result<Begun> {
+    fn begin_answer(&mut self, asked: &Asked, words: &Words, outbox: &mut Outbox) -> Result<AnswerInProgress> {
         let question = &asked.question;
         let read = self.read(&question.about, words)?;
         let (at, adapted) = self.version_at(question.at)?;
@@ -191,7 +190,7 @@ impl Training {
         outbox.send(Event::Predicted { id: asked.id, answer });
         let temperature = if question.temperature.is_finite() { question.temperature.max(0.0) } else { 0.0 };
         let sampling = Sampling { temperature, top_p: 1.0, seed: question.seed };
-        Ok(Begun { sides, sampling, most: question.max_new_tokens.min(LONGEST) })
+        Ok(AnswerInProgress { sides, sampling, most: question.max_new_tokens.min(LONGEST) })
     }
 
     fn read(&self, about: &About, words: &Words) -> Result<Read> {
@@ -219,7 +218,7 @@ impl Training {
         }
     }
 
-    /// The adapted model of a kept state, or of now; which branch and step that is.
+    /// The adapted model of a kept state or of the current one, with its branch and step.
     fn version_at(&mut self, at: Option<(u32, u64)>) -> Result<((u32, u64), Version)> {
         let now = (self.session.branch, self.session.step);
         let Some(at) = at.filter(|at| *at != now) else { return Ok((now, self.session.version_now())) };
@@ -237,14 +236,14 @@ impl Training {
         Ok((at, self.session.version_of(&snapshot)?))
     }
 
-    /// Both sides take turns, so that one can read both as they come. None where all is told.
+    /// Both sides alternate, so that both texts appear together. None when all is sent.
     fn go_on_answering(
         &mut self,
         id: CommandId,
-        mut begun: Begun,
+        mut begun: AnswerInProgress,
         (words, until): (&Words, Instant),
         outbox: &mut Outbox,
-    ) -> Result<Option<Begun>> {
+    ) -> Result<Option<AnswerInProgress>> {
         let Some(Answering { side, version, work }) = begun.sides.pop_front() else { return Ok(None) };
         let mut tell = |answer| outbox.send(Event::Predicted { id, answer });
         match work {
@@ -256,7 +255,7 @@ impl Training {
                 let ended = self.write_some(&version, &mut writing, &begun, (words, until))?;
                 let tokens = writing.written().len();
                 let text = words.tokenizer.decode(writing.written())?;
-                // A character of several tokens is whole only with its last one.
+                // A character of several tokens is complete only with its last token.
                 let whole = ended.is_some() || !text.ends_with(char::REPLACEMENT_CHARACTER);
                 let new = if whole { text.get(told..).unwrap_or_default() } else { "" };
                 if !new.is_empty() {
@@ -279,7 +278,7 @@ impl Training {
             let logits = predict_logits(model, head, &examples, 1, |_| ControlFlow::Continue(()));
             let logits = logits.ok_or_else(|| Error::failed("the prediction was broken off"))?;
             let labels = usize::try_from(logits.size()[1]).unwrap_or(0);
-            // Numbers are told as they are.
+            // Regression outputs are sent as they are.
             let told = probabilities(&logits, model.config.outputs(labels)).unwrap_or(logits);
             Ok(Vec::<f32>::try_from(told.get(0))?)
         })?;
@@ -289,12 +288,12 @@ impl Training {
         Ok(probabilities)
     }
 
-    /// Writes a few tokens. Where that was the end: whether the model ended the text by itself.
+    /// Writes a few tokens. At the end: whether the model itself ended the text.
     fn write_some(
         &mut self,
         version: &Version,
         writing: &mut Writing,
-        begun: &Begun,
+        begun: &AnswerInProgress,
         (words, until): (&Words, Instant),
     ) -> Result<Option<bool>> {
         let (ends, sampling, most) = (words.tokenizer.end_tokens(), begun.sampling, begun.most);
@@ -314,7 +313,7 @@ impl Training {
     }
 }
 
-/// What the models are given.
+/// The models' input.
 struct Read {
     example: Example,
     text: Option<String>,

@@ -1,7 +1,6 @@
 //! A race: lanes that train in turns on one copy of the base weights.
-//!
-//! Each lane is a run of its own, with its folder, journal and checkpoints, and gets the bits that it would have got alone:
-//! between its turns, what it changed in the weights is away from them. The lane with the fewest steps comes next, so that
+//! Each lane is a run of its own, with its folder, journal and checkpoints, and is bit-identical to the same run
+//! alone: between its turns, its changes to the weights are removed. The lane with the fewest steps is next, so that
 //! all are at about the same step.
 
 mod begin;
@@ -14,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
 
-use super::training::{Company, Training};
+use super::training::{Peers, Training};
 use super::{Outbox, Resume};
 use crate::error::{Error, Result};
 use crate::protocol::{self, Command, Ending, Evaluation, Event, Summary};
@@ -22,22 +21,22 @@ use crate::run::{Metrics, RunFolder, State, write_race};
 use halving::Halving;
 use router::{Order, Router};
 
-/// A turn lasts so many times as long as coming and going take, so that these cost little.
+/// A turn lasts this many times as long as the switch of lanes, to keep its cost low.
 const TURN: u32 = 40;
 
-/// A race does not look longer than this for something to do, while no lane can step.
+/// The longest wait for an order while no lane can step.
 const SOON: Duration = Duration::from_millis(20);
 
 /// One lane.
 struct Lane {
-    /// None when it has ended.
+    /// None after the end.
     training: Option<Training>,
     outbox: Outbox,
     told: Receiver<Event>,
     about: protocol::Lane,
-    /// How it ended, if it did.
+    /// The summary after the end.
     summary: Option<Summary>,
-    /// Whether it waits until the others are as far.
+    /// Whether it waits for the other lanes to catch up.
     waiting: bool,
 }
 
@@ -54,36 +53,34 @@ struct Race {
 }
 
 /// Runs a race to its end.
-///
 /// # Errors
-/// Refuses lanes that cannot train beside each other; fails where every lane does.
+/// Refuses lanes that cannot train together; fails if every lane fails.
 pub fn run(race: super::Race, attended: bool, commands: Receiver<Command>, outbox: &mut Outbox) -> Result<Summary> {
     Race::prepare(race, attended, commands, outbox)?.finish(outbox)
 }
 
-/// Goes on with a race.
-///
+/// Resumes a race.
 /// # Errors
-/// As [`run`], and where its folder is damaged or not what it was.
+/// As [`run`], and if its folder is damaged or has changed.
 pub fn go_on(resume: &Resume, attended: bool, commands: Receiver<Command>, outbox: &mut Outbox) -> Result<Summary> {
     Race::go_on(resume, attended, commands, outbox)?.finish(outbox)
 }
 
 impl Race {
     fn finish(mut self, outbox: &mut Outbox) -> Result<Summary> {
-        self.hand_on(outbox);
+        self.forward_events(outbox);
         while self.lanes.iter().any(|lane| lane.training.is_some()) {
             self.serve(outbox);
             match self.next() {
                 Some(lane) => self.turn(lane),
                 None => self.halve_or_wait(outbox),
             }
-            self.hand_on(outbox);
+            self.forward_events(outbox);
         }
         self.conclude()
     }
 
-    /// The lane whose turn it is: of those that can step, the one that is least far.
+    /// The next lane: of those that can step, the one with the fewest steps.
     fn next(&self) -> Option<usize> {
         let can_step = |lane: &&(usize, u64)| {
             let lane = &self.lanes[lane.0];
@@ -97,8 +94,8 @@ impl Race {
     fn turn(&mut self, at: usize) {
         let others = self.lanes.iter().enumerate().filter(|(other, _)| *other != at);
         let others: Vec<u64> = others.filter_map(|(_, lane)| lane.training.as_ref()).map(Training::bytes).collect();
-        let company =
-            Company::Others { bytes: others.iter().sum(), lanes: u32::try_from(others.len()).unwrap_or(u32::MAX - 1) };
+        let peers =
+            Peers::Others { bytes: others.iter().sum(), lanes: u32::try_from(others.len()).unwrap_or(u32::MAX - 1) };
         let halving = self.halving.as_ref();
         let mut left_out = false;
         let Lane { training: slot, outbox, waiting, .. } = &mut self.lanes[at];
@@ -106,10 +103,10 @@ impl Race {
         let coming = Instant::now();
         training.session.enter();
         let turn = coming.elapsed() * TURN;
-        training.company = company;
+        training.peers = peers;
         let begun = Instant::now();
         let ended = loop {
-            match training.settle(outbox) {
+            match training.between_steps(outbox) {
                 Ok(false) => {}
                 Ok(true) => break Some(Ok(())),
                 Err(error) => break Some(Err(error)),
@@ -146,7 +143,7 @@ impl Race {
         }
     }
 
-    /// A lane was stopped by itself: it does not go on when the race does.
+    /// Marks a lane that was stopped individually: it is left out when the race is resumed.
     fn leave_out(&mut self, at: usize) {
         self.lanes[at].about.out = true;
         if let Err(message) = self.write() {
@@ -154,7 +151,7 @@ impl Race {
         }
     }
 
-    /// Does what is asked of the race itself.
+    /// Handles orders to the race itself.
     fn serve(&mut self, outbox: &mut Outbox) {
         while let Some(order) = self.router.next() {
             self.obey(order, outbox);
@@ -172,7 +169,7 @@ impl Race {
         }
     }
 
-    /// No lane can step: either all have come to where the worse half goes, or all stand still.
+    /// No lane can step: either all have reached the step of the next halving, or all are paused.
     fn halve_or_wait(&mut self, outbox: &mut Outbox) {
         let still_to_come = |lane: &Lane| lane.training.is_some() && !lane.waiting;
         if self.lanes.iter().any(still_to_come) || !self.lanes.iter().any(|lane| lane.waiting) {
@@ -184,8 +181,8 @@ impl Race {
         self.halve(outbox);
     }
 
-    /// Passes on what the lanes told.
-    fn hand_on(&mut self, outbox: &mut Outbox) {
+    /// Forwards the lanes' events.
+    fn forward_events(&mut self, outbox: &mut Outbox) {
         for (number, lane) in (0..).zip(&mut self.lanes) {
             lane.outbox.flush();
             for event in lane.told.try_iter() {
@@ -199,19 +196,19 @@ impl Race {
         let best = ended.clone().reduce(|best, other| if is_better(other, best) { other } else { best });
         let endings: Vec<Ending> = ended.clone().map(|summary| summary.ending).collect();
         let ending = [Ending::Aborted, Ending::Terminated].into_iter().find(|ending| endings.contains(ending));
-        // One that was stopped as a whole has lanes that can go on, whatever the others had come to by then.
+        // A race that was stopped as a whole has resumable lanes, whatever the state of the others.
         let was_stopped = self.router.ends() && endings.contains(&Ending::Stopped);
         let completed = endings.contains(&Ending::Completed) && !was_stopped;
         let ending = ending.unwrap_or(if completed { Ending::Completed } else { Ending::Stopped });
-        // All lanes go the same way: the race is as far as the one that is furthest.
+        // All lanes have the same steps to take: the race is as far as the furthest lane.
         let steps = self.lanes.iter().map(Lane::steps).max().unwrap_or(0);
         let Some(best) = best else {
             let why = "no lane came to its end; the log of each says why";
-            // The failure itself is reported; that its note could not be written adds nothing.
+            // The failure itself is reported; a failure to record it adds nothing.
             let _ = self.folder.end(State::Failed, 0, None, Some(why));
             return Err(Error::failed(format!("{}: {why}", self.name)));
         };
-        // A folder that cannot be written was told of by each lane.
+        // Each lane has reported a folder that cannot be written.
         let _ = self.folder.end(State::from(ending), steps, best.best, None);
         Ok(Summary {
             ending,
@@ -224,7 +221,7 @@ impl Race {
         })
     }
 
-    /// Tells who is in the race, and notes it in its folder.
+    /// Sends the list of lanes, and records it in the race's folder.
     fn announce(&self, outbox: &mut Outbox) {
         match self.write() {
             Ok(()) => {}
@@ -242,7 +239,7 @@ impl Race {
         }
     }
 
-    /// Notes in the race's folder who is in it; else what to say of that.
+    /// Records the list of lanes in the race's folder, or returns the error.
     fn write(&self) -> std::result::Result<(), String> {
         write_race(&self.about()).map_err(|error| format!("{}; the race goes on", error.message()))
     }
@@ -255,7 +252,7 @@ impl Lane {
         Self { training: Some(make(&mut outbox)), outbox, told, about, summary: None, waiting: false }
     }
 
-    /// One that had ended before the race went on; how, its folder says.
+    /// A lane that had ended before the race was resumed; its folder says how.
     fn over(about: protocol::Lane, state: State) -> Self {
         let (channel, told) = unbounded();
         let mut outbox = Outbox::new(channel);
@@ -264,7 +261,7 @@ impl Lane {
         Self { training: None, outbox, told, about, summary: Some(summary), waiting: false }
     }
 
-    /// Optimizer steps that it has taken.
+    /// Optimizer steps that it has done.
     fn steps(&self) -> u64 {
         let ended = || self.summary.as_ref().map_or(0, |summary| summary.steps);
         self.training.as_ref().map_or_else(ended, |training| training.session.step)
@@ -275,7 +272,7 @@ impl Lane {
     }
 }
 
-/// What the folder of a lane says of its end. What cannot be read there is left out: nothing depends on it.
+/// The end of a lane according to its folder. What cannot be read there is left out: nothing depends on it.
 fn ended_before(folder: &Path, state: State) -> Summary {
     let read = Metrics::read(&folder.join("metrics.jsonl")).unwrap_or_default();
     let status = RunFolder::open(folder).and_then(|run| run.status()).ok();

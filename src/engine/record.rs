@@ -1,4 +1,4 @@
-//! What a run leaves on the disk. A disk that fails is told of, and training goes on.
+//! The files of a run. A failing disk is reported, and training goes on.
 
 use std::fs::File;
 use std::io::Write;
@@ -20,27 +20,27 @@ pub struct Record {
     metrics: Metrics,
     log: File,
     writer: Writer,
-    /// What the run belongs to.
+    /// Hashes of the run's files.
     pub measured: Measured,
-    /// Checkpoints on the disk, as they were when one was written last.
+    /// Checkpoints on disk when one was last written.
     pub present: Vec<Found>,
-    /// The last moment that is on the disk, or that the writer has, and how the evaluations had gone by then.
+    /// The newest moment on disk or in the writer's queue, with the progress of the evaluations then.
     newest: Option<(Moment, Progress)>,
     notes: Vec<Event>,
-    /// What the disk would not take, of lines and of checkpoints; told once.
-    trouble: [bool; 2],
-    /// Seconds that the run had trained before this process went on with it.
+    /// Whether lines and checkpoints failed to be written; reported once.
+    failing: [bool; 2],
+    /// Seconds of training before this process resumed the run.
     pub seconds_before: f64,
-    /// When it went on although something had changed.
+    /// Changes that were accepted when it was resumed.
     changed: Vec<Changed>,
     steps: u64,
-    /// The best evaluation, on whichever branch.
+    /// The best evaluation on any branch.
     best: Option<Evaluation>,
-    /// Largest resident size of the processes that trained the run before.
+    /// The largest resident size of earlier processes of the run.
     pub earlier_peak: u64,
 }
 
-/// What a disk can fail to take.
+/// What a write to disk was for.
 #[derive(Debug, Clone, Copy)]
 enum What {
     Lines,
@@ -48,16 +48,14 @@ enum What {
 }
 
 impl Record {
-    /// Makes the folder of a run. Without a name it is called after model, method and data.
-    ///
+    /// Creates the folder of a run. The default name is made of model, method and data.
     /// # Errors
     /// Refuses a name that is taken and a place that cannot be written; nothing is left behind then.
     pub fn create(runs: &Path, name: Option<&str>, session: &Session) -> Result<Self> {
         Self::create_named(runs, name, &default_name(session), session)
     }
 
-    /// As [`Record::create`], with another name for want of one.
-    ///
+    /// As [`Record::create`], with another default name.
     /// # Errors
     /// As [`Record::create`].
     pub fn create_named(runs: &Path, name: Option<&str>, default: &str, session: &Session) -> Result<Self> {
@@ -66,10 +64,9 @@ impl Record {
         Self::open(folder, session, measured)
     }
 
-    /// Opens the files of a run's folder that belongs to this process.
-    ///
+    /// Opens the files of a run folder that this process has claimed.
     /// # Errors
-    /// Fails where they cannot be written.
+    /// If they cannot be written.
     pub fn open(folder: RunFolder, session: &Session, measured: Measured) -> Result<Self> {
         let best = best_so_far(&folder)?;
         let earlier_peak = folder.status().ok().and_then(|status| status.peak_memory).unwrap_or(0);
@@ -96,7 +93,7 @@ impl Record {
             present,
             newest: None,
             notes: Vec::new(),
-            trouble: [false; 2],
+            failing: [false; 2],
             seconds_before,
             changed,
             steps: session.step,
@@ -114,20 +111,20 @@ impl Record {
         Ok(record)
     }
 
-    /// Something that the user should read; it goes into the log too.
+    /// Adds a note for the user; it is logged too.
     pub fn note(&mut self, level: Level, message: String) {
         self.log(&message);
         self.notes.push(Event::Note { level, message });
     }
 
-    /// What the user should read.
+    /// Takes the notes for the user.
     pub fn take_notes(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.notes)
     }
 
-    /// Says once that the disk fails, and once that it no longer does.
-    fn heed(&mut self, what: What, written: Result<()>) {
-        let was = std::mem::replace(&mut self.trouble[what as usize], written.is_err());
+    /// Notes once that the disk fails, and once that it has recovered.
+    fn note_write(&mut self, what: What, written: Result<()>) {
+        let was = std::mem::replace(&mut self.failing[what as usize], written.is_err());
         match written {
             Err(error) if !was => {
                 let message = format!("{}; training goes on, and it is tried again", error.message());
@@ -140,15 +137,15 @@ impl Record {
         }
     }
 
-    /// Brings what was recorded so far to the disk, for a reader of the files; whether that was possible.
+    /// Flushes everything recorded so far to disk; returns whether that succeeded.
     pub fn flush(&mut self) -> bool {
         let written = self.metrics.flush().and_then(|()| self.journal.sync());
         let is_written = written.is_ok();
-        self.heed(What::Lines, written);
+        self.note_write(What::Lines, written);
         is_written
     }
 
-    /// The recipe that the run began with.
+    /// The recipe at the start of the run.
     pub fn recipe(&self) -> &crate::recipe::Recipe {
         self.folder.recipe()
     }
@@ -163,23 +160,23 @@ impl Record {
         self.folder.name()
     }
 
-    /// Its folder.
+    /// Path of its folder.
     pub fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
     }
 
-    /// Where its checkpoints are.
+    /// Folder of its checkpoints.
     pub fn checkpoints_path(&self) -> PathBuf {
         self.folder.checkpoints_path()
     }
 
-    /// Says how many steps the run takes in all.
+    /// Records the run's total number of steps.
     pub fn total_steps(&mut self, total_steps: u64) {
         let said = self.folder.set_total_steps(total_steps);
-        self.heed(What::Lines, said);
+        self.note_write(What::Lines, said);
     }
 
-    /// Refuses to take the step after this one again, where it was taken on files that are no longer there.
+    /// Refuses to take the step after this one again if it was first taken with files that have changed.
     pub fn check_unchanged(&self, branch: u32, step: u64) -> Result<()> {
         let Some(changed) = self.changed.iter().find(|changed| changed.was_made_after(branch, step)) else {
             return Ok(());
@@ -192,32 +189,32 @@ impl Record {
         )))
     }
 
-    /// A line of metrics.
+    /// Writes a line of metrics.
     pub fn step(&mut self, step: &Step) {
         self.steps = step.step;
         if let Err(error) = self.metrics.step(step) {
-            self.heed(What::Lines, Err(error));
+            self.note_write(What::Lines, Err(error));
         }
     }
 
-    /// A line of metrics.
+    /// Writes a line of metrics.
     pub fn evaluation(&mut self, evaluation: &Evaluation) {
         if self.best.is_none_or(|best| evaluation.is_better_than(&best)) {
             self.best = Some(*evaluation);
         }
         let written = self.metrics.evaluation(evaluation).and_then(|()| self.metrics.flush());
-        self.heed(What::Lines, written);
+        self.note_write(What::Lines, written);
     }
 
-    /// An entry of the journal, on the disk before it is told to anyone, as far as the disk allows.
+    /// Writes a journal entry to disk before it is reported, if the disk works.
     pub fn enter(&mut self, entry: &Entry) {
         self.log(&format!("step {}: {}", entry.step(), entry.told()));
         let written = self.journal.append(entry);
-        self.heed(What::Lines, written);
+        self.note_write(What::Lines, written);
     }
 
-    /// Has a checkpoint written, unless the last one is the same. What metrics and journal cannot tell yet must not be in one,
-    /// so it may have to wait.
+    /// Queues a checkpoint, unless it equals the last one. It must not contain anything that metrics and journal do
+    /// not have on disk yet, so it may have to wait.
     pub fn checkpoint(&mut self, mut job: Job, progress: Progress) {
         let newest = Some((job.moment, progress));
         if self.newest == newest && !self.writer.is_waiting(job.moment) {
@@ -230,12 +227,12 @@ impl Record {
         }
     }
 
-    /// The moment of the last checkpoint that is there or under way, and how the evaluations had gone by then.
+    /// The moment of the last checkpoint written or queued, with the progress of the evaluations then.
     pub fn newest(&self) -> Option<&(Moment, Progress)> {
         self.newest.as_ref()
     }
 
-    /// Says what became of checkpoints since this was asked last; `wait`: of all.
+    /// The results of checkpoint writes since the last call; with `wait`, of all of them.
     pub fn written(&mut self, wait: bool) -> Vec<Event> {
         let outcomes = if wait { self.writer.wait() } else { self.writer.poll() };
         let mut events = Vec::new();
@@ -244,19 +241,19 @@ impl Record {
             match written {
                 Ok(written) => {
                     self.log(&format!("step {}: {} written", moment.step, written.path.display()));
-                    self.heed(What::Checkpoints, Ok(()));
+                    self.note_write(What::Checkpoints, Ok(()));
                     events.push(Event::Checkpointed { step: moment.step, path: written.path, bytes: written.bytes });
                 }
                 Err(error) => {
                     self.newest = self.newest.take().filter(|(newest, _)| *newest != moment);
-                    self.heed(What::Checkpoints, Err(error));
+                    self.note_write(What::Checkpoints, Err(error));
                 }
             }
         }
         events
     }
 
-    /// Writes the adapter, or the model where every parameter trains; its folder and its size.
+    /// Writes the adapter, or the model if every parameter trains; returns its folder and its size.
     pub fn export(&mut self, session: &Session) -> Result<(PathBuf, u64)> {
         let (path, bytes) = match train::exported(session) {
             None => {
@@ -275,7 +272,7 @@ impl Record {
         Ok((path, bytes))
     }
 
-    /// Writes what the run says of each validation row.
+    /// Writes the predictions for the validation rows.
     pub fn predictions(&mut self, predictions: &Predictions) -> Result<()> {
         let path = self.folder.predictions_path();
         predictions.write(&path)?;
@@ -283,32 +280,32 @@ impl Record {
         Ok(())
     }
 
-    /// Notes how the run ended, which state its adapter holds, and the memory that it took at the most.
+    /// Records how the run ended, which state its adapter has, and its peak memory.
     pub fn ended(&mut self, ending: Ending, holds: Option<Holds>, peak_memory: u64) {
         self.flush();
         let noted = self.folder.note_result(holds);
-        self.heed(What::Lines, noted);
+        self.note_write(What::Lines, noted);
         let noted = self.folder.note_peak_memory(peak_memory);
-        self.heed(What::Lines, noted);
+        self.note_write(What::Lines, noted);
         let said = self.folder.end(State::from(ending), self.steps, self.best, None);
-        self.heed(What::Lines, said);
+        self.note_write(What::Lines, said);
     }
 
-    /// Notes that the run failed, as far as the disk allows.
+    /// Records that the run failed, if the disk works.
     pub fn failed(&mut self, why: &str) {
         self.log(why);
-        // The failure itself is reported; that its note could not be written adds nothing.
+        // The failure itself is reported; a failure to record it adds nothing.
         let _ = self.metrics.flush();
         let _ = self.folder.end(State::Failed, self.steps, self.best, Some(why));
     }
 
-    /// A line of the log. A log that cannot be written stops no training.
+    /// Writes a line of the log. A log that cannot be written does not stop training.
     pub fn log(&mut self, line: &str) {
         let _ = writeln!(self.log, "{line}");
     }
 }
 
-/// The best evaluation of what a run has done so far.
+/// The best evaluation of the run so far.
 fn best_so_far(folder: &RunFolder) -> Result<Option<Evaluation>> {
     let mut tree = Tree::default();
     Metrics::read(&folder.metrics_path())?.evaluations.into_iter().for_each(|made| tree.evaluated(made));

@@ -1,4 +1,4 @@
-//! What a run leaves at its end: the adapter or the model, of its last state or of its best one.
+//! The result of a run: the adapter or the model, of its last or of its best state.
 
 use std::path::PathBuf;
 
@@ -11,8 +11,8 @@ use crate::run::Moment;
 use crate::train::{Point, Why};
 
 impl Training {
-    /// Writes the adapter or the model, and what the run says of each validation row in that state; where it is, and which
-    /// state it holds. The run stands where it stood before.
+    /// Writes the adapter or the model, and the predictions for the validation rows in that state; returns its path,
+    /// and which state it is. The run's own state is unchanged.
     pub(super) fn leave_result(&mut self, outbox: &mut Outbox) -> Result<(PathBuf, Holds)> {
         let Some(best) = self.best_elsewhere() else { return self.leave_last(outbox) };
         let here = self.session.snapshot(self.tree.journal());
@@ -33,7 +33,7 @@ impl Training {
 
     fn leave_last(&mut self, outbox: &mut Outbox) -> Result<(PathBuf, Holds)> {
         let Moment { branch, step, journal } = self.moment();
-        // Of a state that was changed after its evaluation, that says nothing.
+        // An evaluation from before a change does not describe the state after it.
         let as_evaluated = self.tree.is_as_evaluated(Point { branch, step, until: journal });
         let evaluation = self.tree.evaluation(branch, step).filter(|_| as_evaluated);
         self.leave(evaluation, outbox)
@@ -46,7 +46,7 @@ impl Training {
         Ok((path, Holds { branch, step, evaluation }))
     }
 
-    /// The best evaluation, where its state is to be kept and is not the one of now.
+    /// The best evaluation, if its state is to be exported and is not the current one.
     fn best_elsewhere(&self) -> Option<Evaluation> {
         let here = self.moment();
         let at = Point { branch: here.branch, step: here.step, until: here.journal };
@@ -56,7 +56,7 @@ impl Training {
         self.tree.best().filter(|best| keeps && !is_here(best))
     }
 
-    /// Goes to the state of an evaluation: from memory, else from the disk.
+    /// Restores the state of an evaluation: from memory, else from disk.
     fn go_to_evaluated(&mut self, evaluation: Evaluation) -> Result<()> {
         let is_it =
             |at: Point| (at.branch, at.step) == (evaluation.branch, evaluation.step) && self.tree.is_as_evaluated(at);

@@ -1,7 +1,6 @@
-//! The socket through which interfaces come and go while the run trains.
-//!
-//! A [`Hub`] stands between the training thread and everybody who watches. It keeps what a late comer needs, and each
-//! client reads it at a pace of its own: training waits for nobody, and a step is told to each exactly once.
+//! The socket through which interfaces attach and detach while the run trains.
+//! A [`Hub`] stands between the training thread and all clients. It keeps what a new client needs, and each client
+//! reads at its own pace: training waits for none, and each client receives every step exactly once.
 
 mod client;
 mod door;
@@ -14,7 +13,7 @@ mod room;
 pub use client::{Link, ask, connect};
 pub use hub::Hub;
 
-/// Longest line from an interface: a command is far shorter.
+/// The longest line from an interface: commands are far shorter.
 const LONGEST_REQUEST: u64 = 64 << 10;
-/// Longest line from the engine: the first training example of a model with a long context is the longest.
+/// The longest line from the engine: the first training example of a model with a long context.
 const LONGEST_NEWS: u64 = 64 << 20;

@@ -1,4 +1,4 @@
-//! How a run begins: anew, from its newest checkpoint, or from another run's journal.
+//! Starts a run: a new one, from its newest checkpoint, or from another run's journal.
 
 use std::collections::VecDeque;
 use std::sync::Weak;
@@ -10,7 +10,7 @@ use super::loading::load;
 use super::memory::Probe;
 use super::playground::Playground;
 use super::record::{Record, now};
-use super::training::{Again, Company, Training};
+use super::training::{JournalReplay, Peers, Training};
 use super::{Launch, Mission, Outbox, Replay, Resume};
 use crate::data::place;
 use crate::error::{Error, Result};
@@ -22,21 +22,20 @@ use crate::run::{
 };
 use crate::train::{CARRIED, Held, History, Session, Tree, Why, from_checkpoint, largest_checkpoint};
 
-/// What a training begins with.
-pub(super) struct Begun {
+/// Everything that a training starts with.
+pub(super) struct StartState {
     pub session: Session,
     pub record: Record,
     pub tree: Tree,
     pub history: History,
-    pub again: Again,
+    pub replay: JournalReplay,
     pub given: Vec<(String, Value)>,
 }
 
 impl Training {
-    /// Loads all that the mission asks for, and only then makes or changes a run's folder.
-    ///
+    /// Loads everything for the mission, and only then creates or changes a run's folder.
     /// # Errors
-    /// Refuses input that will not do; nothing is left behind then.
+    /// Refuses invalid input; nothing is left behind then.
     pub fn prepare(mission: Mission, attended: bool, commands: Receiver<Command>, outbox: &mut Outbox) -> Result<Self> {
         let mut probe = Probe::new();
         let (begun, deferred) = match mission {
@@ -55,8 +54,8 @@ impl Training {
         Ok(training)
     }
 
-    pub(super) fn new(begun: Begun, probe: Probe, commands: Receiver<Command>, attended: bool) -> Self {
-        let Begun { session, record, tree, history, again, given } = begun;
+    pub(super) fn new(begun: StartState, probe: Probe, commands: Receiver<Command>, attended: bool) -> Self {
+        let StartState { session, record, tree, history, replay, given } = begun;
         Self {
             session,
             record,
@@ -66,7 +65,7 @@ impl Training {
             started: Instant::now(),
             attended,
             paused_at: None,
-            stood: Duration::ZERO,
+            paused_for: Duration::ZERO,
             ending: None,
             reported: None,
             step_seconds: None,
@@ -74,22 +73,22 @@ impl Training {
             tree,
             history,
             writing: Weak::new(),
-            again,
+            replay,
             given,
             deferred: Vec::new(),
             lowered: 0,
             written_by: 0,
             playground: Playground::default(),
             sampler: None,
-            said: None,
-            arrived: false,
-            company: Company::Nobody,
+            predictions: None,
+            step_unsaved: false,
+            peers: Peers::Nobody,
         }
     }
 }
 
-/// The history of a run. Lanes of a race keep together as many snapshots as one run, in the same budget: so they cost the
-/// memory of one.
+/// The snapshot history of a run. The lanes of a race together keep as many snapshots as one run, within the same
+/// budget, so they need the memory of one.
 pub(super) fn begin(session: &Session, lanes: u64) -> History {
     let settings = &session.recipe.history;
     let lanes = lanes.max(1);
@@ -101,7 +100,7 @@ pub(super) fn begin(session: &Session, lanes: u64) -> History {
     history
 }
 
-fn train(launch: Launch, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(Begun, Vec<Command>)> {
+fn train(launch: Launch, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(StartState, Vec<Command>)> {
     let Launch { runs, name, overwrite, .. } = &launch;
     RunFolder::check_new(runs, name.as_deref(), *overwrite)?;
     let (loaded, later) = load(launch.recipe, commands, outbox)?;
@@ -113,11 +112,11 @@ fn train(launch: Launch, commands: &Receiver<Command>, outbox: &mut Outbox) -> R
     let mut record = Record::create(&launch.runs, name, &session)?;
     launch.remarks.into_iter().for_each(|remark| record.note(Level::Info, remark));
     let (history, tree) = (begin(&session, 1), Tree::default());
-    let begun = Begun { session, record, tree, history, again: Again::default(), given: Vec::new() };
+    let begun = StartState { session, record, tree, history, replay: JournalReplay::default(), given: Vec::new() };
     Ok((begun, later))
 }
 
-fn go_on(resume: &Resume, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(Begun, Vec<Command>)> {
+fn go_on(resume: &Resume, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(StartState, Vec<Command>)> {
     let asked = Asked::of(resume)?;
     let mut folder = RunFolder::find(&resume.runs, &resume.run)?;
     folder.claim()?;
@@ -131,7 +130,7 @@ fn go_on(resume: &Resume, commands: &Receiver<Command>, outbox: &mut Outbox) -> 
     Ok((begun, later))
 }
 
-/// What is to be otherwise where a run goes on.
+/// The changes with which a run is resumed.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     given: Vec<(String, Value)>,
@@ -139,10 +138,9 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// As the user put it.
-    ///
+    /// Parses the user's options.
     /// # Errors
-    /// Refuses fields that cannot be changed there, and parts that nobody knows.
+    /// Refuses fields that cannot be changed on resuming, and unknown parts.
     pub(super) fn of(resume: &Resume) -> Result<Self> {
         let given = resume.set.iter().map(|assignment| given(assignment)).collect::<Result<Vec<_>>>()?;
         check_parts(&resume.allow_changed)?;
@@ -150,11 +148,10 @@ impl Asked {
     }
 }
 
-/// A run that goes on from its newest checkpoint, with a session that has taken no step yet and a folder that is claimed;
-/// snapshots in memory share their budget with so many `lanes`.
-///
+/// Resumes a run from its newest checkpoint, with a session that has taken no step yet and a claimed folder; snapshots
+/// in memory share their budget with this many `lanes`.
 /// # Errors
-/// Refuses a folder that is damaged, and one that is not what it was.
+/// Refuses a folder that is damaged or has changed.
 pub(super) fn continued(
     folder: RunFolder,
     mut session: Session,
@@ -162,7 +159,7 @@ pub(super) fn continued(
     asked: Asked,
     commands: &Receiver<Command>,
     later: &mut Vec<Command>,
-) -> Result<Begun> {
+) -> Result<StartState> {
     let state = folder.status().map_or(State::Interrupted, |status| status.state);
     let Asked { given, allow_changed } = asked;
     let history = begin(&session, lanes);
@@ -201,11 +198,11 @@ pub(super) fn continued(
     for note in notes {
         record.note(Level::Warning, note);
     }
-    let again = Again { entries: pending, journaled: true, now: false };
-    Ok(Begun { session, record, tree, history, again, given })
+    let replay = JournalReplay { entries: pending, journaled: true, now: false };
+    Ok(StartState { session, record, tree, history, replay, given })
 }
 
-/// A setting that a run is given where it goes on.
+/// A setting given on resuming.
 fn given(assignment: &str) -> Result<(String, Value)> {
     let (name, value) = parse_assignment(assignment).map_err(Error::refused)?;
     let field = Field::find(&name).map_err(Error::refused)?;
@@ -235,7 +232,7 @@ fn refuse_ended(folder: &RunFolder, state: State, asks_for_more: bool) -> Result
         State::StoppedEarly => "has ended: its evaluations no longer improved",
         _ => return Ok(()),
     };
-    // What bound it, and nothing that did not.
+    // The limit that ended it, and no other.
     let (field, now) = ended_at(folder.path())?;
     let more = number(&proposal(field, now)).unwrap_or(now);
     Err(Error::refused(format!("{} {why}; to go on, ask for more, such as --set {field}={more}", place(folder.path()))))
@@ -245,7 +242,7 @@ fn damaged(folder: &RunFolder, why: &str) -> Error {
     Error::refused(format!("{} is damaged: {}; restore its folder", place(folder.path()), crate::data::one_line(why)))
 }
 
-/// The newest checkpoint that is whole; a note for each newer one that is not.
+/// The newest valid checkpoint; with a note for each newer one that is damaged.
 fn newest(folder: &RunFolder, session: &Session, notes: &mut Vec<String>) -> Result<Option<Held>> {
     for found in checkpoints(&folder.checkpoints_path())? {
         match read_checkpoint(&found, largest_checkpoint(session)) {
@@ -256,7 +253,7 @@ fn newest(folder: &RunFolder, session: &Session, notes: &mut Vec<String>) -> Res
     Ok(None)
 }
 
-/// Waits for the hashes of large files, and hears meanwhile whether the run is to end.
+/// Waits for the hashes of large files, and ends if a command asks for it.
 fn wait_for(measured: &Measured, commands: &Receiver<Command>, later: &mut Vec<Command>) -> Result<()> {
     while measured.ready().is_none() {
         match commands.recv_timeout(Duration::from_millis(5)) {
@@ -269,7 +266,7 @@ fn wait_for(measured: &Measured, commands: &Receiver<Command>, later: &mut Vec<C
     Ok(())
 }
 
-/// Refuses to go on with other files or another recipe than before, unless that is allowed; what was.
+/// Refuses to resume with other files or another recipe than before, unless that is allowed; returns what has changed.
 fn compare(
     before: Option<&Identity>,
     measured: &Measured,
@@ -296,7 +293,7 @@ fn compare(
     )))
 }
 
-/// Takes what came after the checkpoint out of the metrics: those steps are taken again.
+/// Removes the metrics after the checkpoint: those steps are taken again.
 fn cut_metrics(folder: &RunFolder, mut tree: Tree, session: &Session) -> Result<Tree> {
     let (branch, step) = (session.branch, session.step);
     let was_evaluated = session.progress.last.is_some_and(|last| last.step == step);
@@ -315,8 +312,8 @@ fn cut_metrics(folder: &RunFolder, mut tree: Tree, session: &Session) -> Result<
     Ok(tree)
 }
 
-/// Refuses to repeat a run that went on with other files or another recipe than it had begun with, unless that is allowed: a note
-/// for each time it did.
+/// Refuses to replay a run that was resumed with other files or another recipe than at its start, unless that is
+/// allowed; returns a note for each time it was.
 fn changed_midway(folder: &RunFolder, allowed: &[String]) -> Result<Vec<String>> {
     let changed = folder.changed()?;
     let is_allowed = |changed: &Changed| changed.parts().iter().all(|part| allowed.iter().any(|name| name == part));
@@ -350,7 +347,7 @@ fn changed_midway(folder: &RunFolder, allowed: &[String]) -> Result<Vec<String>>
         .collect())
 }
 
-fn repeat(replay: &Replay, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(Begun, Vec<Command>)> {
+fn repeat(replay: &Replay, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(StartState, Vec<Command>)> {
     check_parts(&replay.allow_changed)?;
     let folder = RunFolder::find(&replay.runs, &replay.run)?;
     RunFolder::check_new(&replay.runs, replay.name.as_deref(), false)?;
@@ -370,6 +367,6 @@ fn repeat(replay: &Replay, commands: &Receiver<Command>, outbox: &mut Outbox) ->
         record.note(Level::Warning, note);
     }
     let (history, tree) = (begin(&session, 1), Tree::default());
-    let again = Again { entries: entries.into(), journaled: false, now: false };
-    Ok((Begun { session, record, tree, history, again, given: Vec::new() }, later))
+    let replay = JournalReplay { entries: entries.into(), journaled: false, now: false };
+    Ok((StartState { session, record, tree, history, replay, given: Vec::new() }, later))
 }

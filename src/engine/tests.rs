@@ -1,4 +1,4 @@
-//! Runs of a small model on which a fault is brought, one after the other.
+//! Runs of a small model with injected faults.
 
 pub mod hooks;
 
@@ -119,8 +119,8 @@ pub(super) fn losses(run: &Path) -> Vec<(u64, u64)> {
     readings.steps.iter().map(|step| (step.step, step.loss.to_bits())).collect()
 }
 
-/// Every write, rename and wait for the disk fails, one in each run: a run that could not begin leaves nothing, one that has
-/// begun ends with the same result or says that it could not be written; then it goes on.
+/// Every write, rename and sync fails, one in each run: a run that could not start leaves nothing, one that has
+/// started ends with the same result or reports that it could not be written; then it is resumed.
 #[test]
 fn every_write_fails_in_turn() {
     let (folder, recipe) = workshop();
@@ -169,7 +169,7 @@ fn every_write_fails_in_turn() {
     assert!(sentences.iter().all(is_sentence), "{sentences:#?}");
 }
 
-/// The disk is full, or has become read-only, from the tenth step on and for a while.
+/// The disk is full, or read-only, from the tenth step on and for a while.
 #[test]
 fn a_disk_that_is_full_for_a_while_costs_nothing() {
     let (folder, recipe) = workshop();
@@ -200,7 +200,7 @@ fn a_disk_that_is_full_for_a_while_costs_nothing() {
     }
 }
 
-/// As the one before, on a small file system of its own that is really full.
+/// As the test before, on a small file system of its own that is really full.
 #[test]
 fn a_small_file_system_that_is_full_for_a_while_costs_nothing() {
     let (folder, recipe) = workshop();
@@ -250,7 +250,7 @@ fn a_small_file_system_that_is_full_for_a_while_costs_nothing() {
 }
 
 #[test]
-fn a_run_folder_that_vanishes_is_told_of_and_the_result_is_written_all_the_same() {
+fn a_vanished_run_folder_is_reported_and_the_result_is_still_written() {
     let (folder, recipe) = workshop();
     let runs = folder.path().join("runs");
     quiet(launch(folder.path(), "whole", &recipe));
@@ -258,7 +258,7 @@ fn a_run_folder_that_vanishes_is_told_of_and_the_result_is_written_all_the_same(
     let root = run.clone();
     hook(&run, move |session: &mut Session| {
         if session.step == 9 {
-            // A checkpoint may just be written into it.
+            // A checkpoint may be in the middle of being written there.
             while root.exists() {
                 let _ = std::fs::remove_dir_all(&root);
             }
@@ -271,7 +271,7 @@ fn a_run_folder_that_vanishes_is_told_of_and_the_result_is_written_all_the_same(
 }
 
 #[test]
-fn a_damaged_checkpoint_is_named_and_the_one_before_is_gone_on_from() {
+fn a_damaged_checkpoint_is_named_and_the_one_before_is_resumed() {
     let (folder, recipe) = workshop();
     let runs = folder.path().join("runs");
     quiet(launch(folder.path(), "whole", &recipe));
@@ -301,7 +301,7 @@ fn a_damaged_checkpoint_is_named_and_the_one_before_is_gone_on_from() {
     }
 }
 
-/// Makes the embeddings of a batch's tokens not a number for one step.
+/// Sets the embeddings of a batch's tokens to NaN for one step.
 fn poison(run: &Path, at: u64) {
     let mut saved = None;
     hook(run, move |session: &mut Session| {
@@ -317,7 +317,7 @@ fn poison(run: &Path, at: u64) {
 }
 
 #[test]
-fn what_is_not_finite_is_never_applied_nor_exported() {
+fn non_finite_values_are_never_applied_nor_exported() {
     let (folder, mut recipe) = workshop();
     let runs = folder.path().join("runs");
     let finite = |run: &Path| {
@@ -409,7 +409,7 @@ fn a_fault_that_halves_the_rate_halves_that_of_the_head_where_it_has_one() {
 }
 
 #[test]
-fn where_memory_does_not_suffice_the_micro_batch_is_halved_and_the_batch_stays() {
+fn out_of_memory_halves_the_micro_batch_and_keeps_the_batch() {
     let (folder, recipe) = workshop();
     let runs = folder.path().join("runs");
     hook(&runs.join("small"), |session: &mut Session| {
@@ -432,7 +432,7 @@ fn where_memory_does_not_suffice_the_micro_batch_is_halved_and_the_batch_stays()
 }
 
 #[test]
-fn after_a_panic_in_the_engine_the_last_checkpoint_is_gone_on_from() {
+fn after_a_panic_in_the_engine_the_last_checkpoint_is_resumed() {
     let (folder, recipe) = workshop();
     let runs = folder.path().join("runs");
     quiet(launch(folder.path(), "whole", &recipe));
@@ -453,7 +453,7 @@ fn after_a_panic_in_the_engine_the_last_checkpoint_is_gone_on_from() {
 }
 
 #[test]
-fn a_run_that_is_told_to_end_while_it_loads_ends_at_once_and_leaves_nothing() {
+fn a_run_cancelled_while_loading_ends_at_once_and_leaves_nothing() {
     let (folder, recipe) = workshop();
     for command in [Command::Terminate, Command::Abort, Command::Stop] {
         let mut asked = Some(command);
@@ -461,7 +461,7 @@ fn a_run_that_is_told_to_end_while_it_loads_ends_at_once_and_leaves_nothing() {
             Event::Loading { .. } => asked.take().into_iter().collect(),
             _ => Vec::new(),
         });
-        // The command may come too late for the loading of so small a model; then the run ends after it.
+        // The command may come too late for loading such a small model; then the run ends after it.
         assert!(ran.fault.contains("nothing was written") || ran.summary.is_some(), "{}", ran.fault);
         if ran.summary.is_none() {
             assert!(!folder.path().join("runs/early").exists());
@@ -470,9 +470,9 @@ fn a_run_that_is_told_to_end_while_it_loads_ends_at_once_and_leaves_nothing() {
     }
 }
 
-/// From then on a key may step what is in force, so that has to be known.
+/// From then on a key may step the current value, so it has to be known.
 #[test]
-fn what_is_in_force_is_told_before_the_run_is_ready() {
+fn current_settings_are_sent_before_the_run_is_ready() {
     let (folder, mut recipe) = workshop();
     recipe.method.density.insert("value".into(), 0.2);
     let ran = quiet(launch(folder.path(), "told", &recipe));
@@ -492,7 +492,7 @@ fn a_change_at_the_step_of_a_checkpoint_does_not_have_it_written_again() {
     recipe.set("train.evaluate_every", Value::Integer(4)).unwrap();
     recipe.set("train.max_steps", Value::Integer(6)).unwrap();
     let (give, given) = std::sync::mpsc::channel::<crossbeam_channel::Sender<Command>>();
-    // It comes during step 4, and so is heard by the evaluation after it, which is the best one and writes its state.
+    // It arrives during step 4, so the evaluation after it, which is the best one and writes its state, sees it.
     hook(&folder.path().join("runs/a"), move |session: &mut Session| {
         if session.step == 3 {
             let set = Command::Set { id: 1, field: "method.sparsity".into(), value: Value::Float(0.95) };
@@ -511,7 +511,7 @@ fn a_change_at_the_step_of_a_checkpoint_does_not_have_it_written_again() {
 }
 
 #[test]
-fn a_pause_counts_for_no_time_of_the_run() {
+fn pauses_do_not_count_as_training_time() {
     let (folder, recipe) = workshop();
     let pause = std::time::Duration::from_secs(3);
     let mut stood_still = 0.0;
@@ -534,7 +534,7 @@ fn a_pause_counts_for_no_time_of_the_run() {
 }
 
 #[test]
-fn what_a_method_has_no_use_for_is_no_setting_in_force() {
+fn settings_that_a_method_does_not_use_are_not_sent() {
     let (folder, mut recipe) = workshop();
     recipe.set("train.max_steps", Value::Integer(1)).unwrap();
     let mut told = |kind: &str| {

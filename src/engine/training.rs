@@ -1,4 +1,4 @@
-//! The loop: serve commands, take a step, evaluate and save when it is time.
+//! The training loop: handle commands, take a step, evaluate and save when due.
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
@@ -21,10 +21,10 @@ use crate::recipe::{FIELDS, Kind, TaskKind, Value};
 use crate::run::{Found, Metrics, Moment, Need, Predictions};
 use crate::train::{Attempt, History, Point, Prediction, Session, Snapshot, Tree, Why, out_of_memory};
 
-/// Time between two reports of memory, sparsity and snapshots; they cost a few milliseconds each.
+/// Time between two reports of memory, sparsity and snapshots; each costs a few milliseconds.
 const REPORT_EVERY: Duration = Duration::from_secs(1);
 
-/// A run that is loaded.
+/// A loaded run in training.
 pub struct Training {
     pub(super) session: Session,
     pub(super) record: Record,
@@ -34,74 +34,74 @@ pub struct Training {
     pub(super) started: Instant,
     /// Whether there is a user to wait for.
     pub(super) attended: bool,
-    /// Since when it stands still, where it does.
+    /// When the present pause began.
     pub(super) paused_at: Option<Instant>,
-    /// How long it has stood still before, all pauses together.
-    pub(super) stood: Duration,
-    /// How the run shall end, once that was asked for.
+    /// Total duration of the earlier pauses.
+    pub(super) paused_for: Duration,
+    /// How the run is to end, if that was requested.
     pub(super) ending: Option<Ending>,
     pub(super) reported: Option<Instant>,
-    /// Time of the last step.
+    /// Time of the last step in seconds.
     pub(super) step_seconds: Option<f64>,
     pub(super) loss: Option<f64>,
     pub(super) tree: Tree,
     pub(super) history: History,
-    /// What was written to the disk last: it is in memory until it is there.
+    /// The snapshot written last: in memory until it is on disk.
     pub(super) writing: Weak<Snapshot>,
-    pub(super) again: Again,
-    /// Settings that a resumed run was given.
+    pub(super) replay: JournalReplay,
+    /// Settings given on resuming.
     pub(super) given: Vec<(String, Value)>,
-    /// Commands that wait until nothing is pending.
+    /// Commands deferred until the replay is over.
     pub(super) deferred: Vec<Command>,
-    /// How often the rate was lowered because of a fault.
+    /// Number of automatic reductions of the rate.
     pub(super) lowered: u32,
-    /// The step at which the last regular checkpoint has to be on the disk.
+    /// The step by which the last regular checkpoint has to be on disk.
     pub(super) written_by: u64,
-    /// Texts that the models are to read.
+    /// Questions to the models.
     pub(super) playground: Playground,
-    /// Looks after machine and device.
+    /// Samples machine and device.
     pub(super) sampler: Option<Sampler>,
-    /// What was said of each validation row at the last evaluation, and when that was.
-    pub(super) said: Option<(Moment, Predictions)>,
-    /// Whether the step that was taken last has not been kept yet, where that is due.
-    pub(super) arrived: bool,
-    /// Who else trains on the same model.
-    pub(super) company: Company,
+    /// The predictions for the validation rows at the last evaluation, and its moment.
+    pub(super) predictions: Option<(Moment, Predictions)>,
+    /// Whether the state after the last step still has to be kept, if due.
+    pub(super) step_unsaved: bool,
+    /// The other lanes on the same model.
+    pub(super) peers: Peers,
 }
 
-/// Who else trains on the same model.
+/// The other lanes on the same model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Company {
-    /// Nobody.
+pub enum Peers {
+    /// There are none.
     Nobody,
-    /// It takes turns with others, so that it never waits itself.
+    /// The run alternates with other lanes, and never waits itself.
     Others {
         /// Bytes that they hold.
         bytes: u64,
-        /// How many they are, those that have ended left out.
+        /// Number of those that have not ended.
         lanes: u32,
     },
 }
 
-impl Company {
+impl Peers {
     fn bytes(self) -> u64 {
         if let Self::Others { bytes, .. } = self { bytes } else { 0 }
     }
 
-    /// Time between two reports: lanes report in turn, so that together they do as often as one run.
+    /// Time between two reports: lanes report in turn, so that together they report as often as one run.
     fn report_every(self) -> Duration {
         if let Self::Others { lanes, .. } = self { REPORT_EVERY * (1 + lanes) } else { REPORT_EVERY }
     }
 }
 
-/// What is done again.
+/// The replay of a journal.
 #[derive(Debug, Default)]
-pub struct Again {
-    /// Entries of a journal, each for its step.
+pub struct JournalReplay {
+    /// Entries of a journal, in the order of their steps.
     pub entries: VecDeque<Entry>,
     /// Whether these are in the run's own journal already.
     pub journaled: bool,
-    /// Whether one of them is being done.
+    /// Whether one of them is being replayed.
     pub now: bool,
 }
 
@@ -109,7 +109,7 @@ impl Training {
     pub(super) fn announce(&mut self, outbox: &mut Outbox) {
         let session = &self.session;
         let around = self.probe.surroundings(session);
-        // What cannot be predicted is trained all the same.
+        // A failed prediction does not prevent training.
         let plan = session.memory_plan(around);
         self.predicted = plan.predict(&session.recipe).ok();
         if let Some(predicted) = &self.predicted {
@@ -117,7 +117,7 @@ impl Training {
         }
         let mut warnings = if session.step == 0 { session.remarks() } else { Vec::new() };
         warnings.extend(self.predicted.and_then(|predicted| plan.warning(&session.recipe, &predicted)));
-        // Before it is ready: from then on a key may step what is in force.
+        // Before `Ready`: from then on a key may step the current values.
         self.announce_settings(outbox);
         outbox.send(Event::Ready(Box::new(Ready {
             run: self.record.name(),
@@ -153,12 +153,12 @@ impl Training {
         }
         self.report(outbox);
         let device = if let tch::Device::Cuda(device) = self.session.model.device { Some(device) } else { None };
-        if self.company == Company::Nobody {
+        if self.peers == Peers::Nobody {
             self.sampler = Some(Sampler::start(outbox.channel(), self.record.folder(), device));
         }
     }
 
-    /// Tells every live-editable setting that is in force: what the method has no use for is none.
+    /// Sends every live setting that is in force; settings that the method does not use are left out.
     pub(super) fn announce_settings(&self, outbox: &mut Outbox) {
         let recipe = &self.session.recipe;
         let is_used =
@@ -174,19 +174,17 @@ impl Training {
     }
 
     /// Trains to the end.
-    ///
     /// # Errors
-    /// Where a step fails or the result cannot be written; the folder then says that the run failed.
+    /// If a step fails or the result cannot be written; the folder then records the failure.
     pub fn run(mut self, outbox: &mut Outbox) -> Result<Summary> {
-        let mut ended = self.settle(outbox);
+        let mut ended = self.between_steps(outbox);
         while let Ok(false) = ended {
-            ended = self.advance(outbox).and_then(|()| self.settle(outbox));
+            ended = self.advance(outbox).and_then(|()| self.between_steps(outbox));
         }
         self.conclude(ended.map(drop), outbox)
     }
 
-    /// What is left to do when all steps are taken, or when one failed.
-    ///
+    /// Finishes after the last step, or after a failed one.
     /// # Errors
     /// As [`Training::run`].
     pub(super) fn conclude(&mut self, ended: Result<()>, outbox: &mut Outbox) -> Result<Summary> {
@@ -196,18 +194,18 @@ impl Training {
                 outbox.send(event);
             }
             self.record.failed(error.message());
-            self.tell_notes(outbox);
+            self.send_notes(outbox);
         }
         ended
     }
 
-    /// All that comes between two steps: evaluates and keeps the state where that is due, and serves commands. Whether the
+    /// Everything between two steps: evaluates and keeps the state if due, and handles commands. Returns whether the
     /// run has ended.
-    pub(super) fn settle(&mut self, outbox: &mut Outbox) -> Result<bool> {
+    pub(super) fn between_steps(&mut self, outbox: &mut Outbox) -> Result<bool> {
         if self.session.progress.evaluation_due {
             self.evaluate(outbox)?;
         }
-        if std::mem::take(&mut self.arrived) && self.ending.is_none() {
+        if std::mem::take(&mut self.step_unsaved) && self.ending.is_none() {
             self.keep_step(outbox);
         }
         self.serve(outbox)?;
@@ -217,67 +215,66 @@ impl Training {
         Ok(self.ending.is_some() || self.session.step >= self.session.total_steps())
     }
 
-    /// Stands still from here on.
+    /// Pauses training.
     pub(super) fn pause(&mut self, outbox: &mut Outbox) {
         self.paused_at = Some(Instant::now());
         self.watch(false);
         outbox.send(Event::Paused { step: self.session.step });
     }
 
-    /// Goes on.
+    /// Resumes training.
     pub(super) fn unpause(&mut self, outbox: &mut Outbox) {
-        self.stood += self.paused_at.take().map_or(Duration::ZERO, |since| since.elapsed());
+        self.paused_for += self.paused_at.take().map_or(Duration::ZERO, |since| since.elapsed());
         self.watch(true);
-        outbox.send(Event::Resumed { step: self.session.step, stood: self.stood.as_secs_f64() });
+        outbox.send(Event::Resumed { step: self.session.step, stood: self.paused_for.as_secs_f64() });
     }
 
-    /// Whether it was paused.
-    pub(super) fn stands_still(&self) -> bool {
+    /// Whether training is paused.
+    pub(super) fn training_paused(&self) -> bool {
         self.paused_at.is_some()
     }
 
-    /// Seconds that the run has trained, with those before this process and without those that it stood still: what the
-    /// interface shows as elapsed.
+    /// Seconds of training, including earlier processes and without pauses: the elapsed time that the interface shows.
     fn seconds(&self) -> f64 {
         let standing = self.paused_at.map_or(Duration::ZERO, |since| since.elapsed());
-        let here = self.started.elapsed().saturating_sub(self.stood + standing);
+        let here = self.started.elapsed().saturating_sub(self.paused_for + standing);
         self.record.seconds_before + here.as_secs_f64()
     }
 
-    /// Whether it stands still until a command comes.
+    /// Whether it waits for a command.
     pub(super) fn is_paused(&self) -> bool {
-        self.stands_still() && self.ending.is_none()
+        self.training_paused() && self.ending.is_none()
     }
 
-    /// Whether a turn would do something: it steps, or was asked something.
+    /// Whether a turn would do something: take a step, or answer a question.
     pub(super) fn has_something_to_do(&self) -> bool {
         !self.is_paused() || !self.commands.is_empty() || self.playground.is_busy()
     }
 
-    /// Bytes that it holds beside model and data.
+    /// Bytes that it holds besides model and data.
     pub(super) fn bytes(&self) -> u64 {
         let [deltas, moments, _] = self.session.accounted();
         deltas + moments + self.history.bytes()
     }
 
-    /// Largest resident size of the run: of this process, and of those that trained it before.
+    /// The largest resident size of this process and of the run's earlier ones.
     pub(super) fn peak(&self) -> u64 {
         self.probe.peak().max(self.record.earlier_peak)
     }
 
-    /// Tries a step.
+    /// Attempts a step.
     pub(super) fn advance(&mut self, outbox: &mut Outbox) -> Result<()> {
-        self.arrived = self.attempt(outbox)?;
+        self.step_unsaved = self.attempt(outbox)?;
         self.housekeeping(outbox);
         Ok(())
     }
 
-    /// Tries a step; whether it was taken.
+    /// Attempts a step; returns whether it was taken.
     fn attempt(&mut self, outbox: &mut Outbox) -> Result<bool> {
         #[cfg(test)]
         super::tests::hooks::before_step(&self.record.folder(), &mut self.session);
         match self.session.attempt_step()? {
-            Attempt::Taken(step) => self.took(step, outbox),
+            Attempt::Taken(step) => self.step_taken(step, outbox),
             Attempt::NotFinite(fault) => return self.not_finite(&fault, outbox),
             Attempt::OutOfMemory(why) => {
                 self.halve_micro_batch(&why)?;
@@ -287,7 +284,7 @@ impl Training {
         Ok(true)
     }
 
-    pub(super) fn took(&mut self, step: Step, outbox: &mut Outbox) {
+    pub(super) fn step_taken(&mut self, step: Step, outbox: &mut Outbox) {
         self.step_seconds = Some(step.seconds);
         self.loss = Some(step.loss);
         self.tree.reached(step.step, self.session.progress.best);
@@ -295,8 +292,8 @@ impl Training {
         outbox.send(Event::Step(step));
     }
 
-    /// Keeps the state of the step that was just taken, where that is due. Training goes on while a checkpoint is written,
-    /// but for no longer than a tenth of the steps between two: so no more than that is lost beside those.
+    /// Keeps the state after the last step, if due. Training goes on while a checkpoint is written, but for no longer
+    /// than a tenth of the steps between two checkpoints, so no more than that is lost in addition.
     fn keep_step(&mut self, outbox: &mut Outbox) {
         let (step, total) = (self.session.step, self.session.total_steps());
         let every = self.session.recipe.train.checkpoint_every.of(total);
@@ -305,7 +302,7 @@ impl Training {
             self.record.written(true).into_iter().for_each(|event| outbox.send(event));
         }
         if is_due {
-            // What was changed since, at this very step, is in the journal.
+            // Changes made since, at this very step, are in the journal.
             if !self.has_checkpoint() {
                 self.checkpoint(Need::No);
             }
@@ -316,19 +313,19 @@ impl Training {
         self.housekeeping(outbox);
     }
 
-    /// What does not change training: what was written, what is to be told.
+    /// Work that does not change training: results of writes, and notes.
     pub(super) fn housekeeping(&mut self, outbox: &mut Outbox) {
         for event in self.record.written(false) {
             outbox.send(event);
             self.history.set_changed();
         }
-        self.tell_notes(outbox);
-        if self.reported.is_none_or(|at| at.elapsed() >= self.company.report_every()) {
+        self.send_notes(outbox);
+        if self.reported.is_none_or(|at| at.elapsed() >= self.peers.report_every()) {
             self.report(outbox);
         }
     }
 
-    fn tell_notes(&mut self, outbox: &mut Outbox) {
+    fn send_notes(&mut self, outbox: &mut Outbox) {
         for note in self.record.take_notes() {
             outbox.send(note);
         }
@@ -352,7 +349,7 @@ impl Training {
         for event in events {
             outbox.send(event);
         }
-        self.tell_notes(outbox);
+        self.send_notes(outbox);
         if matches!(ending, Ending::Completed | Ending::Stopped | Ending::StoppedEarly) {
             let name = self.record.name();
             let how =
@@ -362,7 +359,7 @@ impl Training {
         self.report(outbox);
         let (adapter, holds) = result.unzip();
         self.record.ended(ending, holds, self.peak());
-        self.tell_notes(outbox);
+        self.send_notes(outbox);
         let progress = &self.session.progress;
         Ok(Summary {
             ending,
@@ -382,8 +379,8 @@ impl Training {
         })
     }
 
-    /// Median time of the steps that led to where the run stands, those of earlier processes among them: the same number as in
-    /// a comparison.
+    /// Median time of the steps on the current path, including those of earlier processes: the same number as in a
+    /// comparison.
     fn median_step(&self) -> Option<f64> {
         let lineage = self.tree.lineage(self.tree.here());
         let readings = Metrics::read(&self.record.run_folder().metrics_path()).ok()?;
@@ -391,14 +388,14 @@ impl Training {
             .median_step_seconds(|branch, step| lineage.iter().any(|part| part.branch == branch && step <= part.step))
     }
 
-    /// Evaluates, and meanwhile hears the commands that end the run; the others wait.
+    /// Evaluates, while checking for commands that end the run; others wait.
     pub(super) fn evaluate(&mut self, outbox: &mut Outbox) -> Result<()> {
-        let (evaluation, ending, later) = self.look(outbox)?;
+        let (evaluation, ending, later) = self.run_validation(outbox)?;
         self.ending = ending.or(self.ending);
         if let Some(evaluation) = evaluation {
             self.record.evaluation(&evaluation);
             outbox.send(Event::Evaluated(evaluation));
-            if let Some(confusion) = self.said.as_ref().and_then(|(_, predictions)| predictions.confusion()) {
+            if let Some(confusion) = self.predictions.as_ref().and_then(|(_, predictions)| predictions.confusion()) {
                 outbox.send(Event::Confused(Box::new(confusion)));
             }
             let is_best = self.session.progress.judge(evaluation);
@@ -415,9 +412,9 @@ impl Training {
         Ok(())
     }
 
-    /// Puts the validation rows through the model; none where a command broke that off. How that command wants the run to
-    /// end, and the commands that wait.
-    fn look(&mut self, outbox: &mut Outbox) -> Result<(Option<Evaluation>, Option<Ending>, Vec<Command>)> {
+    /// Evaluates on the validation rows; none if a command cancelled it. Also returns how that command ends the run,
+    /// and the commands that wait.
+    fn run_validation(&mut self, outbox: &mut Outbox) -> Result<(Option<Evaluation>, Option<Ending>, Vec<Command>)> {
         let of = self.session.data.validation.examples.len();
         let (mut later, mut ending) = (Vec::new(), None);
         let commands = &self.commands;
@@ -441,23 +438,23 @@ impl Training {
             }
         };
         let (evaluation, predictions) = found.unzip();
-        self.said = predictions.map(|predictions| (self.moment(), predictions));
+        self.predictions = predictions.map(|predictions| (self.moment(), predictions));
         Ok((evaluation, ending, later))
     }
 
-    /// Branch and step where the run stands, and how much of the journal led there.
+    /// The current branch and step, and the number of journal entries that led there.
     pub(super) fn moment(&self) -> Moment {
         Moment { branch: self.session.branch, step: self.session.step, journal: self.tree.journal() }
     }
 
-    /// Writes what the run says of each validation row in the state that was exported. Where nothing has happened since
-    /// the last evaluation, it is known; else the rows are put through the model once more, which counts for nothing else.
-    /// A command that ends the run breaks it off, and then there is no such file.
+    /// Writes the predictions for the validation rows in the exported state. They are known if nothing has happened
+    /// since the last evaluation; else the rows are evaluated once more, which has no other effect. A command that
+    /// ends the run cancels it, and then there is no such file.
     pub(super) fn write_predictions(&mut self, outbox: &mut Outbox) -> Result<()> {
-        if self.session.can_evaluate() && self.said.as_ref().is_none_or(|(moment, _)| *moment != self.moment()) {
-            self.look(outbox)?;
+        if self.session.can_evaluate() && self.predictions.as_ref().is_none_or(|(moment, _)| *moment != self.moment()) {
+            self.run_validation(outbox)?;
         }
-        match self.said.take() {
+        match self.predictions.take() {
             Some((_, predictions)) => self.record.predictions(&predictions),
             None => Ok(()),
         }
@@ -471,7 +468,7 @@ impl Training {
 
     pub(super) fn report(&mut self, outbox: &mut Outbox) {
         self.reported = Some(Instant::now());
-        let snapshots = self.history.bytes() + self.writing_bytes() + self.company.bytes();
+        let snapshots = self.history.bytes() + self.writing_bytes() + self.peers.bytes();
         let memory = self.probe.measure(&self.session, snapshots);
         outbox.send(Event::Memory(Memory { peak: self.peak(), ..memory }));
         outbox.send(Event::Sparsity(self.session.sparsity_report()));
@@ -480,7 +477,7 @@ impl Training {
         }
     }
 
-    /// Every state that is kept, in memory or on the disk, by branch and step.
+    /// Every kept state, in memory or on disk, by branch and step.
     fn kept_states(&self) -> Vec<KeptState> {
         let mut states = std::collections::BTreeMap::new();
         for (at, bytes, _) in self.history.iter() {
@@ -504,7 +501,7 @@ impl Training {
     }
 }
 
-/// A template that cannot be read is none; who asks for it hears why.
+/// A template that cannot be read counts as missing; a question that needs it reports why.
 fn has_chat_template(folder: &std::path::Path) -> bool {
     matches!(ChatTemplate::load(folder), Ok(Some(_)))
 }

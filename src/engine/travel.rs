@@ -1,4 +1,4 @@
-//! To another step or branch, and back.
+//! Moves to another step or branch, and back.
 
 use super::Outbox;
 use super::training::Training;
@@ -8,11 +8,11 @@ use crate::recipe::OnNonfinite;
 use crate::run::{Found, Need, read_checkpoint};
 use crate::train::{Attempt, Point, Snapshot, Why, from_checkpoint, largest_checkpoint};
 
-/// That a command was not done, and why.
+/// A rejected command, with the reason.
 type Refusal = std::result::Result<(), String>;
 
 impl Training {
-    /// Back to an earlier step of this branch or of those that it came from; what follows is a new branch.
+    /// Rewinds to an earlier step of this branch or its ancestors; the following steps are a new branch.
     pub(super) fn rewind(&mut self, to: u64, id: CommandId, outbox: &mut Outbox) -> Result<Refusal> {
         if to > self.session.step {
             return Ok(Err(format!(
@@ -24,8 +24,8 @@ impl Training {
         self.begin_branch(point, |branch| What::Rewind { to, branch }, id, outbox)
     }
 
-    /// Back to the moment before the last change of a setting by hand that stands: what was taken back since is none, and
-    /// what took it back neither.
+    /// Rewinds to before the last change by hand that is in force: changes that were undone do not count, and neither
+    /// do those that undid them.
     pub(super) fn undo(&mut self, id: CommandId, outbox: &mut Outbox) -> Result<Refusal> {
         match self.tree.changes_to_undo() {
             Some(changes) => self.undo_changes(changes, id, outbox),
@@ -33,7 +33,7 @@ impl Training {
         }
     }
 
-    /// Back to the moment before the last so many of these changes.
+    /// Rewinds to before the last so many of these changes.
     pub(super) fn undo_changes(&mut self, changes: u32, id: CommandId, outbox: &mut Outbox) -> Result<Refusal> {
         let Some(point) = self.tree.before_change(changes) else {
             return Ok(Err("fewer settings were changed by hand on the way to here".into()));
@@ -59,7 +59,7 @@ impl Training {
         Ok(Ok(()))
     }
 
-    /// To the tip of another branch, to go on there.
+    /// Switches to the tip of another branch.
     pub(super) fn switch(&mut self, branch: u32, id: CommandId, outbox: &mut Outbox) -> Result<Refusal> {
         if self.tree.get(branch).is_none() || branch == self.session.branch {
             let why = if branch == self.session.branch { "is the one that trains" } else { "does not exist" };
@@ -75,9 +75,9 @@ impl Training {
         Ok(Ok(()))
     }
 
-    /// The entry says at which step the other branch was left.
+    /// The entry contains the step at which the other branch was left.
     fn leave_with(&mut self, what: What, (_, step): (u32, u64), id: CommandId) {
-        let mut entry = self.deed(what, id);
+        let mut entry = self.journal_entry(what, id);
         if let Entry::Deed(deed) = &mut entry {
             deed.step = step;
         }
@@ -91,13 +91,13 @@ impl Training {
         outbox.send(Event::Rewound { step, branch, left });
         outbox.send(Event::Branches { branches: self.tree.report() });
         self.announce_settings(outbox);
-        self.tell_total(outbox);
-        // Should the process end now, it goes on from here.
+        self.send_total_steps(outbox);
+        // If the process ends now, it resumes from here.
         self.checkpoint(Need::Yes);
         self.report(outbox);
     }
 
-    /// Goes to a point. Where that cannot be, or the run is to end meanwhile, all is as before.
+    /// Moves to a point. If that fails, or the run is to end meanwhile, nothing is changed.
     fn travel(&mut self, to: Point, outbox: &mut Outbox) -> Result<Refusal> {
         let tip = self.keep(Why::Tip);
         self.write(tip.clone(), Need::Yes);
@@ -111,7 +111,7 @@ impl Training {
         Ok(Err(why))
     }
 
-    /// The nearest state that is kept, and from there step by step.
+    /// Restores the nearest kept state, and takes the steps from there again.
     fn reach(&mut self, to: Point, outbox: &mut Outbox) -> Result<()> {
         let lineage = self.tree.lineage(to);
         let start = self.nearest(&lineage, outbox)?;
@@ -119,14 +119,14 @@ impl Training {
         let (from, of) = (self.session.step, to.step - self.session.step.min(to.step));
         while self.ending.is_none() {
             if self.session.progress.evaluation_due {
-                self.judge_again();
+                self.restore_evaluation();
             }
             while let Some(change) = changes.next_if(|change| change.step() == self.session.step) {
                 match change {
                     Entry::Set(change) => {
                         self.session.set_again(&change.field, change.to).map_err(Error::failed)?;
                     }
-                    Entry::Deed(_) => self.judge_again(),
+                    Entry::Deed(_) => self.restore_evaluation(),
                 }
             }
             if self.session.step >= to.step {
@@ -137,7 +137,7 @@ impl Training {
             self.record.check_unchanged(self.session.branch, self.session.step)?;
             self.step_again()?;
             outbox.send(Event::Recomputing { done: self.session.step - from, of });
-            self.hear_the_end();
+            self.check_for_end();
         }
         Ok(())
     }
@@ -154,14 +154,14 @@ impl Training {
         }
     }
 
-    /// An evaluation that was made when this step was taken first: told then, and not again.
-    fn judge_again(&mut self) {
+    /// Restores an evaluation that was made when this step was first taken: it was reported then, and is not again.
+    fn restore_evaluation(&mut self) {
         if let Some(evaluation) = self.session.evaluate(|_| std::ops::ControlFlow::Continue(())) {
             self.session.progress.judge(evaluation);
         }
     }
 
-    fn hear_the_end(&mut self) {
+    fn check_for_end(&mut self) {
         for command in self.commands.try_iter() {
             match command {
                 Command::Abort => self.ending = Some(Ending::Aborted),
@@ -171,7 +171,7 @@ impl Training {
         }
     }
 
-    /// Restores the state nearest to the end of a way; where that one lies.
+    /// Restores the kept state nearest to the end of a path; returns its point.
     fn nearest(&mut self, lineage: &[Point], outbox: &mut Outbox) -> Result<Point> {
         let mut candidates = Vec::new();
         for (at, ..) in self.history.iter() {
@@ -215,7 +215,7 @@ impl Training {
         Err(format!("no state of step {step} of branch {branch} is kept; choose one of those that are listed"))
     }
 
-    /// Keeps a state for good, on the disk too, or no longer.
+    /// Pins a state, on disk too, or unpins it.
     pub(super) fn pin(&mut self, (branch, step): (u32, u64), pinned: bool, id: CommandId, outbox: &mut Outbox) {
         self.tree.pin(branch, step, pinned);
         self.history.pin(branch, step, pinned);
@@ -229,7 +229,7 @@ impl Training {
                 self.write(snapshot, Need::Yes);
             }
         }
-        self.enter(self.deed(What::Pin { branch, at: step, pinned }, id));
+        self.enter(self.journal_entry(What::Pin { branch, at: step, pinned }, id));
         outbox.send(Event::Branches { branches: self.tree.report() });
         self.report(outbox);
     }

@@ -1,4 +1,4 @@
-//! Samples of machine and device, taken on a thread of their own.
+//! Samples machine and device on a thread of their own.
 
 use std::path::{Path, PathBuf};
 use std::thread::JoinHandle;
@@ -13,29 +13,29 @@ use crate::protocol::{Event, Gpu, Host, Vitals};
 /// Time between two samples.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// A thread that samples while it lives. Its last sample is told before it is gone.
+/// A thread that samples until it is dropped. Its last sample is sent before it ends.
 #[derive(Debug)]
 pub struct Sampler {
-    /// Whether training stands still, so that nothing need be sampled.
+    /// Whether training is paused, so that no samples are needed.
     pauses: Option<Sender<bool>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Sampler {
-    /// Samples for a run in this folder, whose model may be on an NVIDIA device. A sample that finds no room in the channel is
-    /// gone.
+    /// Samples for a run in this folder, whose model may be on an NVIDIA device. A sample that does not fit the
+    /// channel is dropped.
     #[must_use]
     pub fn start(events: Sender<Event>, folder: PathBuf, device: Option<usize>) -> Self {
         let (pauses, asked) = unbounded();
         let run = move || sample(&events, &asked, &mut Probe::new(folder, device));
-        // Without a thread to spare there are no samples, and nothing else is missing.
+        // If no thread can be started there are no samples, and nothing else is missing.
         let thread = std::thread::Builder::new().name("vitals".into()).spawn(run).ok();
         Self { pauses: Some(pauses), thread }
     }
 
-    /// Samples no more, or again.
+    /// Pauses or resumes sampling.
     pub fn pause(&self, paused: bool) {
-        // A thread that has ended samples no more.
+        // A thread that has ended does not sample.
         let _ = self.pauses.as_ref().map(|pauses| pauses.send(paused));
     }
 }
@@ -43,7 +43,7 @@ impl Sampler {
 impl Drop for Sampler {
     fn drop(&mut self) {
         self.pauses = None;
-        // It holds nothing that a panic could leave half done.
+        // The thread holds nothing that a panic could leave inconsistent.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
@@ -124,7 +124,7 @@ impl Probe {
     }
 }
 
-/// Bytes that can still be written where a folder lies, and that fit there.
+/// Free and total bytes of the file system with this folder.
 fn space(folder: &Path) -> Option<(u64, u64)> {
     let found = rustix::fs::statvfs(folder).ok()?;
     Some((found.f_bavail.saturating_mul(found.f_frsize), found.f_blocks.saturating_mul(found.f_frsize)))
@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_tells_how_it_is_doing() {
+    fn a_machine_reports_its_load() {
         let folder = tempfile::tempdir().unwrap();
         let mut probe = Probe::new(folder.path().to_owned(), None);
         let first = probe.sample();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_at_once_and_says_nothing_while_paused() {
+    fn it_ends_at_once_and_sends_nothing_while_paused() {
         let (events, told) = unbounded();
         let sampler = Sampler::start(events, std::env::temp_dir(), None);
         sampler.pause(true);

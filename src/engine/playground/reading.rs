@@ -1,4 +1,4 @@
-//! Tokenizer and chat template, read when the first question is asked, on a thread of their own: training does not wait.
+//! Tokenizer and chat template, read at the first question on a thread of their own, so that training does not wait.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::guarded;
 use crate::train::Session;
 
-/// What makes tokens of a text.
+/// Converts text to tokens.
 #[derive(Debug)]
 pub struct Words {
     /// The model's tokenizer.
@@ -19,7 +19,7 @@ pub struct Words {
 }
 
 impl Words {
-    /// The tokens of a conversation in which a user has said this and the assistant is to answer.
+    /// The tokens of a conversation with this user message and an open assistant turn.
     pub fn chat(&self, text: &str) -> Result<Vec<u32>> {
         let Some(template) = &self.chat else {
             return Err(Error::refused("the model has no chat template; ask about a text"));
@@ -30,20 +30,20 @@ impl Words {
     }
 }
 
-/// How far the reading is.
+/// The state of the reading.
 #[derive(Debug, Default)]
 pub enum Reading {
-    /// Nobody has asked yet.
+    /// Not requested yet.
     #[default]
     NotBegun,
-    /// Under way.
+    /// In progress.
     UnderWay(Receiver<Result<Words>>),
-    /// Done, well or not.
+    /// Finished or failed.
     Done(std::result::Result<Arc<Words>, String>),
 }
 
 impl Reading {
-    /// What was read; none while that is under way.
+    /// The result; none while in progress.
     pub fn words(&mut self, session: &Session) -> Option<std::result::Result<Arc<Words>, String>> {
         match self {
             Self::NotBegun => {
@@ -57,7 +57,7 @@ impl Reading {
                         let chat = ChatTemplate::load(&folder)?;
                         Ok(Words { tokenizer, chat: chat.map(|chat| chat.with_arguments(&arguments)) })
                     });
-                    // Where the run has ended, nobody needs it any more.
+                    // After the end of the run there is no receiver.
                     let _ = tell.send(read);
                 });
                 *self = Self::UnderWay(told);
@@ -75,7 +75,7 @@ impl Reading {
             Self::Done(Ok(words)) => Some(Ok(Arc::clone(words))),
             Self::Done(Err(why)) => {
                 let why = why.clone();
-                // Whoever asks again may have fixed it.
+                // The user may have fixed the cause before the next question.
                 *self = Self::NotBegun;
                 Some(Err(why))
             }

@@ -1,4 +1,4 @@
-//! How a race begins.
+//! Starts and resumes races.
 
 use std::time::Instant;
 
@@ -11,8 +11,8 @@ use crate::data::{place, quoted};
 use crate::engine::loading::load;
 use crate::engine::memory::Probe;
 use crate::engine::record::{Record, default_name};
-use crate::engine::start::{Asked, Begun, begin, continued};
-use crate::engine::training::{Again, Company, Training};
+use crate::engine::start::{Asked, StartState, begin, continued};
+use crate::engine::training::{JournalReplay, Peers, Training};
 use crate::engine::{Launch, Outbox, Resume};
 use crate::error::{Error, Result};
 use crate::protocol::{self, Command, Level};
@@ -20,20 +20,19 @@ use crate::recipe::{Recipe, Value};
 use crate::run::{LANE, Measured, RunFolder, State, lane_goes_on, lanes_of, read_race, take_count};
 use crate::train::Tree;
 
-/// What all lanes are made with.
+/// What all lanes have in common.
 pub(super) struct Common<'a> {
     pub probe: &'a Probe,
     pub router: &'a Router,
     pub attended: bool,
-    /// Lanes that share the budget of the snapshots in memory.
+    /// Number of lanes that share the memory budget of snapshots.
     pub lanes: u64,
 }
 
 impl Race {
-    /// Goes on with the lanes of a race that had not come to their end and were not stopped.
-    ///
+    /// Resumes the lanes of a race that had not ended and were not stopped.
     /// # Errors
-    /// Refuses a race that is over, and lanes that are not what they were.
+    /// Refuses a race that is over, and lanes that have changed.
     pub(super) fn go_on(
         resume: &Resume,
         attended: bool,
@@ -50,7 +49,7 @@ impl Race {
         for about in known.lanes {
             let mut run = RunFolder::open(&about.folder)?;
             let state = run.status().map_or(State::Interrupted, |status| status.state);
-            // One that another process trains is refused when it is claimed.
+            // A lane that another process trains is refused when it is claimed.
             let goes_on = state == State::Running || lane_goes_on(of_race, state, about.out);
             if goes_on {
                 run.claim()?;
@@ -98,7 +97,7 @@ impl Race {
             .map(|(about, begun)| match begun {
                 Ok(begun) => lane(about, begun, &common),
                 Err(state) => {
-                    // Its number stays, although nothing is asked of it any more.
+                    // Its number is kept, although it receives no commands.
                     drop(common.router.add());
                     Lane::over(about, state)
                 }
@@ -113,10 +112,9 @@ impl Race {
         Ok(race)
     }
 
-    /// Loads what all lanes share, and only then makes the folders.
-    ///
+    /// Loads what all lanes share, and only then creates the folders.
     /// # Errors
-    /// Refuses lanes that cannot train beside each other; nothing is left behind then.
+    /// Refuses lanes that cannot train together; nothing is left behind then.
     pub(super) fn prepare(
         race: crate::engine::Race,
         attended: bool,
@@ -156,7 +154,8 @@ impl Race {
             launch.remarks.iter().for_each(|remark| record.note(Level::Info, remark.clone()));
             let about = protocol::Lane { name, folder: record.folder(), varied, origin: None, out: false };
             let (history, tree) = (begin(&session, common.lanes), Tree::default());
-            let begun = Begun { session, record, tree, history, again: Again::default(), given: Vec::new() };
+            let begun =
+                StartState { session, record, tree, history, replay: JournalReplay::default(), given: Vec::new() };
             lanes.push(lane(about, begun, &common));
         }
         folder.set_total_steps(total_steps(&lanes))?;
@@ -167,19 +166,19 @@ impl Race {
     }
 }
 
-/// Steps that the lane takes that is to take the most.
+/// The largest number of steps of any lane.
 fn total_steps(lanes: &[Lane]) -> u64 {
     let total = |lane: &Lane| lane.training.as_ref().map_or_else(|| lane.steps(), |it| it.session.total_steps());
     lanes.iter().map(total).max().unwrap_or(0)
 }
 
-/// A lane whose session is away from the model.
-pub(super) fn lane(about: protocol::Lane, mut begun: Begun, common: &Common<'_>) -> Lane {
+/// A lane whose changes are removed from the model.
+pub(super) fn lane(about: protocol::Lane, mut begun: StartState, common: &Common<'_>) -> Lane {
     let commands = common.router.add();
     Lane::new(about, |outbox| {
         begun.session.enter();
         let mut training = Training::new(begun, common.probe.beside(), commands, common.attended);
-        training.company = Company::Others { bytes: 0, lanes: 0 };
+        training.peers = Peers::Others { bytes: 0, lanes: 0 };
         training.announce(outbox);
         training.housekeeping(outbox);
         training.session.leave();
@@ -187,7 +186,7 @@ pub(super) fn lane(about: protocol::Lane, mut begun: Begun, common: &Common<'_>)
     })
 }
 
-/// Name of the lane at a place.
+/// The name of the lane with this index.
 pub(super) fn name_of(place: usize) -> String {
     format!("{LANE}{}", place + 1)
 }

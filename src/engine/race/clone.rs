@@ -1,27 +1,26 @@
-//! A lane that begins where another one is.
+//! Clones a lane.
 
 use super::Race;
 use super::begin::{Common, lane, name_of};
 use crate::data::one_line;
 use crate::engine::Outbox;
 use crate::engine::record::Record;
-use crate::engine::start::{Begun, begin};
-use crate::engine::training::Again;
+use crate::engine::start::{StartState, begin};
+use crate::engine::training::JournalReplay;
 use crate::error::{Error, Result};
 use crate::protocol::{self, Command, Origin};
 use crate::recipe::Value;
 use crate::run::{RunFolder, lanes_of};
 
-/// Lanes that a race may have.
+/// The most lanes in a race.
 const MOST: usize = 64;
 
-/// Commands that a clone is given count from here.
+/// The first identifier of commands given to a clone.
 const FIRST: u64 = 1 << 41;
 
 impl Race {
-    /// Begins another lane from where this one is. It has the journal and the metrics of that one so far, so that it is a run
-    /// that can be replayed like any other; what it is to have otherwise is set at its first step.
-    ///
+    /// Starts another lane from the state of this one. It gets a copy of journal and metrics, so that it is a run that
+    /// can be replayed like any other; its own settings are applied at its first step.
     /// # Errors
     /// Refuses a lane that has ended or does not exist, and settings that it cannot have.
     pub(super) fn clone_lane(&mut self, number: u32, set: Vec<(String, Value)>, outbox: &mut Outbox) -> Result<()> {
@@ -73,7 +72,7 @@ impl Race {
         let lanes = u64::try_from(place + 1).unwrap_or(1);
         let common = Common { probe: &probe, router: &self.router, attended: self.attended, lanes };
         let history = begin(&session, lanes);
-        let begun = Begun { session, record, tree, history, again: Again::default(), given: Vec::new() };
+        let begun = StartState { session, record, tree, history, replay: JournalReplay::default(), given: Vec::new() };
         let new = lane(about, begun, &common);
         self.lanes.push(new);
         let lane = u32::try_from(place).unwrap_or(u32::MAX);

@@ -1,4 +1,4 @@
-//! Successive halving: after every so many steps the worse half of the lanes is stopped.
+//! Successive halving: every so many steps the worse half of the lanes is stopped.
 
 use super::Race;
 use crate::engine::Outbox;
@@ -6,21 +6,20 @@ use crate::error::{Error, Result};
 use crate::protocol::{Command, Evaluation, Event};
 use crate::recipe::{Recipe, Steps, Validation};
 
-/// Where lanes are stopped.
+/// The schedule of halvings.
 #[derive(Debug)]
 pub struct Halving {
     every: u64,
-    /// The step at which the next ones are.
+    /// The step of the next halving.
     next: u64,
-    /// Whether there is still more than one lane.
+    /// Whether more than one lane is left.
     goes_on: bool,
 }
 
 impl Halving {
-    /// After every so many steps.
-    ///
+    /// Halves the lanes every so many steps.
     /// # Errors
-    /// Refuses lanes that are not evaluated then.
+    /// Refuses lanes that are not evaluated at those steps.
     pub fn new<'a>(every: u64, lanes: impl IntoIterator<Item = &'a Recipe>) -> Result<Self> {
         if every == 0 {
             return Err(Error::refused("--halve-every takes a number of steps above 0; leave it out for no halving"));
@@ -43,8 +42,8 @@ impl Halving {
         Ok(Self { every, next: every, goes_on: true })
     }
 
-    /// Steps between two evaluations of a lane that is halved after so many, where the recipe leaves that open: at most as many
-    /// as of any other run, if they divide them.
+    /// The default number of steps between evaluations of a lane with this halving interval: the usual one or fewer,
+    /// such that it divides the interval.
     #[must_use]
     pub fn evaluations(every: u64) -> u64 {
         let most = Steps::Auto.of(u64::MAX);
@@ -57,7 +56,7 @@ impl Halving {
         self.every
     }
 
-    /// For lanes that have taken so many steps already.
+    /// Skips the halvings up to this step.
     #[must_use]
     pub fn after(mut self, step: u64) -> Self {
         self.next = step.next_multiple_of(self.every).max(self.every);
@@ -72,7 +71,7 @@ impl Halving {
 }
 
 impl Race {
-    /// Stops the worse half of the lanes that have come to the step where that is due.
+    /// Stops the worse half of the lanes that have reached the step of the halving.
     pub(super) fn halve(&mut self, outbox: &mut Outbox) {
         let waiting = (0..).zip(&self.lanes).filter(|(_, lane)| lane.waiting && lane.training.is_some());
         let standing: Vec<(u32, Option<Evaluation>)> =
@@ -91,7 +90,7 @@ impl Race {
     }
 }
 
-/// The lanes, the best first; of equals the one with the lower number. What was not evaluated comes last.
+/// The lanes, best first; of equal ones the lower number first. Lanes without an evaluation come last.
 fn ranked(mut lanes: Vec<(u32, Option<Evaluation>)>) -> Vec<u32> {
     lanes.sort_by(|(_, one), (_, other)| {
         let before = match (one, other) {

@@ -1,4 +1,4 @@
-//! Takes commands to the lanes at once, wherever the race is: also in the middle of a lane's evaluation.
+//! Routes commands to the lanes at once, whatever the race is doing: even during a lane's evaluation.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,23 +10,23 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use crate::protocol::{Command, CommandId};
 use crate::recipe::Value;
 
-/// What the race itself is to do.
+/// An order to the race itself.
 #[derive(Debug)]
 pub enum Order {
-    /// A lane was asked something.
+    /// A lane has received a command.
     Look,
     /// As [`Command::Clone`].
     Clone {
-        /// Names the command.
+        /// The identifier of the command.
         id: CommandId,
         /// The lane.
         lane: u32,
-        /// What differs.
+        /// The settings that differ.
         set: Vec<(String, Value)>,
     },
 }
 
-/// The ways to the lanes.
+/// The command channels of the lanes.
 #[derive(Debug, Clone)]
 pub struct Router {
     lanes: Arc<Mutex<Vec<Sender<Command>>>>,
@@ -36,7 +36,7 @@ pub struct Router {
 }
 
 impl Router {
-    /// Begins to pass on `commands`, after those that came `before`.
+    /// Starts forwarding `commands`, after those received `before`.
     #[must_use]
     pub fn start(before: Vec<Command>, commands: Receiver<Command>) -> Self {
         let (give, orders) = unbounded();
@@ -59,14 +59,14 @@ impl Router {
         router
     }
 
-    /// A way to another lane.
+    /// Adds the channel of another lane.
     pub fn add(&self) -> Receiver<Command> {
         let (way, commands) = unbounded();
         self.ways(|lanes| lanes.push(way));
         commands
     }
 
-    /// Asks one lane, or all of them. A lane that has ended hears nothing any more.
+    /// Sends a command to one lane or to all. A lane that has ended receives nothing.
     pub fn pass_on(&self, command: Command) {
         self.ways(|lanes| match command {
             Command::Lane { lane, asked } => {
@@ -85,7 +85,7 @@ impl Router {
         });
     }
 
-    /// Whether the whole race was asked to end, and not one lane alone.
+    /// Whether the whole race was asked to end, rather than a single lane.
     pub fn ends(&self) -> bool {
         self.ends.load(Ordering::SeqCst)
     }
@@ -95,13 +95,13 @@ impl Router {
         self.orders.try_recv().ok()
     }
 
-    /// The next order, if one comes within this time.
+    /// The next order, if one arrives within this time.
     pub fn wait(&self, time: Duration) -> Option<Order> {
         match self.orders.recv_timeout(time) {
             Ok(order) => Some(order),
             Err(error) => {
                 if error.is_disconnected() {
-                    // Nobody can ask any more; the lanes that stand still go on by themselves.
+                    // No sender is left; paused lanes go on by themselves.
                     self.pass_on(Command::Resume);
                     thread::sleep(time);
                 }

@@ -1,4 +1,4 @@
-//! Races of a small model: every lane is held against the same recipe trained alone.
+//! Races of a small model: every lane is compared with the same recipe trained alone.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ fn lane(folder: &Path, name: &str, number: usize) -> PathBuf {
     folder.join("runs").join(name).join("lanes").join(format!("lane-{number}"))
 }
 
-/// What the same recipe gives alone.
+/// The run folder of the same recipe trained alone.
 fn alone(folder: &Path, name: &str, recipe: &Recipe, varied: &Varied) -> PathBuf {
     let mut recipe = recipe.clone();
     for (field, value) in varied {
@@ -141,7 +141,7 @@ fn a_lane_that_was_steered_and_one_that_was_cloned_replay_to_their_bytes() {
 }
 
 #[test]
-fn the_worse_half_is_stopped_and_could_go_on() {
+fn the_worse_half_is_stopped_and_resumable() {
     let folder = shop();
     let (_, recipe, _) = three(folder.path());
     let rates = [1e-5, 1e-3, 1e-2, 3e-3, 1e-4];
@@ -201,7 +201,7 @@ fn all_lanes_pause_go_on_end_together_and_are_resumed_together() {
         assert_eq!(RunFolder::open(&run).unwrap().status().unwrap().state, State::Terminated);
         assert!(run.join("checkpoints").read_dir().unwrap().count() > 0);
     }
-    // The whole race goes on, as if it had never been ended.
+    // The whole race is resumed, with the same result as without interruption.
     let again = quiet(resume(folder.path(), "race"));
     assert_eq!(again.summary.unwrap_or_else(|| panic!("{}", again.fault)).ending, Ending::Completed);
     for (number, lane_varied) in lanes.iter().enumerate() {
@@ -239,7 +239,7 @@ fn a_race_that_was_stopped_goes_on_without_the_lane_that_was_stopped_by_itself()
     let stopped_at = losses(&lane(folder.path(), "race", 2)).len();
     let again = quiet(resume(folder.path(), "race"));
     assert_eq!(again.summary.as_ref().unwrap_or_else(|| panic!("{}", again.fault)).ending, Ending::Completed);
-    // Its end before is told as such, and it takes no further step.
+    // It reports its earlier end again, and takes no further step.
     let told_again = again.events.iter().find_map(|event| match event {
         Event::Lane { lane: 1, told } => match told.as_ref() {
             Event::Finished(summary) => Some((summary.ending, summary.steps)),
@@ -259,7 +259,7 @@ fn a_race_that_was_stopped_goes_on_without_the_lane_that_was_stopped_by_itself()
 }
 
 #[test]
-fn what_cannot_share_the_model_is_refused_and_leaves_nothing() {
+fn lanes_that_cannot_share_the_model_are_refused_and_leave_nothing() {
     let folder = shop();
     let (_, recipe, _) = three(folder.path());
     let full = |kind: &str| varied(&[("method.kind", Value::String(kind.into()))]);

@@ -1,4 +1,4 @@
-//! The side of the interface: connecting to a run, and two threads that turn its lines into messages.
+//! The client side: connects to a run, with two threads that convert lines to messages and back.
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
@@ -12,32 +12,31 @@ use super::lines::Lines;
 use super::{LONGEST_NEWS, LONGEST_REQUEST, place};
 use crate::protocol::{ATTACH_VERSION, ClientId, News, Purpose, Request, Standing};
 
-/// News that may wait for the interface; what comes after them waits at the engine.
+/// The most messages queued for the interface; later ones wait at the engine.
 const CHANNEL: usize = 4096;
-/// How long a run may take to answer: on a busy machine a process that has just been started takes seconds.
+/// How long to wait for a run's answer: on a busy machine a process that was just started takes seconds.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// As [`PATIENCE`], where only its standing is asked for.
+/// As [`PATIENCE`], for a status request.
 const SHORT_PATIENCE: Duration = Duration::from_millis(500);
-/// How long the socket of a run that has just begun may be missing.
+/// How long to wait for the socket of a run that has just started.
 const BEGINNING: Duration = Duration::from_secs(2);
 
 /// A connection to a run. It is closed when `requests` is dropped.
 #[derive(Debug)]
 pub struct Link {
-    /// The name that this interface has got.
+    /// The identifier of this interface.
     pub client: ClientId,
-    /// Time since the engine began.
+    /// Time since the engine started.
     pub elapsed: Duration,
-    /// What the run tells; the last is [`News::Lost`].
+    /// Messages from the run; the last one is [`News::Lost`].
     pub news: Receiver<News>,
-    /// What it is asked.
+    /// Requests to the run.
     pub requests: Sender<Request>,
 }
 
 /// Connects to the run in this folder, which another process trains.
-///
 /// # Errors
-/// Where there is no such process, or it does not want this interface.
+/// If there is no such process, or it refuses this interface.
 pub fn connect(run: &Path, purpose: Purpose, lost: impl FnOnce() -> News + Send + 'static) -> io::Result<Link> {
     let begun = Instant::now();
     loop {
@@ -59,7 +58,7 @@ fn no_answer(error: io::Error) -> io::Error {
     }
 }
 
-/// How the run in this folder stands, as its process says; none where there is no process that answers.
+/// The status of the run in this folder, as its process reports it; none if no process answers.
 #[must_use]
 pub fn ask(run: &Path) -> Option<Standing> {
     let stream = open(run).ok()?;
@@ -75,10 +74,9 @@ fn open(run: &Path) -> io::Result<UnixStream> {
 }
 
 impl Link {
-    /// Over a stream at whose other end is an engine. When the connection ends, `lost` says what became of the run.
-    ///
+    /// Connects over a stream to an engine. When the connection ends, `lost` says what became of the run.
     /// # Errors
-    /// Where the other side is no engine of this version.
+    /// If the other side is not an engine of this version.
     pub fn over(
         stream: UnixStream,
         purpose: Purpose,
@@ -89,8 +87,8 @@ impl Link {
         let (told, news) = bounded(CHANNEL);
         let (requests, asked) = unbounded();
         thread::Builder::new().name("news".into()).spawn(move || {
-            hear(&mut lines, &told);
-            // Nobody may be left to hear it.
+            receive(&mut lines, &told);
+            // The receiver may be gone.
             let _ = told.send(lost());
         })?;
         thread::Builder::new().name("requests".into()).spawn(move || send(&asked, stream))?;
@@ -100,7 +98,7 @@ impl Link {
 
 type Greeted = ((ClientId, Duration), Lines<UnixStream>);
 
-/// The engine speaks first: nothing is said to anything else.
+/// The engine speaks first: nothing is sent to anything else.
 fn greet(stream: &UnixStream, purpose: Purpose, patience: Duration) -> io::Result<Greeted> {
     let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     stream.set_read_timeout(Some(patience))?;
@@ -131,7 +129,7 @@ fn line_of(request: &Request) -> Vec<u8> {
     line
 }
 
-/// Where this interface is, for the others.
+/// Where this interface runs, for display at other clients.
 fn here() -> String {
     let terminal = std::fs::read_link("/proc/self/fd/0").ok();
     let name =
@@ -139,8 +137,8 @@ fn here() -> String {
     name.unwrap_or_else(|| format!("process {}", std::process::id()))
 }
 
-/// Hands on what can be understood. What cannot is of a version that knows more, and the rest still counts.
-fn hear(lines: &mut Lines<UnixStream>, told: &Sender<News>) {
+/// Forwards the messages that can be parsed. Others come from a newer version, and are skipped.
+fn receive(lines: &mut Lines<UnixStream>, told: &Sender<News>) {
     while let Ok(Some(line)) = lines.next() {
         if let Ok(news) = parse(line)
             && told.send(news).is_err()
@@ -157,6 +155,6 @@ fn send(asked: &Receiver<Request>, mut stream: UnixStream) {
             break;
         }
     }
-    // The other thread hears the end, too.
+    // This ends the other thread too.
     let _ = stream.shutdown(std::net::Shutdown::Both);
 }

@@ -1,4 +1,4 @@
-//! Those who come through a run's socket: who is let in, and what is said to whom.
+//! Accepts clients at a run's socket, and serves them.
 
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -14,16 +14,16 @@ use super::room::Room;
 use super::{LONGEST_REQUEST, place};
 use crate::protocol::{ATTACH_VERSION, ClientId, News, Purpose, Request};
 
-/// Connections at a time.
+/// The most connections at a time.
 const CROWD: usize = 64;
-/// How long a client may take to say who it is.
+/// How long a client may take to introduce itself.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Time between two writes to a client that keeps up: what happens meanwhile goes out at once.
+/// The time between two writes to a client that keeps up: events in between are sent together.
 const PAUSE: Duration = Duration::from_millis(8);
-/// Longest text of a client about itself, in characters.
+/// The longest text of a client about itself, in characters.
 const LONGEST_FROM: usize = 40;
 
-/// A socket that is listened to until this is dropped.
+/// A listening socket, closed on drop.
 pub struct Door {
     run: PathBuf,
     socket: PathBuf,
@@ -35,7 +35,7 @@ impl Door {
     pub fn open(run: &Path, room: &Arc<Room>) -> io::Result<Self> {
         let socket = place::prepare(run)?;
         let listener = UnixListener::bind(&socket)?;
-        // Nobody else comes in before this either: whose process it is that connects is asked, too.
+        // No other user could connect before this either: the user of the connecting process is checked, too.
         std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600))?;
         let room = Arc::clone(room);
         let thread = thread::Builder::new().name("attach".into()).spawn(move || accept(&listener, &room))?;
@@ -45,11 +45,11 @@ impl Door {
 
 impl Drop for Door {
     fn drop(&mut self) {
-        // The thread waits for somebody to come, and looks then whether the run is over.
+        // The thread waits for a connection, and then checks whether the run is over.
         let woken = UnixStream::connect(&self.socket).is_ok();
         place::clear(&self.run, &self.socket);
         if let Some(thread) = self.thread.take().filter(|_| woken) {
-            // It has nothing to say.
+            // The thread has no result.
             let _ = thread.join();
         }
     }
@@ -62,22 +62,22 @@ fn accept(listener: &UnixListener, room: &Arc<Room>) {
             return;
         }
         let Ok(stream) = stream else {
-            // Out of descriptors, most likely: some come back.
+            // Probably out of file descriptors: some become free.
             thread::sleep(PAUSE);
             continue;
         };
         if !is_of_this_user(&stream) {
-            turn_away(stream, "this run belongs to another user");
+            refuse(stream, "this run belongs to another user");
         } else if crowd.load(Ordering::Relaxed) >= CROWD {
-            turn_away(stream, "too many interfaces are connected to this run; close one");
+            refuse(stream, "too many interfaces are connected to this run; close one");
         } else {
             crowd.fetch_add(1, Ordering::Relaxed);
             let (room, crowd) = (Arc::clone(room), Arc::clone(&crowd));
             let begun = thread::Builder::new().name("client".into()).spawn(move || {
-                welcome(&room, stream);
+                serve_client(&room, stream);
                 crowd.fetch_sub(1, Ordering::Relaxed);
             });
-            // Without a thread to be had, the client hears the end of the connection.
+            // If no thread can be started, the client sees the end of the connection.
             drop(begun);
         }
     }
@@ -88,32 +88,32 @@ fn is_of_this_user(stream: &UnixStream) -> bool {
     rustix::net::sockopt::socket_peercred(stream).is_ok_and(|peer| peer.uid == rustix::process::geteuid())
 }
 
-/// Elsewhere the mode of the socket has to do.
+/// On other systems the socket's file mode has to suffice.
 #[cfg(not(target_os = "linux"))]
 fn is_of_this_user(_: &UnixStream) -> bool {
     true
 }
 
-fn turn_away(mut stream: UnixStream, why: &str) {
-    // One line fits any buffer; who does not hear it has gone.
-    let _ = stream.set_nonblocking(true).and_then(|()| say(&mut stream, &[News::Refused { why: why.into() }]));
+fn refuse(mut stream: UnixStream, why: &str) {
+    // One line fits any buffer; a client that does not read it is gone.
+    let _ = stream.set_nonblocking(true).and_then(|()| write_news(&mut stream, &[News::Refused { why: why.into() }]));
 }
 
-/// Hears and serves a client until it goes. It is told all in a thread of its own.
-pub fn welcome(room: &Arc<Room>, mut stream: UnixStream) {
-    let id = room.name();
+/// Receives from and serves a client until it disconnects. A thread of its own sends to it.
+pub fn serve_client(room: &Arc<Room>, mut stream: UnixStream) {
+    let id = room.new_client_id();
     let Ok(reading) = stream.try_clone() else { return };
     let mut lines = Lines::new(reading, LONGEST_REQUEST);
-    match introduce(room, id, &mut stream, &mut lines) {
+    match handshake(room, id, &mut stream, &mut lines) {
         Ok((Purpose::Ask, _)) => {
-            // Who asks and does not listen has gone.
-            let _ = say(&mut stream, &[News::Standing(room.standing())]);
+            // A client that asks and does not read is gone.
+            let _ = write_news(&mut stream, &[News::Standing(room.standing())]);
         }
         Ok((purpose, from)) => {
             room.join(id, purpose, from);
-            let telling = Arc::clone(room);
-            let teller = thread::Builder::new().name("teller".into()).spawn(move || tell(&telling, id, stream));
-            if teller.is_ok() {
+            let sending = Arc::clone(room);
+            let sender = thread::Builder::new().name("teller".into()).spawn(move || send_news(&sending, id, stream));
+            if sender.is_ok() {
                 listen(room, id, &mut lines);
             } else {
                 room.leave(id);
@@ -121,13 +121,13 @@ pub fn welcome(room: &Arc<Room>, mut stream: UnixStream) {
         }
         Err(why) => {
             let why = format!("{why}; this is the run's engine, spartui {}", env!("CARGO_PKG_VERSION"));
-            turn_away(stream, &why);
+            refuse(stream, &why);
         }
     }
 }
 
-/// Says who we are and hears who the other one is.
-fn introduce(
+/// Introduces the engine and reads the client's introduction.
+fn handshake(
     room: &Room,
     id: ClientId,
     stream: &mut UnixStream,
@@ -136,7 +136,7 @@ fn introduce(
     let program = env!("CARGO_PKG_VERSION").to_owned();
     let hello = News::Hello { version: ATTACH_VERSION, program, client: id, seconds: room.seconds() };
     let patience = |time| lines.inner().set_read_timeout(time).map_err(|error| error.to_string());
-    say(stream, &[hello]).map_err(|error| error.to_string())?;
+    write_news(stream, &[hello]).map_err(|error| error.to_string())?;
     patience(Some(PATIENCE))?;
     let line = lines.next().map_err(|error| error.to_string())?.ok_or("nothing was said")?;
     let request = serde_json::from_slice(line).map_err(|_| "the first line is no greeting".to_owned())?;
@@ -167,19 +167,19 @@ fn listen(room: &Room, id: ClientId, lines: &mut Lines<UnixStream>) {
     }
 }
 
-fn tell(room: &Room, id: ClientId, mut stream: UnixStream) {
+fn send_news(room: &Room, id: ClientId, mut stream: UnixStream) {
     while let Some(news) = room.next(id) {
-        if say(&mut stream, &news).is_err() {
+        if write_news(&mut stream, &news).is_err() {
             break;
         }
         thread::sleep(PAUSE);
     }
-    // Whoever listens to the client hears its end, too.
+    // This ends the thread that receives from the client, too.
     let _ = stream.shutdown(std::net::Shutdown::Both);
     room.leave(id);
 }
 
-fn say(stream: &mut UnixStream, news: &[News]) -> io::Result<()> {
+fn write_news(stream: &mut UnixStream, news: &[News]) -> io::Result<()> {
     let mut text = Vec::new();
     for news in news {
         serde_json::to_writer(&mut text, news)?;

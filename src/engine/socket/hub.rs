@@ -1,4 +1,4 @@
-//! Between the training thread and everybody who watches.
+//! Distributes the engine's events.
 
 use std::collections::HashSet;
 use std::os::unix::net::UnixStream;
@@ -9,23 +9,23 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::door::{Door, welcome};
+use super::door::{Door, serve_client};
 use super::room::Room;
 use crate::protocol::{Command, Entry, Event, Intervention, Level, Ready, Step};
 use crate::run::{Journal, Metrics};
 
-/// How long the end of a run waits for those who have not heard all.
+/// How long the end of a run waits for clients that have not received everything.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// A thread that hands the engine's events on to all who listen.
+/// A thread that forwards the engine's events to all receivers.
 #[derive(Debug)]
 pub struct Hub {
     thread: JoinHandle<()>,
 }
 
 impl Hub {
-    /// Hands on what is `told`: to `here`, in this process, and to each client; `first` is one that is connected
-    /// already. The run's socket is opened when the run has a folder.
+    /// Forwards events from `told`: to `here`, in this process, and to each client; `first` is already connected. The
+    /// run's socket is opened when the run has a folder.
     #[must_use]
     pub fn start(
         told: Receiver<Event>,
@@ -36,19 +36,19 @@ impl Hub {
         let room = Arc::new(Room::new(commands));
         if let Some(stream) = first {
             let room = Arc::clone(&room);
-            thread::spawn(move || welcome(&room, stream));
+            thread::spawn(move || serve_client(&room, stream));
         }
-        Self { thread: thread::spawn(move || hand_on(&told, &here, &room)) }
+        Self { thread: thread::spawn(move || forward(&told, &here, &room)) }
     }
 
-    /// Waits until all who listen have heard the last event, or have had time to.
+    /// Waits until all receivers have the last event, or have had time to get it.
     pub fn join(self) {
-        // It holds nothing that a panic could leave half done.
+        // The thread holds nothing that a panic could leave inconsistent.
         let _ = self.thread.join();
     }
 }
 
-fn hand_on(told: &Receiver<Event>, here: &Sender<Event>, room: &Arc<Room>) {
+fn forward(told: &Receiver<Event>, here: &Sender<Event>, room: &Arc<Room>) {
     let mut door = None;
     let mut begun = HashSet::new();
     for event in told {
@@ -68,12 +68,12 @@ fn hand_on(told: &Receiver<Event>, here: &Sender<Event>, room: &Arc<Room>) {
         let note = note.map(|message| Event::Note { level: Level::Warning, message });
         let (before, after) = past(&event, &mut begun);
         for event in before.iter().chain(std::iter::once(&event)).chain(&after) {
-            room.tell(event);
+            room.publish(event);
         }
-        // In this process nobody may be left to hear it.
+        // The receiver in this process may be gone.
         let _ = here.send(event);
         if let Some(note) = note {
-            room.tell(&note);
+            room.publish(&note);
             let _ = here.send(note);
         }
     }
@@ -81,8 +81,8 @@ fn hand_on(told: &Receiver<Event>, here: &Sender<Event>, room: &Arc<Room>) {
     drop(door);
 }
 
-/// What the folders of runs tell of the time before this process, at this event: what belongs before it, and after it. `begun`
-/// are the lanes that train or trained in this process.
+/// The events from before this process, read from the runs' folders, that belong before and after this event. `begun`
+/// are the lanes in training in this process.
 fn past(event: &Event, begun: &mut HashSet<u32>) -> (Vec<Event>, Vec<Event>) {
     match event {
         Event::Ready(ready) => (Vec::new(), earlier(ready)),
@@ -93,7 +93,7 @@ fn past(event: &Event, begun: &mut HashSet<u32>) -> (Vec<Event>, Vec<Event>) {
                     begun.insert(*lane);
                     (Vec::new(), earlier(ready).into_iter().map(of_lane).collect())
                 }
-                // It had ended before the race went on: its curves are those of its folder.
+                // The lane had ended before the race was resumed: its curves are in its folder.
                 Event::Finished(summary) if !begun.contains(lane) => {
                     (course(&summary.folder, |_, _| true).into_iter().map(of_lane).collect(), Vec::new())
                 }
@@ -104,16 +104,16 @@ fn past(event: &Event, begun: &mut HashSet<u32>) -> (Vec<Event>, Vec<Event>) {
     }
 }
 
-/// What a run that was resumed had done before, as its folder tells; what cannot be read is left out.
+/// The earlier events of a resumed run, read from its folder; unreadable ones are left out.
 fn earlier(ready: &Ready) -> Vec<Event> {
     if ready.step == 0 {
         return Vec::new();
     }
-    // What this process adds to the file meanwhile is told as it happens.
+    // What this process adds to the file meanwhile is sent as it happens.
     course(&ready.folder, |branch, step| branch != ready.branch || step <= ready.step)
 }
 
-/// The course that the folder of a run tells of, as far as it lies `before`; what cannot be read is left out.
+/// The steps, evaluations and changes in the folder of a run that satisfy `before`; unreadable ones are left out.
 fn course(folder: &Path, before: impl Fn(u32, u64) -> bool) -> Vec<Event> {
     let read = Metrics::read(&folder.join("metrics.jsonl")).unwrap_or_default();
     let steps: Vec<Step> = read.steps.into_iter().filter(|step| before(step.branch, step.step)).collect();
@@ -122,7 +122,7 @@ fn course(folder: &Path, before: impl Fn(u32, u64) -> bool) -> Vec<Event> {
     let mut course = Vec::new();
     for step in steps {
         course.push(Event::Step(step));
-        // After the first step that it acted on, its branch is known.
+        // The branch of a change is known after the first step that it affected.
         let (acted, later) =
             changes.into_iter().partition(|(branch, change)| *branch == step.branch && change.step < step.step);
         changes = later;

@@ -1,19 +1,18 @@
-//! What a late comer needs to see all: the course of the run, and the latest word on everything else.
+//! The events that a new client needs: all that make up the course of the run, and the latest of each other kind.
 
 use crate::protocol::{Event, News, Step};
 
-/// The least time between two readings of the clock in the course, in seconds.
+/// The least time between two clock entries in the course, in seconds.
 const CLOCK: f64 = 0.5;
 
-/// Samples of machine and device that a late comer hears, so that it sees how both have done lately: as many as an interface
-/// keeps.
+/// Samples of machine and device for a new client, to show the recent load: as many as an interface keeps.
 const SAMPLES: usize = 240;
 
-/// What happened. A step takes 96 bytes, so a hundred thousand of them less than ten megabytes.
+/// The recorded events. A step takes 96 bytes, so a hundred thousand of them less than ten megabytes.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub struct EventLog {
     course: Vec<Entry>,
-    /// Places in the course, each with the seconds since the engine began.
+    /// Indices into the course, each with the seconds since the engine started.
     clock: Vec<(usize, f64)>,
     latest: Vec<Latest>,
     versions: u64,
@@ -22,7 +21,7 @@ pub struct Kept {
 #[derive(Debug)]
 enum Entry {
     Step(Step),
-    /// Of a lane of a race.
+    /// A step of a lane of a race.
     LaneStep(u32, Step),
     Other(Box<Event>),
 }
@@ -48,13 +47,13 @@ impl Entry {
     }
 }
 
-/// The last event of its kind, or one of the last; those before say nothing any more.
+/// The latest event of its kind, or one of the latest few; earlier ones are obsolete.
 #[derive(Debug)]
 struct Latest {
     kind: Kind,
     event: Event,
     version: u64,
-    /// Length of the course at that moment.
+    /// Length of the course at that time.
     place: usize,
 }
 
@@ -75,15 +74,15 @@ enum Kind {
     Lane(u32, Box<Kind>),
 }
 
-/// What becomes of an event.
-enum Fate {
-    /// It answers a single interface.
+/// How an event is recorded.
+enum Retention {
+    /// Not recorded: it answers a single client.
     Dropped,
     Latest(Kind),
     Course,
 }
 
-impl Fate {
+impl Retention {
     fn of(event: &Event) -> Self {
         Self::Latest(match event {
             Event::CommandStatus { .. } | Event::Previewed { .. } | Event::Predicted { .. } => return Self::Dropped,
@@ -92,7 +91,7 @@ impl Fate {
             Event::Setting { field, .. } => Kind::Setting(field.clone()),
             Event::Sparsity(_) => Kind::Sparsity,
             Event::Evaluating { .. } => Kind::Evaluating,
-            // Both are heard, the later one last: a pause does not tell how long others before it were.
+            // Both are sent, the later one last: a pause does not say how long earlier ones were.
             Event::Paused { .. } => Kind::Pause,
             Event::Resumed { .. } => Kind::Resume,
             Event::Recomputing { .. } => Kind::Recomputing,
@@ -109,26 +108,26 @@ impl Fate {
     }
 }
 
-/// Where a reader is.
+/// The position of a reader.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Cursor {
     place: usize,
     version: u64,
 }
 
-impl Kept {
-    /// Takes an event in; what answers a single interface is not kept.
-    pub fn take(&mut self, event: &Event, seconds: f64) {
-        let kind = match Fate::of(event) {
-            Fate::Dropped => return,
-            Fate::Course => return self.append(event, seconds),
-            Fate::Latest(kind) => kind,
+impl EventLog {
+    /// Records an event, unless it answers a single client.
+    pub fn record(&mut self, event: &Event, seconds: f64) {
+        let kind = match Retention::of(event) {
+            Retention::Dropped => return,
+            Retention::Course => return self.append(event, seconds),
+            Retention::Latest(kind) => kind,
         };
         self.versions += 1;
         let (version, place) = (self.versions, self.course.len());
         let most = if kind == Kind::Vitals { SAMPLES } else { 1 };
         let known = self.latest.iter().filter(|latest| latest.kind == kind).count();
-        // The oldest of its kind stand first.
+        // The oldest of its kind come first.
         let mut surplus = (known + 1).saturating_sub(most);
         self.latest.retain(|latest| {
             let goes = latest.kind == kind && surplus > 0;
@@ -139,8 +138,8 @@ impl Kept {
     }
 
     fn append(&mut self, event: &Event, seconds: f64) {
-        // The lanes that a race had at each moment belong to its course: what a lane tells means nothing to a late comer who
-        // has not heard of the lane before it.
+        // The lists of lanes belong to the course: a lane's events mean nothing to a new client that does not know the
+        // lane.
         let (lane, told) = match event {
             Event::Lane { lane, told } => (Some(*lane), told.as_ref()),
             event => (None, event),
@@ -163,7 +162,7 @@ impl Kept {
         self.course.push(Entry::of(event));
     }
 
-    /// Entries of the course that a reader has not seen.
+    /// Number of entries of the course that a reader has not read.
     pub fn ahead(&self, cursor: Cursor) -> usize {
         self.course.len() - cursor.place
     }
@@ -173,11 +172,11 @@ impl Kept {
         self.course.len()
     }
 
-    /// What comes next for a reader, at most so many entries of the course, in the order in which it happened.
+    /// The next events for a reader in their order, at most this many entries of the course.
     pub fn next(&self, cursor: &mut Cursor, most: usize) -> Vec<News> {
         let end = (cursor.place + most).min(self.course.len());
         let unseen = |latest: &&Latest| latest.version > cursor.version && latest.place <= end;
-        // New versions go to the end of the list, so it is in the order of the versions and of the places.
+        // New versions are appended, so the list is in the order of versions and of places.
         let mut latest = self.latest.iter().filter(unseen).peekable();
         let clock = self.clock.partition_point(|(place, _)| *place < cursor.place);
         let mut clock = self.clock[clock..].iter().peekable();
@@ -193,7 +192,7 @@ impl Kept {
         }
         news.extend(latest.map(|latest| News::Event(latest.event.clone())));
         let seen = self.latest.iter().filter(|latest| latest.place <= end).map(|latest| latest.version).max();
-        // At the end of the course all versions are seen, those too whose events were cleared away since.
+        // At the end of the course all versions have been read, including those whose events were removed since.
         let seen = if end == self.course.len() { Some(self.versions) } else { seen };
         cursor.version = cursor.version.max(seen.unwrap_or(0));
         cursor.place = end;
@@ -232,8 +231,8 @@ mod tests {
         news.into_iter().filter_map(|news| if let News::Event(event) = news { Some(event) } else { None }).collect()
     }
 
-    /// All that a reader hears who takes so many entries at a time.
-    fn read(kept: &Kept, cursor: &mut Cursor, most: usize) -> Vec<Event> {
+    /// All events for a reader that takes this many entries at a time.
+    fn read(kept: &EventLog, cursor: &mut Cursor, most: usize) -> Vec<Event> {
         let mut heard = Vec::new();
         loop {
             let news = kept.next(cursor, most);
@@ -245,8 +244,8 @@ mod tests {
     }
 
     #[test]
-    fn a_late_comer_hears_the_course_and_the_latest_of_the_rest() {
-        let mut kept = Kept::default();
+    fn a_new_client_gets_the_course_and_the_latest_of_the_rest() {
+        let mut kept = EventLog::default();
         let note = Event::Note { level: Level::Info, message: "hear".into() };
         let answer = Event::CommandStatus { id: 1, status: CommandStatus::Queued };
         let paused = Event::Paused { step: 2 };
@@ -263,7 +262,7 @@ mod tests {
             resumed.clone(),
             Event::Evaluating { done: 1, of: 2 },
         ] {
-            kept.take(&event, 0.0);
+            kept.record(&event, 0.0);
         }
         let evaluating = Event::Evaluating { done: 1, of: 2 };
         let expected = [setting("b", 1), step(1), setting("a", 2), note, paused, step(2), resumed, evaluating];
@@ -273,7 +272,7 @@ mod tests {
 
     #[test]
     fn lanes_are_told_apart() {
-        let mut kept = Kept::default();
+        let mut kept = EventLog::default();
         let of = |lane, told| Event::Lane { lane, told: Box::new(told) };
         for event in [
             of(0, setting("a", 1)),
@@ -283,15 +282,15 @@ mod tests {
             of(1, step(1)),
             of(1, Event::CommandStatus { id: 1, status: CommandStatus::Queued }),
         ] {
-            kept.take(&event, 0.0);
+            kept.record(&event, 0.0);
         }
         let expected = [of(1, setting("a", 2)), of(0, step(1)), of(0, setting("a", 3)), of(1, step(1))];
         assert_eq!(read(&kept, &mut Cursor::default(), 100), expected);
     }
 
     #[test]
-    fn a_late_comer_hears_of_each_lane_before_what_it_tells() {
-        let mut kept = Kept::default();
+    fn a_new_client_gets_each_lane_before_its_events() {
+        let mut kept = EventLog::default();
         let race = |lanes: usize| {
             let lane = |number: usize| crate::protocol::Lane {
                 name: format!("lane-{}", number + 1),
@@ -311,7 +310,7 @@ mod tests {
         let of = |lane, told| Event::Lane { lane, told: Box::new(told) };
         let course = [race(2), of(0, step(1)), of(1, step(1)), race(3), of(2, step(1)), of(0, step(2))];
         for event in &course {
-            kept.take(event, 0.0);
+            kept.record(event, 0.0);
         }
         for most in [1, 3, 100] {
             assert_eq!(read(&kept, &mut Cursor::default(), most), course);
@@ -319,27 +318,27 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_in_a_lane_is_not_told() {
-        let mut kept = Kept::default();
+    fn obsolete_events_of_a_lane_are_not_sent() {
+        let mut kept = EventLog::default();
         let of = |lane, told| Event::Lane { lane, told: Box::new(told) };
         let recomputing = |lane| of(lane, Event::Recomputing { done: 1, of: 2 });
         let rewound = of(0, Event::Rewound { step: 2, branch: 1, left: (0, 3) });
         for event in [recomputing(0), recomputing(1), rewound.clone()] {
-            kept.take(&event, 0.0);
+            kept.record(&event, 0.0);
         }
         assert_eq!(read(&kept, &mut Cursor::default(), 100), [recomputing(1), rewound]);
     }
 
     #[test]
-    fn who_comes_late_sees_how_the_machine_has_done() {
+    fn a_new_client_gets_the_recent_load() {
         let sample = |number: u16| {
             let host = Host { cpu: Some(f64::from(number)), ..Host::default() };
             Event::Vitals(Box::new(Vitals { host, gpu: None }))
         };
-        let mut kept = Kept::default();
+        let mut kept = EventLog::default();
         for number in 0..300 {
-            kept.take(&sample(number), 0.0);
-            kept.take(&setting("a", i64::from(number)), 0.0);
+            kept.record(&sample(number), 0.0);
+            kept.record(&setting("a", i64::from(number)), 0.0);
         }
         let heard = read(&kept, &mut Cursor::default(), 100);
         let samples: Vec<Event> = heard.iter().filter(|event| matches!(event, Event::Vitals(_))).cloned().collect();
@@ -348,9 +347,9 @@ mod tests {
     }
 
     #[test]
-    fn the_clock_is_read_now_and_then() {
-        let mut kept = Kept::default();
-        (0..10u8).for_each(|number| kept.take(&step(u64::from(number) + 1), f64::from(number) / 4.0));
+    fn clock_entries_are_spaced() {
+        let mut kept = EventLog::default();
+        (0..10u8).for_each(|number| kept.record(&step(u64::from(number) + 1), f64::from(number) / 4.0));
         let told = kept.next(&mut Cursor::default(), 100);
         let clocks: Vec<f64> = told
             .iter()
@@ -360,17 +359,17 @@ mod tests {
     }
 
     proptest! {
-        /// Whenever a reader comes and however it reads, it hears each step once and in order, and ends with the
+        /// Whenever a reader starts and however it reads, it gets each step once and in order, and ends with the
         /// latest settings.
         #[test]
-        fn every_step_is_heard_once(script in prop::collection::vec((0u8..4, 1usize..5), 1..80)) {
-            let mut kept = Kept::default();
+        fn every_step_is_received_once(script in prop::collection::vec((0u8..4, 1usize..5), 1..80)) {
+            let mut kept = EventLog::default();
             let (mut steps, mut value) = (0, 0);
             let mut readers = vec![(Cursor::default(), Vec::new())];
             for (what, most) in script {
                 match what {
-                    0 | 1 => { steps += 1; kept.take(&step(steps), 0.0) }
-                    2 => { value += 1; kept.take(&setting(["a", "b"][most % 2], value), 0.0) }
+                    0 | 1 => { steps += 1; kept.record(&step(steps), 0.0) }
+                    2 => { value += 1; kept.record(&setting(["a", "b"][most % 2], value), 0.0) }
                     _ => readers.push((Cursor::default(), Vec::new())),
                 }
                 for (cursor, heard) in readers.iter_mut().step_by(most) {

@@ -1,8 +1,8 @@
-//! Lines from somebody who may not mean well.
+//! Reads lines from an untrusted peer.
 
 use std::io::{self, BufRead, BufReader, Read};
 
-/// Reads lines, none of them longer than a bound, and never holds more than one and a buffer.
+/// Reads lines up to a maximum length, holding at most one line and a buffer in memory.
 #[derive(Debug)]
 pub struct Lines<R> {
     from: BufReader<R>,
@@ -11,15 +11,14 @@ pub struct Lines<R> {
 }
 
 impl<R: Read> Lines<R> {
-    /// Of this reader; `longest` counts the bytes of a line without its end.
+    /// A reader of lines; `longest` is in bytes without the line end.
     pub fn new(from: R, longest: u64) -> Self {
         Self { from: BufReader::with_capacity(1 << 16, from), line: Vec::new(), longest }
     }
 
-    /// The next line without its end. A last one that has no end is none: it was cut off.
-    ///
+    /// The next line without its end. A last line without an end was cut off, and is ignored.
     /// # Errors
-    /// Where the reader fails, and for a line that is too long: then nothing more can be read.
+    /// If the reader fails, or a line is too long: then nothing more can be read.
     pub fn next(&mut self) -> io::Result<Option<&[u8]>> {
         self.line.clear();
         let most = self.longest.saturating_add(1);
@@ -45,7 +44,7 @@ mod tests {
 
     use super::*;
 
-    /// Hands out the bytes in pieces of these sizes, round and round.
+    /// Returns the bytes in pieces of these sizes, cyclic.
     struct Pieces<'a>(&'a [u8], std::iter::Cycle<std::slice::Iter<'a, usize>>);
 
     impl Read for Pieces<'_> {
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_line_is_none_and_a_long_one_an_error() {
+    fn a_cut_off_line_is_ignored_and_a_long_one_is_an_error() {
         assert_eq!(all(b"ab\n\ncd", &[3], 2), (vec![b"ab".to_vec(), Vec::new()], false));
         assert_eq!(all(b"ab\nabc\nd\n", &[3], 2), (vec![b"ab".to_vec()], true));
         assert_eq!(all(&[b'x'; 1000], &[100], 10), (Vec::new(), true));

@@ -1,5 +1,5 @@
-//! Where a run's socket lies: in the run's folder, or where that path is too long for a socket, in a folder of the user's
-//! own, with a file in the run's folder that says where.
+//! The path of a run's socket: in the run's folder, or if that path is too long for a socket, in a private folder of
+//! the user, with a file in the run's folder that contains it.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 const SOCKET: &str = "attach.sock";
 const ELSEWHERE: &str = "attach.path";
-/// Longest path that a socket's address holds on every system, its end included.
+/// The longest socket path, with its terminator, that all systems support.
 const LONGEST: usize = 104;
 
-/// Where the engine may make its socket; the folder is there then, and what an earlier process left is gone.
+/// The path for the engine's socket; creates the folder, and removes what an earlier process left.
 pub fn prepare(run: &Path) -> io::Result<PathBuf> {
     let _ = fs::remove_file(run.join(ELSEWHERE));
     let path = match inside(run) {
@@ -30,7 +30,7 @@ pub fn prepare(run: &Path) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Where a run's socket is: one that belongs to this user, and nowhere else than where the engine makes it.
+/// The path of a run's socket: only one that belongs to this user, and only where the engine creates it.
 pub fn find(run: &Path) -> io::Result<PathBuf> {
     let said = fs::read(run.join(ELSEWHERE)).ok().filter(|said| said.len() < LONGEST);
     let path = match said.and_then(|said| String::from_utf8(said).ok()).map(PathBuf::from) {
@@ -50,27 +50,27 @@ pub fn find(run: &Path) -> io::Result<PathBuf> {
     Ok(path)
 }
 
-/// Takes away what [`prepare`] and the socket left.
+/// Removes the files of [`prepare`] and the socket.
 pub fn clear(run: &Path, socket: &Path) {
-    // What cannot be removed is found to be nobody's by the next process.
+    // A file that cannot be removed is recognised as stale by the next process.
     let _ = fs::remove_file(socket);
     let _ = fs::remove_file(run.join(ELSEWHERE));
 }
 
-/// The path of the socket in the run's folder, as given or from the root, if one of them is short enough.
+/// The path of the socket in the run's folder, relative or absolute, if one of them is short enough.
 fn inside(run: &Path) -> Option<PathBuf> {
     let given = run.join(SOCKET);
     let whole = std::path::absolute(&given).ok();
     std::iter::once(given).chain(whole).find(|path| path.as_os_str().len() < LONGEST)
 }
 
-/// A name that only this run's folder has.
+/// A name unique to this run's folder.
 fn name(run: &Path) -> io::Result<String> {
     let whole = fs::canonicalize(run)?;
     Ok(format!("{}.sock", &blake3::hash(whole.as_os_str().as_encoded_bytes()).to_hex()[..20]))
 }
 
-/// A folder that nobody else can look into.
+/// A folder that only this user can access.
 fn private_folder() -> io::Result<PathBuf> {
     let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|folder| is_private(folder));
     let own = own.map(|folder| folder.join("spartui")).filter(|path| path.as_os_str().len() + 30 < LONGEST);
@@ -86,7 +86,7 @@ fn private_folder() -> io::Result<PathBuf> {
     }
 }
 
-/// Whether a folder is this user's, and nobody else may look into it.
+/// Whether a folder belongs to this user and only this user can access it.
 fn is_private(folder: &Path) -> bool {
     let others = |mode: u32| mode & 0o077;
     fs::symlink_metadata(folder)
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_path_is_led_elsewhere_and_no_further() {
+    fn a_long_path_is_redirected_once() {
         let root = tempfile::tempdir().unwrap();
         let run = root.path().join("x".repeat(120));
         fs::create_dir(&run).unwrap();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_socket_is_neither_removed_nor_spoken_to() {
+    fn a_file_that_is_no_socket_is_neither_removed_nor_connected_to() {
         let run = tempfile::tempdir().unwrap();
         fs::write(run.path().join(SOCKET), "mine").unwrap();
         assert!(prepare(run.path()).is_err() && find(run.path()).is_err());

@@ -1,4 +1,4 @@
-//! Who is connected, what each has heard, and who steers.
+//! The connected clients: what each has received, and which one steers.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 
-use super::kept::{Cursor, Kept};
+use super::kept::{Cursor, EventLog};
 use crate::protocol::{
     Audience, Client, ClientId, Command, CommandId, CommandStatus, Event, Level, News, Purpose, Standing,
 };
 
-/// Entries of the course that are handed to a client at once.
+/// Entries of the course sent to a client at once.
 const BATCH: usize = 1024;
-/// Entries of the course, most of them steps, by which a client may fall behind once it had caught up.
+/// How many entries of the course, mostly steps, a client may fall behind once it has caught up.
 const BACKLOG: usize = 50_000;
-/// Answers that may wait for a client that does not read them.
+/// The most unread answers of a client.
 const ANSWERS: usize = 1000;
 
 const WATCHES: &str = "this interface only watches the run; it has to take control first";
@@ -25,26 +25,26 @@ const TOO_SLOW: &str = "this interface was too far behind and was let go, so tha
 pub struct Room {
     began: Instant,
     commands: Sender<Command>,
-    inside: Mutex<Inside>,
+    shared: Mutex<Shared>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct Inside {
-    kept: Kept,
-    seats: BTreeMap<ClientId, Seat>,
+struct Shared {
+    kept: EventLog,
+    clients: BTreeMap<ClientId, ClientState>,
     steering: Option<ClientId>,
-    /// Who asked for what is not yet answered.
+    /// The client of each unanswered command.
     owners: HashMap<CommandId, ClientId>,
     standing: Standing,
-    /// How each lane of a race stands.
+    /// The status of each lane of a race.
     lanes: BTreeMap<u32, LaneStanding>,
     next: ClientId,
-    /// The engine has said its last word.
+    /// The engine has sent its last event.
     over: bool,
 }
 
-/// How a run stands, or a lane.
+/// The status of a run or a lane.
 #[derive(Default)]
 struct LaneStanding {
     step: u64,
@@ -53,87 +53,87 @@ struct LaneStanding {
 }
 
 #[derive(Default)]
-struct Seat {
+struct ClientState {
     from: String,
     cursor: Cursor,
-    /// For this client alone, each with the place in the course that comes before it.
+    /// Messages for this client alone, each with the position in the course before it.
     own: VecDeque<(usize, News)>,
     live: bool,
-    let_go: bool,
+    disconnected: bool,
 }
 
 impl Room {
-    /// An empty one; what is asked for in it goes to the engine.
+    /// A room without clients; their commands go to the engine.
     pub fn new(commands: Sender<Command>) -> Self {
-        Self { began: Instant::now(), commands, inside: Mutex::default(), changed: Condvar::new() }
+        Self { began: Instant::now(), commands, shared: Mutex::default(), changed: Condvar::new() }
     }
 
-    fn inside(&self) -> MutexGuard<'_, Inside> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Seconds since the engine began.
+    /// Seconds since the engine started.
     pub fn seconds(&self) -> f64 {
         self.began.elapsed().as_secs_f64()
     }
 
-    /// Tells an event to all whom it concerns, without waiting for any of them.
-    pub fn tell(&self, event: &Event) {
+    /// Publishes an event to its recipients, without waiting for any of them.
+    pub fn publish(&self, event: &Event) {
         let seconds = self.seconds();
-        let mut inside = self.inside();
-        inside.note_standing(event);
+        let mut shared = self.shared();
+        shared.note_standing(event);
         let told = if let Event::Lane { told, .. } = event { told } else { event };
         match told {
             Event::CommandStatus { id, status } => {
                 let queued = *status == CommandStatus::Queued;
-                inside.answer(*id, event, queued);
+                shared.answer(*id, event, queued);
             }
-            Event::Previewed { id, .. } => inside.answer(*id, event, false),
-            Event::Predicted { id, .. } => inside.answer(*id, event, true),
-            _ => inside.kept.take(event, seconds),
+            Event::Previewed { id, .. } => shared.answer(*id, event, false),
+            Event::Predicted { id, .. } => shared.answer(*id, event, true),
+            _ => shared.kept.record(event, seconds),
         }
-        inside.let_slow_ones_go();
+        shared.disconnect_slow_clients();
         self.changed.notify_all();
     }
 
-    /// A name for one who has come; a seat is taken with [`Room::join`].
-    pub fn name(&self) -> ClientId {
-        let mut inside = self.inside();
-        inside.next += 1;
-        inside.next - 1
+    /// A new client identifier, for [`Room::join`].
+    pub fn new_client_id(&self) -> ClientId {
+        let mut shared = self.shared();
+        shared.next += 1;
+        shared.next - 1
     }
 
-    /// Takes a seat.
+    /// Adds a client.
     pub fn join(&self, id: ClientId, purpose: Purpose, from: String) {
-        let mut inside = self.inside();
+        let mut shared = self.shared();
         if purpose == Purpose::Steer {
-            inside.steering.get_or_insert(id);
+            shared.steering.get_or_insert(id);
         }
-        inside.seats.insert(id, Seat { from, ..Seat::default() });
-        inside.tell_audience();
+        shared.clients.insert(id, ClientState { from, ..ClientState::default() });
+        shared.send_audience();
         self.changed.notify_all();
     }
 
-    /// Gives a seat up. Who steers then is for those who stay to decide.
+    /// Removes a client. If it was steering, the others decide who does.
     pub fn leave(&self, id: ClientId) {
-        let mut inside = self.inside();
-        if inside.seats.remove(&id).is_none() {
+        let mut shared = self.shared();
+        if shared.clients.remove(&id).is_none() {
             return;
         }
-        if inside.steering == Some(id) {
-            inside.steering = None;
+        if shared.steering == Some(id) {
+            shared.steering = None;
         }
-        inside.tell_audience();
+        shared.send_audience();
         self.changed.notify_all();
     }
 
-    /// Hands a client's command to the engine, or says to it why not.
+    /// Forwards a client's command to the engine, or rejects it.
     pub fn ask(&self, id: ClientId, command: Command) {
-        let mut inside = self.inside();
+        let mut shared = self.shared();
         let named = command_id(&command);
-        if inside.steering == Some(id) {
-            inside.owners.extend(named.map(|named| (named, id)));
-            // An engine that has ended needs no command any more.
+        if shared.steering == Some(id) {
+            shared.owners.extend(named.map(|named| (named, id)));
+            // An engine that has ended needs no command.
             let _ = self.commands.send(command);
             return;
         }
@@ -141,74 +141,74 @@ impl Room {
             Some(named) => Event::CommandStatus { id: named, status: CommandStatus::Rejected { why: WATCHES.into() } },
             None => Event::Note { level: Level::Warning, message: WATCHES.into() },
         };
-        inside.tell_one(id, News::Event(refusal));
+        shared.send_to(id, News::Event(refusal));
         self.changed.notify_all();
     }
 
     /// Lets a client steer.
     pub fn take_over(&self, id: ClientId) {
-        let mut inside = self.inside();
-        if inside.seats.contains_key(&id) && inside.steering != Some(id) {
-            inside.steering = Some(id);
-            inside.tell_audience();
+        let mut shared = self.shared();
+        if shared.clients.contains_key(&id) && shared.steering != Some(id) {
+            shared.steering = Some(id);
+            shared.send_audience();
             self.changed.notify_all();
         }
     }
 
-    /// Says why the connection is closed; nothing else is said any more.
+    /// Disconnects a client with a reason; nothing else is sent to it.
     pub fn refuse(&self, id: ClientId, why: &str) {
-        let mut inside = self.inside();
-        inside.let_go(id, why);
+        let mut shared = self.shared();
+        shared.disconnect(id, why);
         self.changed.notify_all();
     }
 
-    /// How the run stands.
+    /// The status of the run.
     pub fn standing(&self) -> Standing {
-        let inside = self.inside();
-        let audience = inside.audience();
+        let shared = self.shared();
+        let audience = shared.audience();
         Standing {
             watching: audience.clients.len(),
             steered_from: audience.steered_from().map(str::to_owned),
-            ..inside.standing.clone()
+            ..shared.standing.clone()
         }
     }
 
-    /// Waits for what this client has not heard; none where it is to be heard no more.
+    /// Waits for messages to this client; none when there will be no more.
     pub fn next(&self, id: ClientId) -> Option<Vec<News>> {
-        let mut inside = self.inside();
+        let mut shared = self.shared();
         loop {
-            let over = inside.over;
-            let Inside { kept, seats, .. } = &mut *inside;
-            let seat = seats.get_mut(&id)?;
-            let news = seat.next(kept);
+            let over = shared.over;
+            let Shared { kept, clients, .. } = &mut *shared;
+            let client = clients.get_mut(&id)?;
+            let news = client.next(kept);
             if !news.is_empty() {
                 return Some(news);
             }
-            if over || seat.let_go {
+            if over || client.disconnected {
                 return None;
             }
-            inside = self.changed.wait(inside).unwrap_or_else(PoisonError::into_inner);
+            shared = self.changed.wait(shared).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
-    /// The engine has said its last word: each client hears the rest, for at most this long.
+    /// After the engine's last event: lets clients receive the rest, for at most this long.
     pub fn close(&self, patience: Duration) {
         let deadline = Instant::now() + patience;
-        let mut inside = self.inside();
-        inside.over = true;
+        let mut shared = self.shared();
+        shared.over = true;
         self.changed.notify_all();
-        while !inside.seats.is_empty() {
+        while !shared.clients.is_empty() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return;
             }
-            inside = self.changed.wait_timeout(inside, left).unwrap_or_else(PoisonError::into_inner).0;
+            shared = self.changed.wait_timeout(shared, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// Whether the engine has said its last word.
+    /// Whether the engine has sent its last event.
     pub fn is_over(&self) -> bool {
-        self.inside().over
+        self.shared().over
     }
 }
 
@@ -225,7 +225,7 @@ impl LaneStanding {
     }
 }
 
-impl Inside {
+impl Shared {
     fn note_standing(&mut self, event: &Event) {
         if let Event::Lane { lane, told } = event {
             let standing = self.lanes.entry(*lane).or_default();
@@ -233,7 +233,7 @@ impl Inside {
                 Event::Finished(_) | Event::Fault { .. } => standing.ended = true,
                 told => standing.note(told),
             }
-            // A race is as far as its furthest lane, and stands still when none of its lanes trains.
+            // A race is as far as its furthest lane, and paused when none of its lanes trains.
             self.standing.step = self.lanes.values().map(|lane| lane.step).max().unwrap_or(0);
             let mut training = self.lanes.values().filter(|lane| !lane.ended).peekable();
             self.standing.paused = training.peek().is_some() && training.all(|lane| lane.paused);
@@ -247,61 +247,63 @@ impl Inside {
     fn answer(&mut self, id: CommandId, event: &Event, more_follows: bool) {
         let owner = if more_follows { self.owners.get(&id).copied() } else { self.owners.remove(&id) };
         if let Some(owner) = owner {
-            self.tell_one(owner, News::Event(event.clone()));
+            self.send_to(owner, News::Event(event.clone()));
         }
     }
 
-    fn tell_one(&mut self, id: ClientId, news: News) {
+    fn send_to(&mut self, id: ClientId, news: News) {
         let place = self.kept.place();
-        if let Some(seat) = self.seats.get_mut(&id).filter(|seat| !seat.let_go) {
-            seat.own.push_back((place, news));
+        if let Some(client) = self.clients.get_mut(&id).filter(|client| !client.disconnected) {
+            client.own.push_back((place, news));
         }
     }
 
     fn audience(&self) -> Audience {
-        let client = |(id, seat): (&ClientId, &Seat)| Client { id: *id, from: seat.from.clone() };
-        let clients = self.seats.iter().filter(|(_, seat)| !seat.let_go).map(client).collect();
+        let described = |(id, client): (&ClientId, &ClientState)| Client { id: *id, from: client.from.clone() };
+        let clients = self.clients.iter().filter(|(_, client)| !client.disconnected).map(described).collect();
         Audience { clients, steering: self.steering }
     }
 
-    fn tell_audience(&mut self) {
+    fn send_audience(&mut self) {
         let news = News::Audience(self.audience());
-        for seat in self.seats.values_mut().filter(|seat| !seat.let_go) {
-            seat.own.push_back((0, news.clone()));
+        for client in self.clients.values_mut().filter(|client| !client.disconnected) {
+            client.own.push_back((0, news.clone()));
         }
     }
 
-    fn let_slow_ones_go(&mut self) {
-        let slow = |seat: &Seat| seat.own.len() > ANSWERS || seat.live && self.kept.ahead(seat.cursor) > BACKLOG;
+    fn disconnect_slow_clients(&mut self) {
+        let slow = |client: &ClientState| {
+            client.own.len() > ANSWERS || client.live && self.kept.ahead(client.cursor) > BACKLOG
+        };
         let slow: Vec<ClientId> =
-            self.seats.iter().filter(|(_, seat)| !seat.let_go && slow(seat)).map(|(id, _)| *id).collect();
+            self.clients.iter().filter(|(_, client)| !client.disconnected && slow(client)).map(|(id, _)| *id).collect();
         for id in slow {
-            self.let_go(id, TOO_SLOW);
+            self.disconnect(id, TOO_SLOW);
         }
     }
 
-    fn let_go(&mut self, id: ClientId, why: &str) {
-        let Some(seat) = self.seats.get_mut(&id) else { return };
-        seat.let_go = true;
-        seat.own = VecDeque::from([(0, News::Refused { why: why.to_owned() })]);
+    fn disconnect(&mut self, id: ClientId, why: &str) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        client.disconnected = true;
+        client.own = VecDeque::from([(0, News::Refused { why: why.to_owned() })]);
         if self.steering == Some(id) {
             self.steering = None;
         }
-        self.tell_audience();
+        self.send_audience();
     }
 }
 
-impl Seat {
-    fn next(&mut self, kept: &Kept) -> Vec<News> {
-        let mut news = if self.let_go { Vec::new() } else { kept.next(&mut self.cursor, BATCH) };
+impl ClientState {
+    fn next(&mut self, kept: &EventLog) -> Vec<News> {
+        let mut news = if self.disconnected { Vec::new() } else { kept.next(&mut self.cursor, BATCH) };
         let caught_up = kept.ahead(self.cursor) == 0;
         while let Some((place, _)) = self.own.front() {
-            if !self.let_go && *place > kept.place() - kept.ahead(self.cursor) {
+            if !self.disconnected && *place > kept.place() - kept.ahead(self.cursor) {
                 break;
             }
             news.extend(self.own.pop_front().map(|(_, news)| news));
         }
-        if caught_up && !self.live && !self.let_go {
+        if caught_up && !self.live && !self.disconnected {
             self.live = true;
             news.push(News::Live);
         }
@@ -309,7 +311,7 @@ impl Seat {
     }
 }
 
-/// The name of a command, if it has one.
+/// The identifier of a command, if it has one.
 fn command_id(command: &Command) -> Option<CommandId> {
     match command {
         Command::Set { id, .. }

@@ -1,4 +1,4 @@
-//! What a test does to a session from inside the training thread.
+//! Lets a test change a session from inside the training thread.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,7 +13,7 @@ fn hooks() -> MutexGuard<'static, Vec<(PathBuf, Hook)>> {
     HOOKS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Before each step of the runs below a folder.
+/// Runs a hook before each step of the runs below a folder.
 pub fn hook(root: &Path, hook: impl FnMut(&mut Session) + Send + 'static) {
     hooks().push((root.to_owned(), Box::new(hook)));
 }
@@ -26,7 +26,7 @@ pub fn before_step(folder: &Path, session: &mut Session) {
             found.push(hooks.swap_remove(at));
         }
     }
-    // Not while the lock is held: a hook may panic.
+    // Without holding the lock: a hook may panic.
     for (_, hook) in &mut found {
         hook(session);
     }

@@ -9,7 +9,7 @@ fn room() -> (Room, Receiver<Command>) {
 }
 
 fn seated(room: &Room, purpose: Purpose) -> ClientId {
-    let id = room.name();
+    let id = room.new_client_id();
     room.join(id, purpose, format!("pts/{id}"));
     id
 }
@@ -35,7 +35,7 @@ fn steps(news: &[News]) -> Vec<u64> {
     news.iter().filter_map(step).collect()
 }
 
-/// All that a client hears until it has caught up.
+/// All messages to a client until it has caught up.
 fn until_live(room: &Room, id: ClientId) -> Vec<News> {
     let mut heard = Vec::new();
     while !heard.contains(&News::Live) {
@@ -45,14 +45,14 @@ fn until_live(room: &Room, id: ClientId) -> Vec<News> {
 }
 
 #[test]
-fn a_late_comer_hears_all_and_then_what_happens() {
+fn a_new_client_gets_everything_and_then_new_events() {
     let (room, _asked) = room();
-    (1..=3000).for_each(|number| room.tell(&step(number)));
+    (1..=3000).for_each(|number| room.publish(&step(number)));
     let id = seated(&room, Purpose::Steer);
     let heard = until_live(&room, id);
     assert!(steps(&heard).into_iter().eq(1..=3000));
     assert!(matches!(heard.last(), Some(News::Live)));
-    room.tell(&step(3001));
+    room.publish(&step(3001));
     assert_eq!(steps(&room.next(id).unwrap()), [3001]);
 }
 
@@ -80,15 +80,15 @@ fn one_steers_and_taking_over_is_explicit() {
 }
 
 #[test]
-fn an_answer_is_for_who_asked() {
+fn an_answer_is_sent_to_the_client_that_asked() {
     let (room, _asked) = room();
     let (first, second) = (seated(&room, Purpose::Steer), seated(&room, Purpose::Watch));
     until_live(&room, first);
     until_live(&room, second);
     room.ask(first, Command::Evaluate { id: 5 });
-    room.tell(&Event::CommandStatus { id: 5, status: CommandStatus::Queued });
-    room.tell(&step(1));
-    room.tell(&Event::CommandStatus { id: 5, status: CommandStatus::Applied { step: 1 } });
+    room.publish(&Event::CommandStatus { id: 5, status: CommandStatus::Queued });
+    room.publish(&step(1));
+    room.publish(&Event::CommandStatus { id: 5, status: CommandStatus::Applied { step: 1 } });
     let answers = |news: Vec<News>| {
         news.into_iter().filter(|news| matches!(news, News::Event(Event::CommandStatus { id: 5, .. }))).count()
     };
@@ -97,7 +97,7 @@ fn an_answer_is_for_who_asked() {
 }
 
 #[test]
-fn an_answer_in_parts_is_for_who_asked_and_for_no_late_comer() {
+fn an_answer_in_parts_is_sent_only_to_the_client_that_asked() {
     use crate::protocol::{About, Answer, Question, Side};
     let (room, _asked) = room();
     let (asks, other) = (seated(&room, Purpose::Steer), seated(&room, Purpose::Watch));
@@ -115,26 +115,26 @@ fn an_answer_in_parts_is_for_who_asked_and_for_no_late_comer() {
         part("b"),
         Event::CommandStatus { id: 7, status: CommandStatus::Applied { step: 3 } },
     ] {
-        room.tell(&event);
+        room.publish(&event);
     }
     let told = |news: &[News]| news.iter().filter(|news| matches!(news, News::Event(Event::Predicted { .. }))).count();
     let heard = room.next(asks).unwrap();
     assert_eq!((told(&heard), heard.len()), (2, 4));
-    room.tell(&step(1));
+    room.publish(&step(1));
     assert_eq!(told(&room.next(other).unwrap()), 0);
     let late = seated(&room, Purpose::Watch);
     assert_eq!(told(&until_live(&room, late)), 0);
 }
 
 #[test]
-fn who_falls_far_behind_is_let_go_with_a_reason_and_may_come_back() {
+fn a_slow_client_is_disconnected_with_a_reason_and_may_reconnect() {
     let (room, _asked) = room();
     let slow = seated(&room, Purpose::Steer);
     until_live(&room, slow);
     let fast = seated(&room, Purpose::Watch);
     until_live(&room, fast);
     for number in 1..=BACKLOG as u64 + 1 {
-        room.tell(&step(number));
+        room.publish(&step(number));
         if number % 1000 == 0 {
             assert!(!steps(&room.next(fast).unwrap()).is_empty());
         }
@@ -148,7 +148,7 @@ fn who_falls_far_behind_is_let_go_with_a_reason_and_may_come_back() {
 }
 
 #[test]
-fn the_end_waits_for_those_who_listen_and_not_for_ever() {
+fn the_end_waits_for_clients_but_not_forever() {
     let (room, _asked) = room();
     let room = std::sync::Arc::new(room);
     let (listens, _deaf) = (seated(&room, Purpose::Steer), seated(&room, Purpose::Watch));
@@ -163,7 +163,7 @@ fn the_end_waits_for_those_who_listen_and_not_for_ever() {
             heard
         })
     };
-    room.tell(&Event::Fault { message: "over".into(), refused: false });
+    room.publish(&Event::Fault { message: "over".into(), refused: false });
     room.close(Duration::from_millis(50));
     let heard = listener.join().unwrap();
     assert!(heard.iter().any(|news| matches!(news, News::Event(Event::Fault { .. }))));
