@@ -1,6 +1,6 @@
-//! Reading rows, making texts of them, tokenizing and batching.
+//! Reads rows, renders templates, tokenizes and batches.
 //!
-//! Plain vectors and numbers go out; nothing here knows of tensors.
+//! The results are plain vectors and numbers; nothing here uses tensors.
 
 mod answers;
 mod asked;
@@ -33,7 +33,7 @@ mod tokenizer;
 mod whole;
 
 pub use answers::{Answers, read_with_answers};
-pub use asked::{Asked, ask_about, encode_asked};
+pub use asked::{Prompt, encode_prompt, prompt_of};
 pub use batching::{Batch, Order, collate, epoch_batches};
 pub use chat::{Arguments, ChatTemplate};
 pub use example::{Example, Target};

@@ -1,4 +1,4 @@
-//! Rows whose answer is not one label: any of several, or numbers.
+//! Rows with an answer other than one label: several labels, or numbers.
 
 use std::path::Path;
 
@@ -12,20 +12,21 @@ use super::whole::read_to_answer;
 use crate::error::Result;
 use crate::recipe::{Data, TaskKind};
 
-/// What the column of the label holds.
+/// The content of the label column.
 #[derive(Debug, Clone, Copy)]
 pub enum Answers<'a> {
-    /// Any of these labels: a list of them, or of one 0 or 1 for each; a single one alone.
+    /// Any of these labels: a list of names, or a list of 0 or 1 for each label; or a single label.
     AnyOf(&'a [String]),
-    /// So many numbers: a list of them; a single one alone.
+    /// This many numbers: a list, or a single number.
     Numbers(usize),
 }
 
-/// Reads the rows to evaluate on as [`super::read_for_prediction`] does, and the answer of each: a number for each output of
-/// the model, which is 0 or 1 for a label.
+/// Reads the rows to evaluate on as [`super::read_for_prediction`] does, and the answer of each: a number for each
+/// output of the model, which is 0 or 1 for a label.
 ///
 /// # Errors
-/// Refuses the file for any bad row, and names the first ones: a score over some of the rows would be another score.
+/// Refuses the file for any bad row, and names the first ones: a score over some of the rows would be a different
+/// score.
 pub fn read_with_answers(
     path: &Path,
     data: &Data,
@@ -53,9 +54,9 @@ pub fn read_with_answers(
 }
 
 impl Answers<'_> {
-    /// The answer in a row's column, or what is wrong with it as it stands after "has in the column".
+    /// The answer in a row's column, or the error as it reads after "has in the column".
     fn of(self, value: &Value) -> std::result::Result<Vec<f32>, String> {
-        // A table has its lists as texts.
+        // In a table, lists are texts.
         let list = value.as_str().filter(|text| text.trim_start().starts_with('['));
         let list = list.and_then(|text| serde_json::from_str::<Value>(text).ok());
         let value = list.as_ref().unwrap_or(value);

@@ -1,4 +1,4 @@
-//! A text that somebody asks about, outside any file.
+//! Prompts for the playground, outside any file.
 
 use serde_json::{Map, Value};
 
@@ -10,15 +10,15 @@ use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
 use crate::recipe::Data;
 
-/// What stands between the two texts of a pair.
+/// The separator between the two texts of a pair.
 const BETWEEN: &str = "|||";
 
-/// What a text becomes for a classifier, as [`super::read_for_prediction`] would make it of a row with this text; and whether
-/// its end was cut off. Of `data` the columns, the template and the length count.
+/// Encodes a text for a classifier, as [`super::read_for_prediction`] would encode a row with this text; also whether
+/// it was truncated. Of `data`, the columns, the template and the length matter.
 ///
 /// # Errors
-/// Says why this text will not do, and what to type instead.
-pub fn encode_asked(text: &str, data: &Data, tokenizer: &Tokenizer) -> Result<(Example, bool)> {
+/// Says why this text cannot be used, and what to type instead.
+pub fn encode_prompt(text: &str, data: &Data, tokenizer: &Tokenizer) -> Result<(Example, bool)> {
     let refuse = |why: String| Error::refused(format!("the text {why}; change it and ask again"));
     let content = if data.text_pair.is_empty() {
         let columns: Map<String, Value> = [(data.text.clone(), text.into())].into_iter().collect();
@@ -36,25 +36,26 @@ pub fn encode_asked(text: &str, data: &Data, tokenizer: &Tokenizer) -> Result<(E
     encoder.encode(&rows[0]).map_err(refuse)
 }
 
-/// A tokenized row as something to ask about.
+/// A tokenized row as a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// What the models read.
+pub struct Prompt {
+    /// The models' input.
     pub example: Example,
-    /// The same as a text.
+    /// The input as text.
     pub text: String,
-    /// What they should answer, as the data says.
+    /// The expected answer according to the data.
     pub expected: String,
 }
 
-/// A row of the data as something to ask about: all of it for a classifier; for a language model as far as its first learned
-/// token, or the first half where it learns the whole text.
+/// A row of the data as a prompt: all of it for a classifier; for a language model the tokens before its first target
+/// token, or the first half if the whole text is a target.
 ///
 /// # Errors
 /// Says why these tokens have no text.
-pub fn ask_about(example: &Example, labels: &[String], tokenizer: &Tokenizer) -> Result<Asked> {
+/// Says why these tokens have no text.
+pub fn prompt_of(example: &Example, labels: &[String], tokenizer: &Tokenizer) -> Result<Prompt> {
     let asked =
-        |example: Example, expected: String| Ok(Asked { text: tokenizer.decode(&example.tokens)?, example, expected });
+        |example: Example, expected: String| Ok(Prompt { text: tokenizer.decode(&example.tokens)?, example, expected });
     match &example.target {
         Target::Label(label) => {
             let name = labels.get(*label).cloned().unwrap_or_else(|| quoted(&label.to_string()));
@@ -63,7 +64,7 @@ pub fn ask_about(example: &Example, labels: &[String], tokenizer: &Tokenizer) ->
         Target::Tokens(trained) => {
             let tokens = &example.tokens;
             let first = trained.iter().position(|trained| *trained).unwrap_or(tokens.len());
-            // Of a text that is learned from its beginning, some has to be given.
+            // Of a text that is a target from its beginning, some has to be given.
             let given = if first <= 1 { tokens.len().div_ceil(2) } else { first };
             let (given, rest) = tokens.split_at(given.min(tokens.len()));
             let example =
@@ -83,17 +84,17 @@ mod tests {
     }
 
     #[test]
-    fn a_text_becomes_what_a_row_of_a_file_would() {
+    fn a_text_is_encoded_like_a_row_of_a_file() {
         let tokenizer = small_tokenizer();
-        let (example, cut) = encode_asked("w0 w1", &data(), &tokenizer).unwrap();
+        let (example, cut) = encode_prompt("w0 w1", &data(), &tokenizer).unwrap();
         assert_eq!((example.tokens, cut), (tokenizer.encode("w0 w1").unwrap(), false));
-        let (example, cut) = encode_asked("w0 w1 w0 w1 w0 w1 w0", &data(), &tokenizer).unwrap();
+        let (example, cut) = encode_prompt("w0 w1 w0 w1 w0 w1 w0", &data(), &tokenizer).unwrap();
         assert_eq!((example.tokens.len(), cut), (6, true));
         let template = Data { template: "{{ text }} w1".into(), ..data() };
-        let (example, _) = encode_asked("w0", &template, &tokenizer).unwrap();
+        let (example, _) = encode_prompt("w0", &template, &tokenizer).unwrap();
         assert_eq!(example.tokens, tokenizer.encode("w0 w1").unwrap());
         let wants_more = Data { template: "{{ title }}: {{ text }}".into(), ..data() };
-        let why = encode_asked("w0", &wants_more, &tokenizer).unwrap_err();
+        let why = encode_prompt("w0", &wants_more, &tokenizer).unwrap_err();
         assert!(why.message().contains("data.template"), "{}", why.message());
     }
 
@@ -101,24 +102,24 @@ mod tests {
     fn a_pair_is_typed_with_bars_between() {
         let pairs = Data { text_pair: "second".into(), ..data() };
         let tokenizer = small_tokenizer();
-        let (example, _) = encode_asked("w0 ||| w1", &pairs, &tokenizer).unwrap();
+        let (example, _) = encode_prompt("w0 ||| w1", &pairs, &tokenizer).unwrap();
         assert_eq!(example.tokens, tokenizer.encode_pair("w0", "w1").unwrap().0);
-        assert!(encode_asked("w0", &pairs, &tokenizer).unwrap_err().message().contains("|||"));
+        assert!(encode_prompt("w0", &pairs, &tokenizer).unwrap_err().message().contains("|||"));
     }
 
     #[test]
-    fn a_row_is_asked_about_as_far_as_what_is_learned() {
+    fn a_prompt_from_a_row_ends_before_its_target() {
         let tokenizer = small_tokenizer();
         let row = |trained: &[bool]| Example {
             tokens: vec![4, 5, 4, 5],
             token_types: Vec::new(),
             target: Target::Tokens(trained.to_vec()),
         };
-        let of = |example: &Example| ask_about(example, &[], &tokenizer).unwrap().example.tokens;
+        let of = |example: &Example| prompt_of(example, &[], &tokenizer).unwrap().example.tokens;
         assert_eq!(of(&row(&[false, false, false, true])), [4, 5, 4]);
         assert_eq!(of(&row(&[false, true, true, true])), [4, 5]);
         assert_eq!(of(&row(&[false; 4])), [4, 5, 4, 5]);
         let labelled = Example { target: Target::Label(1), ..row(&[]) };
-        assert_eq!(ask_about(&labelled, &["a".into(), "b".into()], &tokenizer).unwrap().expected, "b");
+        assert_eq!(prompt_of(&labelled, &["a".into(), "b".into()], &tokenizer).unwrap().expected, "b");
     }
 }

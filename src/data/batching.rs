@@ -1,28 +1,28 @@
-//! Which rows make a batch, and a batch as a rectangle of ids.
+//! Assembles batches: which rows, and their ids as a rectangle.
 
 use super::example::{Example, Target};
 use crate::permutation::{Permutation, derive_key};
 use crate::recipe::Recipe;
 
-/// Batches whose rows are sorted by length together. More would save little padding, and would make the batches of one
-/// epoch more like those of the next.
+/// Number of batches whose rows are sorted by length together. More would save little padding, and would make the
+/// batches of consecutive epochs more similar.
 const WINDOW: usize = 50;
 
-/// In which order rows are met.
+/// The order of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Order {
-    /// Rows of a batch; at least one.
+    /// Rows per batch; at least one.
     pub batch_size: usize,
-    /// False: the order of the file, and no grouping.
+    /// If false, the order of the file, without grouping.
     pub shuffle: bool,
-    /// Batches of like lengths.
+    /// Whether batches have rows of similar length.
     pub group_by_length: bool,
     /// Seed of the order.
     pub seed: u64,
 }
 
 impl Order {
-    /// The order that a recipe asks for.
+    /// The order according to a recipe.
     #[must_use]
     pub fn of(recipe: &Recipe) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl Order {
     }
 }
 
-/// The batches of an epoch (the first is 0) as row numbers. Every row comes exactly once; one batch may be shorter.
+/// The batches of an epoch (the first is 0) as row numbers. Every row occurs exactly once; one batch may be shorter.
 #[must_use]
 pub fn epoch_batches(lengths: &[usize], order: &Order, epoch: u64) -> Vec<Vec<usize>> {
     let size = order.batch_size.max(1);
@@ -49,14 +49,14 @@ pub fn epoch_batches(lengths: &[usize], order: &Order, epoch: u64) -> Vec<Vec<us
         window.sort_by_key(|&row| lengths[row]);
     }
     let batches = cut(&rows, size);
-    // Without this, each window would go from short rows to long ones.
+    // Otherwise each window would go from short rows to long ones.
     let key = derive_key(order.seed, "order of batches", &epoch.to_string());
     shuffled(batches.len(), key).into_iter().map(|at| batches[at].clone()).collect()
 }
 
 fn shuffled(len: usize, key: u64) -> Vec<usize> {
     let permutation = Permutation::new(key, len as u64);
-    // What is below a usize fits a usize.
+    // A value below a usize fits a usize.
     (0..len as u64).map(|rank| usize::try_from(permutation.at(rank)).unwrap_or_default()).collect()
 }
 
@@ -64,7 +64,7 @@ fn cut(rows: &[usize], size: usize) -> Vec<Vec<usize>> {
     rows.chunks(size).map(<[usize]>::to_vec).collect()
 }
 
-/// Examples side by side, each row filled up on its right. What is padding is told by `lengths` alone.
+/// A batch of examples, each row padded on its right. Only `lengths` says what is padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// Token ids, `[rows, width]`, padded with 0.
@@ -73,15 +73,15 @@ pub struct Batch {
     pub lengths: Vec<usize>,
     /// Tokens of the longest row.
     pub width: usize,
-    /// Token types, as `ids`; empty where all are 0.
+    /// Token types, shaped as `ids`; empty if all are 0.
     pub token_types: Vec<i64>,
-    /// Label of each row; empty where tokens are learned.
+    /// Label of each row; empty for token targets.
     pub labels: Vec<usize>,
-    /// Whether each token is learned, `[rows, width]`, padded with false; empty where labels are learned.
+    /// Whether each token is a target, `[rows, width]`, padded with false; empty for labels.
     pub trained: Vec<bool>,
 }
 
-/// Puts examples of one task side by side.
+/// Collates examples of one task.
 pub fn collate<'a>(examples: impl IntoIterator<Item = &'a Example>) -> Batch {
     let examples: Vec<&Example> = examples.into_iter().collect();
     let width = examples.iter().map(|example| example.tokens.len()).max().unwrap_or(0);
@@ -107,7 +107,7 @@ pub fn collate<'a>(examples: impl IntoIterator<Item = &'a Example>) -> Batch {
     batch
 }
 
-/// Appends a row, filled up to `width`.
+/// Appends a row, padded to `width`.
 fn append<T: Copy + Default>(rows: &mut Vec<T>, row: impl Iterator<Item = T>, width: usize) {
     let end = rows.len() + width;
     rows.extend(row);

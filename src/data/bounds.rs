@@ -1,16 +1,16 @@
-//! Bounds on templates: a model's files and a recipe may hold any.
+//! Limits on templates: those of a model's files and of a recipe are untrusted.
 
 use minijinja::{Environment, Error, ErrorKind};
 
-/// Longest template in bytes; those that models have are below 30,000.
+/// The longest template in bytes; those of models are below 30,000.
 const LONGEST: usize = 1 << 18;
-/// Instructions for one text: about a second. A conversation of a thousand messages takes a hundredth of that.
+/// The most instructions per text: about a second. A conversation of a thousand messages needs a hundredth of that.
 const FUEL: u64 = 20_000_000;
-/// Stack for each byte of a template: the library calls itself for each operator in a row and each `elif`, up to 500
-/// bytes for one that is written with one.
+/// Stack bytes per byte of a template: the library recurses for each operator in a chain and each `elif`, with up to
+/// 500 bytes for an operator of one character.
 const STACK: usize = 4096;
 
-/// Adds a template to its environment, whose templates can no longer take for ever.
+/// Adds a template to its environment, with a limit on its instructions.
 pub fn add(environment: &mut Environment<'static>, name: &'static str, source: String) -> Result<(), Error> {
     let refuse = |why: String| Error::new(ErrorKind::InvalidOperation, why);
     if source.len() > LONGEST {

@@ -1,11 +1,11 @@
-//! Libraries that trust the files they are given, and panic where the files lie.
+//! Guards against libraries that trust their input files and panic on malformed ones.
 
 use std::fmt::Display;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::quote::one_line;
 
-/// Runs a step of a library; its error or its panic in one line.
+/// Runs a library call; turns its error or its panic into one line.
 pub(super) fn caught<T, E: Display>(step: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(step)) {
         Ok(outcome) => outcome.map_err(|error| one_line(&error.to_string())),

@@ -1,4 +1,4 @@
-//! The model's own way to write a conversation as one text.
+//! Chat templates: the model's format for a conversation as one text.
 
 use std::ops::Range;
 use std::path::Path;
@@ -26,9 +26,9 @@ pub use arguments::Arguments;
 
 use generation::Mark;
 
-/// Name of the template within its environment.
+/// Name of the template in its environment.
 const NAME: &str = "chat template";
-/// Name of the one that a model may have for conversations with tools.
+/// Name of a separate template for conversations with tools.
 const WITH_TOOLS: &str = "chat template for tools";
 
 /// A model's chat template, rendered as transformers does with Jinja2.
@@ -38,7 +38,7 @@ pub struct ChatTemplate {
     plain: Kind,
     with_tools: Option<Kind>,
     special_tokens: Vec<(String, String)>,
-    /// What it gets with every conversation.
+    /// Arguments for every conversation.
     arguments: Arguments,
 }
 
@@ -46,20 +46,20 @@ pub struct ChatTemplate {
 #[derive(Debug, Clone, Copy)]
 struct Kind {
     name: &'static str,
-    /// Whether it says itself what the assistant wrote.
+    /// Whether it marks the assistant's turns itself.
     marks_turns: bool,
-    /// What marks it.
+    /// The marks.
     mark: Mark,
 }
 
-/// Why a conversation cannot be written, as it stands after "line 3".
+/// Why a conversation cannot be rendered, as it reads after "line 3".
 type Why = String;
 
 impl ChatTemplate {
-    /// Reads `chat_template.jinja`, else `chat_template` of `tokenizer_config.json`; none where there is neither.
+    /// Reads `chat_template.jinja`, else `chat_template` of `tokenizer_config.json`; none without either.
     ///
     /// # Errors
-    /// Refuses files that cannot be read, and a template that breaks the rules of its language.
+    /// Refuses unreadable files, and a template with a syntax error.
     pub fn load(model_folder: &Path) -> Result<Option<Self>> {
         let Some(files) = files::read(model_folder)? else { return Ok(None) };
         let place = place(&files.path);
@@ -82,27 +82,28 @@ impl ChatTemplate {
         Ok(Self { environment, plain, with_tools: None, special_tokens, arguments: Arguments::default() })
     }
 
-    /// The same template, which gets these arguments with every conversation: `enable_thinking`, `tools`, …
+    /// Adds arguments for every conversation: `enable_thinking`, `tools`, …
     #[must_use]
     pub fn with_arguments(mut self, arguments: &Arguments) -> Self {
         self.arguments.extend(arguments);
         self
     }
 
-    /// The text of a conversation: a list of objects with `role` and `content`.
+    /// Renders a conversation: a list of objects with `role` and `content`.
     ///
     /// # Errors
-    /// Says why the template does not take it, as it stands after "line 3".
+    /// Says why the template rejects it, as it reads after "line 3".
     pub fn render(&self, messages: &Json, add_generation_prompt: bool) -> std::result::Result<String, Why> {
         self.with_row(&Arguments::default())?.render(&messages::prepared(messages), Some(add_generation_prompt))
     }
 
-    /// The text of a conversation, and the bytes of it that are the assistant's turns, with what the template puts behind
-    /// them. They are what the template marks as generated, if it does; else what it adds for such a message to the
-    /// conversation before it. Messages before `learned_from`, and those that ask for it, are left out.
+    /// Renders a conversation; also returns the byte spans of the assistant's turns, including what the template adds
+    /// after them. The spans are those that the template marks as generated, if it does; else what it adds for such a
+    /// message to the conversation before it. Messages before `learned_from`, and those marked as not to be learned,
+    /// are left out.
     ///
     /// # Errors
-    /// As [`ChatTemplate::render`], and where a template writes earlier turns another way once there are later ones.
+    /// As [`ChatTemplate::render`], and if a template changes earlier turns once there are later ones.
     pub fn render_with_spans(
         &self,
         messages: &Json,
@@ -127,7 +128,7 @@ impl ChatTemplate {
         Ok((whole, spans))
     }
 
-    /// What writes a conversation that comes with these arguments.
+    /// The writer for conversations with these arguments.
     fn with_row(&self, row: &Arguments) -> std::result::Result<Writer<'_>, Why> {
         let mut arguments = self.arguments.clone();
         arguments.extend(row);
@@ -137,7 +138,7 @@ impl ChatTemplate {
     }
 }
 
-/// Writes conversations with one set of arguments.
+/// Renders conversations with one set of arguments.
 struct Writer<'a> {
     chat: &'a ChatTemplate,
     kind: Kind,
@@ -145,7 +146,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// The text of messages; with the prompt that asks the assistant to answer, or as the arguments have it.
+    /// Renders messages; with or without the generation prompt, or as the arguments say.
     fn render(&self, messages: &Json, add_generation_prompt: Option<bool>) -> std::result::Result<String, Why> {
         let text = self.render_marked(messages, add_generation_prompt)?;
         Ok(if self.kind.marks_turns { self.kind.mark.strip(&text).0 } else { text })
@@ -175,7 +176,7 @@ impl Writer<'_> {
             .map_err(|why| format!("does not fit the model's chat template: {why}"))
     }
 
-    /// The token that the template may put behind a whole conversation.
+    /// The token that the template may put at the end of a whole conversation.
     fn end_token(&self) -> Option<&str> {
         self.chat.special_tokens.iter().find(|(name, _)| name == "eos_token").map(|(_, token)| token.as_str())
     }

@@ -1,4 +1,4 @@
-//! What is likely to be a mistake in rows that can be read: told before a run, which goes on all the same.
+//! Finds likely mistakes in readable rows: reported before a run, which starts anyway.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,12 +11,12 @@ use super::labels::Labels;
 use super::left_out::{NAMED, and_more, rows_of};
 use super::quote::quoted;
 
-/// Rows between two reports of progress.
+/// Rows between two progress reports.
 const CHUNK: usize = 1 << 16;
-/// Fewer rows say nothing about which column is which.
+/// With fewer rows, nothing can be said about which column is which.
 const FEW: usize = 8;
 
-/// Rows of a file, or of a part of it, that a run takes: what is bad or too long is not among them.
+/// The usable rows of a file or of a part of it: without bad and too long ones.
 #[derive(Clone, Copy)]
 pub(super) struct Part<'a> {
     /// `training` or `validation`.
@@ -26,30 +26,30 @@ pub(super) struct Part<'a> {
     pub rows: &'a [Row],
 }
 
-/// What is known of both parts.
+/// Facts about both parts.
 pub(super) struct Parts<'a> {
     pub train: Part<'a>,
     pub validation: Part<'a>,
-    /// Whether both are of one file.
+    /// Whether both are from one file.
     pub split: bool,
-    /// All labels; none where tokens are learned.
+    /// All labels; none for token targets.
     pub labels: Option<&'a Labels>,
 }
 
-/// What of a row is compared.
+/// The facts of a row that are compared.
 struct Facts {
     text: u64,
     label: u64,
     empty: bool,
 }
 
-/// The line of a row, and its label.
+/// Line and label of the first row with each text hash.
 type Seen = HashMap<u64, (usize, u64)>;
 
 impl Parts<'_> {
-    /// All that was found, a sentence each. `progress` hears the share that is done.
+    /// All findings, a sentence each. `progress` gets the share that is done.
     pub fn check(&self, progress: &mut dyn FnMut(f32)) -> Vec<String> {
-        // Where columns are swapped, much of what follows comes from it.
+        // Swapped columns explain much of what follows.
         let mut found: Vec<String> = self.labels.and_then(|_| swapped(self.train.rows)).into_iter().collect();
         let all = self.train.rows.len() + self.validation.rows.len();
         #[expect(clippy::cast_precision_loss, reason = "for a progress bar")]
@@ -106,7 +106,7 @@ impl Parts<'_> {
     }
 }
 
-/// Rows, each with another one that it is like.
+/// Rows, each with another row with the same text.
 #[derive(Default)]
 struct Pairs {
     count: usize,
@@ -123,7 +123,7 @@ impl Pairs {
 }
 
 impl Part<'_> {
-    /// Goes through the rows once; those that have the text of a row in `other`, if there are any.
+    /// Checks the rows in one pass; returns those with the text of a row in `other`, if that is given.
     fn go_through(
         self,
         seen: &mut Seen,
@@ -137,7 +137,7 @@ impl Part<'_> {
             let facts: Vec<Facts> = rows.par_iter().map(Facts::of).collect();
             for (row, facts) in rows.iter().zip(facts) {
                 if facts.empty {
-                    // Empty rows are alike, which nobody needs to be told as well.
+                    // Empty rows are equal anyway, which need not be reported as well.
                     empty.add(row.line, row.line);
                     continue;
                 }
@@ -221,7 +221,7 @@ impl Facts {
     }
 }
 
-/// Labels that differ only by case or by the space around and within them.
+/// Labels that differ only in case or white space.
 fn alike(labels: &[String], counts: &[usize]) -> Option<String> {
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for (at, label) in labels.iter().enumerate() {
@@ -242,7 +242,8 @@ fn alike(labels: &[String], counts: &[usize]) -> Option<String> {
     })
 }
 
-/// Whether text and label look swapped: most labels are different, longer than the texts, and there are few texts.
+/// Whether text and label look swapped: most labels are distinct and longer than the texts, and there are few distinct
+/// texts.
 pub(super) fn swapped(rows: &[Row]) -> Option<String> {
     let texts: Option<Vec<&str>> = rows
         .iter()

@@ -1,4 +1,4 @@
-//! From a row's columns to what it holds.
+//! Converts a row's columns to its content.
 
 use std::path::Path;
 
@@ -12,19 +12,19 @@ use super::rows::{Dialect, RowFile};
 use crate::error::{Error, Result};
 use crate::recipe::{Data, DataFormat, TaskKind};
 
-/// Name of the recipe's template within its environment.
+/// Name of the recipe's template in its environment.
 const TEMPLATE: &str = "data.template";
 
-/// Which columns make a row.
+/// The columns to read.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
     data: &'a Data,
     label: bool,
-    /// None: as the first row has it.
+    /// None: decided by the first row.
     layout: Option<Layout>,
 }
 
-/// Which of its columns a row's content is made of.
+/// The columns that make up a row's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Layout {
     Text,
@@ -33,16 +33,16 @@ enum Layout {
     Messages,
 }
 
-/// A row as it was read.
+/// A row as read.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Row {
     pub line: usize,
     pub content: Content,
-    /// Empty where no label is wanted.
+    /// Empty if no label is read.
     pub label: String,
 }
 
-/// What a row holds.
+/// The content of a row.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Content {
     Text(String),
@@ -51,15 +51,15 @@ pub(super) enum Content {
         prompt: String,
         completion: String,
     },
-    /// What the assistant learns to say.
+    /// A conversation, with the assistant's turns to learn.
     Messages(Conversation),
 }
 
 impl<'a> Wanted<'a> {
-    /// What a model learns from or is measured on.
+    /// Columns for training or evaluation.
     ///
     /// # Errors
-    /// Refuses settings that do not go together.
+    /// Refuses settings that contradict each other.
     pub fn to_learn(data: &'a Data, kind: TaskKind) -> Result<Self> {
         if kind == TaskKind::SequenceClassification {
             return Ok(Self { label: true, ..Self::to_classify(data) });
@@ -85,7 +85,7 @@ impl<'a> Wanted<'a> {
         Ok(Self { data, label: false, layout })
     }
 
-    /// What a model answers.
+    /// Columns for prediction.
     pub fn to_answer(data: &'a Data, kind: TaskKind) -> Self {
         match kind {
             TaskKind::SequenceClassification => Self::to_classify(data),
@@ -123,8 +123,8 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Reads the wanted columns of every row; `each` hears the line, and the row or what is wrong with it as it stands
-/// after "line 3". What was guessed about the file, in one sentence.
+/// Reads the wanted columns of every row; `each` gets the line, and the row or its error as it reads after "line 3".
+/// Returns what was guessed about the file, in one sentence.
 pub(super) fn read(
     path: &Path,
     wanted: Wanted<'_>,
@@ -153,7 +153,7 @@ pub(super) fn read(
     Ok(read_as)
 }
 
-/// What the recipe's template is rendered in; it has none where the recipe has none.
+/// The environment of the recipe's template; empty without one.
 fn environment(data: &Data) -> Result<Environment<'static>> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
@@ -169,7 +169,7 @@ fn environment(data: &Data) -> Result<Environment<'static>> {
     Ok(environment)
 }
 
-/// What a classifier reads of these columns.
+/// A classifier's input from these columns.
 pub(super) fn content_of_text(columns: &Map<String, Value>, data: &Data) -> std::result::Result<Content, String> {
     let environment = environment(data).map_err(|error| error.message().to_owned())?;
     let layout = if data.text_pair.is_empty() { Layout::Text } else { Layout::Pair };
@@ -239,7 +239,7 @@ fn label(columns: &Map<String, Value>, name: &str) -> std::result::Result<String
     }
 }
 
-/// A prompt and what follows it: two texts, or messages of which those of the prompt are not learned.
+/// A prompt and its completion: two texts, or messages of which those of the prompt are not learned.
 fn completion(columns: &Map<String, Value>, data: &Data) -> std::result::Result<Content, String> {
     let (prompt, completion) = (column(columns, &data.prompt)?, column(columns, &data.completion)?);
     if prompt.is_array() || completion.is_array() {
@@ -249,18 +249,18 @@ fn completion(columns: &Map<String, Value>, data: &Data) -> std::result::Result<
     Ok(Content::Completion { prompt: text(columns, &data.prompt)?, completion: text(columns, &data.completion)? })
 }
 
-/// Whether the assistant says this.
+/// Whether it is a message of the assistant.
 pub(super) fn is_assistant(message: &Value) -> bool {
     message["role"] == "assistant"
 }
 
-/// Whether the model learns to write this message: one of the assistant that has neither weight 0 nor `train` false.
+/// Whether the model learns this message: an assistant message whose weight is not 0 and whose `train` is not false.
 pub(super) fn is_answer(message: &Value) -> bool {
     let weightless = message["weight"].as_f64() == Some(0.0);
     is_assistant(message) && !weightless && message["train"] != false
 }
 
-/// What a value is, for a message.
+/// The type of a value, for messages.
 pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "nothing",

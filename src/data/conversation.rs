@@ -1,7 +1,7 @@
-//! Conversations in the forms in which data sets hold them.
+//! Conversations in the formats of common data sets.
 //!
-//! Messages are lists of objects with `role` and `content`, or with `from` and `value` (`ShareGPT`), or the JSON text of
-//! such a list. A row may bring `tools`, `documents` and `chat_template_kwargs` for the template.
+//! Messages are lists of objects with `role` and `content`, or with `from` and `value` (`ShareGPT`), or the JSON text
+//! of such a list. A row may also have `tools`, `documents` and `chat_template_kwargs` for the template.
 
 use serde_json::{Map, Value, json};
 
@@ -9,33 +9,33 @@ use super::chat::Arguments;
 use super::columns::{is_answer, is_assistant, kind};
 use super::quote::quoted;
 
-/// The column in which `ShareGPT` keeps its conversations.
+/// The column of conversations in `ShareGPT`.
 const SHARED: &str = "conversations";
-/// The columns beside a conversation that a template gets under their own names.
+/// The columns passed to a template under their own names.
 const FOR_TEMPLATE: [&str; 2] = ["tools", "documents"];
-/// The column of any other arguments, by their names.
+/// The column of other template arguments by name.
 const ARGUMENTS: &str = "chat_template_kwargs";
 
-/// What is wrong with a row, as it stands after "line 3".
+/// What is wrong with a row, as it reads after "line 3".
 type Why = String;
 
-/// Messages, and what the template gets with them.
+/// Messages and template arguments.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Conversation {
     /// A list of objects, each with a role.
     pub messages: Value,
-    /// Messages before this one are a prompt, of which nothing is learned.
+    /// Index of the first message after the prompt; prompts are not learned.
     pub learned_from: usize,
-    /// What the row brings for the template.
+    /// The row's template arguments.
     pub arguments: Arguments,
 }
 
-/// The column that holds conversations: the one of this name, else that of `ShareGPT`.
+/// The column of conversations: the one with this name, else that of `ShareGPT`.
 pub(super) fn column<'a>(columns: &Map<String, Value>, name: &'a str) -> Option<&'a str> {
     [name, SHARED].into_iter().find(|name| columns.contains_key(*name))
 }
 
-/// The conversation of a column.
+/// The conversation in a column.
 ///
 /// # Errors
 /// Says what is wrong with it.
@@ -50,7 +50,7 @@ pub(super) fn of_column(columns: &Map<String, Value>, name: &str, value: &Value)
     checked(columns, messages, 0, name)
 }
 
-/// A conversation that goes on where the prompt's messages end.
+/// A conversation of a prompt and its completion.
 ///
 /// # Errors
 /// Says what is wrong with them.
@@ -120,7 +120,7 @@ fn message(item: &Value) -> Result<Value, Why> {
     }
 }
 
-/// A message of `ShareGPT`, with the names that templates know.
+/// A message of `ShareGPT`, with the names that templates use.
 fn shared(item: &Value) -> Option<Value> {
     let from = item["from"].as_str()?;
     let mut message = item.as_object()?.clone();
@@ -140,7 +140,7 @@ fn shared(item: &Value) -> Option<Value> {
     Some(message.into())
 }
 
-/// The calls in a text such as `{"name": "weather", "arguments": {}}`, alone or in a list.
+/// The tool calls in a text such as `{"name": "weather", "arguments": {}}`, single or in a list.
 fn calls(value: &Value) -> Option<Value> {
     let calls = match value {
         Value::String(text) => serde_json::from_str(text).ok()?,
@@ -157,7 +157,7 @@ fn calls(value: &Value) -> Option<Value> {
         .map(Value::from)
 }
 
-/// What a row brings for the template: its columns, each a value or the JSON text of one.
+/// The template arguments of a row: columns with a value or its JSON text.
 fn arguments(columns: &Map<String, Value>) -> Result<Arguments, Why> {
     let mut arguments = Arguments::default();
     let value = |name: &str| match columns.get(name) {

@@ -1,4 +1,4 @@
-//! From what a row holds to an example.
+//! Encodes a row's content as an example.
 
 use std::ops::Range;
 
@@ -12,36 +12,36 @@ use super::tokenizer::{OffsetTokens, Tokenizer};
 use crate::error::{Error, Result};
 use crate::recipe::Data;
 
-/// What a row becomes, apart from its own content.
+/// The settings for encoding rows.
 pub(super) struct RowEncoder<'a> {
     tokenizer: &'a Tokenizer,
     purpose: Purpose<'a>,
     max_length: usize,
-    /// Whether longer ones are cut.
+    /// Whether longer ones are truncated.
     cut: bool,
-    /// What is put behind a text or a completion.
+    /// The token appended to a text or a completion.
     end: Option<u32>,
     chat: Option<ChatTemplate>,
 }
 
-/// What the examples are for.
+/// The purpose of the examples.
 #[derive(Clone, Copy)]
 pub(super) enum Purpose<'a> {
-    /// To learn one of these labels, or to be measured on it.
+    /// Training or evaluation with these labels.
     Labels(&'a Labels),
-    /// To get a label.
+    /// Prediction of a label.
     NoLabels,
-    /// To learn tokens, or to be measured on them.
+    /// Training or evaluation with token targets.
     Tokens,
-    /// To tell how likely each token is.
+    /// The log-probability of each token.
     AllTokens,
 }
 
-/// Reason why a row is bad, as it stands after "line 3".
+/// Why a row is bad, as it reads after "line 3".
 type Why = String;
 
 impl<'a> RowEncoder<'a> {
-    /// For these rows of a file. A chat template is read where a row needs one.
+    /// An encoder for these rows of a file. A chat template is read if a row needs one.
     ///
     /// # Errors
     /// Refuses a `max_length` without room for a text, a model without the end token that is to be appended, and one
@@ -65,7 +65,7 @@ impl<'a> RowEncoder<'a> {
         Ok(Self { tokenizer, purpose, max_length: data.max_length, cut, end, chat })
     }
 
-    /// The example, and whether it was cut. It may be longer than `max_length` where nothing is cut.
+    /// The example, and whether it was truncated. It may be longer than `max_length` if nothing is truncated.
     pub fn encode(&self, row: &Row) -> std::result::Result<(Example, bool), Why> {
         match self.purpose {
             Purpose::Labels(labels) => self.labelled(&row.content, labels.place(&row.label)?),
@@ -114,14 +114,14 @@ impl<'a> RowEncoder<'a> {
         Ok(self.ended(tokens, trained))
     }
 
-    /// Prompt and completion are tokenized as one text, since that is how the model meets them: tokens of the two alone
-    /// need not be those of the two together.
+    /// Prompt and completion are tokenized as one text, since that is the model's input: their tokens may differ from
+    /// those of the two texts alone.
     fn completion(&self, prompt: &str, completion: &str) -> std::result::Result<(Vec<u32>, Vec<bool>), Why> {
         let text = format!("{prompt}{completion}");
         let found = self.offsets(&text, true)?;
         let learned = prompt.len()..text.len();
         let mut trained = overlapping(&found.spans, std::slice::from_ref(&learned));
-        // Some tokenizers put the end token there themselves.
+        // Some tokenizers add the end token themselves.
         if found.ids.last().copied() == self.tokenizer.end_token()
             && let (Some(last), Some(span)) = (trained.last_mut(), found.spans.last())
         {
@@ -153,9 +153,9 @@ impl<'a> RowEncoder<'a> {
     }
 }
 
-/// Which tokens have a part in one of the `learned` spans, which are in order. One that straddles the start of a span is
-/// among them: it carries the first characters of what is to be learned (often a space before a word), and a model that
-/// never learned to write it could not begin as its examples do.
+/// Which tokens overlap one of the `learned` spans, which are in order. A token that straddles the start of a span is
+/// included: it has the first characters of the target (often a space before a word), and a model that never learned
+/// it could not begin as its examples do.
 fn overlapping(tokens: &[Range<usize>], learned: &[Range<usize>]) -> Vec<bool> {
     let has_part = |token: &Range<usize>| {
         let next = learned.partition_point(|span| span.end <= token.start);

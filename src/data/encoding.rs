@@ -1,4 +1,4 @@
-//! From the bytes of a text to UTF-8.
+//! Decodes text files to UTF-8.
 
 use std::path::Path;
 
@@ -8,18 +8,18 @@ use super::quote::{place, quoted};
 use crate::error::{Error, Result};
 use crate::recipe::TextEncoding;
 
-/// A text in UTF-8, but for the rows of a file in UTF-8 that are damaged.
+/// A text in UTF-8, except for damaged rows of a file in UTF-8.
 pub(super) struct Text {
     pub bytes: Vec<u8>,
-    /// What encoding it was in, as it stands after "is read as", where that is worth a word.
+    /// The source encoding as it reads after "is read as", if it was guessed.
     pub read_as: Option<String>,
 }
 
-/// Decodes a text. A byte order mark decides, else what the recipe names, else what the bytes allow: UTF-8 where it is valid
-/// or nearly so, UTF-16 where every other byte is zero, else windows-1252.
+/// Decodes a text. A byte order mark decides, else the recipe, else the bytes: UTF-8 if valid or nearly so, UTF-16 if
+/// every other byte is zero, else windows-1252.
 ///
 /// # Errors
-/// Refuses what is not written as it should be, with its line; a file in UTF-8 with damaged rows is for its reader.
+/// Refuses malformed text, with its line; damaged rows of a file in UTF-8 are left to its reader.
 pub(super) fn decode(path: &Path, bytes: Vec<u8>, named: Option<TextEncoding>) -> Result<Text> {
     if bytes.starts_with(b"\xff\xfe\0\0") || bytes.starts_with(b"\0\0\xfe\xff") {
         return Err(Error::refused(format!("{} is in UTF-32, which is not read here; save it as UTF-8", place(path))));
@@ -28,7 +28,8 @@ pub(super) fn decode(path: &Path, bytes: Vec<u8>, named: Option<TextEncoding>) -
         return Ok(Text { bytes: rest.to_vec(), read_as: None });
     }
     for (mark, encoding) in [(b"\xff\xfe", UTF_16LE), (b"\xfe\xff", UTF_16BE)] {
-        // Two bytes alone are no text in UTF-16; neither is an odd number of them, unless the file was cut off in a character.
+        // Two bytes alone are not a text in UTF-16; neither is an odd number of them, unless the file was cut off in a
+        // character.
         let is_text = |rest: &&[u8]| rest.len() > 1 && (rest.len().is_multiple_of(2) || is_cut_off(rest, encoding));
         if let Some(rest) = bytes.strip_prefix(mark).filter(is_text) {
             let text = strictly(path, rest, TextEncoding::Other(encoding))?;
@@ -57,7 +58,8 @@ fn guessed(path: &Path, bytes: Vec<u8>) -> Result<Text> {
     Ok(Text { bytes: text.into_owned().into_bytes(), read_as: Some(read_as) })
 }
 
-/// UTF-16 of a text that is mostly ASCII: nearly every byte in one of the two places is zero, and hardly one in the other.
+/// Detects UTF-16 that is mostly ASCII: nearly every byte at even or odd positions is zero, and hardly any at the
+/// others.
 fn without_mark(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
     let zero = |from: usize| bytes.iter().skip(from).step_by(2).filter(|&&byte| byte == 0).count();
     let pairs = bytes.len() / 2;
@@ -72,9 +74,9 @@ fn without_mark(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
     }
 }
 
-/// Whether bytes that are no valid UTF-8 can be windows-1252. Not where more characters are valid UTF-8 than are not: then
-/// some rows are damaged, and the others shall not be spoilt; not where a byte stands for no character there, or for none
-/// that a text has; and not where the bytes beyond ASCII are all ones, as in what is no text at all.
+/// Whether bytes that are not valid UTF-8 can be windows-1252. Not if most non-ASCII characters are valid UTF-8: then
+/// some rows are damaged, and the others shall not be changed; not if a byte is unassigned there, or does not occur in
+/// texts; and not if all non-ASCII bytes are 0xFF, as in files that are not text.
 fn is_western(bytes: &[u8]) -> bool {
     let (mut valid, mut invalid) = (0usize, 0usize);
     for chunk in bytes.utf8_chunks() {
@@ -87,7 +89,7 @@ fn is_western(bytes: &[u8]) -> bool {
     valid < invalid && !bytes.iter().copied().any(stands_for_nothing) && high().any(|byte| byte != 0xff)
 }
 
-/// The word around the first character beyond ASCII, which shows whether a guess is right.
+/// The word around the first non-ASCII character, which shows whether a guess is right.
 fn first_foreign_word(text: &str) -> &str {
     let at = text.find(|character: char| !character.is_ascii()).unwrap_or(0);
     let (before, after) = text.split_at(at);
@@ -97,13 +99,13 @@ fn first_foreign_word(text: &str) -> &str {
     &text[start..at + end]
 }
 
-/// Whether an odd number of bytes is a text in UTF-16 that was cut off: one that is valid but for its last byte.
+/// Whether an odd number of bytes is a text in UTF-16 that was cut off: one that is valid except for its last byte.
 fn is_cut_off(bytes: &[u8], encoding: &'static encoding_rs::Encoding) -> bool {
     let whole = bytes.split_last().map_or(bytes, |(_, whole)| whole);
     encoding.decode_without_bom_handling_and_without_replacement(whole).is_some()
 }
 
-/// Decodes a text of which every byte must be right.
+/// Decodes a text, rejecting any malformed byte.
 fn strictly(path: &Path, bytes: &[u8], encoding: TextEncoding) -> Result<Vec<u8>> {
     let encoding = match encoding {
         TextEncoding::Utf8 => return Ok(bytes.to_vec()),
@@ -173,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_within_a_character_is_told_so() {
+    fn a_file_cut_off_within_a_character_is_reported() {
         let long = utf16("text,label\nna\u{ef}ve,a\nclef \u{1d11e}", true);
         let marked = [&b"\xff\xfe"[..], &long].concat();
         let gbk = crate::recipe::encoding("gbk").unwrap();
@@ -189,7 +191,7 @@ mod tests {
             assert!(error.message().contains(&format!("a.csv, line {line} ends within a character of ")), "{error}");
             assert!(error.message().contains("cut off"), "{error}");
         }
-        // Bytes that are no UTF-16 at all are for others to judge.
+        // Bytes that are not UTF-16 at all are left to the other checks.
         assert!(of(b"\xff\xfe\n", None).is_ok());
     }
 
@@ -210,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_encoding_is_taken_at_its_word() {
+    fn a_named_encoding_is_used_as_given() {
         let other = |name: &str| crate::recipe::encoding(name).unwrap();
         assert_eq!(of(b"\xc4\xe3\xba\xc3", other("gbk")).unwrap(), ("你好".into(), None));
         assert_eq!(of(b"\xcf\xf0\xe8", other("cp1251")).unwrap().0, "При");

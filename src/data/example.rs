@@ -1,27 +1,27 @@
-//! A row as the model sees it.
+//! Tokenized rows.
 
 /// A tokenized row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
-    /// Token ids, special tokens included.
+    /// Token ids, including special tokens.
     pub tokens: Vec<u32>,
-    /// Token types; empty: all 0.
+    /// Token types; empty if all are 0.
     pub token_types: Vec<u8>,
-    /// What the model learns from it.
+    /// The training target.
     pub target: Target,
 }
 
-/// What a model learns from an example.
+/// The training target of an example.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
-    /// Place of its label among the logits.
+    /// Index of its label among the logits.
     Label(usize),
-    /// For each token, whether the model learns to predict it from the ones before it. The first is never trained on.
+    /// For each token, whether the model learns to predict it from the previous ones. Always false for the first.
     Tokens(Vec<bool>),
 }
 
 impl Example {
-    /// Tokens that the model learns to predict; 0 where it learns a label.
+    /// Number of target tokens; 0 for a label.
     #[must_use]
     pub fn target_tokens(&self) -> usize {
         match &self.target {

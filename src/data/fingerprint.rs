@@ -1,15 +1,15 @@
-//! What tells the examples of one data set from those of another.
+//! Identifies the examples of a data set.
 
 use super::columns::{Content, Row};
 use super::example::{Example, Target};
 
-/// A hash of examples in their order: texts and labels; where tokens are predicted, these too, since the tokenizer then
-/// decides what is asked.
+/// A hash of examples in order: texts and labels; for token targets also the tokens, since they then depend on the
+/// tokenizer.
 #[derive(Debug, Default)]
 pub(super) struct Fingerprint(blake3::Hasher);
 
 impl Fingerprint {
-    /// Takes an example in.
+    /// Adds an example.
     pub fn add(&mut self, row: &Row, example: &Example) {
         self.part(row.label.as_bytes());
         match &row.content {
@@ -32,7 +32,7 @@ impl Fingerprint {
         self.0.update(bytes);
     }
 
-    /// The hash of all that was taken in.
+    /// The hash of everything added.
     pub fn finish(&self) -> String {
         self.0.finalize().to_hex().to_string()
     }

@@ -1,4 +1,4 @@
-//! What a file's header says about the columns to learn from, where nobody has named them.
+//! Guesses the columns to learn from by a file's header, if they are not set.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use super::sample::{Sample, sample};
 use crate::error::{Error, Result};
 use crate::recipe::{self, Data, DataFormat, Recipe, TaskKind};
 
-/// Tells whether a field has been given by whoever asks for the run.
+/// Whether the user has set a field.
 pub type Named<'a> = &'a dyn Fn(&str) -> bool;
 
-/// A field and the column that is guessed for it; of `task.kind`, the task.
+/// A field and the guessed column; for `task.kind`, the task.
 pub type Guessed = (&'static str, String);
 
 const CONVERSATIONS: [&str; 7] = ["messages", "conversations", "conversation", "chat", "dialog", "dialogue", "turns"];
@@ -56,10 +56,10 @@ const LABELS: [&str; 15] = [
     "tag",
 ];
 
-/// The most labels that a column may have to be guessed as one.
+/// The most distinct values of a guessed label column.
 const MOST_LABELS: usize = 100;
 
-/// The columns that a file most likely means, for fields that are not named and of whose columns it has none.
+/// The most likely columns, for fields that are not set and whose default columns the file lacks.
 #[must_use]
 pub fn guess_columns(sample: &Sample, data: &Data, kind: TaskKind, named: Named<'_>) -> Vec<Guessed> {
     let mut found: Vec<Guessed> = Vec::new();
@@ -94,11 +94,11 @@ pub fn guess_columns(sample: &Sample, data: &Data, kind: TaskKind, named: Named<
     found
 }
 
-/// Names the columns that a recipe does not name and its file of training rows does not have, as the launch form does. What
-/// was guessed, in one sentence. What is wrong with the file is for its reader to say.
+/// Sets the columns that a recipe does not set and that its training file lacks by default, as the launch form does.
+/// Returns what was guessed, in one sentence. Errors in the file are left to its reader.
 ///
 /// # Errors
-/// Refuses a column of a name that no recipe takes.
+/// Refuses a column with a name that a recipe cannot have.
 pub fn name_columns(recipe: &mut Recipe, named: Named<'_>) -> Result<Option<String>> {
     let Recipe { data, task, .. } = recipe;
     let fields = ["data.text", "data.label", "data.messages", "task.kind"];
@@ -134,9 +134,9 @@ pub fn name_columns_of(file: &Path, data: &mut Data, kind: TaskKind, named: Name
     Ok(said)
 }
 
-/// The columns of the first row that can be read.
+/// The columns of the first readable row.
 fn first_row(path: &Path, dialect: Dialect) -> Option<Map<String, Value>> {
-    // A pipe can be read once only, by who wants its rows: who opened it again would wait for ever.
+    // A pipe can be read only once, by the reader of its rows; opening it again would block forever.
     if !std::fs::metadata(path).is_ok_and(|found| found.is_file()) {
         return None;
     }
@@ -150,12 +150,12 @@ fn first_row(path: &Path, dialect: Dialect) -> Option<Map<String, Value>> {
             Err(_) => Ok(()),
         })
     });
-    // Where it breaks off before there is a row, there is none to look at.
+    // An error before the first row leaves nothing to look at.
     drop(read);
     first
 }
 
-/// Whether a row does not have the columns that are needed.
+/// Whether a row lacks required columns.
 fn lacks_columns(row: &Map<String, Value>, data: &Data, kind: TaskKind, labelled: bool) -> bool {
     let has = |name: &String| row.contains_key(name);
     let has_text = !data.template.is_empty() || has(&data.text);
@@ -170,13 +170,13 @@ fn lacks_columns(row: &Map<String, Value>, data: &Data, kind: TaskKind, labelled
     }
 }
 
-/// The column of a conversation: one of lists that has such a name.
+/// The conversation column: one of lists with a suitable name.
 fn conversation(sample: &Sample) -> Option<&str> {
     let nested = sample.columns.iter().filter(|column| column.nested);
     named_one_of(nested.map(|column| column.name.as_str()), &CONVERSATIONS)
 }
 
-/// The column of the text: by its name, else the one with the longest texts that is not `label`.
+/// The text column: by its name, else the one with the longest texts other than `label`.
 fn text<'a>(sample: &'a Sample, label: &str) -> Option<&'a str> {
     let columns = || sample.columns.iter().filter(|column| !column.nested && column.name != label);
     named_one_of(columns().map(|column| column.name.as_str()), &TEXTS).or_else(|| {
@@ -185,7 +185,7 @@ fn text<'a>(sample: &'a Sample, label: &str) -> Option<&'a str> {
     })
 }
 
-/// The column of the label: by its name, else the one with the fewest values that is not `text`.
+/// The label column: by its name, else the one with the fewest distinct values other than `text`.
 fn label<'a>(sample: &'a Sample, text: &str) -> Option<&'a str> {
     let columns = || sample.columns.iter().filter(|column| !column.nested && column.name != text);
     named_one_of(columns().map(|column| column.name.as_str()), &LABELS).or_else(|| {
@@ -195,12 +195,12 @@ fn label<'a>(sample: &'a Sample, text: &str) -> Option<&'a str> {
     })
 }
 
-/// Whether a column of this name is there.
+/// Whether there is a column with this name.
 fn has(sample: &Sample, name: &str) -> bool {
     sample.columns.iter().any(|column| column.name == name)
 }
 
-/// The first of these names that is there, whatever its case.
+/// The first of these names that exists, ignoring case.
 fn named_one_of<'a>(columns: impl Iterator<Item = &'a str>, names: &[&str]) -> Option<&'a str> {
     let columns: Vec<&str> = columns.collect();
     names.iter().find_map(|name| columns.iter().copied().find(|column| column.eq_ignore_ascii_case(name)))
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn else_lengths_and_counts_tell() {
+    fn otherwise_lengths_and_counts_decide() {
         let sample = sample(&[("nr", 80, None), ("satz", 4000, None), ("art", 200, Some(4)), ("one", 40, Some(1))]);
         assert_eq!((text(&sample, "label"), label(&sample, "satz")), (Some("satz"), Some("art")));
         assert_eq!(text(&sample, "satz"), Some("art"), "a label is no text");
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_recipe_that_names_no_columns_takes_those_that_are_there() {
+    fn a_recipe_without_columns_uses_those_of_the_file() {
         let text = "sentence,intent\nwhere is it,a\nnever came,b\nlate,a\nlost,b\n";
         let (recipe, said) = named_in("a.csv", text, Recipe::default(), &|_| false);
         assert_eq!((recipe.data.text.as_str(), recipe.data.label.as_str()), ("sentence", "intent"));
@@ -267,22 +267,22 @@ mod tests {
         let (recipe, said) = named_in("a.jsonl", text, Recipe::default(), &|_| false);
         assert_eq!((recipe.task.kind, recipe.data.messages.as_str()), (TaskKind::CausalLm, "conversations"));
         assert!(said.unwrap().contains("task.kind = \"causal-lm\""));
-        // Columns that fit the task as it is are left alone, whatever else is there.
+        // Columns that fit the task are used as they are, whatever else is there.
         let text = "{\"text\": \"x\", \"label\": \"y\", \"messages\": []}\n";
         assert_eq!(named_in("a.jsonl", text, Recipe::default(), &|_| false).1, None);
     }
 
     #[test]
-    fn a_pipe_is_left_to_who_wants_its_rows() {
+    fn a_pipe_is_left_to_the_reader_of_its_rows() {
         let folder = tempfile::tempdir().unwrap();
         let pipe = folder.path().join("a.csv");
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        // Nobody writes to it: who opened it would wait for ever.
+        // There is no writer: opening it would block forever.
         assert_eq!(first_row(&pipe, Dialect::default()), None);
     }
 
     #[test]
-    fn who_predicts_needs_no_label() {
+    fn prediction_needs_no_label() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         std::fs::write(&path, "id,review\n1,fine and long enough\n").unwrap();

@@ -1,4 +1,4 @@
-//! Rows as JSON: one object a line, or one array of objects.
+//! Rows in JSON: one object per line, or one array of objects.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::quote::{one_line, place};
 use super::rows::{Columns, Each};
 use crate::error::{Error, Result};
 
-/// Reads JSON lines. Blank lines are no rows.
+/// Reads JSON lines. Blank lines are skipped.
 pub(super) fn lines(bytes: &[u8], each: &mut Each<'_>) -> Result<()> {
     let bytes = quote_long_numbers(bytes);
     for (at, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
@@ -40,20 +40,20 @@ fn object(value: Value) -> Columns {
     Err(format!("is {kind}, not an object with columns"))
 }
 
-/// serde's reason with the column, without its line: that counts from where the text began.
+/// serde's reason with the column, but without its line, which is relative to the parsed text.
 fn reason(error: &serde_json::Error) -> String {
     let whole = error.to_string();
     let why = whole.split(" at line ").next().unwrap_or(&whole);
     format!("{} at column {}", one_line(why), error.column())
 }
 
-/// Whether a text holds an object on each line and no array: its first line that is not blank is an object for itself.
+/// Whether a text is JSON lines rather than an array: its first non-blank line is a complete object.
 pub(super) fn is_lines(bytes: &[u8]) -> bool {
     let first = bytes.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii).find(|line| !line.is_empty());
     first.is_some_and(|line| line.starts_with(b"{") && serde_json::from_slice::<Map<String, Value>>(line).is_ok())
 }
 
-/// Reads an array of objects, element by element, so that each is known by its line.
+/// Reads an array of objects element by element, so that each has a line number.
 pub(super) fn array(path: &Path, bytes: &[u8], each: &mut Each<'_>) -> Result<()> {
     let bytes = &*quote_long_numbers(bytes);
     let mut cursor = Cursor { bytes, at: 0, counted: 0, line: 1 };
@@ -105,13 +105,13 @@ pub(super) fn array(path: &Path, bytes: &[u8], each: &mut Each<'_>) -> Result<()
 struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// Bytes whose line ends are in `line` already.
+    /// Bytes whose line ends are included in `line`.
     counted: usize,
     line: usize,
 }
 
 impl Cursor<'_> {
-    /// The next byte that is no white space, which becomes the current one.
+    /// Moves to the next byte that is not white space, and returns it.
     fn next_byte(&mut self) -> Option<u8> {
         while self.bytes.get(self.at).is_some_and(u8::is_ascii_whitespace) {
             self.at += 1;
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_array_is_refused_with_its_line() {
+    fn a_malformed_array_is_refused_with_its_line() {
         let cases: [(&[u8], &str); 6] = [
             (b"", "line 1: there is no array"),
             (b"\n{\"text\":\n1}", "line 2: there is no array"),

@@ -1,4 +1,4 @@
-//! Which labels there are.
+//! The labels of a task.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::quote::quoted;
 use crate::error::{Error, Result};
 
-/// Names of the labels and their places among the logits.
+/// Names of the labels, and their indices among the logits.
 #[derive(Debug, Clone)]
 pub(super) struct Labels {
     names: Vec<String>,
@@ -14,10 +14,10 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    /// The labels in this order. `source` says where they are from.
+    /// Labels in this order. `source` says where they are from.
     ///
     /// # Errors
-    /// Refuses fewer than two, and one that comes twice.
+    /// Refuses fewer than two, and duplicates.
     pub fn new(names: Vec<String>, source: &str) -> Result<Self> {
         let mut places = HashMap::new();
         for (place, name) in names.iter().enumerate() {
@@ -34,7 +34,7 @@ impl Labels {
         Ok(Self { names, places })
     }
 
-    /// The distinct labels among these, sorted: as numbers where all are whole numbers. A number that is written as 1 and as
+    /// The distinct labels among these, sorted: numerically if all are whole numbers. A number written as both 1 and
     /// 1.0 is one label.
     pub fn sorted<'a>(labels: impl Iterator<Item = &'a str>) -> Vec<String> {
         let distinct: BTreeSet<&str> = labels.collect();
@@ -62,7 +62,7 @@ impl Labels {
         self.names
     }
 
-    /// The label's place among the logits, or what is wrong as it stands after "line 3".
+    /// The label's index among the logits, or the error as it reads after "line 3".
     pub fn place(&self, label: &str) -> std::result::Result<usize, String> {
         self.places.get(key(label)).copied().ok_or_else(|| {
             let start: String = label.chars().take(64).collect();
@@ -80,7 +80,7 @@ impl Labels {
     }
 }
 
-/// What tells a label from others: of a whole number that is written with a fraction, as in 1.0, the number without it.
+/// The identity of a label: a whole number written with a fraction, as in 1.0, equals the number without it.
 fn key(label: &str) -> &str {
     match label.split_once('.') {
         Some((number, fraction)) if is_zero(fraction) && whole(number).is_some() => number,
@@ -92,7 +92,7 @@ fn is_zero(digits: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|digit| digit == b'0')
 }
 
-/// Whether a label is a whole number below 0, and its digits without leading zeros; there may be any number of them.
+/// For a whole number: whether it is negative, and its digits without leading zeros, of any length.
 fn whole(label: &str) -> Option<(bool, &str)> {
     let (negative, digits) = match label.strip_prefix('-') {
         Some(digits) => (true, digits),
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn one_number_is_one_label_however_it_is_written() {
         assert_eq!(Labels::sorted(["1.0", "1", "2", "10"].into_iter()), ["1", "2", "10"]);
-        // What is written in one way only keeps its name, and its order.
+        // Labels written in one way only keep their name and their order.
         assert_eq!(Labels::sorted(["2.0", "10.0"].into_iter()), ["10.0", "2.0"]);
         assert_eq!(Labels::sorted(["1.5", "1.50", "v1.0", "v1"].into_iter()), ["1.5", "1.50", "v1", "v1.0"]);
         let labels = Labels::new(vec!["0.0".into(), "1".into()], "a.jsonl").unwrap();

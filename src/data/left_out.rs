@@ -1,12 +1,12 @@
-//! What of a file did not make it into the examples.
+//! Rows that did not become examples.
 
 use super::quote::{one_line, quoted};
 use crate::error::Error;
 
-/// Rows, labels and the like of which a message names the first.
+/// How many rows, labels and the like a message names.
 pub(super) const NAMED: usize = 3;
 
-/// How many more there are than are `shown`, for the end of a list.
+/// The end of a list: how many more there are than are `shown`.
 pub(super) fn and_more(count: usize, shown: usize) -> String {
     if count > shown { format!(" and {} more", count - shown) } else { String::new() }
 }
@@ -21,26 +21,26 @@ pub(super) fn rows_of(file: &str, lines: impl IntoIterator<Item = usize>) -> Str
 pub struct BadRow {
     /// Its line in the file.
     pub line: usize,
-    /// What is wrong, as it stands after "line 3".
+    /// The error, as it reads after "line 3".
     pub why: String,
 }
 
-/// What of a file did not make it into the examples, or not whole.
+/// The rows of a file that did not become examples, or only in part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LeftOut {
     /// Name of the file.
     pub file: String,
-    /// Rows that were read, the bad ones too.
+    /// Rows read, including bad ones.
     pub rows: usize,
-    /// Whether these are rows that were drawn from the file to validate on.
+    /// Whether these are validation rows drawn from the training file.
     pub drawn: bool,
     /// Rows left out because they have more than `max_length` tokens.
     pub too_long: usize,
     /// Lines of the first of them.
     pub first_too_long: Vec<usize>,
-    /// Rows whose end was cut off.
+    /// Truncated rows.
     pub truncated: usize,
-    /// Longest example in tokens.
+    /// The longest example allowed, in tokens.
     pub max_length: usize,
     /// Rows that cannot be used.
     pub bad: usize,
@@ -63,7 +63,7 @@ impl LeftOut {
         }
     }
 
-    /// One sentence for the log, if there is anything to say.
+    /// One sentence for the log, if any rows were left out.
     #[must_use]
     pub fn sentence(&self) -> Option<String> {
         let cut = (self.truncated > 0).then(|| format!("{} cut to {} tokens", self.truncated, self.max_length));
@@ -83,7 +83,7 @@ impl LeftOut {
         (self.bad > 0).then(|| format!("{} bad left out ({})", self.bad, self.reasons()))
     }
 
-    /// The first bad rows with what is wrong; a reason that several give stands once.
+    /// The first bad rows with their errors; an error shared by several rows is named once.
     pub(super) fn reasons(&self) -> String {
         let file = one_line(&self.file);
         let mut said: Vec<&BadRow> = Vec::new();
@@ -100,8 +100,8 @@ impl LeftOut {
         format!("{}{more}", named.join("; "))
     }
 
-    /// The refusal with the rows that were left out, since what is missing in a file may be in them.
-    pub(super) fn told_with(&self, error: Error) -> Error {
+    /// Adds the rows left out to an error, since what is missing in a file may be in them.
+    pub(super) fn with_left_out(&self, error: Error) -> Error {
         let missing: Vec<String> = [self.long_ones(), self.bad_ones()].into_iter().flatten().collect();
         match error {
             Error::Refused(why) if !missing.is_empty() => {
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn silence_when_nothing_is_left_out() {
+    fn no_sentence_when_nothing_is_left_out() {
         assert_eq!(LeftOut { rows: 5, ..LeftOut::default() }.sentence(), None);
     }
 
@@ -128,7 +128,7 @@ mod tests {
         left.add_too_long(9);
         (0..5).for_each(|line| left.add_bad(line, format!("is {} bytes long", line / 2)));
         insta::assert_snapshot!(left.sentence().unwrap(), @r#"of 90 rows of "a.csv": 2 longer than 16 tokens left out (a.csv:7, a.csv:9), 1 cut to 16 tokens, 5 bad left out (a.csv:0 is 0 bytes long; a.csv:2 is 1 bytes long; and 3 more)"#);
-        let told = left.told_with(Error::refused("there is one label"));
-        insta::assert_snapshot!(told.message(), @"there is one label; of its 90 rows, 2 longer than 16 tokens left out (a.csv:7, a.csv:9), 5 bad left out (a.csv:0 is 0 bytes long; a.csv:2 is 1 bytes long; and 3 more)");
+        let error = left.with_left_out(Error::refused("there is one label"));
+        insta::assert_snapshot!(error.message(), @"there is one label; of its 90 rows, 2 longer than 16 tokens left out (a.csv:7, a.csv:9), 5 bad left out (a.csv:0 is 0 bytes long; a.csv:2 is 1 bytes long; and 3 more)");
     }
 }

@@ -1,15 +1,15 @@
-//! Whole numbers that no type of 64 bits holds, such as ids, keep all their digits: as texts.
+//! Whole numbers of more than 64 bits, such as ids, keep all their digits: as texts.
 
 use std::borrow::Cow;
 
 /// Digits of the shortest number that may not fit into 64 bits.
 const LONG: usize = 19;
 
-/// The same JSON with quotes around such numbers. A parser makes the nearest floating-point number of them, which many of
-/// them share.
+/// The same JSON with quotes around such numbers. A parser would round them to floating point, which many of them
+/// share.
 pub(super) fn quote_long_numbers(text: &[u8]) -> Cow<'_, [u8]> {
     let mut quoted = Vec::new();
-    // Up to where the text was copied.
+    // The end of what has been copied.
     let mut copied = 0;
     let mut at = 0;
     while at < text.len() {
@@ -36,7 +36,8 @@ pub(super) fn quote_long_numbers(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(quoted)
 }
 
-/// Behind the string that begins here. It ends with its line too, so that a broken row does not reach into the next one.
+/// The end of the string that begins here. It also ends with its line, so that a broken row does not affect the next
+/// one.
 fn string_end(text: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(byte) = text.get(at) {
@@ -50,7 +51,7 @@ fn string_end(text: &[u8], start: usize) -> usize {
     text.len()
 }
 
-/// Behind the number that begins here.
+/// The end of the number that begins here.
 fn number_end(text: &[u8], start: usize) -> usize {
     let is_part = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.' | b'e' | b'E');
     let rest = text.get(start + 1..).unwrap_or_default();

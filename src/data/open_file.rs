@@ -1,11 +1,11 @@
-//! Names of files that the process has open.
+//! Paths of open file descriptors.
 
 use std::path::Path;
 
-/// What to say of such a name where nothing is behind it.
+/// The error for a descriptor that is not open.
 pub const NOT_OPEN: &str = "no file of this number is open";
 
-/// Whether a path names what a process has open, such as `/dev/fd/3`.
+/// Whether a path names an open file descriptor, such as `/dev/fd/3`.
 #[must_use]
 pub fn is_open_file(path: &Path) -> bool {
     let in_fd = |path: &Path| path.parent().is_some_and(|folder| folder.ends_with("fd"));

@@ -1,4 +1,4 @@
-//! Files that are packed as a whole.
+//! Compressed files.
 
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -8,10 +8,10 @@ use flate2::bufread::GzDecoder;
 use super::quote::{one_line, place};
 use crate::error::{Error, Result};
 
-/// The most bytes that a file is unpacked to: what is packed may be a thousand times as large, by mistake or by malice.
+/// The largest decompressed size in bytes: a compressed file may expand a thousandfold, by mistake or by malice.
 const MOST: u64 = 16 << 30;
 
-/// How a file is packed.
+/// The compression of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Packing {
     /// `.gz`
@@ -20,14 +20,14 @@ pub(super) enum Packing {
     Zstd,
 }
 
-/// Extensions of packed files.
+/// File name extensions of compressed files.
 pub(super) const PACKINGS: [(&str, Packing); 2] = [("gz", Packing::Gzip), ("zst", Packing::Zstd)];
 
 impl Packing {
-    /// Unpacks a file of which these are the bytes.
+    /// Decompresses a file with these bytes.
     ///
     /// # Errors
-    /// Refuses what is damaged or not packed so, and what is too large unpacked.
+    /// Refuses a damaged file, another format, and one that is too large.
     pub fn unpack(self, path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
         self.unpack_within(path, bytes, MOST)
     }
@@ -69,7 +69,7 @@ impl Packing {
         Ok(unpacked)
     }
 
-    /// Unpacks the first of the parts that a file may consist of; the bytes behind it.
+    /// Decompresses the first of the file's members; returns the rest of the bytes.
     fn unpack_part<'a>(self, bytes: &'a [u8], most: u64, unpacked: &mut Vec<u8>) -> std::io::Result<&'a [u8]> {
         match self {
             Self::Gzip => {
@@ -85,18 +85,17 @@ impl Packing {
         }
     }
 
-    /// Whether bytes begin as a part does.
+    /// Whether bytes begin as a member does.
     fn begins(self, bytes: &[u8]) -> bool {
         match (self, bytes) {
             (Self::Gzip, bytes) => bytes.starts_with(b"\x1f\x8b"),
-            // A frame, or one that is to be skipped.
+            // A frame, or a skippable frame.
             (Self::Zstd, [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]) => true,
             (Self::Zstd, _) => false,
         }
     }
 
-    /// Whether nothing comes behind the parts that were unpacked: as gzip has it, also where it is filled up with zeros, as on
-    /// tapes.
+    /// Whether nothing follows the decompressed members: for gzip, zero padding, as on tapes, is ignored.
     fn is_end(self, rest: &[u8], all: &[u8]) -> bool {
         match self {
             Self::Gzip => rest.len() < all.len() && rest.iter().all(|&byte| byte == 0),
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_damaged_or_endless_is_refused() {
+    fn damaged_or_huge_files_are_refused() {
         let (path, large) = (Path::new("a.csv.gz"), vec![b'x'; 1 << 20]);
         let packed = gzip(&large);
         for bytes in [&packed[..packed.len() / 2], b"text,label\n", b""] {

@@ -14,7 +14,7 @@ use super::quote::{place, quoted};
 use super::rows::{Columns, Each};
 use crate::error::{Error, Result};
 
-/// Reads the rows of a file; the first is line 1.
+/// Reads the rows of a file; the first one is line 1.
 pub(super) fn rows(path: &Path, bytes: Vec<u8>, each: &mut Each<'_>) -> Result<()> {
     let reader = guarded(path, None, || SerializedFileReader::new(bytes::Bytes::from(bytes)))?;
     if let Some(packing) = unknown_packing(&reader) {
@@ -61,7 +61,7 @@ fn columns(row: Row) -> Columns {
     Ok(columns)
 }
 
-/// The value as JSON; what JSON has no form for is written as text.
+/// The value as JSON; values without a JSON form become texts.
 fn value(field: &Field) -> std::result::Result<Value, String> {
     Ok(match field {
         Field::Null => Value::Null,
@@ -78,7 +78,7 @@ fn value(field: &Field) -> std::result::Result<Value, String> {
         Field::Float(number) => float(f64::from(*number)),
         Field::Double(number) => float(*number),
         Field::Str(text) => Value::String(text.clone()),
-        // Writers of old mark no column as text.
+        // Old writers do not mark text columns.
         Field::Bytes(bytes) => {
             Value::String(std::str::from_utf8(bytes.data()).map_err(|_| "bytes that are no text")?.to_owned())
         }
@@ -106,7 +106,7 @@ fn value(field: &Field) -> std::result::Result<Value, String> {
     })
 }
 
-/// JSON has no infinity and no "not a number": they are nothing.
+/// JSON has neither infinity nor NaN: they become null.
 fn float(number: f64) -> Value {
     Number::from_f64(number).map_or(Value::Null, Value::Number)
 }

@@ -1,4 +1,4 @@
-//! From a recipe's files to examples.
+//! Converts a recipe's files to examples.
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::permutation::{Permutation, derive_key};
 use crate::recipe::{BadRows, Data, KeepState, Recipe, TaskKind, TooLong, Validation};
 
-/// Rows that are tokenized between two reports of progress.
+/// Rows tokenized between two progress reports.
 const CHUNK: usize = 512;
 
 /// Examples in the order of their file.
@@ -28,31 +28,31 @@ pub struct Dataset {
     pub examples: Vec<Example>,
     /// The line of each in its file.
     pub lines: Vec<usize>,
-    /// What of the file is missing here.
+    /// Rows of the file that are not examples.
     pub left_out: LeftOut,
-    /// What was guessed about the file, in one sentence, where that is worth a word.
+    /// What was guessed about the file in one sentence, if anything.
     pub read_as: Option<String>,
-    /// A hash of the examples: two runs that were measured on the same ones have the same.
+    /// A hash of the examples: runs evaluated on the same ones have the same hash.
     pub fingerprint: String,
 }
 
-/// All that a run learns from and is measured on.
+/// Training and validation data of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prepared {
-    /// What it learns from.
+    /// Training data.
     pub train: Dataset,
-    /// What it is measured on.
+    /// Validation data.
     pub validation: Dataset,
-    /// Labels in the order of the logits; none where tokens are learned.
+    /// Labels in the order of the logits; none for token targets.
     pub labels: Vec<String>,
     /// The first training example.
     pub preview: Option<Preview>,
-    /// What is likely to be a mistake in the rows, a sentence each.
+    /// Likely mistakes in the rows, a sentence each.
     pub findings: Vec<String>,
 }
 
-/// Reads, labels, splits and tokenizes what the recipe names. `progress` hears what is being done, and how much of it
-/// where that is known.
+/// Reads, labels, splits and tokenizes a recipe's data. `progress` gets the current activity, and the share that is
+/// done if known.
 ///
 /// # Errors
 /// Refuses files that cannot be used, and settings that leave nothing to train or validate on.
@@ -89,11 +89,11 @@ pub fn prepare(
         (_, None) => {
             let names = Labels::sorted(train.good.iter().map(|row| row.label.as_str()));
             let labels = Labels::new(names, &place(&data.train));
-            Some(labels.map_err(|error| train.told_with(error))?)
+            Some(labels.map_err(|error| train.with_left_out(error))?)
         }
     };
     let validation = match &data.validation {
-        Validation::File(path) => files.read(path, labels.as_ref()).map_err(|error| train.told_to_be_swapped(error))?,
+        Validation::File(path) => files.read(path, labels.as_ref()).map_err(|error| train.with_swap_hint(error))?,
         Validation::Share(0.0) => Rows::none(data),
         Validation::Share(share) => split(&mut train, *share, recipe.train.seed)?,
     };
@@ -104,7 +104,7 @@ pub fn prepare(
         [] => Default::default(),
         _ => files.tokenize(validation, purpose, tokenizer)?,
     };
-    // Only now is known which rows are left: what is said of rows is said of those that a run takes.
+    // Only now are the remaining rows known: the checks apply to the rows of the run.
     let parts = checks::Parts {
         train: checks::Part { name: "training", file: &train.left_out.file, rows: &learned },
         validation: checks::Part { name: "validation", file: &validation.left_out.file, rows: &measured },
@@ -127,13 +127,13 @@ struct Rows<'p> {
 }
 
 impl Rows<'_> {
-    /// The refusal with the rows that were left out.
-    fn told_with(&self, error: Error) -> Error {
-        self.left_out.told_with(error)
+    /// Adds the rows left out to an error.
+    fn with_left_out(&self, error: Error) -> Error {
+        self.left_out.with_left_out(error)
     }
 
-    /// The refusal of another file, which may come from columns that are swapped in both.
-    fn told_to_be_swapped(&self, error: Error) -> Error {
+    /// Adds to an error of another file that columns may be swapped in both.
+    fn with_swap_hint(&self, error: Error) -> Error {
         match (error, checks::swapped(&self.good)) {
             (Error::Refused(why), Some(swapped)) if self.good.iter().any(|row| !row.label.is_empty()) => {
                 Error::refused(format!("{why}; {swapped}"))
@@ -144,17 +144,17 @@ impl Rows<'_> {
 }
 
 impl<'p> Rows<'p> {
-    /// No rows, where none are wanted.
+    /// No rows, if none are wanted.
     fn none(data: &'p Data) -> Self {
         Self { path: &data.train, good: Vec::new(), left_out: LeftOut::default(), read_as: None }
     }
 }
 
-/// Takes the validation rows out of the training rows.
+/// Moves the validation rows out of the training rows.
 fn split<'a>(train: &mut Rows<'a>, share: f64, seed: u64) -> Result<Rows<'a>> {
     let rows = train.good.len();
     if rows < 2 {
-        return Err(train.told_with(Error::refused(format!(
+        return Err(train.with_left_out(Error::refused(format!(
             "{} has one good row, too few to take validation rows from; set data.validation to a file",
             place(train.path)
         ))));
@@ -215,14 +215,14 @@ impl Reader<'_> {
 
     fn check(&mut self, parts: &checks::Parts<'_>) -> Vec<String> {
         parts.check(&mut |share| {
-            // Of what is done at once nobody needs to hear.
+            // Immediate work needs no progress report.
             if share > 0.0 {
                 (self.progress)("checking the rows", Some(share));
             }
         })
     }
 
-    /// The examples, and the rows that they were made of.
+    /// The examples, and the rows that they were made from.
     fn tokenize(&mut self, rows: Rows<'_>, purpose: Purpose<'_>, tokenizer: &Tokenizer) -> Result<(Dataset, Vec<Row>)> {
         let Rows { path, good: mut rows, mut left_out, read_as } = rows;
         let encoder = RowEncoder::new(tokenizer, purpose, self.data, self.data.too_long == TooLong::Truncate, &rows)?;
@@ -264,7 +264,7 @@ impl Reader<'_> {
                 place(path),
                 self.data.max_length
             ));
-            return Err(if left_out.bad > 0 { left_out.told_with(why) } else { why });
+            return Err(if left_out.bad > 0 { left_out.with_left_out(why) } else { why });
         }
         if examples.is_empty() {
             return Err(self.no_good_row(path, &left_out));

@@ -1,4 +1,4 @@
-//! One example as a person reads it.
+//! A preview of an example.
 
 use super::example::{Example, Target};
 use super::tokenizer::Tokenizer;
@@ -8,20 +8,20 @@ use super::tokenizer::Tokenizer;
 pub struct Preview {
     /// Its tokens.
     pub pieces: Vec<Piece>,
-    /// Its label, where a label is learned.
+    /// Its label, if the target is a label.
     pub label: Option<String>,
 }
 
 /// A token of a [`Preview`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
-    /// Its own text, fit for a terminal: control characters are escaped.
+    /// Its text, with control characters escaped.
     pub text: String,
     /// Whether the model learns to predict it.
     pub trained: bool,
 }
 
-/// The example as a person reads it. `labels` are those of the logits, in order.
+/// The preview of an example. `labels` are those of the logits, in order.
 #[must_use]
 pub fn preview(tokenizer: &Tokenizer, example: &Example, labels: &[String]) -> Preview {
     let (trained, label) = match &example.target {

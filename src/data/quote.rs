@@ -1,11 +1,11 @@
-//! Text from outside, made fit for a message: one line, no control characters, not too long.
+//! Makes untrusted text safe for messages: one line, no control characters, limited length.
 
 use std::path::Path;
 
-/// Characters of a foreign text that a message shows.
+/// The most characters of an untrusted text in a message.
 const SHOWN: usize = 60;
 
-/// The text in quotes, escaped, and cut where it is long.
+/// The text in quotes, escaped, and cut if it is long.
 #[must_use]
 pub fn quoted(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN).collect::<String>().escape_debug().to_string();
@@ -15,7 +15,7 @@ pub fn quoted(text: &str) -> String {
     format!("\"{shown}\"")
 }
 
-/// The text with its control characters escaped: for reasons that other libraries give.
+/// The text with control characters escaped: for errors of other libraries.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut line, character| {
@@ -28,7 +28,7 @@ pub fn one_line(text: &str) -> String {
     })
 }
 
-/// A path as a message shows it.
+/// A path in a message.
 #[must_use]
 pub fn place(path: &Path) -> String {
     one_line(&path.to_string_lossy())
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_harm_a_terminal_is_escaped() {
+    fn control_characters_are_escaped() {
         assert_eq!(quoted("a\u{1b}[2Jb\n\u{202e}"), r#""a\u{1b}[2Jb\n\u{202e}""#);
         assert_eq!(quoted("naïve 漢字"), "\"naïve 漢字\"");
         assert_eq!(one_line("it's\n\"so\"\u{7}"), "it's \"so\"\\u{7}");

@@ -1,4 +1,4 @@
-//! Files of rows, by extension.
+//! Reads files of rows, by extension.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -14,27 +14,27 @@ use super::{json, parquet, table};
 use crate::error::{Error, Result};
 use crate::recipe::{self, Data, TextEncoding};
 
-/// A row's columns, or what is wrong with it as it stands after "line 3".
+/// A row's columns, or its error as it reads after "line 3".
 pub(super) type Columns = std::result::Result<Map<String, Value>, String>;
 
-/// Hears each row with its line; breaks off where it fails.
+/// Gets each row with its line; an error stops the reading.
 pub(super) type Each<'a> = dyn FnMut(usize, Columns) -> Result<()> + 'a;
 
-/// How a file of rows is written.
+/// The format of a file of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
-    /// An object on each line.
+    /// An object per line.
     Lines,
-    /// An array of objects, or an object on each line.
+    /// An array of objects, or an object per line.
     Json,
-    /// Fields between commas, or what stands in their place.
+    /// Comma-separated fields, or with another delimiter.
     Commas,
-    /// Fields between tabs.
+    /// Tab-separated fields.
     Tabs,
     Parquet,
 }
 
-/// The one table of formats, by extension.
+/// The table of formats, by extension.
 const FORMATS: [(&str, Format); 6] = [
     ("jsonl", Format::Lines),
     ("ndjson", Format::Lines),
@@ -44,13 +44,13 @@ const FORMATS: [(&str, Format); 6] = [
     ("parquet", Format::Parquet),
 ];
 
-/// Whether a file of this name is one that rows are read from.
+/// Whether rows can be read from a file with this name.
 #[must_use]
 pub fn holds_rows(name: &Path) -> bool {
     matches!(format_of(name), Ok((_, Some(_))))
 }
 
-/// The packing and the format that a name has; of the format, where it is unknown, the extension.
+/// Compression and format of a file name; for an unknown format, the extension.
 fn format_of(name: &Path) -> std::result::Result<(Option<Packing>, Option<Format>), String> {
     let extension =
         |path: &Path| path.extension().map(|found| found.to_string_lossy().to_lowercase()).unwrap_or_default();
@@ -64,34 +64,34 @@ fn format_of(name: &Path) -> std::result::Result<(Option<Packing>, Option<Format
     }
 }
 
-/// How a recipe says that its files are written; by default everything is guessed.
+/// A recipe's format options; by default everything is guessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Dialect {
-    /// Between two fields.
+    /// The delimiter between fields.
     delimiter: Option<u8>,
     encoding: Option<TextEncoding>,
 }
 
 impl Dialect {
-    /// As a recipe says it.
+    /// The options in a recipe.
     #[must_use]
     pub fn of(data: &Data) -> Self {
-        // What is neither has been refused with the recipe.
+        // Invalid values have been refused with the recipe.
         let delimiter = recipe::delimiter(&data.delimiter).unwrap_or_default();
         Self { delimiter, encoding: recipe::encoding(&data.encoding).unwrap_or_default() }
     }
 }
 
-/// A file of rows that has been read into memory, unpacked and decoded.
+/// A file of rows, read into memory, decompressed and decoded.
 pub(super) struct RowFile<'a> {
     path: &'a Path,
     bytes: Vec<u8>,
     kind: Parser,
-    /// What was guessed about it, in one sentence, where that is worth a word.
+    /// What was guessed about it in one sentence, if anything.
     pub read_as: Option<String>,
 }
 
-/// What makes rows of the bytes.
+/// The parser of its bytes.
 #[derive(Clone, Copy)]
 enum Parser {
     Lines,
@@ -106,7 +106,7 @@ impl<'a> RowFile<'a> {
     /// # Errors
     /// Refuses a file that cannot be read at all.
     pub fn open(path: &'a Path, dialect: Dialect) -> Result<Self> {
-        // What is not there has no format either.
+        // A missing file is reported before its format is.
         std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
         let (packing, format) = match format_of(path) {
             Ok((packing, Some(format))) => (packing, format),
@@ -151,10 +151,10 @@ impl<'a> RowFile<'a> {
         Ok(Self { path, bytes, kind, read_as })
     }
 
-    /// Tells `each` every row, in order.
+    /// Calls `each` for every row, in order.
     ///
     /// # Errors
-    /// Refuses a file that is damaged as a whole, and what `each` refuses.
+    /// Refuses a file that is damaged as a whole, and passes on errors of `each`.
     pub fn for_each(self, each: &mut Each<'_>) -> Result<()> {
         match self.kind {
             Parser::Lines => json::lines(&self.bytes, each),
@@ -192,7 +192,7 @@ pub(super) mod tests {
         Ok(rows)
     }
 
-    /// What is said of how a file was read.
+    /// The remark on how a file was read.
     fn read_as(name: &str, bytes: &[u8], data: &Data) -> Option<String> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
@@ -244,7 +244,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_guess_is_said_and_a_name_is_not() {
+    fn a_guess_is_reported_and_a_named_format_is_not() {
         let data = Data::default();
         assert_eq!(read_as("a.csv", b"text,label\nx,y\n", &data), None);
         insta::assert_snapshot!(read_as("a.csv", b"text;label\nna\xefve;y\n", &data).unwrap(), @r#""a.csv" is read as windows-1252, since it is not valid UTF-8 (as in "naïve"), with ";" between the fields; data.encoding and data.delimiter name others"#);

@@ -1,4 +1,4 @@
-//! A look into a file of rows, before anything is asked of it.
+//! Samples a file of rows for display.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,53 +9,53 @@ use super::quote::place;
 use super::rows::{Dialect, RowFile};
 use crate::error::{Error, Result};
 
-/// The most rows that are looked at.
+/// The most rows that are read.
 const MOST_ROWS: usize = 200_000;
-/// The largest file in bytes that is looked into.
+/// The largest file in bytes.
 const LARGEST: u64 = 1 << 30;
-/// A column with more values than this holds no labels.
+/// The most distinct values of a label column.
 const MOST_VALUES: usize = 100;
-/// Characters of a cell that are kept.
+/// The most characters of a cell.
 const SHOWN: usize = 400;
 
-/// What a file of rows holds.
+/// A sample of a file of rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sample {
-    /// The columns, in the order in which they come up.
+    /// The columns, in the order of their first occurrence.
     pub columns: Vec<SampledColumn>,
     /// The first rows, a text for each column.
     pub rows: Vec<Vec<String>>,
-    /// Rows that were looked at.
+    /// Rows read.
     pub count: usize,
-    /// Whether these are all.
+    /// Whether these are all rows.
     pub whole: bool,
-    /// Rows that cannot be read.
+    /// Rows that cannot be parsed.
     pub bad: usize,
-    /// The line of the first of them, and what is wrong with it.
+    /// Line and error of the first of them.
     pub first_bad: Option<(usize, String)>,
-    /// What was guessed about the file, in one sentence, where that is worth a word.
+    /// What was guessed about the file in one sentence, if anything.
     pub read_as: Option<String>,
 }
 
-/// What a column holds.
+/// A sampled column.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SampledColumn {
     /// Its name.
     pub name: String,
-    /// Rows that have something in it.
+    /// Number of non-empty cells.
     pub filled: usize,
-    /// Characters of all rows.
+    /// Number of characters in all rows.
     pub characters: u64,
     /// Whether it holds lists or objects.
     pub nested: bool,
-    /// Its values with their counts, the most frequent first; none where there are too many for labels.
+    /// Its values with their counts, the most frequent first; none if there are too many for labels.
     pub values: Option<Vec<(String, usize)>>,
 }
 
-/// Looks into a file: its columns, its first `rows` rows.
+/// Samples a file: its columns, and its first `rows` rows.
 ///
 /// # Errors
-/// Refuses a file that cannot be read or holds no rows, and one that is too large to be looked into.
+/// Refuses a file that cannot be read, has no rows, or is too large.
 pub fn sample(path: &Path, rows: usize, dialect: Dialect) -> Result<Sample> {
     if std::fs::metadata(path).is_ok_and(|file| file.len() > LARGEST) {
         return Err(Error::refused(format!("{} is too large to be shown here; training reads it", place(path))));
@@ -123,7 +123,7 @@ pub fn sample(path: &Path, rows: usize, dialect: Dialect) -> Result<Sample> {
     Ok(sample)
 }
 
-/// Counts a value, as long as there are few enough of them.
+/// Counts a value, as long as there are few distinct ones.
 fn count(counts: &mut Option<HashMap<String, usize>>, text: &str) {
     let Some(known) = counts else { return };
     if let Some(count) = known.get_mut(text) {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_rows_and_values_are_told() {
+    fn columns_rows_and_values_are_sampled() {
         let sample = of("a.csv", "text,label\none two,x\nthree,y\nfour,x\nbad\n").unwrap();
         assert_eq!((sample.count, sample.bad, sample.whole), (3, 1, true));
         assert_eq!(sample.rows, [["one two", "x"], ["three", "y"]]);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_no_row_is_refused() {
+    fn a_file_without_rows_is_refused() {
         for (name, text) in [("a.csv", ""), ("a.jsonl", "rubble\n"), ("a.txt", "x")] {
             assert!(of(name, text).is_err(), "{name}");
         }

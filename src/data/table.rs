@@ -1,4 +1,4 @@
-//! Rows as lines of separated fields under a header.
+//! Reads delimited text with a header.
 
 use std::path::Path;
 
@@ -9,30 +9,30 @@ use super::quote::{one_line, place, quoted};
 use super::rows::{Columns, Each};
 use crate::error::{Error, Result};
 
-/// How the fields of a line are told apart.
+/// The format of delimited fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Fields {
     between: u8,
-    /// Whether a field that holds what stands between fields, quotation marks or line ends is in quotation marks (RFC 4180).
+    /// Whether fields with delimiters, quotation marks or line ends are in quotation marks (RFC 4180).
     quoting: bool,
-    /// Whether the file's kind has tabs without quotation marks.
+    /// Whether the file type is tab-separated without quoting.
     of_tabs: bool,
 }
 
 impl Fields {
-    /// Of a file between whose fields commas stand.
+    /// Comma-separated fields.
     pub const COMMAS: Self = Self { between: b',', quoting: true, of_tabs: false };
-    /// Of a file between whose fields tabs stand. Quotes are plain characters: this format has no way to write a tab or a line
-    /// end in a field, and data sets that use it (GLUE's) hold single quotation marks.
+    /// Tab-separated fields. Quotes are plain characters: this format cannot represent a tab or a line end in a field,
+    /// and data sets that use it (GLUE's) contain unpaired quotation marks.
     pub const TABS: Self = Self { between: b'\t', quoting: false, of_tabs: true };
 
-    /// The same with something else between the fields.
+    /// The same with another delimiter.
     #[must_use]
     pub fn between(self, between: u8) -> Self {
         Self { between, quoting: !(self.of_tabs && between == b'\t'), ..self }
     }
 
-    /// What stands between the fields, for a message.
+    /// The name of the delimiter, for messages.
     pub fn shown(self) -> String {
         if self.between == b'\t' { "tabs".into() } else { quoted(&char::from(self.between).to_string()) }
     }
@@ -44,13 +44,13 @@ impl Fields {
     }
 }
 
-/// What may stand between fields.
+/// Possible delimiters.
 const BETWEEN: [u8; 4] = [b',', b';', b'\t', b'|'];
-/// Rows that a guess looks at.
+/// The most rows used for a guess.
 const LOOKED_AT: usize = 100;
 
-/// What stands between the fields of a file: what divides the header, and the most of the first rows into as many fields as
-/// the header; the usual where nothing does so better.
+/// Guesses the delimiter of a file: the one that splits the header, and the most of the first rows into as many
+/// fields; the usual one if none is better.
 pub(super) fn guess(bytes: &[u8], usual: Fields) -> Fields {
     let fit = |fields: Fields| {
         let mut rows = fields.reader(bytes).into_byte_records().take(LOOKED_AT + 1).map_while(std::result::Result::ok);
@@ -60,7 +60,7 @@ pub(super) fn guess(bytes: &[u8], usual: Fields) -> Fields {
             all += 1;
             alike += usize::from(row.len() == header);
         });
-        // In hundredths; a header alone fits as well as can be.
+        // In hundredths; a header without rows counts as a full match.
         if header < 2 { None } else { Some((alike * 100).checked_div(all).unwrap_or(100)) }
     };
     let others = BETWEEN.into_iter().filter(|between| *between != usual.between).map(|between| usual.between(between));
@@ -74,7 +74,7 @@ pub(super) fn guess(bytes: &[u8], usual: Fields) -> Fields {
     best.1
 }
 
-/// Reads rows under a header.
+/// Reads rows with a header.
 pub(super) fn rows(path: &Path, bytes: &[u8], fields: Fields, each: &mut Each<'_>) -> Result<()> {
     let Fields { between: delimiter, quoting, .. } = fields;
     let mut reader = fields.reader(bytes);
@@ -102,13 +102,13 @@ pub(super) fn rows(path: &Path, bytes: &[u8], fields: Fields, each: &mut Each<'_
     Ok(())
 }
 
-/// Blank lines, and the second half of the line end of the row before.
+/// Blank lines, and the second half of the previous row's line end.
 fn line_ends_before(raw: &[u8]) -> usize {
     raw.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).filter(|&&byte| byte == b'\n').count()
 }
 
-/// Whether a last row of so many fields ends inside quotation marks, which the library does not tell: then one more
-/// delimiter makes no further field.
+/// Whether a last row with this many fields ends inside quotation marks, which the library does not report: then
+/// another delimiter adds no field.
 fn ends_in_quotes(raw: &[u8], delimiter: u8, fields: usize) -> bool {
     let mut longer = raw.trim_ascii().to_vec();
     longer.push(delimiter);
@@ -176,15 +176,15 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_between_fields_is_guessed_from_header_and_rows() {
+    fn delimiters_are_guessed_from_header_and_rows() {
         let of = |text: &str, usual: Fields| guess(text.as_bytes(), usual).between;
         assert_eq!(of("text;label\nfine, really;x\n", Fields::COMMAS), b';');
         assert_eq!(of("text\tlabel\na, b; c\tx\n", Fields::COMMAS), b'\t');
         assert_eq!(of("text|label\na|x\n", Fields::COMMAS), b'|');
         assert_eq!(of("text,label\na;b,x\n", Fields::TABS), b',');
-        // Both divide the header: the rows decide.
+        // Both split the header: the rows decide.
         assert_eq!(of("text, or title;label\none;x\ntwo;y\n", Fields::COMMAS), b';');
-        // Nothing does, and rows with more fields do not count.
+        // None does, and rows with more fields do not count.
         assert_eq!(of("text\na;b\nc;d\n", Fields::COMMAS), b',');
         assert_eq!(of("", Fields::TABS), b'\t');
         let rows = rows_of("a.csv", b"label;text\nx;\"one; \"\"two\"\"\nthree\"\ny;plain\n").unwrap();

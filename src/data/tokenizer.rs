@@ -1,4 +1,4 @@
-//! The model's own tokenizer.
+//! The model's tokenizer.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ pub(super) use ends::json as read_json;
 use added::Beside;
 use ends::Ends;
 
-/// Turns texts into token ids and back.
+/// Converts texts to token ids and back.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
@@ -28,12 +28,12 @@ pub struct Tokenizer {
     ends: Ends,
 }
 
-/// The tokens of a text, and where each stands in it.
+/// The tokens of a text, with their positions in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OffsetTokens {
     /// Token ids.
     pub ids: Vec<u32>,
-    /// Bytes of the text that each token stands for; empty for the special tokens that the tokenizer adds.
+    /// Byte span of each token in the text; empty for special tokens that the tokenizer adds.
     pub spans: Vec<Range<usize>>,
 }
 
@@ -42,7 +42,7 @@ impl Tokenizer {
     /// tokens), and the added and end tokens from the files beside it.
     ///
     /// # Errors
-    /// Refuses a file that is missing or broken, and one with ids that the model does not have.
+    /// Refuses a file that is missing or invalid, and one with ids that the model does not have.
     pub fn load(model_folder: &Path, vocab_size: usize) -> Result<Self> {
         let path = model_folder.join("tokenizer.json");
         let bytes = std::fs::read(&path).map_err(|error| {
@@ -57,11 +57,11 @@ impl Tokenizer {
         let mut inner = caught(|| read(&bytes)).map_err(broken)?;
         let beside = Beside::read(model_folder)?;
         caught(|| add(&mut inner, &beside)).map_err(broken)?;
-        // The special tokens of a template need not be in the vocabulary that the same file lists.
+        // The special tokens of a template may be missing in the vocabulary of the same file.
         let empty = caught(|| inner.encode_fast("", true)).map_err(broken)?;
         let empty_pair = caught(|| inner.encode_fast(("", ""), true)).map_err(broken)?;
-        // Added tokens beyond the model's vocabulary are no fault of the file: Gemma 3's smaller models have one for
-        // images that they do not read. A text that holds such a token is refused on its own.
+        // Added tokens beyond the model's vocabulary are not an error: Gemma 3's smaller models have one for images,
+        // which they do not read. Only a text with such a token is refused.
         let added = empty.get_ids().iter().chain(empty_pair.get_ids()).copied();
         let Some(largest) = inner.get_vocab(false).into_values().chain(added).max() else {
             return Err(broken("it has no tokens".into()));
@@ -80,43 +80,43 @@ impl Tokenizer {
         Ok(Self { inner, folder: model_folder.to_owned(), vocab_size, special_tokens, special_tokens_of_pair, ends })
     }
 
-    /// Folder that it was read from.
+    /// Its folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// How many special tokens each text gets.
+    /// Number of special tokens added to a text.
     #[must_use]
     pub fn special_tokens(&self) -> usize {
         self.special_tokens
     }
 
-    /// How many special tokens each pair of texts gets.
+    /// Number of special tokens added to a pair of texts.
     #[must_use]
     pub fn special_tokens_of_pair(&self) -> usize {
         self.special_tokens_of_pair
     }
 
-    /// The token that ends a text, if the model names one.
+    /// The end-of-text token, if the model defines one.
     #[must_use]
     pub fn end_token(&self) -> Option<u32> {
         self.ends.of_text
     }
 
-    /// The tokens at which generation stops; none if the model names none.
+    /// The tokens at which generation stops; empty if the model defines none.
     #[must_use]
     pub fn end_tokens(&self) -> &[u32] {
         &self.ends.of_generation
     }
 
-    /// The token that rows of a batch are filled up with, if the tokenizer names one.
+    /// The padding token, if the tokenizer defines one.
     #[must_use]
     pub fn padding_token(&self) -> Option<u32> {
         Beside::read(&self.folder).ok()?.named("pad_token").and_then(|token| self.inner.token_to_id(token))
     }
 
-    /// The ids of a text, all of them, special tokens included.
+    /// The ids of a text, including special tokens.
     ///
     /// # Errors
     /// Says why this text cannot be tokenized.
@@ -125,8 +125,8 @@ impl Tokenizer {
         self.checked(encoding.get_ids().to_vec())
     }
 
-    /// The ids of a text, its end cut off where there are more than `max_length`; the special tokens stay. Also whether
-    /// it was cut.
+    /// The ids of a text, truncated at its end to `max_length` including the special tokens. Also whether it was
+    /// truncated.
     ///
     /// # Errors
     /// Says why this text cannot be tokenized.
@@ -140,7 +140,7 @@ impl Tokenizer {
         Ok((self.checked(cut.get_ids().to_vec())?, true))
     }
 
-    /// The ids of a pair of texts and their token types (empty: all 0), special tokens included.
+    /// The ids of a pair of texts and their token types (empty if all are 0), including special tokens.
     ///
     /// # Errors
     /// Says why these texts cannot be tokenized.
@@ -149,8 +149,8 @@ impl Tokenizer {
         Ok((self.checked(encoding.get_ids().to_vec())?, types(&encoding)))
     }
 
-    /// As [`Tokenizer::encode_pair`], the end of the longer text cut off, then of both, where there are more than
-    /// `max_length`. Also whether anything was cut.
+    /// As [`Tokenizer::encode_pair`], truncated to `max_length`: first the end of the longer text, then of both. Also
+    /// whether anything was truncated.
     ///
     /// # Errors
     /// Says why these texts cannot be tokenized.
@@ -171,7 +171,7 @@ impl Tokenizer {
         Ok((self.checked(cut.get_ids().to_vec())?, types(&cut), true))
     }
 
-    /// The tokens of a text with their places in it.
+    /// The tokens of a text with their positions in it.
     ///
     /// # Errors
     /// Says why this text cannot be tokenized.
@@ -186,7 +186,7 @@ impl Tokenizer {
         Ok(OffsetTokens { ids: self.checked(encoding.get_ids().to_vec())?, spans })
     }
 
-    /// The text of tokens, without the special ones.
+    /// Decodes tokens, without the special ones.
     ///
     /// # Errors
     /// Says why these tokens have no text.
@@ -194,12 +194,12 @@ impl Tokenizer {
         run(|| self.inner.decode(tokens, true))
     }
 
-    /// The text of one token as it stands within a text, special or not; its name in the vocabulary where it is only a
-    /// part of a character.
+    /// The text of one token within a text, special or not; its name in the vocabulary if it is only part of a
+    /// character.
     #[must_use]
     pub fn token_text(&self, token: u32) -> String {
         let decode = |tokens: &[u32]| run(|| self.inner.decode(tokens, false)).unwrap_or_default();
-        // Decoders treat the first token in their own way (a space before it is lost), so the second is looked at.
+        // Decoders treat the first token differently (a space before it is lost), so the second one is used.
         let (one, two) = (decode(&[token]), decode(&[token, token]));
         match two.strip_prefix(&one) {
             Some(text) if !text.is_empty() && !two.contains(char::REPLACEMENT_CHARACTER) => text.to_owned(),
@@ -228,14 +228,14 @@ impl Tokenizer {
     }
 }
 
-/// The first tokens of a text. The library's own truncation keeps all that it cuts off, in pieces of the length that is
-/// kept: too slow for long texts.
+/// The first tokens of a text. The library's own truncation keeps everything that it cuts off, in pieces of the kept
+/// length: too slow for long texts.
 fn first_tokens(encoding: &Encoding, most: usize, type_id: u32) -> Encoding {
     let kept = encoding.get_ids().iter().take(most).map(|&id| Token::new(id, String::new(), (0, 0))).collect();
     Encoding::from_tokens(kept, type_id)
 }
 
-/// How many tokens of each text stay where both have `room` together: the longer one gives first.
+/// The number of tokens kept of each text within a common `room`: the longer one is truncated first.
 fn share_room(first: usize, second: usize, room: usize) -> (usize, usize) {
     if first > second {
         let (second, first) = share_room(second, first, room);
@@ -253,7 +253,7 @@ fn types(encoding: &Encoding) -> Vec<u8> {
     types.iter().map(|&kind| u8::try_from(kind).unwrap_or(u8::MAX)).collect()
 }
 
-/// A tokenizer from the bytes of its file, without the padding and the truncation that the file may ask for.
+/// A tokenizer from the bytes of its file, without the file's padding and truncation.
 fn read(bytes: &[u8]) -> tokenizers::Result<tokenizers::Tokenizer> {
     let mut inner = tokenizers::Tokenizer::from_bytes(bytes)?;
     inner.with_padding(None);
@@ -271,7 +271,7 @@ fn add(inner: &mut tokenizers::Tokenizer, beside: &Beside) -> tokenizers::Result
     Ok(())
 }
 
-/// Names and texts of the special tokens that a model's files name.
+/// Names and texts of the special tokens in a model's files.
 pub(super) fn special_tokens(model_folder: &Path) -> Result<Vec<(String, String)>> {
     Ok(Beside::read(model_folder)?.names())
 }

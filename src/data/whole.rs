@@ -1,4 +1,4 @@
-//! Reading files of which every row counts: to predict on, to evaluate on.
+//! Reads files for prediction and evaluation, in which every row counts.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,20 +14,20 @@ use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
 use crate::recipe::{Data, TaskKind};
 
-/// Reads the rows to predict on, in order, each cut to `data.max_length`: for classification texts or pairs (every label
-/// is 0), for a causal model texts as they are, without an end token, all tokens but the first marked. Of `data` the
-/// columns, the template and the length count.
+/// Reads the rows to predict on, in order, each truncated to `data.max_length`: for classification texts or pairs
+/// (every label is 0), for a causal model texts as they are, without an end token, all tokens but the first marked as
+/// targets. Of `data`, the columns, the template and the length matter.
 ///
 /// # Errors
-/// Refuses the file for any bad row, since each row of the input gets a row of the output; it names the first ones and tells how
-/// many there are.
+/// Refuses the file for any bad row, since each row of the input gets a row of the output; names the first ones and
+/// their number.
 pub fn read_for_prediction(path: &Path, data: &Data, kind: TaskKind, tokenizer: &Tokenizer) -> Result<Vec<Example>> {
     let (examples, bad) = read_to_answer(path, data, kind, tokenizer)?;
     bad.refuse(path)?;
     Ok(examples)
 }
 
-/// As [`read_for_prediction`], with the rows that will not do, to which others may be added. Where there are some, examples are
+/// As [`read_for_prediction`], with the bad rows, to which others may be added. If there are any, examples are
 /// missing.
 pub(super) fn read_to_answer(
     path: &Path,
@@ -42,12 +42,13 @@ pub(super) fn read_to_answer(
     read_all(path, data, Wanted::to_answer(data, kind), purpose, tokenizer)
 }
 
-/// Reads the rows to evaluate on, in order, each cut to `data.max_length`: for classification with labels among `labels`,
-/// for a causal model in any format, as [`super::prepare`] would make them. Of `data` the columns, the format, the
-/// template, `append_end` and the length count.
+/// Reads the rows to evaluate on, in order, each truncated to `data.max_length`: for classification with labels among
+/// `labels`, for a causal model in any format, as [`super::prepare`] does. Of `data`, the columns, the format, the
+/// template, `append_end` and the length matter.
 ///
 /// # Errors
-/// Refuses the file for any bad row, as [`read_for_prediction`]: a score over some of the rows would be another score.
+/// Refuses the file for any bad row, as [`read_for_prediction`]: a score over some of the rows would be a different
+/// score.
 pub fn read_for_evaluation(
     path: &Path,
     data: &Data,
@@ -102,26 +103,26 @@ fn read_all(
     Ok((examples, bad))
 }
 
-/// Rows that the refusal of a file names.
+/// The most rows named in an error.
 const NAMED: usize = 5;
 
-/// The rows of a file that will not do.
+/// The bad rows of a file.
 #[derive(Debug, Default)]
 pub(super) struct Bad {
-    /// Rows of the file, the good ones too.
+    /// Rows of the file, including good ones.
     of: usize,
-    /// Line of each and what is wrong with it, by its number, which is 1 for the first row: several may stand on one line.
+    /// Line and error of each by its number, from 1 on: several rows may be on one line.
     rows: BTreeMap<usize, (usize, String)>,
 }
 
 impl Bad {
-    /// Adds one. Of what is wrong with a row, what was found first counts.
+    /// Adds one. Of several errors of a row, the first one counts.
     pub fn add(&mut self, number: usize, line: usize, why: String) {
         self.rows.entry(number).or_insert((line, why));
     }
 
     /// # Errors
-    /// Refuses the file if there is one, so that all of them can be mended at once.
+    /// Refuses the file if there is any, so that all of them can be corrected at once.
     pub fn refuse(&self, path: &Path) -> Result<()> {
         let (place, count) = (place(path), self.rows.len());
         let shown: Vec<&(usize, String)> = self.rows.values().take(NAMED).collect();
@@ -133,7 +134,7 @@ impl Bad {
         let mut named: Vec<String> = Vec::new();
         for (at, (line, why)) in shown.iter().enumerate() {
             let same = |other: &&&(usize, String)| other.1 == *why;
-            // What several rows lack is told once.
+            // An error shared by several rows is named once.
             if shown[..at].iter().any(|other| same(&other)) {
                 continue;
             }

@@ -1,4 +1,5 @@
 //! Prompts for the base and the adapted model, answered between two steps.
+//!
 //! Training is not affected: the weights are restored bit by bit, no generator of the training is used, and nothing is
 //! journaled. It is delayed by a fifth of its own time, or by one token per step if that takes longer.
 
@@ -200,7 +201,7 @@ impl Training {
         let read = |(example, cut)| Read { example, text: None, expected: None, cut };
         match about {
             About::Text { text } if classifies => {
-                data::encode_asked(text, &session.recipe.data, &words.tokenizer).map(read)
+                data::encode_prompt(text, &session.recipe.data, &words.tokenizer).map(read)
             }
             About::Text { text } => Ok(read((of_tokens(words.tokenizer.encode(text)?), false))),
             About::Chat { .. } if classifies => {
@@ -211,7 +212,7 @@ impl Training {
                 let rows = &session.data.validation.examples;
                 let row = rows.get(row.checked_rem(rows.len()).unwrap_or(0));
                 let row = row.ok_or_else(|| Error::refused("the run has no validation rows; type a text"))?;
-                let asked = data::ask_about(row, &session.data.labels, &words.tokenizer)?;
+                let asked = data::prompt_of(row, &session.data.labels, &words.tokenizer)?;
                 let (text, expected) = (Some(asked.text), Some(asked.expected));
                 Ok(Read { example: asked.example, text, expected, cut: false })
             }

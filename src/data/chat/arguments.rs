@@ -1,27 +1,27 @@
-//! What a template gets beside the messages: tools, documents, switches.
+//! Template arguments besides the messages: tools, documents, switches.
 
 use serde_json::{Map, Value as Json};
 use toml::Value as Toml;
 
 use crate::recipe::{TemplateArguments, taken_by_chat};
 
-/// Arguments of a chat template by their names.
+/// Arguments of a chat template by name.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Arguments(Map<String, Json>);
 
 impl Arguments {
-    /// Those of a recipe.
+    /// The arguments in a recipe.
     #[must_use]
     pub fn of_recipe(arguments: &TemplateArguments) -> Self {
         Self(arguments.iter().map(|(name, value)| (name.clone(), json(value))).collect())
     }
 
-    /// Adds one, in the place of one of the same name.
+    /// Sets one, replacing one with the same name.
     pub fn set(&mut self, name: &str, value: Json) {
         self.0.insert(name.to_owned(), value);
     }
 
-    /// Adds others, in the place of those of the same name.
+    /// Adds others, replacing those with the same names.
     pub fn extend(&mut self, others: &Self) {
         self.0.extend(others.0.clone());
     }
@@ -38,10 +38,10 @@ impl Arguments {
         self.0
     }
 
-    /// Checks tools and documents as transformers does; whether there are tools.
+    /// Validates tools and documents as transformers does; returns whether there are tools.
     ///
     /// # Errors
-    /// Says what is wrong with them, as it stands after "line 3".
+    /// Says what is wrong with them, as it reads after "line 3".
     pub fn check(&self) -> Result<bool, String> {
         if let Some((name, why)) = self.0.keys().find_map(|name| Some((name, taken_by_chat(name)?))) {
             return Err(format!("gives the chat template {name} as an argument, and {why}"));
@@ -66,7 +66,7 @@ impl std::fmt::Display for Arguments {
     }
 }
 
-/// The same value in JSON; dates become texts.
+/// The same value as JSON; dates become texts.
 fn json(value: &Toml) -> Json {
     match value {
         Toml::String(text) => text.as_str().into(),

@@ -1,4 +1,4 @@
-//! Templates in the shapes of public families, and what they are made of, against Jinja2.
+//! Templates like those of public families, and their building blocks, against Jinja2.
 
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -15,7 +15,7 @@ fn hash(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().fold(String::new(), |hash, byte| hash + &format!("{byte:02x}"))
 }
 
-/// The template of this name, with what comes with a conversation.
+/// The template with this name, with the arguments of its conversations.
 fn template(golden: &Json, name: &str) -> ChatTemplate {
     let path = format!("{}/tests/golden/chat/families/{name}.jinja", env!("CARGO_MANIFEST_DIR"));
     let source = std::fs::read_to_string(path).unwrap();
@@ -52,7 +52,7 @@ fn texts_of_all_families_are_those_of_jinja2_and_what_it_refuses_is_refused() {
 }
 
 #[test]
-fn turns_of_families_are_those_that_marked_copies_tell() {
+fn turns_of_families_equal_those_of_marked_copies() {
     let golden = golden("families.json");
     let (mut compared, mut wrong) = (0, Vec::new());
     for (name, chats) in golden["turns"].as_object().unwrap() {
@@ -71,8 +71,9 @@ fn turns_of_families_are_those_that_marked_copies_tell() {
     assert!(wrong.is_empty() && compared > 40, "{} of {compared}\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// All conversations that a template takes can be learned from: what the assistant wrote is found in each. Two have nothing
-/// to find it by: an empty answer behind a prompt that is written otherwise before it, and texts that count their messages.
+/// All conversations that a template accepts can be learned from: the assistant's turns are found in each. Two have
+/// nothing to find them by: an empty answer after a prompt that is rendered differently without it, and texts that
+/// count their messages.
 #[test]
 fn turns_are_found_in_every_text() {
     let golden = golden("families.json");
@@ -95,8 +96,8 @@ fn turns_are_found_in_every_text() {
     assert!(wrong.is_empty() && compared > 400, "{} of {compared}\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// Filters, tests, methods and operators with values of every kind. Where Jinja2 refuses, a text may come out here: the
-/// template library compares what Python does not compare.
+/// Filters, tests, methods and operators on values of every kind. Where Jinja2 raises an error, a text is accepted
+/// here: the template library compares values that Python does not.
 #[test]
 fn expressions_are_those_of_jinja2() {
     let golden = golden("expressions.json");
@@ -106,7 +107,7 @@ fn expressions_are_those_of_jinja2() {
         let expected = expected.as_str().unwrap();
         for (at, name) in values.keys().map(String::as_str).chain(["undefined_one"]).enumerate() {
             let expected = &expected[4 * at..4 * at + 4];
-            // Jinja2's filters over lists take a number or a flag that is false for an empty one.
+            // Jinja2's filters over lists accept a number or a flag that is false for an empty one.
             let over_list = ["map(", "select", "reject"].iter().any(|filter| source.contains(filter));
             if expected == "----" || (over_list && ["v_false", "v_zero"].contains(&name)) {
                 continue;

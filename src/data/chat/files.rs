@@ -1,4 +1,4 @@
-//! Where a model's chat templates are.
+//! Finds a model's chat templates.
 
 use std::path::{Path, PathBuf};
 
@@ -10,15 +10,15 @@ use crate::error::{Error, Result};
 
 /// A model's templates.
 pub struct Files {
-    /// The one for any conversation.
+    /// The default template.
     pub source: String,
-    /// The one for conversations with tools, if there is one.
+    /// The template for conversations with tools, if there is one.
     pub with_tools: Option<String>,
-    /// The file of the first.
+    /// The file of the default template.
     pub path: PathBuf,
 }
 
-/// Reads the templates of a model; none where it has none.
+/// Reads the templates of a model; none if it has none.
 pub fn read(folder: &Path) -> Result<Option<Files>> {
     let path = folder.join("tokenizer_config.json");
     let config = read_json(&path)?;
@@ -49,7 +49,7 @@ pub fn read(folder: &Path) -> Result<Option<Files>> {
     }
 }
 
-/// The text of a file; none where there is none.
+/// The content of a file; none if there is none.
 fn text(path: &Path) -> Result<Option<String>> {
     match std::fs::read(path) {
         Ok(bytes) => match String::from_utf8(bytes) {

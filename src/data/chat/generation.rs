@@ -1,19 +1,19 @@
-//! `{% generation %}` blocks, by which a template says what the assistant wrote.
+//! `{% generation %}` blocks, by which a template marks the assistant's text.
 //!
-//! They are unknown to the template library, which has a block of the same form: `{% filter … %}`. The filter puts marks
-//! around the block's text, which are taken out again once the text is complete.
+//! The template library does not know them, but has a block of the same form: `{% filter … %}`. The filter puts marks
+//! around the block's text, which are removed once the text is complete.
 
 use std::ops::Range;
 
-/// Name of the filter, which templates do not use.
+/// Name of the filter; templates do not use it.
 pub const FILTER: &str = "spartui_generation";
 
-/// Its name for one of a model's two templates, each of which has marks of its own.
+/// Its name for one of a model's two templates, each of which has its own marks.
 pub fn filter_of(with_tools: bool) -> &'static str {
     if with_tools { "spartui_generation_with_tools" } else { FILTER }
 }
 
-/// Two characters that a text does not hold.
+/// Two characters that do not occur in the text.
 #[derive(Debug, Clone, Copy)]
 pub struct Mark {
     start: char,
@@ -23,7 +23,7 @@ pub struct Mark {
 impl Mark {
     /// Marks that do not occur in this text.
     pub fn for_text(source: &str) -> Self {
-        // Of 65 thousand private characters no sane text holds every second one.
+        // No realistic text contains every second one of 65 thousand private-use characters.
         let free = ('\u{f0000}'..='\u{fffff}').find(|&start| {
             let end = char::from_u32(start as u32 + 1).unwrap_or(start);
             !source.contains([start, end])
@@ -37,12 +37,12 @@ impl Mark {
         [self.start, self.end]
     }
 
-    /// The text with marks around it.
+    /// The text between marks.
     pub fn around(self, text: &str) -> String {
         format!("{}{text}{}", self.start, self.end)
     }
 
-    /// The text without marks, and what was between them.
+    /// The text without marks, and the spans between them.
     pub fn strip(self, marked: &str) -> (String, Vec<Range<usize>>) {
         let (mut text, mut spans, mut open) = (String::with_capacity(marked.len()), Vec::new(), None);
         for character in marked.chars() {
@@ -57,7 +57,7 @@ impl Mark {
         (text, spans)
     }
 
-    /// The text without marks, and where each of them was.
+    /// The text without marks, and the position of each.
     pub fn places(self, marked: &str) -> (String, Vec<usize>) {
         let (mut text, mut places) = (String::with_capacity(marked.len()), Vec::new());
         for character in marked.chars() {

@@ -1,11 +1,11 @@
-//! Messages as transformers gives them to a template.
+//! Prepares messages for a template as transformers does.
 
 use serde_json::{Map, Value as Json};
 
-/// Names under which the thoughts before an answer are given; the first is the one that templates read.
+/// Names of the reasoning before an answer; templates read the first one.
 pub const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 
-/// The messages without entries that are null, and with their reasoning under each name that a template may read.
+/// The messages without null entries, and with their reasoning under each name that a template may read.
 pub fn prepared(messages: &Json) -> Json {
     let Some(messages) = messages.as_array() else { return messages.clone() };
     messages.iter().map(message).collect()

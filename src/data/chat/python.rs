@@ -1,4 +1,4 @@
-//! What templates written for Python's Jinja2 expect of their surroundings.
+//! The environment that templates written for Python's Jinja2 expect.
 
 use std::fmt::Write;
 
@@ -16,7 +16,7 @@ mod text;
 use arguments::invalid;
 pub use filters::{JOINED, LOOPED, SLICED, TUPLE};
 
-/// Surroundings as transformers gives them to a chat template.
+/// An environment for chat templates as in transformers.
 pub fn environment(clock: fn() -> NaiveDateTime) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_trim_blocks(true);
@@ -33,7 +33,7 @@ pub fn environment(clock: fn() -> NaiveDateTime) -> Environment<'static> {
     environment
 }
 
-/// The time in a form such as `%d %b %Y`.
+/// Formats the time, as in `%d %b %Y`.
 fn strftime(time: NaiveDateTime, format: &str) -> Result<String, Error> {
     let unknown = || invalid(format!("strftime_now knows no {format:?}"));
     let items: Vec<Item<'_>> = StrftimeItems::new(format).collect();

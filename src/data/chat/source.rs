@@ -1,18 +1,18 @@
-//! A chat template's text, put into the words of the template library where Jinja2 understands it otherwise.
+//! Rewrites a chat template for the template library where Jinja2's semantics differ.
 //!
-//! - Ends of lines are `\n`, whatever the file has.
-//! - `{% generation %}` blocks, which are unknown here, become `{% filter … %}` blocks of the same form.
-//! - `a ~ b` becomes `[a, b]|…`: the operator writes values in the library's way, the filter in Python's.
-//! - `a[b:c]` becomes a filter too, which cuts as Python does.
-//! - `(a, b)` keeps that it is a tuple and no list.
-//! - What a loop goes over gets a filter, which refuses `None` as Python does.
-//! - Texts with escapes that only Python knows are written without them, and texts side by side are one.
+//! - Line ends are `\n`, whatever the file has.
+//! - `{% generation %}` blocks, which the library does not know, become `{% filter … %}` blocks of the same form.
+//! - `a ~ b` becomes `[a, b]|…`: the operator formats values in the library's notation, the filter in Python's.
+//! - `a[b:c]` becomes a filter too, with Python's slicing.
+//! - `(a, b)` remains a tuple rather than a list.
+//! - The iterable of a loop gets a filter, which rejects `None` as Python does.
+//! - Texts with escapes that only Python knows are written without them, and adjacent texts are joined.
 
 mod tag;
 
 use super::generation::FILTER;
 
-/// Rewrites a template; also whether it says what the assistant wrote.
+/// Rewrites a template; also returns whether it marks the assistant's text.
 pub fn rewritten(source: &str) -> (String, bool) {
     let source = source.replace("\r\n", "\n").replace('\r', "\n");
     let (mut out, mut rest, mut marks) = (String::with_capacity(source.len()), source.as_str(), false);
@@ -53,21 +53,21 @@ pub fn rewritten(source: &str) -> (String, bool) {
     (out, marks)
 }
 
-/// Where the next tag or comment begins.
+/// The start of the next tag or comment.
 fn next_tag(text: &str) -> Option<usize> {
     text.match_indices('{')
         .map(|(at, _)| at)
         .find(|&at| matches!(text.as_bytes().get(at + 1), Some(b'{' | b'%' | b'#')))
 }
 
-/// Copies up to an end, or everything; what is left.
+/// Copies up to an end, or everything; returns the rest.
 fn copy_to<'a>(text: &'a str, end: &str, out: &mut String) -> &'a str {
     let (copied, rest) = text.split_at(text.find(end).map_or(text.len(), |at| at + end.len()));
     out.push_str(copied);
     rest
 }
 
-/// Copies what is no template, up to the tag that ends it.
+/// Copies raw text, up to the tag that ends it.
 fn copy_raw<'a>(text: &'a str, out: &mut String) -> &'a str {
     let ends = text.match_indices("{%").map(|(at, _)| at).find(|&at| {
         let word = text[at + 2..].trim_start_matches(['-', '+']).trim_start();
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_end_stays_as_it_is() {
+    fn unterminated_tags_are_unchanged() {
         let deep = format!("{{{{ {}a ~ b{} }}}}", "(".repeat(1000), ")".repeat(1000));
         for source in ["{{ a ~ b", "{{ 'a ~ b }}", "{% raw %}{{ a ~ b }}", "{# a", "{{ (a ~ b }}", "{{ a ~ }}", &deep] {
             assert_eq!(rewritten(source).0, source);

@@ -7,7 +7,7 @@ fn golden() -> Json {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
-/// The moment at which the goldens were rendered.
+/// The time at which the goldens were rendered.
 pub fn then() -> NaiveDateTime {
     NaiveDateTime::parse_from_str("2024-07-05 09:03:07", "%Y-%m-%d %H:%M:%S").unwrap()
 }
@@ -100,7 +100,7 @@ fn a_file_of_its_own_comes_first_then_the_tokenizers_default() {
     write("special_tokens_map.json", r#"{"bos_token": "BEGIN", "eos_token": "other"}"#);
     let mut config = json!({"chat_template": "a{{ eos_token }}{{ bos_token }}", "eos_token": eos});
     write("tokenizer_config.json", &config.to_string());
-    // As transformers has it: the map holds where the configuration has no list of added tokens, and only there.
+    // As in transformers: the map applies if the configuration has no list of added tokens, and only then.
     assert_eq!(render().unwrap(), "aotherBEGIN");
     config["added_tokens_decoder"] = json!({});
     write("tokenizer_config.json", &config.to_string());
@@ -138,7 +138,7 @@ fn broken_files_are_refused_in_one_sentence() {
 }
 
 #[test]
-fn what_a_template_says_of_a_row_is_told() {
+fn errors_raised_by_a_template_are_reported() {
     let chat = small("{{ raise_exception('Roles\\nmust alternate') }}").unwrap();
     let why = chat.render(&json!([]), false).unwrap_err();
     assert_eq!(why, "does not fit the model's chat template: invalid operation, Roles must alternate");
@@ -150,7 +150,7 @@ fn what_a_template_says_of_a_row_is_told() {
 }
 
 #[test]
-fn a_template_without_end_is_an_error_and_no_crash() {
+fn an_endless_template_is_an_error() {
     let chat = small("{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}").unwrap();
     assert!(chat.render(&json!([]), false).is_err());
     let deep = format!("{}x", "{% if true %}".repeat(2000));
@@ -180,7 +180,7 @@ fn marks_do_not_mix_with_the_text() {
 }
 
 #[test]
-fn marks_tell_turns_that_are_written_otherwise_later() {
+fn marks_find_turns_that_are_rendered_differently_later() {
     let source = "{% for m in messages %}{% if m.role == 'assistant' %}A:\n{% if loop.last %}<think></think>{% endif %}\
                   {{ m.content.split('</think>')[-1] }}{% for c in m.tool_calls %}[{{ c.function.name }}]{% endfor %}.\n\
                   {% else %}U:{{ m.content }}\n{% endif %}{% endfor %}{% if add_generation_prompt %}A:\n{% endif %}";
@@ -242,7 +242,7 @@ fn arguments_reach_the_template_and_a_rows_own_come_first() {
 }
 
 #[test]
-fn a_template_for_tools_is_taken_where_there_are_tools() {
+fn a_template_for_tools_is_used_with_tools() {
     let folder = tempfile::tempdir().unwrap();
     let named = json!([{"name": "tool_use", "template": "T{% generation %}x{% endgeneration %}"}, {"name": "default", "template": "D{% generation %}\u{f0000}{% endgeneration %}"}]);
     std::fs::write(folder.path().join("tokenizer_config.json"), json!({"chat_template": named}).to_string()).unwrap();

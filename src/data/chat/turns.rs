@@ -1,4 +1,4 @@
-//! Which part of a conversation's text the assistant wrote.
+//! Finds the assistant's turns in the text of a conversation.
 
 use std::ops::Range;
 
@@ -9,7 +9,7 @@ use super::generation::Mark;
 use super::messages::REASONING;
 use super::{Why, Writer};
 
-/// Of the turns that a template marks, those that are learned: one is marked for each message of the assistant.
+/// Of the turns that a template marks, those to learn: one is marked for each message of the assistant.
 pub fn marked(turns: Vec<Range<usize>>, all: &[Json], learned: &[bool]) -> Result<Vec<Range<usize>>, Why> {
     let answers: Vec<bool> =
         all.iter().zip(learned).filter(|(message, _)| is_assistant(message)).map(|(_, learned)| *learned).collect();
@@ -30,9 +30,9 @@ pub fn marked(turns: Vec<Range<usize>>, all: &[Json], learned: &[bool]) -> Resul
     Ok(kept)
 }
 
-/// The bytes of the turns that are learned in the text of these messages. A turn begins where the text of the messages
-/// before it ends (with the header that asks the assistant to answer), and ends where the text up to it ends. Where a
-/// template writes those otherwise (thoughts of earlier turns left out, say), marks within the message tell.
+/// The byte spans of the turns to learn in the text of these messages. A turn begins where the text of the messages
+/// before it ends (with the generation prompt), and ends where the text up to it ends. If a template renders those
+/// differently (without the reasoning of earlier turns, for example), marks within the message locate it.
 pub fn spans(chat: &Writer<'_>, all: &[Json], text: &str, learned: &[bool]) -> Result<Vec<Range<usize>>, Why> {
     let mut spans: Vec<Range<usize>> = Vec::new();
     for (at, _) in learned.iter().enumerate().filter(|(_, learned)| **learned) {
@@ -64,14 +64,14 @@ fn prefix(chat: &Writer<'_>, messages: &[Json], add_generation_prompt: bool, tex
     continued(chat, &part, text).map(str::len)
 }
 
-/// The part, if the text begins with it. Some templates put the end token behind a conversation as a whole; behind its
-/// first half it is not there.
+/// The part, if the text begins with it. Some templates put the end token after a whole conversation, so it is missing
+/// after a part.
 fn continued<'a>(chat: &Writer<'_>, part: &'a str, text: &str) -> Option<&'a str> {
     let bare = chat.end_token().and_then(|end| part.strip_suffix(end));
     [Some(part), bare].into_iter().flatten().find(|part| text.starts_with(part))
 }
 
-/// Where a turn starts: behind the header before its first mark.
+/// The start of a turn: after the header before its first mark.
 fn start_by_marks(
     chat: &Writer<'_>,
     all: &[Json],
@@ -81,8 +81,8 @@ fn start_by_marks(
 ) -> Option<usize> {
     let first = Probe::find(chat, all, at, text)?.places.first().copied()?;
     let before = text.get(from..first)?;
-    // The header may end in what only the last turn has, such as an empty place for thoughts: then some of its lines are
-    // found. Else the turn is taken from the mark on.
+    // The header may end in something that only the last turn has, such as an empty reasoning block: then some of its
+    // lines are found. Else the turn begins at the mark.
     let lines = header.match_indices('\n').map(|(at, _)| at + 1).filter(|end| *end < header.len()).rev();
     let found = std::iter::once(header.len()).chain(lines).filter(|end| *end > 0).find_map(|end| {
         let found = before.rfind(&header[..end])?;
@@ -91,14 +91,14 @@ fn start_by_marks(
     Some(found.unwrap_or(first))
 }
 
-/// Where a turn starts in which nothing can be marked: behind as much of its header as the text has.
+/// The start of a turn in which nothing can be marked: after as much of its header as the text has.
 fn start_by_header(chat: &Writer<'_>, before: &[Json], header: &str, text: &str) -> Option<usize> {
     let start = prefix(chat, before, false, text)?;
     let same = text[start..].char_indices().zip(header.chars()).find(|((_, ours), theirs)| ours != theirs);
     Some(same.map_or(start, |((at, _), _)| start + at))
 }
 
-/// What asks the assistant to answer after these messages.
+/// The generation prompt after these messages.
 fn header(chat: &Writer<'_>, before: &[Json]) -> Option<String> {
     let before = Json::from(before);
     let asked = chat.render(&before, Some(true)).ok()?;
@@ -107,14 +107,14 @@ fn header(chat: &Writer<'_>, before: &[Json]) -> Option<String> {
     (!header.is_empty()).then(|| header.to_owned())
 }
 
-/// Where a turn ends that a template ends in its own way where it is the last: where the assistant is asked to go on.
+/// The end of a turn that a template ends differently if it is the last: where the generation prompt begins.
 fn end_when_continued(chat: &Writer<'_>, messages: &[Json], header: &str, text: &str) -> Option<usize> {
     let asked = chat.render(&Json::from(messages), Some(true)).ok()?;
     let part = asked.strip_suffix(header).filter(|_| !header.is_empty())?;
     text.starts_with(part).then_some(part.len())
 }
 
-/// Where a turn ends: as far behind its last mark as in the text that ends with it, or that asks the assistant to go on.
+/// The end of a turn: as far after its last mark as in the text that ends with it, or with the generation prompt.
 fn end_by_marks(chat: &Writer<'_>, all: &[Json], at: usize, header: &str, text: &str) -> Option<usize> {
     let whole = Probe::find(chat, all, at, text)?;
     let tail_of = |prompt: bool| {
@@ -124,7 +124,7 @@ fn end_by_marks(chat: &Writer<'_>, all: &[Json], at: usize, header: &str, text: 
     let plain = tail_of(false)?;
     let asked =
         tail_of(true).and_then(|tail| tail.strip_suffix(header).filter(|_| !header.is_empty()).map(str::to_owned));
-    // What is marked may stand in later messages too: the name of a call in the header of its result, say.
+    // Marked text may recur in later messages: for example the name of a call in the header of its result.
     whole.places.iter().rev().find_map(|&last| {
         let rest = text.get(last..)?;
         let tail = continued(chat, &plain, rest).or_else(|| asked.as_deref().filter(|tail| rest.starts_with(tail)))?;
@@ -132,7 +132,7 @@ fn end_by_marks(chat: &Writer<'_>, all: &[Json], at: usize, header: &str, text: 
     })
 }
 
-/// Marks within a message, and where they are in the text.
+/// Marks within a message, and their positions in the text.
 struct Probe {
     mark: Mark,
     parts: &'static [Part],
@@ -140,7 +140,7 @@ struct Probe {
     places: Vec<usize>,
 }
 
-/// What of a message is marked.
+/// The marked part of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
     Content,
@@ -149,7 +149,7 @@ enum Part {
 }
 
 impl Probe {
-    /// Marks as much of the message as can be marked without that the text changes otherwise.
+    /// Marks as much of the message as possible without other changes to the text.
     fn find(chat: &Writer<'_>, all: &[Json], at: usize, text: &str) -> Option<Self> {
         const TRIED: [&[Part]; 5] = [
             &[Part::Content, Part::Reasoning, Part::Calls],
@@ -167,7 +167,7 @@ impl Probe {
         })
     }
 
-    /// The text of these messages, and where marks stand in it.
+    /// The text of these messages, and the positions of the marks in it.
     fn render(&self, chat: &Writer<'_>, messages: &[Json], prompt: bool) -> Option<(String, Vec<usize>)> {
         let mut messages = messages.to_vec();
         self.mark_message(messages.get_mut(self.at)?);
@@ -197,7 +197,8 @@ impl Probe {
         }
     }
 
-    /// Puts marks around each part of a text between white space and tags such as `<think>`, by which templates cut it.
+    /// Puts marks around each part of a text between white space and tags such as `<think>`, at which templates split
+    /// it.
     fn mark_entry(&self, object: &mut Json, name: &str) {
         let Some(value) = object.get_mut(name) else { return };
         let Some(text) = value.as_str() else { return };
@@ -217,7 +218,7 @@ impl Probe {
     }
 }
 
-/// The text in parts; whether each is a tag.
+/// The parts of the text; whether each is a tag.
 fn parts(text: &str) -> Vec<(bool, &str)> {
     let (mut parts, mut rest) = (Vec::new(), text);
     while let Some((start, length)) = next_tag(rest) {
@@ -229,9 +230,9 @@ fn parts(text: &str) -> Vec<(bool, &str)> {
     parts
 }
 
-/// Where the next tag begins, and its length: a word between `<` and `>`, or a large one between `[` and `]`.
+/// Start and length of the next tag: a word between `<` and `>`, or an upper-case one between `[` and `]`.
 fn next_tag(text: &str) -> Option<(usize, usize)> {
-    /// Bytes of the longest tag.
+    /// The longest tag in bytes.
     const LONGEST: usize = 40;
     text.match_indices(['<', '[']).find_map(|(start, open)| {
         let (close, inner) = if open == "<" { ('>', &text[start + 1..]) } else { (']', &text[start + 1..]) };

@@ -23,7 +23,7 @@ fn found(train: &[Row], validation: &[Row], split: bool, labels: &[&str]) -> Str
 }
 
 #[test]
-fn good_rows_are_passed_in_silence() {
+fn good_rows_have_no_findings() {
     let train = rows(&[("one", "a"), ("two", "b"), ("three", "a"), ("four", "b")]);
     assert_eq!(found(&train, &rows(&[("five", "a"), ("six", "b")]), false, &["a", "b"]), "");
     assert_eq!(found(&train, &[], false, &["a", "b"]), "");
@@ -50,7 +50,7 @@ fn empty_and_repeated_rows_are_counted_and_the_first_named() {
 }
 
 #[test]
-fn labels_that_differ_in_case_or_space_are_one_to_a_reader() {
+fn labels_that_differ_only_in_case_or_space_are_reported() {
     let train = rows(&[("1", "Billing"), ("2", "billing "), ("3", "x"), ("4", "x"), ("5", "x y"), ("6", "X  Y")]);
     let labels = ["Billing", "X  Y", "billing ", "x", "x y"];
     let found = found(&train, &rows(&[("7", "x"), ("8", "x y"), ("9", "Billing")]), false, &labels);
@@ -67,7 +67,7 @@ fn rare_labels_and_those_of_one_file_are_named() {
     1 of 4 labels has validation rows and no training row ("d")
     1 of 4 labels has training rows and no validation row ("c")
     "#);
-    // The same of a share, and of labels that a recipe names and no row has.
+    // The same for a validation share, and for labels in a recipe that no row has.
     insta::assert_snapshot!(found(&train, &validation, true, &["a", "b", "c", "d", "e"]), @r#"
     1 of 5 labels has one row to learn from ("b")
     2 of 5 labels have no training row ("d", "e")
@@ -88,7 +88,7 @@ fn text_and_label_that_are_swapped_are_noticed() {
         swapped(&wrong).as_deref(),
         Some("data.text and data.label look swapped: 20 training rows have 2 texts and 20 labels")
     );
-    // A label for each text is a task for names, and few rows say nothing.
+    // One label per text is a naming task, and few rows prove nothing.
     let names: Vec<Row> = texts.iter().enumerate().map(|(at, text)| row(at, text, &at.to_string())).collect();
     assert_eq!((swapped(&names), swapped(&wrong[..6])), (None, None));
 }

@@ -53,7 +53,7 @@ fn what_cannot_be_read_is_refused_by_name() {
     }
 }
 
-/// The bytes with one damaged, by a generator that needs no state: the same on every run.
+/// The bytes with one damaged, by a stateless generator: the same on every run.
 fn damaged(whole: &[u8], attempt: u64) -> Vec<u8> {
     let draw = crate::permutation::derive_key(attempt, "damage", "");
     let mut bytes = whole.to_vec();

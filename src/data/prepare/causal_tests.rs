@@ -22,7 +22,7 @@ fn golden_json(name: &str) -> Json {
     serde_json::from_slice(&std::fs::read(golden(name)).unwrap()).unwrap()
 }
 
-/// A model folder as far as its tokenizer goes, and rows.
+/// A folder with a model's tokenizer, and rows.
 struct Model {
     folder: TempDir,
     recipe: Recipe,
@@ -50,7 +50,7 @@ impl Model {
         Tokenizer::load(self.folder.path(), 400).unwrap()
     }
 
-    /// The examples of these rows, each also taken for validation.
+    /// The examples of these rows, which are also used for validation.
     fn prepare(&mut self, rows: &[Json]) -> Result<Prepared> {
         self.write("train.jsonl", &lines(rows));
         self.recipe.data.validation = Validation::File(self.recipe.data.train.clone());
@@ -77,7 +77,7 @@ fn trained(example: &Example) -> &[bool] {
     }
 }
 
-/// The text of the tokens that are learned.
+/// The text of the target tokens.
 fn learned(model: &Model, example: &Example) -> String {
     let tokenizer = model.tokenizer();
     let learned = example.tokens.iter().zip(trained(example)).filter(|(_, trained)| **trained);
@@ -110,7 +110,7 @@ impl Model {
 }
 
 #[test]
-fn of_a_completion_nothing_before_it_is_learned() {
+fn prompts_of_completions_are_not_learned() {
     let mut model = Model::new();
     let row = |prompt: &str, completion: &str| json!({"prompt": prompt, "completion": completion});
     let rows = [
@@ -124,7 +124,7 @@ fn of_a_completion_nothing_before_it_is_learned() {
     let whole = |text: &str| [model.tokenizer().encode(text).unwrap(), vec![END]].concat();
     assert_eq!(examples[0].tokens, whole("The capital of France is Paris."));
     assert_eq!(examples[1].tokens, examples[0].tokens);
-    // The space belongs to the token of the first word: it is learned with it, on either side of the boundary.
+    // The space belongs to the token of the first word, and is learned with it, on either side of the boundary.
     let texts: Vec<String> = examples.iter().map(|example| learned(&model, example)).collect();
     assert_eq!(texts[..3], [" Paris.</s>", " Paris.</s>", "Madrid</s>"]);
     assert_eq!(trained(&examples[3]).iter().filter(|&&trained| trained).count(), "字".len() + 1);

@@ -70,7 +70,7 @@ fn rows_become_examples_with_sorted_labels() {
 }
 
 #[test]
-fn a_share_is_taken_once_and_for_all() {
+fn a_validation_share_is_deterministic() {
     let files = Files::new(&lines(100));
     let prepared = files.prepare().unwrap();
     assert_eq!((prepared.train.examples.len(), prepared.validation.examples.len()), (75, 25));
@@ -101,7 +101,7 @@ fn long_rows_are_dropped_or_cut() {
 }
 
 #[test]
-fn a_text_of_a_megabyte_is_dealt_with_quickly() {
+fn a_text_of_a_megabyte_is_truncated_quickly() {
     let long = "w1 ".repeat(350_000);
     let mut files = Files::with_validation(&(lines(4) + &line(&long, "a")), &lines(2));
     let started = std::time::Instant::now();
@@ -170,7 +170,7 @@ fn a_refusal_names_the_rows_that_were_left_out() {
 }
 
 #[test]
-fn what_is_likely_to_be_a_mistake_is_found_and_guesses_are_said() {
+fn likely_mistakes_and_guesses_are_reported() {
     let train = line("w1", "a") + &line("w1", "a") + &line(" ", "b") + &line("w3", "b") + &line("w4", "A");
     let prepared = Files::with_validation(&train, &(line("w3", "b") + &line("w5", "a"))).prepare().unwrap();
     insta::assert_snapshot!(prepared.findings.join("\n"), @r#"
@@ -191,7 +191,7 @@ fn what_is_likely_to_be_a_mistake_is_found_and_guesses_are_said() {
 }
 
 #[test]
-fn what_is_said_of_rows_is_said_of_those_that_are_left() {
+fn findings_are_about_the_rows_that_are_left() {
     let long = "w1 w2 w3 w4 w5";
     // All training rows of "b" but one are too long, all of "c", and the repeated one.
     let train = line("w1", "a") + &line("w2", "a") + &line("w3", "b") + &line(long, "b") + &line(long, "c");
@@ -201,11 +201,11 @@ fn what_is_said_of_rows_is_said_of_those_that_are_left() {
     1 of 3 labels has one row to learn from ("b")
     1 of 3 labels has validation rows and no training row ("c")
     "#);
-    // Of a share too.
+    // The same for a validation share.
     let mut share = Files::new(&(lines(30) + &line(long, "c") + &line(long, "c")));
     share.recipe.data.validation = Validation::Share(0.2);
     insta::assert_snapshot!(share.prepare().unwrap().findings.join("\n"), @r#"1 of 3 labels has no training row ("c")"#);
-    // What is cut is there.
+    // A truncated row is kept.
     files.recipe.data.too_long = TooLong::Truncate;
     let found = files.prepare().unwrap().findings.join("\n");
     assert!(found.contains("1 of 3 labels has one row to learn from (\"c\")"), "{found}");

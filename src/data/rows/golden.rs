@@ -1,4 +1,4 @@
-//! What pandas reads of the same files (`tests/golden/make_tables.py`).
+//! Compares with what pandas reads from the same files (`tests/golden/make_tables.py`).
 
 use std::path::PathBuf;
 

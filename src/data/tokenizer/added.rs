@@ -1,8 +1,8 @@
-//! Tokens that the files beside `tokenizer.json` add to it, as transformers adds them.
+//! Tokens that the files beside `tokenizer.json` add, as in transformers.
 //!
-//! `tokenizer_config.json` lists them with their ids (`added_tokens_decoder`); older models have `added_tokens.json` and
-//! `special_tokens_map.json` instead. Special tokens that a file names (`eos_token`, `additional_special_tokens`) are added
-//! where they are in none of these lists, since a text that holds one would be cut to pieces otherwise.
+//! `tokenizer_config.json` lists them with their ids (`added_tokens_decoder`); older models have `added_tokens.json`
+//! and `special_tokens_map.json` instead. Special tokens that a file names (`eos_token`, `additional_special_tokens`)
+//! are added if they are in none of these lists, since a text with one would be split otherwise.
 
 use std::path::Path;
 
@@ -13,32 +13,32 @@ use super::super::quote::{place, quoted};
 use super::ends::{json, token_name};
 use crate::error::{Error, Result};
 
-/// Names of special tokens in the order in which they are added; those of a model's own come behind them.
+/// Names of special tokens in the order of their addition; a model's own names follow.
 const NAMES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
-/// What the files say.
+/// The content of the files.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Beside {
-    /// Special tokens by their names, such as `eos_token`.
+    /// Special tokens by name, such as `eos_token`.
     named: Map<String, Value>,
     /// Special tokens without a name.
     extra: Vec<Value>,
     /// Added tokens with their ids, in order.
     listed: Vec<(u32, AddedToken)>,
-    /// Whether the list is the older one, before which the tokenizer's own goes.
+    /// Whether the list is the older one, which follows the tokenizer's own.
     older: bool,
 }
 
 impl Beside {
-    /// Reads the files of a model, as far as they are there.
+    /// Reads the files of a model, if present.
     ///
     /// # Errors
-    /// Refuses a file that is not JSON, and a list of tokens that is none.
+    /// Refuses a file that is not JSON, and a malformed list of tokens.
     pub fn read(folder: &Path) -> Result<Self> {
         let path = folder.join("tokenizer_config.json");
         let config = json(&path)?;
         let mut beside = Self::default();
-        beside.take_names(&config);
+        beside.add_names(&config);
         beside.extra = extra(&config);
         match config.get("added_tokens_decoder") {
             Some(listed) => beside.listed = with_ids(&path, listed)?,
@@ -48,11 +48,11 @@ impl Beside {
         Ok(beside)
     }
 
-    /// The files of models that were saved before there was one list of added tokens.
+    /// The files of models saved before there was one list of added tokens.
     fn read_older(&mut self, folder: &Path) -> Result<()> {
         let map = json(&folder.join("special_tokens_map.json"))?;
-        self.take_names(&map);
-        // Those that the map adds to the configuration's make no token of the older list special.
+        self.add_names(&map);
+        // Tokens that the map adds to the configuration's do not make tokens of the older list special.
         let extra_of_config = self.extra.clone();
         if self.extra.is_empty() {
             self.extra = extra(&map);
@@ -77,7 +77,7 @@ impl Beside {
         Ok(())
     }
 
-    fn take_names(&mut self, file: &Value) {
+    fn add_names(&mut self, file: &Value) {
         let entries = file.as_object().into_iter().flatten();
         let of_model = file.get("extra_special_tokens").and_then(Value::as_object).into_iter().flatten();
         let tokens = entries.filter(|(name, _)| name.ends_with("_token")).chain(of_model);
@@ -86,17 +86,17 @@ impl Beside {
         }
     }
 
-    /// The text of the special token of this name.
+    /// The text of the special token with this name.
     pub fn named(&self, name: &str) -> Option<&str> {
         self.named.get(name).and_then(token_name)
     }
 
-    /// Names and texts of all special tokens that have a name.
+    /// Names and texts of all named special tokens.
     pub fn names(&self) -> Vec<(String, String)> {
         self.named.iter().filter_map(|(name, value)| Some((name.clone(), token_name(value)?.to_owned()))).collect()
     }
 
-    /// What is to be added to a tokenizer that has these added tokens already.
+    /// The tokens to add to a tokenizer that has these already.
     pub fn missing(&self, present: &[(u32, AddedToken)]) -> Vec<AddedToken> {
         let is_named = |token: &AddedToken| self.named.values().any(|value| token_name(value) == Some(&token.content));
         let new = |(id, token): &&(u32, AddedToken)| {
@@ -133,7 +133,7 @@ fn with_ids(path: &Path, listed: &Value) -> Result<Vec<(u32, AddedToken)>> {
     list.iter().map(entry).collect()
 }
 
-/// A token from an object with its `content`; what is not said is as the library has it.
+/// A token from an object with its `content`; other properties default to the library's.
 fn token(value: &Value) -> Option<AddedToken> {
     let content = value.get("content")?.as_str()?;
     let flag = |name: &str| value.get(name).and_then(Value::as_bool);

@@ -1,4 +1,4 @@
-//! Which tokens end a text.
+//! End tokens.
 
 use std::path::Path;
 
@@ -7,18 +7,18 @@ use serde_json::Value;
 use super::super::quote::{one_line, place};
 use crate::error::{Error, Result};
 
-/// The end tokens that a model's files name.
+/// The end tokens in a model's files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ends {
-    /// What is put behind a text to learn from.
+    /// The token appended to a training text.
     pub of_text: Option<u32>,
-    /// Where generation stops.
+    /// The tokens at which generation stops.
     pub of_generation: Vec<u32>,
 }
 
 impl Ends {
-    /// The tokenizer's own end token and those of `generation_config.json` and `config.json`, as far as they are there.
-    /// Tokens that the model does not have end nothing.
+    /// The tokenizer's own end token and those of `generation_config.json` and `config.json`, if present. Tokens
+    /// outside the model's vocabulary are ignored.
     ///
     /// # Errors
     /// Refuses a file that is not JSON.
@@ -50,7 +50,7 @@ fn ids(value: &Value) -> Vec<u32> {
     value.as_array().map_or_else(|| id(value).into_iter().collect(), |ids| ids.iter().filter_map(id).collect())
 }
 
-/// The JSON of a file; null where there is none.
+/// The JSON of a file; null if there is none.
 pub fn json(path: &Path) -> Result<Value> {
     let bytes = match std::fs::read(path) {
         Ok(bytes) => bytes,

@@ -2,7 +2,7 @@ use serde_json::json;
 
 use super::*;
 
-/// Words `w0` to `w9` with [CLS] and [SEP] around; the file pads to 128 and cuts at 4, which is to be ignored.
+/// Words `w0` to `w9` with [CLS] and [SEP] around; the file pads to 128 and truncates at 4, which is to be ignored.
 pub fn small_tokenizer_json() -> serde_json::Value {
     let mut vocab = serde_json::Map::new();
     for (id, token) in ["[PAD]", "[UNK]", "[CLS]", "[SEP]"].into_iter().enumerate() {
@@ -175,7 +175,7 @@ fn pieces_of_a_text_keep_their_spaces() {
     assert!(pieces.iter().all(|piece| !piece.is_empty() && !piece.contains('\u{fffd}')), "{pieces:?}");
 }
 
-/// The tokenizer of the chat goldens with these of its added tokens alone, and files beside it.
+/// The tokenizer of the chat goldens with only these of its added tokens, and files beside it.
 fn with_files(kept: &serde_json::Value, files: &serde_json::Value) -> Tokenizer {
     let folder = tempfile::tempdir().unwrap();
     let mut own = golden("chat/tokenizer.json");

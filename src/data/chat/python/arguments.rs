@@ -1,24 +1,24 @@
-//! Arguments as Python passes them: by place or by name.
+//! Python's positional and keyword arguments.
 
 use minijinja::value::{Kwargs, from_args};
 use minijinja::{Error, ErrorKind, Value};
 
 use super::text::text;
 
-/// What a filter or a method was given.
+/// The arguments of a filter or a method.
 pub struct Arguments<'a> {
     by_place: &'a [Value],
     by_name: Kwargs,
 }
 
 impl<'a> Arguments<'a> {
-    /// Tells those by place from those by name.
+    /// Separates positional from keyword arguments.
     pub fn new(all: &'a [Value]) -> Result<Self, Error> {
         let (by_place, by_name) = from_args::<(&[Value], Kwargs)>(all)?;
         Ok(Self { by_place, by_name })
     }
 
-    /// The argument at this place, or of this name.
+    /// The argument at this position, or with this name.
     pub fn get(&self, at: usize, name: &str) -> Result<Option<Value>, Error> {
         match self.by_place.get(at) {
             Some(value) => Ok(Some(value.clone())),
@@ -27,7 +27,7 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The same as a text; none where it is not given or `None`.
+    /// The argument as text; none if it is missing or `None`.
     pub fn text(&self, at: usize, name: &str) -> Result<Option<String>, Error> {
         match self.get(at, name)? {
             None => Ok(None),
@@ -39,12 +39,12 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// The text at this place, which has to be there.
+    /// The required text at this position.
     pub fn needed_text(&self, at: usize, name: &str) -> Result<String, Error> {
         self.text(at, name)?.ok_or_else(|| invalid("a text is missing"))
     }
 
-    /// A whole number; none where it is not given or `None`.
+    /// A whole number; none if it is missing or `None`.
     pub fn integer(&self, at: usize, name: &str) -> Result<Option<i64>, Error> {
         match self.get(at, name)? {
             Some(value) if !value.is_none() => match value.as_i64() {
@@ -55,12 +55,12 @@ impl<'a> Arguments<'a> {
         }
     }
 
-    /// Whether the argument is there and true.
+    /// Whether the argument is present and true.
     pub fn flag(&self, at: usize, name: &str) -> Result<bool, Error> {
         Ok(self.get(at, name)?.is_some_and(|value| value.is_true()))
     }
 
-    /// Refuses more arguments than these, and names that nobody asked for.
+    /// Rejects surplus arguments and unknown names.
     pub fn end(&self, most: usize) -> Result<(), Error> {
         if self.by_place.len() > most {
             return Err(invalid(format!("{most} arguments are taken, not {}", self.by_place.len())));
@@ -68,13 +68,13 @@ impl<'a> Arguments<'a> {
         self.by_name.assert_all_used()
     }
 
-    /// All by place.
+    /// The positional arguments.
     pub fn places(&self) -> &'a [Value] {
         self.by_place
     }
 }
 
-/// An operation that Python refuses.
+/// The error of an operation that Python rejects.
 pub fn invalid(why: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, why.into())
 }

@@ -1,11 +1,11 @@
-//! Jinja2's tests (`is …`) where the template library's say something else.
+//! Jinja2's tests (`is …`) that differ from the template library's.
 
 use minijinja::value::ValueKind;
 use minijinja::{Environment, Value};
 
 use super::text::text;
 
-/// Adds them.
+/// Adds them to an environment.
 pub fn add(environment: &mut Environment<'static>) {
     environment.add_test("iterable", |value: &Value| is_iterable(value));
     environment.add_test("sequence", is_sequence);
@@ -19,12 +19,12 @@ pub fn add(environment: &mut Environment<'static>) {
     environment.add_test("escaped", |_: &Value| false);
 }
 
-/// Whether a loop can go over it. An undefined value is an empty one, `None` is none.
+/// Whether a loop can iterate over it. An undefined value is an empty sequence; `None` is an error.
 pub fn is_iterable(value: &Value) -> bool {
     !value.is_none() && value.try_iter().is_ok()
 }
 
-/// Whether it has a length and places.
+/// Whether it has a length and can be indexed.
 fn is_sequence(value: &Value) -> bool {
     matches!(
         value.kind(),

@@ -1,4 +1,4 @@
-//! Jinja2's filters where the template library's do something else.
+//! Jinja2's filters that differ from the template library's.
 
 use minijinja::value::{Rest, ValueKind};
 use minijinja::{Environment, Error, Value};
@@ -9,21 +9,21 @@ use super::json::to_json;
 use super::methods::{self, Side};
 use super::text::{Tuple, literal, text};
 
-/// Name of the filter that stands for the operator `~`, which templates do not use.
+/// Name of the filter that replaces the operator `~`; templates do not use it.
 pub const JOINED: &str = "spartui_joined";
-/// Name of the filter around what a loop goes over.
+/// Name of the filter around the iterable of a loop.
 pub const LOOPED: &str = "spartui_looped";
 
-/// Name of the filter that stands for `[start:end:step]`.
+/// Name of the filter that replaces `[start:end:step]`.
 pub const SLICED: &str = "spartui_sliced";
 
-/// Name of the filter around what stands between round brackets with a comma.
+/// Name of the filter around a tuple in parentheses.
 pub const TUPLE: &str = "spartui_tuple";
 
-/// Widest indentation.
+/// The widest indentation.
 const WIDEST: i64 = 1000;
 
-/// Adds them.
+/// Adds them to an environment.
 pub fn add(environment: &mut Environment<'static>) {
     environment.add_filter("tojson", to_json);
     environment.add_filter("string", |value: &Value| text(value));
@@ -62,18 +62,18 @@ pub fn add(environment: &mut Environment<'static>) {
     });
 }
 
-/// The value, if a loop can go over it.
+/// The value, if a loop can iterate over it.
 fn iterable(value: &Value) -> Result<&Value, Error> {
     if is_iterable(value) { Ok(value) } else { Err(invalid(format!("{} cannot be looped over", value.kind()))) }
 }
 
-/// What a loop goes over, with its length: the library counts a list's items, not a text's characters.
+/// The iterable of a loop, with its length: the library counts a list's items, but not a text's characters.
 fn looped(value: &Value) -> Result<Value, Error> {
     let value = iterable(value)?;
     if value.kind() == ValueKind::String { Ok(value.try_iter()?.collect()) } else { Ok(value.clone()) }
 }
 
-/// A part of a text or a list, as Python cuts it.
+/// A slice of a text or a list, as in Python.
 #[expect(clippy::needless_pass_by_value, reason = "filters take their options so")]
 fn sliced(value: &Value, start: Value, end: Value, step: Value) -> Result<Value, Error> {
     if !matches!(value.kind(), ValueKind::String | ValueKind::Seq | ValueKind::Iterable) {
@@ -94,13 +94,13 @@ fn sliced(value: &Value, start: Value, end: Value, step: Value) -> Result<Value,
     })
 }
 
-/// The places that a slice takes of so many.
+/// The indices in a slice of a sequence of this length.
 fn places(count: usize, start: Option<i64>, end: Option<i64>, step: i64) -> Result<Vec<usize>, Error> {
     if step == 0 {
         return Err(invalid("a step cannot be 0"));
     }
     let count = i64::try_from(count).map_err(|_| invalid("the list is too long"))?;
-    // Going backwards the bounds lie one place lower, down to the one before the first.
+    // Backwards the bounds are one index lower, down to the one before the first.
     let (low, high) = if step > 0 { (0, count) } else { (-1, count - 1) };
     let within = |bound: i64| (if bound < 0 { bound.saturating_add(count) } else { bound }).clamp(low, high);
     let first = start.map_or(if step > 0 { low } else { high }, within);
@@ -188,7 +188,7 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('>', "&gt;").replace('<', "&lt;").replace('\'', "&#39;").replace('"', "&#34;")
 }
 
-/// Each word with a large letter, as Jinja2 tells words apart.
+/// Capitalises each word, with Jinja2's word boundaries.
 fn titled(text: &str) -> String {
     let mut start = true;
     let mut out = String::with_capacity(text.len());
@@ -287,7 +287,7 @@ fn round(value: &Value, arguments: Rest<Value>) -> Result<Value, Error> {
     let scale = 10_f64.powi(i32::try_from(digits).unwrap_or(0));
     Ok(Value::from(match method.as_str() {
         "common" if value.is_integer() && digits >= 0 => return Ok(value),
-        // The decimal digits decide, as with Python's round, not those of the number times ten.
+        // The decimal digits decide, as in Python's round, not those of the number times ten.
         "common" if digits >= 0 => {
             format!("{number:.*}", usize::try_from(digits).unwrap_or(0)).parse().unwrap_or(number)
         }

@@ -1,4 +1,4 @@
-//! `tojson` as transformers has it: Python's `json.dumps`, nothing escaped for HTML.
+//! `tojson` as in transformers: Python's `json.dumps` without HTML escapes.
 
 use minijinja::value::{Rest, ValueKind};
 use minijinja::{Error, Value};
@@ -6,9 +6,9 @@ use minijinja::{Error, Value};
 use super::arguments::{Arguments, invalid};
 use super::text::{float, number, text};
 
-/// Lists within lists that are written.
+/// The deepest nesting that is written.
 const DEEPEST: usize = 200;
-/// Longest indentation.
+/// The widest indentation.
 const WIDEST: i64 = 100;
 
 /// The filter.
@@ -137,7 +137,7 @@ fn json_number(value: &Value) -> String {
     }
 }
 
-/// A key as JSON has it: always a text.
+/// A key in JSON: always a text.
 fn key_text(key: &Value) -> Result<String, Error> {
     match key.kind() {
         ValueKind::String => Ok(key.as_str().unwrap_or_default().to_owned()),

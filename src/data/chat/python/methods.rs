@@ -1,4 +1,4 @@
-//! Methods of Python's texts, dictionaries and lists.
+//! Methods of Python's strings, dictionaries and lists.
 
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, State, Value};
@@ -9,10 +9,10 @@ use super::checks::has_case;
 use super::filters::pairs;
 use super::text::{Tuple, is_space, text};
 
-/// Longest text that a method makes of a short one.
+/// The longest text that a method may create.
 const LONGEST: i64 = 100_000;
 
-/// Which end of a text.
+/// The ends of a text that a method works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     Left,
@@ -20,7 +20,7 @@ pub enum Side {
     Both,
 }
 
-/// Calls a method that the template library does not know.
+/// Calls a method unknown to the template library.
 pub fn call(state: &State<'_, '_>, value: &Value, method: &str, all: &[Value]) -> Result<Value, Error> {
     let arguments = Arguments::new(all)?;
     let found = match value.kind() {
@@ -38,7 +38,7 @@ pub fn call(state: &State<'_, '_>, value: &Value, method: &str, all: &[Value]) -
     }
 }
 
-/// Arguments of `format`, those that Python writes in its own way as texts.
+/// Arguments of `format`; values with a Python notation of their own become texts.
 fn written(all: &[Value]) -> Vec<Value> {
     let write = |value: &Value| match value.kind() {
         ValueKind::String | ValueKind::Number => value.clone(),
@@ -93,7 +93,7 @@ fn of_text(text: &str, method: &str, arguments: &Arguments<'_>) -> Result<Option
     }))
 }
 
-/// What a method that gives another text makes of one.
+/// The result of a method that returns a text.
 fn changed(text: &str, method: &str, arguments: &Arguments<'_>) -> Result<Option<String>, Error> {
     let side = match method {
         "lstrip" => Side::Left,
@@ -134,7 +134,7 @@ fn changed(text: &str, method: &str, arguments: &Arguments<'_>) -> Result<Option
     }))
 }
 
-/// What a method says of a text.
+/// The result of a method that returns a flag.
 fn answer(text: &str, method: &str) -> Option<bool> {
     let all = |is: fn(char) -> bool| !text.is_empty() && text.chars().all(is);
     Some(match method {
@@ -150,7 +150,7 @@ fn answer(text: &str, method: &str) -> Option<bool> {
     })
 }
 
-/// Digits beyond ASCII that stand in a row of ten: a number that is no letter and follows from its own zero.
+/// Digits beyond ASCII in a sequence of ten: a number that is not a letter, at a fixed distance from its own zero.
 fn is_decimal(character: char) -> bool {
     let code = character as u32;
     let rows = [
@@ -196,7 +196,7 @@ fn values(parts: Vec<&str>) -> Value {
     parts.into_iter().map(Value::from).collect()
 }
 
-/// Whether one of the texts that are given, alone or as a list, fits.
+/// Whether one of the given texts, single or in a list, matches.
 fn any_of(arguments: &Arguments<'_>, fits: impl Fn(&str) -> bool) -> Result<bool, Error> {
     let given = arguments.get(0, "")?.ok_or_else(|| invalid("a text is missing"))?;
     match given.as_str() {
@@ -221,7 +221,7 @@ pub fn stripped<'a>(text: &'a str, characters: Option<&str>, side: Side) -> &'a 
     }
 }
 
-/// The text with the first so many replaced; all where the count is negative or not given.
+/// The text with at most this many replacements; all if the count is negative or missing.
 pub fn replaced(text: &str, old: &str, new: &str, count: Option<i64>) -> String {
     match count.and_then(|count| usize::try_from(count).ok()) {
         Some(count) => text.replacen(old, new, count),
@@ -229,14 +229,14 @@ pub fn replaced(text: &str, old: &str, new: &str, count: Option<i64>) -> String 
     }
 }
 
-/// The first character large, all others small.
+/// The first character in upper case, all others in lower case.
 pub fn capitalized(text: &str) -> String {
     let mut characters = text.chars();
     let first = characters.next().into_iter().flat_map(char::to_uppercase);
     first.chain(characters.as_str().to_lowercase().chars()).collect()
 }
 
-/// Each letter behind what is no letter large, all others small.
+/// Each letter after a non-letter in upper case, all others in lower case.
 fn title(text: &str) -> String {
     let mut start = true;
     let mut out = String::with_capacity(text.len());
@@ -257,7 +257,7 @@ fn swapped(character: char) -> char {
     other.unwrap_or(character)
 }
 
-/// The text with as many of another text beside it as make it this wide.
+/// The text padded to this width.
 pub fn padded(text: &str, width: i64, fill: &str, method: &str) -> Result<String, Error> {
     if width > LONGEST {
         return Err(invalid("the width is too large"));
@@ -267,13 +267,13 @@ pub fn padded(text: &str, width: i64, fill: &str, method: &str) -> Result<String
     let left = match method {
         "ljust" => 0,
         "rjust" => missing,
-        // Python puts the odd one to the left where the width is odd.
+        // With an odd width, Python puts the odd one to the left.
         _ => missing / 2 + (missing & wide & 1),
     };
     Ok(fill.repeat(left) + text + &fill.repeat(missing - left))
 }
 
-/// The parts between separators, or between white space; those at the front are split off first, or those at the end.
+/// The parts between separators or white space; split from the front, or from the end.
 fn split<'a>(
     text: &'a str,
     separator: Option<&str>,
@@ -319,7 +319,7 @@ fn split_space_from_end(text: &str, most: usize) -> Vec<&str> {
     parts
 }
 
-/// The lines of a text, as Python tells them apart.
+/// The lines of a text, by Python's definition of a line end.
 pub fn split_lines(text: &str, keep_ends: bool) -> Vec<&str> {
     let ends = |character: char| {
         matches!(character, '\n' | '\r' | '\x0b' | '\x0c' | '\x1c'..='\x1e' | '\u{85}' | '\u{2028}' | '\u{2029}')

@@ -1,14 +1,14 @@
-//! Values as Python writes them.
+//! Values in Python's notation.
 
 use std::sync::Arc;
 
 use minijinja::Value;
 use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
 
-/// Lists within lists that are written; deeper ones are no conversation's.
+/// The deepest nesting that is written; no conversation has deeper ones.
 const DEEPEST: usize = 200;
 
-/// A list that Python calls a tuple: the pairs of a dictionary.
+/// A list that is a tuple in Python: the pairs of a dictionary.
 #[derive(Debug)]
 pub struct Tuple(pub Vec<Value>);
 
@@ -26,7 +26,7 @@ impl Object for Tuple {
     }
 }
 
-/// The value as Python's `str` writes it.
+/// The value as by Python's `str`.
 pub fn text(value: &Value) -> String {
     match value.as_str() {
         Some(text) => text.to_owned(),
@@ -35,7 +35,7 @@ pub fn text(value: &Value) -> String {
     }
 }
 
-/// The value as Python's `repr` writes it.
+/// The value as by Python's `repr`.
 pub fn literal(value: &Value) -> String {
     let mut out = String::new();
     write(value, 0, &mut out);
@@ -86,7 +86,7 @@ fn write_entries(value: &Value, depth: usize, out: &mut String) {
     out.push('}');
 }
 
-/// A number as both `str` and `json.dumps` write it.
+/// A number as by both `str` and `json.dumps`.
 pub fn number(value: &Value) -> String {
     match f64::try_from(value.clone()) {
         Ok(number) if !value.is_integer() => float(number),
@@ -94,7 +94,7 @@ pub fn number(value: &Value) -> String {
     }
 }
 
-/// The shortest digits that give the number back, with an exponent where it is far from 1.
+/// The shortest digits that represent the number exactly, with an exponent far from 1.
 pub fn float(number: f64) -> String {
     if number.is_nan() {
         return "nan".into();
@@ -134,14 +134,14 @@ fn quote(text: &str, out: &mut String) {
     out.push(quote);
 }
 
-/// As Python's `isprintable`: Rust's debug form escapes the same categories, and behind another character only those.
+/// As Python's `isprintable`: Rust's debug form escapes the same categories, and after another character only those.
 fn is_printable(character: char) -> bool {
     let mut probe = String::from("a");
     probe.push(character);
     matches!(character, '"' | '\'' | '\\') || probe.escape_debug().nth(2).is_none()
 }
 
-/// White space as Python's `str.isspace` knows it.
+/// White space by Python's `str.isspace`.
 pub fn is_space(character: char) -> bool {
     character.is_whitespace() || ('\x1c'..='\x1f').contains(&character)
 }

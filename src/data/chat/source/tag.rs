@@ -1,13 +1,13 @@
-//! One tag of a template: its signs and words, and how it is written anew.
+//! A tag of a template: its tokens, and its rewriting.
 
 use super::super::python::{JOINED, LOOPED, SLICED, TUPLE};
 
-/// Brackets within brackets; the template library refuses deeper ones.
+/// The deepest nesting of brackets; the template library rejects deeper ones.
 const DEEPEST: usize = 150;
 
-/// A tag, from its opening to its end.
+/// A tag, including its delimiters.
 pub struct Tag<'a> {
-    /// All of it.
+    /// The whole tag.
     pub whole: &'a str,
     tokens: Vec<Token<'a>>,
     statement: bool,
@@ -28,7 +28,7 @@ enum Kind {
     Open,
     Close,
     Sign,
-    /// Brackets with what is in them.
+    /// Brackets with their content.
     Group,
 }
 
@@ -40,7 +40,7 @@ struct Item {
 }
 
 impl<'a> Tag<'a> {
-    /// The tag that this text begins with, and what comes behind it; none where it does not end.
+    /// The tag at the beginning of this text, and the rest; none if it does not end.
     pub fn read(text: &'a str, end: &str) -> Option<(Self, &'a str)> {
         let mut tokens = vec![Token { kind: Kind::Sign, text: &text[..2] }];
         let (mut at, mut depth) = (2, 0_usize);
@@ -68,19 +68,19 @@ impl<'a> Tag<'a> {
         }
     }
 
-    /// The word that a statement begins with.
+    /// The keyword of a statement.
     pub fn keyword(&self) -> Option<&'a str> {
         let first = self.tokens.iter().skip(1).find(|token| !matches!(token.kind, Kind::Space | Kind::Sign))?;
         (self.statement && first.kind == Kind::Word).then_some(first.text)
     }
 
-    /// The same for the template library.
+    /// The tag for the template library.
     pub fn rewritten(&self) -> String {
         let Some((last, tokens)) = self.tokens.split_last() else { return String::new() };
         let Some(items) = grouped(tokens, self.keyword()) else { return self.whole.to_owned() };
         let start = match self.keyword() {
             Some(_) => 1 + items.iter().position(|item| item.kind == Kind::Word).unwrap_or(0),
-            // The opening and its sign.
+            // The opening delimiter and its sign.
             None => items.iter().position(|item| item.kind != Kind::Sign).unwrap_or(items.len()),
         };
         let (opening, expression) = items.split_at(start);
@@ -89,7 +89,7 @@ impl<'a> Tag<'a> {
     }
 }
 
-/// The next token; none where a text does not end.
+/// The next token; none in an unterminated text.
 fn next(text: &str) -> Option<Token<'_>> {
     let first = text.chars().next()?;
     let until = |goes_on: fn(char) -> bool| text.find(|character| !goes_on(character)).unwrap_or(text.len());
@@ -130,7 +130,8 @@ fn number_length(text: &str) -> usize {
     }
 }
 
-/// Items with brackets as one each, what is in them written anew; none where they do not match or are too deep.
+/// Items with each pair of brackets as one, its content rewritten; none if brackets do not match or are nested too
+/// deep.
 fn grouped(tokens: &[Token<'_>], keyword: Option<&str>) -> Option<Vec<Item>> {
     let mut frames: Vec<(Vec<Item>, &str)> = vec![(Vec::new(), "")];
     for token in tokens {
@@ -139,7 +140,7 @@ fn grouped(tokens: &[Token<'_>], keyword: Option<&str>) -> Option<Vec<Item>> {
             Kind::Open => frames.push((Vec::new(), token.text)),
             Kind::Close => {
                 let (items, open) = frames.pop()?;
-                // Names that are given values stand in the outermost brackets.
+                // Assigned names are in the outermost brackets.
                 let keyword = keyword.filter(|_| frames.len() == 1);
                 let outer = &mut frames.last_mut()?.0;
                 let slice = open == "[" && items.iter().any(|item| item.is_sign(":"));
@@ -161,8 +162,8 @@ fn grouped(tokens: &[Token<'_>], keyword: Option<&str>) -> Option<Vec<Item>> {
     }
 }
 
-/// Takes the value off the end of these items that brackets behind it are for: a name, a text or brackets, and what leads
-/// to it by dots and brackets. None where no slice is wanted, or where the brackets are a list of their own.
+/// Removes from the end of these items the value that following brackets apply to: a name, a text or brackets, with
+/// preceding dots and subscripts. None if no slice is wanted, or if the brackets are a list of their own.
 fn taken(items: &mut Vec<Item>, wanted: bool) -> Option<String> {
     let last = items.iter().rposition(|item| item.kind != Kind::Space)?;
     if !wanted || !items[last].is_operand() {
@@ -182,8 +183,8 @@ fn taken(items: &mut Vec<Item>, wanted: bool) -> Option<String> {
     Some(written(&items.split_off(start)))
 }
 
-/// Whether items between round brackets make a list of their own: there is a comma, nothing before them that they could
-/// belong to, and no names are given values.
+/// Whether items in parentheses make a tuple: there is a comma, nothing before them that they could apply to, and no
+/// assigned names.
 fn is_tuple(items: &[Item], before: &[Item], keyword: Option<&str>) -> bool {
     let named = match keyword {
         Some("for") => !before.iter().any(|item| item.is_word("in")),
@@ -194,7 +195,7 @@ fn is_tuple(items: &[Item], before: &[Item], keyword: Option<&str>) -> bool {
     items.iter().any(|item| item.is_sign(",")) && !named && !last.is_some_and(Item::is_operand)
 }
 
-/// A part of a value, cut as Python cuts it.
+/// A slice of a value, as in Python.
 fn sliced(value: &str, bounds: &[Item]) -> String {
     let mut bounds: Vec<String> = bounds.split(|item| item.is_sign(":")).map(joined).collect();
     bounds.resize(3, String::new());
@@ -202,7 +203,7 @@ fn sliced(value: &str, bounds: &[Item]) -> String {
     format!("(({value})|{SLICED}({}))", bounds.join(","))
 }
 
-/// Adds a text; one that follows another continues it.
+/// Adds a text; adjacent texts are joined.
 fn push_text(items: &mut Vec<Item>, text: &str) {
     let own = python_text(text);
     let before = items.iter().rposition(|item| item.kind != Kind::Space).filter(|&at| items[at].kind == Kind::Text);
@@ -219,7 +220,7 @@ fn push_text(items: &mut Vec<Item>, text: &str) {
     items.push(Item { kind: Kind::Text, text });
 }
 
-/// What Python reads in a text between quotes; none where that is an error, or no text of whole characters.
+/// The value of a quoted text in Python; none if that is an error, or not valid Unicode.
 fn python_text(quoted: &str) -> Option<String> {
     let mut characters = quoted.get(1..quoted.len().checked_sub(1)?)?.chars();
     let mut text = String::new();
@@ -283,7 +284,7 @@ fn written(items: &[Item]) -> String {
     items.iter().map(|item| item.text.as_str()).collect()
 }
 
-/// The items with a filter in the place of each `~`.
+/// The items with each `~` replaced by a filter.
 fn joined(items: &[Item]) -> String {
     if !items.iter().any(|item| item.is_sign("~")) {
         return written(items);
@@ -312,7 +313,7 @@ fn joined_run(run: &[Item]) -> String {
     format!("{}[{}]|{JOINED}{}", &whole[..start], &whole[start..end], &whole[end..])
 }
 
-/// Whether what binds less than `~` stands here.
+/// Whether an operator with lower precedence than `~` is here.
 fn ends_operand(items: &[Item], at: usize) -> bool {
     let before = items[..at].iter().rfind(|item| item.kind != Kind::Space);
     match items[at].kind {
@@ -330,7 +331,7 @@ fn ends_operand(items: &[Item], at: usize) -> bool {
     }
 }
 
-/// The rest of `for … in …`, with a filter around what it goes over.
+/// The rest of `for … in …`, with a filter around the iterable.
 fn looped(items: &[Item]) -> Option<String> {
     let start = 1 + items.iter().position(|item| item.is_word("in"))?;
     let ends = |item: &Item| item.is_word("if") || item.is_word("recursive");
@@ -351,7 +352,7 @@ impl Item {
         self.kind == Kind::Word && self.text == word
     }
 
-    /// Whether a value ends here, so that a `-` behind it takes away from it.
+    /// Whether a value ends here, so that a following `-` is a subtraction.
     fn is_operand(&self) -> bool {
         let operators = ["and", "or", "not", "in", "is", "if", "elif", "else", "recursive", "for", "set", "do", "with"];
         let operator = operators.contains(&self.text.as_str());
