@@ -8,7 +8,7 @@ use ratatui::backend::TestBackend;
 use spartui::engine::socket::{Hub, Link, connect};
 use spartui::interface::theme::{Depth, Themes};
 use spartui::interface::{Input, Look, Screen, State};
-use spartui::protocol::{Event, ModelSummary, News, Purpose, Ready, Step};
+use spartui::protocol::{Event, ModelSummary, Purpose, Ready, ServerMessage, Step};
 
 const HISTORIES: [u64; 3] = [1_000, 10_000, 100_000];
 const ROUNDS: usize = 7;
@@ -62,7 +62,7 @@ fn step(step: u64) -> Event {
 /// Milliseconds until the history is drawn whole.
 fn first_frame(run: &std::path::Path, steps: u64) -> f64 {
     let begun = Instant::now();
-    let lost = || News::Lost { why: String::new(), alive: false };
+    let lost = || ServerMessage::Lost { why: String::new(), alive: false };
     let Link { client, news, requests, .. } = connect(run, Purpose::Watch, lost).expect("a run");
     let mut state = State::new(Look::new(Themes::load(None, Depth::True), None), (120, 40)).connected(client, false);
     for told in &news {

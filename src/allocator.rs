@@ -1,42 +1,42 @@
-//! The program's allocator, as far as the library has to know of it: the library is built, and tested, without one of its own.
+//! The interface to the program's allocator: the library is built and tested without an allocator of its own.
 
 use std::sync::OnceLock;
 
-/// What an allocator does when it is asked to.
+/// Operations of an allocator.
 #[derive(Debug, Clone, Copy)]
 pub struct Allocator {
-    /// Gives pages that nothing uses back to the system.
+    /// Returns unused pages to the system.
     pub release: fn(),
-    /// Whether this thread's allocations come from separate pages, which go back to the system as soon as they are free.
+    /// Whether this thread allocates on separate pages, which return to the system as soon as they are free.
     pub set_apart: fn(bool),
 }
 
 static ALLOCATOR: OnceLock<Allocator> = OnceLock::new();
 
-/// Says what the process's allocator can do. Where nobody says so, it is one that needs not be asked.
+/// Sets the operations of the process's allocator. Without them, the functions here do nothing.
 pub fn set(allocator: Allocator) {
-    // A process has one allocator: the first one that is told stays.
+    // A process has one allocator: the first one set is kept.
     let _ = ALLOCATOR.set(allocator);
 }
 
-/// Gives pages that nothing uses back to the system.
+/// Returns unused pages to the system.
 pub fn release() {
     if let Some(allocator) = ALLOCATOR.get() {
         (allocator.release)();
     }
 }
 
-/// Makes something large and short-lived in pages of its own. Allocated between the tensors of the steps, it would fragment
-/// the free pages there, more each time.
+/// Runs `make` with allocations on separate pages, for something large and short-lived. Allocated between the tensors
+/// of the steps, it would fragment the free pages there, more each time.
 pub fn apart<T>(make: impl FnOnce() -> T) -> T {
-    let _apart = Apart::new();
+    let _apart = SeparatePages::new();
     make()
 }
 
-/// Ends when it is dropped, by a panic too.
-struct Apart;
+/// Ends the separate allocation when dropped, even by a panic.
+struct SeparatePages;
 
-impl Apart {
+impl SeparatePages {
     fn new() -> Self {
         Self::set(true);
         Self
@@ -49,7 +49,7 @@ impl Apart {
     }
 }
 
-impl Drop for Apart {
+impl Drop for SeparatePages {
     fn drop(&mut self) {
         Self::set(false);
     }

@@ -1,6 +1,7 @@
-//! Runs beside each other: settings with their spread over seeds, and paired tests on the same validation rows.
+//! Compares runs: settings with their spread over seeds, and paired tests on the same validation rows.
 //!
-//! The statistics know no run; [`Comparison::of`] joins both, and the writers bring it to text, JSON, CSV and Markdown.
+//! The statistics know nothing of runs; [`Comparison::of`] joins both, and the writers format it as text, JSON, CSV
+//! and Markdown.
 
 mod along;
 mod bootstrap;
@@ -31,30 +32,30 @@ use crate::protocol::{Class, Confusion, Evaluation};
 use crate::recipe::TaskKind;
 use setting::{Setting, settings};
 
-/// Settings beside each other.
+/// A comparison of settings.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
-    /// What is compared.
+    /// The metric compared.
     pub metric: Metric,
-    /// The settings, in the order in which their runs came.
+    /// The settings, in the order of their first runs.
     pub settings: Vec<Row>,
-    /// Place of the one that the others are tested against.
+    /// Index of the baseline that the others are tested against.
     pub against: usize,
-    /// What to know beside.
+    /// Notes on the numbers.
     pub notes: Vec<String>,
-    /// The state of each run that the tests and the scores of labels are of.
+    /// The state of each run that the tests and the scores of labels refer to.
     #[serde(skip)]
     pub tested: Tested,
 }
 
-/// Which state of a run was put through the validation rows in the end.
+/// The state of a run that the validation predictions refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tested {
-    /// That of its last evaluation.
+    /// The state of its last evaluation.
     Last,
-    /// That of its best evaluation.
+    /// The state of its best evaluation.
     Best,
-    /// The one that its adapter holds: of some runs the best, of others the last.
+    /// The state in its adapter: of some runs the best, of others the last.
     Adapter,
 }
 
@@ -74,7 +75,7 @@ impl Tested {
         }
     }
 
-    /// What a difference of metrics is a difference of.
+    /// The column name of a difference of metrics.
     fn name(self) -> &'static str {
         match self {
             Self::Last => "last",
@@ -84,7 +85,7 @@ impl Tested {
     }
 
     /// The same in a sentence.
-    fn told(self) -> &'static str {
+    fn in_words(self) -> &'static str {
         match self {
             Self::Last => "in the state of each run's last evaluation",
             Self::Best => "in the state of each run's best evaluation",
@@ -93,20 +94,20 @@ impl Tested {
     }
 }
 
-/// What is compared.
+/// The metric compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Metric {
-    /// Share of validation rows with the right label: of classifiers.
+    /// Share of validation rows with the right label, for classifiers.
     Accuracy,
-    /// Mean loss over the validation rows' target tokens: of language models.
+    /// Mean loss over the target tokens of the validation rows, for language models.
     EvalLoss,
 }
 
-/// A setting: runs that differ in nothing but their seeds.
+/// A setting: runs that differ only in their seeds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Row {
-    /// Its name beside the others.
+    /// Its label among the settings.
     pub setting: String,
     /// The fields in which settings differ, with its values.
     pub fields: Vec<(String, String)>,
@@ -118,23 +119,24 @@ pub struct Row {
     pub last: Option<Spread>,
     /// Scalars that trained in the last step, head included.
     pub trainable: Option<Spread>,
-    /// Share of all parameters that stayed frozen.
+    /// Sparsity.
     pub sparsity: Option<Spread>,
-    /// The largest resident size, or what was used of the device, in bytes.
+    /// The peak of the resident size, or of the device memory, in bytes.
     pub peak_memory: Option<Spread>,
     /// Median wall time of a step.
     pub step_seconds: Option<Spread>,
-    /// Size of the adapter's or the model's files.
+    /// Size in bytes of the adapter's or the model's files.
     pub result_bytes: Option<Spread>,
     /// Optimizer steps taken.
     pub steps: Option<Spread>,
-    /// How well each label is told in the state that the adapters hold, over the rows of all runs; empty for a language model.
+    /// Scores of each label in the state that the adapters hold, over the rows of all runs; empty for a language
+    /// model.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<Class>,
     /// The mean of their F1 scores, over the labels that occur.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub macro_f1: Option<f64>,
-    /// Against the setting that all are tested against; none of itself.
+    /// The test against the baseline; none for the baseline itself.
     pub test: Option<Paired>,
     /// Why there is no test.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,10 +144,10 @@ pub struct Row {
 }
 
 impl Comparison {
-    /// Compares runs; the settings are tested against that of the run `against`, a place among the runs.
+    /// Compares runs; the settings are tested against that of the run with index `against`.
     ///
     /// # Errors
-    /// One sentence, where they have no common metric.
+    /// One sentence if the runs have no common metric.
     pub fn of(subjects: &[Subject], against: usize) -> Result<Self, String> {
         let metric = metric_of(subjects)?;
         let groups = settings(subjects);
@@ -194,7 +196,7 @@ impl Row {
     }
 }
 
-/// What is taken for what by all runs of a setting together; none where they have different labels.
+/// The confusion matrix of all runs of a setting together; none if they have different labels.
 fn confusion(subjects: &[&Subject]) -> Option<Confusion> {
     let told = subjects.iter().filter_map(|subject| subject.predictions.as_ref().ok()?.confusion());
     told.map(Some).reduce(|sum, one| sum?.with(&one?)).flatten()
@@ -225,7 +227,7 @@ impl Metric {
     }
 }
 
-/// The metric that runs have in common.
+/// The common metric of the runs.
 fn metric_of(subjects: &[Subject]) -> Result<Metric, String> {
     let kind = |subject: &Subject| subject.recipe.task.kind;
     let Some(first) = subjects.first() else { return Err("there is no run to compare".into()) };
@@ -242,7 +244,7 @@ fn metric_of(subjects: &[Subject]) -> Result<Metric, String> {
     })
 }
 
-/// What to know beside the numbers.
+/// Notes on the numbers.
 fn notes(subjects: &[Subject], groups: &[Setting], rows: &[Row]) -> Vec<String> {
     let mut notes = Vec::new();
     for group in groups {

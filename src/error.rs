@@ -1,28 +1,28 @@
-//! The one error type: what went wrong in one sentence, and the exit status that goes with it.
+//! The error type: one sentence, and the exit status that goes with it.
 
 use std::process::{ExitCode, ExitStatus};
 
 /// Shorthand for results with [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What went wrong, in one sentence that says what, where and what to do.
+/// An error, in one sentence that says what, where and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The input was refused before anything was done: usage, recipe, model, data. Exit status 2.
     #[error("{0}")]
     Refused(String),
-    /// It failed while running. Exit status 1.
+    /// The program failed while running. Exit status 1.
     #[error("{0}")]
     Failed(String),
 }
 
 impl Error {
-    /// The input is refused.
+    /// An error for refused input.
     pub fn refused(sentence: impl Into<String>) -> Self {
         Self::Refused(sentence.into())
     }
 
-    /// It failed while running.
+    /// An error while running.
     pub fn failed(sentence: impl Into<String>) -> Self {
         Self::Failed(sentence.into())
     }
@@ -45,7 +45,7 @@ impl Error {
     }
 }
 
-/// How a process of this program ended that did not say so itself, as a sentence goes on: "was killed (SIGKILL)".
+/// How a process of this program ended without reporting it, as the rest of a sentence: "was killed (SIGKILL)".
 #[must_use]
 pub fn how_it_ended(status: ExitStatus) -> String {
     #[cfg(unix)]

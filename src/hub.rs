@@ -1,13 +1,13 @@
 //! Models by name: `owner/name` in the cache that all Hugging Face tools share, or downloaded into it.
 //!
-//! The cache has the layout of the Python package `huggingface_hub`, so that a model that either has downloaded serves
-//! both: `models--owner--name/` with `refs/<revision>` (a commit), `snapshots/<commit>/<file>` (relative links) and
+//! The cache has the layout of the Python package `huggingface_hub`, so that a download by either program serves both:
+//! `models--owner--name/` with `refs/<revision>` (a commit), `snapshots/<commit>/<file>` (relative links) and
 //! `blobs/<etag>`. Locks and the names of partial downloads are shared as well.
 //!
-//! The crate `hf-hub` 0.5 is not used: it knows neither `HF_HUB_CACHE` nor `HF_TOKEN` nor offline use, sets no time
-//! limit, appends to a partial file without looking whether the server honoured the range, checks no checksum, and
-//! points the reference to a commit before all of its files are there. What remains is a small HTTP client, for which
-//! `ureq` is enough. Certificates are verified as the system does it, so that a company's own authority works.
+//! The crate `hf-hub` 0.5 is not used: it supports neither `HF_HUB_CACHE` nor `HF_TOKEN` nor offline use, sets no
+//! timeout, appends to a partial file without checking whether the server honoured the range, verifies no checksum,
+//! and updates the reference to a commit before all of its files are there. What remains is a small HTTP client, for
+//! which `ureq` is enough. Certificates are verified by the system, so that a company's own authority works.
 
 mod cache;
 mod client;
@@ -31,38 +31,39 @@ use snapshot::Holding;
 
 pub use crate::recipe::is_hub_name;
 
-/// Told what is being done, in words that stay the same while it lasts, and how much of it is done, 0 to 1.
+/// Called with the current activity, as a text that stays the same while it lasts, and the share that is done, 0 to 1.
 type Progress<'a> = &'a mut dyn FnMut(&str, Option<f32>);
 
-/// Where models come from and where they are kept.
+/// The settings of the hub and its cache.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Hub {
-    /// The folder that holds `models--owner--name`.
+    /// The folder of `models--owner--name`.
     pub cache: PathBuf,
-    /// The hub's address, without a slash at its end.
+    /// The hub's address, without a trailing slash.
     pub endpoint: String,
-    /// Shown to the endpoint's host and to no other.
+    /// Sent to the endpoint's host and to no other.
     pub token: Option<String>,
     /// Whether only the cache may be used.
     pub offline: bool,
-    /// How long the hub may be silent.
+    /// The timeout for the hub's answers.
     pub timeout: Duration,
-    /// How long to wait before the second attempt; doubled with each further one.
+    /// The pause before the second attempt; doubled with each further one.
     pub pause: Duration,
 }
 
-/// The folder of a model: `path` itself where that is a folder, otherwise the snapshot of the model that it names
-/// (`owner/name` or `owner/name@revision`, a branch, tag or commit) in the Hugging Face cache, downloaded if need be.
+/// The folder of a model: `path` itself if it is a folder, otherwise the snapshot of the model that it names
+/// (`owner/name` or `owner/name@revision`, a branch, tag or commit) in the Hugging Face cache, downloaded if
+/// necessary.
 ///
-/// A complete snapshot in the cache is used without asking the hub whether the branch has moved on since, so that
-/// training starts quickly and with what it had last time. To get a newer one, name its commit or tag.
+/// A complete snapshot in the cache is used without asking the hub whether the branch has changed since, so that
+/// training starts quickly and with the same files as before. To get a newer one, name its commit or tag.
 ///
-/// `progress` is told what is being done, and how much of it, 0 to 1.
+/// `progress` gets the current activity, and the share that is done, 0 to 1.
 ///
 /// # Errors
-/// Refuses what is neither a folder nor a model that the hub shows, a model without safetensors files, and, with
-/// `HF_HUB_OFFLINE`, what the cache lacks. Fails where the network, the hub or the disk does; what was downloaded until
-/// then is kept, and the next attempt goes on from there.
+/// Refuses a path that is neither a folder nor a model on the hub, a model without safetensors files, and, with
+/// `HF_HUB_OFFLINE`, a model that is not in the cache. Fails if the network, the hub or the disk fails; a partial
+/// download is kept, and the next attempt continues it.
 pub fn resolve(path: &Path, progress: &mut dyn FnMut(&str, Option<f32>)) -> Result<PathBuf> {
     if path.is_dir() {
         return Ok(path.to_path_buf());
@@ -74,7 +75,7 @@ impl Hub {
     /// [`resolve`] with these settings.
     ///
     /// # Errors
-    /// As there.
+    /// As [`resolve`].
     pub fn resolve(&self, path: &Path, progress: &mut dyn FnMut(&str, Option<f32>)) -> Result<PathBuf> {
         if path.is_dir() { Ok(path.to_path_buf()) } else { self.find(&named(path)?, progress) }
     }

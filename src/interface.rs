@@ -1,4 +1,5 @@
 //! The terminal interface: screens, keys, and the main loop.
+//!
 //! [`Screen::update`] is a pure function from an [`Input`] to [`Effect`]s on a screen such as the cockpit's [`State`];
 //! [`Screen::draw`] reads the state without changing it; [`run()`] is the only loop. None of them uses a model or a
 //! tensor: what they show of a run comes through [`crate::protocol`].

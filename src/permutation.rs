@@ -6,14 +6,15 @@
 
 use std::ops::Range;
 
-/// Rounds of the network. Four make a pseudo-random permutation of strong round functions (Luby and Rackoff); ours is
-/// a cheap mixer, so there are some to spare.
+/// Rounds of the network. Four make a pseudo-random permutation with strong round functions (Luby and Rackoff); ours
+/// is a cheap mixer, so there are some to spare.
 const ROUNDS: usize = 8;
 
-/// Values that are turned side by side, in vectors: the rounds of one wait for each other, those of several do not.
+/// Values encrypted side by side, in vectors: the rounds of one value depend on each other, those of different values
+/// do not.
 const LANES: usize = 128;
 
-/// Derives an independent stream of randomness from a seed and what it is for.
+/// Derives an independent key from a seed and its purpose.
 #[must_use]
 pub fn derive_key(seed: u64, purpose: &str, detail: &str) -> u64 {
     let mut hasher = blake3::Hasher::new();
@@ -45,7 +46,7 @@ pub struct Permutation {
 }
 
 impl Permutation {
-    /// The permutation of `0..len` that belongs to `key`. `len` is at most 2^62.
+    /// The permutation of `0..len` for `key`. `len` is at most 2^62.
     #[must_use]
     pub fn new(key: u64, len: u64) -> Self {
         let bits = u64::BITS - len.saturating_sub(1).leading_zeros();
@@ -92,8 +93,8 @@ impl Permutation {
         value
     }
 
-    /// The elements at these ranks, all below [`Permutation::len`], in no particular order; many at once are several times
-    /// as fast as one by one. Always inlined, so that it is compiled with the features of its caller.
+    /// The elements at these ranks, all below [`Permutation::len`], in no particular order; several times as fast as
+    /// one by one. Always inlined, so that it is compiled with the features of its caller.
     #[inline(always)]
     #[must_use]
     #[allow(clippy::inline_always, reason = "see above")]
@@ -104,7 +105,7 @@ impl Permutation {
         while !walking.is_empty() {
             self.encrypt_all(&mut walking);
             let mut left = 0;
-            // Which of them are inside cannot be foreseen, so that a branch would cost more than to store them twice.
+            // Whether a value is inside is unpredictable, so a branch would cost more than storing it twice.
             for at in 0..walking.len() {
                 let value = walking[at];
                 let is_inside = value < self.len;
@@ -126,7 +127,7 @@ impl Permutation {
             for ((left, right), value) in left.iter_mut().zip(&mut right).zip(&*lanes) {
                 (*left, *right) = (value >> self.half_bits, value & self.mask());
             }
-            // Two rounds at a time, so that the halves need not change places.
+            // Two rounds at a time, so that the halves need not be swapped.
             for keys in self.round_keys.chunks_exact(2) {
                 self.round(&mut left, &right, keys[0]);
                 self.round(&mut right, &left, keys[1]);
@@ -208,7 +209,7 @@ mod tests {
         for rank in 0..drawn {
             counts[usize::try_from(permutation.at(rank) * cells / 1_000_003).unwrap()] += 1;
         }
-        // Chi-square with 15 degrees of freedom: above 37.7 once in a thousand keys.
+        // Chi-square with 15 degrees of freedom: above 37.7 for one in a thousand keys.
         let expected = 1000.0;
         let chi_square: f64 =
             counts.iter().map(|&count| (f64::from(u32::try_from(count).unwrap()) - expected).powi(2) / expected).sum();

@@ -1,7 +1,7 @@
-//! Everything that crosses between the engine and whoever watches it.
+//! The messages between the engine and its clients.
 //!
-//! A [`Command`] asks the engine for something, an [`Event`] tells the world what happened. Both are plain serde
-//! types: the interface, the line printer and `metrics.jsonl` are fed by the same stream.
+//! A [`Command`] asks the engine for something, an [`Event`] reports what happened. Both are plain serde types: the
+//! same stream feeds the interface, the line printer and `metrics.jsonl`.
 
 mod attach;
 mod branches;
@@ -19,12 +19,12 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use attach::{
-    Audience, Client, ClientId, News, Purpose, Request, Standing, VERSION as ATTACH_VERSION, first_command_id,
+    Audience, Client, ClientId, Purpose, Request, ServerMessage, Standing, VERSION as ATTACH_VERSION, first_command_id,
 };
 pub use branches::{Branch, Holds, KeptState, Place};
 pub use confusion::{Class, Confusion, Mean};
 pub use devices::{Gpu, Host, Vitals};
-pub use journal::{Deed, Entry, Intervention, What};
+pub use journal::{ActionKind, Entry, Intervention, JournalAction};
 pub use measures::{Consequences, Evaluation, Group, Layer, Memory, Sparsity, Step, mebibytes};
 pub use plan::{Planned, PlannedData, PlannedMemory, PlannedRate, PlannedRemark, PlannedRows, PlannedTime};
 pub use playground::{About, Answer, Question, Side};
@@ -33,156 +33,155 @@ pub use ready::{Example, ModelSummary, Ready};
 
 use crate::recipe::Value;
 
-/// Names one command, so that its status can be told apart from another's.
+/// Identifies a command, to match its status.
 pub type CommandId = u64;
 
-/// What the interface asks of the engine. Commands take effect between two steps, never inside one.
+/// A request to the engine. Commands take effect between two steps, never inside one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 pub enum Command {
-    /// Stop stepping until [`Command::Resume`]; other commands are still served.
+    /// Pause training until [`Command::Resume`]; other commands are still handled.
     Pause,
-    /// Go on stepping.
+    /// Resume training.
     Resume,
-    /// Finish the current step, write checkpoint and adapter, end.
+    /// Finish the current step, write checkpoint and adapter, and end.
     Stop,
-    /// End now; nothing more is written than what the run folder already holds.
+    /// End now, without writing anything.
     Abort,
-    /// Write a checkpoint and end; what a SIGTERM asks for.
+    /// Write a checkpoint and end, as for SIGTERM.
     Terminate,
-    /// Give a live-editable field of the recipe another value.
+    /// Change a live field of the recipe.
     Set {
-        /// Names this command in its [`Event::CommandStatus`].
+        /// The identifier in [`Event::CommandStatus`].
         id: CommandId,
         /// Dotted name of the field, such as `method.sparsity`.
         field: String,
         /// The new value.
         value: Value,
     },
-    /// Ask what [`Command::Set`] with the same field and value would do, without doing it.
+    /// Preview the effects of [`Command::Set`] with the same field and value.
     Preview {
-        /// Names this command in its [`Event::Previewed`].
+        /// The identifier in [`Event::Previewed`].
         id: CommandId,
         /// Dotted name of the field.
         field: String,
-        /// The value under consideration.
+        /// The value to preview.
         value: Value,
     },
     /// Evaluate on the validation rows now.
     Evaluate {
-        /// Names this command in its [`Event::CommandStatus`].
+        /// The identifier in [`Event::CommandStatus`].
         id: CommandId,
     },
     /// Write the adapter now.
     Export {
-        /// Names this command in its [`Event::CommandStatus`].
+        /// The identifier in [`Event::CommandStatus`].
         id: CommandId,
     },
     /// Keep the state of this step: in memory at once, and as a checkpoint.
     Snapshot {
-        /// Names this command in its [`Event::CommandStatus`].
+        /// The identifier in [`Event::CommandStatus`].
         id: CommandId,
     },
-    /// Go back to an earlier step of this branch or of those that it came from: to the moment when that step had just
-    /// been taken, before any change that was made there. The steps that follow are a new branch.
+    /// Rewind to an earlier step of this branch or its ancestors: to right after that step, before any change that was
+    /// made there. The following steps are a new branch.
     Rewind {
-        /// Names this command in its [`Event::CommandStatus`].
+        /// The identifier in [`Event::CommandStatus`].
         id: CommandId,
-        /// Optimizer steps that have been taken at that moment; 0 is the start.
+        /// Optimizer steps done at that time; 0 is the start.
         step: u64,
     },
-    /// Go to the tip of another branch and go on there.
+    /// Switch to the tip of another branch and continue there.
     SwitchBranch {
-        /// Names this command in its [`Event::CommandStatus`].
+        /// The identifier in [`Event::CommandStatus`].
         id: CommandId,
         /// The branch.
         branch: u32,
     },
-    /// Keep a state for good, or no longer. One that is only in memory is written as a checkpoint.
+    /// Pin or unpin a state. One that is only in memory is written as a checkpoint.
     Pin {
-        /// Names this command in its [`Event::CommandStatus`].
+        /// The identifier in [`Event::CommandStatus`].
         id: CommandId,
         /// Branch of the state.
         branch: u32,
-        /// Its step: one of those that [`Event::Snapshots`] lists, or the tip of the branch.
+        /// Its step: one in [`Event::Snapshots`], or the tip of the branch.
         step: u64,
-        /// Whether it is kept for good.
+        /// Whether it is to be pinned.
         pinned: bool,
     },
-    /// Make the last change of a setting by hand as if it had never been: go back to the state before it, on a new
-    /// branch. The steps taken since are left behind, on the branch that they are on; to set the old value again and keep
-    /// them is a [`Command::Set`].
+    /// Undo the last change of a setting by hand: rewind to the state before it, on a new branch. The steps since are
+    /// kept on their own branch; to set the old value again without a rewind, use [`Command::Set`].
     Undo {
-        /// Names this command in its [`Event::CommandStatus`].
+        /// The identifier in [`Event::CommandStatus`].
         id: CommandId,
     },
-    /// Let the base model and the adapted one read a text, while training goes on. It changes nothing of the training and is
-    /// in no journal; several wait for each other.
+    /// Ask the base and the adapted model about a text, while training goes on. This changes nothing of the training
+    /// and is not journaled; several questions are queued.
     Predict {
-        /// Names this command in its [`Event::Predicted`], and in the [`Event::CommandStatus`] that says that all is told.
+        /// The identifier in [`Event::Predicted`], and in the final [`Event::CommandStatus`].
         id: CommandId,
-        /// What is asked.
+        /// The question.
         question: Question,
     },
-    /// Answer a [`Command::Predict`] no further.
+    /// Cancel a [`Command::Predict`].
     BreakOff {
-        /// That command's name.
+        /// Identifier of that command.
         asked: CommandId,
     },
-    /// Ask this of one lane of a race. What is asked of the race itself is asked of all its lanes.
+    /// A command for one lane of a race. Other commands to a race are sent to all its lanes.
     Lane {
         /// The lane's number.
         lane: u32,
-        /// What is asked.
+        /// The command.
         asked: Box<Command>,
     },
-    /// Begin another lane from where this one is now.
+    /// Start another lane from the current state of this one.
     Clone {
-        /// Names this command in its [`Event::CommandStatus`].
+        /// The identifier in [`Event::CommandStatus`].
         id: CommandId,
         /// The lane's number.
         lane: u32,
-        /// Live-editable fields that get another value in the new lane.
+        /// Live fields that are changed in the new lane.
         set: Vec<(String, Value)>,
     },
 }
 
-/// What became of a command.
+/// The status of a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum CommandStatus {
-    /// Seen; it waits for the end of something longer, such as an evaluation.
+    /// Queued behind something longer, such as an evaluation.
     Queued,
-    /// In force from this step on.
+    /// Applied at this step.
     Applied {
-        /// Optimizer steps that had been taken when it took effect.
+        /// Optimizer steps done when it took effect.
         step: u64,
     },
-    /// Not done.
+    /// Rejected.
     Rejected {
-        /// One sentence with the reason and the remedy.
+        /// One sentence with the reason and a remedy.
         why: String,
     },
 }
 
-/// What the engine tells the world.
+/// A report from the engine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// Something that takes a while before the first step.
+    /// Progress before the first step.
     Loading {
-        /// What is being done, for people.
+        /// The current activity, as text.
         what: String,
-        /// How much of it is done, 0 to 1, where that is known.
+        /// The share that is done, 0 to 1, if known.
         fraction: Option<f32>,
     },
-    /// Everything is loaded, every live-editable field has been told as [`Event::Setting`]; steps follow.
+    /// Everything is loaded, and every live field was sent as [`Event::Setting`]; steps follow.
     Ready(Box<Ready>),
-    /// The first training example as the model sees it.
+    /// The first training example, tokenized.
     Example(Example),
-    /// One optimizer step was taken.
+    /// An optimizer step was taken.
     Step(Step),
-    /// An evaluation goes on.
+    /// An evaluation is in progress.
     Evaluating {
         /// Rows done.
         done: usize,
@@ -191,112 +190,111 @@ pub enum Event {
     },
     /// An evaluation ended.
     Evaluated(Evaluation),
-    /// What a classifier took for what in that evaluation.
+    /// The confusion matrix of a classifier's evaluation.
     Confused(Box<Confusion>),
-    /// Where the memory is.
+    /// Memory by owner.
     Memory(Memory),
-    /// What trains, by group and layer.
+    /// Trainable scalars by group and layer.
     Sparsity(Sparsity),
-    /// A live-editable field has this value now; also sent for each such field before [`Event::Ready`].
+    /// The value of a live field; also sent for each of them before [`Event::Ready`].
     Setting {
         /// Dotted name.
         field: String,
-        /// Its value in force.
+        /// Its current value.
         value: Value,
     },
-    /// The run takes so many steps from now on, where that was changed or may have been.
+    /// The run's total number of steps, after a change that may affect it.
     TotalSteps {
-        /// Steps in all.
+        /// The total number of steps.
         total_steps: u64,
     },
-    /// A change of the run by hand took effect; it is in the journal.
+    /// A change by hand took effect; it is journaled.
     Intervention(Intervention),
-    /// What became of a command.
+    /// The status of a command.
     CommandStatus {
-        /// The command's name.
+        /// Identifier of the command.
         id: CommandId,
-        /// Its fate.
+        /// Its status.
         status: CommandStatus,
     },
-    /// Answer to [`Command::Preview`].
+    /// The answer to [`Command::Preview`].
     Previewed {
-        /// The command's name.
+        /// Identifier of the command.
         id: CommandId,
-        /// What the change would do, or one sentence why it cannot be done.
+        /// The effects of the change, or one sentence why it would be rejected.
         outcome: Result<Consequences, String>,
     },
     /// A part of the answer to [`Command::Predict`].
     Predicted {
-        /// The command's name.
+        /// Identifier of the command.
         id: CommandId,
         /// The part.
         answer: Answer,
     },
-    /// How machine and device are doing.
+    /// Machine and device statistics.
     Vitals(Box<Vitals>),
-    /// Training stands still at this step.
+    /// Training is paused at this step.
     Paused {
-        /// Optimizer steps taken.
+        /// Optimizer steps done.
         step: u64,
     },
-    /// Training goes on.
+    /// Training is resumed.
     Resumed {
-        /// Optimizer steps taken.
+        /// Optimizer steps done.
         step: u64,
-        /// Seconds that this process has stood still so far, all pauses together.
+        /// Total duration in seconds of this process's pauses so far.
         #[serde(default)]
         stood: f64,
     },
-    /// A checkpoint is on the disk.
+    /// A checkpoint was written.
     Checkpointed {
-        /// Optimizer steps taken.
+        /// Optimizer steps done.
         step: u64,
         /// Its folder.
         path: PathBuf,
-        /// Its size on the disk.
+        /// Its size in bytes.
         bytes: u64,
     },
-    /// Steps between a kept state and the one that was asked for are computed again.
+    /// Steps from a kept state to the requested one are recomputed.
     Recomputing {
         /// Steps done.
         done: u64,
         /// Steps in all.
         of: u64,
     },
-    /// The run stands at another step or on another branch now, after [`Command::Rewind`], [`Command::Undo`],
-    /// [`Command::SwitchBranch`] or a fault. [`Event::Branches`] follows, and each live-editable field as
-    /// [`Event::Setting`].
+    /// The run moved to another step or branch, after [`Command::Rewind`], [`Command::Undo`],
+    /// [`Command::SwitchBranch`] or a fault. [`Event::Branches`] follows, and each live field as [`Event::Setting`].
     Rewound {
-        /// Optimizer steps that have been taken where it stands now.
+        /// Optimizer steps done in the new state.
         step: u64,
-        /// The branch that goes on from here.
+        /// The branch that continues from there.
         branch: u32,
-        /// Branch and step where it stood before.
+        /// Branch and step of the previous state.
         left: (u32, u64),
     },
-    /// All branches of the run, in the order in which they began; sent where one came, went or was pinned.
+    /// All branches of the run, in the order in which they began; sent after every change of the list.
     Branches {
         /// The branches.
         branches: Vec<Branch>,
     },
-    /// The states that can be gone back to without computing a step again, by branch and step; sent where they changed,
-    /// at most once a second.
+    /// The states that can be restored without recomputing a step, by branch and step; sent after changes, at most
+    /// once a second.
     Snapshots {
         /// The states.
         snapshots: Vec<KeptState>,
     },
-    /// An adapter is on the disk.
+    /// An adapter was written.
     Exported {
-        /// Optimizer steps taken.
+        /// Optimizer steps done.
         step: u64,
         /// Its folder.
         path: PathBuf,
-        /// Its size on the disk.
+        /// Its size in bytes.
         bytes: u64,
     },
-    /// Something that the user should read, such as rows of the data that were left out.
+    /// A note for the user, such as on rows of the data that were left out.
     Note {
-        /// How grave it is.
+        /// Its severity.
         level: Level,
         /// One sentence.
         message: String,
@@ -305,38 +303,38 @@ pub enum Event {
     Fault {
         /// One sentence: what, where, what to do.
         message: String,
-        /// Whether the input was refused (exit status 2) rather than that the run failed (1).
+        /// Whether the input was refused (exit status 2), rather than that the run failed (1).
         refused: bool,
     },
-    /// The lanes of a race; sent before the first step and where one was added.
+    /// The lanes of a race; sent before the first step and after a lane was added.
     Race(Box<Race>),
-    /// Something happened in one lane of a race: it is as if a run told it.
+    /// An event of one lane of a race.
     Lane {
         /// The lane's number.
         lane: u32,
-        /// What happened.
+        /// The event.
         told: Box<Event>,
     },
     /// The worse lanes of a race are stopped.
     Halved {
-        /// Optimizer steps that each lane had taken.
+        /// Optimizer steps that each lane had done.
         step: u64,
-        /// The lanes that go on, the best first.
+        /// The lanes that continue, best first.
         kept: Vec<u32>,
-        /// The lanes that are stopped.
+        /// The lanes that were stopped.
         stopped: Vec<u32>,
     },
-    /// The run ended as asked; the last event.
+    /// The run ended normally; the last event.
     Finished(Box<Summary>),
 }
 
-/// How grave a [`Event::Note`] is.
+/// The severity of an [`Event::Note`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
-    /// Good to know.
+    /// For information.
     Info,
-    /// Look at this.
+    /// A warning.
     Warning,
 }
 
@@ -352,7 +350,7 @@ pub enum Ending {
     Aborted,
     /// [`Command::Terminate`].
     Terminated,
-    /// The validation metric had stopped improving.
+    /// The validation metric stopped improving.
     StoppedEarly,
 }
 
@@ -368,7 +366,7 @@ impl std::fmt::Display for Ending {
     }
 }
 
-/// A run in a few numbers.
+/// A summary of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// How it ended.
@@ -377,28 +375,28 @@ pub struct Summary {
     pub folder: PathBuf,
     /// Folder of the adapter, if one was written.
     pub adapter: Option<PathBuf>,
-    /// Which state that holds.
+    /// The state in it.
     #[serde(default)]
     pub holds: Option<Holds>,
-    /// Steps taken.
+    /// Optimizer steps done.
     pub steps: u64,
-    /// Wall time of the training.
+    /// Wall time of the training in seconds.
     pub seconds: f64,
     /// Loss of the last step.
     pub loss: Option<f64>,
-    /// The best evaluation, on whichever branch: a classifier's by accuracy, a language model's by loss.
+    /// The best evaluation on any branch: a classifier's by accuracy, a language model's by loss.
     pub best: Option<Evaluation>,
     /// The last evaluation.
     pub last: Option<Evaluation>,
-    /// Scalars that train at the end, head included.
+    /// Trainable scalars at the end, including the head.
     pub trainable: u64,
     /// Sparsity at the end.
     pub sparsity: f64,
-    /// Largest resident size seen.
+    /// Peak resident size in bytes.
     pub peak_memory: u64,
-    /// The one that was predicted.
+    /// The predicted peak.
     #[serde(default)]
     pub predicted_memory: Option<u64>,
-    /// Median wall time of a step.
+    /// Median wall time of a step in seconds.
     pub median_step_seconds: Option<f64>,
 }

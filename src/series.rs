@@ -1,4 +1,4 @@
-//! Curves: how they are stored, smoothed and thinned out for drawing.
+//! Curves: storage, smoothing and downsampling.
 
 #![expect(
     clippy::cast_possible_truncation,
@@ -18,7 +18,7 @@ use gaps::Gaps;
 use pyramid::Pyramid;
 use steps::Steps;
 
-/// Adds to a list that shall not keep much more room than it needs: an eighth at the most.
+/// Appends to a list whose capacity shall not exceed its need by more than an eighth.
 fn grow<T>(list: &mut Vec<T>, item: T) {
     if list.len() == list.capacity() {
         list.reserve_exact(list.len() / 8 + 8);
@@ -26,7 +26,7 @@ fn grow<T>(list: &mut Vec<T>, item: T) {
     list.push(item);
 }
 
-/// The median: between the two middle values of an even number of them; none of none.
+/// The median: for an even number of values, the mean of the two middle ones; none without values.
 #[must_use]
 pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     let mut values: Vec<f64> = values.into_iter().collect();
@@ -36,16 +36,16 @@ pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     Some(f64::midpoint(lower, upper))
 }
 
-/// Values over steps, in the order of the steps, and nothing else: 4 bytes a point where the steps follow evenly.
+/// Values over ascending steps, without an index: 4 bytes a point if the steps are evenly spaced.
 #[derive(Debug, Clone, Default)]
 pub struct Points {
     steps: Steps,
     values: Vec<f32>,
 }
 
-/// Points that can be looked at from afar: 4 bytes each and 1 for the pyramid over them, where the steps follow evenly.
+/// Points that can be downsampled: 4 bytes each and 1 for the pyramid over them, if the steps are evenly spaced.
 ///
-/// What is not finite is a gap: it is counted and splits the line, and no extreme sees it.
+/// A value that is not finite is a gap: it is counted and splits the line, and extremes ignore it.
 #[derive(Debug, Clone, Default)]
 pub struct Series {
     points: Points,
@@ -53,7 +53,7 @@ pub struct Series {
     pyramid: Pyramid,
 }
 
-/// What one column of a chart needs to know about the points in it.
+/// The points in one column of a chart.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Column {
     /// First finite value.
@@ -67,8 +67,8 @@ pub struct Column {
 }
 
 impl Points {
-    /// Adds a point. A point whose step is not after the last one is left out, since a line never runs backwards;
-    /// whether it was added.
+    /// Adds a point; returns whether it was added. A point whose step does not come after the last one is left out,
+    /// since a line never runs backwards.
     pub fn push(&mut self, step: u64, value: f64) -> bool {
         let added = self.steps.push(u32::try_from(step).unwrap_or(u32::MAX));
         if added {
@@ -114,7 +114,7 @@ impl Series {
         self.len() == 0
     }
 
-    /// Number of points that are no number.
+    /// Number of points that are not finite.
     #[must_use]
     pub fn gap_count(&self) -> usize {
         self.gaps.total()
@@ -132,7 +132,7 @@ impl Series {
         Some((u64::from(self.points.steps.last()?), f64::from(*self.points.values.last()?)))
     }
 
-    /// The points up to a step, that one included.
+    /// The points up to and including a step.
     #[must_use]
     pub fn until(&self, step: u64) -> Self {
         let mut series = Self::default();
@@ -142,7 +142,7 @@ impl Series {
         series
     }
 
-    /// The point that is nearest to a step.
+    /// The point nearest to a step.
     #[must_use]
     pub fn nearest(&self, step: u64) -> Option<(u64, f64)> {
         self.nearest_index(step).map(|index| self.at(index))
@@ -160,20 +160,20 @@ impl Series {
         self.points.steps.before(step)
     }
 
-    /// The point at a place, which must be one.
+    /// The point at an index, which must exist.
     #[must_use]
     pub fn at(&self, index: usize) -> (u64, f64) {
         (u64::from(self.points.steps.at(index)), f64::from(self.points.values[index]))
     }
 
-    /// The point this many points further than the one nearest to a step, none beyond the ends.
+    /// The point this many points after the one nearest to a step; none beyond the ends.
     #[must_use]
     pub fn neighbour(&self, step: u64, by: isize) -> Option<(u64, f64)> {
         let index = self.nearest_index(step)?.saturating_add_signed(by).min(self.len() - 1);
         Some(self.at(index))
     }
 
-    /// The lowest point, or the highest one, of those from a step to before another; the first of equals.
+    /// The lowest or highest point from a step to before another; the first of equal ones.
     #[must_use]
     pub fn extreme(&self, from: u64, to: u64, lowest: bool) -> Option<(u64, f64)> {
         let (from, to) = (self.before(from), self.before(to));
@@ -195,11 +195,10 @@ impl Series {
         self.pyramid.last_finite(self.values(), from, to)
     }
 
-    /// The places in each of the columns of [`Series::columns`].
+    /// The index ranges of the columns of [`Series::columns`].
     ///
-    /// Where a column holds very many points, it begins at a bin of the pyramid, a sixteenth of its width too early at the
-    /// most: nobody could see the difference, and no single points need to be looked at, each of which would have to be
-    /// fetched from afar.
+    /// If a column has very many points, it begins at a bin of the pyramid, at most a sixteenth of its width too
+    /// early: the difference is invisible, and no single points need to be read, each of which would be a cache miss.
     fn ranges<'a>(&'a self, edges: &'a [u64]) -> impl Iterator<Item = (usize, usize)> + 'a {
         let place = |edge: Option<&u64>| edge.map_or(0, |&edge| self.before(edge));
         let (first, last) = (place(edges.first()), place(edges.last()));
@@ -213,10 +212,10 @@ impl Series {
         })
     }
 
-    /// Thins the series out to columns: each holds the steps from one of these edges to before the next. Each column
-    /// looks at all of its points, so that no spike is lost; the cost grows with the columns, not with the points.
+    /// Downsamples the series to columns: each has the steps from one of these edges to before the next. Each column
+    /// covers all of its points, so that no spike is lost; the cost grows with the columns, not with the points.
     ///
-    /// Where the edges stay while new points come, columns keep their points, and a live curve does not shimmer.
+    /// If the edges stay while points are added, columns keep their points, and a live curve does not flicker.
     #[must_use]
     pub fn columns(&self, edges: &[u64]) -> Vec<Option<Column>> {
         let values = self.values();
@@ -230,13 +229,13 @@ impl Series {
             .collect()
     }
 
-    /// The gaps in each of the columns of [`Series::columns`].
+    /// The number of gaps in each of the columns of [`Series::columns`].
     #[must_use]
     pub fn gaps_in_columns(&self, edges: &[u64]) -> Vec<usize> {
         self.ranges(edges).map(|(from, to)| self.gaps.before(to) - self.gaps.before(from)).collect()
     }
 
-    /// Bytes that are kept for it.
+    /// Memory used, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.points.bytes() + self.gaps.bytes() + self.pyramid.bytes()

@@ -5,7 +5,7 @@ mod synthetic;
 
 use ratatui::style::{Color, Modifier};
 use spartui::interface::{Effect, Input, Outcome};
-use spartui::protocol::{Command, CommandStatus, Ending, Event, Intervention, News, Ready, Step};
+use spartui::protocol::{Command, CommandStatus, Ending, Event, Intervention, Ready, ServerMessage, Step};
 use spartui::recipe::Value;
 
 use synthetic::{Desk, change, consequences, kept, ready, step, summary};
@@ -773,7 +773,7 @@ fn a_run_is_left_without_a_question() {
 fn a_lost_connection_keeps_the_curves_and_can_be_made_again() {
     let mut desk = Desk::training(COMMON, "dark", 150);
     let why = "the connection to the run broke".into();
-    desk.input(Input::News(Box::new(News::Lost { why, alive: true })));
+    desk.input(Input::ServerMessage(Box::new(ServerMessage::Lost { why, alive: true })));
     assert_frame!(desk);
     desk.press("] r");
     assert_eq!(desk.effects, [Effect::Quit(Outcome::Reconnect)]);

@@ -9,8 +9,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use spartui::interface::{Effect, Input, Screen};
 use spartui::protocol::{
-    Answer, Audience, Branch, Client, Command, CommandStatus, Ending, Evaluation, Event, Layer, Level, Memory, News,
-    Side, Step,
+    Answer, Audience, Branch, Client, Command, CommandStatus, Ending, Evaluation, Event, Layer, Level, Memory,
+    ServerMessage, Side, Step,
 };
 use spartui::recipe::Value;
 
@@ -194,18 +194,18 @@ fn answer(text: BoxedStrategy<String>) -> impl Strategy<Value = Answer> {
     ]
 }
 
-fn news() -> impl Strategy<Value = News> {
+fn news() -> impl Strategy<Value = ServerMessage> {
     let text = || prop_oneof![Just("pts/3".to_owned()), "\\PC{0,40}", Just("\x1b[2J\u{202e}\0".to_owned())];
     let clients = prop::collection::vec((0u32..3, text()), 0..4);
     prop_oneof![
         4 => (clients, prop::option::of(0u32..3)).prop_map(|(clients, steering)| {
             let clients = clients.into_iter().map(|(id, from)| Client { id, from }).collect();
-            News::Audience(Audience { clients, steering })
+            ServerMessage::Audience(Audience { clients, steering })
         }),
-        2 => number().prop_map(|seconds| News::Clock { seconds }),
-        1 => Just(News::Live),
-        1 => text().prop_map(|why| News::Refused { why }),
-        1 => (text(), any::<bool>()).prop_map(|(why, alive)| News::Lost { why, alive }),
+        2 => number().prop_map(|seconds| ServerMessage::Clock { seconds }),
+        1 => Just(ServerMessage::Live),
+        1 => text().prop_map(|why| ServerMessage::Refused { why }),
+        1 => (text(), any::<bool>()).prop_map(|(why, alive)| ServerMessage::Lost { why, alive }),
     ]
 }
 
@@ -215,7 +215,7 @@ fn input() -> impl Strategy<Value = Input> {
         2 => mouse(),
         8 => event().prop_map(|event| Input::Engine(Box::new(event))),
         2 => (0u16..210, 0u16..70).prop_map(|(columns, rows)| Input::Resize(columns, rows)),
-        2 => news().prop_map(|news| Input::News(Box::new(news))),
+        2 => news().prop_map(|news| Input::ServerMessage(Box::new(news))),
         1 => Just(Input::EngineGone),
         1 => any::<bool>().prop_map(|light| Input::Background { light }),
         1 => (0u64..100).prop_map(|seconds| Input::Tick(std::time::Duration::from_secs(seconds))),

@@ -13,7 +13,9 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use spartui::interface::theme::{Depth, Themes};
 use spartui::interface::{Effect, Input, Look, Outcome, RaceScreen, Screen};
-use spartui::protocol::{Command, CommandStatus, Ending, Evaluation, Event, Lane, News, Origin, Race, Ready, Step};
+use spartui::protocol::{
+    Command, CommandStatus, Ending, Evaluation, Event, Lane, Origin, Race, Ready, ServerMessage, Step,
+};
 use spartui::recipe::Value;
 
 use synthetic::{evaluation, memory, ready, settings, sparsity, step, summary};
@@ -330,7 +332,7 @@ fn a_lane_that_is_open_has_the_colours_of_its_cockpit() {
 fn a_race_whose_process_is_gone_does_not_go_on() {
     let mut desk = Desk::racing((100, 30), "dark", 3, 40);
     let why = "the process that trains was killed".to_owned();
-    desk.input(Input::News(Box::new(News::Lost { why, alive: false })));
+    desk.input(Input::ServerMessage(Box::new(ServerMessage::Lost { why, alive: false })));
     let text = desk.text();
     assert!(
         text.contains("was killed; `spartui resume support-race` resumes") && text.contains("none trains"),
@@ -341,7 +343,7 @@ fn a_race_whose_process_is_gone_does_not_go_on() {
     assert!(message.contains("was killed"), "{message}");
     // Where it is the connection alone that broke, the race can be come back to.
     let mut desk = Desk::racing((100, 30), "dark", 3, 40);
-    desk.input(Input::News(Box::new(News::Lost { why: "the connection broke".into(), alive: true })));
+    desk.input(Input::ServerMessage(Box::new(ServerMessage::Lost { why: "the connection broke".into(), alive: true })));
     desk.type_in("r");
     assert_eq!(desk.effects.pop(), Some(Effect::Quit(Outcome::Reconnect)));
 }

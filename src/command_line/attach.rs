@@ -7,7 +7,7 @@ use super::looks::Looks;
 use super::printer::Printer;
 use crate::data::place;
 use crate::error::{Error, Result};
-use crate::protocol::{News, Purpose};
+use crate::protocol::{Purpose, ServerMessage};
 use crate::run::{RunFolder, State, read_race};
 
 #[derive(Debug, clap::Args)]
@@ -66,13 +66,13 @@ fn print(folder: &Path, mut printer: Printer) -> Result<()> {
     let link = live::open(folder, Purpose::Watch).map_err(|lost| Error::failed(lost.why))?;
     for news in link.news {
         match news {
-            News::Event(event) => {
+            ServerMessage::Event(event) => {
                 printer.print(&event)?;
                 if let Some(ended) = super::launch::ended(event) {
                     return ended.map(|_| ());
                 }
             }
-            News::Refused { why } | News::Lost { why, .. } => return Err(Error::failed(why)),
+            ServerMessage::Refused { why } | ServerMessage::Lost { why, .. } => return Err(Error::failed(why)),
             _ => {}
         }
     }

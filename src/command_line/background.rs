@@ -21,7 +21,7 @@ use crate::engine::{Engine, Mission};
 use crate::error::{Error, Result, how_it_ended};
 use crate::interface::input::watch_signals;
 use crate::interface::terminal::Redirection;
-use crate::protocol::{Event, News, Purpose};
+use crate::protocol::{Event, Purpose, ServerMessage};
 
 /// Tells the process that it trains for the one at the other end of its standard input.
 const SERVE: &str = "SPARTUI_SERVE";
@@ -78,7 +78,7 @@ impl Background {
     pub fn connect(&mut self) -> Result<Link> {
         let lost = {
             let process = Arc::clone(&self.process);
-            move || News::from(lock(&process).lost())
+            move || ServerMessage::from(lock(&process).lost())
         };
         let stream = self.stream.take().ok_or_else(|| Error::failed("the run is connected already"))?;
         Link::over(stream, Purpose::Steer, lost).map_err(|error| {
@@ -113,7 +113,7 @@ pub struct Lost {
     pub alive: bool,
 }
 
-impl From<Lost> for News {
+impl From<Lost> for ServerMessage {
     fn from(lost: Lost) -> Self {
         Self::Lost { why: lost.why, alive: lost.alive }
     }

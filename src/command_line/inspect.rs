@@ -289,7 +289,7 @@ fn inspect_run(run: &RunFolder) -> Result<()> {
         print_line(&format!("checkpoint  {}", found.path.display()))?;
     }
     for entry in Journal::read(&run.journal_path())? {
-        print_line(&format!("step {:>6}  {}", entry.step(), entry.told()))?;
+        print_line(&format!("step {:>6}  {}", entry.step(), entry.describe()))?;
     }
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::error::{Error, Result};
 use crate::interface::input::{InputThread, watch_signals_of_screen};
 use crate::interface::terminal::{Redirection, Screen, TerminalGuard};
 use crate::interface::{self, Line, Look, Outcome, RaceScreen, Sources, State, is_remote};
-use crate::protocol::{Command, Event, News, Purpose};
+use crate::protocol::{Command, Event, Purpose, ServerMessage};
 use crate::run::{RunFolder, State as RunState};
 
 /// How long the end of a process may take to show.
@@ -213,7 +213,7 @@ impl Drop for Stage {
 }
 
 /// A connection that says nothing but why there is none.
-fn no_link(lost: Lost) -> (Link, Sender<News>) {
+fn no_link(lost: Lost) -> (Link, Sender<ServerMessage>) {
     let (told, news) = bounded(1);
     // There is room for one.
     let _ = told.send(lost.into());

@@ -1,19 +1,19 @@
-//! How a metric goes along a field of the recipe: a learning-rate curve for each method, say.
+//! A metric as a function of a field of the recipe: for example a learning-rate curve for each method.
 
 use serde::Serialize;
 
-use super::setting::settings_but;
+use super::setting::settings_without;
 use super::{Metric, Spread, Subject, metric_of};
 use crate::recipe::{Value, number};
 
-/// A metric along a field.
+/// A metric as a function of a field.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Along {
-    /// What was measured, of the best evaluation of each run.
+    /// The metric, taken from the best evaluation of each run.
     pub metric: Metric,
     /// The field.
     pub field: String,
-    /// Its values, numbers in their order.
+    /// Its values; numbers are sorted.
     pub values: Vec<Tick>,
     /// A line for each setting of the other fields.
     pub lines: Vec<Line>,
@@ -22,28 +22,28 @@ pub struct Along {
 /// A value of the field.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Tick {
-    /// As it is shown.
+    /// The displayed value.
     pub text: String,
-    /// As a number, where it is one.
+    /// The numeric value, if it is a number.
     pub number: Option<f64>,
 }
 
 /// A setting of the other fields.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Line {
-    /// Its name beside the others.
+    /// Its label.
     pub setting: String,
-    /// The metric at each value; none where no run has that value.
+    /// The metric at each value; none if no run has that value.
     pub points: Vec<Option<Spread>>,
-    /// Place of the best of them.
+    /// Index of the best point.
     pub best: Option<usize>,
 }
 
 impl Along {
-    /// Of runs, along the field of this name.
+    /// From runs, along the field with this name.
     ///
     /// # Errors
-    /// One sentence, where the runs have no common metric or the field is none of a recipe.
+    /// One sentence if the runs have no common metric, or a recipe has no such field.
     pub fn of(subjects: &[Subject], field: &str) -> Result<Self, String> {
         let metric = metric_of(subjects)?;
         let known = crate::recipe::Field::find(field)?.name;
@@ -57,7 +57,7 @@ impl Along {
         }
         let by_number = |tick: &Tick| tick.number.unwrap_or(f64::INFINITY);
         values.sort_by(|(_, a), (_, b)| by_number(a).total_cmp(&by_number(b)));
-        let lines = settings_but(subjects, Some(known)).into_iter().map(|setting| {
+        let lines = settings_without(subjects, Some(known)).into_iter().map(|setting| {
             let at = |wanted: &Value| {
                 let runs = setting.members.iter().map(|&at| &subjects[at]);
                 let here = runs.filter(|run| value(run).as_ref() == Some(wanted));
@@ -72,7 +72,7 @@ impl Along {
     }
 }
 
-/// The first of those that are best.
+/// The first of the best points.
 fn best(metric: Metric, points: &[Option<Spread>]) -> Option<usize> {
     let mut best: Option<(usize, f64)> = None;
     for (at, mean) in points.iter().enumerate().filter_map(|(at, point)| Some((at, point.as_ref()?.mean))) {
@@ -124,7 +124,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_is_no_field_is_refused() {
+    fn an_unknown_field_is_refused() {
         assert!(Along::of(&rates(), "optimizer.rate").unwrap_err().contains("did you mean"));
     }
 }

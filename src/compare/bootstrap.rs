@@ -1,18 +1,18 @@
-//! An interval for a difference, by drawing rows again and again (Efron, 1979), always the same ones.
+//! A bootstrap interval for a difference (Efron, 1979), with deterministic resamples.
 
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::permutation::mix;
 
-/// How often the rows are drawn.
+/// Number of resamples.
 pub const RESAMPLES: usize = 10_000;
-/// The share of differences that the interval leaves out at each end.
+/// The share of resamples outside the interval at each end.
 const TAIL: f64 = 0.025;
-/// What a counter goes up by from one draw to the next (Steele et al., 2014).
+/// Increment of the counter between draws (Steele et al., 2014).
 const STRIDE: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// A difference and the interval in which 95 % of its resamples lie.
+/// A difference and its 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
     /// The difference.
@@ -24,14 +24,14 @@ pub struct Interval {
 }
 
 /// The sum of `differences` over the sum of `weights`, and its percentile interval over [`RESAMPLES`] resamples of the
-/// rows, which `key` chooses; a row is drawn with its difference and its weight. None where there is no row or no weight,
-/// or where a number is not finite.
+/// rows, which depend on `key`; a row is drawn with its difference and its weight. None if there is no row or no
+/// weight, or if a number is not finite.
 #[must_use]
 pub fn interval(differences: &[f64], weights: &[f64], key: u64) -> Option<Interval> {
     let rows = differences.len().min(weights.len());
     let ratio = |(difference, weight): (f64, f64)| if weight > 0.0 { difference / weight } else { 0.0 };
     let all: (f64, f64) = (differences.iter().sum(), weights.iter().sum());
-    // What is drawn has half the bits of a counter.
+    // A draw has half the bits of a counter.
     if rows == 0 || u32::try_from(rows).is_err() || !all.0.is_finite() || !(all.1.is_finite() && all.1 > 0.0) {
         return None;
     }
@@ -49,14 +49,14 @@ pub fn interval(differences: &[f64], weights: &[f64], key: u64) -> Option<Interv
     Some(Interval { difference: ratio(all), low: quantile(&found, TAIL), high: quantile(&found, 1.0 - TAIL) })
 }
 
-/// The row that a draw gives.
+/// The row of a draw.
 #[inline]
 fn drawn(key: u64, draw: u64, rows: usize) -> usize {
     let bits = mix(key.wrapping_add(draw.wrapping_add(1).wrapping_mul(STRIDE)));
     usize::try_from(((bits >> 32) * rows as u64) >> 32).unwrap_or(0)
 }
 
-/// A quantile of sorted numbers, between neighbours in a straight line.
+/// A quantile of sorted numbers, with linear interpolation.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_nothing_has_none() {
+    fn no_rows_and_no_weight_have_no_interval() {
         assert_eq!(interval(&[], &[], 1), None);
         assert_eq!(interval(&[1.0], &[0.0], 1), None);
         assert_eq!(interval(&[f64::NAN, 1.0], &[1.0, 1.0], 1), None);

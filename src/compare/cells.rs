@@ -1,27 +1,27 @@
-//! A comparison as a table for people.
+//! The cells of a comparison's table.
 
 use super::mcnemar::Test;
 use super::spread::Spread;
 use super::{Comparison, Metric, Paired, Row};
 
-/// What a table of settings can show.
+/// A column of the table of settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Column {
-    /// What the runs of a setting have in common, beside the others.
+    /// The label of a setting.
     Setting,
-    /// How many runs.
+    /// Number of runs.
     Runs,
     /// The metric of the best evaluation.
     Best,
     /// The metric of the last evaluation.
     Last,
-    /// The metric less that of the setting that all are tested against.
+    /// The metric minus that of the baseline.
     Difference,
-    /// The p-value of that.
+    /// The p-value of the difference.
     P,
-    /// Scalars that train.
+    /// Trainable scalars.
     Trainable,
-    /// Share of all parameters that stay frozen.
+    /// Sparsity.
     Sparsity,
     /// Peak memory.
     Memory,
@@ -33,17 +33,17 @@ pub enum Column {
     Steps,
 }
 
-/// How a column is headed.
+/// The heading of a column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heading {
     /// Its title.
     pub title: String,
-    /// Whether its cells stand at the right.
+    /// Whether its cells are right-aligned.
     pub right: bool,
 }
 
 impl Column {
-    /// All of them, in the order of a table.
+    /// All columns in order.
     pub const ALL: [Self; 12] = [
         Self::Setting,
         Self::Runs,
@@ -59,7 +59,7 @@ impl Column {
         Self::Steps,
     ];
 
-    /// How it is headed.
+    /// Its heading.
     #[must_use]
     pub fn heading(self, comparison: &Comparison) -> Heading {
         let name = comparison.metric.name();
@@ -80,7 +80,7 @@ impl Column {
         Heading { title, right: self != Self::Setting }
     }
 
-    /// What it says of a setting.
+    /// Its cell for a setting.
     #[must_use]
     pub fn cell(self, comparison: &Comparison, row: &Row) -> String {
         let metric = comparison.metric;
@@ -105,7 +105,7 @@ impl Column {
         }
     }
 
-    /// By what a table is sorted: texts by themselves, numbers by their size. None comes last.
+    /// Its number for sorting; none for texts and missing values, which come last.
     #[must_use]
     pub fn number(self, row: &Row) -> Option<f64> {
         let mean = |spread: Option<Spread>| spread.map(|spread| spread.mean);
@@ -143,7 +143,7 @@ pub fn difference(metric: Metric, test: &Paired) -> String {
     signed(metric, test.difference.difference)
 }
 
-/// The interval of a difference.
+/// The limits of a difference's interval.
 pub fn limits(metric: Metric, test: &Paired) -> String {
     format!("[{}, {}]", signed(metric, test.difference.low), signed(metric, test.difference.high))
 }
@@ -156,7 +156,7 @@ fn signed(metric: Metric, value: f64) -> String {
     }
 }
 
-/// A p-value with the digits that matter.
+/// A p-value with its significant digits.
 pub fn p_value(p: f64) -> String {
     match p {
         p if p >= 0.9995 => "1".into(),
@@ -174,7 +174,7 @@ pub fn test_name(test: Test) -> &'static str {
     }
 }
 
-/// A whole number with its thousands set apart.
+/// A whole number with grouped digits.
 fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
@@ -187,7 +187,7 @@ fn grouped(number: f64) -> String {
     text
 }
 
-/// A share with the digits that tell 99.9 % from 99.95 %.
+/// A share with enough digits to distinguish 99.9 % from 99.95 %.
 fn percent(share: f64) -> String {
     let digits = match (1.0 - share).min(share).abs() * 100.0 {
         0.0 => 0,

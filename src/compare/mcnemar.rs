@@ -1,40 +1,40 @@
-//! McNemar's test: two classifiers on the same rows, of which only those count that one of them has right and the other
-//! has not (McNemar, 1947).
+//! McNemar's test (McNemar, 1947): two classifiers on the same rows, of which only those count that exactly one of
+//! them has right.
 
 use serde::Serialize;
 
 use super::special::{binomial_half, chi_square_1};
 
-/// From so many discordant rows on, the chi-square distribution stands in for the binomial one.
+/// From this many discordant rows on, the chi-square distribution replaces the binomial one.
 pub const EXACT_BELOW: u64 = 25;
 
-/// How the p-value was found.
+/// The distribution of the test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Test {
     /// Two-sided binomial test at one half.
     ExactBinomial,
-    /// Chi-square of one degree of freedom, with continuity correction.
+    /// Chi-square with one degree of freedom, with continuity correction.
     ChiSquareCorrected,
 }
 
-/// What the test says.
+/// The result of the test.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct McNemar {
     /// Rows that only the first has right.
     pub only_first: u64,
     /// Rows that only the second has right.
     pub only_second: u64,
-    /// How the p-value was found.
+    /// The distribution used.
     pub test: Test,
-    /// Chi-square, where that was taken.
+    /// The chi-square statistic, if used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statistic: Option<f64>,
-    /// Probability of a difference at least as large, if both were equally good.
+    /// Probability of a difference at least as large if both were equally good.
     pub p: f64,
 }
 
-/// The test for so many rows that only the first has right, and only the second.
+/// The test for these numbers of rows that only the first, and only the second, has right.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "rows are below 2^53")]
 pub fn mcnemar(only_first: u64, only_second: u64) -> McNemar {
@@ -43,7 +43,7 @@ pub fn mcnemar(only_first: u64, only_second: u64) -> McNemar {
         let p = binomial_half(only_first.min(only_second), discordant);
         return McNemar { only_first, only_second, test: Test::ExactBinomial, statistic: None, p };
     }
-    // The correction goes no further than to no difference at all.
+    // The correction cannot exceed the difference.
     let difference = only_first.abs_diff(only_second).saturating_sub(1) as f64;
     let statistic = difference * difference / discordant as f64;
     let (test, p) = (Test::ChiSquareCorrected, chi_square_1(statistic));

@@ -1,4 +1,4 @@
-//! Two settings on the same rows.
+//! Compares two settings on the same rows.
 
 use serde::Serialize;
 
@@ -8,26 +8,26 @@ use super::subject::Subject;
 use crate::permutation::derive_key;
 use crate::run::{Each, Predictions};
 
-/// What a paired test says of a setting against another one.
+/// The result of a paired test of a setting against another one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Paired {
-    /// The runs that were put beside each other: of the other setting, and of this one.
+    /// The paired runs: of the other setting, and of this one.
     pub pairs: Vec<(String, String)>,
-    /// Whether the runs of a pair have the same seeds; else they stand in the order of their seeds.
+    /// Whether the runs of a pair have the same seeds; else they are paired in the order of their seeds.
     pub same_seeds: bool,
     /// Validation rows.
     pub rows: usize,
-    /// This setting's accuracy less the other's, or its loss less the other's, in the state that each run ended in.
+    /// This setting's accuracy or loss minus the other's, in the state in which each run ended.
     pub difference: Interval,
     /// McNemar's test over the rows of all pairs; none for a language model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mcnemar: Option<McNemar>,
 }
 
-/// Puts a setting beside another one.
+/// Tests a setting against another one.
 ///
 /// # Errors
-/// One sentence why that cannot be.
+/// One sentence if that is not possible.
 pub fn paired(against: &[&Subject], these: &[&Subject]) -> Result<Paired, String> {
     let (pairs, same_seeds) = pairs(against, these);
     let mut told: Vec<(&Predictions, &Predictions)> = Vec::new();
@@ -86,7 +86,7 @@ fn predictions(subject: &Subject) -> Result<&Predictions, String> {
     subject.predictions.as_ref().map_err(|why| format!("{} {why}", subject.name))
 }
 
-/// Runs of equal seeds; where there are none, in the order of their seeds. Each run is in one pair at the most.
+/// Pairs of runs with equal seeds; if there are none, in the order of their seeds. Each run is in at most one pair.
 fn pairs<'a>(against: &[&'a Subject], these: &[&'a Subject]) -> (Vec<(&'a Subject, &'a Subject)>, bool) {
     let sorted = |subjects: &[&'a Subject]| {
         let mut sorted = subjects.to_vec();
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_compared_is_not() {
+    fn incomparable_runs_are_refused() {
         let a = run("a", 1, &[true, false]);
         let other = Subject { predictions: Ok(classified("other", &[true, true])), ..subject("b", &[]) };
         assert!(paired(&[&a], &[&other]).unwrap_err().contains("b was measured on other validation rows than a"));

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use super::Metric;
 use super::along::{Along, Line};
 
-/// Colours that are told apart by most eyes (Okabe and Ito, 2008).
+/// Colours that most people can distinguish (Okabe and Ito, 2008).
 const COLOURS: [&str; 8] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8a8a00"];
-/// What lines beyond the colours are drawn with.
+/// Dash patterns for more lines than colours.
 const DASHES: [&str; 3] = ["none", "6 3", "2 3"];
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 64.0;
@@ -16,8 +16,8 @@ const PLOT: (f64, f64) = (500.0, 340.0);
 /// Space between two lines of the legend.
 const LEGEND: f64 = 20.0;
 
-/// Draws the curves as an SVG document. Positive numbers that go over more than a factor of twenty stand on a logarithmic
-/// axis, texts at equal distances.
+/// Draws the curves as an SVG document. Positive numbers over more than a factor of twenty are on a logarithmic axis,
+/// texts at equal distances.
 #[must_use]
 pub fn svg(along: &Along) -> String {
     let places = places(along);
@@ -39,7 +39,7 @@ pub fn svg(along: &Along) -> String {
     svg
 }
 
-/// Where on the axis each value stands.
+/// The position of each value on the axis.
 fn places(along: &Along) -> Vec<f64> {
     let numbers: Option<Vec<f64>> = along.values.iter().map(|tick| tick.number).collect();
     let count = along.values.len();
@@ -60,7 +60,7 @@ fn range(numbers: impl Iterator<Item = f64>) -> (f64, f64) {
     numbers.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
 }
 
-/// The upright axis.
+/// The vertical axis.
 struct Scale {
     low: f64,
     high: f64,
@@ -163,7 +163,7 @@ fn draw(svg: &mut String, index: usize, line: &Line, places: &[f64], scale: &Sca
     );
 }
 
-/// A text as XML takes it.
+/// A text escaped for XML.
 fn safe(text: &str) -> String {
     let mut safe = String::new();
     for c in text.chars() {

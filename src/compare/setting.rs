@@ -1,30 +1,30 @@
-//! Runs that were asked for the same but for their seeds.
+//! Groups runs that differ only in their seeds.
 
 use std::collections::BTreeMap;
 
 use super::subject::Subject;
 use crate::recipe::{FIELDS, Recipe, Value};
 
-/// A setting: the runs that have it, and by what it differs from the others.
+/// A setting: its runs, and its differences from the others.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setting {
-    /// Places of its runs among all.
+    /// Indices of its runs.
     pub members: Vec<usize>,
-    /// What it is called beside the others.
+    /// Its label.
     pub label: String,
     /// The fields in which settings differ, with its values.
     pub fields: Vec<(String, String)>,
 }
 
-/// Groups runs, in the order in which they come.
+/// Groups runs into settings, in order of first occurrence.
 #[must_use]
 pub fn settings(subjects: &[Subject]) -> Vec<Setting> {
-    settings_but(subjects, None)
+    settings_without(subjects, None)
 }
 
-/// As [`settings`], as if there were no such field.
+/// As [`settings`], ignoring a field.
 #[must_use]
-pub fn settings_but(subjects: &[Subject], without: Option<&str>) -> Vec<Setting> {
+pub fn settings_without(subjects: &[Subject], without: Option<&str>) -> Vec<Setting> {
     let mut keys: Vec<Key> = Vec::new();
     let mut members: Vec<Vec<usize>> = Vec::new();
     for (index, subject) in subjects.iter().enumerate() {
@@ -38,7 +38,7 @@ pub fn settings_but(subjects: &[Subject], without: Option<&str>) -> Vec<Setting>
             }
         }
     }
-    // Where a method has no use for a field, that is no difference.
+    // A field that a method does not use is not a difference.
     let differ = |field: &&str| {
         let mut values = keys.iter().filter_map(|key| key.fields.get(field));
         values.next().is_some_and(|first| values.any(|other| other != first))
@@ -56,7 +56,7 @@ pub fn settings_but(subjects: &[Subject], without: Option<&str>) -> Vec<Setting>
         }
         settings.push(Setting { label: label(&fields, &key.fields), members, fields });
     }
-    // What differs in nothing that could be said has at least a name.
+    // Settings without any difference in their fields are told apart by name.
     let labels: Vec<String> = settings.iter().map(|setting| setting.label.clone()).collect();
     for setting in &mut settings {
         if labels.iter().filter(|label| **label == setting.label).count() > 1 {
@@ -82,10 +82,10 @@ impl Key {
     }
 }
 
-/// Whether a field has a meaning beside the method of a recipe.
+/// Whether a recipe's method uses a field.
 fn matters(recipe: &Recipe, field: &str) -> bool {
     let Some(of_method) = field.strip_prefix("method.") else { return true };
-    // A count and a share say the same: the count counts where it is given.
+    // A count and a share are alternatives: a given count takes precedence.
     let is_second = match of_method {
         "trainable" => recipe.method.trainable == 0,
         "sparsity" => recipe.method.trainable > 0,
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_method_has_no_use_for_does_not_count() {
+    fn unused_fields_of_a_method_do_not_count() {
         let runs = [
             subject("a", &["method.kind=head", "method.sparsity=0.9", "optimizer.learning_rate=1e-4"]),
             subject("b", &["method.kind=head", "method.sparsity=0.8", "optimizer.learning_rate=1e-4"]),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_steered_by_hand_is_another_setting() {
+    fn changes_by_hand_make_another_setting() {
         let mut runs = [subject("a", &[]), subject("b", &[]), subject("c", &[])];
         runs[1].changes = vec!["step 3: method.sparsity 0.99 to 0.9".into()];
         runs[2].changes = vec!["step 4: method.sparsity 0.99 to 0.9".into()];

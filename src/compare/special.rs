@@ -1,7 +1,7 @@
-//! The two distributions that the tests need.
+//! The two distributions of the tests.
 
-/// Two-sided p-value of `least` or fewer successes out of `of`, each with probability one half; `least` is at most half
-/// of `of`.
+/// Two-sided p-value of `least` or fewer successes out of `of`, each with probability one half; `least` is at most
+/// half of `of`.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "trials are below 2^53")]
 pub fn binomial_half(least: u64, of: u64) -> f64 {
@@ -18,7 +18,7 @@ pub fn binomial_half(least: u64, of: u64) -> f64 {
     (2.0 * sum).min(1.0)
 }
 
-/// Probability that a chi-square variable of one degree of freedom is above `x`.
+/// Probability that a chi-square variable with one degree of freedom exceeds `x`.
 #[must_use]
 pub fn chi_square_1(x: f64) -> f64 {
     if x.is_nan() {
@@ -27,7 +27,7 @@ pub fn chi_square_1(x: f64) -> f64 {
     if x <= 0.0 { 1.0 } else { upper_gamma_half(x / 2.0) }
 }
 
-/// Regularised upper incomplete gamma function of one half: by its series where `x` is small, else by its continued
+/// Regularised upper incomplete gamma function of one half: by its series for small `x`, else by its continued
 /// fraction (Abramowitz and Stegun 6.5.29 and 6.5.31, the latter by Lentz's method).
 fn upper_gamma_half(x: f64) -> f64 {
     const TINY: f64 = 1e-300;

@@ -1,4 +1,4 @@
-//! A number over several runs.
+//! Mean and spread over several runs.
 
 use serde::Serialize;
 
@@ -7,14 +7,14 @@ use serde::Serialize;
 pub struct Spread {
     /// Mean.
     pub mean: f64,
-    /// Standard deviation over the runs (n - 1 in the denominator); none of a single run.
+    /// Standard deviation over the runs (n - 1 in the denominator); none for a single run.
     pub deviation: Option<f64>,
-    /// Runs that have such a number.
+    /// Runs with such a number.
     pub runs: usize,
 }
 
 impl Spread {
-    /// Of these numbers; none of none.
+    /// Of these numbers; none without numbers.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "runs are few")]
     pub fn of(values: &[f64]) -> Option<Self> {

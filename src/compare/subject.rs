@@ -1,52 +1,52 @@
-//! A run as far as a comparison goes.
+//! The data of a run that a comparison needs.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::setting::shown;
 use crate::error::Result;
-use crate::protocol::{Deed, Entry, Evaluation, Holds, What};
+use crate::protocol::{ActionKind, Entry, Evaluation, Holds, JournalAction};
 use crate::recipe::Recipe;
 use crate::run::{Journal, Metrics, Predictions, RunFolder, State, full_name, race_of};
 
-/// What a run can be given more of where it goes on.
+/// Fields by which a resumed run can be extended.
 const MORE: [&str; 3] = ["train.epochs", "train.max_steps", "train.early_stopping_patience"];
-/// These, and the micro-batch, which shrinks where memory does not suffice and changes nothing that is learned: no key
-/// changes them while a run trains.
+/// These, and the micro-batch, which is halved when memory runs out and does not change what is learned: none can be
+/// changed by hand while a run trains.
 const NOT_BY_HAND: [&str; 4] = [MORE[0], MORE[1], MORE[2], "train.micro_batch_size"];
 
-/// What a run's folder says.
+/// The data read from a run's folder.
 #[derive(Debug, Clone)]
 pub struct Subject {
     /// The run's name.
     pub name: String,
     /// Its folder.
     pub folder: PathBuf,
-    /// The recipe that it began with.
+    /// The recipe at the start of the run.
     pub recipe: Recipe,
-    /// How it stands.
+    /// Its status.
     pub state: Option<State>,
-    /// What was done to it by hand that changed what it learned, a line for each.
+    /// The changes by hand that affected what it learned, a line each.
     pub changes: Vec<String>,
-    /// What it was given more of where it went on, such as `epochs 2 from step 40`.
+    /// The extensions on resuming, such as `epochs 2 from step 40`.
     pub more: Vec<String>,
-    /// Optimizer steps taken where it stands.
+    /// Optimizer steps up to its current state.
     pub steps: u64,
-    /// The best evaluation on the way to there.
+    /// The best evaluation on the path to its current state.
     pub best: Option<Evaluation>,
-    /// The last one.
+    /// The last evaluation on that path.
     pub last: Option<Evaluation>,
-    /// Scalars that trained in the last step.
+    /// Trainable scalars in the last step.
     pub trainable: Option<u64>,
-    /// Share of all parameters that stayed frozen in the last step.
+    /// Sparsity in the last step.
     pub sparsity: Option<f64>,
-    /// The largest resident size, in bytes; none for a lane, whose process holds the whole race.
+    /// The peak resident size in bytes; none for a lane, whose process holds the whole race.
     pub peak_memory: Option<u64>,
     /// Median wall time of a step.
     pub step_seconds: Option<f64>,
-    /// Size of its adapter, or of its model.
+    /// Size in bytes of its adapter, or of its model.
     pub result_bytes: Option<u64>,
-    /// What it says of each validation row; else why that is not known.
+    /// Its predictions for the validation rows, or why there are none.
     pub predictions: std::result::Result<Predictions, String>,
 }
 
@@ -75,14 +75,14 @@ impl Subject {
             folder: run.path().to_owned(),
             recipe: run.recipe().clone(),
             state: status.as_ref().map(|status| status.state),
-            changes: entries.iter().filter(|entry| changes(entry)).map(told).collect(),
+            changes: entries.iter().filter(|entry| changes(entry)).map(line_of).collect(),
             more: entries.iter().filter_map(more).collect(),
             steps: taken,
             best: evaluations.values().fold(None, better),
             last: evaluations.values().next_back().copied(),
             trainable: last_step.map(|step| step.trainable),
             sparsity: last_step.map(|step| step.sparsity),
-            // That of a lane's process is that of its whole race.
+            // A lane's process holds its whole race.
             peak_memory: status.and_then(|status| status.peak_memory).filter(|_| race_of(run.path()).is_none()),
             step_seconds: readings.median_step_seconds(|branch, step| lineage.holds(branch, step)),
             result_bytes: run.result_bytes(),
@@ -97,7 +97,7 @@ impl Subject {
     }
 }
 
-/// The predictions of the state that the run ended in, or of the one that its adapter holds.
+/// The predictions in the state in which the run ended, or in that of its adapter.
 fn predictions(
     run: &RunFolder,
     (branch, steps): (u32, u64),
@@ -115,27 +115,33 @@ fn predictions(
     }
 }
 
-/// Whether an entry changed what the run learned, by hand.
+/// Whether an entry is a change by hand that affected what the run learned.
 fn changes(entry: &Entry) -> bool {
     if let Entry::Set(change) = entry {
         return !NOT_BY_HAND.contains(&change.field.as_str());
     }
-    !matches!(entry, Entry::Deed(Deed { what: What::Evaluate | What::Pin { .. } | What::Stop | What::Resume, .. }))
+    !matches!(
+        entry,
+        Entry::Action(JournalAction {
+            what: ActionKind::Evaluate | ActionKind::Pin { .. } | ActionKind::Stop | ActionKind::Resume,
+            ..
+        })
+    )
 }
 
-/// What an entry gives a run more of.
+/// The extension in an entry.
 fn more(entry: &Entry) -> Option<String> {
     let Entry::Set(change) = entry else { return None };
     let name = MORE.contains(&change.field.as_str()).then(|| change.field.rsplit('.').next())??;
     Some(format!("{} {} from step {}", name.replace('_', " "), shown(&change.to), change.step))
 }
 
-/// An entry without its time and number.
-fn told(entry: &Entry) -> String {
-    format!("step {}: {}", entry.step(), entry.told())
+/// An entry as text, without time and number.
+fn line_of(entry: &Entry) -> String {
+    format!("step {}: {}", entry.step(), entry.describe())
 }
 
-/// The branches on the way to where a run stands, each with the last of its steps that belongs to it.
+/// The path of branches to a run's current state, each with its last step on the path.
 #[derive(Debug, Default)]
 struct Lineage {
     current: u32,
@@ -147,16 +153,16 @@ impl Lineage {
         let mut lineage = Self::default();
         lineage.ways.insert(0, vec![(0, u64::MAX)]);
         for entry in entries {
-            let Entry::Deed(deed) = entry else { continue };
-            match deed.what {
-                What::Rewind { to, branch } | What::Undo { to, branch, .. } => {
+            let Entry::Action(action) = entry else { continue };
+            match action.what {
+                ActionKind::Rewind { to, branch } | ActionKind::Undo { to, branch, .. } => {
                     let way = lineage.ways.get(&lineage.current).cloned().unwrap_or_default();
                     let mut way: Vec<(u32, u64)> = way.into_iter().map(|(branch, end)| (branch, end.min(to))).collect();
                     way.push((branch, u64::MAX));
                     lineage.ways.insert(branch, way);
                     lineage.current = branch;
                 }
-                What::SwitchBranch { branch } => lineage.current = branch,
+                ActionKind::SwitchBranch { branch } => lineage.current = branch,
                 _ => {}
             }
         }
@@ -174,17 +180,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_way_leads_over_the_branches_that_were_not_left() {
-        let deed = |step, what| Entry::Deed(Deed { step, what, id: 1, time: 0.0 });
+    fn the_path_leads_over_the_branches_that_were_not_left() {
+        let action = |step, what| Entry::Action(JournalAction { step, what, id: 1, time: 0.0 });
         let entries = [
-            deed(10, What::Rewind { to: 4, branch: 1 }),
-            deed(9, What::Rewind { to: 2, branch: 2 }),
-            deed(5, What::Evaluate),
+            action(10, ActionKind::Rewind { to: 4, branch: 1 }),
+            action(9, ActionKind::Rewind { to: 2, branch: 2 }),
+            action(5, ActionKind::Evaluate),
         ];
         let lineage = Lineage::of(&entries);
         let held = [(0, 2), (0, 3), (1, 5), (2, 3), (2, 90)].map(|(branch, step)| lineage.holds(branch, step));
         assert_eq!(held, [true, false, false, true, true]);
-        let back = [&entries[..], &[deed(20, What::SwitchBranch { branch: 1 })]].concat();
+        let back = [&entries[..], &[action(20, ActionKind::SwitchBranch { branch: 1 })]].concat();
         let lineage = Lineage::of(&back);
         let held = [(0, 4), (0, 5), (1, 5), (2, 3)].map(|(branch, step)| lineage.holds(branch, step));
         assert_eq!(held, [true, false, true, false]);

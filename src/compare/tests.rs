@@ -5,10 +5,10 @@ use crate::protocol::Evaluation;
 use crate::recipe::{Recipe, parse_assignment};
 use crate::run::{Each, Labelled, Predictions, State, Told};
 
-/// A run with a recipe of these assignments.
+/// A run with these fields in its recipe.
 pub fn subject(name: &str, assignments: &[&str]) -> Subject {
     let mut recipe = Recipe::default();
-    // The recipe of a run says a number.
+    // The recipe of a run contains a number.
     for assignment in ["optimizer.learning_rate=1e-4"].iter().chain(assignments) {
         let (field, value) = parse_assignment(assignment).unwrap();
         recipe.set(&field, value).unwrap();
@@ -95,7 +95,7 @@ fn settings_have_their_spread_and_their_tests() {
     assert!(first.test.is_none() && first.untested.is_none());
     let head = comparison.settings[1].test.as_ref().unwrap();
     assert_eq!(head.pairs, [("a0".to_owned(), "h".to_owned())]);
-    // 160 rows are right of the one and 100 of the other; every tenth is wrong of both.
+    // 160 rows are right in one and 100 in the other; every tenth is wrong in both.
     assert!((head.difference.difference + 0.3).abs() < 1e-12);
     let mcnemar = head.mcnemar.unwrap();
     assert_eq!((mcnemar.only_first, mcnemar.only_second), (80, 20));
@@ -112,7 +112,7 @@ fn tasks_are_not_mixed_and_none_is_refused() {
 }
 
 #[test]
-fn what_is_not_as_it_seems_is_noted() {
+fn misleading_numbers_have_notes() {
     let mut runs = vec![subject("a", &[]), subject("b", &[]), subject("c", &["train.seed=5"])];
     runs[2].state = Some(State::Running);
     let notes = Comparison::of(&runs, 0).unwrap().notes;

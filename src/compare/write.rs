@@ -1,4 +1,4 @@
-//! A comparison as text, JSON, CSV and Markdown.
+//! Formats a comparison as text, JSON, CSV and Markdown.
 
 mod along;
 
@@ -7,24 +7,24 @@ use super::spread::Spread;
 use super::{Comparison, EXACT_BELOW, Metric, RESAMPLES, Row};
 use crate::error::{Error, Result};
 
-/// How a comparison is written.
+/// The format of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Columns of text.
+    /// Text in columns.
     Text,
     /// One JSON object.
     Json,
-    /// A line for each setting, numbers in full.
+    /// A line for each setting, with full precision.
     Csv,
-    /// Tables.
+    /// Markdown tables.
     Markdown,
 }
 
 impl Format {
-    /// All of them.
+    /// All formats.
     pub const ALL: [Self; 4] = [Self::Text, Self::Json, Self::Csv, Self::Markdown];
 
-    /// The ending of its files.
+    /// The file name extension.
     #[must_use]
     pub fn extension(self) -> &'static str {
         match self {
@@ -35,10 +35,10 @@ impl Format {
         }
     }
 
-    /// Writes a comparison; the text ends with a line's end.
+    /// Formats a comparison; the text ends with a line end.
     ///
     /// # Errors
-    /// Where a value cannot be written in this format.
+    /// If a value cannot be represented in this format.
     pub fn write(self, comparison: &Comparison) -> Result<String> {
         match self {
             Self::Text => Ok(text(comparison)),
@@ -57,7 +57,7 @@ fn columns() -> impl Iterator<Item = Column> {
     Column::ALL.into_iter().filter(|column| !matches!(column, Column::Difference | Column::P))
 }
 
-/// A table: its heads, whether each stands at the right, and its rows.
+/// A table: its headings, whether each column is right-aligned, and its rows.
 struct Table {
     heads: Vec<(String, bool)>,
     rows: Vec<Vec<String>>,
@@ -72,7 +72,7 @@ fn settings(comparison: &Comparison) -> Table {
     Table { heads: heads.collect(), rows: comparison.settings.iter().map(row).collect() }
 }
 
-/// The tests; none where nothing was tested.
+/// The tests; none without any.
 fn tests(comparison: &Comparison) -> Option<Table> {
     let metric = comparison.metric;
     let classifies = metric == Metric::Accuracy;
@@ -98,7 +98,7 @@ fn tests(comparison: &Comparison) -> Option<Table> {
     (!rows.is_empty()).then_some(Table { heads, rows })
 }
 
-/// F1 of each label in each setting; none where no setting has labels.
+/// F1 of each label in each setting; none if no setting has labels.
 fn classes(comparison: &Comparison) -> Option<Table> {
     let told: Vec<&Row> = comparison.settings.iter().filter(|row| !row.classes.is_empty()).collect();
     let first = told.first()?;
@@ -120,7 +120,7 @@ fn classes(comparison: &Comparison) -> Option<Table> {
     Some(Table { heads, rows })
 }
 
-/// What is to be known of the tests.
+/// Explanations of the tests.
 fn explained(comparison: &Comparison) -> Vec<String> {
     let against = comparison.settings.get(comparison.against).map_or("", |row| &row.setting);
     let metric = match comparison.metric {
@@ -139,7 +139,7 @@ fn explained(comparison: &Comparison) -> Vec<String> {
          Its interval: {RESAMPLES} paired bootstrap resamples of the rows, 2.5 % of them below and above; a row has the mean \
          over the pairs of runs, so that the interval tells of other rows, and not of other seeds.",
         plain(against),
-        comparison.tested.told()
+        comparison.tested.in_words()
     ));
     if comparison.metric == Metric::Accuracy {
         lines.push(format!(
@@ -151,7 +151,7 @@ fn explained(comparison: &Comparison) -> Vec<String> {
     lines
 }
 
-/// A text from a recipe or of a file's name: on one line.
+/// A text from a recipe or a file name on one line.
 fn plain(text: &str) -> String {
     let fit = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
     text.chars().map(fit).collect()
@@ -220,7 +220,7 @@ fn piped(table: &Table) -> String {
     text
 }
 
-/// What would mean something in Markdown means itself.
+/// Escapes characters with a meaning in Markdown.
 fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for c in text.chars() {
@@ -279,7 +279,7 @@ fn csv(comparison: &Comparison) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Mean and deviation; empty where there is none.
+/// Mean and deviation; empty if missing.
 fn numbers(spread: Option<Spread>) -> [String; 2] {
     let deviation = spread.and_then(|spread| spread.deviation);
     [spread.map(|spread| spread.mean), deviation].map(|value| value.map_or_else(String::new, |value| value.to_string()))

@@ -23,6 +23,7 @@ enum LoaderMessage {
 
 /// Reads everything for a recipe on another thread. Commands received meanwhile are returned, except for those that
 /// end the run: these take effect at once, however long a file takes to read.
+///
 /// # Errors
 /// If the input is refused, or the run was ended.
 pub fn load(recipe: Recipe, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(Loaded, Vec<Command>)> {

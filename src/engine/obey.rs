@@ -9,7 +9,9 @@ use super::playground::Turn;
 use super::record::now;
 use super::training::{Peers, Training};
 use crate::error::{Error, Result};
-use crate::protocol::{Command, CommandId, CommandStatus, Deed, Ending, Entry, Event, Intervention, Level, What};
+use crate::protocol::{
+    ActionKind, Command, CommandId, CommandStatus, Ending, Entry, Event, Intervention, JournalAction, Level,
+};
 use crate::recipe::{EVEN, Value};
 use crate::run::Need;
 use crate::train::{CARRIED, Why};
@@ -93,40 +95,41 @@ impl Training {
     }
 
     fn redo(&mut self, entry: &Entry, outbox: &mut Outbox) -> Result<()> {
-        let Deed { what, id, .. } = match entry {
+        let JournalAction { what, id, .. } = match entry {
             Entry::Set(change) => {
                 let Intervention { field, to, id, .. } = change.clone();
                 return self.change(id, &field, to, true, outbox).map_err(|why| contradiction(entry, &why));
             }
-            Entry::Deed(deed) => deed.clone(),
+            Entry::Action(action) => action.clone(),
         };
         let branch = u32::try_from(self.tree.branches().len()).unwrap_or(u32::MAX);
         let done = match what {
-            What::Evaluate => {
-                self.enter(self.journal_entry(What::Evaluate, id));
+            ActionKind::Evaluate => {
+                self.enter(self.journal_entry(ActionKind::Evaluate, id));
                 self.evaluate(outbox)?;
                 Ok(())
             }
-            What::Rewind { branch: other, .. } | What::Undo { branch: other, .. } if other != branch => {
+            ActionKind::Rewind { branch: other, .. } | ActionKind::Undo { branch: other, .. } if other != branch => {
                 Err(format!("it begins branch {other}, and the next one is {branch}"))
             }
-            What::Rewind { to, .. } => self.rewind(to, id, outbox)?,
-            What::Undo { changes, .. } => self.undo_changes(changes, id, outbox)?,
-            What::SwitchBranch { branch } => self.switch(branch, id, outbox)?,
-            What::Pin { branch, at, pinned } => {
+            ActionKind::Rewind { to, .. } => self.rewind(to, id, outbox)?,
+            ActionKind::Undo { changes, .. } => self.undo_changes(changes, id, outbox)?,
+            ActionKind::SwitchBranch { branch } => self.switch(branch, id, outbox)?,
+            ActionKind::Pin { branch, at, pinned } => {
                 self.pin((branch, at), pinned, id, outbox);
                 Ok(())
             }
-            What::Stop => {
-                self.enter(self.journal_entry(What::Stop, id));
-                let goes_on = |entry: &Entry| matches!(entry, Entry::Deed(Deed { what: What::Resume, .. }));
+            ActionKind::Stop => {
+                self.enter(self.journal_entry(ActionKind::Stop, id));
+                let goes_on =
+                    |entry: &Entry| matches!(entry, Entry::Action(JournalAction { what: ActionKind::Resume, .. }));
                 if !self.replay.entries.front().is_some_and(goes_on) {
                     self.ending = Some(Ending::Stopped);
                 }
                 Ok(())
             }
-            What::Resume => {
-                self.enter(self.journal_entry(What::Resume, id));
+            ActionKind::Resume => {
+                self.enter(self.journal_entry(ActionKind::Resume, id));
                 Ok(())
             }
         };
@@ -141,8 +144,8 @@ impl Training {
         self.tree.add(entry);
     }
 
-    pub(super) fn journal_entry(&self, what: What, id: CommandId) -> Entry {
-        Entry::Deed(Deed { step: self.session.step, what, id, time: now() })
+    pub(super) fn journal_entry(&self, what: ActionKind, id: CommandId) -> Entry {
+        Entry::Action(JournalAction { step: self.session.step, what, id, time: now() })
     }
 
     pub(super) fn obey(&mut self, command: Command, outbox: &mut Outbox) -> Result<()> {
@@ -180,7 +183,7 @@ impl Training {
             Command::Evaluate { id } if !self.session.can_evaluate() => (id, Err(NOTHING_TO_EVALUATE.into())),
             Command::Evaluate { id } => {
                 outbox.send(Event::CommandStatus { id, status: CommandStatus::Queued });
-                self.enter(self.journal_entry(What::Evaluate, id));
+                self.enter(self.journal_entry(ActionKind::Evaluate, id));
                 self.evaluate(outbox)?;
                 (id, Ok(()))
             }
@@ -235,13 +238,13 @@ impl Training {
         let is_new = self.replay.entries.is_empty();
         let stale = self.session.progress.last.is_none_or(|last| last.step != self.session.step);
         if stale && self.session.step > 0 && is_new && self.session.can_evaluate() {
-            self.enter(self.journal_entry(What::Evaluate, 0));
+            self.enter(self.journal_entry(ActionKind::Evaluate, 0));
             self.evaluate(outbox)?;
         }
         if is_new && self.ending.is_none() {
             // Stopping does not change what was just evaluated.
             let holds = self.predictions.as_ref().is_some_and(|(moment, _)| *moment == self.moment());
-            self.enter(self.journal_entry(What::Stop, 0));
+            self.enter(self.journal_entry(ActionKind::Stop, 0));
             if let Some((moment, _)) = &mut self.predictions
                 && holds
             {
@@ -313,6 +316,6 @@ fn contradiction(entry: &Entry, why: &str) -> Error {
     Error::refused(format!(
         "the journal cannot be followed at step {} ({}): {why}; restore the run's folder",
         entry.step(),
-        crate::data::one_line(&entry.told())
+        crate::data::one_line(&entry.describe())
     ))
 }

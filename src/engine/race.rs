@@ -1,4 +1,5 @@
 //! A race: lanes that train in turns on one copy of the base weights.
+//!
 //! Each lane is a run of its own, with its folder, journal and checkpoints, and is bit-identical to the same run
 //! alone: between its turns, its changes to the weights are removed. The lane with the fewest steps is next, so that
 //! all are at about the same step.
@@ -53,6 +54,7 @@ struct Race {
 }
 
 /// Runs a race to its end.
+///
 /// # Errors
 /// Refuses lanes that cannot train together; fails if every lane fails.
 pub fn run(race: super::Race, attended: bool, commands: Receiver<Command>, outbox: &mut Outbox) -> Result<Summary> {
@@ -60,6 +62,7 @@ pub fn run(race: super::Race, attended: bool, commands: Receiver<Command>, outbo
 }
 
 /// Resumes a race.
+///
 /// # Errors
 /// As [`run`], and if its folder is damaged or has changed.
 pub fn go_on(resume: &Resume, attended: bool, commands: Receiver<Command>, outbox: &mut Outbox) -> Result<Summary> {

@@ -42,13 +42,14 @@ pub struct Record {
 
 /// What a write to disk was for.
 #[derive(Debug, Clone, Copy)]
-enum What {
+enum WriteKind {
     Lines,
     Checkpoints,
 }
 
 impl Record {
     /// Creates the folder of a run. The default name is made of model, method and data.
+    ///
     /// # Errors
     /// Refuses a name that is taken and a place that cannot be written; nothing is left behind then.
     pub fn create(runs: &Path, name: Option<&str>, session: &Session) -> Result<Self> {
@@ -56,6 +57,7 @@ impl Record {
     }
 
     /// As [`Record::create`], with another default name.
+    ///
     /// # Errors
     /// As [`Record::create`].
     pub fn create_named(runs: &Path, name: Option<&str>, default: &str, session: &Session) -> Result<Self> {
@@ -65,6 +67,7 @@ impl Record {
     }
 
     /// Opens the files of a run folder that this process has claimed.
+    ///
     /// # Errors
     /// If they cannot be written.
     pub fn open(folder: RunFolder, session: &Session, measured: Measured) -> Result<Self> {
@@ -123,7 +126,7 @@ impl Record {
     }
 
     /// Notes once that the disk fails, and once that it has recovered.
-    fn note_write(&mut self, what: What, written: Result<()>) {
+    fn note_write(&mut self, what: WriteKind, written: Result<()>) {
         let was = std::mem::replace(&mut self.failing[what as usize], written.is_err());
         match written {
             Err(error) if !was => {
@@ -141,7 +144,7 @@ impl Record {
     pub fn flush(&mut self) -> bool {
         let written = self.metrics.flush().and_then(|()| self.journal.sync());
         let is_written = written.is_ok();
-        self.note_write(What::Lines, written);
+        self.note_write(WriteKind::Lines, written);
         is_written
     }
 
@@ -173,7 +176,7 @@ impl Record {
     /// Records the run's total number of steps.
     pub fn total_steps(&mut self, total_steps: u64) {
         let said = self.folder.set_total_steps(total_steps);
-        self.note_write(What::Lines, said);
+        self.note_write(WriteKind::Lines, said);
     }
 
     /// Refuses to take the step after this one again if it was first taken with files that have changed.
@@ -193,7 +196,7 @@ impl Record {
     pub fn step(&mut self, step: &Step) {
         self.steps = step.step;
         if let Err(error) = self.metrics.step(step) {
-            self.note_write(What::Lines, Err(error));
+            self.note_write(WriteKind::Lines, Err(error));
         }
     }
 
@@ -203,14 +206,14 @@ impl Record {
             self.best = Some(*evaluation);
         }
         let written = self.metrics.evaluation(evaluation).and_then(|()| self.metrics.flush());
-        self.note_write(What::Lines, written);
+        self.note_write(WriteKind::Lines, written);
     }
 
     /// Writes a journal entry to disk before it is reported, if the disk works.
     pub fn enter(&mut self, entry: &Entry) {
-        self.log(&format!("step {}: {}", entry.step(), entry.told()));
+        self.log(&format!("step {}: {}", entry.step(), entry.describe()));
         let written = self.journal.append(entry);
-        self.note_write(What::Lines, written);
+        self.note_write(WriteKind::Lines, written);
     }
 
     /// Queues a checkpoint, unless it equals the last one. It must not contain anything that metrics and journal do
@@ -241,12 +244,12 @@ impl Record {
             match written {
                 Ok(written) => {
                     self.log(&format!("step {}: {} written", moment.step, written.path.display()));
-                    self.note_write(What::Checkpoints, Ok(()));
+                    self.note_write(WriteKind::Checkpoints, Ok(()));
                     events.push(Event::Checkpointed { step: moment.step, path: written.path, bytes: written.bytes });
                 }
                 Err(error) => {
                     self.newest = self.newest.take().filter(|(newest, _)| *newest != moment);
-                    self.note_write(What::Checkpoints, Err(error));
+                    self.note_write(WriteKind::Checkpoints, Err(error));
                 }
             }
         }
@@ -284,11 +287,11 @@ impl Record {
     pub fn ended(&mut self, ending: Ending, holds: Option<Holds>, peak_memory: u64) {
         self.flush();
         let noted = self.folder.note_result(holds);
-        self.note_write(What::Lines, noted);
+        self.note_write(WriteKind::Lines, noted);
         let noted = self.folder.note_peak_memory(peak_memory);
-        self.note_write(What::Lines, noted);
+        self.note_write(WriteKind::Lines, noted);
         let said = self.folder.end(State::from(ending), self.steps, self.best, None);
-        self.note_write(What::Lines, said);
+        self.note_write(WriteKind::Lines, said);
     }
 
     /// Records that the run failed, if the disk works.

@@ -1,4 +1,5 @@
 //! The socket through which interfaces attach and detach while the run trains.
+//!
 //! A [`Hub`] stands between the training thread and all clients. It keeps what a new client needs, and each client
 //! reads at its own pace: training waits for none, and each client receives every step exactly once.
 

@@ -14,7 +14,7 @@ use super::training::{JournalReplay, Peers, Training};
 use super::{Launch, Mission, Outbox, Replay, Resume};
 use crate::data::place;
 use crate::error::{Error, Result};
-use crate::protocol::{Command, Deed, Entry, Level, What};
+use crate::protocol::{ActionKind, Command, Entry, JournalAction, Level};
 use crate::recipe::{Field, Value, number, parse_assignment};
 use crate::run::{
     Changed, Identity, Journal, Measured, Metrics, PARTS, Reading, RunFolder, State, checkpoints, ended_at, proposal,
@@ -34,6 +34,7 @@ pub(super) struct StartState {
 
 impl Training {
     /// Loads everything for the mission, and only then creates or changes a run's folder.
+    ///
     /// # Errors
     /// Refuses invalid input; nothing is left behind then.
     pub fn prepare(mission: Mission, attended: bool, commands: Receiver<Command>, outbox: &mut Outbox) -> Result<Self> {
@@ -139,6 +140,7 @@ pub(super) struct Asked {
 
 impl Asked {
     /// Parses the user's options.
+    ///
     /// # Errors
     /// Refuses fields that cannot be changed on resuming, and unknown parts.
     pub(super) fn of(resume: &Resume) -> Result<Self> {
@@ -150,6 +152,7 @@ impl Asked {
 
 /// Resumes a run from its newest checkpoint, with a session that has taken no step yet and a claimed folder; snapshots
 /// in memory share their budget with this many `lanes`.
+///
 /// # Errors
 /// Refuses a folder that is damaged or has changed.
 pub(super) fn continued(
@@ -189,9 +192,11 @@ pub(super) fn continued(
     }
     let mut record = Record::open(folder, &session, measured)?;
     let mut pending: VecDeque<Entry> = entries[done..].iter().cloned().collect();
-    if state == State::Stopped && matches!(entries.last(), Some(Entry::Deed(Deed { what: What::Stop, .. }))) {
+    if state == State::Stopped
+        && matches!(entries.last(), Some(Entry::Action(JournalAction { what: ActionKind::Stop, .. })))
+    {
         let step = entries.last().map_or(0, Entry::step);
-        let entry = Entry::Deed(Deed { step, what: What::Resume, id: 0, time: now() });
+        let entry = Entry::Action(JournalAction { step, what: ActionKind::Resume, id: 0, time: now() });
         record.enter(&entry);
         pending.push_back(entry);
     }

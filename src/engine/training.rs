@@ -174,6 +174,7 @@ impl Training {
     }
 
     /// Trains to the end.
+    ///
     /// # Errors
     /// If a step fails or the result cannot be written; the folder then records the failure.
     pub fn run(mut self, outbox: &mut Outbox) -> Result<Summary> {
@@ -185,6 +186,7 @@ impl Training {
     }
 
     /// Finishes after the last step, or after a failed one.
+    ///
     /// # Errors
     /// As [`Training::run`].
     pub(super) fn conclude(&mut self, ended: Result<()>, outbox: &mut Outbox) -> Result<Summary> {

@@ -3,7 +3,7 @@
 use super::Outbox;
 use super::training::Training;
 use crate::error::{Error, Result};
-use crate::protocol::{Command, CommandId, Ending, Entry, Event, Level, What};
+use crate::protocol::{ActionKind, Command, CommandId, Ending, Entry, Event, Level};
 use crate::recipe::OnNonfinite;
 use crate::run::{Found, Need, read_checkpoint};
 use crate::train::{Attempt, Point, Snapshot, Why, from_checkpoint, largest_checkpoint};
@@ -21,7 +21,7 @@ impl Training {
             )));
         }
         let point = self.tree.just_after(to);
-        self.begin_branch(point, |branch| What::Rewind { to, branch }, id, outbox)
+        self.begin_branch(point, |branch| ActionKind::Rewind { to, branch }, id, outbox)
     }
 
     /// Rewinds to before the last change by hand that is in force: changes that were undone do not count, and neither
@@ -38,13 +38,13 @@ impl Training {
         let Some(point) = self.tree.before_change(changes) else {
             return Ok(Err("fewer settings were changed by hand on the way to here".into()));
         };
-        self.begin_branch(point, |branch| What::Undo { to: point.step, branch, changes }, id, outbox)
+        self.begin_branch(point, |branch| ActionKind::Undo { to: point.step, branch, changes }, id, outbox)
     }
 
     fn begin_branch(
         &mut self,
         point: Point,
-        what: impl FnOnce(u32) -> What,
+        what: impl FnOnce(u32) -> ActionKind,
         id: CommandId,
         outbox: &mut Outbox,
     ) -> Result<Refusal> {
@@ -69,17 +69,17 @@ impl Training {
         if let Err(why) = self.travel(self.tree.tip(branch), outbox)? {
             return Ok(Err(why));
         }
-        self.leave_with(What::SwitchBranch { branch }, left, id);
+        self.leave_with(ActionKind::SwitchBranch { branch }, left, id);
         self.tree.go_to(branch);
         self.arrive(branch, left, outbox);
         Ok(Ok(()))
     }
 
     /// The entry contains the step at which the other branch was left.
-    fn leave_with(&mut self, what: What, (_, step): (u32, u64), id: CommandId) {
+    fn leave_with(&mut self, what: ActionKind, (_, step): (u32, u64), id: CommandId) {
         let mut entry = self.journal_entry(what, id);
-        if let Entry::Deed(deed) = &mut entry {
-            deed.step = step;
+        if let Entry::Action(action) = &mut entry {
+            action.step = step;
         }
         self.enter(entry);
     }
@@ -126,7 +126,7 @@ impl Training {
                     Entry::Set(change) => {
                         self.session.set_again(&change.field, change.to).map_err(Error::failed)?;
                     }
-                    Entry::Deed(_) => self.restore_evaluation(),
+                    Entry::Action(_) => self.restore_evaluation(),
                 }
             }
             if self.session.step >= to.step {
@@ -229,7 +229,7 @@ impl Training {
                 self.write(snapshot, Need::Yes);
             }
         }
-        self.enter(self.journal_entry(What::Pin { branch, at: step, pinned }, id));
+        self.enter(self.journal_entry(ActionKind::Pin { branch, at: step, pinned }, id));
         outbox.send(Event::Branches { branches: self.tree.report() });
         self.report(outbox);
     }

@@ -1,4 +1,4 @@
-//! The part of the shared cache that belongs to one model.
+//! The part of the shared cache for one model.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -23,7 +23,7 @@ impl Repository {
         Self { locks: cache.join(".locks").join(&folder), folder: cache.join(folder) }
     }
 
-    /// The commit that a revision stood for when it was downloaded.
+    /// The commit of a revision when it was downloaded.
     pub fn commit(&self, revision: &str) -> Option<String> {
         if is_commit(revision) {
             return Some(revision.to_owned());
@@ -40,19 +40,19 @@ impl Repository {
         self.folder.join("blobs").join(etag)
     }
 
-    /// Where a download goes until it is whole.
+    /// The path of an incomplete download.
     pub fn partial(&self, etag: &str) -> PathBuf {
         self.folder.join("blobs").join(format!("{etag}.incomplete"))
     }
 
-    /// The folder that all downloads go to, made if need be.
+    /// The folder of all blobs, created if necessary.
     pub fn blobs(&self) -> Result<PathBuf> {
         let folder = self.folder.join("blobs");
         fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
         Ok(folder)
     }
 
-    /// Puts a blob into a snapshot. `file` is a path inside of it.
+    /// Links a blob into a snapshot. `file` is a path inside of it.
     pub fn link(&self, commit: &str, file: &str, etag: &str) -> Result<()> {
         let link = self.snapshot(commit).join(file);
         let target = up(2 + file.matches('/').count()).join("blobs").join(etag);
@@ -62,13 +62,13 @@ impl Repository {
         let make = || {
             fs::create_dir_all(link.parent().unwrap_or(&link))?;
             remove(&link)?;
-            // Some file systems have no links; the file itself serves one snapshot as well.
+            // Some file systems have no links; the file itself serves a single snapshot as well.
             symlink(&target, &link).or_else(|_| fs::rename(self.blob(etag), &link))
         };
         make().map_err(|error| unwritable(&link, &error))
     }
 
-    /// Notes what a revision stands for, once the snapshot is whole.
+    /// Records the commit of a revision, once the snapshot is complete.
     pub fn write_reference(&self, revision: &str, commit: &str) -> Result<()> {
         if revision == commit || self.commit(revision).is_some_and(|old| old == commit) {
             return Ok(());
@@ -90,7 +90,7 @@ impl Repository {
         self.absent(commit, file).exists()
     }
 
-    /// Notes that the model lacks the file, so that nobody has to ask again.
+    /// Records that the model lacks the file, so that it need not be requested again.
     pub fn note_absent(&self, commit: &str, file: &str) -> Result<()> {
         let path = self.absent(commit, file);
         let write = || {
@@ -114,7 +114,7 @@ impl Repository {
                     waiting();
                     std::thread::sleep(BETWEEN_LOOKS);
                 }
-                // A file system without locks: sizes and checksums still show a mixture.
+                // On a file system without locks, sizes and checksums still reveal a mixture.
                 Ok(()) | Err(TryLockError::Error(_)) => return Ok(Lock { _file: file }),
             }
         }
@@ -129,17 +129,17 @@ impl Repository {
     }
 }
 
-/// A blob that is ours alone.
+/// An exclusive lock on a blob.
 pub(super) struct Lock {
     _file: File,
 }
 
-/// Whether the text is a whole commit, and so a safe name of a folder.
+/// Whether the text is a full commit hash, and therefore a safe folder name.
 pub(super) fn is_commit(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Why the cache cannot be written, and what to do.
+/// The error that the cache cannot be written, with a remedy.
 pub(super) fn unwritable(path: &Path, error: &io::Error) -> Error {
     let remedy = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -154,12 +154,12 @@ fn up(levels: usize) -> PathBuf {
     std::iter::repeat_n("..", levels).collect()
 }
 
-/// A link that leads nowhere counts as there.
+/// A dangling link counts as existing.
 fn remove(path: &Path) -> io::Result<()> {
     if fs::symlink_metadata(path).is_ok() { fs::remove_file(path) } else { Ok(()) }
 }
 
-/// Temporary files are closed to others; what a shared cache holds is not.
+/// Temporary files are private; those of a shared cache are not.
 fn readable(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     file.set_permissions(fs::Permissions::from_mode(0o644))

@@ -10,13 +10,13 @@ use ureq::{Agent, Body};
 
 use super::Hub;
 use super::endpoint::{Endpoint, is_local, redirected};
-use super::trouble::{Trouble, of_network, of_status, of_store};
+use super::trouble::{RequestError, of_network, of_status, of_store};
 use crate::error::{Error, Result};
 use crate::recipe::HubName;
 
 const MOST_REDIRECTS: usize = 10;
 
-/// Asks the hub about one model.
+/// A client for the requests about one model.
 pub(super) struct Client<'a> {
     agent: Agent,
     endpoint: Endpoint,
@@ -25,14 +25,14 @@ pub(super) struct Client<'a> {
     name: &'a HubName,
 }
 
-/// An answer, or why there is none.
-pub(super) type Answer<T = Response<Body>> = std::result::Result<T, Trouble>;
+/// A response, or why there is none.
+pub(super) type Answer<T = Response<Body>> = std::result::Result<T, RequestError>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ask {
-    /// For the bytes from there on.
+    /// A request for the bytes from this position on.
     Bytes(u64),
-    /// For what the hub itself says of a file, which it may keep elsewhere.
+    /// A request for the hub's own headers of a file, which may be stored elsewhere.
     Headers,
 }
 
@@ -63,41 +63,41 @@ impl<'a> Client<'a> {
         self.hub.pause
     }
 
-    /// The model's listing.
+    /// The listing of the model.
     pub fn listing(&self) -> Answer {
         self.ask(&self.endpoint.listing(self.name), Ask::Bytes(0))
     }
 
-    /// A file's bytes from `start` on. The server may ignore where to start: the status tells.
+    /// The bytes of a file from `start` on. The server may ignore the start: see the status.
     pub fn file(&self, commit: &str, file: &str, start: u64) -> Answer {
         self.ask(&self.endpoint.file(self.name, commit, file), Ask::Bytes(start))
     }
 
-    /// What the hub says of a file.
+    /// The hub's headers of a file.
     pub fn headers(&self, commit: &str, file: &str) -> Answer {
         self.ask(&self.endpoint.file(self.name, commit, file), Ask::Headers)
     }
 
-    /// Why the body of an answer broke off.
-    pub fn broken_off(&self, error: std::io::Error) -> Trouble {
+    /// Why the body of a response was cut off.
+    pub fn broken_off(&self, error: std::io::Error) -> RequestError {
         of_network(self.server(), self.hub.timeout, &ureq::Error::from(error))
     }
 
     fn ask(&self, url: &str, ask: Ask) -> Answer {
-        let mut uri: Uri = url.parse().map_err(|_| self.astray())?;
+        let mut uri: Uri = url.parse().map_err(|_| self.bad_redirect())?;
         for _ in 0..MOST_REDIRECTS {
             let response = self.send(&uri, ask)?;
             if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
-                return self.judged(&uri, response);
+                return self.check_status(&uri, response);
             }
             let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-            let next = location.and_then(|location| redirected(&uri, location)).ok_or_else(|| self.astray())?;
+            let next = location.and_then(|location| redirected(&uri, location)).ok_or_else(|| self.bad_redirect())?;
             if ask == Ask::Headers && !self.endpoint.is_own(&next) {
                 return Ok(response);
             }
             uri = next;
         }
-        Err(self.astray().into())
+        Err(self.bad_redirect().into())
     }
 
     fn send(&self, uri: &Uri, ask: Ask) -> Answer {
@@ -105,7 +105,7 @@ impl<'a> Client<'a> {
             Ask::Bytes(_) => self.agent.get(uri),
             Ask::Headers => self.agent.head(uri),
         };
-        // Sizes and ranges count the file's own bytes.
+        // Sizes and ranges refer to the file's own bytes.
         request = request.header(ACCEPT_ENCODING, "identity");
         if let Ask::Bytes(start @ 1..) = ask {
             request = request.header(RANGE, format!("bytes={start}-"));
@@ -119,7 +119,7 @@ impl<'a> Client<'a> {
         request.call().map_err(|error| of_network(uri.host().unwrap_or_default(), self.hub.timeout, &error))
     }
 
-    fn judged(&self, uri: &Uri, response: Response<Body>) -> Answer {
+    fn check_status(&self, uri: &Uri, response: Response<Body>) -> Answer {
         let status = response.status().as_u16();
         if matches!(status, 200 | 206) {
             return Ok(response);
@@ -132,7 +132,7 @@ impl<'a> Client<'a> {
         Err(of_status(self, status, header("x-error-code").unwrap_or_default(), wait))
     }
 
-    fn astray(&self) -> Error {
+    fn bad_redirect(&self) -> Error {
         Error::failed(format!("{} leads to no usable web address; check HF_ENDPOINT", self.server()))
     }
 }
@@ -144,7 +144,7 @@ fn agent(timeout: Duration) -> Agent {
         .tls_config(tls.build())
         .user_agent(concat!("spartui/", env!("CARGO_PKG_VERSION")))
         .http_status_as_error(false)
-        // Followed here, to show the token to nobody else.
+        // Redirects are followed here, so that the token is sent to no other host.
         .max_redirects(0)
         .timeout_connect(Some(timeout))
         .timeout_per_read(Some(timeout))

@@ -1,4 +1,4 @@
-//! Downloading a snapshot, file by file, going on where an earlier attempt ended.
+//! Downloads a snapshot file by file, continuing earlier attempts.
 
 mod partial;
 
@@ -15,17 +15,18 @@ use super::client::{Answer, Client};
 use super::listing::{Listing, RemoteFile};
 use super::meter::Meter;
 use super::snapshot::{INDEX, shards};
-use super::trouble::{Trouble, patiently};
+use super::trouble::{RequestError, with_retries};
 use crate::data::{one_line, place};
 use crate::error::{Error, Result};
 use partial::Partial;
 
-/// Room that is left to others.
+/// Disk space left free for other programs.
 const SLACK: u64 = 32 << 20;
 
-/// Downloads what the cache lacks of a commit; gives the snapshot's folder.
+/// Downloads the files of a commit that the cache lacks; returns the snapshot's folder.
 ///
-/// The weights come last and the reference after them, so that a snapshot with weights is whole.
+/// The weights are downloaded last and the reference is written after them, so that a snapshot with weights is
+/// complete.
 pub(super) fn snapshot(
     client: &Client,
     repository: &Repository,
@@ -54,7 +55,7 @@ pub(super) fn snapshot(
     Ok(repository.snapshot(&listing.commit))
 }
 
-/// Brings one file into the cache and the snapshot.
+/// Downloads one file into cache and snapshot.
 fn fetch(client: &Client, repository: &Repository, commit: &str, file: &RemoteFile, meter: &mut Meter) -> Result<()> {
     if has_size(&repository.snapshot(commit).join(&file.name), file.size) {
         meter.finish(file.size);
@@ -65,7 +66,7 @@ fn fetch(client: &Client, repository: &Repository, commit: &str, file: &RemoteFi
     let lock = repository.lock(&file.etag, || meter.wait(&waiting))?;
     if !has_size(&repository.blob(&file.etag), file.size) {
         let mut partial = Partial::open(repository.partial(&file.etag), file, |position| meter.at(position))?;
-        patiently(client.pause(), || go_on(client, commit, file, &mut partial, meter))?;
+        with_retries(client.pause(), || go_on(client, commit, file, &mut partial, meter))?;
         partial.finish(&repository.blob(&file.etag))?;
     }
     drop(lock);
@@ -74,7 +75,7 @@ fn fetch(client: &Client, repository: &Repository, commit: &str, file: &RemoteFi
     Ok(())
 }
 
-/// Asks for what is missing of a file, until it is whole.
+/// Requests the missing part of a file until it is complete.
 fn go_on(client: &Client, commit: &str, file: &RemoteFile, partial: &mut Partial, meter: &mut Meter) -> Answer<()> {
     meter.at(partial.held());
     if partial.is_whole() {
@@ -86,12 +87,12 @@ fn go_on(client: &Client, commit: &str, file: &RemoteFile, partial: &mut Partial
     if begin != Some(start) {
         partial.restart()?;
         if begin != Some(0) {
-            return Err(Trouble::passing(wrong_size(client, file)));
+            return Err(RequestError::passing(wrong_size(client, file)));
         }
     }
     let before = partial.furthest();
     let mut body = response.into_body().into_reader();
-    let taken = partial.take(&mut body, client, |position| meter.at(position));
+    let taken = partial.append(&mut body, client, |position| meter.at(position));
     let more = partial.furthest() > before;
     taken.map_err(|trouble| if more { trouble.after_gain() } else { trouble })?;
     let ends = !matches!(body.read(&mut [0]), Ok(1..));
@@ -101,10 +102,10 @@ fn go_on(client: &Client, commit: &str, file: &RemoteFile, partial: &mut Partial
     if !ends {
         partial.restart()?;
     }
-    Err(Trouble::passing(wrong_size(client, file)))
+    Err(RequestError::passing(wrong_size(client, file)))
 }
 
-/// The position in the file at which the body of an answer begins.
+/// The position in the file at which the body of a response begins.
 fn beginning(status: StatusCode, headers: &HeaderMap) -> Option<u64> {
     if status != StatusCode::PARTIAL_CONTENT {
         return Some(0);
@@ -127,13 +128,13 @@ fn has_size(path: &Path, size: u64) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == size)
 }
 
-/// Better now than after an hour.
+/// Checked now rather than failing after an hour.
 fn need_space(repository: &Repository, files: &[RemoteFile]) -> Result<()> {
     let folder = repository.blobs()?;
     let missing = |file: &&RemoteFile| !has_size(&repository.blob(&file.etag), file.size);
     let held = |file: &RemoteFile| fs::metadata(repository.partial(&file.etag)).map_or(0, |metadata| metadata.len());
     let needed: u64 = files.iter().filter(missing).map(|file| file.size.saturating_sub(held(file))).sum();
-    // A file system that does not tell is left to speak when it is full.
+    // If the file system does not report its space, it fails when it is full.
     let Ok(stat) = rustix::fs::statvfs(&folder) else { return Ok(()) };
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     if needed == 0 || free >= needed.saturating_add(SLACK) {

@@ -1,4 +1,4 @@
-//! Web addresses: the hub's, those of its files, and where redirects lead.
+//! Web addresses: the hub's, those of its files, and redirect targets.
 
 use ureq::http::Uri;
 
@@ -15,7 +15,7 @@ pub(super) struct Endpoint {
 impl Endpoint {
     pub fn new(base: &str) -> Result<Self> {
         let uri = base.parse::<Uri>().ok().filter(is_web).filter(|uri| uri.query().is_none());
-        // A name and a password in the address would show up in messages.
+        // A user name and a password in the address would appear in messages.
         let uri = uri.filter(|_| !base.contains('@')).ok_or_else(|| {
             Error::refused(format!(
                 "HF_ENDPOINT is {}, which is no web address; set it to one such as https://huggingface.co, or unset it",
@@ -25,22 +25,22 @@ impl Endpoint {
         Ok(Self { base: base.trim_end_matches('/').to_owned(), uri })
     }
 
-    /// The host, as messages name it.
+    /// The host, for messages.
     pub fn server(&self) -> &str {
         self.uri.host().unwrap_or_default()
     }
 
-    /// Where people read about the model.
+    /// The web page of the model.
     pub fn page(&self, name: &HubName) -> String {
         format!("{}/{}", self.base, name.id())
     }
 
-    /// Where people make tokens.
+    /// The web page for creating tokens.
     pub fn tokens(&self) -> String {
         format!("{}/settings/tokens", self.base)
     }
 
-    /// What the hub knows of a revision: its commit and its files with their sizes and checksums.
+    /// The address of a revision's listing: its commit and its files with their sizes and checksums.
     pub fn listing(&self, name: &HubName) -> String {
         format!("{}/api/models/{}/revision/{}?blobs=true", self.base, name.id(), encoded(&name.revision))
     }
@@ -50,13 +50,13 @@ impl Endpoint {
         format!("{}/{}/resolve/{commit}/{}", self.base, name.id(), path.join("/"))
     }
 
-    /// Whether an address is served by the hub itself: the token goes there and nowhere else.
+    /// Whether an address belongs to the hub itself: the token is sent only there.
     pub fn is_own(&self, uri: &Uri) -> bool {
         origin(uri) == origin(&self.uri)
     }
 }
 
-/// Where a redirect from `from` leads, if that is a web address no less safe than it came from.
+/// The target of a redirect from `from`, if it is a web address that is no less secure.
 pub(super) fn redirected(from: &Uri, location: &str) -> Option<Uri> {
     let (scheme, authority) = (from.scheme_str()?, from.authority()?);
     let whole = if location.starts_with("//") {
@@ -70,7 +70,7 @@ pub(super) fn redirected(from: &Uri, location: &str) -> Option<Uri> {
     whole.parse().ok().filter(safe)
 }
 
-/// Whether the address is of this machine, which no proxy can reach.
+/// Whether the address is on this machine, which no proxy can reach.
 pub(super) fn is_local(uri: &Uri) -> bool {
     matches!(uri.host(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_scheme_host_and_port_are_the_hubs_own() {
+    fn only_the_same_scheme_host_and_port_get_the_token() {
         let endpoint = Endpoint::new("https://Hub.example").unwrap();
         let own = |text: &str| endpoint.is_own(&text.parse().unwrap());
         assert!(own("https://hub.example/x") && own("https://hub.example:443/x"));

@@ -1,4 +1,4 @@
-//! Settings from the environment, by the names that all Hugging Face tools use.
+//! Settings from the environment variables that all Hugging Face tools share.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -12,14 +12,14 @@ use crate::error::{Error, Result};
 const ENDPOINT: &str = "https://huggingface.co";
 const TIMEOUT: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(500);
-/// Bytes of a token file that are read.
+/// The most bytes read of a token file.
 const LONGEST_TOKEN: u64 = 4096;
 
 impl Hub {
-    /// The settings that the environment gives.
+    /// The settings in the environment.
     ///
     /// # Errors
-    /// Refuses an environment that tells no home folder and no cache.
+    /// Refuses an environment with neither a home folder nor a cache.
     pub fn from_environment() -> Result<Self> {
         Self::from_variables(|name| match name {
             "HOME" => std::env::home_dir().map(OsString::from),
@@ -27,14 +27,14 @@ impl Hub {
         })
     }
 
-    /// The settings that these variables give; empty ones count as unset.
+    /// The settings in these variables; empty ones count as unset.
     ///
     /// The cache is `HF_HUB_CACHE` or `HF_HOME/hub` or `XDG_CACHE_HOME/huggingface/hub` or `~/.cache/huggingface/hub`;
-    /// the token is `HF_TOKEN` or what the file `HF_TOKEN_PATH` or `HF_HOME/token` holds. `HF_ENDPOINT`,
-    /// `HF_HUB_OFFLINE` and `HF_HUB_DOWNLOAD_TIMEOUT` (seconds) as their names say.
+    /// the token is `HF_TOKEN` or the content of `HF_TOKEN_PATH` or `HF_HOME/token`. `HF_ENDPOINT`, `HF_HUB_OFFLINE`
+    /// and `HF_HUB_DOWNLOAD_TIMEOUT` (seconds) as their names say.
     ///
     /// # Errors
-    /// Refuses variables that tell no home folder and no cache.
+    /// Refuses variables with neither a home folder nor a cache.
     pub fn from_variables(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self> {
         let given = |names: &[&str]| names.iter().find_map(|name| variable(name).filter(|value| !value.is_empty()));
         let text = |names: &[&str]| given(names).map(|value| value.to_string_lossy().trim().to_owned());
@@ -86,7 +86,7 @@ fn expanded(path: PathBuf, user: Option<&Path>) -> PathBuf {
     }
 }
 
-/// A file that cannot be read counts as none: most models need no token.
+/// A file that cannot be read counts as missing: most models need no token.
 fn read_token(path: &Path) -> Option<String> {
     if !path.is_file() {
         return None;

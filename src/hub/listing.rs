@@ -1,4 +1,4 @@
-//! What the hub has of a model, and what of it is wanted.
+//! The files of a model on the hub, and which of them are needed.
 
 use std::io::Read;
 
@@ -8,11 +8,11 @@ use ureq::http::HeaderMap;
 use super::cache::is_commit;
 use super::client::{Answer, Client};
 use super::snapshot::{CONFIG, INDEX, TOKENIZER, WEIGHTS};
-use super::trouble::patiently;
+use super::trouble::with_retries;
 use crate::data::quoted;
 use crate::error::{Error, Result};
 
-/// Wanted where the model has them, beside its weights.
+/// Files to download if the model has them, besides its weights.
 const WANTED: [&str; 10] = [
     CONFIG,
     "generation_config.json",
@@ -25,7 +25,7 @@ const WANTED: [&str; 10] = [
     "merges.txt",
     "chat_template.jinja",
 ];
-/// Bytes of a listing that are read: one with a hundred thousand files has fewer.
+/// The most bytes read of a listing: one with a hundred thousand files is smaller.
 const LONGEST_LISTING: u64 = 64 << 20;
 const LONGEST_ETAG: usize = 128;
 
@@ -40,7 +40,7 @@ pub(super) struct Listing {
 pub(super) struct RemoteFile {
     pub name: String,
     pub size: u64,
-    /// The name of its blob; of a large file, its SHA-256.
+    /// The name of its blob; for a large file, its SHA-256.
     pub etag: String,
 }
 
@@ -65,9 +65,9 @@ struct Large {
     size: Option<u64>,
 }
 
-/// Asks the hub what it has.
+/// Requests the listing.
 pub(super) fn ask(client: &Client) -> Result<Listing> {
-    let text = patiently(client.pause(), || {
+    let text = with_retries(client.pause(), || {
         let mut text = String::new();
         let body = client.listing()?.into_body();
         let read = body.into_reader().take(LONGEST_LISTING).read_to_string(&mut text);
@@ -79,18 +79,18 @@ pub(super) fn ask(client: &Client) -> Result<Listing> {
 }
 
 impl Listing {
-    /// All wanted files but the weights.
+    /// All needed files except the weights.
     pub fn side_files(&self, client: &Client) -> Result<Vec<RemoteFile>> {
         let there = WANTED.iter().filter(|name| self.has(name));
         there.map(|name| self.file(client, name)).collect()
     }
 
-    /// The wanted files that the model lacks.
+    /// The needed files that the model lacks.
     pub fn absent(&self) -> impl Iterator<Item = &'static str> {
         WANTED.into_iter().filter(|name| !self.has(name))
     }
 
-    /// The one file of weights, or the index of several.
+    /// The single file of weights, or the index of several.
     pub fn weights(&self, client: &Client) -> Result<RemoteFile> {
         let (name, page) = (client.name(), client.endpoint().page(client.name()));
         if !self.has(CONFIG) {
@@ -110,7 +110,7 @@ impl Listing {
         }
     }
 
-    /// A file by its name, with what the hub says of it.
+    /// A file by name, with the hub's data about it.
     pub fn file(&self, client: &Client, name: &str) -> Result<RemoteFile> {
         let sibling = self.siblings.iter().find(|sibling| sibling.rfilename == name).ok_or_else(|| {
             Error::refused(format!(
@@ -122,7 +122,7 @@ impl Listing {
         let known = match (sibling.etag(), sibling.size()) {
             (Some(etag), Some(size)) => (etag.to_owned(), size),
             // Some mirrors list names only.
-            _ => patiently(client.pause(), || from_headers(client, &self.commit, name))?,
+            _ => with_retries(client.pause(), || from_headers(client, &self.commit, name))?,
         };
         let (etag, size) = known;
         if !is_etag(&etag) {
@@ -168,7 +168,7 @@ fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
-/// Whether it is safe as the name of a file.
+/// Whether it is safe as a file name.
 fn is_etag(text: &str) -> bool {
     (1..=LONGEST_ETAG).contains(&text.len())
         && !text.starts_with('.')

@@ -1,4 +1,4 @@
-//! How far the download is, told at a pace that people can follow.
+//! Reports the download's progress at a readable pace.
 
 use std::time::{Duration, Instant};
 
@@ -16,30 +16,30 @@ pub(super) struct Meter<'a> {
 }
 
 impl<'a> Meter<'a> {
-    /// `None` while it is not known how many bytes there are.
+    /// `None` while the total number of bytes is unknown.
     pub fn new(what: String, total: Option<u64>, progress: Progress<'a>) -> Self {
         Self { what, total: total.unwrap_or(0), finished: 0, told: None, progress }
     }
 
-    /// So many bytes of the current file are there.
+    /// Sets the bytes of the current file.
     pub fn at(&mut self, position: u64) {
         if self.told.is_none_or(|told| told.elapsed() >= PACE) {
-            self.tell(position);
+            self.report(position);
         }
     }
 
-    /// The current file, of so many bytes, is there.
+    /// The current file, of this size, is complete.
     pub fn finish(&mut self, size: u64) {
         self.finished += size;
-        self.tell(0);
+        self.report(0);
     }
 
-    /// Something else takes a while.
+    /// Reports another activity.
     pub fn wait(&mut self, why: &str) {
         (self.progress)(why, None);
     }
 
-    fn tell(&mut self, position: u64) {
+    fn report(&mut self, position: u64) {
         #[expect(clippy::cast_precision_loss, reason = "a fraction for people")]
         let fraction = (self.total > 0).then(|| ((self.finished + position) as f32 / self.total as f32).min(1.0));
         (self.progress)(&self.what, fraction);

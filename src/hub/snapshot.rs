@@ -1,4 +1,4 @@
-//! Whether a snapshot in the cache is all that is needed.
+//! Whether a snapshot in the cache has the needed files.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -14,21 +14,21 @@ pub(super) const TOKENIZER: &str = "tokenizer.json";
 pub(super) const WEIGHTS: &str = "model.safetensors";
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 
-/// Bytes of an index that are read: that of a model with a million tensors has fewer.
+/// The most bytes read of an index: that of a model with a million tensors is smaller.
 const LONGEST_INDEX: u64 = 256 << 20;
 
-/// What the cache holds of a model.
+/// How complete a cached model is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holding {
-    /// Too little to load it.
+    /// Too incomplete to load.
     TooLittle,
     /// Configuration and weights; another program may have left out the tokenizer.
     Usable,
-    /// All that there is. Weights are downloaded last, so that it is enough to look at a few files.
+    /// Complete. Weights are downloaded last, so that checking a few files is enough.
     Complete,
 }
 
-/// What is held of a revision, and the folder that holds it.
+/// How complete a cached revision is, and its folder.
 pub(super) fn held(repository: &Repository, revision: &str) -> Result<(Holding, PathBuf)> {
     let Some(commit) = repository.commit(revision) else { return Ok((Holding::TooLittle, PathBuf::new())) };
     let folder = repository.snapshot(&commit);
@@ -50,7 +50,7 @@ fn has_weights(folder: &Path) -> Result<bool> {
     Ok(index.is_file() && shards(&index)?.iter().all(|name| folder.join(name).is_file()))
 }
 
-/// The files that an index names, each once; refused where one would leave the folder.
+/// The files in an index, each once; refused if one would be outside the folder.
 pub(super) fn shards(index: &Path) -> Result<Vec<String>> {
     let refuse = |why: String| Error::refused(format!("{}: {why}; use another model or revision", place(index)));
     let mut text = String::new();
@@ -73,7 +73,7 @@ pub(super) fn shards(index: &Path) -> Result<Vec<String>> {
 
 fn is_shard(name: &str) -> bool {
     let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-    // Components forgive what a comparison of names would not.
+    // `Path` components normalise parts that a comparison of names would not.
     let plain = name.split('/').all(|part| !part.is_empty() && !part.starts_with('.')) && !name.contains(['\\', '\0']);
     inside && plain && name.ends_with(".safetensors")
 }

@@ -1,4 +1,4 @@
-//! What goes wrong on the way, whether trying again helps, and the sentence that says what to do.
+//! Errors of requests: whether a retry may help, and the sentence that says what to do.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -7,58 +7,61 @@ use super::client::Client;
 use crate::data::one_line;
 use crate::error::{Error, Result};
 
-/// In a row, without a byte between them.
+/// The most consecutive attempts without receiving a byte.
 const ATTEMPTS: u32 = 5;
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Why a request brought less than it should.
-pub(super) struct Trouble {
+/// Why a request failed or was incomplete.
+pub(super) struct RequestError {
     error: Error,
-    again: Again,
+    again: Retry,
 }
 
-enum Again {
+enum Retry {
     Never,
-    /// After so long, where the server says how long.
+    /// After this time, if the server gives one.
     Later(Option<Duration>),
-    /// Some of it came: what follows is a first attempt again.
+    /// Some bytes arrived: the attempts are counted anew.
     Gained,
 }
 
-impl Trouble {
-    /// Trying again may help.
+impl RequestError {
+    /// An error after which a retry may help.
     pub fn passing(error: Error) -> Self {
-        Self { error, again: Again::Later(None) }
+        Self { error, again: Retry::Later(None) }
     }
 
-    /// The same, when some of what was asked for did come.
+    /// The same, after some bytes arrived.
     pub fn after_gain(self) -> Self {
         match self.again {
-            Again::Later(_) => Self { again: Again::Gained, ..self },
+            Retry::Later(_) => Self { again: Retry::Gained, ..self },
             _ => self,
         }
     }
 }
 
-/// Trying again would be no use.
-impl From<Error> for Trouble {
+/// An error after which a retry is useless.
+impl From<Error> for RequestError {
     fn from(error: Error) -> Self {
-        Self { error, again: Again::Never }
+        Self { error, again: Retry::Never }
     }
 }
 
-/// Tries until it succeeds, trying again is no use, or patience ends; `pause` doubles with each attempt.
-pub(super) fn patiently<T>(pause: Duration, mut attempt: impl FnMut() -> std::result::Result<T, Trouble>) -> Result<T> {
+/// Retries until it succeeds, a retry is useless, or the attempts are exhausted; `pause` doubles with each attempt.
+pub(super) fn with_retries<T>(
+    pause: Duration,
+    mut attempt: impl FnMut() -> std::result::Result<T, RequestError>,
+) -> Result<T> {
     let mut failures = 0;
     loop {
-        let Trouble { error, again } = match attempt() {
+        let RequestError { error, again } = match attempt() {
             Ok(value) => return Ok(value),
             Err(trouble) => trouble,
         };
         let (count, asked) = match again {
-            Again::Never => return Err(error),
-            Again::Later(asked) => (failures + 1, asked),
-            Again::Gained => (1, None),
+            Retry::Never => return Err(error),
+            Retry::Later(asked) => (failures + 1, asked),
+            Retry::Gained => (1, None),
         };
         failures = count;
         if failures == ATTEMPTS {
@@ -68,13 +71,13 @@ pub(super) fn patiently<T>(pause: Duration, mut attempt: impl FnMut() -> std::re
     }
 }
 
-/// What the status of an answer from the hub itself means. `code` is the hub's own word for it.
-pub(super) fn of_status(client: &Client, status: u16, code: &str, wait: Option<Duration>) -> Trouble {
+/// The error for a status of the hub itself. `code` is the hub's error code.
+pub(super) fn of_status(client: &Client, status: u16, code: &str, wait: Option<Duration>) -> RequestError {
     let (name, server, token) = (client.name(), client.server(), client.has_token());
     let (page, tokens) = (client.endpoint().page(name), client.endpoint().tokens());
     let id = name.id();
-    let refused = |sentence: String| Trouble::from(Error::refused(sentence));
-    let passing = |sentence: String| Trouble { error: Error::failed(sentence), again: Again::Later(wait) };
+    let refused = |sentence: String| RequestError::from(Error::refused(sentence));
+    let passing = |sentence: String| RequestError { error: Error::failed(sentence), again: Retry::Later(wait) };
     match (status, code) {
         (401 | 403, "GatedRepo") if token => refused(format!(
             "{id} is gated; accept its conditions at {page} with the account of your token, and start again"
@@ -107,16 +110,18 @@ pub(super) fn of_status(client: &Client, status: u16, code: &str, wait: Option<D
     }
 }
 
-/// The status of an answer from where the hub keeps large files. Its addresses expire; the hub gives new ones.
-pub(super) fn of_store(server: &str, status: u16) -> Trouble {
-    Trouble::passing(Error::failed(format!("{server} does not give the file (status {status}); start again later")))
+/// The error for a status of the file storage. Its addresses expire; the hub gives new ones.
+pub(super) fn of_store(server: &str, status: u16) -> RequestError {
+    RequestError::passing(Error::failed(format!(
+        "{server} does not give the file (status {status}); start again later"
+    )))
 }
 
-/// Why there was no answer, or only part of one.
-pub(super) fn of_network(server: &str, timeout: Duration, error: &ureq::Error) -> Trouble {
+/// The error for a missing or incomplete response.
+pub(super) fn of_network(server: &str, timeout: Duration, error: &ureq::Error) -> RequestError {
     let reason = one_line(&error.to_string());
     if matches!(error, ureq::Error::Timeout(_)) {
-        return Trouble::passing(Error::failed(format!(
+        return RequestError::passing(Error::failed(format!(
             "{server} was silent for {:.0} s; check the network and start again: what was downloaded is kept",
             timeout.as_secs_f64().max(1.0)
         )));
@@ -128,13 +133,13 @@ pub(super) fn of_network(server: &str, timeout: Duration, error: &ureq::Error) -
         );
         return Error::failed(sentence).into();
     }
-    Trouble::passing(Error::failed(format!(
+    RequestError::passing(Error::failed(format!(
         "the connection to {server} failed ({reason}); check the network and HF_ENDPOINT, and start again: what was \
          downloaded is kept"
     )))
 }
 
-/// A handshake that fails comes as an error of input and output.
+/// A failed handshake is reported as an I/O error.
 fn is_of_certificates(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) => true,
@@ -149,28 +154,28 @@ mod tests {
 
     use super::*;
 
-    fn trouble(error: io::Error) -> Trouble {
+    fn trouble(error: io::Error) -> RequestError {
         of_network("hub.example", Duration::from_secs(1), &ureq::Error::from(error))
     }
 
     #[test]
-    fn a_certificate_that_nobody_knows_stays_unknown() {
+    fn an_unknown_certificate_is_not_retried() {
         let unknown = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        let Trouble { error, again } = trouble(io::Error::new(io::ErrorKind::InvalidData, unknown));
-        assert!(matches!(again, Again::Never));
+        let RequestError { error, again } = trouble(io::Error::new(io::ErrorKind::InvalidData, unknown));
+        assert!(matches!(again, Retry::Never));
         assert!(error.message().contains("SSL_CERT_FILE"), "{error}");
-        let Trouble { error, again } = trouble(io::ErrorKind::ConnectionReset.into());
-        assert!(matches!(again, Again::Later(None)));
+        let RequestError { error, again } = trouble(io::ErrorKind::ConnectionReset.into());
+        assert!(matches!(again, Retry::Later(None)));
         assert!(error.message().contains("hub.example") && error.message().contains("check the network"), "{error}");
     }
 
     #[test]
-    fn patience_ends_unless_something_comes() {
+    fn retries_end_unless_bytes_arrive() {
         let failing = |gains: usize| {
             let mut attempts = 0;
-            let result = patiently(Duration::ZERO, || -> std::result::Result<(), Trouble> {
+            let result = with_retries(Duration::ZERO, || -> std::result::Result<(), RequestError> {
                 attempts += 1;
-                let trouble = Trouble::passing(Error::failed("x"));
+                let trouble = RequestError::passing(Error::failed("x"));
                 Err(if attempts <= gains { trouble.after_gain() } else { trouble })
             });
             assert!(result.is_err());
@@ -179,9 +184,9 @@ mod tests {
         assert_eq!(failing(0), 5);
         assert_eq!(failing(3), 7);
         let mut attempts = 0;
-        let lasting = patiently(Duration::ZERO, || {
+        let lasting = with_retries(Duration::ZERO, || {
             attempts += 1;
-            Err::<(), _>(Trouble::from(Error::refused("x")).after_gain())
+            Err::<(), _>(RequestError::from(Error::refused("x")).after_gain())
         });
         assert!(lasting.is_err() && attempts == 1);
     }

@@ -31,6 +31,7 @@ pub struct InputThread {
 
 impl InputThread {
     /// Starts reading.
+    ///
     /// # Errors
     /// If no thread can be started.
     pub fn start() -> io::Result<Self> {
@@ -91,6 +92,7 @@ impl Drop for InputThread {
 }
 
 /// From now on SIGINT, SIGTERM and SIGHUP arrive through this channel instead of ending the program.
+///
 /// # Errors
 /// If the handlers cannot be installed.
 pub fn watch_signals() -> io::Result<Receiver<i32>> {

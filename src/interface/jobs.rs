@@ -1,5 +1,6 @@
 //! Jobs: work in the background, so that a screen never waits for the disk. A screen requests a [`Job`] by
 //! [`super::frame::Effect::Job`], and receives the result as [`super::frame::Input::Done`].
+//!
 //! The jobs of one [`Lane`] run one after another on a thread of their own; a job that runs until it is stopped ends
 //! when the next one of its lane waits, and all end with the screen.
 

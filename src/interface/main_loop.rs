@@ -20,7 +20,7 @@ use super::terminal::{Suspension, Who};
 use super::widgets::footer;
 use pacer::Pacer;
 
-use crate::protocol::{News, Request};
+use crate::protocol::{Request, ServerMessage};
 
 /// The most events handled before the next frame.
 const BATCH: usize = 10_000;
@@ -33,7 +33,7 @@ pub struct Sources {
     /// Whether the terminal's background is light, once it is reported.
     pub background: Receiver<bool>,
     /// Messages from the engine.
-    pub news: Receiver<News>,
+    pub news: Receiver<ServerMessage>,
     /// Requests to the engine. Sending must never block, so the channel is unbounded.
     pub requests: Sender<Request>,
     /// SIGINT, SIGTERM, SIGHUP; also SIGTSTP and SIGCONT if the program can be suspended.
@@ -177,7 +177,7 @@ fn process_inputs<B: Backend, S: Screen>(
     for input in inputs {
         let input = clicked(screen, input);
         match input {
-            Input::Engine(_) | Input::News(_) | Input::EngineGone => pacer.data(),
+            Input::Engine(_) | Input::ServerMessage(_) | Input::EngineGone => pacer.data(),
             _ => pacer.input(),
         }
         effects.extend(screen.update(input));

@@ -46,6 +46,7 @@ struct Held {
 
 impl TerminalGuard {
     /// Takes the terminal that `screen` writes to; other output goes where `redirection` sends it.
+    ///
     /// # Errors
     /// If the terminal cannot be put into raw mode or written to; it is restored then.
     pub fn enter(screen: File, redirection: Option<Redirection>) -> io::Result<Self> {
@@ -63,6 +64,7 @@ impl TerminalGuard {
     }
 
     /// A terminal to draw on over this line.
+    ///
     /// # Errors
     /// If the terminal's size cannot be read.
     pub fn terminal(&self, line: &Line) -> io::Result<Screen> {
@@ -77,6 +79,7 @@ impl TerminalGuard {
     }
 
     /// Queries the terminal's background colour.
+    ///
     /// # Errors
     /// If the terminal cannot be written to.
     pub fn ask_background(&self) -> io::Result<()> {

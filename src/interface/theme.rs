@@ -66,6 +66,7 @@ impl Theme {
     }
 
     /// Parses a theme over `base`; a meaning that neither defines has its parent's style.
+    ///
     /// # Errors
     /// One sentence that says what is wrong.
     fn parse(table: &Table) -> Result<Self, String> {

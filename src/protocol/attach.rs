@@ -1,28 +1,28 @@
-//! What crosses a run's socket: the same commands and events as between threads, and a few words about the connection.
+//! The messages on a run's socket: the same commands and events as between threads, and a few about the connection.
 //!
-//! One JSON object a line. The engine's process speaks first: its first line is [`News::Hello`], and it goes on when
-//! the other side has answered with [`Request::Hello`].
+//! One JSON object per line. The engine's process speaks first: its first line is [`ServerMessage::Hello`], and it continues
+//! when the other side has answered with [`Request::Hello`].
 
 use serde::{Deserialize, Serialize};
 
 use super::{Command, CommandId, Event};
 
-/// Of the words below; both sides must have the same.
+/// Version of the messages below; both sides must have the same.
 pub const VERSION: u32 = 1;
 
-/// Names one of the interfaces that are connected to a run; 0 is the first.
+/// Identifies an interface connected to a run; 0 is the first.
 pub type ClientId = u32;
 
-/// Command ids that each client has for itself.
+/// Number of command identifiers per client.
 const IDS: CommandId = 1_000_000;
 
-/// The first id of a client's commands: those of two clients never meet.
+/// The first command identifier of a client: those of two clients are always distinct.
 #[must_use]
 pub fn first_command_id(client: ClientId) -> CommandId {
     CommandId::from(client) * IDS + 1
 }
 
-/// What an interface tells the engine's process.
+/// A message from an interface to the engine's process.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "attach", rename_all = "snake_case")]
 pub enum Request {
@@ -30,62 +30,62 @@ pub enum Request {
     Hello {
         /// [`VERSION`] as the interface knows it.
         version: u32,
-        /// What it has come for.
+        /// The purpose of the connection.
         purpose: Purpose,
-        /// Where it is, for people: `pts/3`.
+        /// Where it runs, for display: `pts/3`.
         from: String,
     },
-    /// Steer from now on; who steered so far watches.
+    /// Steer from now on; the previous client becomes a watcher.
     TakeOver,
     /// As between threads.
     #[serde(untagged)]
     Command(Command),
 }
 
-/// What an interface has come for.
+/// The purpose of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// To steer, where nobody does, and else to watch.
+    /// To steer if no client does, else to watch.
     Steer,
     /// To watch.
     Watch,
-    /// To ask how the run stands: one [`News::Standing`], and that is all.
+    /// To get the status of the run: one [`ServerMessage::Standing`], and nothing else.
     Ask,
 }
 
-/// What the engine's process tells an interface.
+/// A message from the engine's process to an interface.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "attach", rename_all = "snake_case")]
-pub enum News {
+pub enum ServerMessage {
     /// The first line.
     Hello {
         /// [`VERSION`] as the engine knows it.
         version: u32,
         /// Version of the program.
         program: String,
-        /// The name that this interface has got.
+        /// The identifier of this interface.
         client: ClientId,
-        /// Seconds since the engine began.
+        /// Seconds since the engine started.
         seconds: f64,
     },
-    /// What follows happened so many seconds after the engine began.
+    /// What follows happened this many seconds after the engine started.
     Clock {
         /// The seconds.
         seconds: f64,
     },
-    /// All that had happened before is told; what follows happens now.
+    /// All earlier events have been sent; what follows happens now.
     Live,
-    /// Who is connected.
+    /// The connected interfaces.
     Audience(Audience),
-    /// The last words before the engine's process closes the connection.
+    /// The last message before the engine's process closes the connection.
     Refused {
-        /// One sentence with the reason and the remedy.
+        /// One sentence with the reason and a remedy.
         why: String,
     },
-    /// Answer to [`Purpose::Ask`].
+    /// The answer to [`Purpose::Ask`].
     Standing(Standing),
-    /// The connection has ended. Never sent: this side of it says so.
+    /// The connection has ended. Never sent: created on this side.
     #[serde(skip)]
     Lost {
         /// One sentence.
@@ -98,42 +98,42 @@ pub enum News {
     Event(Event),
 }
 
-/// Who is connected to a run.
+/// The interfaces connected to a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Audience {
-    /// All of them, in the order in which they came.
+    /// All of them, in the order of their connection.
     pub clients: Vec<Client>,
-    /// The one whose commands are obeyed.
+    /// The one whose commands are accepted.
     pub steering: Option<ClientId>,
 }
 
-/// An interface that is connected.
+/// A connected interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Client {
-    /// Its name among the others.
+    /// Its identifier.
     pub id: ClientId,
-    /// Where it is, for people.
+    /// Where it runs, for display.
     pub from: String,
 }
 
 impl Audience {
-    /// Where the interface is that steers.
+    /// Where the steering interface runs.
     #[must_use]
     pub fn steered_from(&self) -> Option<&str> {
         self.clients.iter().find(|client| Some(client.id) == self.steering).map(|client| client.from.as_str())
     }
 }
 
-/// How a run stands at this moment.
+/// The current status of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Standing {
-    /// Optimizer steps taken.
+    /// Optimizer steps done.
     pub step: u64,
-    /// Whether training stands still.
+    /// Whether training is paused.
     pub paused: bool,
-    /// Interfaces that are connected.
+    /// Number of connected interfaces.
     pub watching: usize,
-    /// Where the one is that steers.
+    /// Where the steering interface runs.
     pub steered_from: Option<String>,
 }
 
@@ -152,17 +152,22 @@ mod tests {
     fn commands_and_events_cross_as_they_are() {
         let (line, read) = back(&Request::Command(Command::Pause));
         assert_eq!((line.as_str(), read), (r#"{"command":"pause"}"#, Request::Command(Command::Pause)));
-        let told = News::Event(Event::CommandStatus { id: 7, status: CommandStatus::Applied { step: 3 } });
+        let told = ServerMessage::Event(Event::CommandStatus { id: 7, status: CommandStatus::Applied { step: 3 } });
         let (line, read) = back(&told);
         assert_eq!(line, r#"{"event":"command_status","id":7,"status":{"status":"applied","step":3}}"#);
         assert_eq!(read, told);
         let (line, _) = back(&Request::Hello { version: 1, purpose: Purpose::Watch, from: "pts/3".into() });
         assert_eq!(line, r#"{"attach":"hello","version":1,"purpose":"watch","from":"pts/3"}"#);
-        let audience =
-            News::Audience(Audience { clients: vec![Client { id: 2, from: "pts/3".into() }], steering: Some(2) });
+        let audience = ServerMessage::Audience(Audience {
+            clients: vec![Client { id: 2, from: "pts/3".into() }],
+            steering: Some(2),
+        });
         assert_eq!(back(&audience).1, audience);
         for wrong in ["{}", "[]", "7", "{\"attach\":\"fly\"}", "{\"command\":\"fly\"}", "{\"attach\":\"lost\"}"] {
-            assert!(serde_json::from_str::<Request>(wrong).is_err() && serde_json::from_str::<News>(wrong).is_err());
+            assert!(
+                serde_json::from_str::<Request>(wrong).is_err()
+                    && serde_json::from_str::<ServerMessage>(wrong).is_err()
+            );
         }
     }
 
@@ -181,7 +186,9 @@ mod tests {
             sparsity: 0.9,
             branch: 0,
         };
-        let News::Event(Event::Step(read)) = back(&News::Event(Event::Step(step))).1 else { panic!("no step") };
+        let ServerMessage::Event(Event::Step(read)) = back(&ServerMessage::Event(Event::Step(step))).1 else {
+            panic!("no step")
+        };
         assert!(read.loss.is_nan() && read.grad_norm.is_nan() && read.step == 3);
     }
 }

@@ -1,4 +1,4 @@
-//! Branches and kept states, as they are told.
+//! Branches and kept states.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,49 +9,49 @@ use super::Evaluation;
 pub struct Branch {
     /// Its number; 0 is the first.
     pub id: u32,
-    /// The branch that it came from; none for the first.
+    /// The parent branch; none for the first.
     pub parent: Option<u32>,
     /// The step of the parent after which it began.
     pub from: u64,
     /// Its last step so far.
     pub tip: u64,
-    /// The best evaluation of its own steps and of those that it came from.
+    /// The best evaluation of its own steps and of its ancestors.
     pub best: Option<Evaluation>,
-    /// Whether its tip is kept for good.
+    /// Whether its tip is pinned.
     pub pinned: bool,
-    /// Whether it is the one that trains.
+    /// Whether it is the current branch.
     pub current: bool,
 }
 
-/// A state that was kept.
+/// A kept state.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct KeptState {
     /// Its branch.
     pub branch: u32,
-    /// Optimizer steps taken.
+    /// Optimizer steps done.
     pub step: u64,
-    /// Its size, in memory or on the disk.
+    /// Its size in bytes, in memory or on disk.
     pub bytes: u64,
-    /// Whether it is kept for good.
+    /// Whether it is pinned.
     pub pinned: bool,
-    /// Where it is.
+    /// Where it is kept.
     pub place: Place,
-    /// How it was evaluated, if it was.
+    /// Its evaluation, if any.
     #[serde(default)]
     pub evaluation: Option<Evaluation>,
-    /// Whether it is that of the best evaluation of the run, on whichever branch.
+    /// Whether it is that of the best evaluation of the run, on any branch.
     #[serde(default)]
     pub best: bool,
 }
 
-/// Which state the adapter, or the model, of a run holds.
+/// The state in a run's adapter or model.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Holds {
     /// Its branch.
     pub branch: u32,
-    /// Optimizer steps taken.
+    /// Optimizer steps done.
     pub step: u64,
-    /// How it was evaluated, if it was.
+    /// Its evaluation, if any.
     #[serde(default)]
     pub evaluation: Option<Evaluation>,
 }
@@ -60,7 +60,7 @@ pub struct Holds {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
-    /// In memory: gone with the process.
+    /// In memory only.
     Memory,
     /// As a checkpoint.
     Disk,

@@ -1,13 +1,13 @@
-//! What a classifier takes for what: counts of labels against predictions, and what follows from them for each label.
+//! The confusion matrix of a classifier, and the scores of each label.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// Which labels rows have, and which they were given. Only what occurs is held: of many labels most pairs never do.
+/// A sparse confusion matrix: with many labels, most pairs never occur.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Confusion {
-    /// Optimizer steps that had been taken.
+    /// Optimizer steps done.
     #[serde(default)]
     pub step: u64,
     /// The branch of that step.
@@ -15,24 +15,24 @@ pub struct Confusion {
     pub branch: u32,
     /// The labels, in the order of the logits.
     pub labels: Vec<String>,
-    /// Places of a label and of a prediction among the labels, and the rows that have both.
+    /// Indices of a label and of a prediction, and the number of rows with both.
     pub cells: Vec<(usize, usize, u64)>,
 }
 
-/// How well one label is told from the others. Where a share is one of nothing, it is 0, as in scikit-learn.
+/// The scores of one label. A share of zero rows is 0, as in scikit-learn.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Class {
     /// The label.
     pub label: String,
-    /// Of the rows that were given the label, the share that has it.
+    /// Of the rows with this prediction, the share with this label.
     pub precision: f64,
-    /// Of the rows that have the label, the share that was given it.
+    /// Of the rows with this label, the share with this prediction.
     pub recall: f64,
     /// Harmonic mean of both.
     pub f1: f64,
-    /// Rows that have the label.
+    /// Rows with this label.
     pub rows: u64,
-    /// Rows that were given it.
+    /// Rows with this prediction.
     pub predicted: u64,
 }
 
@@ -48,7 +48,7 @@ pub struct Mean {
 }
 
 impl Confusion {
-    /// From the label and the prediction of each row, by their places among the labels.
+    /// From label and prediction of each row, by their indices.
     #[must_use]
     pub fn of(labels: &[String], rows: impl IntoIterator<Item = (usize, usize)>) -> Self {
         let mut counts: BTreeMap<(usize, usize), u64> = BTreeMap::new();
@@ -59,7 +59,7 @@ impl Confusion {
         Self { labels: labels.to_vec(), cells, ..Self::default() }
     }
 
-    /// Both together, where they are of the same labels.
+    /// The sum of both, if they have the same labels.
     #[must_use]
     pub fn with(&self, other: &Self) -> Option<Self> {
         let mut counts: BTreeMap<(usize, usize), u64> = BTreeMap::new();
@@ -70,19 +70,19 @@ impl Confusion {
         (self.labels == other.labels).then(|| Self { cells, ..self.clone() })
     }
 
-    /// Every row.
+    /// Number of rows.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.cells.iter().map(|(.., rows)| rows).sum()
     }
 
-    /// Rows that have a label and were given another, or the same one.
+    /// Number of rows with this label and this prediction.
     #[must_use]
     pub fn count(&self, label: usize, predicted: usize) -> u64 {
         self.cells.iter().find(|cell| (cell.0, cell.1) == (label, predicted)).map_or(0, |cell| cell.2)
     }
 
-    /// Every pair of labels, `[label][prediction]`.
+    /// The dense matrix, `[label][prediction]`.
     #[must_use]
     pub fn matrix(&self) -> Vec<Vec<u64>> {
         let mut matrix = vec![vec![0; self.labels.len()]; self.labels.len()];
@@ -94,7 +94,7 @@ impl Confusion {
         matrix
     }
 
-    /// The labels, in the order of the logits.
+    /// The scores of the labels, in the order of the logits.
     #[must_use]
     pub fn classes(&self) -> Vec<Class> {
         let mut sums = vec![(0, 0, 0); self.labels.len()];
@@ -118,20 +118,20 @@ impl Confusion {
         self.labels.iter().zip(sums).map(class).collect()
     }
 
-    /// Each label that occurs counts the same.
+    /// The mean over labels.
     #[must_use]
     pub fn macro_mean(&self) -> Mean {
         mean(&self.classes(), |class| if class.rows + class.predicted > 0 { 1.0 } else { 0.0 })
     }
 
-    /// Each row counts the same.
+    /// The mean weighted by rows.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "rows are below 2^53")]
     pub fn weighted_mean(&self) -> Mean {
         mean(&self.classes(), |class| class.rows as f64)
     }
 
-    /// What is taken for something else, the most frequent first.
+    /// The wrong predictions, the most frequent first.
     #[must_use]
     pub fn mistakes(&self) -> Vec<(&str, &str, u64)> {
         let name = |place: usize| self.labels.get(place).map_or("", String::as_str);

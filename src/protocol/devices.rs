@@ -1,8 +1,8 @@
-//! How machine and device are doing, sampled beside the training.
+//! Machine and device statistics, sampled during training.
 
 use serde::{Deserialize, Serialize};
 
-/// One sample. What a machine does not tell is none.
+/// One sample. Values that a machine does not report are none.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Vitals {
     /// The machine.
@@ -15,32 +15,32 @@ pub struct Vitals {
 /// The machine that the run is on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Host {
-    /// Share of all processors' time that was used since the sample before, 0 to 1; none in the first.
+    /// Share of all processors' time used since the previous sample, 0 to 1; none in the first.
     pub cpu: Option<f64>,
-    /// Processors.
+    /// Number of processors.
     pub cores: usize,
-    /// Processors that this process used since the sample before: 1.5 are one and a half.
+    /// Processors that this process used since the previous sample: 1.5 are one and a half.
     pub process_cores: Option<f64>,
-    /// Bytes of memory that are used, by whomever.
+    /// Bytes of memory in use by all processes.
     pub memory_used: u64,
     /// Bytes of memory.
     pub memory_total: u64,
-    /// Bytes of swap that are used, by whomever.
+    /// Bytes of swap in use by all processes.
     pub swap_used: u64,
     /// Resident bytes of this process.
     pub resident: Option<u64>,
-    /// Bytes that can still be written where the run's folder lies.
+    /// Free bytes of the file system with the run's folder.
     pub disk_free: Option<u64>,
-    /// Bytes that fit there.
+    /// Its total bytes.
     pub disk_total: Option<u64>,
 }
 
-/// An NVIDIA device, as its management library tells.
+/// An NVIDIA device, as its management library reports it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Gpu {
     /// Its name.
     pub name: Option<String>,
-    /// Bytes that are used, by whomever.
+    /// Bytes in use by all processes.
     pub memory_used: Option<u64>,
     /// Bytes of memory.
     pub memory_total: Option<u64>,
@@ -50,12 +50,12 @@ pub struct Gpu {
     pub memory_busy: Option<f64>,
     /// Watts.
     pub power: Option<f64>,
-    /// Watts that it may take.
+    /// Power limit in watts.
     pub power_limit: Option<f64>,
     /// Degrees Celsius.
     pub temperature: Option<f64>,
-    /// Megahertz of its processors.
+    /// Clock of its processors in megahertz.
     pub clock: Option<f64>,
-    /// Megahertz that they can reach.
+    /// Their maximum clock in megahertz.
     pub clock_limit: Option<f64>,
 }

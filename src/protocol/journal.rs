@@ -1,4 +1,4 @@
-//! What is done by hand, as the journal keeps it.
+//! The journal of changes by hand.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,70 +8,70 @@ use crate::recipe::Value;
 /// A change by hand that took effect; a line of `journal.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Intervention {
-    /// Optimizer steps taken before it.
+    /// Optimizer steps done before it.
     pub step: u64,
     /// Dotted name of the field.
     pub field: String,
-    /// Value before.
+    /// The value before.
     pub from: Value,
-    /// Value since.
+    /// The value after.
     pub to: Value,
-    /// The command that asked for it.
+    /// Identifier of the command.
     pub id: CommandId,
     /// Seconds since the Unix epoch.
     pub time: f64,
 }
 
-/// A line of `journal.jsonl`: something that was done by hand, or because of a fault, and that changes how training goes on.
+/// A line of `journal.jsonl`: an action by hand, or because of a fault, that affects how training continues.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Entry {
-    /// A setting got another value.
+    /// A change of a setting.
     Set(Intervention),
-    /// Anything else.
-    Deed(Deed),
+    /// Any other action.
+    Action(JournalAction),
 }
 
-/// What is no change of a setting.
+/// An action other than a change of a setting.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Deed {
-    /// Optimizer steps taken before it.
+pub struct JournalAction {
+    /// Optimizer steps done before it.
     pub step: u64,
-    /// What was done.
+    /// The kind of action.
     #[serde(flatten)]
-    pub what: What,
-    /// The command that asked for it; 0 where none did: after a fault, or as a part of stopping.
+    pub what: ActionKind,
+    /// Identifier of the command; 0 without one: after a fault, or as a part of stopping.
     pub id: CommandId,
     /// Seconds since the Unix epoch.
     pub time: f64,
 }
 
-/// What was done.
+/// The kind of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum What {
-    /// An evaluation was asked for; it counts for the best one and for early stopping.
+pub enum ActionKind {
+    /// An evaluation by hand; it counts for the best one and for early stopping.
     Evaluate,
     /// [`Command::Rewind`](super::Command).
     Rewind {
-        /// Optimizer steps taken where it went back to.
+        /// Optimizer steps done in the state restored.
         to: u64,
-        /// The branch that began.
+        /// The new branch.
         branch: u32,
     },
     /// [`Command::Undo`](super::Command).
     Undo {
-        /// Optimizer steps taken where it went back to.
+        /// Optimizer steps done in the state restored.
         to: u64,
-        /// The branch that began.
+        /// The new branch.
         branch: u32,
-        /// Changes by hand that it went back over: more than one where some of them had taken each other back.
+        /// Number of changes by hand that were undone: more than one if some of them had undone each other.
         #[serde(default = "one", skip_serializing_if = "is_one")]
         changes: u32,
     },
     /// [`Command::SwitchBranch`](super::Command).
     SwitchBranch {
-        /// Where it went.
+        /// The branch switched to.
         branch: u32,
     },
     /// [`Command::Pin`](super::Command).
@@ -80,12 +80,12 @@ pub enum What {
         branch: u32,
         /// Its step.
         at: u64,
-        /// Whether it is kept.
+        /// Whether it is pinned.
         pinned: bool,
     },
-    /// [`Command::Stop`](super::Command): the run ends here, unless [`What::Resume`] follows.
+    /// [`Command::Stop`](super::Command): the run ends here, unless [`ActionKind::Resume`] follows.
     Stop,
-    /// A run that had been stopped goes on.
+    /// A stopped run is resumed.
     Resume,
 }
 
@@ -99,58 +99,62 @@ fn is_one(changes: &u32) -> bool {
 }
 
 impl Entry {
-    /// Optimizer steps that had been taken before it.
+    /// Optimizer steps done before it.
     #[must_use]
     pub fn step(&self) -> u64 {
         match self {
             Self::Set(change) => change.step,
-            Self::Deed(deed) => deed.step,
+            Self::Action(action) => action.step,
         }
     }
 
-    /// What it says, for people.
+    /// The entry as text.
     #[must_use]
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         let what = match self {
             Self::Set(change) => return format!("{}: {} -> {}", change.field, change.from, change.to),
-            Self::Deed(deed) => &deed.what,
+            Self::Action(action) => &action.what,
         };
         match what {
-            // No command asks for the one that a stop does for itself.
-            What::Evaluate if self.is_asked_for() => "evaluated by hand".into(),
-            What::Evaluate => "evaluated before stopping".into(),
-            What::Rewind { to, branch } => format!("back to step {to}, which begins branch {branch}"),
-            What::Undo { to, branch, .. } => {
+            // The evaluation that belongs to a stop has no command.
+            ActionKind::Evaluate if self.is_asked_for() => "evaluated by hand".into(),
+            ActionKind::Evaluate => "evaluated before stopping".into(),
+            ActionKind::Rewind { to, branch } => format!("back to step {to}, which begins branch {branch}"),
+            ActionKind::Undo { to, branch, .. } => {
                 format!("last change undone: back to step {to}, which begins branch {branch}")
             }
-            What::SwitchBranch { branch } => format!("on with branch {branch}"),
-            What::Pin { branch, at, pinned: true } => format!("step {at} of branch {branch} kept for good"),
-            What::Pin { branch, at, pinned: false } => format!("step {at} of branch {branch} no longer kept for good"),
-            What::Stop => "stopped".into(),
-            What::Resume => "resumed".into(),
+            ActionKind::SwitchBranch { branch } => format!("on with branch {branch}"),
+            ActionKind::Pin { branch, at, pinned: true } => format!("step {at} of branch {branch} kept for good"),
+            ActionKind::Pin { branch, at, pinned: false } => {
+                format!("step {at} of branch {branch} no longer kept for good")
+            }
+            ActionKind::Stop => "stopped".into(),
+            ActionKind::Resume => "resumed".into(),
         }
     }
 
     /// Whether a command asked for it.
     fn is_asked_for(&self) -> bool {
-        matches!(self, Self::Set(Intervention { id, .. }) | Self::Deed(Deed { id, .. }) if *id != 0)
+        matches!(self, Self::Set(Intervention { id, .. }) | Self::Action(JournalAction { id, .. }) if *id != 0)
     }
 
-    /// The branch that it began or went to.
+    /// The branch that it began or switched to.
     #[must_use]
     pub fn goes_to(&self) -> Option<u32> {
         match self {
             Self::Set(_) => None,
-            Self::Deed(deed) => match deed.what {
-                What::Rewind { branch, .. } | What::Undo { branch, .. } | What::SwitchBranch { branch } => Some(branch),
+            Self::Action(action) => match action.what {
+                ActionKind::Rewind { branch, .. }
+                | ActionKind::Undo { branch, .. }
+                | ActionKind::SwitchBranch { branch } => Some(branch),
                 _ => None,
             },
         }
     }
 
-    /// Whether it is done again when the steps around it are: changes of settings and evaluations.
+    /// Whether it is replayed together with the steps around it: changes of settings, and evaluations.
     #[must_use]
     pub fn shapes_training(&self) -> bool {
-        matches!(self, Self::Set(_) | Self::Deed(Deed { what: What::Evaluate, .. }))
+        matches!(self, Self::Set(_) | Self::Action(JournalAction { what: ActionKind::Evaluate, .. }))
     }
 }

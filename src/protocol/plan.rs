@@ -1,43 +1,43 @@
-//! What a run would be, told before it is one.
+//! The plan of a run, before it is started.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Memory, ModelSummary, Sparsity};
 
-/// A part of what `spartui plan` finds out; each is told as soon as it is known.
+/// A part of the result of `spartui plan`; each is sent as soon as it is known.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "part", rename_all = "snake_case")]
 pub enum Planned {
-    /// What is being done, and how much of it where that is known.
+    /// The current activity, with its progress if known.
     Doing {
-        /// In words that stay the same while it lasts.
+        /// As text that stays the same while it lasts.
         what: String,
         /// Share that is done.
         fraction: Option<f32>,
     },
     /// The rows.
     Data(PlannedData),
-    /// What the run trains on.
+    /// The model.
     Model(ModelSummary),
-    /// What the model's files are worth a word for.
+    /// Remarks on the model's files.
     ModelRemarks {
-        /// Each in one sentence.
+        /// One sentence each.
         remarks: Vec<PlannedRemark>,
     },
-    /// What would train, by group and layer.
+    /// Trainable scalars by group and layer.
     Sparsity(Sparsity),
-    /// The learning rate, where the rule chooses it.
+    /// The learning rate, if it is `auto`.
     Rate(PlannedRate),
-    /// What in the recipe is worth a second look.
+    /// Warnings about the recipe.
     Remarks {
         /// A sentence each.
         remarks: Vec<String>,
     },
-    /// The peak of the memory.
+    /// The predicted peak memory.
     Memory(PlannedMemory),
-    /// The time of a step, measured.
+    /// The measured time of a step.
     Time(PlannedTime),
-    /// What there is to know is known later only.
+    /// Nothing can be said before the start.
     Later {
         /// Why, in one sentence.
         message: String,
@@ -49,36 +49,36 @@ pub enum Planned {
     },
 }
 
-/// Something to tell about a model's files.
+/// A remark on a model's files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedRemark {
     /// A sentence without a full stop.
     pub text: String,
-    /// Whether the model may not be what its user takes it for.
+    /// Whether the model may differ from what its user expects.
     pub warns: bool,
 }
 
-/// Learning rates that the rule chooses.
+/// Learning rates chosen automatically.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedRate {
-    /// At the schedule's peak.
+    /// The learning rate at the peak of the schedule.
     pub rate: f64,
-    /// What it goes by, in a few words.
+    /// What it is based on, in a few words.
     pub basis: String,
-    /// That of the head, where it has one of its own.
+    /// The learning rate of the head, if it has its own.
     pub head: Option<f64>,
 }
 
 /// The rows of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PlannedData {
-    /// What is learned from.
+    /// Training rows.
     pub train: PlannedRows,
-    /// What is measured on.
+    /// Validation rows.
     pub validation: PlannedRows,
-    /// Each label with its training and its validation rows, in the order of the logits.
+    /// Each label with its numbers of training and validation rows, in the order of the logits.
     pub labels: Vec<(String, usize, usize)>,
-    /// What is likely to be a mistake in the rows, a sentence each.
+    /// Likely mistakes in the rows, a sentence each.
     #[serde(default)]
     pub findings: Vec<String>,
 }
@@ -90,47 +90,47 @@ pub struct PlannedRows {
     pub rows: usize,
     /// Tokens of all.
     pub tokens: usize,
-    /// Tokens that are learned; 0 where a label is.
+    /// Target tokens; 0 if the target is a label.
     pub learned: usize,
-    /// Tokens of the row in the middle.
+    /// Median number of tokens per row.
     pub median: usize,
     /// Tokens of the longest row.
     pub longest: usize,
-    /// Rows by length: from 1 to the longest in equal stretches.
+    /// Histogram of lengths: from 1 to the longest, in equal bins.
     pub lengths: Vec<usize>,
-    /// What of the file is missing here, in one sentence.
+    /// The rows left out, in one sentence.
     pub left_out: Option<String>,
-    /// What was guessed about the file, in one sentence, where that is worth a word.
+    /// What was guessed about the file in one sentence, if anything.
     #[serde(default)]
     pub read_as: Option<String>,
 }
 
-/// The predicted peak of the memory.
+/// The predicted peak memory.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PlannedMemory {
-    /// By the owners that memory is measured by.
+    /// By owner, as memory is measured.
     pub memory: Memory,
-    /// Finer: each part with its bytes.
+    /// In more detail: each part with its bytes.
     pub parts: Vec<(String, u64)>,
-    /// One sentence, where it is more than there is.
+    /// One sentence, if it exceeds the available memory.
     pub warning: Option<String>,
 }
 
-/// What time a run takes.
+/// The predicted time of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct PlannedTime {
-    /// Milliseconds of a step, in the middle of those that were measured.
+    /// Median of the measured step times in milliseconds.
     pub step_ms: f64,
-    /// Steps that were measured.
+    /// Number of measured steps.
     pub measured: usize,
-    /// Steps of the run.
+    /// Total number of steps.
     pub total_steps: u64,
-    /// Steps of an epoch.
+    /// Steps per epoch.
     pub steps_per_epoch: u64,
-    /// Seconds of one evaluation, estimated from a part of it.
+    /// Seconds per evaluation, estimated from a part of one.
     pub evaluation_seconds: f64,
     /// Evaluations of the run.
     pub evaluations: u64,
-    /// Seconds of the run.
+    /// Seconds of the whole run.
     pub seconds: f64,
 }

@@ -1,43 +1,43 @@
-//! The playground: a text through the base model and the adapted one, side by side.
+//! The playground: a text for the base model and the adapted one, side by side.
 
 use serde::{Deserialize, Serialize};
 
-/// What is asked of both models.
+/// A question to both models.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Question {
-    /// What they read.
+    /// The models' input.
     pub about: About,
-    /// Branch and step of the kept state that the adapted model shall be of, one of those that
-    /// [`Event::Snapshots`](super::Event) lists; none: as it is now.
+    /// Branch and step of the adapted model's state, one in [`Event::Snapshots`](super::Event); none for the current
+    /// state.
     #[serde(default)]
     pub at: Option<(u32, u64)>,
-    /// Most tokens that a language model writes, on each side.
+    /// The most tokens that a language model writes, on each side.
     pub max_new_tokens: usize,
-    /// 0: always the likeliest token; higher: more varied.
+    /// The sampling temperature; 0 for greedy decoding.
     #[serde(default)]
     pub temperature: f64,
-    /// Seed of the draws, the same on both sides.
+    /// Seed of the sampling, the same on both sides.
     #[serde(default)]
     pub seed: u64,
 }
 
-/// What the models read.
+/// The models' input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum About {
-    /// A text: to classify, or to go on with.
+    /// A text to classify or to continue.
     Text {
-        /// The text; of a pair, both with `|||` between them.
+        /// The text; for a pair, both with `|||` between them.
         text: String,
     },
-    /// What a user says, put into the model's chat template.
+    /// A user's message, for the model's chat template.
     Chat {
         /// The message.
         text: String,
     },
-    /// A row of the validation data: to classify, or as far as its first learned token.
+    /// A row of the validation data: to classify, or up to its first target token.
     Row {
-        /// Its number, from 0; counted round where there are fewer.
+        /// Its number, from 0; modulo the number of rows.
         row: usize,
     },
 }
@@ -46,57 +46,57 @@ pub enum About {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
-    /// As it was before any training.
+    /// The base model.
     Base,
-    /// With what training changed.
+    /// The adapted model.
     Adapted,
 }
 
 impl Side {
-    /// Both, in the order in which they are shown.
+    /// Both, in the order of display.
     pub const BOTH: [Self; 2] = [Self::Base, Self::Adapted];
 }
 
-/// A part of the answer to a [`Question`], in the order of these.
+/// A part of the answer to a [`Question`], in this order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "part", rename_all = "snake_case")]
 pub enum Answer {
-    /// The models have begun to read.
+    /// The models have started.
     Begun {
-        /// Branch and step that the adapted model is of.
+        /// Branch and step of the adapted model.
         at: (u32, u64),
-        /// What they read, where it was not given as a text.
+        /// The models' input, if it was not given as a text.
         text: Option<String>,
-        /// What the data says that the answer should be, for a row of it.
+        /// The expected answer according to the data, for a row of it.
         expected: Option<String>,
-        /// Tokens that they read.
+        /// Tokens of the input.
         tokens: usize,
-        /// Whether the end was cut off, as `data.max_length` says.
+        /// Whether it was truncated to `data.max_length`.
         cut: bool,
-        /// One sentence why the base model cannot answer; none where it can.
+        /// One sentence if the base model cannot answer.
         no_base: Option<String>,
     },
-    /// What a classifier finds.
+    /// The output of a classifier.
     Classes {
         /// Which model.
         side: Side,
-        /// Of each label, in the order of [`Ready::labels`](super::Ready).
+        /// For each label, in the order of [`Ready::labels`](super::Ready).
         probabilities: Vec<f32>,
     },
-    /// What a language model has written since the last part.
+    /// The text that a language model has written since the last part.
     Text {
         /// Which model.
         side: Side,
-        /// Its text goes on with this.
+        /// The continuation of its text.
         text: String,
         /// Tokens that it has written so far.
         tokens: usize,
     },
-    /// A language model writes no more.
+    /// A language model has finished.
     Ended {
         /// Which model.
         side: Side,
-        /// Whether it wrote the token that ends a text, rather than as many tokens as were asked for.
+        /// Whether it wrote an end token, rather than reaching the limit.
         by_itself: bool,
     },
 }

@@ -13,9 +13,9 @@ pub struct Race {
     pub name: String,
     /// Its folder, with the folders of its lanes in it.
     pub folder: PathBuf,
-    /// The lanes, by their numbers.
+    /// The lanes in the order of their numbers.
     pub lanes: Vec<Lane>,
-    /// After every so many steps the worse half of the lanes is stopped; none: never.
+    /// The interval of successive halving in steps; none for no halving.
     pub halve_every: Option<u64>,
 }
 
@@ -28,25 +28,25 @@ pub struct Lane {
     pub folder: PathBuf,
     /// The fields in which it differs from the others, with their values.
     pub varied: Vec<(String, Value)>,
-    /// Where it came from, if it was cloned.
+    /// Its origin, if it was cloned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
-    /// Whether it was stopped by itself, by hand or by halving: it stays out when the race goes on.
+    /// Whether it was stopped individually, by hand or by halving: it is left out when the race is resumed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub out: bool,
 }
 
-/// Where a lane began that was cloned.
+/// The origin of a cloned lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
     /// Number of the lane that it was cloned from.
     pub lane: u32,
-    /// Optimizer steps that had been taken.
+    /// Optimizer steps done at that time.
     pub step: u64,
 }
 
 impl Lane {
-    /// What sets it apart, such as `learning_rate 0.001, sparsity 0.99`; its name where that is nothing.
+    /// Its distinguishing settings, such as `learning_rate 0.001, sparsity 0.99`; its name if there are none.
     #[must_use]
     pub fn label(&self) -> String {
         let short = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();

@@ -77,7 +77,7 @@ impl Journal {
 fn parse(line: &[u8]) -> serde_json::Result<Entry> {
     let value: Value = serde_json::from_slice(line)?;
     if value.get("kind").is_some() {
-        serde_json::from_value(value).map(Entry::Deed)
+        serde_json::from_value(value).map(Entry::Action)
     } else {
         serde_json::from_value(value).map(Entry::Set)
     }
@@ -86,7 +86,7 @@ fn parse(line: &[u8]) -> serde_json::Result<Entry> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Deed, Intervention, What};
+    use crate::protocol::{ActionKind, Intervention, JournalAction};
     use crate::recipe::Value;
 
     fn change(step: u64, to: Value) -> Entry {
@@ -94,8 +94,8 @@ mod tests {
         Entry::Set(Intervention { step, field, from, to, id: step, time: 1.5 })
     }
 
-    fn deed(step: u64, what: What) -> Entry {
-        Entry::Deed(Deed { step, what, id: 9, time: 2.5 })
+    fn deed(step: u64, what: ActionKind) -> Entry {
+        Entry::Action(JournalAction { step, what, id: 9, time: 2.5 })
     }
 
     #[test]
@@ -107,14 +107,14 @@ mod tests {
             change(1, Value::Float(0.995)),
             change(2, Value::String("even".into())),
             change(3, Value::Integer(7)),
-            deed(3, What::Evaluate),
-            deed(4, What::Rewind { to: 2, branch: 1 }),
-            deed(4, What::Undo { to: 1, branch: 2, changes: 1 }),
-            deed(4, What::Undo { to: 1, branch: 3, changes: 3 }),
-            deed(5, What::SwitchBranch { branch: 0 }),
-            deed(6, What::Pin { branch: 0, at: 4, pinned: true }),
-            deed(7, What::Stop),
-            deed(7, What::Resume),
+            deed(3, ActionKind::Evaluate),
+            deed(4, ActionKind::Rewind { to: 2, branch: 1 }),
+            deed(4, ActionKind::Undo { to: 1, branch: 2, changes: 1 }),
+            deed(4, ActionKind::Undo { to: 1, branch: 3, changes: 3 }),
+            deed(5, ActionKind::SwitchBranch { branch: 0 }),
+            deed(6, ActionKind::Pin { branch: 0, at: 4, pinned: true }),
+            deed(7, ActionKind::Stop),
+            deed(7, ActionKind::Resume),
         ];
         for entry in &entries {
             Journal::open(&path).unwrap().append(entry).unwrap();

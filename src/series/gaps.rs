@@ -1,6 +1,6 @@
-//! Which points are no number.
+//! The points that are not finite.
 
-/// A bit for each point up to the last gap, and the gaps before every eighth word of bits.
+/// A bit for each point up to the last gap, and the number of gaps before every eighth word of bits.
 #[derive(Debug, Clone, Default)]
 pub struct Gaps {
     words: Vec<u64>,
@@ -9,11 +9,11 @@ pub struct Gaps {
 }
 
 const BITS: usize = 64;
-/// Words between two ranks.
+/// Words between two stored ranks.
 const WORDS: usize = 8;
 
 impl Gaps {
-    /// The point at this place, which is after all gaps so far, is one.
+    /// Adds a gap at this index, which comes after all earlier gaps.
     pub fn push(&mut self, index: usize) {
         let word = index / BITS;
         while self.words.len() <= word {
@@ -31,7 +31,7 @@ impl Gaps {
         self.total as usize
     }
 
-    /// Number of gaps before a place.
+    /// Number of gaps before an index.
     pub fn before(&self, index: usize) -> usize {
         let word = index / BITS;
         if word >= self.words.len() {
@@ -43,7 +43,7 @@ impl Gaps {
         (self.ranks[word / WORDS] + near) as usize
     }
 
-    /// Bytes that are kept.
+    /// Memory used, in bytes.
     pub fn bytes(&self) -> usize {
         self.words.capacity() * size_of::<u64>() + self.ranks.capacity() * size_of::<u32>()
     }

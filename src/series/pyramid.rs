@@ -1,20 +1,20 @@
-//! Extremes of any stretch of a series in logarithmic time.
+//! Extremes of any range of a series in logarithmic time.
 
-/// Points of a bin on the lowest level; each level above has bins twice as wide.
+/// Points per bin on the lowest level; each level above has bins twice as wide.
 const LOWEST: usize = 16;
 
-/// A smallest and a largest value.
+/// Smallest and largest value.
 pub type Bin = (f32, f32);
 
-/// What holds nothing that is finite.
+/// A bin without finite values.
 pub const EMPTY: Bin = (f32::INFINITY, f32::NEG_INFINITY);
 
-/// Minimum and maximum of power-of-two bins of points, as soon as a bin is full; what is not finite leaves a bin as it
-/// is.
+/// Minimum and maximum of power-of-two bins of points, as soon as a bin is full; values that are not finite are
+/// ignored.
 #[derive(Debug, Clone)]
 pub struct Pyramid {
     levels: Vec<Vec<Bin>>,
-    /// The bin of the lowest level that is not full, and how many points it holds.
+    /// The incomplete bin of the lowest level, and its number of points.
     open: (Bin, usize),
 }
 
@@ -29,7 +29,7 @@ fn single(value: f32) -> Bin {
     if value.is_finite() { (value, value) } else { EMPTY }
 }
 
-/// Whether a bin holds nothing that is finite.
+/// Whether a bin has no finite value.
 fn is_empty(bin: Bin) -> bool {
     bin.0 > bin.1
 }
@@ -44,7 +44,7 @@ fn scan(values: &[f32]) -> Bin {
 }
 
 impl Pyramid {
-    /// Takes in the next value.
+    /// Adds the next value.
     pub fn push(&mut self, value: f32) {
         let (bin, count) = self.open;
         self.open = (join(bin, single(value)), count + 1);
@@ -66,7 +66,7 @@ impl Pyramid {
         }
     }
 
-    /// The full bin of a level that begins at a place and ends by `to`.
+    /// The full bin of a level that begins at an index and ends by `to`.
     fn bin(&self, level: usize, from: usize, to: usize) -> Option<Bin> {
         let width = LOWEST << level;
         if !from.is_multiple_of(width) || from + width > to {
@@ -75,7 +75,7 @@ impl Pyramid {
         self.levels.get(level)?.get(from / width).copied()
     }
 
-    /// The full bin of a level that ends at a place and begins not before `from`.
+    /// The full bin of a level that ends at an index and begins not before `from`.
     fn bin_before(&self, level: usize, from: usize, to: usize) -> Option<Bin> {
         let width = LOWEST << level;
         if !to.is_multiple_of(width) || from + width > to {
@@ -84,8 +84,8 @@ impl Pyramid {
         self.levels.get(level)?.get(to / width - 1).copied()
     }
 
-    /// Smallest and largest finite value among the points `from..to`: two bins of each level at the most, and the
-    /// points at both ends that fill no bin.
+    /// Smallest and largest finite value among the points `from..to`: at most two bins of each level, and the points
+    /// at both ends that fill no bin.
     pub fn extremes(&self, values: &[f32], from: usize, to: usize) -> Option<Bin> {
         let (mut first, mut end) = (from.div_ceil(LOWEST), to / LOWEST);
         let mut found = if first < end {
@@ -112,7 +112,7 @@ impl Pyramid {
         (!is_empty(found)).then_some(found)
     }
 
-    /// The first point among `from..to` whose bin is wanted. What is wanted of a bin is wanted of any that holds it.
+    /// The first point among `from..to` whose bin is `wanted`. If a bin is wanted, so is any bin that contains it.
     pub fn first(&self, values: &[f32], from: usize, to: usize, wanted: impl Fn(Bin) -> bool) -> Option<usize> {
         let mut at = from;
         while at < to {
@@ -126,7 +126,7 @@ impl Pyramid {
         None
     }
 
-    /// The first point among `from..to` that is finite.
+    /// The first finite point among `from..to`.
     pub fn first_finite(&self, values: &[f32], from: usize, to: usize) -> Option<usize> {
         if from < to && values[from].is_finite() {
             return Some(from);
@@ -134,7 +134,7 @@ impl Pyramid {
         self.first(values, from, to, |bin| !is_empty(bin))
     }
 
-    /// The last point among `from..to` that is finite.
+    /// The last finite point among `from..to`.
     pub fn last_finite(&self, values: &[f32], from: usize, to: usize) -> Option<usize> {
         let mut end = to;
         while from < end {
@@ -150,7 +150,7 @@ impl Pyramid {
         None
     }
 
-    /// Bytes that are kept.
+    /// Memory used, in bytes.
     pub fn bytes(&self) -> usize {
         self.levels.iter().map(|level| level.capacity() * size_of::<Bin>()).sum()
     }

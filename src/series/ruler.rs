@@ -1,10 +1,10 @@
-//! Another measure of how far a run is than its steps: epochs, tokens, time.
+//! Measures of progress other than steps: epochs, tokens, time.
 
-/// Points between two totals that are kept.
+/// Points between two stored totals.
 const EVERY: usize = 64;
 
-/// What each point of a run adds to a measure, so that a place on an axis of that measure can be turned into a place
-/// among the points. It never runs backwards: what is no number, or less than nothing, counts as nothing.
+/// The increments of a measure at each point of a run, so that a position on an axis of that measure can be converted
+/// to an index of the points. It never runs backwards: an increment that is negative or not finite counts as zero.
 #[derive(Debug, Clone, Default)]
 pub struct Ruler {
     begin: f64,
@@ -15,13 +15,13 @@ pub struct Ruler {
 }
 
 impl Ruler {
-    /// A measure that begins here.
+    /// A measure with this start.
     #[must_use]
     pub fn from(begin: f64) -> Self {
         Self { begin, end: begin, ..Self::default() }
     }
 
-    /// The next point adds so much.
+    /// Adds the next point's increment.
     pub fn push(&mut self, part: f64) {
         if self.parts.len().is_multiple_of(EVERY) {
             super::grow(&mut self.totals, self.end);
@@ -32,7 +32,7 @@ impl Ruler {
         self.end += f64::from(part);
     }
 
-    /// Where it begins.
+    /// Its start.
     #[must_use]
     pub fn begin(&self) -> f64 {
         self.begin
@@ -44,7 +44,7 @@ impl Ruler {
         self.end
     }
 
-    /// The measure after the point at this place; where there is none, the end of it all.
+    /// The measure after the point at this index; the end of the measure if there is none.
     #[must_use]
     pub fn at(&self, index: usize) -> f64 {
         let Some(&total) = self.totals.get(index / EVERY) else { return self.end };
@@ -52,14 +52,14 @@ impl Ruler {
         self.parts[block..self.parts.len().min(index + 1)].iter().fold(total, |sum, part| sum + f64::from(*part))
     }
 
-    /// Number of points after which the measure is below this.
+    /// Number of points after which the measure is below this value.
     #[must_use]
     pub fn before(&self, measure: f64) -> usize {
         self.before_near(measure, 0)
     }
 
-    /// As [`Ruler::before`] for measures that ascend evenly, as the edges of columns do. Where very many points lie
-    /// between two of them, all but the ends are found to within a sixteenth of that.
+    /// As [`Ruler::before`] for evenly ascending values, such as the edges of columns. If very many points are between
+    /// two of them, all but the ends are found to within a sixteenth of that number.
     #[must_use]
     pub fn places(&self, measures: impl ExactSizeIterator<Item = f64> + Clone) -> Vec<usize> {
         let (mut ends, count) = (measures.clone(), measures.len());
@@ -81,7 +81,7 @@ impl Ruler {
         measures.enumerate().map(place).collect()
     }
 
-    /// As [`Ruler::before`]; the search is short where that is near this place.
+    /// As [`Ruler::before`], with a search that is short if the result is near this index.
     fn before_near(&self, measure: f64, place: usize) -> usize {
         let block = self.block_near(measure, place / EVERY).saturating_sub(1);
         let Some(&total) = self.totals.get(block) else { return 0 };
@@ -95,7 +95,7 @@ impl Ruler {
         begin + below.count()
     }
 
-    /// Number of totals below a measure, looked for from one of them on in strides that double.
+    /// Number of totals below a value, searched from one of them on in doubling strides.
     fn block_near(&self, measure: f64, near: usize) -> usize {
         let below = |at: usize| self.totals.get(at).is_some_and(|total| *total < measure);
         let mut stride = 1;
@@ -118,7 +118,7 @@ impl Ruler {
         low + self.totals[low..high].partition_point(|total| *total < measure)
     }
 
-    /// Bytes that are kept.
+    /// Memory used, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.parts.capacity() * size_of::<f32>() + self.totals.capacity() * size_of::<f64>()

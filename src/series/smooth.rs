@@ -1,19 +1,19 @@
-//! Smoothing, on the raw points and before any thinning.
+//! Smooths raw points, before downsampling.
 
 use super::Series;
 
-/// Points between two places where the state of the smoothing is kept.
+/// Points between two stored states of the smoothing.
 pub(super) const EVERY: usize = 64;
 
-/// `TensorBoard`'s smoothing: an exponential moving average, divided by the weight that it has seen so far, so that
-/// the first values are not drawn towards zero.
+/// `TensorBoard`'s smoothing: an exponential moving average, divided by the sum of its weights, so that the first
+/// values are not biased towards zero.
 #[derive(Debug, Clone, Copy)]
 pub struct Smoother {
     weight: f64,
     state: State,
 }
 
-/// How far a smoother has come.
+/// The state of a smoother.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct State {
     average: f64,
@@ -34,21 +34,21 @@ impl State {
 }
 
 impl Smoother {
-    /// A smoother that keeps `weight` (0 to below 1) of what it has and takes the rest from each new value.
+    /// A smoother that keeps `weight` (0 to below 1) of its state and takes the rest from each new value.
     #[must_use]
     pub fn new(weight: f64) -> Self {
         Self { weight: weight.clamp(0.0, 0.9999), state: State::default() }
     }
 
-    /// The smoothed value after this one; a value that is no number is handed through and forgotten.
+    /// The smoothed value after this one; a value that is not finite is returned as it is, and ignored.
     pub fn push(&mut self, value: f64) -> f64 {
         self.state.push(self.weight, value);
         if value.is_finite() { self.state.value() } else { f64::NAN }
     }
 }
 
-/// A series and its smoothed form. Of the latter only the state at every 64th point is kept; what lies between is
-/// computed where it is looked at.
+/// A series and its smoothed form. Of the latter only the state at every 64th point is stored; values in between are
+/// computed on demand.
 #[derive(Debug, Clone)]
 pub struct Curve {
     raw: Series,
@@ -81,7 +81,7 @@ impl Curve {
         Self { raw: Series::default(), weight, begin: State::default(), shares, states: Vec::new() }
     }
 
-    /// An empty curve that goes on where another one was before a step.
+    /// An empty curve that continues another one from before a step.
     #[must_use]
     pub fn following(&self, step: u64) -> Self {
         Self { begin: self.state_before(step), ..Self::new(self.weight) }
@@ -109,19 +109,19 @@ impl Curve {
         added
     }
 
-    /// Smooths all again with another weight.
+    /// Changes the weight of the smoothing.
     pub fn set_weight(&mut self, weight: f64) {
         self.set_weight_after(weight, State::default());
     }
 
-    /// As [`Curve::set_weight`], going on from another curve's state, which was smoothed with the same weight.
+    /// As [`Curve::set_weight`], continuing from another curve's state, which was smoothed with the same weight.
     pub fn set_weight_after(&mut self, weight: f64, begin: State) {
         let raw = std::mem::take(&mut self.raw);
         *self = Self { raw, begin, ..Self::new(weight) };
         self.keep_states();
     }
 
-    /// Keeps the state before each 64th point that there is.
+    /// Stores the state before each 64th existing point.
     fn keep_states(&mut self) {
         let values = self.raw.values();
         while self.states.len() * EVERY < values.len() {
@@ -136,7 +136,7 @@ impl Curve {
         }
     }
 
-    /// The state after so many more values, 64 at the most: in one go where all of them count.
+    /// The state after these values, at most 64: in one pass if all of them are finite.
     fn after(&self, mut state: State, values: &[f32]) -> State {
         if values.iter().all(|value| value.is_finite()) && !values.is_empty() {
             let shares = &self.shares[EVERY - values.len()..];
@@ -150,13 +150,13 @@ impl Curve {
         state
     }
 
-    /// The points as they came.
+    /// The raw points.
     #[must_use]
     pub fn raw(&self) -> &Series {
         &self.raw
     }
 
-    /// The smoothed value at a place; of a gap, that of the point before it.
+    /// The smoothed value at an index; for a gap, that of the previous point.
     fn smoothed_at(&self, index: usize) -> f64 {
         let block = index / EVERY;
         self.after(self.states[block], &self.raw.values()[block * EVERY..=index]).value()
@@ -169,7 +169,7 @@ impl Curve {
         Some((step, if value.is_finite() { self.smoothed_at(self.raw.len() - 1) } else { f64::NAN }))
     }
 
-    /// The smoothed value of the point nearest to a step; no number where there is none.
+    /// The smoothed value of the point nearest to a step; NaN if there is none.
     #[must_use]
     pub fn smoothed_near(&self, step: u64) -> f64 {
         match self.raw.nearest_index(step) {
@@ -183,7 +183,7 @@ impl Curve {
     pub fn smoothed_columns(&self, edges: &[u64]) -> Vec<Option<f64>> {
         let value = |(from, to): (usize, usize)| {
             let last = self.raw.last_finite(from, to)?;
-            // Where a column ends with a block, what is kept there is its value.
+            // If a column ends with a block, the stored state is its value.
             match self.states.get(to / EVERY).filter(|_| to.is_multiple_of(EVERY)) {
                 Some(state) => Some(state.value()),
                 None => Some(self.smoothed_at(last)),
@@ -198,7 +198,7 @@ impl Curve {
         self.raw.points().map(move |(step, value)| (step, smoother.push(value)))
     }
 
-    /// Bytes that are kept for it.
+    /// Memory used, in bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.raw.bytes() + self.states.capacity() * size_of::<State>() + size_of::<[f64; EVERY]>()

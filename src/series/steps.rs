@@ -1,17 +1,17 @@
-//! The steps of a series' points: nothing for a step that follows evenly on the one before.
+//! The steps of a series' points, run-length encoded.
 
-/// Ascending steps, kept as stretches of even strides: a run that counts on takes twelve bytes, however long it is,
-/// and steps without any order take six bytes each.
+/// Ascending steps, stored as runs of even strides: evenly spaced steps take twelve bytes, however many there are, and
+/// irregular steps take six bytes each.
 #[derive(Debug, Clone, Default)]
 pub struct Steps {
     stretches: Vec<Stretch>,
     len: usize,
 }
 
-/// Points whose steps follow evenly on one another.
+/// A run of evenly spaced steps.
 #[derive(Debug, Clone, Copy)]
 struct Stretch {
-    /// Place of its first point.
+    /// Index of its first point.
     index: u32,
     /// Step of its first point.
     step: u32,
@@ -20,14 +20,14 @@ struct Stretch {
 }
 
 impl Stretch {
-    /// The step of the point at this place, if it follows evenly too.
+    /// The step of the point at this index, if it continues the run.
     fn next(self, index: u32) -> u64 {
         u64::from(self.step) + u64::from(self.stride) * u64::from(index - self.index)
     }
 }
 
 impl Steps {
-    /// Adds a step; whether it was after the last one, and so was added.
+    /// Adds a step; returns whether it came after the last one, and so was added.
     pub fn push(&mut self, step: u32) -> bool {
         if self.last().is_some_and(|last| step <= last) {
             return false;
@@ -58,7 +58,7 @@ impl Steps {
         Some(stretch.step + stretch.stride * (self.len as u32 - 1 - stretch.index))
     }
 
-    /// The step at a place, which must be one.
+    /// The step at an index, which must exist.
     pub fn at(&self, index: usize) -> u32 {
         let after = self.stretches.partition_point(|stretch| stretch.index as usize <= index);
         let Some(stretch) = after.checked_sub(1).map(|at| self.stretches[at]) else { return 0 };
@@ -82,7 +82,7 @@ impl Steps {
         })
     }
 
-    /// Bytes that are kept.
+    /// Memory used, in bytes.
     pub fn bytes(&self) -> usize {
         self.stretches.capacity() * size_of::<Stretch>()
     }

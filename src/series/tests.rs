@@ -12,7 +12,7 @@ fn series(values: &[f64]) -> Series {
     series
 }
 
-/// The edges of so many columns of one width.
+/// The edges of this many columns of equal width.
 fn edges(start: f64, width: f64, count: usize) -> Vec<u64> {
     (0..=count).map(|column| (start + column as f64 * width).ceil() as u64).collect()
 }
@@ -45,7 +45,7 @@ fn one_spike_among_a_million_points_survives() {
 }
 
 #[test]
-fn what_is_no_number_is_a_gap_and_counted() {
+fn a_value_that_is_not_finite_is_a_counted_gap() {
     let series = series(&[1.0, f64::NAN, f64::INFINITY, 2.0]);
     assert_eq!(series.gap_count(), 2);
     assert_eq!(series.gaps_in_columns(&edges(1.0, 1.0, 4)), [0, 1, 1, 0]);
@@ -145,7 +145,7 @@ proptest! {
     ) {
         let (mut early, mut late) = (Curve::new(weight), Curve::new(0.0));
         for (step, &value) in values.iter().enumerate() {
-            // The raw series keeps f32, so the comparison starts from what it keeps.
+            // The raw series stores f32, so the comparison starts from the stored value.
             let value = f64::from(value as f32);
             early.push(step as u64, value);
             late.push(step as u64, value);
@@ -183,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_smoothed_in_pieces_is_what_is_smoothed_at_once(
+    fn smoothing_in_pieces_equals_smoothing_at_once(
         values in prop::collection::vec(prop_oneof![9 => -10.0..10.0f64, 1 => Just(f64::NAN)], 1..400),
         weight in 0.0..0.999f64,
     ) {

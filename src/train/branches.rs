@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::protocol::{Branch, Entry, Evaluation, Intervention, What};
+use crate::protocol::{ActionKind, Branch, Entry, Evaluation, Intervention};
 
 /// A branch as it grew so far.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +58,7 @@ impl Tree {
     pub fn of_journal(entries: &[Entry], step: u64) -> Result<Self, String> {
         let mut tree = Self::default();
         for entry in entries {
-            tree.follow(entry).map_err(|why| format!("{}: {why}", entry.told()))?;
+            tree.follow(entry).map_err(|why| format!("{}: {why}", entry.describe()))?;
         }
         if tree.here().step > step {
             return Err(format!("its last entry is of step {}", tree.here().step));
@@ -72,14 +72,14 @@ impl Tree {
             return Err(format!("it comes after step {}", self.here().step));
         }
         self.reached(entry.step(), None);
-        let Entry::Deed(deed) = entry else {
+        let Entry::Action(deed) = entry else {
             self.add(entry.clone());
             return Ok(());
         };
         let begins = match deed.what {
-            What::Rewind { to, branch } if to <= deed.step => Some((self.just_after(to), branch)),
-            What::Rewind { .. } => return Err("that step was not taken yet".into()),
-            What::Undo { branch, changes, .. } => {
+            ActionKind::Rewind { to, branch } if to <= deed.step => Some((self.just_after(to), branch)),
+            ActionKind::Rewind { .. } => return Err("that step was not taken yet".into()),
+            ActionKind::Undo { branch, changes, .. } => {
                 let point = self.before_change(changes).ok_or("nothing was changed before")?;
                 Some((point, branch))
             }
@@ -87,9 +87,9 @@ impl Tree {
         };
         self.add(entry.clone());
         match deed.what {
-            What::SwitchBranch { branch } if (branch as usize) < self.branches.len() => self.go_to(branch),
-            What::SwitchBranch { .. } => return Err("there is no such branch".into()),
-            What::Pin { branch, at, pinned } => self.pin(branch, at, pinned),
+            ActionKind::SwitchBranch { branch } if (branch as usize) < self.branches.len() => self.go_to(branch),
+            ActionKind::SwitchBranch { .. } => return Err("there is no such branch".into()),
+            ActionKind::Pin { branch, at, pinned } => self.pin(branch, at, pinned),
             _ => {}
         }
         match begins {
@@ -350,7 +350,7 @@ fn best_of<'a>(evaluations: impl Iterator<Item = &'a Evaluation>) -> Option<Eval
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::{Deed, Intervention, What};
+    use crate::protocol::{ActionKind, Intervention, JournalAction};
     use crate::recipe::Value;
 
     fn set(step: u64, to: i64) -> Entry {
@@ -361,7 +361,7 @@ mod tests {
     fn rewind(tree: &mut Tree, to: u64) -> u32 {
         let (step, point) = (tree.here().step, tree.just_after(to));
         let branch = u32::try_from(tree.branches().len()).unwrap();
-        tree.add(Entry::Deed(Deed { step, what: What::Rewind { to, branch }, id: 1, time: 0.0 }));
+        tree.add(Entry::Action(JournalAction { step, what: ActionKind::Rewind { to, branch }, id: 1, time: 0.0 }));
         assert_eq!(tree.fork(point), branch);
         branch
     }
@@ -386,7 +386,12 @@ mod tests {
         tree.add(set(25, 3));
         tree.reached(30, None);
         rewind(&mut tree, 22);
-        tree.add(Entry::Deed(Deed { step: 22, what: What::SwitchBranch { branch: 0 }, id: 1, time: 0.0 }));
+        tree.add(Entry::Action(JournalAction {
+            step: 22,
+            what: ActionKind::SwitchBranch { branch: 0 },
+            id: 1,
+            time: 0.0,
+        }));
         tree.go_to(0);
         tree.add(set(40, 4));
         tree.reached(50, None);
@@ -453,8 +458,8 @@ mod tests {
                 let change = Intervention { step, field: field.into(), from, to, id: 7, time: 0.0 };
                 tree.follow(&Entry::Set(change)).unwrap();
             }
-            let what = What::Undo { to, branch: 1, changes };
-            tree.follow(&Entry::Deed(Deed { step: 40, what, id: 1, time: 0.0 })).unwrap();
+            let what = ActionKind::Undo { to, branch: 1, changes };
+            tree.follow(&Entry::Action(JournalAction { step: 40, what, id: 1, time: 0.0 })).unwrap();
             assert_eq!((tree.current(), tree.get(1).unwrap().from), (1, to));
         }
     }
@@ -485,12 +490,12 @@ mod tests {
             entries[at] = entry;
             Tree::of_journal(&entries, 50).is_err()
         };
-        let deed = |step, what| Entry::Deed(Deed { step, what, id: 1, time: 0.0 });
+        let deed = |step, what| Entry::Action(JournalAction { step, what, id: 1, time: 0.0 });
         assert!(wrong(1, set(5, 1)));
-        assert!(wrong(2, deed(40, What::Rewind { to: 41, branch: 1 })));
-        assert!(wrong(2, deed(40, What::Rewind { to: 20, branch: 2 })));
-        assert!(wrong(0, deed(10, What::Undo { to: 0, branch: 1, changes: 1 })));
-        assert!(wrong(5, deed(22, What::SwitchBranch { branch: 7 })));
+        assert!(wrong(2, deed(40, ActionKind::Rewind { to: 41, branch: 1 })));
+        assert!(wrong(2, deed(40, ActionKind::Rewind { to: 20, branch: 2 })));
+        assert!(wrong(0, deed(10, ActionKind::Undo { to: 0, branch: 1, changes: 1 })));
+        assert!(wrong(5, deed(22, ActionKind::SwitchBranch { branch: 7 })));
         assert!(Tree::of_journal(&[], 0).is_ok());
     }
 }

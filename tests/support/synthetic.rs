@@ -19,7 +19,7 @@ use spartui::interface::theme::{Depth, Themes};
 use spartui::interface::{Effect, Input, Look, Screen, State};
 use spartui::protocol::{
     Audience, Branch, Client, Command, CommandStatus, Consequences, Ending, Evaluation, Event, Gpu, Group, Holds, Host,
-    Intervention, KeptState, Layer, Memory, ModelSummary, News, Place, Ready, Sparsity, Step, Summary, Vitals,
+    Intervention, KeptState, Layer, Memory, ModelSummary, Place, Ready, ServerMessage, Sparsity, Step, Summary, Vitals,
 };
 use spartui::recipe::Value;
 
@@ -159,7 +159,7 @@ impl Desk {
     pub fn among(&mut self, me: u32, clients: &[&str], steering: Option<u32>) {
         self.state.connection.client = me;
         let clients = clients.iter().zip(0..).map(|(from, id)| Client { id, from: (*from).into() }).collect();
-        self.input(Input::News(Box::new(News::Audience(Audience { clients, steering }))));
+        self.input(Input::ServerMessage(Box::new(ServerMessage::Audience(Audience { clients, steering }))));
     }
 
     /// The run goes back to a step on a branch that is new, or on to the tip of a known one.

@@ -1,4 +1,4 @@
-//! A metric along a field as text, JSON, CSV, Markdown and as a picture.
+//! Formats a metric along a field as text, JSON, CSV, Markdown and a picture.
 
 use super::{Format, Table, aligned, escaped, piped, plain};
 use crate::compare::along::Along;
@@ -6,10 +6,10 @@ use crate::compare::{Metric, Spread};
 use crate::error::{Error, Result};
 
 impl Format {
-    /// Writes a metric along a field; the text ends with a line's end.
+    /// Formats a metric along a field; the text ends with a line end.
     ///
     /// # Errors
-    /// Where a value cannot be written in this format.
+    /// If a value cannot be represented in this format.
     pub fn write_along(self, along: &Along) -> Result<String> {
         match self {
             Self::Text => Ok(aligned(&table(along, "*")) + &format!("\n{}\n", said(along, "*"))),

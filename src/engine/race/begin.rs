@@ -31,6 +31,7 @@ pub(super) struct Common<'a> {
 
 impl Race {
     /// Resumes the lanes of a race that had not ended and were not stopped.
+    ///
     /// # Errors
     /// Refuses a race that is over, and lanes that have changed.
     pub(super) fn go_on(
@@ -113,6 +114,7 @@ impl Race {
     }
 
     /// Loads what all lanes share, and only then creates the folders.
+    ///
     /// # Errors
     /// Refuses lanes that cannot train together; nothing is left behind then.
     pub(super) fn prepare(

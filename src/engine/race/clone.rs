@@ -21,6 +21,7 @@ const FIRST: u64 = 1 << 41;
 impl Race {
     /// Starts another lane from the state of this one. It gets a copy of journal and metrics, so that it is a run that
     /// can be replayed like any other; its own settings are applied at its first step.
+    ///
     /// # Errors
     /// Refuses a lane that has ended or does not exist, and settings that it cannot have.
     pub(super) fn clone_lane(&mut self, number: u32, set: Vec<(String, Value)>, outbox: &mut Outbox) -> Result<()> {

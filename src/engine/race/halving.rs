@@ -18,6 +18,7 @@ pub struct Halving {
 
 impl Halving {
     /// Halves the lanes every so many steps.
+    ///
     /// # Errors
     /// Refuses lanes that are not evaluated at those steps.
     pub fn new<'a>(every: u64, lanes: impl IntoIterator<Item = &'a Recipe>) -> Result<Self> {

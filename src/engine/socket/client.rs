@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::lines::Lines;
 use super::{LONGEST_NEWS, LONGEST_REQUEST, place};
-use crate::protocol::{ATTACH_VERSION, ClientId, News, Purpose, Request, Standing};
+use crate::protocol::{ATTACH_VERSION, ClientId, Purpose, Request, ServerMessage, Standing};
 
 /// The most messages queued for the interface; later ones wait at the engine.
 const CHANNEL: usize = 4096;
@@ -28,16 +28,21 @@ pub struct Link {
     pub client: ClientId,
     /// Time since the engine started.
     pub elapsed: Duration,
-    /// Messages from the run; the last one is [`News::Lost`].
-    pub news: Receiver<News>,
+    /// Messages from the run; the last one is [`ServerMessage::Lost`].
+    pub news: Receiver<ServerMessage>,
     /// Requests to the run.
     pub requests: Sender<Request>,
 }
 
 /// Connects to the run in this folder, which another process trains.
+///
 /// # Errors
 /// If there is no such process, or it refuses this interface.
-pub fn connect(run: &Path, purpose: Purpose, lost: impl FnOnce() -> News + Send + 'static) -> io::Result<Link> {
+pub fn connect(
+    run: &Path,
+    purpose: Purpose,
+    lost: impl FnOnce() -> ServerMessage + Send + 'static,
+) -> io::Result<Link> {
     let begun = Instant::now();
     loop {
         match open(run) {
@@ -64,7 +69,7 @@ pub fn ask(run: &Path) -> Option<Standing> {
     let stream = open(run).ok()?;
     let (_, mut lines) = greet(&stream, Purpose::Ask, SHORT_PATIENCE).ok()?;
     match parse(lines.next().ok()??) {
-        Ok(News::Standing(standing)) => Some(standing),
+        Ok(ServerMessage::Standing(standing)) => Some(standing),
         _ => None,
     }
 }
@@ -75,12 +80,13 @@ fn open(run: &Path) -> io::Result<UnixStream> {
 
 impl Link {
     /// Connects over a stream to an engine. When the connection ends, `lost` says what became of the run.
+    ///
     /// # Errors
     /// If the other side is not an engine of this version.
     pub fn over(
         stream: UnixStream,
         purpose: Purpose,
-        lost: impl FnOnce() -> News + Send + 'static,
+        lost: impl FnOnce() -> ServerMessage + Send + 'static,
     ) -> io::Result<Self> {
         let ((client, elapsed), mut lines) = greet(&stream, purpose, PATIENCE)?;
         stream.set_read_timeout(None)?;
@@ -105,21 +111,21 @@ fn greet(stream: &UnixStream, purpose: Purpose, patience: Duration) -> io::Resul
     let mut lines = Lines::new(stream.try_clone()?, LONGEST_NEWS);
     let line = lines.next()?.ok_or(io::ErrorKind::UnexpectedEof)?;
     match parse(line) {
-        Ok(News::Hello { version: ATTACH_VERSION, client, seconds, .. }) => {
+        Ok(ServerMessage::Hello { version: ATTACH_VERSION, client, seconds, .. }) => {
             let hello = Request::Hello { version: ATTACH_VERSION, purpose, from: here() };
             let mut writing = stream;
             writing.write_all(&line_of(&hello))?;
             Ok(((client, Duration::try_from_secs_f64(seconds).unwrap_or_default()), lines))
         }
-        Ok(News::Hello { program, .. }) => {
+        Ok(ServerMessage::Hello { program, .. }) => {
             Err(wrong(format!("the run is trained by spartui {program}, which speaks otherwise; use that program")))
         }
-        Ok(News::Refused { why }) => Err(wrong(why)),
+        Ok(ServerMessage::Refused { why }) => Err(wrong(why)),
         _ => Err(wrong("what answers is no run of spartui".into())),
     }
 }
 
-fn parse(line: &[u8]) -> serde_json::Result<News> {
+fn parse(line: &[u8]) -> serde_json::Result<ServerMessage> {
     serde_json::from_slice(line)
 }
 
@@ -138,7 +144,7 @@ fn here() -> String {
 }
 
 /// Forwards the messages that can be parsed. Others come from a newer version, and are skipped.
-fn receive(lines: &mut Lines<UnixStream>, told: &Sender<News>) {
+fn receive(lines: &mut Lines<UnixStream>, told: &Sender<ServerMessage>) {
     while let Ok(Some(line)) = lines.next() {
         if let Ok(news) = parse(line)
             && told.send(news).is_err()

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::lines::Lines;
 use super::room::Room;
 use super::{LONGEST_REQUEST, place};
-use crate::protocol::{ATTACH_VERSION, ClientId, News, Purpose, Request};
+use crate::protocol::{ATTACH_VERSION, ClientId, Purpose, Request, ServerMessage};
 
 /// The most connections at a time.
 const CROWD: usize = 64;
@@ -96,7 +96,9 @@ fn is_of_this_user(_: &UnixStream) -> bool {
 
 fn refuse(mut stream: UnixStream, why: &str) {
     // One line fits any buffer; a client that does not read it is gone.
-    let _ = stream.set_nonblocking(true).and_then(|()| write_news(&mut stream, &[News::Refused { why: why.into() }]));
+    let _ = stream
+        .set_nonblocking(true)
+        .and_then(|()| write_news(&mut stream, &[ServerMessage::Refused { why: why.into() }]));
 }
 
 /// Receives from and serves a client until it disconnects. A thread of its own sends to it.
@@ -107,7 +109,7 @@ pub fn serve_client(room: &Arc<Room>, mut stream: UnixStream) {
     match handshake(room, id, &mut stream, &mut lines) {
         Ok((Purpose::Ask, _)) => {
             // A client that asks and does not read is gone.
-            let _ = write_news(&mut stream, &[News::Standing(room.standing())]);
+            let _ = write_news(&mut stream, &[ServerMessage::Standing(room.standing())]);
         }
         Ok((purpose, from)) => {
             room.join(id, purpose, from);
@@ -134,7 +136,7 @@ fn handshake(
     lines: &mut Lines<UnixStream>,
 ) -> Result<(Purpose, String), String> {
     let program = env!("CARGO_PKG_VERSION").to_owned();
-    let hello = News::Hello { version: ATTACH_VERSION, program, client: id, seconds: room.seconds() };
+    let hello = ServerMessage::Hello { version: ATTACH_VERSION, program, client: id, seconds: room.seconds() };
     let patience = |time| lines.inner().set_read_timeout(time).map_err(|error| error.to_string());
     write_news(stream, &[hello]).map_err(|error| error.to_string())?;
     patience(Some(PATIENCE))?;
@@ -179,7 +181,7 @@ fn send_news(room: &Room, id: ClientId, mut stream: UnixStream) {
     room.leave(id);
 }
 
-fn write_news(stream: &mut UnixStream, news: &[News]) -> io::Result<()> {
+fn write_news(stream: &mut UnixStream, news: &[ServerMessage]) -> io::Result<()> {
     let mut text = Vec::new();
     for news in news {
         serde_json::to_writer(&mut text, news)?;

@@ -1,6 +1,6 @@
 //! The events that a new client needs: all that make up the course of the run, and the latest of each other kind.
 
-use crate::protocol::{Event, News, Step};
+use crate::protocol::{Event, ServerMessage, Step};
 
 /// The least time between two clock entries in the course, in seconds.
 const CLOCK: f64 = 0.5;
@@ -173,7 +173,7 @@ impl EventLog {
     }
 
     /// The next events for a reader in their order, at most this many entries of the course.
-    pub fn next(&self, cursor: &mut Cursor, most: usize) -> Vec<News> {
+    pub fn next(&self, cursor: &mut Cursor, most: usize) -> Vec<ServerMessage> {
         let end = (cursor.place + most).min(self.course.len());
         let unseen = |latest: &&Latest| latest.version > cursor.version && latest.place <= end;
         // New versions are appended, so the list is in the order of versions and of places.
@@ -183,14 +183,14 @@ impl EventLog {
         let mut news = Vec::with_capacity(end - cursor.place + 8);
         for place in cursor.place..end {
             while let Some(latest) = latest.next_if(|latest| latest.place <= place) {
-                news.push(News::Event(latest.event.clone()));
+                news.push(ServerMessage::Event(latest.event.clone()));
             }
             if let Some((_, seconds)) = clock.next_if(|(at, _)| *at == place) {
-                news.push(News::Clock { seconds: *seconds });
+                news.push(ServerMessage::Clock { seconds: *seconds });
             }
-            news.push(News::Event(self.course[place].event()));
+            news.push(ServerMessage::Event(self.course[place].event()));
         }
-        news.extend(latest.map(|latest| News::Event(latest.event.clone())));
+        news.extend(latest.map(|latest| ServerMessage::Event(latest.event.clone())));
         let seen = self.latest.iter().filter(|latest| latest.place <= end).map(|latest| latest.version).max();
         // At the end of the course all versions have been read, including those whose events were removed since.
         let seen = if end == self.course.len() { Some(self.versions) } else { seen };
@@ -227,8 +227,10 @@ mod tests {
         Event::Setting { field: field.into(), value: crate::recipe::Value::Integer(value) }
     }
 
-    fn events(news: Vec<News>) -> Vec<Event> {
-        news.into_iter().filter_map(|news| if let News::Event(event) = news { Some(event) } else { None }).collect()
+    fn events(news: Vec<ServerMessage>) -> Vec<Event> {
+        news.into_iter()
+            .filter_map(|news| if let ServerMessage::Event(event) = news { Some(event) } else { None })
+            .collect()
     }
 
     /// All events for a reader that takes this many entries at a time.
@@ -353,7 +355,7 @@ mod tests {
         let told = kept.next(&mut Cursor::default(), 100);
         let clocks: Vec<f64> = told
             .iter()
-            .filter_map(|news| if let News::Clock { seconds } = news { Some(*seconds) } else { None })
+            .filter_map(|news| if let ServerMessage::Clock { seconds } = news { Some(*seconds) } else { None })
             .collect();
         assert_eq!(clocks, [0.0, 0.5, 1.0, 1.5, 2.0]);
     }

@@ -17,6 +17,7 @@ impl<R: Read> Lines<R> {
     }
 
     /// The next line without its end. A last line without an end was cut off, and is ignored.
+    ///
     /// # Errors
     /// If the reader fails, or a line is too long: then nothing more can be read.
     pub fn next(&mut self) -> io::Result<Option<&[u8]>> {

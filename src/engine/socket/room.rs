@@ -8,7 +8,7 @@ use crossbeam_channel::Sender;
 
 use super::kept::{Cursor, EventLog};
 use crate::protocol::{
-    Audience, Client, ClientId, Command, CommandId, CommandStatus, Event, Level, News, Purpose, Standing,
+    Audience, Client, ClientId, Command, CommandId, CommandStatus, Event, Level, Purpose, ServerMessage, Standing,
 };
 
 /// Entries of the course sent to a client at once.
@@ -57,7 +57,7 @@ struct ClientState {
     from: String,
     cursor: Cursor,
     /// Messages for this client alone, each with the position in the course before it.
-    own: VecDeque<(usize, News)>,
+    own: VecDeque<(usize, ServerMessage)>,
     live: bool,
     disconnected: bool,
 }
@@ -141,7 +141,7 @@ impl Room {
             Some(named) => Event::CommandStatus { id: named, status: CommandStatus::Rejected { why: WATCHES.into() } },
             None => Event::Note { level: Level::Warning, message: WATCHES.into() },
         };
-        shared.send_to(id, News::Event(refusal));
+        shared.send_to(id, ServerMessage::Event(refusal));
         self.changed.notify_all();
     }
 
@@ -174,7 +174,7 @@ impl Room {
     }
 
     /// Waits for messages to this client; none when there will be no more.
-    pub fn next(&self, id: ClientId) -> Option<Vec<News>> {
+    pub fn next(&self, id: ClientId) -> Option<Vec<ServerMessage>> {
         let mut shared = self.shared();
         loop {
             let over = shared.over;
@@ -247,11 +247,11 @@ impl Shared {
     fn answer(&mut self, id: CommandId, event: &Event, more_follows: bool) {
         let owner = if more_follows { self.owners.get(&id).copied() } else { self.owners.remove(&id) };
         if let Some(owner) = owner {
-            self.send_to(owner, News::Event(event.clone()));
+            self.send_to(owner, ServerMessage::Event(event.clone()));
         }
     }
 
-    fn send_to(&mut self, id: ClientId, news: News) {
+    fn send_to(&mut self, id: ClientId, news: ServerMessage) {
         let place = self.kept.place();
         if let Some(client) = self.clients.get_mut(&id).filter(|client| !client.disconnected) {
             client.own.push_back((place, news));
@@ -265,7 +265,7 @@ impl Shared {
     }
 
     fn send_audience(&mut self) {
-        let news = News::Audience(self.audience());
+        let news = ServerMessage::Audience(self.audience());
         for client in self.clients.values_mut().filter(|client| !client.disconnected) {
             client.own.push_back((0, news.clone()));
         }
@@ -285,7 +285,7 @@ impl Shared {
     fn disconnect(&mut self, id: ClientId, why: &str) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         client.disconnected = true;
-        client.own = VecDeque::from([(0, News::Refused { why: why.to_owned() })]);
+        client.own = VecDeque::from([(0, ServerMessage::Refused { why: why.to_owned() })]);
         if self.steering == Some(id) {
             self.steering = None;
         }
@@ -294,7 +294,7 @@ impl Shared {
 }
 
 impl ClientState {
-    fn next(&mut self, kept: &EventLog) -> Vec<News> {
+    fn next(&mut self, kept: &EventLog) -> Vec<ServerMessage> {
         let mut news = if self.disconnected { Vec::new() } else { kept.next(&mut self.cursor, BATCH) };
         let caught_up = kept.ahead(self.cursor) == 0;
         while let Some((place, _)) = self.own.front() {
@@ -305,7 +305,7 @@ impl ClientState {
         }
         if caught_up && !self.live && !self.disconnected {
             self.live = true;
-            news.push(News::Live);
+            news.push(ServerMessage::Live);
         }
         news
     }

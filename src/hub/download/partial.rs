@@ -1,4 +1,4 @@
-//! A file on its way.
+//! A partial download.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -14,7 +14,7 @@ use crate::hub::listing::RemoteFile;
 
 const CHUNK: usize = 1 << 18;
 
-/// What is there of a blob, and the checksum of that.
+/// The downloaded part of a blob, with its checksum.
 pub(super) struct Partial {
     path: PathBuf,
     file: File,
@@ -26,14 +26,14 @@ pub(super) struct Partial {
     name: String,
 }
 
-/// Of a large file the hub tells the SHA-256.
+/// For large files the hub gives the SHA-256.
 struct Checksum {
     running: Sha256,
     expected: String,
 }
 
 impl Partial {
-    /// Goes on from what is there; `progress` is told the position while that is read.
+    /// Continues from the downloaded part; `progress` gets the position while that is read.
     pub fn open(path: PathBuf, remote: &RemoteFile, mut progress: impl FnMut(u64)) -> Result<Self> {
         let file = File::options().create(true).truncate(false).read(true).write(true).open(&path);
         let file = file.map_err(disk(&path))?;
@@ -48,12 +48,12 @@ impl Partial {
         Ok(partial)
     }
 
-    /// Bytes that are there.
+    /// Bytes downloaded.
     pub fn held(&self) -> u64 {
         self.held
     }
 
-    /// The most that was ever there: a server that begins anew each time brings us no further.
+    /// The largest number of bytes so far: a server that starts over each time makes no progress.
     pub fn furthest(&self) -> u64 {
         self.furthest
     }
@@ -62,7 +62,7 @@ impl Partial {
         self.held == self.size
     }
 
-    /// Forgets what is there.
+    /// Discards the downloaded part.
     pub fn restart(&mut self) -> Result<()> {
         let emptied = self.file.set_len(0).and_then(|()| self.file.rewind());
         emptied.map_err(disk(&self.path))?;
@@ -73,8 +73,8 @@ impl Partial {
         Ok(())
     }
 
-    /// Appends what comes, at most up to the size; `progress` is told the position.
-    pub fn take(&mut self, body: &mut impl Read, client: &Client, mut progress: impl FnMut(u64)) -> Answer<()> {
+    /// Appends the body, at most up to the size; `progress` gets the position.
+    pub fn append(&mut self, body: &mut impl Read, client: &Client, mut progress: impl FnMut(u64)) -> Answer<()> {
         let mut chunk = std::mem::take(&mut self.chunk);
         chunk.resize(CHUNK, 0);
         while !self.is_whole() {
@@ -91,7 +91,7 @@ impl Partial {
         Ok(())
     }
 
-    /// Checks the whole file and puts it at its place; what fails the check is thrown away.
+    /// Verifies the whole file and moves it to its place; a file that fails the check is deleted.
     pub fn finish(self, blob: &Path) -> Result<()> {
         if let Some(Checksum { running, expected }) = self.checksum {
             let found = format!("{:x}", running.finalize());

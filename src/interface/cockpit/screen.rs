@@ -92,7 +92,7 @@ impl Screen for State {
     fn receive(&mut self, input: Input) -> Vec<Effect> {
         match input {
             Input::Engine(event) => receive::receive(self, *event),
-            Input::News(news) => connection::act::receive_news(self, *news),
+            Input::ServerMessage(news) => connection::act::receive_news(self, *news),
             Input::EngineGone => receive::engine_gone(self),
             Input::Signal(SIGINT) => act::act(self, Action::Interrupt),
             Input::Signal(SIGTERM) => connection::act::terminate(self),

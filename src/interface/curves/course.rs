@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::interface::metric::{Metric, Source};
 use crate::interface::widgets::Shape;
 use crate::interface::widgets::chart::{Along, Extent, Measure};
-use crate::protocol::{Deed, Entry, Evaluation, Intervention, Step, What};
+use crate::protocol::{ActionKind, Entry, Evaluation, Intervention, JournalAction, Step};
 use crate::run::Reading;
 use crate::series::{Curve, Ruler, Series};
 
@@ -208,14 +208,17 @@ impl Course {
         for entry in entries {
             match entry {
                 Entry::Set(change) => self.changes.push((current, change.clone())),
-                Entry::Deed(Deed { what: What::Rewind { to, branch } | What::Undo { to, branch, .. }, .. }) => {
+                Entry::Action(JournalAction {
+                    what: ActionKind::Rewind { to, branch } | ActionKind::Undo { to, branch, .. },
+                    ..
+                }) => {
                     if *branch > current {
                         self.parents.entry(*branch).or_insert((current, *to));
                     }
                     current = *branch;
                 }
-                Entry::Deed(Deed { what: What::SwitchBranch { branch }, .. }) => current = *branch,
-                Entry::Deed(_) => {}
+                Entry::Action(JournalAction { what: ActionKind::SwitchBranch { branch }, .. }) => current = *branch,
+                Entry::Action(_) => {}
             }
         }
         self.branches.iter().any(|(id, track)| self.parents.get(id).copied() != track.parent)
@@ -266,7 +269,7 @@ mod tests {
     }
 
     fn rewind(to: u64, branch: u32) -> Entry {
-        Entry::Deed(Deed { step: 9, what: What::Rewind { to, branch }, id: 1, time: 0.0 })
+        Entry::Action(JournalAction { step: 9, what: ActionKind::Rewind { to, branch }, id: 1, time: 0.0 })
     }
 
     fn close(a: f64, b: f64) -> bool {

@@ -22,6 +22,7 @@ const LAST_NUMBER: u32 = 10_000;
 
 impl Export {
     /// Writes a new file into a folder; returns its name.
+    ///
     /// # Errors
     /// One sentence if it cannot be written.
     pub fn write(&self, folder: &Path) -> Result<String, String> {

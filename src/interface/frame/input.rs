@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossterm::event::{Event as TerminalEvent, KeyEvent, KeyEventKind, MouseEvent, MouseEventKind};
 
 use crate::interface::jobs::{Done, Job};
-use crate::protocol::{Command, Event, News, Summary};
+use crate::protocol::{Command, Event, ServerMessage, Summary};
 
 /// An input to the interface.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +22,7 @@ pub enum Input {
     /// An event of the engine.
     Engine(Box<Event>),
     /// A message about the connection to the engine.
-    News(Box<News>),
+    ServerMessage(Box<ServerMessage>),
     /// The engine is gone without a final event.
     EngineGone,
     /// A signal.
@@ -61,10 +61,10 @@ impl Input {
 
     /// Converts a message of the engine's process.
     #[must_use]
-    pub fn from_engine(news: News) -> Self {
+    pub fn from_engine(news: ServerMessage) -> Self {
         match news {
-            News::Event(event) => Self::Engine(Box::new(event)),
-            news => Self::News(Box::new(news)),
+            ServerMessage::Event(event) => Self::Engine(Box::new(event)),
+            news => Self::ServerMessage(Box::new(news)),
         }
     }
 }

@@ -66,6 +66,7 @@ impl Look {
     }
 
     /// Suspends the program to the shell.
+    ///
     /// # Errors
     /// If there is no shell that would continue it.
     pub fn suspend(&self) -> Result<Effect, &'static str> {

@@ -13,6 +13,7 @@ const INTRODUCTION: &str = "\
 
 impl Keymap {
     /// The built-in keys, overridden by those of a file.
+    ///
     /// # Errors
     /// One sentence that says what is wrong, where, and what would be right.
     pub fn read(text: &str) -> Result<Self, String> {

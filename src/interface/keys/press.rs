@@ -43,6 +43,7 @@ impl Press {
     }
 
     /// The key with this name, such as `z`, `Z`, `?`, `space`, `page-up`, `ctrl-x` or `f5`.
+    ///
     /// # Errors
     /// One sentence that says how keys are named.
     pub fn parse(name: &str) -> Result<Self, String> {

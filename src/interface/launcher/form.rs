@@ -351,6 +351,7 @@ impl Form {
     }
 
     /// Sets a field on behalf of the user.
+    ///
     /// # Errors
     /// One sentence from the recipe's validation.
     pub fn set(&mut self, field: &'static Field, value: Value) -> Result<(), String> {

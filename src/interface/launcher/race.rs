@@ -13,6 +13,7 @@ pub struct Asked {
 }
 
 /// Parses `FIELD=A,B FIELD=C..D random=N halve=N`; a field may be named by its last part.
+///
 /// # Errors
 /// One sentence about the invalid word.
 pub fn read(text: &str, recipe: &Recipe) -> Result<Asked, String> {

@@ -55,6 +55,7 @@ fn quoted_key(key: &str) -> String {
 
 /// Parses the text of a field: a text as it is, a list separated by commas without brackets and quotes, anything else
 /// as in a recipe.
+///
 /// # Errors
 /// One sentence from the recipe's validation if the field does not accept it.
 pub fn read(field: &Field, typed: &str) -> Result<Value, String> {

@@ -9,7 +9,7 @@ use crate::protocol::{Command, Event};
 
 struct Stage {
     keys: Sender<TerminalEvent>,
-    events: Sender<News>,
+    events: Sender<ServerMessage>,
     commands: Receiver<Request>,
     signals: Sender<i32>,
     sources: Sources,
@@ -55,7 +55,7 @@ fn quitting_asks_and_waits_for_the_engine() {
     let engine = std::thread::spawn(move || {
         let command = commands.recv_timeout(Duration::from_secs(10)).expect("a command");
         let fault = Event::Fault { message: "told to abort".into(), refused: false };
-        events.send(News::Event(fault)).expect("listening");
+        events.send(ServerMessage::Event(fault)).expect("listening");
         command
     });
     keys.send(press('q')).expect("listening");
@@ -124,7 +124,7 @@ fn a_termination_signal_ends_no_run_that_this_interface_did_not_begin() {
 #[test]
 fn a_lost_connection_can_be_made_again() {
     let stage = stage();
-    stage.events.send(News::Lost { why: "the connection broke".into(), alive: true }).expect("listening");
+    stage.events.send(ServerMessage::Lost { why: "the connection broke".into(), alive: true }).expect("listening");
     let keys = stage.keys;
     let user = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(120));
@@ -196,7 +196,7 @@ impl Backend for Counted {
 fn frames_at_rest(events: Vec<Event>) -> usize {
     let stage = stage();
     for event in events {
-        stage.events.send(News::Event(event)).expect("listening");
+        stage.events.send(ServerMessage::Event(event)).expect("listening");
     }
     let frames = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = std::sync::Arc::clone(&frames);

@@ -6,7 +6,7 @@ use super::{LaneView, RaceScreen};
 use crate::interface::cockpit::{Connection, State};
 use crate::interface::frame::{Effect, Input, Outcome, Screen, Severity};
 use crate::interface::text;
-use crate::protocol::{Audience, CommandId, CommandStatus, Event, Level, News, Race, first_command_id};
+use crate::protocol::{Audience, CommandId, CommandStatus, Event, Level, Race, ServerMessage, first_command_id};
 
 /// Number of command identifiers for the race itself, and for each lane.
 const IDS: CommandId = 10_000;
@@ -104,25 +104,25 @@ fn ended(screen: &mut RaceScreen, outcome: Outcome) -> Vec<Effect> {
 }
 
 /// Handles a message about the connection.
-pub fn receive_news(screen: &mut RaceScreen, news: News) -> Vec<Effect> {
+pub fn receive_news(screen: &mut RaceScreen, news: ServerMessage) -> Vec<Effect> {
     match news {
-        News::Event(event) => return receive_event(screen, event),
-        News::Clock { seconds } => {
+        ServerMessage::Event(event) => return receive_event(screen, event),
+        ServerMessage::Clock { seconds } => {
             screen.env.now = Duration::try_from_secs_f64(seconds).unwrap_or(screen.env.now);
             screen.connection.past = Some(screen.env.now).filter(|_| !screen.connection.live);
             let now = screen.env.now;
             screen.lanes.iter_mut().for_each(|lane| lane.state.env.now = now);
         }
-        News::Live => (screen.connection.live, screen.connection.past) = (true, None),
-        News::Audience(audience) => update_audience(screen, audience),
-        News::Refused { why } => screen.connection.lost = Some(why),
-        News::Lost { alive: false, why } if screen.running() => return killed(screen, &why),
-        News::Lost { why, .. } if screen.running() => {
+        ServerMessage::Live => (screen.connection.live, screen.connection.past) = (true, None),
+        ServerMessage::Audience(audience) => update_audience(screen, audience),
+        ServerMessage::Refused { why } => screen.connection.lost = Some(why),
+        ServerMessage::Lost { alive: false, why } if screen.running() => return killed(screen, &why),
+        ServerMessage::Lost { why, .. } if screen.running() => {
             let why = screen.connection.lost.take().unwrap_or(why);
             screen.say(Severity::Error, &why);
             screen.connection.lost = Some(why);
         }
-        News::Lost { .. } | News::Hello { .. } | News::Standing(_) => {}
+        ServerMessage::Lost { .. } | ServerMessage::Hello { .. } | ServerMessage::Standing(_) => {}
     }
     share(screen);
     Vec::new()

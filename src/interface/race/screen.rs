@@ -69,7 +69,7 @@ impl Screen for RaceScreen {
     fn receive(&mut self, input: Input) -> Vec<Effect> {
         match input {
             Input::Engine(event) => receive::receive_event(self, *event),
-            Input::News(news) => receive::receive_news(self, *news),
+            Input::ServerMessage(news) => receive::receive_news(self, *news),
             Input::EngineGone if self.running() && self.connection.lost.is_none() => {
                 let message = "the training thread ended without saying why; please report this".to_owned();
                 vec![Effect::Quit(Outcome::Faulted { message, refused: false })]

@@ -18,6 +18,7 @@ pub struct Redirection {
 
 impl Redirection {
     /// Redirects both to this file.
+    ///
     /// # Errors
     /// If a descriptor cannot be duplicated; both are unchanged then.
     pub fn to(log: &File) -> io::Result<Self> {
@@ -31,6 +32,7 @@ impl Redirection {
     }
 
     /// The original standard output: the terminal.
+    ///
     /// # Errors
     /// If the descriptor cannot be duplicated.
     pub fn screen(&self) -> io::Result<File> {

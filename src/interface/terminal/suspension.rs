@@ -44,6 +44,7 @@ impl Suspension {
     }
 
     /// Restores the terminal, stops, and takes the terminal again when continued.
+    ///
     /// # Errors
     /// If the terminal cannot be taken again: it is gone, or another program has it.
     pub fn suspend(&self, who: Who) -> io::Result<()> {
@@ -72,6 +73,7 @@ impl Suspension {
     }
 
     /// Takes the terminal again, whatever its present mode.
+    ///
     /// # Errors
     /// As [`Suspension::suspend`].
     pub fn retake(&self) -> io::Result<()> {

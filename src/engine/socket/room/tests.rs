@@ -30,15 +30,16 @@ fn step(step: u64) -> Event {
     })
 }
 
-fn steps(news: &[News]) -> Vec<u64> {
-    let step = |news: &News| if let News::Event(Event::Step(step)) = news { Some(step.step) } else { None };
+fn steps(news: &[ServerMessage]) -> Vec<u64> {
+    let step =
+        |news: &ServerMessage| if let ServerMessage::Event(Event::Step(step)) = news { Some(step.step) } else { None };
     news.iter().filter_map(step).collect()
 }
 
 /// All messages to a client until it has caught up.
-fn until_live(room: &Room, id: ClientId) -> Vec<News> {
+fn until_live(room: &Room, id: ClientId) -> Vec<ServerMessage> {
     let mut heard = Vec::new();
-    while !heard.contains(&News::Live) {
+    while !heard.contains(&ServerMessage::Live) {
         heard.extend(room.next(id).unwrap());
     }
     heard
@@ -51,7 +52,7 @@ fn a_new_client_gets_everything_and_then_new_events() {
     let id = seated(&room, Purpose::Steer);
     let heard = until_live(&room, id);
     assert!(steps(&heard).into_iter().eq(1..=3000));
-    assert!(matches!(heard.last(), Some(News::Live)));
+    assert!(matches!(heard.last(), Some(ServerMessage::Live)));
     room.publish(&step(3001));
     assert_eq!(steps(&room.next(id).unwrap()), [3001]);
 }
@@ -64,8 +65,12 @@ fn one_steers_and_taking_over_is_explicit() {
     room.ask(second, Command::Evaluate { id: 9 });
     assert!(asked.try_recv().is_err());
     let heard = until_live(&room, second);
-    assert!(heard.iter().any(|news| matches!(news, News::Event(Event::Note { message, .. }) if message == WATCHES)));
-    assert!(heard.iter().any(|news| matches!(news, News::Event(Event::CommandStatus { id: 9, .. }))));
+    assert!(
+        heard
+            .iter()
+            .any(|news| matches!(news, ServerMessage::Event(Event::Note { message, .. }) if message == WATCHES))
+    );
+    assert!(heard.iter().any(|news| matches!(news, ServerMessage::Event(Event::CommandStatus { id: 9, .. }))));
     room.take_over(second);
     room.ask(second, Command::Pause);
     room.ask(first, Command::Abort);
@@ -89,8 +94,8 @@ fn an_answer_is_sent_to_the_client_that_asked() {
     room.publish(&Event::CommandStatus { id: 5, status: CommandStatus::Queued });
     room.publish(&step(1));
     room.publish(&Event::CommandStatus { id: 5, status: CommandStatus::Applied { step: 1 } });
-    let answers = |news: Vec<News>| {
-        news.into_iter().filter(|news| matches!(news, News::Event(Event::CommandStatus { id: 5, .. }))).count()
+    let answers = |news: Vec<ServerMessage>| {
+        news.into_iter().filter(|news| matches!(news, ServerMessage::Event(Event::CommandStatus { id: 5, .. }))).count()
     };
     assert_eq!(answers(room.next(first).unwrap()), 2);
     assert_eq!(answers(room.next(second).unwrap()), 0);
@@ -117,7 +122,9 @@ fn an_answer_in_parts_is_sent_only_to_the_client_that_asked() {
     ] {
         room.publish(&event);
     }
-    let told = |news: &[News]| news.iter().filter(|news| matches!(news, News::Event(Event::Predicted { .. }))).count();
+    let told = |news: &[ServerMessage]| {
+        news.iter().filter(|news| matches!(news, ServerMessage::Event(Event::Predicted { .. }))).count()
+    };
     let heard = room.next(asks).unwrap();
     assert_eq!((told(&heard), heard.len()), (2, 4));
     room.publish(&step(1));
@@ -139,7 +146,7 @@ fn a_slow_client_is_disconnected_with_a_reason_and_may_reconnect() {
             assert!(!steps(&room.next(fast).unwrap()).is_empty());
         }
     }
-    assert_eq!(room.next(slow), Some(vec![News::Refused { why: TOO_SLOW.into() }]));
+    assert_eq!(room.next(slow), Some(vec![ServerMessage::Refused { why: TOO_SLOW.into() }]));
     assert_eq!(room.next(slow), None);
     room.leave(slow);
     assert_eq!(room.standing().steered_from, None);
@@ -166,5 +173,5 @@ fn the_end_waits_for_clients_but_not_forever() {
     room.publish(&Event::Fault { message: "over".into(), refused: false });
     room.close(Duration::from_millis(50));
     let heard = listener.join().unwrap();
-    assert!(heard.iter().any(|news| matches!(news, News::Event(Event::Fault { .. }))));
+    assert!(heard.iter().any(|news| matches!(news, ServerMessage::Event(Event::Fault { .. }))));
 }

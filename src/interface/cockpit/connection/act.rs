@@ -8,28 +8,28 @@ use crate::interface::cockpit::{Layer, Stage, State};
 use crate::interface::frame::{Effect, Outcome, Severity};
 use crate::interface::keys::{Action, Context};
 use crate::interface::text;
-use crate::protocol::{Audience, Command, Event, News};
+use crate::protocol::{Audience, Command, Event, ServerMessage};
 
 /// Handles a message about the connection.
-pub fn receive_news(state: &mut State, news: News) -> Vec<Effect> {
+pub fn receive_news(state: &mut State, news: ServerMessage) -> Vec<Effect> {
     match news {
-        News::Event(event) => return receive(state, event),
-        News::Clock { seconds } => {
+        ServerMessage::Event(event) => return receive(state, event),
+        ServerMessage::Clock { seconds } => {
             state.env.now = Duration::try_from_secs_f64(seconds).unwrap_or(state.env.now);
             state.connection.past = Some(state.env.now).filter(|_| !state.connection.live);
         }
-        News::Live => (state.connection.live, state.connection.past) = (true, None),
-        News::Audience(audience) => update_audience(state, audience),
-        News::Refused { why } => state.connection.lost = Some(why),
-        News::Lost { alive: false, why } if state.running() => {
+        ServerMessage::Live => (state.connection.live, state.connection.past) = (true, None),
+        ServerMessage::Audience(audience) => update_audience(state, audience),
+        ServerMessage::Refused { why } => state.connection.lost = Some(why),
+        ServerMessage::Lost { alive: false, why } if state.running() => {
             let ready = state.ready.as_ref();
             let remedy =
                 ready.map(|ready| format!("; `spartui resume {}` goes on from its newest checkpoint", ready.run));
             let message = why + &remedy.unwrap_or_default();
             return receive(state, Event::Fault { message, refused: false });
         }
-        News::Lost { why, .. } if state.running() => lost(state, why),
-        News::Lost { .. } | News::Hello { .. } | News::Standing(_) => {}
+        ServerMessage::Lost { why, .. } if state.running() => lost(state, why),
+        ServerMessage::Lost { .. } | ServerMessage::Hello { .. } | ServerMessage::Standing(_) => {}
     }
     Vec::new()
 }

@@ -64,7 +64,7 @@ fn table(inspector: &Inspector, columns: &[usize]) -> Vec<Line> {
             match &about.journal {
                 Ok(entries) => {
                     let told = entries.iter().map(|entry| {
-                        let told = text::safe_text(&entry.told());
+                        let told = text::safe_text(&entry.describe());
                         format!("{} {}", entry.step(), told.replace(" -> ", " → "))
                     });
                     told.collect()
