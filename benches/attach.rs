@@ -5,7 +5,7 @@ use std::time::Instant;
 use crossbeam_channel::unbounded;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
-use spartui::engine::socket::{Hub, Link, connect};
+use spartui::engine::socket::{EventHub, Link, connect};
 use spartui::interface::theme::{Depth, Themes};
 use spartui::interface::{Input, Look, Screen, State};
 use spartui::protocol::{Event, ModelSummary, Purpose, Ready, ServerMessage, Step};
@@ -83,7 +83,7 @@ fn main() {
     for steps in HISTORIES {
         let run = tempfile::tempdir().expect("a folder");
         let ((told, heard), (here, _events), (commands, _asked)) = (unbounded(), unbounded(), unbounded());
-        let hub = Hub::start(heard, here, commands, None);
+        let hub = EventHub::start(heard, here, commands, None);
         told.send(Event::Ready(Box::new(ready(run.path())))).expect("a hub");
         (1..=steps).for_each(|number| told.send(step(number)).expect("a hub"));
         let mut times: Vec<f64> = (0..ROUNDS).map(|_| first_frame(run.path(), steps)).collect();

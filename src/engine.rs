@@ -29,7 +29,7 @@ use crate::protocol::{Command, Event};
 use crate::recipe::{Recipe, Value};
 use crate::run::{RunFolder, read_race};
 use outbox::Outbox;
-use socket::Hub;
+use socket::EventHub;
 use training::Training;
 
 /// The capacity of the event channel; the engine queues further events itself.
@@ -153,7 +153,7 @@ pub struct Engine {
     /// Its events. The last one is [`Event::Finished`] or [`Event::Fault`].
     pub events: Receiver<Event>,
     thread: JoinHandle<()>,
-    hub: Hub,
+    hub: EventHub,
 }
 
 impl Engine {
@@ -184,7 +184,7 @@ impl Engine {
         let (commands, asked) = unbounded();
         let (told, heard) = bounded(CHANNEL);
         let (here, events) = unbounded();
-        let hub = Hub::start(heard, here, commands.clone(), interface);
+        let hub = EventHub::start(heard, here, commands.clone(), interface);
         let thread = std::thread::spawn(move || {
             let mut outbox = Outbox::new(told);
             let ended = guarded(|| match mission {

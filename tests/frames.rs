@@ -672,7 +672,7 @@ fn the_palette_goes_where_an_action_is_at_home() {
     desk.press("3 : rewind Enter");
     assert!(desk.sent().is_empty() && desk.state.cursor.is_some(), "a rewind deserves a look at the cursor");
     desk.press(": abort Enter");
-    assert!(desk.sent().is_empty() && desk.state.layers.last() == Some(&spartui::interface::cockpit::Layer::Quit));
+    assert!(desk.sent().is_empty() && desk.state.layers.last() == Some(&spartui::interface::cockpit::Dialog::Quit));
     desk.press("Esc 3 : zoom-in Enter");
     assert_eq!(desk.state.focus, spartui::interface::keys::Panel::Loss);
 }

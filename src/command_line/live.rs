@@ -16,7 +16,7 @@ use super::printer::Printer;
 use crate::engine::socket::{Link, connect};
 use crate::error::{Error, Result};
 use crate::interface::input::{InputThread, watch_signals_of_screen};
-use crate::interface::terminal::{Redirection, Screen, TerminalGuard};
+use crate::interface::terminal::{Redirection, ScreenTerminal, TerminalGuard};
 use crate::interface::{self, Line, Look, Outcome, RaceScreen, Sources, State, is_remote};
 use crate::protocol::{Command, Event, Purpose, ServerMessage};
 use crate::run::{RunFolder, State as RunState};
@@ -102,7 +102,7 @@ fn told(outcome: Outcome, known: Option<&Path>, asked: Option<&Command>) -> Resu
 /// The terminal, taken once: any number of screens follow each other on it. It is given back when this is dropped.
 pub struct Stage {
     guard: TerminalGuard,
-    terminal: Screen,
+    terminal: ScreenTerminal,
     input: InputThread,
     signals: Receiver<i32>,
     line: Line,

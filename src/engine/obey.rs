@@ -60,7 +60,7 @@ impl Training {
         if turn == Turn::Waits {
             return match self.commands.recv_timeout(SOON) {
                 Err(RecvTimeoutError::Timeout) => None,
-                heard => Some(heard.unwrap_or(Command::Resume)),
+                received => Some(received.unwrap_or(Command::Resume)),
             };
         }
         Some(self.commands.recv().unwrap_or(Command::Resume))

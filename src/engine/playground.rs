@@ -68,8 +68,14 @@ enum Work {
     Write {
         writing: Writing,
         /// Bytes of its text that were sent.
-        told: usize,
+        sent: usize,
     },
+}
+
+/// The tokenizer and the end of a turn.
+struct TurnContext<'a> {
+    words: &'a Words,
+    until: Instant,
 }
 
 /// The result of a turn.
@@ -153,7 +159,7 @@ impl Training {
         let Some(mut asked) = self.playground.asked.pop_front() else { return Turn::Idle };
         let turn = match asked.begun.take() {
             None => self.begin_answer(&asked, &words, outbox).map(Some),
-            Some(begun) => self.go_on_answering(asked.id, begun, (&words, until), outbox),
+            Some(begun) => self.go_on_answering(asked.id, begun, &TurnContext { words: &words, until }, outbox),
         };
         let status = match turn {
             Ok(Some(begun)) => {
@@ -181,7 +187,7 @@ impl Training {
             let work = match self.session.model.task {
                 TaskKind::SequenceClassification => Work::Classify(read.example.clone()),
                 TaskKind::CausalLm => {
-                    Work::Write { writing: Writing::new(&self.session.model, &read.example.tokens)?, told: 0 }
+                    Work::Write { writing: Writing::new(&self.session.model, &read.example.tokens)?, sent: 0 }
                 }
             };
             sides.push_back(Answering { side, version, work });
@@ -242,7 +248,7 @@ impl Training {
         &mut self,
         id: CommandId,
         mut begun: AnswerInProgress,
-        (words, until): (&Words, Instant),
+        turn: &TurnContext<'_>,
         outbox: &mut Outbox,
     ) -> Result<Option<AnswerInProgress>> {
         let Some(Answering { side, version, work }) = begun.sides.pop_front() else { return Ok(None) };
@@ -252,20 +258,20 @@ impl Training {
                 let probabilities = self.probabilities(&version, example)?;
                 tell(Answer::Classes { side, probabilities });
             }
-            Work::Write { mut writing, told } => {
-                let ended = self.write_some(&version, &mut writing, &begun, (words, until))?;
+            Work::Write { mut writing, sent } => {
+                let ended = self.write_some(&version, &mut writing, &begun, turn)?;
                 let tokens = writing.written().len();
-                let text = words.tokenizer.decode(writing.written())?;
+                let text = turn.words.tokenizer.decode(writing.written())?;
                 // A character of several tokens is complete only with its last token.
                 let whole = ended.is_some() || !text.ends_with(char::REPLACEMENT_CHARACTER);
-                let new = if whole { text.get(told..).unwrap_or_default() } else { "" };
+                let new = if whole { text.get(sent..).unwrap_or_default() } else { "" };
                 if !new.is_empty() {
                     tell(Answer::Text { side, text: new.to_owned(), tokens });
                 }
-                let told = if whole { text.len() } else { told };
+                let sent = if whole { text.len() } else { sent };
                 match ended {
                     Some(by_itself) => tell(Answer::Ended { side, by_itself }),
-                    None => begun.sides.push_back(Answering { side, version, work: Work::Write { writing, told } }),
+                    None => begun.sides.push_back(Answering { side, version, work: Work::Write { writing, sent } }),
                 }
             }
         }
@@ -280,8 +286,8 @@ impl Training {
             let logits = logits.ok_or_else(|| Error::failed("the prediction was broken off"))?;
             let labels = usize::try_from(logits.size()[1]).unwrap_or(0);
             // Regression outputs are sent as they are.
-            let told = probabilities(&logits, model.config.outputs(labels)).unwrap_or(logits);
-            Ok(Vec::<f32>::try_from(told.get(0))?)
+            let sent = probabilities(&logits, model.config.outputs(labels)).unwrap_or(logits);
+            Ok(Vec::<f32>::try_from(sent.get(0))?)
         })?;
         if probabilities.iter().any(|probability| !probability.is_finite()) {
             return Err(Error::failed("the model computes what is no number; a lower learning rate may help"));
@@ -295,9 +301,9 @@ impl Training {
         version: &Version,
         writing: &mut Writing,
         begun: &AnswerInProgress,
-        (words, until): (&Words, Instant),
+        turn: &TurnContext<'_>,
     ) -> Result<Option<bool>> {
-        let (ends, sampling, most) = (words.tokenizer.end_tokens(), begun.sampling, begun.most);
+        let (ends, sampling, most) = (turn.words.tokenizer.end_tokens(), begun.sampling, begun.most);
         self.session.with_version(version, |model, _| {
             let mut now = 0;
             while writing.written().len() < most {
@@ -305,7 +311,7 @@ impl Training {
                     return Ok(Some(true));
                 }
                 now += 1;
-                if now >= TOKENS || Instant::now() >= until {
+                if now >= TOKENS || Instant::now() >= turn.until {
                     break;
                 }
             }

@@ -33,7 +33,7 @@ struct Lane {
     /// None after the end.
     training: Option<Training>,
     outbox: Outbox,
-    told: Receiver<Event>,
+    events: Receiver<Event>,
     about: protocol::Lane,
     /// The summary after the end.
     summary: Option<Summary>,
@@ -188,7 +188,7 @@ impl Race {
     fn forward_events(&mut self, outbox: &mut Outbox) {
         for (number, lane) in (0..).zip(&mut self.lanes) {
             lane.outbox.flush();
-            for event in lane.told.try_iter() {
+            for event in lane.events.try_iter() {
                 outbox.send(Event::Lane { lane: number, told: Box::new(event) });
             }
         }
@@ -250,18 +250,18 @@ impl Race {
 
 impl Lane {
     fn new(about: protocol::Lane, make: impl FnOnce(&mut Outbox) -> Training) -> Self {
-        let (channel, told) = unbounded();
+        let (channel, events) = unbounded();
         let mut outbox = Outbox::new(channel);
-        Self { training: Some(make(&mut outbox)), outbox, told, about, summary: None, waiting: false }
+        Self { training: Some(make(&mut outbox)), outbox, events, about, summary: None, waiting: false }
     }
 
     /// A lane that had ended before the race was resumed; its folder says how.
     fn over(about: protocol::Lane, state: State) -> Self {
-        let (channel, told) = unbounded();
+        let (channel, events) = unbounded();
         let mut outbox = Outbox::new(channel);
         let summary = ended_before(&about.folder, state);
         outbox.send(Event::Finished(Box::new(summary.clone())));
-        Self { training: None, outbox, told, about, summary: Some(summary), waiting: false }
+        Self { training: None, outbox, events, about, summary: Some(summary), waiting: false }
     }
 
     /// Optimizer steps that it has done.

@@ -1,6 +1,6 @@
 //! The socket through which interfaces attach and detach while the run trains.
 //!
-//! A [`Hub`] stands between the training thread and all clients. It keeps what a new client needs, and each client
+//! A [`EventHub`] stands between the training thread and all clients. It keeps what a new client needs, and each client
 //! reads at its own pace: training waits for none, and each client receives every step exactly once.
 
 mod client;
@@ -12,7 +12,7 @@ mod place;
 mod room;
 
 pub use client::{Link, ask, connect};
-pub use hub::Hub;
+pub use hub::EventHub;
 
 /// The longest line from an interface: commands are far shorter.
 const LONGEST_REQUEST: u64 = 64 << 10;

@@ -118,27 +118,29 @@ fn train(launch: Launch, commands: &Receiver<Command>, outbox: &mut Outbox) -> R
 }
 
 fn go_on(resume: &Resume, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(StartState, Vec<Command>)> {
-    let asked = Asked::of(resume)?;
+    let options = ResumeOptions::of(resume)?;
     let mut folder = RunFolder::find(&resume.runs, &resume.run)?;
     folder.claim()?;
     let state = folder.status().map_or(State::Interrupted, |status| status.state);
-    let asks_for_more = asked.given.iter().any(|(field, _)| CARRIED.contains(&field.as_str()));
+    let asks_for_more = options.given.iter().any(|(field, _)| CARRIED.contains(&field.as_str()));
     refuse_ended(&folder, state, asks_for_more)?;
     let (loaded, mut later) = load(folder.recipe().clone(), commands, outbox)?;
     let session = loaded.session()?;
     let measured = Measured::start(session.recipe.clone(), session.folder.clone());
-    let begun = continued(folder, session, (measured, 1), asked, commands, &mut later)?;
+    let begun = continued(folder, session, measured, options, commands, &mut later)?;
     Ok((begun, later))
 }
 
-/// The changes with which a run is resumed.
+/// The options with which a run is resumed.
 #[derive(Debug, Clone)]
-pub(super) struct Asked {
+pub(super) struct ResumeOptions {
     given: Vec<(String, Value)>,
     allow_changed: Vec<String>,
+    /// Number of lanes that share the memory budget of snapshots.
+    pub(super) lanes: u64,
 }
 
-impl Asked {
+impl ResumeOptions {
     /// Parses the user's options.
     ///
     /// # Errors
@@ -146,25 +148,24 @@ impl Asked {
     pub(super) fn of(resume: &Resume) -> Result<Self> {
         let given = resume.set.iter().map(|assignment| given(assignment)).collect::<Result<Vec<_>>>()?;
         check_parts(&resume.allow_changed)?;
-        Ok(Self { given, allow_changed: resume.allow_changed.clone() })
+        Ok(Self { given, allow_changed: resume.allow_changed.clone(), lanes: 1 })
     }
 }
 
-/// Resumes a run from its newest checkpoint, with a session that has taken no step yet and a claimed folder; snapshots
-/// in memory share their budget with this many `lanes`.
+/// Resumes a run from its newest checkpoint, with a session that has taken no step yet and a claimed folder.
 ///
 /// # Errors
 /// Refuses a folder that is damaged or has changed.
 pub(super) fn continued(
     folder: RunFolder,
     mut session: Session,
-    (measured, lanes): (Measured, u64),
-    asked: Asked,
+    measured: Measured,
+    options: ResumeOptions,
     commands: &Receiver<Command>,
     later: &mut Vec<Command>,
 ) -> Result<StartState> {
     let state = folder.status().map_or(State::Interrupted, |status| status.state);
-    let Asked { given, allow_changed } = asked;
+    let ResumeOptions { given, allow_changed, lanes } = options;
     let history = begin(&session, lanes);
     let entries = Journal::read(&folder.journal_path())?;
     let (mut notes, mut overlooked) = (Vec::new(), Vec::new());

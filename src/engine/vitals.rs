@@ -55,12 +55,12 @@ fn sample(events: &Sender<Event>, asked: &Receiver<bool>, probe: &mut Probe) {
             return;
         }
         loop {
-            let told = if paused {
+            let message = if paused {
                 asked.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
                 asked.recv_timeout(EVERY)
             };
-            match told {
+            match message {
                 Ok(now) => paused = now,
                 Err(RecvTimeoutError::Timeout) => break,
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -153,14 +153,14 @@ mod tests {
 
     #[test]
     fn it_ends_at_once_and_sends_nothing_while_paused() {
-        let (events, told) = unbounded();
+        let (events, received) = unbounded();
         let sampler = Sampler::start(events, std::env::temp_dir(), None);
         sampler.pause(true);
-        assert!(matches!(told.recv_timeout(Duration::from_secs(20)), Ok(Event::Vitals(_))));
-        assert!(told.recv_timeout(EVERY + Duration::from_millis(300)).is_err());
+        assert!(matches!(received.recv_timeout(Duration::from_secs(20)), Ok(Event::Vitals(_))));
+        assert!(received.recv_timeout(EVERY + Duration::from_millis(300)).is_err());
         let began = Instant::now();
         drop(sampler);
         assert!(began.elapsed() < Duration::from_secs(1));
-        assert!(told.recv().is_err(), "the channel is closed with it");
+        assert!(received.recv().is_err(), "the channel is closed with it");
     }
 }

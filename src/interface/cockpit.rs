@@ -36,7 +36,7 @@ pub use alerts::{Alert, AlertEvent, Alerts, Cause};
 pub use charts::{CELLS, Charts};
 pub use connection::Connection;
 pub use history::{BranchPath, History, OWNERS, Owners, Pace, Tree};
-pub use log::{Entry, Log};
+pub use log::{Log, LogEntry};
 pub use map::{Map, Measure};
 pub use pending::value::value_of;
 pub use pending::{Edit, Preview};
@@ -117,7 +117,7 @@ pub struct State {
     /// The metrics of the charts: the large one first, then those of the grid.
     pub charts: Charts,
     /// Dialogs over the screen, topmost last.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<Dialog>,
     /// The inspector, if it is open over the cockpit.
     pub inspector: Option<Box<Inspector>>,
     /// The position of the pointer at the last drag of the chart.
@@ -227,7 +227,7 @@ pub struct Drag {
 
 /// A dialog over the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layer {
+pub enum Dialog {
     /// The question how to quit.
     Quit,
     /// The question whether to stop.
@@ -380,11 +380,11 @@ impl State {
         Some(before + here.saturating_sub(self.paused_for))
     }
 
-    fn entry(&self, severity: Severity, text: &str) -> Entry {
-        Entry::new(self.elapsed().unwrap_or_default(), self.step(), severity, text)
+    fn entry(&self, severity: Severity, text: &str) -> LogEntry {
+        LogEntry::new(self.elapsed().unwrap_or_default(), self.step(), severity, text)
     }
 
-    fn shown(&self, entry: &Entry) -> Notice {
+    fn shown(&self, entry: &LogEntry) -> Notice {
         Notice { severity: entry.severity, text: entry.text.clone(), since: self.env.now }
     }
 

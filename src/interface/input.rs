@@ -37,7 +37,7 @@ impl InputThread {
     pub fn start() -> io::Result<Self> {
         let ended = Arc::new(AtomicBool::new(false));
         let (sender, events) = unbounded();
-        let (told, background) = bounded(1);
+        let (light_sender, background) = bounded(1);
         let begun = Instant::now();
         let answered = Arc::new(AtomicBool::new(false));
         let answer = Arc::clone(&answered);
@@ -56,7 +56,7 @@ impl InputThread {
                 answer.fetch_or(light.is_some(), Ordering::Relaxed);
                 if let Some(light) = light.filter(|_| begun.elapsed() < COUNTS) {
                     // The channel has room for one, and the first one counts.
-                    let _ = told.try_send(light);
+                    let _ = light_sender.try_send(light);
                 }
                 if events.into_iter().any(|event| sender.send(event).is_err()) {
                     return;

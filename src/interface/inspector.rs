@@ -58,7 +58,7 @@ pub struct Inspector {
     cursor: Option<Cursor>,
     filter: String,
     typing: Option<(Purpose, Typed)>,
-    layer: Option<Layer>,
+    layer: Option<Dialog>,
     /// First visible line of the table of differences.
     scroll: usize,
     /// Colours of the visible lines, by run and branch.
@@ -113,7 +113,7 @@ enum Purpose {
 
 /// A dialog over the charts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Layer {
+enum Dialog {
     Differences,
     Export,
 }

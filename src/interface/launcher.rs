@@ -58,7 +58,7 @@ pub struct Launcher {
     /// The form of a new run: a draft until it is started.
     pub form: Form,
     /// Dialogs over the view, topmost last.
-    pub layers: Vec<Layer>,
+    pub layers: Vec<Dialog>,
     /// Folder and previous name of the run that was renamed last.
     renamed: Option<(PathBuf, String)>,
     /// What a recipe is being saved for.
@@ -76,7 +76,7 @@ pub enum View {
 
 /// A dialog.
 #[derive(Debug, Clone)]
-pub enum Layer {
+pub enum Dialog {
     /// A list to choose from.
     Pick(Box<Pick>),
     /// Whether to delete the runs of these folders.
@@ -157,9 +157,15 @@ impl Launcher {
     }
 
     /// As [`Launcher::say`], with the key for the next action.
-    fn advise(&mut self, severity: Severity, said: impl AsRef<str>, (context, action): (Context, Action), does: &str) {
+    fn advise(
+        &mut self,
+        severity: Severity,
+        message: impl AsRef<str>,
+        (context, action): (Context, Action),
+        does: &str,
+    ) {
         let advice = self.env.look.keys.advice(context, action, does);
-        self.say(severity, format!("{}{advice}", said.as_ref()));
+        self.say(severity, format!("{}{advice}", message.as_ref()));
     }
 
     /// The user returns from a run: selects it, and shows this notice.

@@ -31,7 +31,7 @@ pub struct RaceScreen {
     selected: usize,
     view: View,
     metric: Metric,
-    layer: Option<Layer>,
+    layer: Option<Dialog>,
     /// A clone that was requested and does not exist yet.
     cloning: Option<CommandId>,
     next_id: CommandId,
@@ -54,7 +54,7 @@ pub struct LaneView {
 
 /// A dialog over the lanes.
 #[derive(Debug, Clone, PartialEq)]
-enum Layer {
+enum Dialog {
     /// The question how to quit.
     Quit,
     /// The question whether to stop this lane, or all others.

@@ -26,7 +26,7 @@ pub use suspension::{Suspension, Who, has_shell};
 pub use synchronized::Synchronized;
 
 /// A terminal that receives each frame in one piece.
-pub type Screen = Terminal<CrosstermBackend<Synchronized<File>>>;
+pub type ScreenTerminal = Terminal<CrosstermBackend<Synchronized<File>>>;
 
 /// Holds the terminal: raw mode, alternate screen, mouse events, hidden cursor. All of it is restored once, by
 /// [`TerminalGuard::restore`], on drop, or before a panic of the thread that took it is reported.
@@ -67,7 +67,7 @@ impl TerminalGuard {
     ///
     /// # Errors
     /// If the terminal's size cannot be read.
-    pub fn terminal(&self, line: &Line) -> io::Result<Screen> {
+    pub fn terminal(&self, line: &Line) -> io::Result<ScreenTerminal> {
         let screen = Synchronized::new(self.held.screen.try_clone()?, Arc::clone(&line.written));
         Terminal::new(CrosstermBackend::new(screen.frugal(line.is_slow())))
     }

@@ -1,7 +1,7 @@
 //! The messages on a run's socket: the same commands and events as between threads, and a few about the connection.
 //!
-//! One JSON object per line. The engine's process speaks first: its first line is [`ServerMessage::Hello`], and it continues
-//! when the other side has answered with [`Request::Hello`].
+//! One JSON object per line. The engine's process speaks first: its first line is [`ServerMessage::Hello`], and it
+//! continues when the other side has answered with [`Request::Hello`].
 
 use serde::{Deserialize, Serialize};
 

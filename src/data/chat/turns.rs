@@ -39,7 +39,7 @@ pub fn spans(chat: &Writer<'_>, all: &[Json], text: &str, learned: &[bool]) -> R
         let from = spans.last().map_or(0, |before| before.end);
         let header = header(chat, &all[..at]).unwrap_or_default();
         let start = prefix(chat, &all[..at], true, text)
-            .or_else(|| start_by_marks(chat, all, at, &header, (text, from)))
+            .or_else(|| start_by_marks(chat, all, at, &header, text, from))
             .or_else(|| start_by_header(chat, &all[..at], &header, text))
             .ok_or_else(rewritten)?;
         let end = match prefix(chat, &all[..=at], false, text) {
@@ -72,13 +72,7 @@ fn continued<'a>(chat: &Writer<'_>, part: &'a str, text: &str) -> Option<&'a str
 }
 
 /// The start of a turn: after the header before its first mark.
-fn start_by_marks(
-    chat: &Writer<'_>,
-    all: &[Json],
-    at: usize,
-    header: &str,
-    (text, from): (&str, usize),
-) -> Option<usize> {
+fn start_by_marks(chat: &Writer<'_>, all: &[Json], at: usize, header: &str, text: &str, from: usize) -> Option<usize> {
     let first = Probe::find(chat, all, at, text)?.places.first().copied()?;
     let before = text.get(from..first)?;
     // The header may end in something that only the last turn has, such as an empty reasoning block: then some of its

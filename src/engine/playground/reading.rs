@@ -47,7 +47,7 @@ impl Reading {
     pub fn words(&mut self, session: &Session) -> Option<std::result::Result<Arc<Words>, String>> {
         match self {
             Self::NotBegun => {
-                let (tell, told) = bounded(1);
+                let (sender, receiver) = bounded(1);
                 let folder = session.folder.clone();
                 let arguments = Arguments::of_recipe(&session.recipe.data.template_arguments);
                 let vocabulary = usize::try_from(session.model.config.vocab_size).unwrap_or(0);
@@ -58,13 +58,13 @@ impl Reading {
                         Ok(Words { tokenizer, chat: chat.map(|chat| chat.with_arguments(&arguments)) })
                     });
                     // After the end of the run there is no receiver.
-                    let _ = tell.send(read);
+                    let _ = sender.send(read);
                 });
-                *self = Self::UnderWay(told);
+                *self = Self::UnderWay(receiver);
                 None
             }
-            Self::UnderWay(told) => {
-                let done = match told.try_recv() {
+            Self::UnderWay(receiver) => {
+                let done = match receiver.try_recv() {
                     Ok(read) => read.map(Arc::new).map_err(|error| error.message().to_owned()),
                     Err(TryRecvError::Empty) => return None,
                     Err(TryRecvError::Disconnected) => Err("the tokenizer could not be read; ask again".into()),

@@ -11,7 +11,7 @@ use crate::data::{place, quoted};
 use crate::engine::loading::load;
 use crate::engine::memory::Probe;
 use crate::engine::record::{Record, default_name};
-use crate::engine::start::{Asked, StartState, begin, continued};
+use crate::engine::start::{ResumeOptions, StartState, begin, continued};
 use crate::engine::training::{JournalReplay, Peers, Training};
 use crate::engine::{Launch, Outbox, Resume};
 use crate::error::{Error, Result};
@@ -41,7 +41,7 @@ impl Race {
         outbox: &mut Outbox,
     ) -> Result<Self> {
         let mut probe = Probe::new();
-        let asked = Asked::of(resume)?;
+        let mut options = ResumeOptions::of(resume)?;
         let mut folder = RunFolder::find(&resume.runs, &resume.run)?;
         folder.claim()?;
         let of_race = folder.status().map_or(State::Interrupted, |status| status.state);
@@ -70,7 +70,7 @@ impl Race {
         let halving = known.halve_every.map(|every| Halving::new(every, &recipes)).transpose()?;
         let (loaded, mut later) = load(first.clone(), &commands, outbox)?;
         let mut sessions = loaded.sessions(recipes)?.into_iter();
-        let lanes_that_go_on = u64::try_from(sessions.len()).unwrap_or(1);
+        options.lanes = u64::try_from(sessions.len()).unwrap_or(1);
         let mut begun = Vec::new();
         let mut measured: Option<Measured> = None;
         for (about, run, state, goes_on) in runs {
@@ -87,12 +87,12 @@ impl Race {
             };
             measured.get_or_insert_with(|| files.clone());
             session.enter();
-            let mut going = continued(run, session, (files, lanes_that_go_on), asked.clone(), &commands, &mut later)?;
+            let mut going = continued(run, session, files, options.clone(), &commands, &mut later)?;
             going.session.leave();
             begun.push((about, Ok(going)));
         }
         let router = Router::start(later, commands);
-        let common = Common { probe: &probe, router: &router, attended, lanes: lanes_that_go_on };
+        let common = Common { probe: &probe, router: &router, attended, lanes: options.lanes };
         let lanes: Vec<Lane> = begun
             .into_iter()
             .map(|(about, begun)| match begun {

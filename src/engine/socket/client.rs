@@ -90,12 +90,12 @@ impl Link {
     ) -> io::Result<Self> {
         let ((client, elapsed), mut lines) = greet(&stream, purpose, PATIENCE)?;
         stream.set_read_timeout(None)?;
-        let (told, news) = bounded(CHANNEL);
+        let (sender, news) = bounded(CHANNEL);
         let (requests, asked) = unbounded();
         thread::Builder::new().name("news".into()).spawn(move || {
-            receive(&mut lines, &told);
+            receive(&mut lines, &sender);
             // The receiver may be gone.
-            let _ = told.send(lost());
+            let _ = sender.send(lost());
         })?;
         thread::Builder::new().name("requests".into()).spawn(move || send(&asked, stream))?;
         Ok(Self { client, elapsed, news, requests })
@@ -144,10 +144,10 @@ fn here() -> String {
 }
 
 /// Forwards the messages that can be parsed. Others come from a newer version, and are skipped.
-fn receive(lines: &mut Lines<UnixStream>, told: &Sender<ServerMessage>) {
+fn receive(lines: &mut Lines<UnixStream>, sender: &Sender<ServerMessage>) {
     while let Ok(Some(line)) = lines.next() {
         if let Ok(news) = parse(line)
-            && told.send(news).is_err()
+            && sender.send(news).is_err()
         {
             return;
         }

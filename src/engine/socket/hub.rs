@@ -19,16 +19,16 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A thread that forwards the engine's events to all receivers.
 #[derive(Debug)]
-pub struct Hub {
+pub struct EventHub {
     thread: JoinHandle<()>,
 }
 
-impl Hub {
-    /// Forwards events from `told`: to `here`, in this process, and to each client; `first` is already connected. The
+impl EventHub {
+    /// Forwards `events`: to `here`, in this process, and to each client; `first` is already connected. The
     /// run's socket is opened when the run has a folder.
     #[must_use]
     pub fn start(
-        told: Receiver<Event>,
+        events: Receiver<Event>,
         here: Sender<Event>,
         commands: Sender<Command>,
         first: Option<UnixStream>,
@@ -38,7 +38,7 @@ impl Hub {
             let room = Arc::clone(&room);
             thread::spawn(move || serve_client(&room, stream));
         }
-        Self { thread: thread::spawn(move || forward(&told, &here, &room)) }
+        Self { thread: thread::spawn(move || forward(&events, &here, &room)) }
     }
 
     /// Waits until all receivers have the last event, or have had time to get it.
@@ -48,10 +48,10 @@ impl Hub {
     }
 }
 
-fn forward(told: &Receiver<Event>, here: &Sender<Event>, room: &Arc<Room>) {
+fn forward(events: &Receiver<Event>, here: &Sender<Event>, room: &Arc<Room>) {
     let mut door = None;
     let mut begun = HashSet::new();
-    for event in told {
+    for event in events {
         let folder = match &event {
             Event::Ready(ready) => Some(&ready.folder),
             Event::Race(race) if door.is_none() => Some(&race.folder),

@@ -235,13 +235,13 @@ mod tests {
 
     /// All events for a reader that takes this many entries at a time.
     fn read(kept: &EventLog, cursor: &mut Cursor, most: usize) -> Vec<Event> {
-        let mut heard = Vec::new();
+        let mut received = Vec::new();
         loop {
             let news = kept.next(cursor, most);
             if news.is_empty() {
-                return heard;
+                return received;
             }
-            heard.extend(events(news));
+            received.extend(events(news));
         }
     }
 
@@ -342,10 +342,10 @@ mod tests {
             kept.record(&sample(number), 0.0);
             kept.record(&setting("a", i64::from(number)), 0.0);
         }
-        let heard = read(&kept, &mut Cursor::default(), 100);
-        let samples: Vec<Event> = heard.iter().filter(|event| matches!(event, Event::Vitals(_))).cloned().collect();
+        let received = read(&kept, &mut Cursor::default(), 100);
+        let samples: Vec<Event> = received.iter().filter(|event| matches!(event, Event::Vitals(_))).cloned().collect();
         assert_eq!(samples, (60..300).map(sample).collect::<Vec<_>>());
-        assert_eq!(heard.len(), 241, "one setting, which only its last value says anything of");
+        assert_eq!(received.len(), 241, "one setting, which only its last value says anything of");
     }
 
     #[test]
@@ -374,18 +374,18 @@ mod tests {
                     2 => { value += 1; kept.record(&setting(["a", "b"][most % 2], value), 0.0) }
                     _ => readers.push((Cursor::default(), Vec::new())),
                 }
-                for (cursor, heard) in readers.iter_mut().step_by(most) {
-                    heard.extend(events(kept.next(cursor, most)));
+                for (cursor, received) in readers.iter_mut().step_by(most) {
+                    received.extend(events(kept.next(cursor, most)));
                 }
             }
-            for (mut cursor, mut heard) in readers {
-                heard.extend(read(&kept, &mut cursor, 3));
-                let numbers: Vec<u64> = heard.iter().filter_map(|event| if let Event::Step(step) = event { Some(step.step) } else { None }).collect();
+            for (mut cursor, mut received) in readers {
+                received.extend(read(&kept, &mut cursor, 3));
+                let numbers: Vec<u64> = received.iter().filter_map(|event| if let Event::Step(step) = event { Some(step.step) } else { None }).collect();
                 prop_assert!(numbers.iter().copied().eq(1..=steps));
                 let last = |list: &[Event], name: &str| list.iter().rev().find(|event| matches!(event, Event::Setting { field, .. } if field == name)).cloned();
                 let all = read(&kept, &mut Cursor::default(), 100);
                 for name in ["a", "b"] {
-                    prop_assert_eq!(last(&heard, name), last(&all, name));
+                    prop_assert_eq!(last(&received, name), last(&all, name));
                 }
             }
         }

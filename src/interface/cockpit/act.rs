@@ -1,7 +1,7 @@
 //! The cockpit's actions: a pure function from an action to effects.
 
 use super::charts::cursor;
-use super::{Layer, State, alerts, charts, connection, inspect, leaving, pending, playground, timeline};
+use super::{Dialog, State, alerts, charts, connection, inspect, leaving, pending, playground, timeline};
 use crate::interface::frame::{Effect, Outcome};
 use crate::interface::keys::{Action, Panel};
 use crate::protocol::Command;
@@ -15,11 +15,11 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         return Vec::new();
     }
     match action {
-        Action::Example => state.layers.push(Layer::Example),
+        Action::Example => state.layers.push(Dialog::Example),
         Action::Quit => return leaving::ask_to_quit(state),
         Action::Interrupt => return leaving::interrupt(state),
-        Action::Leave => leave_layer(state),
-        Action::Stop if state.running() => state.layers.push(Layer::Stop),
+        Action::Leave => close_dialog(state),
+        Action::Stop if state.running() => state.layers.push(Dialog::Stop),
         Action::Stop => state.hint("the run has ended already"),
         Action::StopNow => return leaving::stop(state),
         Action::AbortNow => return leaving::end(state, Command::Abort),
@@ -138,7 +138,7 @@ pub(super) fn zoom(state: &mut State, factor: f64, anchor: Option<f64>) {
     }
 }
 
-fn leave_layer(state: &mut State) {
+fn close_dialog(state: &mut State) {
     if state.layers.pop().is_none() {
         state.maximised = false;
         state.env.notice = None;

@@ -2,7 +2,7 @@
 
 use super::act::act;
 use super::charts::cursor;
-use super::{Layer, State};
+use super::{Dialog, State};
 use crate::interface::frame::Effect;
 use crate::interface::frame::overlay::Settable;
 use crate::interface::keys::{Action, Context, Panel};
@@ -31,7 +31,7 @@ pub fn fields(state: &State) -> Vec<Settable> {
 
 /// Runs an action of a context that is not active: focuses its context, and runs it unless it needs confirmation.
 pub fn elsewhere(state: &mut State, context: Context, action: Action) -> Vec<Effect> {
-    let mut open = |layer: Layer| {
+    let mut open = |layer: Dialog| {
         state.layers.push(layer);
         Vec::new()
     };
@@ -48,7 +48,7 @@ pub fn elsewhere(state: &mut State, context: Context, action: Action) -> Vec<Eff
             let ready = state.cursor.is_some() && action != Action::RewindHere;
             if ready { act(state, action) } else { remark(state, context, action) }
         }
-        Context::Example => open(Layer::Example),
+        Context::Example => open(Dialog::Example),
         Context::Timeline => act(state, Action::Timeline),
         Context::Quit => act(state, Action::Quit),
         Context::Stop => act(state, Action::Stop),

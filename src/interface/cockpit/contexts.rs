@@ -1,18 +1,18 @@
 //! The active key contexts.
 
-use super::{Layer, State};
+use super::{Dialog, State};
 use crate::interface::keys::{Context, Panel};
 
 impl State {
     /// The active key contexts, the nearest first, without those of an overlay.
     pub(super) fn own_contexts(&self) -> Vec<Context> {
         let mut contexts = match (self.layers.last(), &self.edit) {
-            (Some(Layer::Example), _) => vec![Context::Example],
-            (Some(Layer::Timeline), _) => vec![Context::Timeline],
-            (Some(Layer::Playground), _) if self.playground.typing => vec![Context::PlaygroundText, Context::Text],
-            (Some(Layer::Playground), _) => vec![Context::Playground, Context::Screen],
-            (Some(Layer::Quit), _) => vec![Context::Quit],
-            (Some(Layer::Stop), _) => vec![Context::Stop],
+            (Some(Dialog::Example), _) => vec![Context::Example],
+            (Some(Dialog::Timeline), _) => vec![Context::Timeline],
+            (Some(Dialog::Playground), _) if self.playground.typing => vec![Context::PlaygroundText, Context::Text],
+            (Some(Dialog::Playground), _) => vec![Context::Playground, Context::Screen],
+            (Some(Dialog::Quit), _) => vec![Context::Quit],
+            (Some(Dialog::Stop), _) => vec![Context::Stop],
             (None, _) if self.jump.is_some() => vec![Context::Jump, Context::Text],
             (None, Some(edit)) if edit.typed.is_some() => vec![Context::Typing, Context::Text],
             (None, edit) => {

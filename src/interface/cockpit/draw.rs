@@ -1,6 +1,6 @@
 //! Draws the cockpit from its panels.
 
-use super::{Layer, State, banner, layout, panels, pending, playground, timeline};
+use super::{Dialog, State, banner, layout, panels, pending, playground, timeline};
 use crate::interface::frame::too_small;
 use crate::interface::layout::LEAST;
 use crate::interface::pen::Pen;
@@ -38,11 +38,11 @@ pub fn whole(pen: &mut Pen, state: &State) {
     bottom::strip(pen, layout.strip, state);
     footer::draw(pen, &bottom::hints(layout.footer, state));
     match state.layers.last() {
-        Some(Layer::Quit) => dialogs::quit(pen, screen, state),
-        Some(Layer::Stop) => dialogs::stop(pen, screen, state),
-        Some(Layer::Example) => example::draw(pen, screen, state),
-        Some(Layer::Timeline) => timeline::draw::draw(pen, screen, state),
-        Some(Layer::Playground) => playground::draw::draw(pen, layout::below_header(&layout), state),
+        Some(Dialog::Quit) => dialogs::quit(pen, screen, state),
+        Some(Dialog::Stop) => dialogs::stop(pen, screen, state),
+        Some(Dialog::Example) => example::draw(pen, screen, state),
+        Some(Dialog::Timeline) => timeline::draw::draw(pen, screen, state),
+        Some(Dialog::Playground) => playground::draw::draw(pen, layout::below_header(&layout), state),
         None => {}
     }
 }

@@ -1,6 +1,6 @@
 //! Quitting the cockpit, and ending the run from it.
 
-use super::{Layer, Stage, State};
+use super::{Dialog, Stage, State};
 use crate::interface::frame::{Effect, Outcome, Severity};
 use crate::protocol::Command;
 
@@ -12,7 +12,7 @@ pub fn ask_to_quit(state: &mut State) -> Vec<Effect> {
     if state.connection.hindrance().is_some() {
         return vec![Effect::Quit(Outcome::Left)];
     }
-    state.layers.push(Layer::Quit);
+    state.layers.push(Dialog::Quit);
     Vec::new()
 }
 
@@ -31,9 +31,9 @@ pub fn interrupt(state: &mut State) -> Vec<Effect> {
             vec![Effect::Quit(Outcome::Faulted { message: message.into(), refused: false })]
         }
         Some(_) => end(state, Command::Abort),
-        None if state.layers.last() == Some(&Layer::Quit) => end(state, Command::Stop),
+        None if state.layers.last() == Some(&Dialog::Quit) => end(state, Command::Stop),
         None => {
-            state.layers.push(Layer::Quit);
+            state.layers.push(Dialog::Quit);
             Vec::new()
         }
     }
@@ -41,7 +41,7 @@ pub fn interrupt(state: &mut State) -> Vec<Effect> {
 
 /// Asks the engine to stop; from the quit dialog, also quits then.
 pub fn stop(state: &mut State) -> Vec<Effect> {
-    if state.layers.last() == Some(&Layer::Quit) {
+    if state.layers.last() == Some(&Dialog::Quit) {
         return end(state, Command::Stop);
     }
     state.layers.clear();

@@ -11,7 +11,7 @@ const KEPT: usize = 2000;
 
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct LogEntry {
     /// Training time of the run.
     pub time: Duration,
     /// Optimizer steps done.
@@ -25,12 +25,12 @@ pub struct Entry {
 /// The newest log lines.
 #[derive(Debug, Clone, Default)]
 pub struct Log {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<LogEntry>,
     /// Number of newer lines scrolled out of sight.
     scroll: usize,
 }
 
-impl Entry {
+impl LogEntry {
     /// A line from untrusted text.
     #[must_use]
     pub fn new(time: Duration, step: u64, severity: Severity, text: &str) -> Self {
@@ -40,7 +40,7 @@ impl Entry {
 
 impl Log {
     /// Adds a line; a user who has scrolled back keeps the same lines in sight.
-    pub fn push(&mut self, entry: Entry) {
+    pub fn push(&mut self, entry: LogEntry) {
         if self.entries.len() == KEPT {
             self.entries.pop_front();
         }
@@ -62,7 +62,7 @@ impl Log {
     }
 
     /// The lines from the last visible one, newest first.
-    pub fn newest_first(&self) -> impl Iterator<Item = &Entry> {
+    pub fn newest_first(&self) -> impl Iterator<Item = &LogEntry> {
         self.entries.iter().rev().skip(self.scroll)
     }
 

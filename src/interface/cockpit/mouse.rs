@@ -7,7 +7,7 @@ use super::act::{act, move_row, zoom};
 use super::charts::cursor;
 use super::layout;
 use super::panels::group_row_at;
-use super::{Drag, Layer, State, timeline};
+use super::{Dialog, Drag, State, timeline};
 use crate::interface::frame::Effect;
 use crate::interface::keys::{Action, Panel};
 use crate::interface::widgets::first_row;
@@ -19,9 +19,9 @@ const LINES: isize = 3;
 pub fn answer(state: &mut State, event: MouseEvent, by: isize) -> Vec<Effect> {
     let dragged = std::mem::take(&mut state.drag);
     match state.layers.last() {
-        Some(Layer::Playground) if by != 0 => return act(state, Action::PlaygroundScroll(by * LINES)),
-        Some(Layer::Timeline) if by != 0 => return act(state, Action::TimelineRow(by)),
-        Some(Layer::Timeline) if event.kind == MouseEventKind::Down(MouseButton::Left) => {
+        Some(Dialog::Playground) if by != 0 => return act(state, Action::PlaygroundScroll(by * LINES)),
+        Some(Dialog::Timeline) if by != 0 => return act(state, Action::TimelineRow(by)),
+        Some(Dialog::Timeline) if event.kind == MouseEventKind::Down(MouseButton::Left) => {
             if let Some(row) = timeline::draw::row_at(state, (event.column, event.row)) {
                 state.timeline_row = row;
             }

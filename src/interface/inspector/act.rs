@@ -1,7 +1,7 @@
 //! The actions of the inspector.
 
 use super::rows::{Row, rows};
-use super::{Focus, Inspector, Layer, Purpose, cursor, draw, effects, layout};
+use super::{Dialog, Focus, Inspector, Purpose, cursor, draw, effects, layout};
 use crate::interface::curves::{Export, ExportLine};
 use crate::interface::frame::{Effect, Outcome};
 use crate::interface::jobs::curves::Ask;
@@ -102,9 +102,9 @@ pub fn act(inspector: &mut Inspector, action: Action) -> Vec<Effect> {
         Action::CurvesBetween => cursor::between(inspector),
         Action::CurvesDifferences => {
             inspector.scroll = 0;
-            inspector.layer = Some(Layer::Differences);
+            inspector.layer = Some(Dialog::Differences);
         }
-        Action::CurvesExport => inspector.layer = Some(Layer::Export),
+        Action::CurvesExport => inspector.layer = Some(Dialog::Export),
         Action::CurvesExportAs(format) => return export(inspector, format),
         _ => {}
     }
@@ -129,7 +129,7 @@ fn leave(inspector: &mut Inspector) -> Vec<Effect> {
 
 fn walk(inspector: &mut Inspector, by: isize) {
     match (inspector.layer, inspector.focus) {
-        (Some(Layer::Differences), _) => {
+        (Some(Dialog::Differences), _) => {
             let last = draw::table_lines(inspector).saturating_sub(1);
             inspector.scroll = inspector.scroll.saturating_add_signed(by).min(last);
         }

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::layout::arrange;
-use super::{Inspector, Layer};
+use super::{Dialog, Inspector};
 use crate::interface::frame::Screen;
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{SMALLEST, centred};
@@ -39,8 +39,8 @@ pub fn whole(pen: &mut Pen, inspector: &Inspector) {
     strip::draw(pen, layout.strip, inspector);
     footer::draw(pen, &hints(inspector));
     match inspector.layer {
-        Some(Layer::Differences) => table::draw(pen, screen, inspector),
-        Some(Layer::Export) => export(pen, screen, inspector),
+        Some(Dialog::Differences) => table::draw(pen, screen, inspector),
+        Some(Dialog::Export) => export(pen, screen, inspector),
         None => {}
     }
 }

@@ -5,7 +5,7 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Rect;
 
 use super::act::{act, zoom};
-use super::{Focus, Inspector, Layer, cursor, draw, layout};
+use super::{Dialog, Focus, Inspector, cursor, draw, layout};
 use crate::interface::frame::Effect;
 use crate::interface::keys::Action;
 use crate::interface::metric::Metric;
@@ -14,14 +14,14 @@ use crate::interface::widgets::list::inside;
 /// Handles a mouse event.
 pub fn mouse(inspector: &mut Inspector, event: MouseEvent, by: isize) -> Vec<Effect> {
     match inspector.layer {
-        Some(Layer::Differences) if by != 0 => return act(inspector, Action::Row(by * 3)),
+        Some(Dialog::Differences) if by != 0 => return act(inspector, Action::Row(by * 3)),
         Some(_) => return Vec::new(),
         None => {}
     }
     let Some(layout) = layout::arrange(inspector) else { return Vec::new() };
     let at = (event.column, event.row);
     if let Some((place, metric)) = layout.charts.iter().find(|(place, _)| place.contains(at.into())) {
-        chart(inspector, event, (*place, *metric), by);
+        chart(inspector, event, *place, *metric, by);
         return Vec::new();
     }
     let lists = [(layout.runs, Focus::Runs), (layout.metrics, Focus::Metrics)];
@@ -50,7 +50,7 @@ pub fn mouse(inspector: &mut Inspector, event: MouseEvent, by: isize) -> Vec<Eff
     if event.column < inner.x + 2 { act(inspector, Action::CurvesToggle) } else { Vec::new() }
 }
 
-fn chart(inspector: &mut Inspector, event: MouseEvent, (place, metric): (Rect, Metric), by: isize) {
+fn chart(inspector: &mut Inspector, event: MouseEvent, place: Rect, metric: Metric, by: isize) {
     let Some(plan) = draw::parts::chart(inspector, metric).and_then(|chart| chart.0.plan(inside(place))) else {
         return;
     };

@@ -2,7 +2,7 @@
 
 use crossterm::event::MouseEvent;
 
-use super::{Focus, Inspector, LOOK_AGAIN, Layer, act, answers, draw, effects, mouse};
+use super::{Dialog, Focus, Inspector, LOOK_AGAIN, act, answers, draw, effects, mouse};
 use crate::interface::frame::{Effect, Env, Input, Outcome, Screen};
 use crate::interface::jobs::Done;
 use crate::interface::jobs::curves::Ask;
@@ -39,8 +39,8 @@ impl Screen for Inspector {
 
     fn contexts_below(&self) -> Vec<Context> {
         let mut contexts = match (self.layer, &self.typing) {
-            (Some(Layer::Differences), _) => vec![Context::CurvesTable],
-            (Some(Layer::Export), _) => vec![Context::CurvesExport],
+            (Some(Dialog::Differences), _) => vec![Context::CurvesTable],
+            (Some(Dialog::Export), _) => vec![Context::CurvesExport],
             (None, Some(_)) => vec![Context::CurvesTyping, Context::Text],
             (None, None) => {
                 let mut contexts = match self.focus {

@@ -90,14 +90,14 @@ impl KnownRun {
 /// Reports the runs whenever they change, until another job waits.
 pub(super) fn watch(folder: &Path, context: &JobContext) {
     let mut seen: HashMap<PathBuf, Seen> = HashMap::new();
-    let mut told = None;
+    let mut reported = None;
     loop {
         let now = look(folder, &mut seen);
-        if told.as_ref() != Some(&now) {
+        if reported.as_ref() != Some(&now) {
             if !context.report(Done::Runs(now.clone())) {
                 return;
             }
-            told = Some(now);
+            reported = Some(now);
         }
         if !context.pause(EVERY) {
             return;

@@ -13,7 +13,7 @@ use typing::{apply, discard, type_key};
 use super::form::{Form, Slot};
 use super::home::{RunAction, action_of};
 use super::pick::{Pick, PickKind};
-use super::{Launcher, Layer, Question, Saving, View};
+use super::{Dialog, Launcher, Question, Saving, View};
 use crate::data::Dialect;
 use crate::interface::frame::{Effect, Open, Outcome, Severity};
 use crate::interface::jobs::{Job, KnownRun, PlanOf};
@@ -33,8 +33,8 @@ pub fn act(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         Action::Discard => discard(launcher),
         Action::Cursor(_) | Action::Backspace | Action::Delete | Action::Line(_) => type_key(launcher, action),
         _ => match launcher.view {
-            _ if matches!(launcher.layers.last(), Some(Layer::Pick(_))) => in_pick(launcher, action),
-            View::Form if launcher.layers.last().is_none_or(|layer| matches!(layer, Layer::Start(_))) => {
+            _ if matches!(launcher.layers.last(), Some(Dialog::Pick(_))) => in_pick(launcher, action),
+            View::Form if launcher.layers.last().is_none_or(|layer| matches!(layer, Dialog::Start(_))) => {
                 in_form(launcher, action)
             }
             _ => at_home(launcher, action),
@@ -63,13 +63,13 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
             RunAction::Attach => return Launcher::open(Open::Attach(folder)),
             RunAction::Look => return Launcher::open(Open::Inspect(vec![folder])),
             RunAction::Lanes => launcher.home.enter(&folder),
-            RunAction::Resume | RunAction::Nothing => launcher.layers.push(Layer::Facts),
+            RunAction::Resume | RunAction::Nothing => launcher.layers.push(Dialog::Facts),
         },
         Action::ViewRun | Action::CompareRuns | Action::DeleteRun => return with_chosen(launcher, action),
         Action::SortRuns(by) => launcher.home.sort_by(by),
         Action::MarkRun => launcher.home.mark(),
         Action::MarkAllRuns => launcher.home.mark_all(),
-        Action::RunFacts => launcher.layers.push(Layer::Facts),
+        Action::RunFacts => launcher.layers.push(Dialog::Facts),
         Action::ResumeRun if run.run.can_go_on() => return Launcher::open(Open::Resume(folder)),
         Action::ResumeRun if ended_at_its_bound(&run) => return vec![Effect::Job(Job::AskMore(folder))],
         Action::ResumeRun => why_not_resumed(launcher, &run),
@@ -85,7 +85,7 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
             launcher.say(Severity::Warning, "a run that trains cannot be renamed; stop it first");
         }
         Action::RenameRun => {
-            launcher.layers.push(Layer::Ask(Question::Name, folder, Typed::proposed(run.run.name.clone())));
+            launcher.layers.push(Dialog::Ask(Question::Name, folder, Typed::proposed(run.run.name.clone())));
         }
         Action::TagRun | Action::NoteRun => {
             let (question, text) = if action == Action::TagRun {
@@ -94,14 +94,14 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
                 (Question::Note, run.run.note.clone())
             };
             let typed = Typed { cursor: text.chars().count(), text, fresh: false };
-            launcher.layers.push(Layer::Ask(question, folder, typed));
+            launcher.layers.push(Dialog::Ask(question, folder, typed));
         }
         Action::RenameBack => match launcher.renamed.take() {
             Some((folder, name)) => return vec![Effect::Job(Job::RenameRun { folder, name })],
             None => launcher.say(Severity::Info, "no run was renamed"),
         },
         Action::DeleteNow => {
-            if let Some(Layer::Delete(folders)) = launcher.layers.pop() {
+            if let Some(Dialog::Delete(folders)) = launcher.layers.pop() {
                 launcher.layers.clear();
                 return folders.into_iter().map(|folder| Effect::Job(Job::DeleteRun(folder))).collect();
             }
@@ -122,8 +122,8 @@ fn with_chosen(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         1 => Some("a marked run does not fit the filter and is left out".to_owned()),
         hidden => Some(format!("{hidden} marked runs do not fit the filter and are left out")),
     };
-    if let Some(said) = left_out {
-        launcher.say(Severity::Info, said);
+    if let Some(message) = left_out {
+        launcher.say(Severity::Info, message);
     }
     let home = &launcher.home;
     match action {
@@ -148,7 +148,7 @@ fn with_chosen(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         Some(why) => launcher.say(Severity::Warning, why),
         None => {
             let folders = chosen.into_iter().map(|run| run.run.folder).collect();
-            launcher.layers.push(Layer::Delete(folders));
+            launcher.layers.push(Dialog::Delete(folders));
         }
     }
     Vec::new()
@@ -159,12 +159,12 @@ fn why_not_resumed(launcher: &mut Launcher, run: &KnownRun) {
     let name = &run.run.name;
     match run.run.state {
         Some(State::Running) => {
-            let said = format!("{name} is being trained");
-            launcher.advise(Severity::Warning, said, (Context::Home, Action::OpenRun), "opens it");
+            let message = format!("{name} is being trained");
+            launcher.advise(Severity::Warning, message, (Context::Home, Action::OpenRun), "opens it");
         }
         Some(_) if !run.lanes.is_empty() => {
-            let said = format!("every lane of {name} has ended or was stopped by itself");
-            launcher.advise(Severity::Warning, said, (Context::Home, Action::OpenRun), "shows the lanes");
+            let message = format!("every lane of {name} has ended or was stopped by itself");
+            launcher.advise(Severity::Warning, message, (Context::Home, Action::OpenRun), "shows the lanes");
         }
         _ => launcher.say(Severity::Warning, format!("{name} cannot be understood")),
     }
@@ -193,7 +193,7 @@ fn new_run(launcher: &mut Launcher) -> Vec<Effect> {
 }
 
 fn open_recipes(launcher: &mut Launcher) -> Vec<Effect> {
-    launcher.layers.push(Layer::Pick(Box::new(Pick::new(PickKind::Recipe(None)))));
+    launcher.layers.push(Dialog::Pick(Box::new(Pick::new(PickKind::Recipe(None)))));
     let places = vec![launcher.recipes(), "".into(), "recipes".into()];
     vec![Effect::Job(Job::FindRecipes { folder: launcher.place.folder.clone(), places })]
 }
@@ -247,7 +247,7 @@ fn in_form(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
 /// Moves the selection.
 pub fn walk(launcher: &mut Launcher, by: isize) -> Vec<Effect> {
     match (launcher.layers.last_mut(), launcher.view) {
-        (Some(Layer::Pick(pick)), _) => {
+        (Some(Dialog::Pick(pick)), _) => {
             pick.walk(by);
             return look_at_file(launcher);
         }
@@ -260,7 +260,7 @@ pub fn walk(launcher: &mut Launcher, by: isize) -> Vec<Effect> {
 
 /// Selects a clicked row; if it is selected already, opens it.
 pub fn click(launcher: &mut Launcher, row: usize) -> Vec<Effect> {
-    if let Some(Layer::Pick(pick)) = launcher.layers.last_mut() {
+    if let Some(Dialog::Pick(pick)) = launcher.layers.last_mut() {
         let again = pick.row == row;
         pick.row = row;
         return if again { accept(launcher) } else { look_at_file(launcher) };
@@ -335,8 +335,8 @@ fn interrupt(launcher: &mut Launcher) -> Vec<Effect> {
 fn lacks_something(launcher: &mut Launcher) -> bool {
     let Some(missing) = launcher.form.missing() else { return false };
     launcher.form.select(missing);
-    let said = format!("{missing} is not given yet");
-    launcher.advise(Severity::Warning, said, (Context::Form, Action::FormEdit), "chooses it");
+    let message = format!("{missing} is not given yet");
+    launcher.advise(Severity::Warning, message, (Context::Form, Action::FormEdit), "chooses it");
     true
 }
 
@@ -355,7 +355,7 @@ fn ask_for_race(launcher: &mut Launcher) {
         Some(field) => format!("{}=", field.name),
         None => "optimizer.learning_rate=".to_owned(),
     };
-    launcher.layers.push(Layer::Race(Typed { cursor: text.chars().count(), text, fresh: false }));
+    launcher.layers.push(Dialog::Race(Typed { cursor: text.chars().count(), text, fresh: false }));
 }
 
 /// Starts the run, unless a field is missing or needs confirmation.
@@ -368,7 +368,7 @@ fn start(launcher: &mut Launcher, sure: bool) -> Vec<Effect> {
     }
     let warning = launcher.form.plan.memory.fresh().and_then(|memory| memory.warning.clone());
     if let Some(why) = launcher.form.plan.refused.clone().or(warning).filter(|_| !sure) {
-        launcher.layers.push(Layer::Start(why));
+        launcher.layers.push(Dialog::Start(why));
         return Vec::new();
     }
     match begin::unchanged(launcher) {

@@ -6,7 +6,7 @@ use super::act::begin::{begin_with, train};
 use super::act::look_at_file;
 use super::form::Base;
 use super::pick::{PickKind, Row};
-use super::{Launcher, Layer, More, Saving, View, value};
+use super::{Dialog, Launcher, More, Saving, View, value};
 use crate::interface::frame::{Effect, Open, Severity};
 use crate::interface::jobs::{Done, FoundModel};
 use crate::interface::keys::{Action, Context};
@@ -26,21 +26,21 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
             let name = |folder: &Path| folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
             let (before, now) = (name(&folder), name(&to));
             let back = (Context::Home, Action::RenameBack);
-            let said = format!("{} is called {} now", text::safe_text(&before), text::safe_text(&now));
-            launcher.advise(Severity::Done, said, back, "gives it its name back");
-            launcher.layers.retain(|layer| !matches!(layer, Layer::Ask(..)));
+            let message = format!("{} is called {} now", text::safe_text(&before), text::safe_text(&now));
+            launcher.advise(Severity::Done, message, back, "gives it its name back");
+            launcher.layers.retain(|layer| !matches!(layer, Dialog::Ask(..)));
             launcher.home.select(&to);
             launcher.renamed = Some((to, before));
         }
-        Done::Noted(_, Ok(())) => launcher.layers.retain(|layer| !matches!(layer, Layer::Ask(..))),
+        Done::Noted(_, Ok(())) => launcher.layers.retain(|layer| !matches!(layer, Dialog::Ask(..))),
         Done::More(folder, Ok((field, now))) if launcher.view == View::Home => {
             let text = value::typed(&proposal(field, now));
             let typed = Typed { cursor: text.chars().count(), text, fresh: true };
-            launcher.layers.push(Layer::More(More { folder, field, now, typed, problem: None }));
+            launcher.layers.push(Dialog::More(More { folder, field, now, typed, problem: None }));
         }
         Done::Planned(id, part) => launcher.form.plan.receive(id, part.map(|part| *part)),
         Done::Listed(folder, entries) => {
-            if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
+            if let Some(Dialog::Pick(pick)) = launcher.layers.last_mut()
                 && let Some(files) = pick.files_mut()
                 && files.folder == folder
             {
@@ -50,22 +50,22 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
             }
         }
         Done::Sampled(file, sample) => {
-            if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
+            if let Some(Dialog::Pick(pick)) = launcher.layers.last_mut()
                 && let PickKind::File(files) = &mut pick.what
                 && let Some((known, place)) = &mut files.sample
                 && *known == file
             {
                 *place = Some((*sample).clone());
             }
-            if let Some(said) = launcher.form.sampled(&file, *sample) {
-                launcher.say(Severity::Info, said);
+            if let Some(message) = launcher.form.sampled(&file, *sample) {
+                launcher.say(Severity::Info, message);
                 return launcher.replan();
             }
         }
         // For the inspector and the comparison, or for a run that the user has left.
         Done::Curves(_) | Done::Compared(_) | Done::More(_, Ok(_)) => {}
         Done::Models(found) => {
-            if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
+            if let Some(Dialog::Pick(pick)) = launcher.layers.last_mut()
                 && let PickKind::Model(place, _) = &mut pick.what
             {
                 *place = Some(found);
@@ -75,7 +75,7 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
         }
         Done::ModelsBelow(folder, found) => below(launcher, &folder, found),
         Done::Recipes(found) => {
-            if let Some(Layer::Pick(pick)) = launcher.layers.last_mut()
+            if let Some(Dialog::Pick(pick)) = launcher.layers.last_mut()
                 && let PickKind::Recipe(place) = &mut pick.what
             {
                 *place = Some(found);
@@ -129,7 +129,7 @@ impl Launcher {
 
 /// Handles the models found below a folder, if it is still the one listed.
 fn below(launcher: &mut Launcher, folder: &Path, found: Vec<FoundModel>) {
-    let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return };
+    let Some(Dialog::Pick(pick)) = launcher.layers.last_mut() else { return };
     // Keeps a selection that the user has made meanwhile.
     let chosen = pick.selected().filter(|row| *row != Row::Above);
     match &mut pick.what {

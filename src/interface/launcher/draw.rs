@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::place::{self, Places};
-use super::{Launcher, Layer, View};
+use super::{Dialog, Launcher, View};
 use crate::interface::frame::{Screen, Severity, too_small};
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::SMALLEST;
@@ -35,13 +35,13 @@ pub fn whole(pen: &mut Pen, launcher: &Launcher) {
     footer::draw(pen, &hints(&places, launcher));
     for layer in &launcher.layers {
         match layer {
-            Layer::Pick(pick) => pick::draw(pen, screen, pick, launcher),
-            Layer::Delete(folders) => dialogs::delete(pen, screen, folders, launcher),
-            Layer::Ask(question, folder, typed) => dialogs::ask(pen, screen, (*question, folder, typed), launcher),
-            Layer::Race(typed) => dialogs::race(pen, screen, typed, launcher),
-            Layer::More(more) => dialogs::more(pen, screen, more, launcher),
-            Layer::Facts => dialogs::facts(pen, screen, launcher),
-            Layer::Start(why) => dialogs::start(pen, screen, why, launcher),
+            Dialog::Pick(pick) => pick::draw(pen, screen, pick, launcher),
+            Dialog::Delete(folders) => dialogs::delete(pen, screen, folders, launcher),
+            Dialog::Ask(question, folder, typed) => dialogs::ask(pen, screen, *question, folder, typed, launcher),
+            Dialog::Race(typed) => dialogs::race(pen, screen, typed, launcher),
+            Dialog::More(more) => dialogs::more(pen, screen, more, launcher),
+            Dialog::Facts => dialogs::facts(pen, screen, launcher),
+            Dialog::Start(why) => dialogs::start(pen, screen, why, launcher),
         }
     }
 }
@@ -64,8 +64,8 @@ fn strip(pen: &mut Pen, row: Rect, launcher: &Launcher) {
         }
     } else if launcher.view == View::Home && !launcher.home.filter.is_empty() {
         let advice = launcher.env.look.keys.advice(Context::Home, Action::Leave, "shows all");
-        let said = format!("only runs with \"{}\" are shown{advice}", text::safe_text(&launcher.home.filter));
-        pen.put(row.x, row.y, row.width, &said, Severity::Warning.meaning());
+        let message = format!("only runs with \"{}\" are shown{advice}", text::safe_text(&launcher.home.filter));
+        pen.put(row.x, row.y, row.width, &message, Severity::Warning.meaning());
     }
 }
 

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::pick::PickKind;
-use super::{Launcher, Layer, View};
+use super::{Dialog, Launcher, View};
 use crate::interface::layout::{SMALLEST, centred, split_bottom, split_left, split_right, split_top};
 use crate::interface::widgets::list::{first_row_centred, inside};
 
@@ -84,7 +84,7 @@ pub fn pick_places(screen: Rect, what: &PickKind) -> (Rect, Rect, Rect) {
 pub fn row_at(launcher: &Launcher, (x, y): (u16, u16)) -> Option<usize> {
     let places = arrange(launcher)?;
     let (area, selected, count) = match (launcher.layers.last(), launcher.view) {
-        (Some(Layer::Pick(pick)), _) => {
+        (Some(Dialog::Pick(pick)), _) => {
             let screen = Rect::new(0, 0, launcher.env.size.0, launcher.env.size.1);
             (pick_places(screen, &pick.what).1, pick.row, pick.rows().len())
         }

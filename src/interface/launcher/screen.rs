@@ -2,7 +2,7 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{Launcher, Layer, View, act, done, draw, place, typed, value};
+use super::{Dialog, Launcher, View, act, done, draw, place, typed, value};
 use crate::interface::frame::overlay::Settable;
 use crate::interface::frame::{Effect, Env, Input, Outcome, Screen, Severity};
 use crate::interface::keys::{Action, Context};
@@ -40,11 +40,11 @@ impl Screen for Launcher {
 
     fn contexts_below(&self) -> Vec<Context> {
         let mut contexts = match self.layers.last() {
-            Some(Layer::Pick(_)) => vec![Context::Pick, Context::Text],
-            Some(Layer::Delete(_)) => vec![Context::Delete],
-            Some(Layer::Ask(..) | Layer::Race(_) | Layer::More(_)) => vec![Context::Typing, Context::Text],
-            Some(Layer::Facts) => vec![Context::Facts],
-            Some(Layer::Start(_)) => vec![Context::Start],
+            Some(Dialog::Pick(_)) => vec![Context::Pick, Context::Text],
+            Some(Dialog::Delete(_)) => vec![Context::Delete],
+            Some(Dialog::Ask(..) | Dialog::Race(_) | Dialog::More(_)) => vec![Context::Typing, Context::Text],
+            Some(Dialog::Facts) => vec![Context::Facts],
+            Some(Dialog::Start(_)) => vec![Context::Start],
             None if self.is_typing() => vec![Context::Typing, Context::Text],
             None if self.view == View::Home => vec![Context::Home, Context::Screen],
             None => vec![Context::Form, Context::Screen],

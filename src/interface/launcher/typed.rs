@@ -1,6 +1,6 @@
 //! Typed and pasted text in the launcher.
 
-use super::{Launcher, Layer, View, act};
+use super::{Dialog, Launcher, View, act};
 use crate::interface::frame::Effect;
 use crate::interface::typed::Typed;
 
@@ -17,16 +17,16 @@ pub fn paste(launcher: &mut Launcher, text: &str) -> Vec<Effect> {
 /// Handles a typed character that is bound to no key.
 pub fn typed(launcher: &mut Launcher, c: char) -> Vec<Effect> {
     match launcher.layers.last_mut() {
-        Some(Layer::Pick(pick)) => {
+        Some(Dialog::Pick(pick)) => {
             pick.typed.insert(c);
             pick.to_first();
             return act::browse_typed(launcher);
         }
-        Some(Layer::Ask(_, _, typed) | Layer::Race(typed)) => {
+        Some(Dialog::Ask(_, _, typed) | Dialog::Race(typed)) => {
             typed.insert(c);
             return Vec::new();
         }
-        Some(Layer::More(more)) => {
+        Some(Dialog::More(more)) => {
             more.problem = None;
             more.typed.insert(c);
             return Vec::new();

@@ -3,7 +3,7 @@
 use crossterm::event::KeyEvent;
 
 use super::receive::to_lane;
-use super::{Layer, RaceScreen};
+use super::{Dialog, RaceScreen};
 use crate::interface::frame::Screen;
 use crate::interface::frame::{Effect, Input, Outcome, Severity};
 use crate::interface::keys::{Action, Context};
@@ -79,7 +79,7 @@ pub fn key_of_lane(screen: &mut RaceScreen, lane: usize, event: KeyEvent) -> Vec
 }
 
 pub fn type_character(screen: &mut RaceScreen, c: char) {
-    if let Some(Layer::Clone { typed, .. }) = &mut screen.layer {
+    if let Some(Dialog::Clone { typed, .. }) = &mut screen.layer {
         typed.insert(c);
     }
 }
@@ -186,7 +186,7 @@ fn ask_to_stop(screen: &mut RaceScreen, others: bool) {
     let trains = |lane: usize| screen.lanes.get(lane).is_some_and(super::LaneView::trains);
     let any = if others { (0..screen.lanes.len()).any(|other| other != lane && trains(other)) } else { trains(lane) };
     if any {
-        screen.layer = Some(Layer::Stop { lane, others });
+        screen.layer = Some(Dialog::Stop { lane, others });
     } else {
         let why = if others { "no other lane trains" } else { "this lane trains no more" };
         screen.say(Severity::Warning, why);
@@ -195,7 +195,7 @@ fn ask_to_stop(screen: &mut RaceScreen, others: bool) {
 
 fn stop(screen: &mut RaceScreen) -> Vec<Effect> {
     let asked = screen.layer.take();
-    let Some(Layer::Stop { lane, others }) = asked else { return end(screen, Command::Stop) };
+    let Some(Dialog::Stop { lane, others }) = asked else { return end(screen, Command::Stop) };
     let stops =
         (0..).zip(&screen.lanes).filter(|(number, view): &(usize, _)| (*number != lane) == others && view.trains());
     let command = |(number, _): (usize, _)| {
@@ -237,7 +237,7 @@ fn interrupt(screen: &mut RaceScreen) -> Vec<Effect> {
             vec![Effect::Quit(Outcome::Faulted { message: message.into(), refused: false })]
         }
         Some(_) => end(screen, Command::Abort),
-        None if screen.layer == Some(Layer::Quit) => end(screen, Command::Stop),
+        None if screen.layer == Some(Dialog::Quit) => end(screen, Command::Stop),
         None => ask_to_quit(screen),
     }
 }
@@ -249,18 +249,18 @@ fn ask_to_clone(screen: &mut RaceScreen) {
     } else if screen.cloning.is_some() {
         screen.say(Severity::Warning, "a clone is under way");
     } else {
-        screen.layer = Some(Layer::Clone { lane, typed: Typed::default() });
+        screen.layer = Some(Dialog::Clone { lane, typed: Typed::default() });
     }
 }
 
 fn edit(screen: &mut RaceScreen, action: Action) {
-    let Some(Layer::Clone { typed, .. }) = &mut screen.layer else { return };
+    let Some(Dialog::Clone { typed, .. }) = &mut screen.layer else { return };
     typed.act(action);
 }
 
 /// Clones a lane with the typed settings; an error is shown and can be corrected.
 fn apply(screen: &mut RaceScreen) -> Vec<Effect> {
-    let Some(Layer::Clone { lane, typed }) = &screen.layer else { return Vec::new() };
+    let Some(Dialog::Clone { lane, typed }) = &screen.layer else { return Vec::new() };
     let lane = u32::try_from(*lane).unwrap_or(u32::MAX);
     match settings(&typed.text) {
         Err(why) => {
@@ -304,7 +304,7 @@ fn ask_to_quit(screen: &mut RaceScreen) -> Vec<Effect> {
     if screen.connection.hindrance().is_some() {
         return vec![Effect::Quit(Outcome::Left)];
     }
-    screen.layer = Some(Layer::Quit);
+    screen.layer = Some(Dialog::Quit);
     Vec::new()
 }
 

@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::{LaneView, Layer, RaceScreen};
+use super::{Dialog, LaneView, RaceScreen};
 use crate::interface::frame::Screen;
 use crate::interface::keys::{Action, Context};
 use crate::interface::layout::{SMALLEST, centred, split_bottom, split_top};
@@ -268,20 +268,20 @@ fn rate(lane: &LaneView) -> String {
     lane.state.pace.latest().map_or_else(|| "–".into(), |step| text::number_short(step.learning_rate))
 }
 
-fn dialog(pen: &mut Pen, screen: Rect, layer: &Layer, race: &RaceScreen) {
+fn dialog(pen: &mut Pen, screen: Rect, layer: &Dialog, race: &RaceScreen) {
     let keys = &race.env.look.keys;
     let (title, lines, context) = match layer {
-        Layer::Quit => (" leave the race ", vec!["the lanes still train".to_owned()], Context::Quit),
-        Layer::Stop { lane, others: false } => (
+        Dialog::Quit => (" leave the race ", vec!["the lanes still train".to_owned()], Context::Quit),
+        Dialog::Stop { lane, others: false } => (
             " stop a lane ",
             vec![format!("stop lane {}? It can be resumed as a run of its own.", lane + 1)],
             Context::Stop,
         ),
-        Layer::Stop { lane, others: true } => {
+        Dialog::Stop { lane, others: true } => {
             let said = format!("stop all lanes but {}? It goes on; the others can be resumed.", lane + 1);
             (" let one lane win ", vec![said], Context::Stop)
         }
-        Layer::Clone { lane, typed } => {
+        Dialog::Clone { lane, typed } => {
             let (before, after) = typed.halves();
             let lines = vec![
                 format!("a lane that begins where lane {} is, with these changes:", lane + 1),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossterm::event::MouseEvent;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use super::{LaneView, Layer, RaceScreen, act, draw, receive};
+use super::{Dialog, LaneView, RaceScreen, act, draw, receive};
 use crate::interface::frame::{Effect, Env, Input, Outcome, Screen};
 use crate::interface::keys::{Action, Context};
 use crate::interface::pen::Pen;
@@ -38,9 +38,9 @@ impl Screen for RaceScreen {
 
     fn contexts_below(&self) -> Vec<Context> {
         match &self.layer {
-            Some(Layer::Quit) => vec![Context::Quit, Context::Always],
-            Some(Layer::Stop { .. }) => vec![Context::Stop, Context::Always],
-            Some(Layer::Clone { .. }) => vec![Context::Typing, Context::Text, Context::Always],
+            Some(Dialog::Quit) => vec![Context::Quit, Context::Always],
+            Some(Dialog::Stop { .. }) => vec![Context::Stop, Context::Always],
+            Some(Dialog::Clone { .. }) => vec![Context::Typing, Context::Text, Context::Always],
             None if self.connection.lost.is_some() => {
                 vec![Context::Lost, Context::Race, Context::Screen, Context::Always]
             }

@@ -132,7 +132,7 @@ impl Chart<'_> {
         }
         scale::draw(pen, plan.scale, window, self.view.along);
         let envelope = self.view.envelope;
-        let mut told = Drawn { log: axis.is_log(), above: 0 };
+        let mut facts = Drawn { log: axis.is_log(), above: 0 };
         let drawn: Vec<_> = self.lines.iter().zip(&columns).collect();
         for (_, drawn) in drawn.iter().filter(|(line, _)| line.look == Look::Behind) {
             drawn.draw_thin(pen, plot, axis, Meaning::Branch);
@@ -153,13 +153,13 @@ impl Chart<'_> {
             drawn.draw_marks(pen, plot, axis, line.meaning);
         }
         for (_, drawn) in whole() {
-            told.above += drawn.draw_outside(pen, plot, axis, envelope);
+            facts.above += drawn.draw_outside(pen, plot, axis, envelope);
         }
         if let Some((at, anchor)) = self.cursor {
             cursor::draw(pen, plot, (at, anchor), self, window, axis);
         }
         marks::list(pen, plot, self.changes, window);
-        Some(told)
+        Some(facts)
     }
 }
 

@@ -57,7 +57,7 @@ impl Style {
             ValueKind::String => self.write_text(value.as_str().unwrap_or_default(), out),
             ValueKind::Seq | ValueKind::Iterable => {
                 let items: Vec<Value> = value.try_iter()?.collect();
-                self.write_all('[', &items, ']', (depth, out), |item, out| self.write(item, depth + 1, out))?;
+                self.write_all('[', &items, ']', depth, out, |item, out| self.write(item, depth + 1, out))?;
             }
             ValueKind::Map => {
                 let mut entries = Vec::new();
@@ -67,7 +67,7 @@ impl Style {
                 if self.sorted {
                     entries.sort_by(|a, b| a.0.cmp(&b.0));
                 }
-                self.write_all('{', &entries, '}', (depth, out), |(key, value), out| {
+                self.write_all('{', &entries, '}', depth, out, |(key, value), out| {
                     self.write_text(key, out);
                     out.push_str(&self.separators.1);
                     self.write(value, depth + 1, out)
@@ -83,7 +83,8 @@ impl Style {
         open: char,
         items: &[T],
         close: char,
-        (depth, out): (usize, &mut String),
+        depth: usize,
+        out: &mut String,
         mut each: impl FnMut(&T, &mut String) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let line = |depth: usize, out: &mut String| {

@@ -38,11 +38,11 @@ fn steps(news: &[ServerMessage]) -> Vec<u64> {
 
 /// All messages to a client until it has caught up.
 fn until_live(room: &Room, id: ClientId) -> Vec<ServerMessage> {
-    let mut heard = Vec::new();
-    while !heard.contains(&ServerMessage::Live) {
-        heard.extend(room.next(id).unwrap());
+    let mut received = Vec::new();
+    while !received.contains(&ServerMessage::Live) {
+        received.extend(room.next(id).unwrap());
     }
-    heard
+    received
 }
 
 #[test]
@@ -50,9 +50,9 @@ fn a_new_client_gets_everything_and_then_new_events() {
     let (room, _asked) = room();
     (1..=3000).for_each(|number| room.publish(&step(number)));
     let id = seated(&room, Purpose::Steer);
-    let heard = until_live(&room, id);
-    assert!(steps(&heard).into_iter().eq(1..=3000));
-    assert!(matches!(heard.last(), Some(ServerMessage::Live)));
+    let received = until_live(&room, id);
+    assert!(steps(&received).into_iter().eq(1..=3000));
+    assert!(matches!(received.last(), Some(ServerMessage::Live)));
     room.publish(&step(3001));
     assert_eq!(steps(&room.next(id).unwrap()), [3001]);
 }
@@ -64,13 +64,13 @@ fn one_steers_and_taking_over_is_explicit() {
     room.ask(second, Command::Pause);
     room.ask(second, Command::Evaluate { id: 9 });
     assert!(asked.try_recv().is_err());
-    let heard = until_live(&room, second);
+    let received = until_live(&room, second);
     assert!(
-        heard
+        received
             .iter()
             .any(|news| matches!(news, ServerMessage::Event(Event::Note { message, .. }) if message == WATCHES))
     );
-    assert!(heard.iter().any(|news| matches!(news, ServerMessage::Event(Event::CommandStatus { id: 9, .. }))));
+    assert!(received.iter().any(|news| matches!(news, ServerMessage::Event(Event::CommandStatus { id: 9, .. }))));
     room.take_over(second);
     room.ask(second, Command::Pause);
     room.ask(first, Command::Abort);
@@ -125,8 +125,8 @@ fn an_answer_in_parts_is_sent_only_to_the_client_that_asked() {
     let told = |news: &[ServerMessage]| {
         news.iter().filter(|news| matches!(news, ServerMessage::Event(Event::Predicted { .. }))).count()
     };
-    let heard = room.next(asks).unwrap();
-    assert_eq!((told(&heard), heard.len()), (2, 4));
+    let received = room.next(asks).unwrap();
+    assert_eq!((told(&received), received.len()), (2, 4));
     room.publish(&step(1));
     assert_eq!(told(&room.next(other).unwrap()), 0);
     let late = seated(&room, Purpose::Watch);
@@ -162,16 +162,16 @@ fn the_end_waits_for_clients_but_not_forever() {
     let listener = {
         let room = std::sync::Arc::clone(&room);
         std::thread::spawn(move || {
-            let mut heard = Vec::new();
+            let mut received = Vec::new();
             while let Some(news) = room.next(listens) {
-                heard.extend(news);
+                received.extend(news);
             }
             room.leave(listens);
-            heard
+            received
         })
     };
     room.publish(&Event::Fault { message: "over".into(), refused: false });
     room.close(Duration::from_millis(50));
-    let heard = listener.join().unwrap();
-    assert!(heard.iter().any(|news| matches!(news, ServerMessage::Event(Event::Fault { .. }))));
+    let received = listener.join().unwrap();
+    assert!(received.iter().any(|news| matches!(news, ServerMessage::Event(Event::Fault { .. }))));
 }

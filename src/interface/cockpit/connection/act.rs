@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::interface::cockpit::leaving::{end, outcome};
 use crate::interface::cockpit::receive::receive;
-use crate::interface::cockpit::{Layer, Stage, State};
+use crate::interface::cockpit::{Dialog, Stage, State};
 use crate::interface::frame::{Effect, Outcome, Severity};
 use crate::interface::keys::{Action, Context};
 use crate::interface::text;
@@ -63,7 +63,7 @@ fn update_audience(state: &mut State, audience: Audience) {
     match (steered, state.connection.steers()) {
         (true, false) => {
             state.edit = None;
-            state.layers.retain(|layer| !matches!(layer, Layer::Quit | Layer::Stop));
+            state.layers.retain(|layer| !matches!(layer, Dialog::Quit | Dialog::Stop));
             let from = state.connection.audience.steered_from().map_or_else(|| "nobody".into(), text::safe_text);
             let advice = state.env.look.keys.advice(Context::Cockpit, Action::TakeOver, "takes control");
             state.say(Severity::Warning, format!("{from} steers now{advice}"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::interface::cockpit::{Layer, Playground, Stage, State};
+use crate::interface::cockpit::{Dialog, Playground, Stage, State};
 use crate::interface::frame::Effect;
 use crate::interface::keys::{Action, Context};
 use crate::protocol::{About, Answer, Command, CommandId, CommandStatus, Question};
@@ -64,14 +64,14 @@ pub fn act(state: &mut State, action: Action) -> Vec<Effect> {
 /// Whether keys go into the playground's text.
 #[must_use]
 pub fn is_typing(state: &State) -> bool {
-    state.layers.last() == Some(&Layer::Playground) && state.playground.typing
+    state.layers.last() == Some(&Dialog::Playground) && state.playground.typing
 }
 
 fn open(state: &mut State) {
     match state.stage {
         Stage::Training => {
             state.playground.typing = true;
-            state.layers.push(Layer::Playground);
+            state.layers.push(Dialog::Playground);
         }
         Stage::Loading => state.hint("the run is not loaded yet"),
         Stage::Finished(_) | Stage::Faulted { .. } => {
@@ -180,7 +180,7 @@ pub fn stepped(state: &mut State) -> Vec<Effect> {
     let is_due = playground.live
         && playground.at.is_none()
         && playground.asked.is_none()
-        && state.layers.last() == Some(&Layer::Playground)
+        && state.layers.last() == Some(&Dialog::Playground)
         && state.connection.hindrance().is_none()
         && state.env.now.saturating_sub(playground.last) >= PATIENCE;
     let here = (state.history.tree.current, state.step());

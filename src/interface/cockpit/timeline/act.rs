@@ -1,7 +1,7 @@
 //! The timeline's actions: rewinding, and switching between branches.
 
 use super::{Row, rows};
-use crate::interface::cockpit::{Layer, RequestKind, Stage, State};
+use crate::interface::cockpit::{Dialog, RequestKind, Stage, State};
 use crate::interface::frame::Effect;
 use crate::interface::keys::{Action, Context};
 use crate::protocol::{Branch, Command, CommandId, KeptState};
@@ -10,7 +10,7 @@ use crate::protocol::{Branch, Command, CommandId, KeptState};
 pub fn open(state: &mut State) {
     let current = rows(state).iter().position(|row| matches!(row, Row::Branch(branch) if branch.current));
     state.timeline_row = current.unwrap_or(0);
-    state.layers.push(Layer::Timeline);
+    state.layers.push(Dialog::Timeline);
 }
 
 /// Selects another row.

@@ -97,25 +97,31 @@ fn chart(picture: &mut Picture, export: &Export, metric: Metric, top: f64) {
         let raw = line.raw_columns(&plot.window);
         let gaps = line.gaps(&plot.window);
         if !smooths {
-            strokes(picture, &plot, &raw, &gaps, (colour, 2.0, 1.0));
+            strokes(picture, &plot, &raw, &gaps, &Stroke { colour, width: 2.0, opacity: 1.0 });
             continue;
         }
         if view.envelope {
-            strokes(picture, &plot, &raw, &gaps, (colour, 1.0, 0.25));
+            strokes(picture, &plot, &raw, &gaps, &Stroke { colour, width: 1.0, opacity: 0.25 });
         }
-        strokes(picture, &plot, &line.thin_columns(&plot.window), &gaps, (colour, 2.0, 1.0));
+        strokes(picture, &plot, &line.thin_columns(&plot.window), &gaps, &Stroke { colour, width: 2.0, opacity: 1.0 });
     }
     changes(picture, &plot, export);
 }
 
-/// Lines through columns, from each to the next one with a value, never across a gap, in this colour, width and
-/// opacity.
+/// How a line is drawn.
+struct Stroke {
+    colour: Rgb,
+    width: f64,
+    opacity: f64,
+}
+
+/// Lines through columns, from each to the next one with a value, never across a gap.
 fn strokes(
     picture: &mut Picture,
     plot: &Plot,
     columns: &[Option<Column>],
     gaps: &[usize],
-    (colour, width, opacity): (Rgb, f64, f64),
+    &Stroke { colour, width, opacity }: &Stroke,
 ) {
     let mut points: Vec<(f64, f64)> = Vec::new();
     let mut ended = |points: &mut Vec<(f64, f64)>| {

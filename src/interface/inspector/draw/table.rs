@@ -63,11 +63,11 @@ fn table(inspector: &Inspector, columns: &[usize]) -> Vec<Line> {
             let Some(about) = about else { return vec!["not read yet".into()] };
             match &about.journal {
                 Ok(entries) => {
-                    let told = entries.iter().map(|entry| {
-                        let told = text::safe_text(&entry.describe());
-                        format!("{} {}", entry.step(), told.replace(" -> ", " → "))
+                    let described = entries.iter().map(|entry| {
+                        let described = text::safe_text(&entry.describe());
+                        format!("{} {}", entry.step(), described.replace(" -> ", " → "))
                     });
-                    told.collect()
+                    described.collect()
                 }
                 Err(why) => vec![text::safe_text(why)],
             }
@@ -83,8 +83,8 @@ fn table(inspector: &Inspector, columns: &[usize]) -> Vec<Line> {
             let name = inspector.runs[*index].name.clone();
             lines.push(Line { name, cells: Vec::new(), meaning: Meaning::Muted });
         }
-        let told = journal.into_iter().map(|told| format!("  {told}"));
-        lines.extend(told.map(|name| Line { name, cells: Vec::new(), meaning: Meaning::Text }));
+        let described = journal.into_iter().map(|described| format!("  {described}"));
+        lines.extend(described.map(|name| Line { name, cells: Vec::new(), meaning: Meaning::Text }));
     }
     lines
 }

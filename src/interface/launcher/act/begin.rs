@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::interface::frame::{Effect, Open, Severity};
 use crate::interface::jobs::Job;
 use crate::interface::launcher::form::{Base, Form};
-use crate::interface::launcher::{Launcher, Layer, Saving, View, race};
+use crate::interface::launcher::{Dialog, Launcher, Saving, View, race};
 
 /// Opens the form with a recipe.
 pub fn begin_with(launcher: &mut Launcher, base: Base) -> Vec<Effect> {
@@ -19,7 +19,7 @@ pub fn begin_with(launcher: &mut Launcher, base: Base) -> Vec<Effect> {
 
 /// Starts the race as typed, or says what is wrong with it.
 pub fn start_race(launcher: &mut Launcher) -> Vec<Effect> {
-    let Some(Layer::Race(typed)) = launcher.layers.last() else { return Vec::new() };
+    let Some(Dialog::Race(typed)) = launcher.layers.last() else { return Vec::new() };
     let text = typed.text.clone();
     if launcher.saving.is_some() {
         return Vec::new();

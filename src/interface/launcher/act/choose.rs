@@ -9,7 +9,7 @@ use crate::interface::jobs::Job;
 use crate::interface::keys::Action;
 use crate::interface::launcher::form::Base;
 use crate::interface::launcher::pick::{Files, Pick, PickKind, Row, expanded, typed_folder};
-use crate::interface::launcher::{Launcher, Layer, value};
+use crate::interface::launcher::{Dialog, Launcher, value};
 use crate::interface::typed::Typed;
 use crate::recipe::{Field, Kind, Value};
 
@@ -24,7 +24,7 @@ pub(super) fn edit(launcher: &mut Launcher) -> Vec<Effect> {
         Kind::PathOrName => {
             let (folder, cache) = (launcher.place.folder.clone(), launcher.place.cache.clone());
             let files = Files::new(field.name, folder.clone(), folder.clone());
-            launcher.layers.push(Layer::Pick(Box::new(Pick::new(PickKind::Model(None, files)))));
+            launcher.layers.push(Dialog::Pick(Box::new(Pick::new(PickKind::Model(None, files)))));
             let listed = Job::ListModels(folder.clone());
             vec![Effect::Job(Job::FindModels { folder, cache }), Effect::Job(listed)]
         }
@@ -38,7 +38,7 @@ pub(super) fn edit(launcher: &mut Launcher) -> Vec<Effect> {
             };
             let folder = near.unwrap_or_else(|| launcher.place.folder.clone());
             let files = Files::new(field.name, folder.clone(), launcher.place.folder.clone());
-            launcher.layers.push(Layer::Pick(Box::new(Pick::new(PickKind::File(files)))));
+            launcher.layers.push(Dialog::Pick(Box::new(Pick::new(PickKind::File(files)))));
             vec![Effect::Job(Job::ListFolder(folder))]
         }
         _ if value::choices(field).is_some() => {
@@ -54,7 +54,7 @@ pub(super) fn edit(launcher: &mut Launcher) -> Vec<Effect> {
 
 /// Opens another folder in the list.
 fn browse(launcher: &mut Launcher, folder: PathBuf) -> Vec<Effect> {
-    let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
+    let Some(Dialog::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
     (pick.typed, pick.row) = (Typed::default(), 0);
     let Some(files) = pick.files_mut() else { return Vec::new() };
     files.base.clone_from(&folder);
@@ -79,7 +79,7 @@ fn list(what: &PickKind, folder: PathBuf) -> Effect {
 /// Lists the folder of the typed path, or without one the folder that was browsed to.
 pub fn browse_typed(launcher: &mut Launcher) -> Vec<Effect> {
     let (working, home) = (launcher.place.folder.clone(), launcher.place.home.clone());
-    let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
+    let Some(Dialog::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
     let typed = typed_folder(&pick.typed.text).map(|folder| working.join(expanded(folder, home.as_deref())));
     let Some(files) = pick.files_mut() else { return Vec::new() };
     let folder = typed.unwrap_or_else(|| files.base.clone());
@@ -91,7 +91,7 @@ pub fn browse_typed(launcher: &mut Launcher) -> Vec<Effect> {
 
 /// Completes the typed text from the selected row.
 fn complete(launcher: &mut Launcher) -> Vec<Effect> {
-    let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
+    let Some(Dialog::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
     let Some(text) = pick.completed() else { return Vec::new() };
     pick.typed = Typed { cursor: text.chars().count(), text, fresh: false };
     pick.to_first();
@@ -100,7 +100,7 @@ fn complete(launcher: &mut Launcher) -> Vec<Effect> {
 
 /// Runs an action in a list.
 pub(super) fn in_pick(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
-    let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
+    let Some(Dialog::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
     match action {
         Action::PickAbove => {
             let above = pick.files().and_then(|files| files.folder.parent()).map(Path::to_owned);
@@ -115,7 +115,7 @@ pub(super) fn in_pick(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
 
 /// Accepts the selected row.
 pub(super) fn accept(launcher: &mut Launcher) -> Vec<Effect> {
-    let Some(Layer::Pick(pick)) = launcher.layers.last() else { return Vec::new() };
+    let Some(Dialog::Pick(pick)) = launcher.layers.last() else { return Vec::new() };
     let (what, row) = (pick.what.clone(), pick.selected());
     let home = launcher.place.home.clone();
     let working = launcher.place.folder.clone();
@@ -205,7 +205,7 @@ fn give(launcher: &mut Launcher, name: &'static str, value: Value) -> Vec<Effect
 /// Requests a sample of the selected file, unless there is one.
 pub fn look_at_file(launcher: &mut Launcher) -> Vec<Effect> {
     let folder = launcher.place.folder.clone();
-    let Some(Layer::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
+    let Some(Dialog::Pick(pick)) = launcher.layers.last_mut() else { return Vec::new() };
     let Some(Row::Entry(entry)) = pick.selected().filter(|row| matches!(row, Row::Entry(entry) if !entry.folder))
     else {
         if let PickKind::File(files) = &mut pick.what {

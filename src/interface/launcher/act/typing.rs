@@ -6,21 +6,21 @@ use super::choose::browse_typed;
 use crate::interface::frame::{Effect, Open};
 use crate::interface::jobs::Job;
 use crate::interface::keys::Action;
-use crate::interface::launcher::{Launcher, Layer, More, Question, View, value};
+use crate::interface::launcher::{Dialog, Launcher, More, Question, View, value};
 use crate::recipe::{self, Field};
 use crate::run::Notes;
 
 /// Applies the typed text.
 pub(super) fn apply(launcher: &mut Launcher) -> Vec<Effect> {
     match launcher.layers.last() {
-        Some(Layer::Ask(question, folder, typed)) => {
+        Some(Dialog::Ask(question, folder, typed)) => {
             let (question, folder, text) = (*question, folder.clone(), typed.text.clone());
             return answer(launcher, question, folder, text);
         }
-        Some(Layer::Race(_)) => return super::begin::start_race(launcher),
+        Some(Dialog::Race(_)) => return super::begin::start_race(launcher),
         _ => {}
     }
-    if let Some(Layer::More(more)) = launcher.layers.last_mut() {
+    if let Some(Dialog::More(more)) = launcher.layers.last_mut() {
         return match more.set() {
             Ok(set) => Launcher::open(Open::Extend { folder: more.folder.clone(), set }),
             Err(why) => {
@@ -80,7 +80,7 @@ impl More {
 
 /// Discards the typed text.
 pub(super) fn discard(launcher: &mut Launcher) -> Vec<Effect> {
-    if matches!(launcher.layers.last(), Some(Layer::Ask(..) | Layer::Race(_) | Layer::More(_))) {
+    if matches!(launcher.layers.last(), Some(Dialog::Ask(..) | Dialog::Race(_) | Dialog::More(_))) {
         launcher.layers.pop();
         return Vec::new();
     }
@@ -102,9 +102,9 @@ pub(super) fn discard(launcher: &mut Launcher) -> Vec<Effect> {
 /// Edits the text, or moves in it.
 pub(super) fn type_key(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     let typed = match (launcher.layers.last_mut(), launcher.view) {
-        (Some(Layer::Pick(pick)), _) => Some(&mut pick.typed),
-        (Some(Layer::Ask(_, _, typed) | Layer::Race(typed)), _) => Some(typed),
-        (Some(Layer::More(more)), _) => {
+        (Some(Dialog::Pick(pick)), _) => Some(&mut pick.typed),
+        (Some(Dialog::Ask(_, _, typed) | Dialog::Race(typed)), _) => Some(typed),
+        (Some(Dialog::More(more)), _) => {
             more.problem = None;
             Some(&mut more.typed)
         }
@@ -116,7 +116,7 @@ pub(super) fn type_key(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     let fresh = typed.fresh;
     typed.act(action);
     match (launcher.layers.last_mut(), launcher.view) {
-        (Some(Layer::Pick(pick)), _) => {
+        (Some(Dialog::Pick(pick)), _) => {
             pick.to_first();
             return browse_typed(launcher);
         }

@@ -17,7 +17,7 @@ use crate::interface::widgets::question;
 /// Asks whether to delete runs.
 pub fn delete(pen: &mut Pen, screen: Rect, folders: &[PathBuf], launcher: &Launcher) {
     let names: Vec<String> = folders.iter().map(|folder| name(folder)).collect();
-    let said = match names.as_slice() {
+    let message = match names.as_slice() {
         [one] => {
             format!("Delete the run {one} with its checkpoints and its adapter? It cannot be brought back.")
         }
@@ -29,7 +29,7 @@ pub fn delete(pen: &mut Pen, screen: Rect, folders: &[PathBuf], launcher: &Launc
     };
     let (delete, keep) = if names.len() == 1 { ("delete it", "keep it") } else { ("delete them", "keep them") };
     let answers = [(Action::DeleteNow, delete), (Action::Leave, keep)];
-    ask_with_answers(pen, screen, " delete ", &said, (Context::Delete, &answers), launcher);
+    ask_with_answers(pen, screen, " delete ", &message, Context::Delete, &answers, launcher);
 }
 
 fn name(folder: &Path) -> String {
@@ -37,7 +37,7 @@ fn name(folder: &Path) -> String {
 }
 
 /// Asks for something about a run.
-pub fn ask(pen: &mut Pen, screen: Rect, (question, folder, typed): (Question, &Path, &Typed), launcher: &Launcher) {
+pub fn ask(pen: &mut Pen, screen: Rect, question: Question, folder: &Path, typed: &Typed, launcher: &Launcher) {
     let name = name(folder);
     let (title, does, keeps) = match question {
         Question::Name => (format!(" another name for {name} "), "renames", "keeps"),
@@ -69,7 +69,7 @@ pub fn race(pen: &mut Pen, screen: Rect, typed: &Typed, launcher: &Launcher) {
         width: place.width.saturating_sub(4),
         height: place.height.saturating_sub(3),
     };
-    let (said, meaning) = match race::read(&typed.text, &launcher.form.recipe) {
+    let (message, meaning) = match race::read(&typed.text, &launcher.form.recipe) {
         Ok(asked) => (asked.described(), Meaning::Text),
         Err(why) => (why, Meaning::Warn),
     };
@@ -82,7 +82,7 @@ pub fn race(pen: &mut Pen, screen: Rect, typed: &Typed, launcher: &Launcher) {
     for (row, line) in Pen::rows(example).zip(examples) {
         pen.put(row.x, row.y, row.width, line, Meaning::Muted);
     }
-    for (row, line) in Pen::rows(lanes).zip(text::wrap(&text::safe_text(&said), lanes.width)) {
+    for (row, line) in Pen::rows(lanes).zip(text::wrap(&text::safe_text(&message), lanes.width)) {
         pen.put(row.x, row.y, row.width, &line, meaning);
     }
 }
@@ -90,7 +90,7 @@ pub fn race(pen: &mut Pen, screen: Rect, typed: &Typed, launcher: &Launcher) {
 /// Asks for the new limit of an ended run.
 pub fn more(pen: &mut Pen, screen: Rect, more: &More, launcher: &Launcher) {
     let name = more.folder.file_name().unwrap_or_default().to_string_lossy();
-    let said = match &more.problem {
+    let message = match &more.problem {
         Some(why) => (text::safe_text(why), Meaning::Error),
         None => (
             format!("{} ended at {} {}; how many in all?", text::safe_text(&name), more.field, more.now),
@@ -98,7 +98,7 @@ pub fn more(pen: &mut Pen, screen: Rect, more: &More, launcher: &Launcher) {
         ),
     };
     let width = 64.min(screen.width.saturating_sub(2));
-    let lines = text::wrap(&said.0, width.saturating_sub(4));
+    let lines = text::wrap(&message.0, width.saturating_sub(4));
     let place = centred(screen, width, lines.len() as u16 + 3);
     let inner = pen.frame(place, Meaning::Focus);
     pen.put(place.x + 2, place.y, place.width.saturating_sub(4), " more steps ", Meaning::Focus);
@@ -106,7 +106,7 @@ pub fn more(pen: &mut Pen, screen: Rect, more: &More, launcher: &Launcher) {
     let mut rows = Pen::rows(inner);
     for line in &lines {
         if let Some(row) = rows.next() {
-            pen.put(row.x, row.y, row.width, line, said.1);
+            pen.put(row.x, row.y, row.width, line, message.1);
         }
     }
     if let Some(row) = rows.next() {
@@ -123,9 +123,9 @@ pub fn more(pen: &mut Pen, screen: Rect, more: &More, launcher: &Launcher) {
 
 /// Asks whether to start despite a warning.
 pub fn start(pen: &mut Pen, screen: Rect, why: &str, launcher: &Launcher) {
-    let said = format!("{} Start all the same?", sentence(&text::safe_text(why)));
+    let message = format!("{} Start all the same?", sentence(&text::safe_text(why)));
     let answers = [(Action::StartNow, "start it"), (Action::Leave, "back to the form")];
-    ask_with_answers(pen, screen, " start ", &said, (Context::Start, &answers), launcher);
+    ask_with_answers(pen, screen, " start ", &message, Context::Start, &answers, launcher);
 }
 
 /// Messages have no full stop.
@@ -138,8 +138,9 @@ fn ask_with_answers(
     pen: &mut Pen,
     screen: Rect,
     title: &str,
-    said: &str,
-    (context, answers): (Context, &[(Action, &str)]),
+    message: &str,
+    context: Context,
+    answers: &[(Action, &str)],
     launcher: &Launcher,
 ) {
     let width = 64.min(screen.width.saturating_sub(2));
@@ -150,7 +151,7 @@ fn ask_with_answers(
         meaning: Meaning::Warn,
         width,
         roomy: false,
-        lines: text::wrap(said, width.saturating_sub(4)).into_iter().map(|line| (line, Meaning::Text)).collect(),
+        lines: text::wrap(message, width.saturating_sub(4)).into_iter().map(|line| (line, Meaning::Text)).collect(),
         answers: known.collect(),
         keys: (1, 6),
     };

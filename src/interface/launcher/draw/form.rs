@@ -63,12 +63,12 @@ fn lines(pen: &mut Pen, area: Rect, launcher: &Launcher) {
                 let x = row.x + text::width(heading) + 1;
                 pen.fill(Rect { x, width: row.right().saturating_sub(x), ..row }, '┈', Meaning::Border);
             }
-            Line::Slot(slot) => line_of(pen, row, (*slot, &values), essential, launcher),
+            Line::Slot(slot) => line_of(pen, row, *slot, &values, essential, launcher),
         }
     }
 }
 
-fn line_of(pen: &mut Pen, row: Rect, (slot, values): (Slot, &Values), essential: bool, launcher: &Launcher) {
+fn line_of(pen: &mut Pen, row: Rect, slot: Slot, values: &Values, essential: bool, launcher: &Launcher) {
     let form = &launcher.form;
     let selected = form.slot == slot;
     let label = label(slot, essential);

@@ -118,7 +118,7 @@ fn draw_line(pen: &mut Pen, row: Rect, line: &Line) {
             let counts = bars::fitted(counts, bars_place.width);
             bars::draw(pen, bars_place, &bars::shares(&counts), Meaning::Series2);
         }
-        Line::Share(_, name, share, remark, meaning) => share_line(pen, row, (name, *share, remark), *meaning),
+        Line::Share(_, name, share, remark, meaning) => share_line(pen, row, name, *share, remark, *meaning),
         Line::Memory(memory) => {
             let owners = memory.owners().into_iter().zip(Meaning::SERIES);
             let parts: Vec<(u64, Meaning)> = owners.map(|((_, bytes), meaning)| (bytes, meaning)).collect();
@@ -148,7 +148,7 @@ fn findings(found: &[String], area: Rect) -> Vec<String> {
 }
 
 /// A name, a bar proportional to its share, and a remark at the right.
-pub fn share_line(pen: &mut Pen, row: Rect, (name, share, remark): (&str, f64, &str), meaning: Meaning) {
+pub fn share_line(pen: &mut Pen, row: Rect, name: &str, share: f64, remark: &str, meaning: Meaning) {
     let label = (row.width * 2 / 5).min(22);
     pen.put(row.x, row.y, label.saturating_sub(1), name, meaning);
     let right = text::width(remark) + 1;
@@ -165,8 +165,8 @@ fn lines(launcher: &Launcher, area: Rect) -> Vec<(u8, Line)> {
     let form = &launcher.form;
     let plan = &form.plan;
     let mut lines = Vec::new();
-    let mut wrapped = |weight: u8, said: &str, meaning: Meaning| {
-        for line in text::wrap(&text::safe_text(said), width) {
+    let mut wrapped = |weight: u8, sentence: &str, meaning: Meaning| {
+        for line in text::wrap(&text::safe_text(sentence), width) {
             lines.push((weight, Line::Text(line, meaning)));
         }
     };
@@ -204,7 +204,7 @@ fn lines(launcher: &Launcher, area: Rect) -> Vec<(u8, Line)> {
     if plan.data.value.is_none()
         && let Some(Ok(rows)) = form.rows()
     {
-        of_file(&mut lines, (rows, width), launcher);
+        of_file(&mut lines, rows, width, launcher);
     }
     lines
 }
@@ -227,8 +227,8 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView, width: u16) {
             (Some(_), false) => Meaning::Error,
             (_, stale) => tone(stale),
         };
-        let said = format!("{} of {}", text::bytes(memory.memory.total), text::bytes(memory.memory.limit));
-        lines.push((0, Line::Fact("memory", said, tone)));
+        let sentence = format!("{} of {}", text::bytes(memory.memory.total), text::bytes(memory.memory.limit));
+        lines.push((0, Line::Fact("memory", sentence, tone)));
         lines.push((3, Line::Memory(memory.memory)));
         for ((name, bytes), meaning) in memory.memory.owners().into_iter().zip(Meaning::SERIES) {
             if bytes > 0 {
@@ -239,8 +239,8 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView, width: u16) {
     }
     if let Some(sparsity) = &plan.sparsity.value {
         let tone = tone(plan.sparsity.stale);
-        let said = format!("{} of {}", text::count(sparsity.trainable), text::count(sparsity.parameters));
-        lines.push((0, Line::Fact("trains", said, tone)));
+        let sentence = format!("{} of {}", text::count(sparsity.trainable), text::count(sparsity.parameters));
+        lines.push((0, Line::Fact("trains", sentence, tone)));
         lines.push((1, Line::Fact("sparsity", text::percent(sparsity.sparsity), tone)));
         if let Some(remark) = &sparsity.remark {
             lines.push((1, Line::Text(text::safe_text(remark), Meaning::Muted)));
@@ -257,8 +257,8 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView, width: u16) {
     }
     if let Some(PlannedRate { rate, basis, head }) = &plan.rate.value {
         let tone = tone(plan.rate.stale);
-        let said = format!("{}, {}", text::number_short(*rate), text::safe_text(basis));
-        lines.push((1, Line::Fact("rate", said, tone)));
+        let sentence = format!("{}, {}", text::number_short(*rate), text::safe_text(basis));
+        lines.push((1, Line::Fact("rate", sentence, tone)));
         if let Some(head) = head {
             lines.push((5, Line::Fact("head rate", text::number_short(*head), tone)));
         }
@@ -281,14 +281,14 @@ fn known(lines: &mut Vec<(u8, Line)>, plan: &PlanView, width: u16) {
         lines.extend(classes(7, labels, all, tone));
     }
     if let Some(model) = &plan.model.value {
-        let said = format!("{}, {} on {}", model.family, model.dtype, model.device);
-        lines.push((3, Line::Fact("model", text::safe_text(&said), tone(plan.model.stale))));
+        let sentence = format!("{}, {} on {}", model.family, model.dtype, model.device);
+        lines.push((3, Line::Fact("model", text::safe_text(&sentence), tone(plan.model.stale))));
     }
 }
 
 /// A sentence wrapped into lines.
-fn paragraph(weight: u8, said: Option<&String>, meaning: Meaning, width: u16) -> Vec<(u8, Line)> {
-    let lines = said.map(|said| text::wrap(&text::safe_text(said), width)).unwrap_or_default();
+fn paragraph(weight: u8, sentence: Option<&String>, meaning: Meaning, width: u16) -> Vec<(u8, Line)> {
+    let lines = sentence.map(|sentence| text::wrap(&text::safe_text(sentence), width)).unwrap_or_default();
     lines.into_iter().map(|line| (weight, Line::Text(line, meaning))).collect()
 }
 
@@ -297,7 +297,7 @@ fn tokens(rows: &PlannedRows) -> String {
 }
 
 /// Facts from the file of rows alone, before tokenization.
-fn of_file(lines: &mut Vec<(u8, Line)>, (rows, width): (&crate::data::Sample, u16), launcher: &Launcher) {
+fn of_file(lines: &mut Vec<(u8, Line)>, rows: &crate::data::Sample, width: u16, launcher: &Launcher) {
     let count = if rows.whole { rows.count.to_string() } else { format!("more than {}", rows.count) };
     lines.push((1, Line::Fact("rows", count, Meaning::Text)));
     if rows.bad > 0 {
@@ -345,13 +345,13 @@ mod tests {
         let class =
             |at: usize| (7, Line::Share(ShareKind::Classes, format!("class {at}"), 0.1, "3".into(), Meaning::Text));
         let lines = || std::iter::once((0, Line::Gap)).chain((0..40).map(class)).collect::<Vec<_>>();
-        let said = |room: usize| match fitted(lines(), room).pop() {
-            Some((_, Line::Text(said, _))) => Some(said),
+        let sentence = |room: usize| match fitted(lines(), room).pop() {
+            Some((_, Line::Text(sentence, _))) => Some(sentence),
             _ => None,
         };
-        assert_eq!(said(41), None);
-        assert_eq!(said(40), Some(" and 2 classes more".into()));
-        assert_eq!(said(11), Some(" and 31 classes more".into()));
+        assert_eq!(sentence(41), None);
+        assert_eq!(sentence(40), Some(" and 2 classes more".into()));
+        assert_eq!(sentence(11), Some(" and 31 classes more".into()));
         let shown = fitted(lines(), 11);
         assert_eq!(shown.len(), 11);
         assert!(matches!(&shown[1].1, Line::Share(_, name, ..) if name == "class 0"), "the first of a list stay");

@@ -49,7 +49,7 @@ pub fn whole(pen: &mut Pen, area: Rect, sample: &Sample) {
             let (row, below) = split_top(rest, 1);
             let share = *count as f64 / sample.count.max(1) as f64;
             let name = format!(" {}", text::safe_text(value));
-            share_line(pen, row, (&name, share, &count.to_string()), Meaning::Text);
+            share_line(pen, row, &name, share, &count.to_string(), Meaning::Text);
             rest = below;
         }
         if values.len() > room {
