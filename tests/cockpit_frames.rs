@@ -136,7 +136,7 @@ fn esc_breaks_off_and_then_leaves() {
     desk.press("Esc");
     assert_eq!(desk.sent(), [Command::BreakOff { asked: id }]);
     assert!(!desk.state.layers.is_empty());
-    desk.tell(Event::CommandStatus { id, status: CommandStatus::Rejected { why: "broken off".into() } });
+    desk.tell(Event::CommandStatus { id, status: CommandStatus::Rejected { why: "cancelled".into() } });
     assert_eq!(desk.state.playground.refused, None, "who broke it off knows");
     desk.press("Esc");
     assert!(desk.state.layers.is_empty());

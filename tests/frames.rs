@@ -349,7 +349,7 @@ fn what_was_taken_back_comes_back_until_something_else_is_changed() {
     asked(&mut desk, "] Enter", 0.99, 0.995);
     desk.press("Ctrl-Y");
     assert!(desk.sent().iter().all(|command| !matches!(command, Command::Set { .. })));
-    assert!(desk.text().contains("there is nothing that was taken back"), "{}", desk.text());
+    assert!(desk.text().contains("there is nothing to redo"), "{}", desk.text());
 
     desk.press("U");
     let step = desk.state.step() - 20;

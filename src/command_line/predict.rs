@@ -101,7 +101,7 @@ impl Loaded {
     /// What to say where weights are damaged, or too large for their type.
     pub fn no_numbers(&self) -> Error {
         Error::refused(format!(
-            "{}: the model computes what is no number; get its files again, or take --dtype float32",
+            "{}: the model's output is not a number; get its files again, or take --dtype float32",
             place(&self.folder)
         ))
     }
@@ -120,7 +120,7 @@ impl Loaded {
 }
 
 pub fn broken_off() -> Error {
-    Error::failed("the prediction was broken off")
+    Error::failed("the prediction was cancelled")
 }
 
 /// Hears the rows done and shows them on a terminal.

@@ -112,7 +112,7 @@ impl Playground {
     pub fn break_off(&mut self, id: CommandId, outbox: &mut Outbox) {
         if let Some(at) = self.asked.iter().position(|asked| asked.id == id) {
             self.asked.remove(at);
-            outbox.send(Event::CommandStatus { id, status: CommandStatus::Rejected { why: "broken off".into() } });
+            outbox.send(Event::CommandStatus { id, status: CommandStatus::Rejected { why: "cancelled".into() } });
         }
     }
 
@@ -283,14 +283,14 @@ impl Training {
         check_token_types(&self.session.model, &examples)?;
         let probabilities = self.session.with_version(version, |model, head| {
             let logits = predict_logits(model, head, &examples, 1, |_| ControlFlow::Continue(()));
-            let logits = logits.ok_or_else(|| Error::failed("the prediction was broken off"))?;
+            let logits = logits.ok_or_else(|| Error::failed("the prediction was cancelled"))?;
             let labels = usize::try_from(logits.size()[1]).unwrap_or(0);
             // Regression outputs are sent as they are.
             let sent = probabilities(&logits, model.config.outputs(labels)).unwrap_or(logits);
             Ok(Vec::<f32>::try_from(sent.get(0))?)
         })?;
         if probabilities.iter().any(|probability| !probability.is_finite()) {
-            return Err(Error::failed("the model computes what is no number; a lower learning rate may help"));
+            return Err(Error::failed("the model's output is not a number; a lower learning rate may help"));
         }
         Ok(probabilities)
     }

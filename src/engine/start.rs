@@ -281,7 +281,7 @@ fn compare(
     notes: &mut Vec<String>,
 ) -> Result<Vec<(String, String)>> {
     let (Some(before), Some(Ok(now))) = (before, measured.ready()) else {
-        notes.push("what the run belonged to is not known; recipe, weights and data are taken as they are".into());
+        notes.push("the run's original files are not recorded; recipe, weights and data are used unchecked".into());
         return Ok(Vec::new());
     };
     let differences = before.differences(now);

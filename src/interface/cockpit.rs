@@ -449,7 +449,7 @@ impl RequestKind {
             Self::Switch(branch) => format!("over to branch {branch}"),
             Self::Pin { branch, step, pinned: true } => format!("keeping step {step} of branch {branch} for good"),
             Self::Pin { branch, step, .. } => format!("letting go of step {step} of branch {branch}"),
-            Self::Undo => "the last change as if it had never been".into(),
+            Self::Undo => "undoing the steps since the last change".into(),
         }
     }
 }

@@ -144,7 +144,7 @@ impl Jobs {
         let sent = queue.and_then(|queue| queue.send(job).map_err(|_| "its thread is gone".to_owned()));
         if let Err(why) = sent {
             // The receiver lives as long as `self`.
-            let _ = self.done.send(Done::Broken(format!("nothing can be done beside the screen: {why}")));
+            let _ = self.done.send(Done::Broken(format!("background work is not possible: {why}")));
         }
     }
 
@@ -161,7 +161,7 @@ impl Jobs {
             while let Ok(job) = context.queue.recv() {
                 let name = format!("{:?}", job.lane()).to_lowercase();
                 let worked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| job.work(&context)));
-                if worked.is_err() && !context.report(Done::Broken(format!("what was asked about {name} broke"))) {
+                if worked.is_err() && !context.report(Done::Broken(format!("the background job for {name} failed"))) {
                     return;
                 }
             }

@@ -99,7 +99,7 @@ impl Writing {
         };
         if !logits.max().double_value(&[]).is_finite() {
             return Err(Error::refused(
-                "the model computes what is no number; get its files again, or take --dtype float32",
+                "the model's output is not a number; get its files again, or take --dtype float32",
             ));
         }
         self.from += self.unread.len().cast_signed() as i64;

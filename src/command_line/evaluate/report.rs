@@ -58,7 +58,7 @@ fn mistakes(confusion: &Confusion) -> Result<()> {
         print_line("\nmost frequent mistakes")?;
     }
     mistakes.iter().take(MISTAKES).try_for_each(|(label, given, rows)| {
-        print_line(&format!("{rows:>6}  {} taken for {}", shown(label), shown(given)))
+        print_line(&format!("{rows:>6}  {} predicted as {}", shown(label), shown(given)))
     })
 }
 

@@ -32,7 +32,7 @@ impl Race {
         let parent = self.lanes.get_mut(number as usize).and_then(|lane| Some((&lane.about, lane.training.as_mut()?)));
         let Some((about, parent)) = parent else {
             return Err(Error::refused(format!(
-                "lane {} trains no more; take one that does, or go on with its run by `spartui resume`",
+                "lane {} has ended; clone another lane, or resume it with `spartui resume`",
                 number + 1
             )));
         };

@@ -117,11 +117,11 @@ fn greet(stream: &UnixStream, purpose: Purpose, patience: Duration) -> io::Resul
             writing.write_all(&line_of(&hello))?;
             Ok(((client, Duration::try_from_secs_f64(seconds).unwrap_or_default()), lines))
         }
-        Ok(ServerMessage::Hello { program, .. }) => {
-            Err(wrong(format!("the run is trained by spartui {program}, which speaks otherwise; use that program")))
-        }
+        Ok(ServerMessage::Hello { program, .. }) => Err(wrong(format!(
+            "the run is trained by spartui {program}, which has another protocol version; use that program"
+        ))),
         Ok(ServerMessage::Refused { why }) => Err(wrong(why)),
-        _ => Err(wrong("what answers is no run of spartui".into())),
+        _ => Err(wrong("the process that answers is not a spartui run".into())),
     }
 }
 

@@ -19,7 +19,7 @@ const BACKLOG: usize = 50_000;
 const ANSWERS: usize = 1000;
 
 const WATCHES: &str = "this interface only watches the run; it has to take control first";
-const TOO_SLOW: &str = "this interface was too far behind and was let go, so that the run need not wait; attach again";
+const TOO_SLOW: &str = "this interface was too slow and was disconnected; attach again";
 
 /// Shared by the hub and the threads of all clients.
 pub struct Room {

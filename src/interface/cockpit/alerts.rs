@@ -147,7 +147,7 @@ impl Alerts {
         let at = step.step;
         if !step.loss.is_finite() {
             self.last_bad = at;
-            let text = format!("the loss of step {at} is no number; a lower learning rate may help, from before it");
+            let text = format!("the loss of step {at} is not a number; rewind and lower the learning rate");
             return self.begin(Cause::NotANumber, at, &text);
         }
         let mut events = Vec::new();
@@ -192,7 +192,7 @@ impl Alerts {
         };
         if self.recent.len() == NOW && now >= SLOW[0] * usual && now >= usual + SLOWER_BY {
             let (now, usual) = (milliseconds(now), milliseconds(usual));
-            let text = format!("a step takes {now}, and took {usual}; look whether something else uses the machine");
+            let text = format!("a step takes {now} instead of {usual}; check whether another program uses the machine");
             return self.begin(Cause::Slow, step.step, &text);
         }
         if now < SLOW[1] * usual { self.end(Cause::Slow, "steps are as fast as they were") } else { Vec::new() }
@@ -207,11 +207,11 @@ impl Alerts {
         if worse >= WORSE && risen {
             let at = evaluation.step;
             let text = format!(
-                "validation got worse {WORSE} times in a row, up to step {at}; the best state may lie behind (b lists them)"
+                "validation loss increased {WORSE} times in a row, up to step {at}; an earlier state may be the best"
             );
             return self.begin(Cause::Worse, at, &text);
         }
-        if worse == 0 { self.end(Cause::Worse, "validation gets no worse any more") } else { Vec::new() }
+        if worse == 0 { self.end(Cause::Worse, "validation loss no longer increases") } else { Vec::new() }
     }
 
     /// Processes a sparsity report; `dtype` is that of the weights.
@@ -250,7 +250,7 @@ impl Alerts {
             return self.begin(Cause::Memory, step, &text);
         }
         if share < MEMORY[1] && who == "this run" {
-            self.end(Cause::Memory, "there is memory to spare again")
+            self.end(Cause::Memory, "memory use is below the limit again")
         } else {
             Vec::new()
         }

@@ -86,7 +86,7 @@ impl Screen for Launcher {
             Context::Home => View::Home,
             Context::Form => View::Form,
             _ => {
-                self.say(Severity::Info, "that is done where it is asked for");
+                self.say(Severity::Info, "available only in its own dialog");
                 return Vec::new();
             }
         };

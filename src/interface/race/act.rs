@@ -177,7 +177,7 @@ fn pause(screen: &mut RaceScreen) -> Vec<Effect> {
         return Vec::new();
     }
     let paused = screen.lanes.iter().filter(|lane| lane.trains()).all(|lane| lane.state.paused);
-    screen.say(Severity::Info, if paused { "all lanes go on" } else { "all lanes stand still after their step" });
+    screen.say(Severity::Info, if paused { "all lanes continue" } else { "all lanes pause after their step" });
     vec![Effect::Send(if paused { Command::Resume } else { Command::Pause })]
 }
 
@@ -310,7 +310,7 @@ fn ask_to_quit(screen: &mut RaceScreen) -> Vec<Effect> {
 
 fn detach(screen: &mut RaceScreen) -> Vec<Effect> {
     if screen.race.is_none() {
-        screen.say(Severity::Warning, "the race is not loaded yet, so there would be nothing to come back to");
+        screen.say(Severity::Warning, "the race is still loading; detach when training has started");
         return Vec::new();
     }
     vec![Effect::Quit(screen.ended.clone().unwrap_or(Outcome::Left))]

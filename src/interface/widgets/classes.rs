@@ -77,7 +77,7 @@ fn matrix(pen: &mut Pen, area: Rect, confusion: &Confusion) {
     let mut rows = Pen::rows(area);
     let name = |label: &str, room: u16| text::truncate(&text::safe_text(label), room);
     if let Some(row) = rows.next() {
-        pen.put(row.x, row.y, row.width, "rows of a label (left) that were taken for a label (above)", Meaning::Muted);
+        pen.put(row.x, row.y, row.width, "confusion matrix: label (left), prediction (above)", Meaning::Muted);
     }
     let longest = confusion.labels.iter().map(|label| text::width(&text::safe_text(label))).max().unwrap_or(0);
     let room = area.width.saturating_sub(LABEL) / u16::try_from(confusion.labels.len()).unwrap_or(u16::MAX).max(1);
@@ -111,7 +111,7 @@ fn mistakes(pen: &mut Pen, area: Rect, confusion: &Confusion) {
     }
     for (row, (label, given, count)) in rows.zip(mistakes) {
         let label = text::safe_text(label);
-        let line = format!("{count:>6}  {label} taken for {}", text::safe_text(given));
+        let line = format!("{count:>6}  {label} predicted as {}", text::safe_text(given));
         pen.put(row.x, row.y, row.width, &text::truncate(&line, row.width), Meaning::Text);
     }
 }

@@ -54,7 +54,7 @@ fn update_audience(state: &mut State, audience: Audience) {
         new.map(|client| text::safe_text(&client.from)).collect()
     };
     for from in came(&state.connection.audience, &known) {
-        state.note(Severity::Info, format!("{from} came to watch"));
+        state.note(Severity::Info, format!("{from} connected"));
     }
     for from in came(&known, &state.connection.audience) {
         state.note(Severity::Info, format!("{from} has left"));
@@ -77,7 +77,7 @@ fn update_audience(state: &mut State, audience: Audience) {
 pub fn detach(state: &mut State) -> Vec<Effect> {
     if state.stage == Stage::Loading {
         state.layers.clear();
-        state.hint("the run is not loaded yet, so there would be nothing to come back to");
+        state.hint("the run is still loading; detach when training has started");
         return Vec::new();
     }
     vec![Effect::Quit(outcome(state).unwrap_or(Outcome::Left))]

@@ -31,7 +31,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     let groups = state.sparsity.as_ref().map_or(&[][..], |sparsity| &sparsity.groups);
     let depth = groups.iter().map(|group| group.layers.len()).max().unwrap_or(0);
     if depth == 0 {
-        nothing(pen, area, "nothing is told by layer");
+        nothing(pen, area, "no data by layer");
         return Facts::new();
     }
     let facts = vec![(map.measure.name().to_owned(), Meaning::Title)];

@@ -296,7 +296,7 @@ fn apply_with_rate(state: &mut State) -> Vec<Effect> {
 /// undoes the one before it.
 fn undo(state: &mut State) -> Vec<Effect> {
     let Some(last) = state.undo.pop() else {
-        state.hint("there is no change to take back");
+        state.hint("there is nothing to undo");
         return Vec::new();
     };
     let effects = set(state, last.field, last.from);
@@ -311,7 +311,7 @@ pub fn redo(state: &mut State) -> Vec<Effect> {
     }
     let effects = match state.redo.pop() {
         None => {
-            state.hint("there is nothing that was taken back");
+            state.hint("there is nothing to redo");
             return Vec::new();
         }
         Some(Redo::Value(field, value)) => set(state, field, value),

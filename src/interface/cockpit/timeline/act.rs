@@ -54,7 +54,7 @@ pub fn pin(state: &mut State) -> Vec<Effect> {
     let row = rows(state).get(state.timeline_row).copied();
     let (branch, step, pinned) = match row {
         Some(Row::Branch(branch)) if branch.current && !branch.pinned && !state.paused => {
-            let advice = state.env.look.keys.advice(Context::Timeline, Action::Snapshot, "keeps the state of now");
+            let advice = state.env.look.keys.advice(Context::Timeline, Action::Snapshot, "keeps the current state");
             let then = if advice.is_empty() { "" } else { ", which can then be pinned" };
             state.hint(format!("this branch trains on{advice}{then}"));
             return Vec::new();

@@ -146,7 +146,7 @@ impl Palette {
         let found = self.found(look, scope);
         if found.is_empty() {
             if let Some(row) = rows.nth(1) {
-                pen.put(row.x, row.y, row.width, "nothing is called so; fewer letters find more", Meaning::Muted);
+                pen.put(row.x, row.y, row.width, "no match; type fewer letters", Meaning::Muted);
             }
             return;
         }
