@@ -20,29 +20,63 @@ pub(super) type Columns = std::result::Result<Map<String, Value>, String>;
 /// Gets each row with its line; an error stops the reading.
 pub(super) type Each<'a> = dyn FnMut(usize, Columns) -> Result<()> + 'a;
 
-/// The format of a file of rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    /// An object per line.
-    Lines,
-    /// An array of objects, or an object per line.
-    Json,
-    /// Comma-separated fields, or with another delimiter.
-    Commas,
-    /// Tab-separated fields.
-    Tabs,
-    Parquet,
+/// A format of rows.
+struct Format {
+    extensions: &'static [&'static str],
+    /// Whether its bytes are text in some encoding.
+    is_text: bool,
+    /// The reader of its decoded bytes.
+    reader: fn(&[u8], Dialect) -> Reader,
 }
 
-/// The table of formats, by extension.
-const FORMATS: [(&str, Format); 6] = [
-    ("jsonl", Format::Lines),
-    ("ndjson", Format::Lines),
-    ("json", Format::Json),
-    ("csv", Format::Commas),
-    ("tsv", Format::Tabs),
-    ("parquet", Format::Parquet),
+/// A reader of rows.
+struct Reader {
+    rows: Box<Rows>,
+    /// The delimiter, if it was guessed and is unusual.
+    between: Option<Fields>,
+}
+
+/// Reads all rows from a file with this name and these bytes.
+type Rows = dyn FnOnce(&Path, Vec<u8>, &mut Each<'_>) -> Result<()>;
+
+/// The table of formats: a new one is a row here, and its file.
+static FORMATS: [Format; 5] = [
+    Format { extensions: &["jsonl", "ndjson"], is_text: true, reader: |_, _| lines() },
+    // An array of objects, or an object on each line.
+    Format {
+        extensions: &["json"],
+        is_text: true,
+        reader: |bytes, _| {
+            if json::is_lines(bytes) {
+                lines()
+            } else {
+                Reader::of(|path, bytes, each| json::array(path, &bytes, each))
+            }
+        },
+    },
+    Format { extensions: &["csv"], is_text: true, reader: |bytes, dialect| fields(bytes, dialect, Fields::COMMAS) },
+    Format { extensions: &["tsv"], is_text: true, reader: |bytes, dialect| fields(bytes, dialect, Fields::TABS) },
+    Format { extensions: &["parquet"], is_text: false, reader: |_, _| Reader::of(parquet::rows) },
 ];
+
+impl Reader {
+    fn of(rows: impl FnOnce(&Path, Vec<u8>, &mut Each<'_>) -> Result<()> + 'static) -> Self {
+        Self { rows: Box::new(rows), between: None }
+    }
+}
+
+/// An object on each line.
+fn lines() -> Reader {
+    Reader::of(|_, bytes, each| json::lines(&bytes, each))
+}
+
+/// A reader of separated fields: the delimiter is that of the dialect, else guessed from the file, else the usual one.
+fn fields(bytes: &[u8], dialect: Dialect, usual: Fields) -> Reader {
+    let fields = dialect.delimiter.map_or_else(|| table::guess(bytes, usual), |named| usual.between(named));
+    let is_odd = dialect.delimiter.is_none() && fields != usual;
+    let reader = Reader::of(move |path, bytes, each| table::rows(path, &bytes, fields, each));
+    Reader { between: is_odd.then_some(fields), ..reader }
+}
 
 /// Whether rows can be read from a file with this name.
 #[must_use]
@@ -51,14 +85,14 @@ pub fn holds_rows(name: &Path) -> bool {
 }
 
 /// Compression and format of a file name; for an unknown format, the extension.
-fn format_of(name: &Path) -> std::result::Result<(Option<Packing>, Option<Format>), String> {
+fn format_of(name: &Path) -> std::result::Result<(Option<Packing>, Option<&'static Format>), String> {
     let extension =
         |path: &Path| path.extension().map(|found| found.to_string_lossy().to_lowercase()).unwrap_or_default();
     let outer = extension(name);
     let packing = PACKINGS.iter().find(|(packed, _)| *packed == outer).map(|(_, packing)| *packing);
     let kind = if packing.is_some() { extension(&name.with_extension("")) } else { outer };
-    match FORMATS.iter().find(|(known, _)| *known == kind) {
-        Some((_, format)) => Ok((packing, Some(*format))),
+    match FORMATS.iter().find(|format| format.extensions.contains(&kind.as_str())) {
+        Some(format) => Ok((packing, Some(format))),
         None if kind.is_empty() => Ok((packing, None)),
         None => Err(kind),
     }
@@ -86,18 +120,9 @@ impl Dialect {
 pub(super) struct RowFile<'a> {
     path: &'a Path,
     bytes: Vec<u8>,
-    kind: Parser,
+    rows: Box<Rows>,
     /// What was guessed about it in one sentence, if anything.
     pub read_as: Option<String>,
-}
-
-/// The parser of its bytes.
-#[derive(Clone, Copy)]
-enum Parser {
-    Lines,
-    Array,
-    Table(Fields),
-    Parquet,
 }
 
 impl<'a> RowFile<'a> {
@@ -111,11 +136,15 @@ impl<'a> RowFile<'a> {
         let (packing, format) = match format_of(path) {
             Ok((packing, Some(format))) => (packing, format),
             Ok((_, None)) => {
-                return Err(Error::refused(format!("{} has no extension of a format; {SUPPORTED}", place(path))));
+                return Err(Error::refused(format!("{} has no extension of a format; {}", place(path), supported())));
             }
             Err(other) => {
                 let other = quoted(&other);
-                return Err(Error::refused(format!("{} is of the unsupported kind {other}; {SUPPORTED}", place(path))));
+                return Err(Error::refused(format!(
+                    "{} is of the unsupported kind {other}; {}",
+                    place(path),
+                    supported()
+                )));
             }
         };
         let bytes = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
@@ -123,23 +152,12 @@ impl<'a> RowFile<'a> {
             Some(packing) => packing.unpack(path, &bytes)?,
             None => bytes,
         };
-        if format == Format::Parquet {
-            return Ok(Self { path, bytes, kind: Parser::Parquet, read_as: None });
-        }
-        let Text { bytes, read_as } = decode(path, bytes, dialect.encoding)?;
-        let (kind, between) = match format {
-            Format::Json if !json::is_lines(&bytes) => (Parser::Array, None),
-            Format::Commas | Format::Tabs => {
-                let usual = if format == Format::Tabs { Fields::TABS } else { Fields::COMMAS };
-                let fields =
-                    dialect.delimiter.map_or_else(|| table::guess(&bytes, usual), |named| usual.between(named));
-                let odd = dialect.delimiter.is_none() && fields != usual;
-                (Parser::Table(fields), odd.then(|| format!("with {} between the fields", fields.shown())))
-            }
-            Format::Lines | Format::Json | Format::Parquet => (Parser::Lines, None),
-        };
+        let Text { bytes, read_as } =
+            if format.is_text { decode(path, bytes, dialect.encoding)? } else { Text { bytes, read_as: None } };
+        let Reader { rows, between } = (format.reader)(&bytes, dialect);
+        let between = between.map(|fields| format!("with {} between the fields", fields.shown()));
         let field = match (&read_as, &between) {
-            (None, None) => return Ok(Self { path, bytes, kind, read_as: None }),
+            (None, None) => return Ok(Self { path, bytes, rows, read_as: None }),
             (Some(_), None) => "data.encoding names another encoding",
             (None, Some(_)) => "data.delimiter names another character",
             (Some(_), Some(_)) => "data.encoding and data.delimiter name others",
@@ -148,7 +166,7 @@ impl<'a> RowFile<'a> {
         let encoding = read_as.map(|encoding| format!("as {encoding}"));
         let how: Vec<String> = encoding.into_iter().chain(between).collect();
         let read_as = Some(format!("{file} is read {}; {field}", how.join(", ")));
-        Ok(Self { path, bytes, kind, read_as })
+        Ok(Self { path, bytes, rows, read_as })
     }
 
     /// Calls `each` for every row, in order.
@@ -156,12 +174,7 @@ impl<'a> RowFile<'a> {
     /// # Errors
     /// Refuses a file that is damaged as a whole, and passes on errors of `each`.
     pub fn for_each(self, each: &mut Each<'_>) -> Result<()> {
-        match self.kind {
-            Parser::Lines => json::lines(&self.bytes, each),
-            Parser::Array => json::array(self.path, &self.bytes, each),
-            Parser::Table(fields) => table::rows(self.path, &self.bytes, fields, each),
-            Parser::Parquet => parquet::rows(self.path, self.bytes, each),
-        }
+        (self.rows)(self.path, self.bytes, each)
     }
 }
 
@@ -171,8 +184,14 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     Error::refused(format!("cannot read the data {}: {why}; give the path of a file that can be read", place(path)))
 }
 
-const SUPPORTED: &str = "rows are read from .jsonl, .ndjson, .json, .csv, .tsv and .parquet files, which may be packed \
-                         (.gz, .zst)";
+/// What rows are read from, as it stands behind a semicolon.
+fn supported() -> String {
+    let known: Vec<String> =
+        FORMATS.iter().flat_map(|format| format.extensions).map(|extension| format!(".{extension}")).collect();
+    let (last, others) = known.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+    let packed: Vec<String> = PACKINGS.iter().map(|(extension, _)| format!(".{extension}")).collect();
+    format!("rows are read from {} and {last} files, which may be packed ({})", others.join(", "), packed.join(", "))
+}
 
 #[cfg(test)]
 pub(super) mod tests {
