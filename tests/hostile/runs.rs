@@ -173,7 +173,7 @@ fn a_run_goes_on_from_a_forged_checkpoint_only_if_it_fits() {
         ("/settings/method.sparsity", json!(0.95), "that the settings ask for"),
         ("/settings/method.sparsity", json!("x"), "takes a number"),
         ("/parts/0/site", json!("\u{1b}[2J"), "incomplete"),
-        ("/parts", json!([]), "that the settings ask for"),
+        ("/parts", json!([]), "knows nothing"),
         ("/progress", json!([]), "state.json"),
     ] {
         let mut forged = state.clone();
