@@ -209,7 +209,7 @@ pub fn program() -> Vec<Case<Vec<String>>> {
             "weights that are no numbers, generated with",
             tensors("lm/model.safetensors", no_number),
             "generate --model lm --prompt the",
-            "no number",
+            "not a number",
         ),
         run(
             "an infinite bias",
