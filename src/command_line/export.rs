@@ -35,6 +35,8 @@ enum Format {
     Sparta,
     Keyed,
     Lora,
+    /// Of a method that has no format in other programs; none of those that users can choose is one yet.
+    #[value(hide = true)]
     Own,
     Merged,
 }

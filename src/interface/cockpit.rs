@@ -1,5 +1,6 @@
-//! The cockpit: a training run and its panels. Only [`update`] changes the state; drawing only reads it. A part of the
-//! cockpit has its state in `PART.rs`, its actions in `PART/act.rs` and its drawing code in `PART/draw.rs`.
+//! The cockpit: a training run and its panels. Only [`update`](crate::interface::Screen::update) changes the state; drawing
+//! only reads it. A part of the cockpit has its state in `PART.rs`, its actions in `PART/act.rs` and its drawing code in
+//! `PART/draw.rs`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -82,7 +83,7 @@ pub struct State {
     pub settings: BTreeMap<String, Value>,
     /// Whether training is paused.
     pub paused: bool,
-    /// When the pause began, by [`State::now`].
+    /// When the pause began, by [`Env::now`].
     pub paused_at: Option<Duration>,
     /// Total duration of the earlier pauses.
     pub paused_for: Duration,
@@ -136,7 +137,7 @@ pub struct State {
     pub compared: Option<timeline::Place>,
     /// The fields that every screen has.
     pub env: Env,
-    /// When the first step could begin, by [`State::now`].
+    /// When the first step could begin, by [`Env::now`].
     pub started: Option<Duration>,
     /// Whether to leave as soon as the engine has ended.
     pub leaving: Option<Command>,

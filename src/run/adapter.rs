@@ -12,6 +12,7 @@ use safetensors::{Dtype, View};
 pub(super) use families::{HEADS, HeadKind, LM_HEAD, NO_HEAD, family, head_kind, head_of_extension};
 pub use families::{HeadPart, head_parts};
 pub(super) use folder::{TOKENIZER, copy_company, copy_files, only_known_entries, put_folder, refuse_folder};
+pub(super) use folder::{refuse_part, refuse_to_replace_others};
 
 use super::adapter_config::edited;
 use super::files::{failed, write_synced};

@@ -3,13 +3,14 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::adapter::refuse_part as refuse;
 use super::adapter::{Adapter, CONFIG, DELTAS, HEAD, HeadDelta, HeadPart, KEYED, LM_HEAD, ParameterDelta};
 use super::adapter_config::{self, AdapterConfig};
 use super::files::read_bounded;
 use super::keyed::{KeyedFile, read_keyed};
 use super::tensors::NamedTensor;
 use super::tensors::{Dtype, parse_tensors};
-use crate::data::{one_line, place, quoted};
+use crate::data::{place, quoted};
 use crate::error::{Error, Result};
 
 const CONFIG_LIMIT: u64 = 16 << 20;
@@ -155,14 +156,6 @@ fn refuse_new_tokens(folder: &Path) -> Result<()> {
 }
 
 type Tensors = HashMap<String, NamedTensor>;
-
-fn refuse(folder: &Path, file: &str, why: &str) -> Error {
-    Error::refused(format!(
-        "{}: {}; give the folder of an adapter that was made for this model, or export it again",
-        place(&folder.join(file)),
-        one_line(why)
-    ))
-}
 
 fn read_config(folder: &Path) -> Result<AdapterConfig> {
     let refuse = |why: &str| refuse(folder, CONFIG, why);

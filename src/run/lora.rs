@@ -11,8 +11,8 @@ pub use reading::is_lora;
 pub use targets::Targets;
 
 use self::targets::target_modules;
-use super::adapter::{Adapter, CONFIG, HeadDelta, copy_files, only_known_entries, put_folder, refuse_folder};
-use super::adapter::{TOKENIZER, family, finite};
+use super::adapter::{Adapter, CONFIG, HeadDelta, TOKENIZER, copy_files, family, finite, put_folder};
+use super::adapter::{refuse_part as refuse, refuse_to_replace_others};
 use super::files::{failed, write_synced};
 use super::merged::trained_config;
 use super::tensors::{NamedTensor, write_tensors};
@@ -112,7 +112,7 @@ impl LoraAdapter {
         self.check()?;
         let settings = self.settings_json(modules);
         let config = trained_config(self.base_config.as_object().unwrap_or(&serde_json::Map::new()), &self.labels);
-        refuse_to_replace_others(folder)?;
+        refuse_to_replace_others(folder, AN_ADAPTER, &[SETTINGS, FACTORS])?;
         let tensors = self.tensors();
         let bytes = tensors.iter().map(|tensor| tensor.bytes.len() as u64).sum();
         put_folder(folder, AN_ADAPTER, bytes, |new| {
@@ -214,21 +214,4 @@ fn saved_module(parameter: &str) -> &str {
 /// The module that a weight belongs to.
 fn module(weight: &str) -> &str {
     weight.strip_suffix(".weight").unwrap_or(weight)
-}
-
-fn refuse_to_replace_others(folder: &Path) -> Result<()> {
-    let names = only_known_entries(folder, AN_ADAPTER, |name| [SETTINGS, FACTORS, CONFIG].contains(&name))?;
-    let has = |wanted: &str| names.iter().any(|name| name == wanted);
-    if has(CONFIG) && !has(SETTINGS) {
-        return Err(refuse_folder(folder, AN_ADAPTER, "holds a config.json, but no adapter of this kind"));
-    }
-    Ok(())
-}
-
-fn refuse(folder: &Path, file: &str, why: &str) -> Error {
-    Error::refused(format!(
-        "{}: {}; give the folder of an adapter that was made for this model, or export it again",
-        crate::data::place(&folder.join(file)),
-        crate::data::one_line(why)
-    ))
 }

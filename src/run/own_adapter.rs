@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::adapter::{Adapter, CONFIG, HEADS, HeadDelta, HeadKind, TOKENIZER, copy_files, finite, only_known_entries};
-use super::adapter::{put_folder, refuse_folder};
+use super::adapter::{Adapter, CONFIG, HEADS, HeadDelta, HeadKind, TOKENIZER, copy_files, finite, put_folder};
+use super::adapter::{refuse_part as refuse, refuse_to_replace_others};
 use super::files::{failed, read_bounded, write_synced};
 use super::merged::trained_config;
 use super::tensors::{NamedTensor, parse_tensors, write_tensors};
-use crate::data::{one_line, place, quoted};
+use crate::data::quoted;
 use crate::error::{Error, Result};
 use crate::method::{Dense, OwnTensors};
 
@@ -72,7 +72,7 @@ impl OwnAdapter {
             labels: self.labels.clone(),
             settings: self.learned.settings.clone(),
         };
-        refuse_to_replace_others(folder)?;
+        refuse_to_replace_others(folder, AN_ADAPTER, &[SETTINGS, TENSORS])?;
         let tensors = self.tensors();
         let bytes = tensors.iter().map(|tensor| tensor.bytes.len() as u64).sum();
         put_folder(folder, AN_ADAPTER, bytes, |new| {
@@ -174,23 +174,6 @@ fn sorted(tensors: Vec<NamedTensor>, labels: usize) -> std::result::Result<(Vec<
         Ok(HeadDelta { parameter: part.parameter.into(), init_key: part.init_key.into(), shape, init, deltas })
     });
     Ok((own, head.collect::<std::result::Result<_, String>>()?))
-}
-
-fn refuse_to_replace_others(folder: &Path) -> Result<()> {
-    let names = only_known_entries(folder, AN_ADAPTER, |name| [SETTINGS, TENSORS, CONFIG].contains(&name))?;
-    let has = |wanted: &str| names.iter().any(|name| name == wanted);
-    if has(CONFIG) && !has(SETTINGS) {
-        return Err(refuse_folder(folder, AN_ADAPTER, "holds a config.json, but no adapter of this kind"));
-    }
-    Ok(())
-}
-
-fn refuse(folder: &Path, file: &str, why: &str) -> Error {
-    Error::refused(format!(
-        "{}: {}; give the folder of an adapter that was made for this model, or export it again",
-        place(&folder.join(file)),
-        one_line(why)
-    ))
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::data::{place, quoted};
+use super::CONFIG;
+use crate::data::{one_line, place, quoted};
 use crate::error::{Error, Result};
 use crate::run::files::{
     failed, need_space, parent, remove, settle, sibling, size_of_folder, swap_in, sync_folder, write_synced,
@@ -130,4 +131,23 @@ pub(in crate::run) fn only_known_entries(
 pub(in crate::run) fn refuse_folder(folder: &Path, what: &str, why: &str) -> Error {
     let noun = what.split_once(' ').map_or(what, |(_, noun)| noun);
     Error::refused(format!("{} {why}; name a new folder for the {noun}", place(folder)))
+}
+/// Refuses a part of an adapter's folder, and why.
+pub(in crate::run) fn refuse_part(folder: &Path, file: &str, why: &str) -> Error {
+    Error::refused(format!(
+        "{}: {}; give the folder of an adapter that was made for this model, or export it again",
+        place(&folder.join(file)),
+        one_line(why)
+    ))
+}
+
+/// Refuses to write an adapter over a folder that holds anything but an adapter with files of these names. The first one is what
+/// tells such a folder from that of a model.
+pub(in crate::run) fn refuse_to_replace_others(folder: &Path, what: &str, files: &[&str]) -> Result<()> {
+    let names = only_known_entries(folder, what, |name| name == CONFIG || files.contains(&name))?;
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    if has(CONFIG) && !files.first().is_some_and(|first| has(first)) {
+        return Err(refuse_folder(folder, what, "holds a config.json, but no adapter of this kind"));
+    }
+    Ok(())
 }
