@@ -118,7 +118,7 @@ mod tests {
                 assert!(bad == is_bad && sentence.contains(word) && !sentence.contains("goes on"), "{sentence}");
             }
         }
-        run.go_on(5).unwrap();
+        run.go_on(5, None).unwrap();
         drop(run);
         let (bad, sentence) = said(None);
         assert!(bad && sentence.contains("was killed") && sentence.contains("spartui resume"), "{sentence}");

@@ -73,8 +73,7 @@ impl Record {
     pub fn open(folder: RunFolder, session: &Session, measured: Measured) -> Result<Self> {
         let best = best_so_far(&folder)?;
         let earlier_peak = folder.status().ok().and_then(|status| status.peak_memory).unwrap_or(0);
-        folder.go_on(session.total_steps())?;
-        folder.set_threads(usize::try_from(tch::get_num_threads()).unwrap_or(1))?;
+        folder.go_on(session.total_steps(), usize::try_from(tch::get_num_threads()).ok())?;
         folder.drop_predictions()?;
         let (seconds_before, changed) = (folder.trained_seconds()?, folder.changed()?);
         let journal = Journal::open(&folder.journal_path())?;

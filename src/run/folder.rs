@@ -179,14 +179,14 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Says that the run, which [`RunFolder::claim`] took over, goes on.
+    /// Says that the run, which [`RunFolder::claim`] took over, goes on, and with how many threads where it is known.
     ///
     /// # Errors
     /// As [`RunFolder::set_status`].
-    pub fn go_on(&self, total_steps: u64) -> Result<()> {
+    pub fn go_on(&self, total_steps: u64, threads: Option<usize>) -> Result<()> {
         let (started, peak_memory) =
             self.status().map_or_else(|_| (now(), None), |status| (status.started, status.peak_memory));
-        self.set_status(&Status { total_steps: Some(total_steps), started, peak_memory, ..Status::begun() })
+        self.set_status(&Status { total_steps: Some(total_steps), started, peak_memory, threads, ..Status::begun() })
     }
 
     /// A folder that came from elsewhere must not lead this process to write anywhere else.
@@ -356,15 +356,6 @@ impl RunFolder {
         self.set_status(&Status { total_steps: Some(total_steps), ..status })
     }
 
-    /// Says with how many threads the run computes.
-    ///
-    /// # Errors
-    /// As [`RunFolder::set_status`].
-    pub fn set_threads(&self, threads: usize) -> Result<()> {
-        let status = self.status().unwrap_or_else(|_| Status::begun());
-        self.set_status(&Status { threads: Some(threads), ..status })
-    }
-
     /// Says how much memory the run took at the most; what it took before it went on counts too.
     ///
     /// # Errors
@@ -528,7 +519,7 @@ mod tests {
         assert_eq!((status.state, status.total_steps), (State::Interrupted, Some(50)));
         other.claim().unwrap();
         other.note_peak_memory(70).unwrap();
-        other.go_on(60).unwrap();
+        other.go_on(60, None).unwrap();
         assert_eq!(other.status().unwrap().state, State::Running);
         other.note_peak_memory(50).unwrap();
         assert_eq!(other.status().unwrap().peak_memory, Some(70));

@@ -106,7 +106,7 @@ impl Race {
             .collect();
         let step = lanes.iter().filter(|lane| lane.training.is_some()).map(Lane::steps).min().unwrap_or(0);
         let halving = halving.map(|halving| halving.after(step));
-        folder.go_on(total_steps(&lanes))?;
+        folder.go_on(total_steps(&lanes), None)?;
         let race =
             Self { name: folder.name(), folder, lanes, router, halving, attended, started: Instant::now(), peak: 0 };
         race.announce(outbox);
