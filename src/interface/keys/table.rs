@@ -576,7 +576,7 @@ pub const TABLE: &[Binding] = &[
     bind(Context::Home, &[(char('d'), Action::DeleteRun), (code(KeyCode::Delete), Action::DeleteRun)], "delete", "delete the run, or the marked runs; asks first"),
     bind(Context::Home, &[(char('/'), Action::FilterRuns)], "filter", "show only runs with these words: of name, status, method, model, tags, note"),
     bind(Context::Home, &[(char('s'), Action::SortRuns(1)), (char('S'), Action::SortRuns(-1))], "sort", "sort by time, name, score or status"),
-    bind(Context::Home, &[(char(' '), Action::MarkRun)], "mark", "mark the run, or no longer: delete, curves and compare are about the marked runs"),
+    bind(Context::Home, &[(char(' '), Action::MarkRun)], "mark", "mark or unmark the run: delete, curves and compare are about the marked runs"),
     bind(Context::Home, &[(char('A'), Action::MarkAllRuns)], "", "mark all runs of the list, or none"),
     bind(Context::Home, &[(char('R'), Action::RenameRun)], "rename", "give the run another name"),
     bind(Context::Home, &[(char('u'), Action::RenameBack)], "", "give the run that was renamed its name back"),
@@ -621,7 +621,7 @@ pub const TABLE: &[Binding] = &[
 
     step(Context::Compare, &[(code(KeyCode::Down), Action::Row(1)), (code(KeyCode::Up), Action::Row(-1)), (char('j'), Action::Row(1)), (char('k'), Action::Row(-1)), (code(KeyCode::PageDown), Action::Row(10)), (code(KeyCode::PageUp), Action::Row(-10))], "", "the next row and the one before"),
     bind(Context::Compare, &[(code(KeyCode::Tab), Action::Focus(1)), (code(KeyCode::BackTab), Action::Focus(-1))], "runs", "to the list of runs, and back to the settings"),
-    bind(Context::Compare, &[(char(' '), Action::CompareToggle)], "mark", "mark the selected run, or no longer; of a setting, none of its runs any more"),
+    bind(Context::Compare, &[(char(' '), Action::CompareToggle)], "mark", "mark or unmark the selected run; of a setting, none of its runs any more"),
     bind(Context::Compare, &[(char('A'), Action::CompareAll)], "all", "mark all runs, or none but the selected one"),
     bind(Context::Compare, &[(char('a'), Action::CompareAgainst)], "against", "test all against the selected setting, or that of the selected run"),
     bind(Context::Compare, &[(char('o'), Action::CompareSort(1)), (char('O'), Action::CompareSort(-1))], "sort", "sort by the next column, or the one before; behind the last, as the runs came"),

@@ -227,7 +227,7 @@ fn in_form(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
             if form.undo() {
                 return launcher.replan();
             }
-            launcher.say(Severity::Info, "there is no edit to take back");
+            launcher.say(Severity::Info, "there is nothing to undo");
         }
         Action::FormReset => {
             form.reset();
