@@ -93,7 +93,7 @@ impl Adapter {
     ) -> Result<u64> {
         let head = self.check()?;
         let config = edited(&self.base_config, &self.base, &self.labels, head).map_err(Error::refused)?;
-        refuse_to_replace_others(folder)?;
+        refuse_to_replace_others(folder, AN_ADAPTER, &[DELTAS, KEYED], &[HEAD])?;
         put_folder(folder, AN_ADAPTER, bytes, |new| {
             write_deltas(new)?;
             let write_rest = || {
@@ -196,16 +196,6 @@ pub(super) fn finite(name: &str, values: &[f32]) -> Result<()> {
             values[at]
         ))),
     }
-}
-
-fn refuse_to_replace_others(folder: &Path) -> Result<()> {
-    let known = [DELTAS, KEYED, HEAD, CONFIG];
-    let names = only_known_entries(folder, AN_ADAPTER, |name| known.contains(&name))?;
-    let has = |wanted: &str| names.iter().any(|name| name == wanted);
-    if has(CONFIG) && !has(DELTAS) && !has(KEYED) {
-        return Err(refuse_folder(folder, AN_ADAPTER, "holds a config.json, but no adapter"));
-    }
-    Ok(())
 }
 
 /// One tensor of the file of deltas, made only while it is written.

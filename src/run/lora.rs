@@ -16,7 +16,7 @@ use super::adapter::{refuse_part as refuse, refuse_to_replace_others};
 use super::files::{failed, write_synced};
 use super::merged::trained_config;
 use super::tensors::{NamedTensor, write_tensors};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::family::Family;
 use crate::method::Factors;
 
@@ -112,7 +112,7 @@ impl LoraAdapter {
         self.check()?;
         let settings = self.settings_json(modules);
         let config = trained_config(self.base_config.as_object().unwrap_or(&serde_json::Map::new()), &self.labels);
-        refuse_to_replace_others(folder, AN_ADAPTER, &[SETTINGS, FACTORS])?;
+        refuse_to_replace_others(folder, AN_ADAPTER, &[SETTINGS], &[FACTORS])?;
         let tensors = self.tensors();
         let bytes = tensors.iter().map(|tensor| tensor.bytes.len() as u64).sum();
         put_folder(folder, AN_ADAPTER, bytes, |new| {

@@ -12,7 +12,7 @@ use super::files::{failed, read_bounded, write_synced};
 use super::merged::trained_config;
 use super::tensors::{NamedTensor, parse_tensors, write_tensors};
 use crate::data::quoted;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::method::{Dense, OwnTensors};
 
 const SETTINGS: &str = "method.json";
@@ -72,7 +72,7 @@ impl OwnAdapter {
             labels: self.labels.clone(),
             settings: self.learned.settings.clone(),
         };
-        refuse_to_replace_others(folder, AN_ADAPTER, &[SETTINGS, TENSORS])?;
+        refuse_to_replace_others(folder, AN_ADAPTER, &[SETTINGS], &[TENSORS])?;
         let tensors = self.tensors();
         let bytes = tensors.iter().map(|tensor| tensor.bytes.len() as u64).sum();
         put_folder(folder, AN_ADAPTER, bytes, |new| {

@@ -141,12 +141,18 @@ pub(in crate::run) fn refuse_part(folder: &Path, file: &str, why: &str) -> Error
     ))
 }
 
-/// Refuses to write an adapter over a folder that holds anything but an adapter with files of these names. The first one is what
+/// Refuses to write an adapter over a folder that holds anything but config.json and files of these names. Any one of `marks`
 /// tells such a folder from that of a model.
-pub(in crate::run) fn refuse_to_replace_others(folder: &Path, what: &str, files: &[&str]) -> Result<()> {
-    let names = only_known_entries(folder, what, |name| name == CONFIG || files.contains(&name))?;
+pub(in crate::run) fn refuse_to_replace_others(
+    folder: &Path,
+    what: &str,
+    marks: &[&str],
+    others: &[&str],
+) -> Result<()> {
+    let is_ours = |name: &str| name == CONFIG || marks.contains(&name) || others.contains(&name);
+    let names = only_known_entries(folder, what, is_ours)?;
     let has = |wanted: &str| names.iter().any(|name| name == wanted);
-    if has(CONFIG) && !files.first().is_some_and(|first| has(first)) {
+    if has(CONFIG) && !marks.iter().any(|mark| has(mark)) {
         return Err(refuse_folder(folder, what, "holds a config.json, but no adapter of this kind"));
     }
     Ok(())
