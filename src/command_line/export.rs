@@ -19,8 +19,8 @@ use crate::run::{Adapter, AnyAdapter, Change, LoraAdapter, OwnAdapter, Product, 
 pub struct Arguments {
     /// The run: its name or its folder.
     run: PathBuf,
-    /// sparta: for peft-sparta; keyed: without indices, a fraction of that; lora: for peft; own: what only spartui reads, of
-    /// other methods; merged: a complete model. Without it: as the run was trained, and merged where every parameter was.
+    /// sparta: for peft-sparta; keyed: without indices, a fraction of that; lora: for peft; merged: a complete model. Without
+    /// it: as the run was trained, and merged where every parameter was.
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// Folder for the result.

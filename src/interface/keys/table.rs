@@ -424,7 +424,7 @@ pub const TABLE: &[Binding] = &[
     step(Context::Cockpit, &[(char('['), Action::Sparser(false)), (char(']'), Action::Sparser(true))], "sparsity", "sparsity down and up; of the selected group, where the sparsity panel has the focus"),
     step(Context::Cockpit, &[(char('-'), Action::Faster(false)), (char('='), Action::Faster(true)), (char('+'), Action::Faster(true))], "rate", "learning rate down and up"),
     bind(Context::Rows, &[(code(KeyCode::Enter), Action::Edit)], "edit", "edit the selected value in place"),
-    bind(Context::Cockpit, &[(char('u'), Action::Undo)], "undo", "take the last change of a value back; the steps since stay"),
+    bind(Context::Cockpit, &[(char('u'), Action::Undo)], "undo", "undo the last change of a value; the steps since stay"),
     bind(Context::Cockpit, &[(char('d'), Action::Detach)], "detach", "detach: the run goes on, and `spartui attach RUN` reconnects"),
     bind(Context::Cockpit, &[(char('U'), Action::UndoSteps)], "", "rewind to before the last change; the steps since then stay on their branch"),
     bind(Context::Cockpit, &[(control('y'), Action::Redo)], "", "redo the last undone change: the value, or the steps on their branch"),
