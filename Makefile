@@ -5,7 +5,7 @@ CARGO ?= cargo
 # Options that are passed on, for example: make run ARGS="--set train.epochs=3"
 ARGS ?=
 
-.PHONY: help setup run test components gpu-check study pictures slow-line docs deny clean distclean
+.PHONY: help setup run test test-interface components gpu-check study pictures slow-line docs deny clean distclean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -18,9 +18,12 @@ run: setup ## build, and fine-tune the demo's model, live
 
 # In release mode, so that running and testing share one build of tch's C++ part (about three minutes on two cores).
 test: setup components ## check formatting and lints, run all tests
-	$(CARGO) fmt --check
+	$(CARGO) fmt --all --check
 	$(CARGO) clippy --release --locked --all-targets -- -D warnings
 	$(CARGO) test --release --locked
+
+test-interface: ## test the interface alone, with snapshots of its screens: needs no libtorch
+	$(CARGO) test --release --locked -p spartui-interface
 
 components:
 	@$(CARGO) fmt --version >/dev/null 2>&1 && $(CARGO) clippy --version >/dev/null 2>&1 || { \

@@ -42,8 +42,8 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::error::Result;
-use crate::recipe::{FIELDS, Recipe};
+use spartui_facts::error::Result;
+use spartui_facts::recipe::{FIELDS, Recipe};
 use standard_output::StandardOutput;
 
 /// Fine-tune a language model in the terminal and steer it while it trains (`SpaRTA`).
@@ -130,7 +130,7 @@ pub fn main() -> ExitCode {
         return ended(&launcher::run(arguments.runs_dir, &arguments.looks));
     };
     let cuda = if subcommand.computes() { crate::libtorch::load_cuda() } else { Ok(false) };
-    ended(&crate::model::guarded(|| match subcommand {
+    ended(&spartui_model::guarded(|| match subcommand {
         Sub::Demo(demo) => demo::run(&demo, arguments.runs_dir),
         Sub::Train(train) => train::run(&train, arguments.runs_dir),
         Sub::Race(race) => race::run(&race, arguments.runs_dir),

@@ -1,45 +1,33 @@
 //! spartui: fine-tune a language model in the terminal and steer it while it trains.
 //!
-//! The layers, from the top; imports run down and never up, in the order in which the modules are declared below:
+//! Each part is a crate of its own below `crates/`; a crate imports only from those below it:
 //!
-//! | layer | modules |
+//! | layer | crates |
 //! |---|---|
-//! | what the user types | [`command_line`] |
-//! | the training thread | [`engine`] |
-//! | the screen; a training session | [`interface`], [`train`] |
-//! | runs beside each other; the run folder | [`compare`], [`run`] |
-//! | adapting a model; models by name | [`method`], [`hub`] |
-//! | rows, models, the language between engine and interface, curves, what the project exists for | [`data`], [`model`], [`protocol`], [`series`], [`sparse`] |
-//! | what a run is asked to be | [`recipe`] |
-//! | plain facts and the machine | [`allocator`], [`cuda`], [`error`], [`family`], [`libtorch`], [`permutation`] |
-
-// From the top: what stands in one paragraph imports only from the paragraphs below it. A test reads this order.
+//! | what the user types | [`command_line`], in this package |
+//! | the training thread; the screens | [`engine`]; [`interface`] |
+//! | a training session | [`train`] |
+//! | adapters and models as files | [`adapters`] |
+//! | adapting a model; runs beside each other | [`method`]; [`compare`] |
+//! | models; what the project exists for; the run folder | [`model`]; [`sparse`]; [`run`] |
+//! | rows; models by name; CUDA | [`data`]; [`hub`]; [`cuda`] |
+//! | plain facts: recipes, messages between engine and interface, curves | `facts`: [`error`], [`family`], [`permutation`], [`protocol`], [`quote`], [`recipe`], [`series`] |
+//!
+//! `data`, `hub`, `run`, `compare`, `interface` and `facts` know no tensor and are built and tested without libtorch.
 
 pub mod command_line;
-
-pub mod engine;
-
-pub mod interface;
-pub mod train;
-
-pub mod compare;
-
-pub mod run;
-
-pub mod hub;
-pub mod method;
-
-pub mod data;
-pub mod model;
-pub mod protocol;
-pub mod series;
-pub mod sparse;
-
-pub mod recipe;
-
-pub mod allocator;
-pub mod cuda;
-pub mod error;
-pub mod family;
 pub mod libtorch;
-pub mod permutation;
+
+pub use spartui_adapters as adapters;
+pub use spartui_compare as compare;
+pub use spartui_cuda as cuda;
+pub use spartui_data as data;
+pub use spartui_engine as engine;
+pub use spartui_facts::{error, family, permutation, protocol, quote, recipe, series};
+pub use spartui_hub as hub;
+pub use spartui_interface as interface;
+pub use spartui_method as method;
+pub use spartui_model as model;
+pub use spartui_run as run;
+pub use spartui_sparse as sparse;
+pub use spartui_train as train;

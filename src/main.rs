@@ -50,6 +50,9 @@ mod asked {
 
 fn main() -> std::process::ExitCode {
     #[cfg(target_os = "linux")]
-    spartui::allocator::set(spartui::allocator::Allocator { release: asked::release, set_apart: asked::set_apart });
+    spartui::engine::allocator::set(spartui::engine::allocator::Allocator {
+        release: asked::release,
+        set_apart: asked::set_apart,
+    });
     spartui::command_line::main()
 }

@@ -1,7 +1,7 @@
 //! `learning_rate = "auto"`: a number from the launch on, and the rate that goes with a change of the sparsity.
 
 mod common;
-#[path = "support/synthetic.rs"]
+#[path = "../crates/interface/tests/support/synthetic.rs"]
 mod synthetic;
 
 use std::path::Path;

@@ -166,7 +166,7 @@ fn every_link_leads_to_a_file_and_an_anchor() {
 /// What stands in backticks and begins with a folder of the project is a file or a folder of it.
 #[test]
 fn every_path_that_is_named_exists() {
-    let path = Regex::new(r"`((?:src|tests|docs|benches|examples|scripts|themes)/[^`\s]*)`").unwrap();
+    let path = Regex::new(r"`((?:src|crates|tests|docs|benches|examples|scripts|themes)/[^`\s]*)`").unwrap();
     let mut missing = Vec::new();
     for document in documents() {
         // The changelog and the history of measurements tell of the past.

@@ -1,14 +1,15 @@
-//! The rules of the architecture that the compiler does not hold: imports run down the layers of `src/` and the modules of
-//! `src/interface/`, and no more than two files of the interface import each other in a circle.
+//! The rules of the architecture that the compiler does not hold. Between crates Cargo does: they cannot import each other in a
+//! circle. Here: imports run down the modules of the interface and of the plain facts, no more than two files of the interface import
+//! each other in a circle, the crates without tensors stay without libtorch, and no crate names a dependency that it does not use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use syn::visit::Visit;
 
-/// What the interface must not know: whatever has tensors.
-const UNKNOWN_TO_THE_INTERFACE: &[&str] = &["engine", "train", "method", "model", "sparse", "cuda", "libtorch"];
+/// The crates that are built and tested without libtorch.
+const WITHOUT_TENSORS: &[&str] = &["compare", "data", "facts", "hub", "interface", "run"];
 
 /// The path of a module or an item, from the root of the crate.
 type ModulePath = Vec<String>;
@@ -34,11 +35,14 @@ impl Reader<'_> {
     fn seen_from_root(&self, path: &[String]) -> Option<ModulePath> {
         let above = path.iter().take_while(|part| *part == "super").count();
         let (base, rest) = match path.first()?.as_str() {
-            "crate" => (&[][..], &path[1..]),
+            "crate" => (&self.module[..1], &path[1..]),
             "self" => (&self.module[..], &path[1..]),
             "super" => (&self.module[..self.module.len().checked_sub(above)?], &path[above..]),
             first if self.children.contains(first) => (&self.module[..], path),
-            _ => return None,
+            first => {
+                let of_crate = [first.strip_prefix("spartui_")?.to_owned()];
+                return Some(of_crate.iter().chain(&path[1..]).cloned().collect());
+            }
         };
         Some(base.iter().chain(rest).cloned().collect())
     }
@@ -85,10 +89,26 @@ impl Visit<'_> for Reader<'_> {
     }
 }
 
-/// All modules with a file of their own, by their paths.
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The names of the crates below `crates/`.
+fn crates() -> Vec<String> {
+    let name =
+        |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name().to_string_lossy().into_owned();
+    fs::read_dir(root().join("crates")).expect("a folder").map(name).collect()
+}
+
+/// All modules with a file of their own, by their paths: the crate's name comes first.
 fn modules() -> BTreeMap<ModulePath, Module> {
     let mut modules = BTreeMap::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &Vec::new(), &mut modules);
+    for name in crates() {
+        let source = root().join("crates").join(&name).join("src");
+        let module = vec![name];
+        modules.insert(module.clone(), read(&source.join("lib.rs"), &module));
+        walk(&source, &module, &mut modules);
+    }
     modules
 }
 
@@ -142,14 +162,14 @@ fn imports() -> BTreeMap<ModulePath, BTreeSet<ModulePath>> {
     modules.iter().map(of).collect()
 }
 
-/// The modules that a file declares, in paragraphs from the top.
-fn declared(file: &str) -> Vec<Vec<String>> {
-    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file)).expect("readable");
-    let name = |line: &str| {
+/// The modules that a crate declares, in paragraphs from the top.
+fn declared(name: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(root().join("crates").join(name).join("src/lib.rs")).expect("readable");
+    let module = |line: &str| {
         Some(line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod ")?.strip_suffix(';')?.to_owned())
     };
     text.split("\n\n")
-        .map(|paragraph| paragraph.lines().filter_map(name).collect())
+        .map(|paragraph| paragraph.lines().filter_map(module).collect())
         .filter(|names: &Vec<_>| !names.is_empty())
         .collect()
 }
@@ -177,22 +197,61 @@ fn up(imports: &BTreeMap<ModulePath, BTreeSet<ModulePath>>, above: &[&str], orde
 }
 
 #[test]
-fn imports_run_down_the_layers() {
-    assert_eq!(up(&imports(), &[], &declared("lib.rs")), Vec::<String>::new());
+fn imports_run_down_the_modules_of_a_crate() {
+    for name in ["facts", "interface"] {
+        assert_eq!(up(&imports(), &[name], &declared(name)), Vec::<String>::new());
+    }
+}
+
+/// What a crate depends on, without and with what only its tests need.
+fn dependencies(name: &str) -> [Vec<String>; 2] {
+    let text = fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).expect("readable");
+    let manifest: toml::Table = text.parse().expect("TOML");
+    let names = |table: &str| {
+        let table = manifest.get(table).and_then(toml::Value::as_table);
+        table.into_iter().flat_map(|table| table.keys().cloned()).collect::<Vec<_>>()
+    };
+    [names("dependencies"), [names("dependencies"), names("dev-dependencies")].concat()]
 }
 
 #[test]
-fn imports_run_down_the_modules_of_the_interface() {
-    assert_eq!(up(&imports(), &["interface"], &declared("interface.rs")), Vec::<String>::new());
+fn crates_without_tensors_do_not_need_libtorch() {
+    for name in WITHOUT_TENSORS {
+        let [_, all] = dependencies(name);
+        let allowed = |dependency: &str| match dependency.strip_prefix("spartui-") {
+            Some(own) => WITHOUT_TENSORS.contains(&own),
+            None => !["tch", "torch-sys"].contains(&dependency),
+        };
+        assert!(all.iter().all(|dependency| allowed(dependency)), "{name}: {all:?}");
+    }
 }
 
 #[test]
-fn the_interface_knows_no_tensor() {
-    let imports = imports();
-    let knows =
-        |module: &ModulePath| imports[module].iter().any(|from| UNKNOWN_TO_THE_INTERFACE.contains(&from[0].as_str()));
-    let found: Vec<&ModulePath> = imports.keys().filter(|module| module[0] == "interface" && knows(module)).collect();
-    assert_eq!(found, Vec::<&ModulePath>::new());
+fn no_crate_has_a_dependency_that_it_does_not_use() {
+    for name in crates() {
+        let folder = root().join("crates").join(&name);
+        let source = text_of(&folder.join("src"));
+        let [needed, all] = dependencies(&name);
+        let tests = source.clone() + &text_of(&folder.join("tests"));
+        for (dependencies, text) in [(needed, &source), (all, &tests)] {
+            // torch-sys is there for the build script alone.
+            for dependency in dependencies.iter().filter(|dependency| *dependency != "torch-sys") {
+                let found = text.contains(&dependency.replace('-', "_"));
+                assert!(found, "crates/{name}/Cargo.toml names {dependency}, which nothing there uses");
+            }
+        }
+    }
+}
+
+/// All Rust code below a folder.
+fn text_of(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("an entry").path());
+    let text = |path: PathBuf| match path.extension() {
+        _ if path.is_dir() => text_of(&path),
+        Some(extension) if extension == "rs" => fs::read_to_string(&path).expect("readable"),
+        _ => String::new(),
+    };
+    entries.map(text).collect()
 }
 
 /// All modules that this one leads to.
@@ -231,16 +290,22 @@ fn no_more_than_two_files_of_the_interface_import_each_other_in_a_circle() {
 fn an_import_that_runs_up_is_found() {
     let path = |text: &str| text.split("::").map(str::to_owned).collect::<ModulePath>();
     let imports = BTreeMap::from([
-        (path("sparse::delta"), BTreeSet::from([path("engine")])),
-        (path("engine"), BTreeSet::from([path("sparse"), path("engine::socket")])),
-        (path("hub"), BTreeSet::from([path("method")])),
+        (path("interface::widgets::list"), BTreeSet::from([path("interface::race")])),
+        (path("interface::race"), BTreeSet::from([path("interface::widgets"), path("interface::race::act")])),
+        (path("interface::inspector"), BTreeSet::from([path("interface::launcher"), path("facts::recipe")])),
     ]);
-    let found = up(&imports, &[], &declared("lib.rs"));
-    assert_eq!(found, ["hub imports from method", "sparse::delta imports from engine"]);
+    let found = up(&imports, &["interface"], &declared("interface"));
+    let expected = [
+        "interface::inspector imports from interface::launcher",
+        "interface::widgets::list imports from interface::race",
+    ];
+    assert_eq!(found, expected);
     let all = self::imports();
     let known = |module: &str, from: &str| all[&path(module)].contains(&path(from));
     // By a plain import, through a re-export, and by a path within the code.
     assert!(known("interface::cockpit::screen", "interface::cockpit::leaving"));
     assert!(known("interface::cockpit::screen", "interface::frame::screen"));
     assert!(known("interface::frame::look", "interface::ascii"));
+    // From another crate.
+    assert!(known("interface::cockpit::pending", "facts::recipe::fields"));
 }

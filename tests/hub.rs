@@ -129,8 +129,8 @@ fn a_folder_is_itself() {
     let folder = desk.folder.path();
     assert_eq!(desk.resolve(folder.to_str().unwrap()).unwrap(), folder);
     // Cargo runs tests in the package's folder.
-    assert!(is_hub_name("src/hub"));
-    assert_eq!(desk.resolve("src/hub").unwrap(), Path::new("src/hub"));
+    assert!(is_hub_name("crates/hub"));
+    assert_eq!(desk.resolve("crates/hub").unwrap(), Path::new("crates/hub"));
     assert!(desk.server.asked().0.is_empty());
 }
 

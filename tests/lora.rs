@@ -9,10 +9,10 @@ use std::process::{Command, Output};
 use common::methods::Scaled;
 use common::{golden, json, part};
 use serde_json::{Value, json};
+use spartui::adapters::{LoraAdapter, LoraSettings};
 use spartui::method::{self, Collector, Dense, Factors, Learned, Lora, Method, Passes};
 use spartui::model::{Head, Model};
 use spartui::recipe::{self, Recipe, Recompute, TaskKind, Variant};
-use spartui::run::{LoraAdapter, LoraSettings};
 use spartui::sparse::{Optimizer, Rule};
 use spartui::train::{Session, Trained, TrainedHead, forward_backward};
 use tch::{Kind, Tensor};
@@ -81,7 +81,7 @@ impl Curve {
 }
 
 fn head_of(adapter: &LoraAdapter, model: &Model) -> Head {
-    let tensor = |part: &spartui::run::HeadDelta| {
+    let tensor = |part: &spartui::adapters::HeadDelta| {
         let shape: Vec<i64> = part.shape.iter().map(|&size| size.cast_signed() as i64).collect();
         Tensor::from_slice(&part.init).view(shape.as_slice())
     };

@@ -8,9 +8,9 @@ use std::process::Command;
 
 use common::{golden, json};
 use serde_json::{Value, json};
+use spartui::adapters::{Adapter, write_merged};
 use spartui::model::Model;
 use spartui::recipe::TaskKind;
-use spartui::run::{Adapter, write_merged};
 
 /// What `predict` gives for the golden texts: logits of a classifier, log-probabilities of a language model.
 fn predict(folder: &Path, model: &Path, adapter: Option<&Path>, dtype: &str, key: &str) -> Vec<Vec<f64>> {

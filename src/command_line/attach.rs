@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::live::{self, Run};
 use super::looks::Looks;
 use super::printer::Printer;
-use crate::data::place;
-use crate::error::{Error, Result};
-use crate::protocol::{Purpose, ServerMessage};
-use crate::run::{RunFolder, State, read_race};
+use spartui_facts::error::{Error, Result};
+use spartui_facts::protocol::{Purpose, ServerMessage};
+use spartui_facts::quote::place;
+use spartui_run::{RunFolder, State, read_race};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

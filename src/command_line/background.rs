@@ -16,12 +16,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::launch::{headless, no_signals};
-use crate::engine::socket::Link;
-use crate::engine::{Engine, Mission};
-use crate::error::{Error, Result, how_it_ended};
-use crate::interface::input::watch_signals;
-use crate::interface::terminal::Redirection;
-use crate::protocol::{Event, Purpose, ServerMessage};
+use spartui_engine::socket::Link;
+use spartui_engine::{Engine, Mission};
+use spartui_facts::error::{Error, Result, how_it_ended};
+use spartui_facts::protocol::{Event, Purpose, ServerMessage};
+use spartui_interface::input::watch_signals;
+use spartui_interface::terminal::Redirection;
 
 /// Tells the process that it trains for the one at the other end of its standard input.
 const SERVE: &str = "SPARTUI_SERVE";

@@ -7,15 +7,15 @@ use serde_json::json;
 
 use super::loading::{Kind, tell_remarks};
 use super::{end_progress, print_line, show_progress};
-use crate::cuda;
-use crate::engine::{high_water_mark, machine_memory, resident_size};
-use crate::error::{Error, Result};
-use crate::hub;
-use crate::method;
-use crate::model::{Head, Model, Open, dtype_name, task_of};
-use crate::recipe::{MethodKind, Recipe, Recompute, Selection, TaskKind, Variant};
-use crate::sparse::prepare_device;
-use crate::train::{Extent, Prediction, Stopwatch, Surroundings, TrainedHead};
+use spartui_cuda as cuda;
+use spartui_engine::{high_water_mark, machine_memory, resident_size};
+use spartui_facts::error::{Error, Result};
+use spartui_facts::recipe::{MethodKind, Recipe, Recompute, Selection, TaskKind, Variant};
+use spartui_hub as hub;
+use spartui_method as method;
+use spartui_model::{Head, Model, Open, dtype_name, task_of};
+use spartui_sparse::prepare_device;
+use spartui_train::{Extent, Prediction, Stopwatch, Surroundings, TrainedHead};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

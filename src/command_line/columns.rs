@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::data::{Example, name_columns_of};
-use crate::error::{Error, Result};
-use crate::model::Model;
-use crate::recipe::{self, Data, DataFormat, Recipe, TaskKind};
+use spartui_data::{Example, name_columns_of};
+use spartui_facts::error::{Error, Result};
+use spartui_facts::recipe::{self, Data, DataFormat, Recipe, TaskKind};
+use spartui_model::Model;
 
 /// Each is what the run's recipe says where the run is known, and else the default of a recipe.
 #[derive(Debug, clap::Args)]

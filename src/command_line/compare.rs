@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::{end_progress, output, print_line, show_progress};
-use crate::compare::{self, Along, Comparison, Subject};
-use crate::error::{Error, Result};
-use crate::run::{RunFolder, checkpoints, read_checkpoint, refuse_race, runs_of};
-use crate::train::{Session, from_checkpoint, largest_checkpoint};
+use spartui_compare::{self as compare, Along, Comparison, Subject};
+use spartui_facts::error::{Error, Result};
+use spartui_run::{RunFolder, checkpoints, read_checkpoint, refuse_race, runs_of};
+use spartui_train::{Session, from_checkpoint, largest_checkpoint};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

@@ -6,10 +6,10 @@ use super::console;
 use super::launch::no_signals;
 use super::live::Stage;
 use super::looks::Looks;
-use crate::error::{Error, Result};
-use crate::interface::Inspector;
-use crate::interface::input::watch_signals_of_screen;
-use crate::run::{RunFolder, runs_of};
+use spartui_facts::error::{Error, Result};
+use spartui_interface::Inspector;
+use spartui_interface::input::watch_signals_of_screen;
+use spartui_run::{RunFolder, runs_of};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::launch;
 use super::loading::Kind;
-use crate::engine::Launch;
-use crate::error::{Error, Result};
-use crate::recipe::Recipe;
-use crate::run::take_count;
+use spartui_engine::Launch;
+use spartui_facts::error::{Error, Result};
+use spartui_facts::recipe::Recipe;
+use spartui_run::take_count;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

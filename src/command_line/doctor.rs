@@ -1,11 +1,11 @@
 //! `spartui doctor`
 
 use super::{console, print_line};
-use crate::error::Result;
-use crate::interface::layout::{LEAST, SMALLEST};
 use crate::libtorch::mkl::{self, Choice};
-use crate::model::available_devices;
 use crate::{cuda, libtorch, sparse};
+use spartui_facts::error::Result;
+use spartui_interface::layout::{LEAST, SMALLEST};
+use spartui_model::available_devices;
 
 /// `cuda` says whether the CUDA libraries were loaded.
 pub fn run(cuda: &std::result::Result<bool, String>) -> Result<()> {

@@ -9,11 +9,11 @@ use super::columns::{Answers, Columns, tell_long_rows};
 use super::loading::Source;
 use super::predict::{BATCH, broken_off, end_progress, progress};
 use super::print_line;
-use crate::data::{self, Target};
-use crate::error::Result;
-use crate::model::Outputs;
-use crate::recipe::TaskKind;
-use crate::train::{Scores, confusion, language_scores};
+use spartui_data::{self as data, Target};
+use spartui_facts::error::Result;
+use spartui_facts::recipe::TaskKind;
+use spartui_model::Outputs;
+use spartui_train::{Scores, confusion, language_scores};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

@@ -7,13 +7,14 @@ use tch::{Kind, Tensor};
 
 use super::kept::{Choice, newest};
 use super::{end_progress, print_line, show_progress};
-use crate::data::one_line;
-use crate::error::{Error, Result};
-use crate::hub;
-use crate::method::{Dense, Shape, addition_of, definition};
-use crate::model::Model;
-use crate::recipe::Recipe;
-use crate::run::{Adapter, AnyAdapter, Change, LoraAdapter, OwnAdapter, Product, RunFolder, refuse_race, write_merged};
+use spartui_adapters::{Adapter, AnyAdapter, Change, LoraAdapter, OwnAdapter, Product, write_merged};
+use spartui_facts::error::{Error, Result};
+use spartui_facts::quote::one_line;
+use spartui_facts::recipe::Recipe;
+use spartui_hub as hub;
+use spartui_method::{Dense, Shape, addition_of, definition};
+use spartui_model::{Model, OrFailed};
+use spartui_run::{RunFolder, refuse_race};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -150,7 +151,7 @@ fn lora(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &LoraAdapt
         let site = site.ok_or_else(|| refuse(format!("the model has no layer {}", one_line(name))))?;
         let addition = addition_of(site, factors).map_err(refuse)?;
         let by_output = addition.factor.map(|factor| Vec::<f32>::try_from(factor.to_kind(Kind::Float)));
-        Ok(Change::Product(Product::new(name, site.transposed, factors, by_output.transpose()?)))
+        Ok(Change::Product(Product::new(name, site.transposed, factors, by_output.transpose().or_failed()?)))
     });
     let products = products.collect::<Result<Vec<_>>>()?;
     let whole = adapter.with_head_only(parameters(&model), adapter.labels.clone());

@@ -8,10 +8,11 @@ use serde_json::json;
 
 use super::loading::{Loaded, Source};
 use super::print_line;
-use crate::data::{Arguments as ForTemplate, ChatTemplate, one_line, place, quoted};
-use crate::error::{Error, Result};
-use crate::model::{Sampling, generate};
-use crate::recipe::{TaskKind, TemplateArguments, check_template_argument, parse_assignment};
+use spartui_data::{Arguments as ForTemplate, ChatTemplate};
+use spartui_facts::error::{Error, Result};
+use spartui_facts::quote::{one_line, place, quoted};
+use spartui_facts::recipe::{TaskKind, TemplateArguments, check_template_argument, parse_assignment};
+use spartui_model::{Sampling, generate};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

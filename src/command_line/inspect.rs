@@ -7,19 +7,18 @@ use std::path::{Path, PathBuf};
 use super::printer::{scored, shown};
 use super::train::guess_columns;
 use super::{end_progress, print_line, show_progress};
-use crate::data::{self, Example, Prepared, Target, Tokenizer, one_line, place};
-use crate::engine::Probe;
-use crate::error::{Error, Result};
-use crate::hub;
-use crate::method::{Dense, Factors, Shape};
-use crate::model::{Config, Model, Open, Outputs, dtype_name, task_of};
-use crate::protocol::{self, Evaluation, Step, mebibytes};
-use crate::recipe::{Init, Recipe, TaskKind};
-use crate::run::{
-    Journal, LoraAdapter, Metrics, OwnAdapter, RunFolder, Saved, adapter_contents, adapter_shape, checkpoints,
-    read_race,
-};
-use crate::train::{Plan, Prediction, Surroundings};
+use spartui_adapters::{LoraAdapter, OwnAdapter, Saved, adapter_contents, adapter_shape};
+use spartui_data::{self as data, Example, Prepared, Target, Tokenizer};
+use spartui_engine::Probe;
+use spartui_facts::error::{Error, Result};
+use spartui_facts::protocol::{self, Evaluation, Step, mebibytes};
+use spartui_facts::quote::{one_line, place};
+use spartui_facts::recipe::{Init, Recipe, TaskKind};
+use spartui_hub as hub;
+use spartui_method::{Dense, Factors, Shape};
+use spartui_model::{Config, Model, Open, Outputs, dtype_name, task_of};
+use spartui_run::{Journal, Metrics, RunFolder, checkpoints, read_race};
+use spartui_train::{Plan, Prediction, Surroundings};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

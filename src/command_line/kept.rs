@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::printer::score;
-use crate::data::place;
-use crate::error::{Error, Result};
-use crate::protocol::Evaluation;
-use crate::run::{Each, Found, Journal, Metrics, Predictions, RunFolder, about_adapter, checkpoints};
-use crate::train::{Kept, Point, Tree};
+use spartui_adapters::about_adapter;
+use spartui_facts::error::{Error, Result};
+use spartui_facts::protocol::Evaluation;
+use spartui_facts::quote::place;
+use spartui_run::{Each, Found, Journal, Metrics, Predictions, RunFolder, checkpoints};
+use spartui_train::{Kept, Point, Tree};
 
 /// States that a message names.
 const SHOWN: usize = 12;

@@ -2,7 +2,7 @@
 
 use super::looks::Looks;
 use super::print_line;
-use crate::error::Result;
+use spartui_facts::error::Result;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

@@ -7,10 +7,10 @@ use super::background::Background;
 use super::looks::Looks;
 use super::printer::Printer;
 use super::{background, live};
-use crate::engine::{Engine, Mission};
-use crate::error::{Error, Result};
-use crate::interface::input::watch_signals;
-use crate::protocol::{Command, Ending, Event, Summary};
+use spartui_engine::{Engine, Mission};
+use spartui_facts::error::{Error, Result};
+use spartui_facts::protocol::{Command, Ending, Event, Summary};
+use spartui_interface::input::watch_signals;
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Output {

@@ -8,15 +8,15 @@ use super::launch::no_signals;
 use super::left::Left;
 use super::live::{Run, Stage};
 use super::looks::Looks;
-use crate::engine::socket::Link;
-use crate::error::{Error, Result};
-use crate::hub::Hub;
-use crate::interface::frame::Severity;
-use crate::interface::input::watch_signals_of_screen;
-use crate::interface::launcher::{Launcher, Place};
-use crate::interface::{ComparisonScreen, Inspector, Open, Outcome, RaceScreen, State};
-use crate::protocol::{Command, Ending, Purpose};
-use crate::run::read_race;
+use spartui_engine::socket::Link;
+use spartui_facts::error::{Error, Result};
+use spartui_facts::protocol::{Command, Ending, Purpose};
+use spartui_hub::Hub;
+use spartui_interface::frame::Severity;
+use spartui_interface::input::watch_signals_of_screen;
+use spartui_interface::launcher::{Launcher, Place};
+use spartui_interface::{ComparisonScreen, Inspector, Open, Outcome, RaceScreen, State};
+use spartui_run::read_race;
 
 /// Shows the launcher, and each run that the user opens, until the user leaves or the terminal goes.
 ///

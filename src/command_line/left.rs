@@ -4,9 +4,9 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::data::place;
-use crate::protocol::Command;
-use crate::run::{RunFolder, State};
+use spartui_facts::protocol::Command;
+use spartui_facts::quote::place;
+use spartui_run::{RunFolder, State};
 
 /// How long a run that was asked to end may take to, before it is told that it is ending.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -87,7 +87,7 @@ impl Left {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::Recipe;
+    use spartui_facts::recipe::Recipe;
 
     #[test]
     fn what_is_said_follows_from_the_folder() {

@@ -13,13 +13,13 @@ use super::left::Left;
 use super::looks::Looks;
 use super::print_line;
 use super::printer::Printer;
-use crate::engine::socket::{Link, connect};
-use crate::error::{Error, Result};
-use crate::interface::input::{InputThread, watch_signals_of_screen};
-use crate::interface::terminal::{Redirection, ScreenTerminal, TerminalGuard};
-use crate::interface::{self, Line, Look, Outcome, RaceScreen, Sources, State, is_remote};
-use crate::protocol::{Command, Event, Purpose, ServerMessage};
-use crate::run::{RunFolder, State as RunState};
+use spartui_engine::socket::{Link, connect};
+use spartui_facts::error::{Error, Result};
+use spartui_facts::protocol::{Command, Event, Purpose, ServerMessage};
+use spartui_interface::input::{InputThread, watch_signals_of_screen};
+use spartui_interface::terminal::{Redirection, ScreenTerminal, TerminalGuard};
+use spartui_interface::{self as interface, Line, Look, Outcome, RaceScreen, Sources, State, is_remote};
+use spartui_run::{RunFolder, State as RunState};
 
 /// How long the end of a process may take to show.
 const PATIENCE: Duration = Duration::from_secs(1);

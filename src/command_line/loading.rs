@@ -6,14 +6,15 @@ use clap::ValueEnum;
 use tch::Tensor;
 
 use super::origin::{Origin, Wanted};
-use crate::data::{Tokenizer, one_line, quoted};
-use crate::error::{Error, Result};
-use crate::hub;
-use crate::method::{Shape, addition_of, definition};
-use crate::model::{Head, Model, Open, Outputs, Site, listed, task_of};
-use crate::recipe::{MethodKind, Recipe, TaskKind};
-use crate::run::{Adapter, HeadDelta, LoraAdapter, OwnAdapter, Saved, about_adapter, adapter_shape};
-use crate::sparse::merge;
+use spartui_adapters::{Adapter, HeadDelta, LoraAdapter, OwnAdapter, Saved, about_adapter, adapter_shape};
+use spartui_data::Tokenizer;
+use spartui_facts::error::{Error, Result};
+use spartui_facts::quote::{one_line, quoted};
+use spartui_facts::recipe::{MethodKind, Recipe, TaskKind};
+use spartui_hub as hub;
+use spartui_method::{Shape, addition_of, definition};
+use spartui_model::{Head, Model, Open, Outputs, Site, listed, task_of};
+use spartui_sparse::merge;
 
 #[derive(Debug, clap::Args)]
 pub struct Source {

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 mod remembered;
 
 use super::console;
-use crate::data::place;
-use crate::error::{Error, Result};
-use crate::interface::Look;
-use crate::interface::keys::Keymap;
-use crate::interface::terminal::{has_shell, no_color};
-use crate::interface::theme::{DARK, Depth, LIGHT, MONOCHROME, Themes};
 use remembered::Chosen;
+use spartui_facts::error::{Error, Result};
+use spartui_facts::quote::place;
+use spartui_interface::Look;
+use spartui_interface::keys::Keymap;
+use spartui_interface::terminal::{has_shell, no_color};
+use spartui_interface::theme::{DARK, Depth, LIGHT, MONOCHROME, Themes};
 
 /// How the interface looks, and which keys it has.
 #[derive(Debug, Clone, Default, clap::Args)]

@@ -6,12 +6,13 @@ use tempfile::TempDir;
 
 use super::kept::Choice;
 use super::show_progress;
-use crate::data::place;
-use crate::error::{Error, Result};
-use crate::hub;
-use crate::method::{Shape, definition};
-use crate::recipe::Recipe;
-use crate::run::{RunFolder, about_adapter, refuse_race};
+use spartui_adapters::about_adapter;
+use spartui_facts::error::{Error, Result};
+use spartui_facts::quote::place;
+use spartui_facts::recipe::Recipe;
+use spartui_hub as hub;
+use spartui_method::{Shape, definition};
+use spartui_run::{RunFolder, refuse_race};
 
 #[derive(Debug, clap::Args)]
 pub struct Wanted {
@@ -103,7 +104,7 @@ impl Wanted {
 /// The model that an adapter names as its own.
 fn model_of(adapter: &Path) -> Result<PathBuf> {
     let model = about_adapter(adapter)?.base;
-    let known = model.is_dir() || crate::recipe::is_hub_name(&model.to_string_lossy());
+    let known = model.is_dir() || spartui_facts::recipe::is_hub_name(&model.to_string_lossy());
     if known {
         return Ok(model);
     }

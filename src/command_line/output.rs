@@ -7,9 +7,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::standard_output::StandardOutput;
-use crate::data::{NOT_OPEN, is_open_file, place};
-use crate::error::{Error, Result};
-use crate::run::followed;
+use spartui_data::{NOT_OPEN, is_open_file};
+use spartui_facts::error::{Error, Result};
+use spartui_facts::quote::place;
+use spartui_run::followed;
 
 /// Where an output goes.
 #[derive(Debug, PartialEq, Eq)]

@@ -7,17 +7,18 @@ use std::time::{Duration, Instant};
 use super::inspect::{counted, rows_told, table};
 use super::train::guess_columns;
 use super::{end_progress, print_line, show_progress};
-use crate::data::{Dataset, Example, Target, place};
-use crate::engine::Probe;
-use crate::error::{Error, Result};
-use crate::hub;
-use crate::protocol::{
+use spartui_data::{Dataset, Example, Target};
+use spartui_engine::Probe;
+use spartui_facts::error::{Error, Result};
+use spartui_facts::protocol::{
     Group, Planned, PlannedData, PlannedMemory, PlannedRate, PlannedRemark, PlannedRows, PlannedTime, Sparsity,
 };
-use crate::recipe::Recipe;
-use crate::run::take_count;
-use crate::series::median;
-use crate::train::{Prediction, Session};
+use spartui_facts::quote::place;
+use spartui_facts::recipe::Recipe;
+use spartui_facts::series::median;
+use spartui_hub as hub;
+use spartui_run::take_count;
+use spartui_train::{Prediction, Session};
 
 /// How long steps are taken for, once the first one was.
 const STEPS_FOR: Duration = Duration::from_millis(2500);
@@ -296,6 +297,6 @@ fn print_time(time: &PlannedTime) -> Result<()> {
     print_line(&format!(
         "run         {} steps{evaluations}, about {}",
         time.total_steps,
-        crate::interface::text::duration(Duration::try_from_secs_f64(time.seconds).unwrap_or_default())
+        spartui_interface::text::duration(Duration::try_from_secs_f64(time.seconds).unwrap_or_default())
     ))
 }

@@ -9,11 +9,12 @@ use tch::Tensor;
 use super::columns::{Columns, tell_long_rows};
 use super::loading::{Loaded, Source};
 use super::output;
-use crate::data::{self, Example, place};
-use crate::error::{Error, Result};
-use crate::model::Outputs;
-use crate::recipe::TaskKind;
-use crate::train::{check_token_types, predict_logits, probabilities, read_elsewhere, token_logprobs};
+use spartui_data::{self as data, Example};
+use spartui_facts::error::{Error, Result};
+use spartui_facts::quote::place;
+use spartui_facts::recipe::TaskKind;
+use spartui_model::Outputs;
+use spartui_train::{check_token_types, predict_logits, probabilities, read_elsewhere, token_logprobs};
 
 /// Rows that are computed at once.
 pub const BATCH: usize = 32;

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::print_line;
-use crate::data::quoted;
-use crate::error::Result;
-use crate::protocol::{Evaluation, Event, Example, Level, Memory, Ready, Step, Summary, mebibytes};
 use lanes::Lanes;
+use spartui_facts::error::Result;
+use spartui_facts::protocol::{Evaluation, Event, Example, Level, Memory, Ready, Step, Summary, mebibytes};
+use spartui_facts::quote::quoted;
 
 /// Prints a run as it goes.
 #[derive(Debug)]

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use super::launch;
 use super::train::{guess_columns, require_paths};
-use crate::engine::{Launch, Race};
-use crate::error::Result;
-use crate::recipe::{LANES_SEED, MOST_LANES, Recipe, lanes};
-use crate::run::take_count;
+use spartui_engine::{Launch, Race};
+use spartui_facts::error::Result;
+use spartui_facts::recipe::{LANES_SEED, MOST_LANES, Recipe, lanes};
+use spartui_run::take_count;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

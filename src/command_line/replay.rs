@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::launch::{Output, run_to_end};
 use super::print_line;
-use crate::engine::Replay;
-use crate::error::Result;
-use crate::run::{RunFolder, refuse_race};
+use spartui_engine::Replay;
+use spartui_facts::error::Result;
+use spartui_run::{RunFolder, refuse_race};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::launch;
-use crate::engine::Resume;
-use crate::error::Result;
+use spartui_engine::Resume;
+use spartui_facts::error::Result;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

@@ -5,11 +5,11 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::print_line;
-use crate::engine::socket::ask;
-use crate::error::Result;
-use crate::interface::text::from_here;
-use crate::protocol::Standing;
-use crate::run::{ListedRun, State, list_runs};
+use spartui_engine::socket::ask;
+use spartui_facts::error::Result;
+use spartui_facts::protocol::Standing;
+use spartui_interface::text::from_here;
+use spartui_run::{ListedRun, State, list_runs};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

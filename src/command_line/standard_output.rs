@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::io::Errno;
 
-use crate::error::{Error, Result};
+use spartui_facts::error::{Error, Result};
 
 /// Whether it was closed when the program began.
 static CLOSED: AtomicBool = AtomicBool::new(false);

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::launch;
-use crate::data::name_columns;
-use crate::engine::Launch;
-use crate::error::{Error, Result};
-use crate::recipe::{Recipe, named_fields};
-use crate::run::take_count;
+use spartui_data::name_columns;
+use spartui_engine::Launch;
+use spartui_facts::error::{Error, Result};
+use spartui_facts::recipe::{Recipe, named_fields};
+use spartui_run::take_count;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {

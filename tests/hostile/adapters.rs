@@ -1,10 +1,10 @@
 //! Adapters of both forms.
 
 use serde_json::{Map, Value, json};
+use spartui::adapters::{Adapter, adapter_contents};
 use spartui::error::Result;
 use spartui::model::Model;
 use spartui::recipe::TaskKind;
-use spartui::run::{Adapter, adapter_contents};
 
 use crate::case::{Case, Reader, Spoil, case, program as run};
 use crate::folder::{Folder, cut, folder_for, pipe_for, remove, rename, set, start, tensors, unset, write};
@@ -193,7 +193,7 @@ pub fn write_keyed(folder: &Folder) {
     let (name, shape) = parameters.iter().find(|(name, _)| name.ends_with("layers.0.self_attn.v_proj.weight")).unwrap();
     let scalars = shape.iter().product::<usize>() as u64;
     let indices = spartui::sparse::Selection::new(7, name, scalars).indices(0..9);
-    let delta = spartui::run::ParameterDelta {
+    let delta = spartui::adapters::ParameterDelta {
         name: name.clone(),
         indices: indices.into_iter().map(|index| u32::try_from(index).unwrap()).collect(),
         deltas: vec![0.5; 9],

@@ -9,12 +9,12 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{Config as Settings, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
+use spartui::adapters::Adapter;
 use spartui::data::{Arguments, ChatTemplate, Tokenizer, prepare, read_for_prediction};
 use spartui::error::{Error, Result};
 use spartui::interface::theme::{Depth, Themes};
 use spartui::model::{Config, Model};
 use spartui::recipe::{Data, Recipe, TaskKind};
-use spartui::run::Adapter;
 
 use crate::adapters::{parameters, write_keyed};
 use crate::folder::{Folder, golden, lines, put};

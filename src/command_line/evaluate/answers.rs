@@ -6,11 +6,11 @@ use tch::Tensor;
 use super::Arguments;
 use crate::command_line::loading::Loaded;
 use crate::command_line::print_line;
-use crate::data::{Answers, read_with_answers};
-use crate::error::Result;
-use crate::model::{Outputs, Problem};
-use crate::recipe::Data;
-use crate::train::{AnyLabelScores, NumberScores};
+use spartui_data::{Answers, read_with_answers};
+use spartui_facts::error::Result;
+use spartui_facts::recipe::Data;
+use spartui_model::{Outputs, Problem};
+use spartui_train::{AnyLabelScores, NumberScores};
 
 /// Evaluates such a classifier and says how well it does.
 pub fn run(arguments: &Arguments, loaded: &Loaded, data: &Data) -> Result<()> {

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::command_line::print_line;
-use crate::data::one_line;
-use crate::error::Result;
-use crate::protocol::{Class, Confusion, Mean};
+use spartui_facts::error::Result;
+use spartui_facts::protocol::{Class, Confusion, Mean};
+use spartui_facts::quote::one_line;
 
 /// Labels of which the whole matrix is printed, and of which it is told as JSON.
 const PRINTED: usize = 12;

@@ -2,10 +2,10 @@
 
 use crate::command_line::print_line;
 use crate::command_line::printer::scored;
-use crate::data::one_line;
-use crate::error::Result;
-use crate::protocol::{Evaluation, Lane, Race, Step};
-use crate::run::{Metrics, RunFolder, Status};
+use spartui_facts::error::Result;
+use spartui_facts::protocol::{Evaluation, Lane, Race, Step};
+use spartui_facts::quote::one_line;
+use spartui_run::{Metrics, RunFolder, Status};
 
 /// A lane, and what its folder says of it.
 struct Shown {

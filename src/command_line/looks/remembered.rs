@@ -6,7 +6,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use crate::run::followed;
+use spartui_run::followed;
 
 /// The file, in the user's folder.
 const FILE: &str = "chosen.toml";

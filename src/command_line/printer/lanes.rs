@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use super::{Printer, scored};
-use crate::protocol::{Evaluation, Event, Lane, Race, Summary};
+use spartui_facts::protocol::{Evaluation, Event, Lane, Race, Summary};
 
 /// Time between two lines of progress of all lanes together.
 const EVERY: Duration = Duration::from_secs(2);

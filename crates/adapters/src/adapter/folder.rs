@@ -1,0 +1,126 @@
+//! Folders of adapters and models: whole or not there, and never in the place of anything else.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::CONFIG;
+use spartui_facts::error::{Error, Result};
+use spartui_facts::quote::{one_line, place, quoted};
+use spartui_run::TOKENIZER;
+use spartui_run::files::{
+    failed, need_space, parent, remove, settle, sibling, size_of_folder, swap_in, sync_folder, write_synced,
+};
+use spartui_run::followed;
+
+/// A folder of chat templates beside the main one.
+const TEMPLATES: &str = "additional_chat_templates";
+
+/// Larger files are no licences.
+const LICENCE_LIMIT: u64 = 4 << 20;
+
+/// Whether a file of a model's folder tells under which terms it may be used.
+fn is_licence(name: &str) -> bool {
+    let upper = name.to_ascii_uppercase();
+    ["LICENSE", "LICENCE", "NOTICE", "COPYING", "USE_POLICY"]
+        .iter()
+        .any(|start| upper.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_'])))
+}
+
+/// Copies licences and further chat templates of a model.
+pub(crate) fn copy_company(source: &Path, target: &Path) -> io::Result<()> {
+    let mut names: Vec<String> = names_in(source)?.into_iter().filter(|name| is_licence(name)).collect();
+    names.retain(|name| fs::metadata(source.join(name)).is_ok_and(|file| file.len() <= LICENCE_LIMIT));
+    copy_files(source, names.iter().map(String::as_str), target)?;
+    let templates = source.join(TEMPLATES);
+    if !templates.is_dir() {
+        return Ok(());
+    }
+    let mut names = names_in(&templates)?;
+    names.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "jinja"));
+    let target = target.join(TEMPLATES);
+    fs::create_dir(&target)?;
+    copy_files(&templates, names.iter().map(String::as_str), &target)?;
+    sync_folder(&target)
+}
+
+fn names_in(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = fs::read_dir(folder)?.flatten();
+    Ok(entries.filter_map(|entry| entry.file_name().into_string().ok()).collect())
+}
+
+/// Fills a new folder and puts it in the place of an earlier one, with everything on the disk before. Gives its size.
+///
+/// `what` is what the folder is to hold, and `bytes` about how much of it.
+pub(crate) fn put_folder(folder: &Path, what: &str, bytes: u64, fill: impl FnOnce(&Path) -> Result<()>) -> Result<u64> {
+    let what = format!("write {what} to");
+    let failed = failed(&what, folder);
+    // A link to a folder stays one.
+    let folder = &followed(folder).map_err(&failed)?;
+    fs::create_dir_all(parent(folder)).map_err(&failed)?;
+    need_space(parent(folder), bytes)?;
+    let (new, old) = (sibling(folder, "new"), sibling(folder, "old"));
+    settle(&new, folder, &old).map_err(&failed)?;
+    let write = || -> Result<u64> {
+        fs::create_dir(&new).map_err(&failed)?;
+        fill(&new)?;
+        sync_folder(&new).and_then(|()| swap_in(&new, folder, &old)).map_err(&failed)?;
+        size_of_folder(folder).map_err(&failed)
+    };
+    write().inspect_err(|_| {
+        // The error that led here is the one to tell.
+        let _ = remove(&new);
+    })
+}
+
+/// Copies those of these files that are there. What a link points to is copied, not the link.
+pub(crate) fn copy_files<'a>(source: &Path, names: impl IntoIterator<Item = &'a str>, target: &Path) -> io::Result<()> {
+    names
+        .into_iter()
+        .filter(|name| source.join(name).is_file())
+        .try_for_each(|name| write_synced(&target.join(name), &fs::read(source.join(name))?))
+}
+
+/// The names of a folder's entries, none where there is no folder; refuses a name that is not `known`, since a user
+/// may have named any folder. `what` is what is to be written there, as in "an adapter".
+pub(crate) fn only_known_entries(folder: &Path, what: &str, known: impl Fn(&str) -> bool) -> Result<Vec<String>> {
+    let refuse = |why: &str| refuse_folder(folder, what, why);
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(refuse(&format!("cannot be read: {error}"))),
+    };
+    let names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    // What macOS leaves in every folder that was looked at.
+    let is_company = |name: &str| name == ".DS_Store" || name == TEMPLATES || is_licence(name);
+    match names.iter().find(|name| !is_company(name) && !TOKENIZER.contains(&name.as_str()) && !known(name)) {
+        None => Ok(names),
+        Some(name) => Err(refuse(&format!("holds {}, which is no part of {what}", quoted(name)))),
+    }
+}
+
+/// That a folder is not replaced, and what to do.
+pub(crate) fn refuse_folder(folder: &Path, what: &str, why: &str) -> Error {
+    let noun = what.split_once(' ').map_or(what, |(_, noun)| noun);
+    Error::refused(format!("{} {why}; name a new folder for the {noun}", place(folder)))
+}
+/// Refuses a part of an adapter's folder, and why.
+pub(crate) fn refuse_part(folder: &Path, file: &str, why: &str) -> Error {
+    Error::refused(format!(
+        "{}: {}; give the folder of an adapter that was made for this model, or export it again",
+        place(&folder.join(file)),
+        one_line(why)
+    ))
+}
+
+/// Refuses to write an adapter over a folder that holds anything but config.json and files of these names. Any one of `marks`
+/// tells such a folder from that of a model.
+pub(crate) fn refuse_to_replace_others(folder: &Path, what: &str, marks: &[&str], others: &[&str]) -> Result<()> {
+    let is_ours = |name: &str| name == CONFIG || marks.contains(&name) || others.contains(&name);
+    let names = only_known_entries(folder, what, is_ours)?;
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    if has(CONFIG) && !marks.iter().any(|mark| has(mark)) {
+        return Err(refuse_folder(folder, what, "holds a config.json, but no adapter of this kind"));
+    }
+    Ok(())
+}

@@ -1,0 +1,18 @@
+//! Adapters in and out: what a method trained, as the files that other programs read.
+
+mod adapter;
+mod adapter_config;
+mod adapter_reading;
+mod any_adapter;
+mod keyed;
+mod lora;
+mod merged;
+mod own_adapter;
+
+pub use adapter::{Adapter, HeadDelta, HeadPart, ParameterDelta, head_parts};
+pub use adapter_reading::{Contents, adapter_contents};
+pub use any_adapter::{About, AnyAdapter, about_adapter, adapter_shape};
+pub use keyed::Keyed;
+pub use lora::{LoraAdapter, LoraSettings, Saved, Targets, is_lora};
+pub use merged::{Change, Product, trained_config, untie, write_merged, write_model};
+pub use own_adapter::OwnAdapter;

@@ -1,0 +1,218 @@
+//! Adapters of low rank in the format of the Python package peft: written here, read in `lora::reading`.
+
+mod reading;
+mod targets;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+pub use reading::is_lora;
+pub use targets::Targets;
+
+use self::targets::target_modules;
+use super::adapter::{Adapter, CONFIG, HeadDelta, copy_files, family, finite, put_folder};
+use super::adapter::{refuse_part as refuse, refuse_to_replace_others};
+use super::merged::trained_config;
+use spartui_facts::error::Result;
+use spartui_facts::family::Family;
+use spartui_method::Factors;
+use spartui_run::TOKENIZER;
+use spartui_run::files::{failed, write_synced};
+use spartui_run::tensors::{NamedTensor, write_tensors};
+
+const SETTINGS: &str = "adapter_config.json";
+const FACTORS: &str = "adapter_model.safetensors";
+const AN_ADAPTER: &str = "an adapter";
+/// What peft puts before the names of modules.
+const PREFIX: &str = "base_model.model.";
+const DOWN: &str = ".lora_A.weight";
+const UP: &str = ".lora_B.weight";
+const MAGNITUDE: &str = ".lora_magnitude_vector";
+
+/// An adapter of low rank.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoraAdapter {
+    /// The base model: its folder, or its name on the hub.
+    pub base: PathBuf,
+    /// The base model's config.json; an empty object where the adapter does not hold it.
+    pub base_config: Value,
+    /// Labels in the order of the logits; none for a language model, or where the adapter does not tell them.
+    pub labels: Vec<String>,
+    /// What it was made with.
+    pub settings: LoraSettings,
+    /// What is on top of which layers, by the names of their weights.
+    pub layers: Vec<(String, Factors)>,
+    /// Values of the classification head, in `init`; nothing is added to them.
+    pub head: Vec<HeadDelta>,
+    /// Values of other modules that were trained whole and take the place of the base model's. Nothing here trains such, so
+    /// that none are written.
+    pub saved: Vec<Saved>,
+    /// Which modules it says that it adapts; only adapters that were read say so.
+    pub targets: Targets,
+}
+
+/// A parameter of the base model that an adapter has other values for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Saved {
+    /// Its name in the model.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values.
+    pub values: Vec<f32>,
+}
+
+/// What an adapter of low rank was made with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LoraSettings {
+    /// The rank, where a layer has none of its own.
+    pub rank: usize,
+    /// Over the rank: what products are multiplied by, where a layer has none of its own.
+    pub alpha: f64,
+    /// Share of a layer's input that is dropped in training.
+    pub dropout: f64,
+    /// Whether alpha is over the root of the rank.
+    pub by_root: bool,
+    /// Whether the magnitudes of the weights' rows train.
+    pub magnitudes: bool,
+}
+
+impl LoraSettings {
+    /// What a product of this rank is multiplied by.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "a rank is small")]
+    pub fn scale(&self, rank: usize, alpha: f64) -> f64 {
+        let rank = rank.max(1) as f64;
+        alpha / if self.by_root { rank.sqrt() } else { rank }
+    }
+}
+
+impl LoraAdapter {
+    /// Whether it was written here: then the base model's config.json, edited, is beside it.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.base_config.as_object().is_some_and(|config| !config.is_empty())
+    }
+
+    /// Those of a model's layers, by the names of their weights, that it says it adapts and has no factors for.
+    #[must_use]
+    pub fn missing<'a>(&self, layers: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+        let has = |weight: &str| self.layers.iter().any(|(name, _)| name == weight);
+        layers.filter(|weight| self.targets.mean(module(weight)) && !has(weight)).collect()
+    }
+
+    /// Writes the adapter's folder, in the place of an earlier adapter if there is one, with the tokenizer's files and a
+    /// config.json that tells the labels beside it. `modules` names the weights of all the model's layers. Gives the size of
+    /// the folder.
+    ///
+    /// # Errors
+    /// Fails for a value that is not finite, and where the folder cannot be written; refuses to replace a folder that holds
+    /// anything else. An earlier adapter is still there then.
+    pub fn write(&self, folder: &Path, modules: &[&str], tokenizer_folder: Option<&Path>) -> Result<u64> {
+        self.check()?;
+        let settings = self.settings_json(modules);
+        let config = trained_config(self.base_config.as_object().unwrap_or(&serde_json::Map::new()), &self.labels);
+        refuse_to_replace_others(folder, AN_ADAPTER, &[SETTINGS], &[FACTORS])?;
+        let tensors = self.tensors();
+        let bytes = tensors.iter().map(|tensor| tensor.bytes.len() as u64).sum();
+        put_folder(folder, AN_ADAPTER, bytes, |new| {
+            let write = || {
+                write_tensors(&new.join(FACTORS), tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)))?;
+                write_synced(&new.join(SETTINGS), &serde_json::to_vec_pretty(&settings)?)?;
+                write_synced(&new.join(CONFIG), &serde_json::to_vec_pretty(&config)?)?;
+                tokenizer_folder.map_or(Ok(()), |source| copy_files(source, TOKENIZER, new))
+            };
+            write().map_err(failed("write the adapter to", folder))
+        })
+    }
+
+    fn check(&self) -> Result<()> {
+        for (name, factors) in &self.layers {
+            finite(name, &factors.down)?;
+            finite(name, &factors.up)?;
+            finite(name, factors.magnitude.as_deref().unwrap_or_default())?;
+        }
+        self.head.iter().try_for_each(|part| finite(&part.parameter, &part.init))
+    }
+
+    fn tensors(&self) -> Vec<NamedTensor> {
+        let mut tensors = Vec::new();
+        for (name, factors) in &self.layers {
+            let rank = factors.rank.max(1);
+            let mut add = |what: &str, shape: Vec<usize>, values: &[f32]| {
+                tensors.push(NamedTensor::float32(format!("{PREFIX}{}{what}", module(name)), shape, values));
+            };
+            add(DOWN, vec![rank, factors.down.len() / rank], &factors.down);
+            add(UP, vec![factors.up.len() / rank, rank], &factors.up);
+            if let Some(magnitude) = &factors.magnitude {
+                add(MAGNITUDE, vec![magnitude.len()], magnitude);
+            }
+        }
+        let head = self.head.iter();
+        let head = head
+            .map(|part| NamedTensor::float32(format!("{PREFIX}{}", part.parameter), part.shape.clone(), &part.init));
+        tensors.extend(head);
+        tensors
+    }
+
+    /// What every version of peft since 0.11 understands.
+    fn settings_json(&self, modules: &[&str]) -> Value {
+        let LoraSettings { rank, alpha, dropout, by_root, magnitudes } = self.settings;
+        let adapted: Vec<&str> = self.layers.iter().map(|(name, _)| module(name)).collect();
+        let all: Vec<&str> = modules.iter().map(|name| module(name)).collect();
+        let mut heads: Vec<&str> = self.head.iter().map(|part| saved_module(&part.parameter)).collect();
+        heads.dedup();
+        #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
+        let alpha = if alpha.fract() == 0.0 { json!(alpha as i64) } else { json!(alpha) };
+        json!({
+            "alpha_pattern": {},
+            "auto_mapping": null,
+            "base_model_name_or_path": self.base.to_string_lossy(),
+            "bias": "none",
+            "fan_in_fan_out": family(&self.base_config).and_then(Family::decoder).is_some_and(|decoder| decoder.transposed),
+            "inference_mode": true,
+            "init_lora_weights": true,
+            "layers_pattern": null,
+            "layers_to_transform": null,
+            "lora_alpha": alpha,
+            "lora_dropout": dropout,
+            "modules_to_save": if heads.is_empty() { Value::Null } else { json!(heads) },
+            "peft_type": "LORA",
+            "r": rank,
+            "rank_pattern": {},
+            "revision": null,
+            "target_modules": target_modules(&adapted, &all),
+            "task_type": if self.head.is_empty() { "CAUSAL_LM" } else { "SEQ_CLS" },
+            "use_dora": magnitudes,
+            "use_rslora": by_root,
+        })
+    }
+
+    /// The head alone, as an adapter that adds nothing to the model's weights.
+    #[must_use]
+    pub fn with_head_only(&self, parameters: Vec<(String, Vec<usize>)>, labels: Vec<String>) -> Adapter {
+        Adapter {
+            base: self.base.clone(),
+            base_config: self.base_config.clone(),
+            labels,
+            parameters,
+            deltas: Vec::new(),
+            head: self.head.clone(),
+        }
+    }
+}
+
+/// The module that peft saves whole for a parameter of a head.
+fn saved_module(parameter: &str) -> &str {
+    let mut parts = parameter.split('.');
+    match (parts.next(), parts.next()) {
+        (Some("bert"), Some(inner)) => inner,
+        (first, _) => first.unwrap_or(parameter),
+    }
+}
+
+/// The module that a weight belongs to.
+fn module(weight: &str) -> &str {
+    weight.strip_suffix(".weight").unwrap_or(weight)
+}

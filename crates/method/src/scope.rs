@@ -1,0 +1,109 @@
+//! What of a model `SpaRTA` may adapt, and how many scalars of it a budget gives to train.
+
+use std::collections::BTreeMap;
+
+use super::untouched_groups;
+use spartui_facts::protocol::Group;
+use spartui_facts::recipe;
+use spartui_model::Model;
+use spartui_sparse::budget::{Budget, Share};
+
+/// The sites of a model by group and size.
+#[derive(Debug)]
+pub struct Scope {
+    /// What the model is, with nothing that trains.
+    pub groups: Vec<Group>,
+    /// Own name of each group by every name that a recipe may use.
+    names: BTreeMap<String, String>,
+    parameters: u64,
+    head: u64,
+    /// Group and scalars of each site.
+    sites: Vec<(&'static str, u64)>,
+}
+
+impl Scope {
+    /// Of this model, with a head of so many scalars.
+    #[must_use]
+    pub fn new(model: &Model, head: u64) -> Self {
+        Self {
+            groups: untouched_groups(model),
+            names: model.group_names(),
+            parameters: model.base_parameters() + head,
+            head,
+            sites: model.sites.iter().map(|site| (site.group, site.weight.numel() as u64)).collect(),
+        }
+    }
+
+    /// The group of a site.
+    #[must_use]
+    pub fn group_of(&self, site: usize) -> &'static str {
+        self.sites.get(site).map_or("another layer", |(group, _)| group)
+    }
+
+    /// The settings with every group under its own name.
+    ///
+    /// # Errors
+    /// One sentence: a group that the model does not have, or no target at all.
+    pub fn resolve(&self, settings: &recipe::Method) -> Result<recipe::Method, String> {
+        let all = || self.groups.iter().map(|group| group.name.clone());
+        let own = |name: &String| {
+            self.names.get(name).cloned().ok_or_else(|| {
+                let known: Vec<String> = all().collect();
+                format!(
+                    "method.targets or method.density: the model has no group \"{}\"; it has {}, or all-linear",
+                    name.escape_debug(),
+                    known.join(", ")
+                )
+            })
+        };
+        if !settings.same_as.is_empty() {
+            return Err(format!(
+                "method.match = \"{}\" is looked up where a run is launched; give method.trainable here",
+                settings.same_as.escape_debug()
+            ));
+        }
+        let mut resolved = settings.clone();
+        resolved.targets = if settings.targets.iter().any(|target| target == "all-linear") {
+            all().collect()
+        } else {
+            settings.targets.iter().map(own).collect::<Result<_, _>>()?
+        };
+        resolved.density =
+            settings.density.iter().map(|(name, density)| Ok((own(name)?, *density))).collect::<Result<_, String>>()?;
+        if resolved.targets.is_empty() && resolved.density.is_empty() {
+            return Err("method.targets names no group; name at least one, or take method.kind = \"head\"".into());
+        }
+        Ok(resolved)
+    }
+
+    /// The budget of (resolved) settings.
+    #[must_use]
+    pub fn budget(&self, settings: &recipe::Method) -> Budget {
+        let targets = self.sites.iter().filter(|(group, _)| is_target(settings, group));
+        let share = |(group, scalars): &(&str, u64)| Share {
+            scalars: *scalars,
+            density: settings.density.get(*group).copied(),
+        };
+        Budget { parameters: self.parameters, always: self.head, weights: targets.map(share).collect() }
+    }
+
+    /// Scalars that train at each site by (resolved) settings.
+    ///
+    /// # Errors
+    /// One sentence: a sparsity or a count outside its bounds.
+    pub fn counts(&self, settings: &recipe::Method) -> Result<Vec<u64>, String> {
+        let budget = self.budget(settings);
+        let counts = match settings.trainable {
+            0 => budget.counts(settings.sparsity),
+            trainable => budget.counts_of(trainable),
+        };
+        let mut counts = counts?.into_iter();
+        let count = |(group, _): &(&str, u64)| if is_target(settings, group) { counts.next().unwrap_or(0) } else { 0 };
+        Ok(self.sites.iter().map(count).collect())
+    }
+}
+
+/// Whether the (resolved) settings adapt this group.
+pub fn is_target(settings: &recipe::Method, group: &str) -> bool {
+    settings.targets.iter().any(|target| target == group) || settings.density.contains_key(group)
+}

@@ -1,0 +1,411 @@
+//! `SpaRTA` (arXiv 2502.15975): a random set of single scalars trains, the rest is frozen; or a set that was chosen otherwise.
+
+mod choose;
+mod defined;
+
+use std::collections::BTreeMap;
+
+use tch::{Kind, Tensor};
+
+use choose::AT_A_TIME;
+pub(super) use defined::Defined;
+
+use super::dynamic::Candidates;
+use super::scope::{Scope, is_target};
+use super::state::check;
+use super::{Collector, Dense, Learned, Method, Part, Patch, Plan, State};
+use spartui_facts::permutation::derive_key;
+use spartui_facts::protocol::Group;
+use spartui_facts::recipe::{self, Rounding, Selection as By};
+use spartui_model::{Head, Model, Tap};
+use spartui_sparse::gradient::{self, Product};
+use spartui_sparse::{Cast, Delta, Footprint, Optimizer, Resized, Saved, Selection, squared_norm};
+
+/// `SpaRTA` on one model.
+#[derive(Debug)]
+pub struct Sparta {
+    settings: recipe::Method,
+    scope: Scope,
+    sites: Vec<Adapted>,
+    /// Sites with at least one scalar that trains.
+    active: Vec<bool>,
+    /// What the weights hold, while it is away from the model.
+    away: Vec<Patch>,
+}
+
+/// One site of the model and what `SpaRTA` did to it.
+#[derive(Debug)]
+struct Adapted {
+    name: String,
+    group: &'static str,
+    layer: usize,
+    transposed: bool,
+    /// Flat; shares its memory with the model's.
+    weight: Tensor,
+    delta: Delta,
+    gradients: Option<Vec<Tensor>>,
+    /// What its gradient says of the scalars that shall train, until they do.
+    heard: Option<choose::Heard>,
+    candidates: Option<Candidates>,
+}
+
+/// How the sums of candidates are named in a checkpoint: with the step at which they were drawn, and the site.
+const CANDIDATES: &str = "candidates.";
+
+impl Sparta {
+    /// The selection that the settings ask for, with nothing trained yet. One by gradients is made by [`Method::apply`], once
+    /// these were heard.
+    ///
+    /// # Errors
+    /// One sentence: a target that the model does not have, a sparsity outside its bounds.
+    pub fn new(settings: &recipe::Method, model: &Model, head: &Head, betas: [f64; 2]) -> Result<Self, String> {
+        let sites = model.sites.iter().map(|site| {
+            let scalars = site.weight.numel() as u64;
+            Adapted {
+                name: site.name.clone(),
+                group: site.group,
+                layer: site.layer,
+                transposed: site.transposed,
+                weight: site.weight.view(-1),
+                delta: Delta::new(&site.weight, Selection::new(settings.seed, &site.name, scalars)),
+                gradients: None,
+                heard: None,
+                candidates: None,
+            }
+        });
+        let mut sparta = Self {
+            settings: settings.clone(),
+            scope: Scope::new(model, head.parameters()),
+            active: vec![false; model.sites.len()],
+            sites: sites.collect(),
+            away: Vec::new(),
+        };
+        if settings.selection == By::Gradient {
+            // Nothing trains before the gradients were heard.
+            sparta.settings = sparta.scope.resolve(settings)?;
+            sparta.scope.counts(&sparta.settings)?;
+        } else {
+            sparta.apply(settings, 0, betas)?;
+        }
+        Ok(sparta)
+    }
+}
+
+impl Collector for Sparta {
+    fn adapted(&self) -> &[bool] {
+        &self.active
+    }
+
+    fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]) {
+        let products = taps.iter().zip(output_gradients).map(|(tap, output_gradient)| {
+            let site = &self.sites[tap.site];
+            // A transposed weight is that of the product with inputs and outputs in each other's place.
+            let (input, output_gradient) =
+                if site.transposed { (output_gradient, &tap.input) } else { (&tap.input, output_gradient) };
+            let candidates = site.candidates.iter().map(|candidates| &candidates.indices);
+            Product { input, output_gradient, indices: site.delta.indices().chain(candidates).collect() }
+        });
+        let gradients = gradient::sampled_together(&products.collect::<Vec<_>>());
+        for (tap, mut gradients) in taps.iter().zip(gradients) {
+            let site = &mut self.sites[tap.site];
+            // Theirs comes last.
+            if let Some(candidates) = &mut site.candidates
+                && let Some(gradient) = gradients.pop()
+            {
+                candidates.gradient = Some(add(candidates.gradient.take(), gradient));
+            }
+            let sum = site.gradients.take();
+            site.gradients = Some(match sum {
+                None => gradients,
+                Some(sum) => sum.into_iter().zip(gradients).map(|(sum, gradient)| add(Some(sum), gradient)).collect(),
+            });
+        }
+    }
+}
+
+impl Method for Sparta {
+    fn squared_gradient_norm(&self) -> f64 {
+        squared_norm(self.sites.iter().filter_map(|site| site.gradients.as_ref()).flatten())
+    }
+
+    fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
+        let collected: Vec<_> = self.sites.iter_mut().map(|site| site.gradients.take()).collect();
+        let due = || self.sites.iter().zip(&collected).filter(|(_, gradients)| gradients.is_some());
+        let keys: Vec<u64> = due().map(|(site, _)| derive_key(self.settings.seed, "rounding", &site.name)).collect();
+        let cast = |site: usize, cohort: usize| match self.settings.rounding {
+            Rounding::Nearest => Cast::Nearest,
+            Rounding::Stochastic => {
+                Cast::Stochastic { key: (keys[site] ^ step.rotate_left(32)).wrapping_add(cohort as u64) }
+            }
+        };
+        let deltas = self.sites.iter_mut().zip(&collected);
+        let deltas = deltas.filter_map(|(site, gradients)| Some((&mut site.delta, gradients.as_deref()?)));
+        Delta::update_together(deltas, optimizer, (rate, scale), step, cast);
+        self.sites.iter_mut().filter_map(|site| site.candidates.as_mut()).for_each(Candidates::add);
+    }
+
+    fn asks(&mut self, settings: &recipe::Method) -> Result<Vec<Vec<usize>>, String> {
+        let settings = self.scope.resolve(settings)?;
+        Ok(self.to_be_heard(settings.selection, &self.scope.counts(&settings)?))
+    }
+
+    fn hear(&mut self, settings: &recipe::Method, site: usize, gradient: &Tensor) {
+        self.heard(settings, site, gradient);
+    }
+
+    fn evolve(&mut self, step: u64, of: u64, betas: [f64; 2]) {
+        self.regrow(step, of, betas);
+    }
+
+    fn plan(&self, settings: &recipe::Method) -> Result<Plan, String> {
+        let mut plan = Plan::default();
+        for (site, count) in self.sites.iter().zip(self.scope.counts(&self.scope.resolve(settings)?)?) {
+            plan.trainable += count;
+            plan.change.joined += count.saturating_sub(site.delta.count());
+            plan.change.left += site.delta.count().saturating_sub(count);
+        }
+        Ok(plan)
+    }
+
+    fn apply(&mut self, settings: &recipe::Method, step: u64, betas: [f64; 2]) -> Result<Resized, String> {
+        let settings = self.scope.resolve(settings)?;
+        let counts = self.scope.counts(&settings)?;
+        let total = self.resize(&settings, &counts, step, betas)?;
+        self.forget();
+        self.active = counts.iter().map(|&count| count > 0).collect();
+        self.settings = settings;
+        self.draw_candidates(step);
+        Ok(total)
+    }
+
+    fn configure(&mut self, settings: &recipe::Method) {
+        self.settings.on_shrink = settings.on_shrink;
+    }
+
+    fn sparsity_bounds(&self) -> (f64, f64) {
+        self.scope.budget(&self.settings).sparsity_bounds()
+    }
+
+    fn trainable(&self) -> u64 {
+        self.sites.iter().map(|site| site.delta.count()).sum()
+    }
+
+    fn retired(&self) -> u64 {
+        self.sites.iter().map(|site| site.delta.retired()).sum()
+    }
+
+    fn footprint(&self) -> Footprint {
+        self.sites.iter().fold(Footprint::default(), |sum, site| {
+            let (part, candidates) = (site.delta.footprint(), site.candidates.as_ref().map_or(0, Candidates::bytes));
+            Footprint { deltas: sum.deltas + part.deltas + candidates, moments: sum.moments + part.moments }
+        })
+    }
+
+    fn groups(&self) -> Vec<Group> {
+        let mut groups = self.scope.groups.clone();
+        for group in &mut groups {
+            let mut whole = Survival::default();
+            let mut by_layer = vec![Survival::default(); group.layers.len()];
+            for site in self.sites.iter().filter(|site| site.group == group.name) {
+                group.trainable += site.delta.count();
+                group.by_layer[site.layer] += site.delta.count();
+                group.layers[site.layer].trainable += site.delta.count();
+                let survival = Survival::of(&site.delta);
+                whole.add(survival);
+                by_layer[site.layer].add(survival);
+            }
+            group.targeted = is_target(&self.settings, &group.name);
+            group.density = self.settings.density.get(&group.name).copied();
+            (group.surviving, group.delta_rms) = (whole.share(), whole.rms());
+            for (layer, survival) in group.layers.iter_mut().zip(by_layer) {
+                (layer.surviving, layer.delta_rms) = (survival.share(), survival.rms());
+            }
+        }
+        groups
+    }
+
+    fn export(&self) -> Learned {
+        let saved = self.sites.iter().enumerate().map(|(at, site)| (at, site.delta.save()));
+        Learned::Sparse(saved.filter(|(_, parts)| !parts.is_empty()).collect())
+    }
+
+    fn state(&self) -> State {
+        let stochastic = self.settings.rounding == Rounding::Stochastic;
+        let sites = self.sites.iter().map(|site| {
+            let exact = stochastic && site.weight.kind() == Kind::BFloat16;
+            let parts = site.delta.save().into_iter().map(|saved| Part::new(saved, &site.weight, exact)).collect();
+            (site.name.clone(), parts)
+        });
+        let candidates = self.sites.iter().filter_map(|site| {
+            let Candidates { drawn, sum, .. } = site.candidates.as_ref()?;
+            Some(Dense::new(format!("{CANDIDATES}{drawn}.{}", site.name), sum))
+        });
+        State {
+            sites: sites.filter(|(_, parts): &(_, Vec<Part>)| !parts.is_empty()).collect(),
+            tensors: candidates.collect(),
+        }
+    }
+
+    fn restore(&mut self, state: &State, settings: &recipe::Method, step: u64) -> Result<(), String> {
+        let settings = self.scope.resolve(settings)?;
+        let counts = self.scope.counts(&settings)?;
+        let given: BTreeMap<&str, &Vec<Part>> =
+            state.sites.iter().map(|(name, parts)| (name.as_str(), parts)).collect();
+        if let Some(stranger) = given.keys().find(|name| !self.sites.iter().any(|site| site.name == ***name)) {
+            return Err(format!("the model has no weight {}", stranger.escape_debug()));
+        }
+        let none = Vec::new();
+        let parts = |site: &Adapted| *given.get(site.name.as_str()).unwrap_or(&&none);
+        for (site, &count) in self.sites.iter().zip(&counts) {
+            site.check(parts(site), count, &settings, step).map_err(|why| format!("{}: {why}", site.name))?;
+        }
+        let sums = sums(&state.tensors);
+        for (site, &count) in self.sites.iter().zip(&counts) {
+            let wanted = defined::candidates(&settings, count, site.delta.scalars());
+            match sums.get(site.name.as_str()) {
+                None if wanted == 0 => {}
+                Some((drawn, sum)) if sum.numel() as u64 == wanted && *drawn <= step => {}
+                _ => return Err(format!("{}: it holds other candidates than the settings ask for", site.name)),
+            }
+        }
+        let cast = match settings.rounding {
+            Rounding::Nearest => Cast::Nearest,
+            // The bits that were kept are written over these.
+            Rounding::Stochastic => Cast::Stochastic { key: 0 },
+        };
+        for (site, &count) in self.sites.iter_mut().zip(&counts) {
+            let parts = *given.get(site.name.as_str()).unwrap_or(&&none);
+            let saved: Vec<Saved> = parts.iter().map(Part::to_saved).collect();
+            site.delta.restore(&saved, |_| cast);
+            for part in parts {
+                part.write_bits(&site.weight);
+            }
+            site.gradients = None;
+            site.heard = None;
+            debug_assert_eq!(site.delta.count(), count);
+            // Which they are follows from when they were drawn, since nothing has joined or left from then on.
+            site.candidates = sums.get(site.name.as_str()).and_then(|(drawn, sum)| {
+                let share = settings.regrow_share;
+                let mut candidates = Candidates::draw(settings.seed, &site.name, &site.delta, share, *drawn)?;
+                candidates.sum.copy_(sum);
+                Some(candidates)
+            });
+        }
+        self.active = counts.iter().map(|&count| count > 0).collect();
+        self.settings = settings;
+        Ok(())
+    }
+
+    fn patches(&self) -> Vec<Patch> {
+        self.sites.iter().flat_map(|site| site.delta.patches()).map(Patch::Weight).collect()
+    }
+
+    fn patches_of(&self, state: &State, step: u64) -> Result<Vec<Patch>, String> {
+        let mut patches = Vec::new();
+        for (name, parts) in &state.sites {
+            let site = self.sites.iter().find(|site| site.name == *name);
+            let site = site.ok_or_else(|| format!("the model has no weight {}", name.escape_debug()))?;
+            check(parts, site.weight.numel() as u64, step).map_err(|why| format!("{name}: {why}"))?;
+            for part in parts {
+                patches.push(Patch::Weight(site.delta.patch_of(&part.to_saved(), part.written(&site.weight))));
+            }
+        }
+        Ok(patches)
+    }
+
+    fn forget(&mut self) {
+        for site in &mut self.sites {
+            site.gradients = None;
+            site.candidates.iter_mut().for_each(|candidates| candidates.gradient = None);
+        }
+    }
+
+    fn leave(&mut self) {
+        if self.away.is_empty() {
+            self.away = self.patches();
+            self.away.iter().for_each(Patch::lift);
+        }
+    }
+
+    fn enter(&mut self) {
+        std::mem::take(&mut self.away).iter().for_each(Patch::lay);
+    }
+}
+
+/// A sum so far, and what is added to it.
+fn add(sum: Option<Tensor>, gradient: Tensor) -> Tensor {
+    match sum {
+        None => gradient,
+        Some(mut sum) => {
+            sum += gradient;
+            sum
+        }
+    }
+}
+
+/// The sums of candidates by site, each with the step at which these were drawn.
+fn sums(tensors: &[Dense]) -> BTreeMap<&str, (u64, Tensor)> {
+    let named = tensors.iter().filter_map(|dense| {
+        let (drawn, site) = dense.name.strip_prefix(CANDIDATES)?.split_once('.')?;
+        Some((site, (drawn.parse().ok()?, Tensor::from_slice(&dense.values))))
+    });
+    named.collect()
+}
+
+/// What became of deltas in the cast to the weights' type.
+#[derive(Debug, Clone, Copy, Default)]
+struct Survival {
+    moved: u64,
+    shown: u64,
+    squares: f64,
+    touched: u64,
+}
+
+impl Survival {
+    fn of(delta: &Delta) -> Self {
+        let (moved, shown, squares) = delta.survival();
+        Self { moved, shown, squares, touched: delta.count() + delta.retired() }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.moved += other.moved;
+        self.shown += other.shown;
+        self.squares += other.squares;
+        self.touched += other.touched;
+    }
+
+    /// Share of the deltas that survive, where there are any.
+    #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
+    fn share(&self) -> Option<f64> {
+        (self.moved > 0).then(|| self.shown as f64 / self.moved as f64)
+    }
+
+    /// Root mean square of the deltas.
+    #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
+    fn rms(&self) -> f64 {
+        if self.touched == 0 { 0.0 } else { (self.squares / self.touched as f64).sqrt() }
+    }
+}
+
+impl Adapted {
+    /// Whether a state is one of this site with `count` scalars that train; what is wrong with it, if not.
+    fn check(&self, parts: &[Part], count: u64, settings: &recipe::Method, step: u64) -> Result<(), String> {
+        let scalars = self.weight.numel() as u64;
+        check(parts, scalars, step)?;
+        if parts.iter().any(|part| !part.written.is_empty()) && self.weight.kind() != Kind::BFloat16 {
+            return Err("it holds weights of another type".into());
+        }
+        let training = parts.iter().filter(|part| part.born.is_some());
+        let mut training: Vec<i64> = training.flat_map(|part| part.indices.iter().copied()).collect();
+        training.sort_unstable();
+        if training.len() as u64 != count {
+            return Err(format!("its scalars are not the {count} that the settings ask for"));
+        }
+        // Other selections depend on more than the settings say.
+        let is_drawn = settings.selection == By::Random;
+        if is_drawn && training != Selection::new(settings.seed, &self.name, scalars).indices(0..count) {
+            return Err("its scalars are not those that the seed selects".into());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! config.json of a model folder: what the file says, as data that the forward pass reads.
+
+mod classifier;
+mod decoder;
+mod encoder;
+mod keys;
+mod rope;
+mod switches;
+
+use std::path::Path;
+
+use serde_json::{Map, Value};
+
+pub use classifier::{Outputs, Problem, labels};
+pub use decoder::{Attention, Decoder, Feed, Layer, Positions};
+pub use encoder::{Encoder, Start};
+pub use rope::{Rope, Scaling};
+
+use keys::Keys;
+use spartui_facts::error::{Error, Result};
+use spartui_facts::family::{Blocks, FAMILIES, Family};
+
+/// What config.json says about a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The whole file, for exports.
+    pub json: Map<String, Value>,
+    /// Its family.
+    pub family: &'static Family,
+    /// Rows of the word embeddings.
+    pub vocab_size: i64,
+    /// Width.
+    pub hidden_size: i64,
+    /// Blocks.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: i64,
+    /// Longest input in tokens.
+    pub max_positions: i64,
+    /// Standard deviation of fresh weights.
+    pub initializer_range: f64,
+    /// Labels of a classifier in the order of the logits; those that transformers gives it where the file names none.
+    pub labels: Vec<String>,
+    /// What a classifier is for, if the file says so.
+    pub problem: Option<Problem>,
+    /// What the blocks are made of.
+    pub architecture: Architecture,
+}
+
+/// What the blocks of a model are made of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Architecture {
+    /// Every token sees every other.
+    Encoder(Encoder),
+    /// Every token sees the ones before it.
+    Decoder(Decoder),
+}
+
+impl Config {
+    /// Reads config.json of a model folder.
+    ///
+    /// # Errors
+    /// Refuses what cannot be read, a family or a switch that is not implemented, a value out of range.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let path = folder.join("config.json");
+        let refuse = |why: String| Error::refused(format!("{}: {why}", path.display()));
+        // To open a pipe would wait for ever.
+        if path.exists() && !path.is_file() {
+            return Err(refuse("is no file; get the model's files again".into()));
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            refuse(format!("{error}; model.path must be a folder in Hugging Face layout, with config.json in it"))
+        })?;
+        let json: Map<String, Value> = serde_json::from_str(&text)
+            .map_err(|error| refuse(format!("is no JSON object ({error}); get the model's files again")))?;
+        Self::parse(json).map_err(refuse)
+    }
+
+    /// Reads the contents of config.json.
+    ///
+    /// # Errors
+    /// One sentence without the file's name; see [`Config::load`].
+    pub fn parse(json: Map<String, Value>) -> std::result::Result<Self, String> {
+        let family = family(&json)?;
+        switches::check(&json, family)?;
+        let keys = Keys { json: &json, family };
+        let (hidden_size, heads) = (keys.size("hidden_size")?, keys.size("num_attention_heads")?);
+        let layers = usize::try_from(keys.size("num_hidden_layers")?).unwrap_or(0);
+        if layers > MOST_LAYERS {
+            return Err(format!("num_hidden_layers {layers} is above {MOST_LAYERS}; get the model's files again"));
+        }
+        let architecture = match &family.blocks {
+            Blocks::Decoder(of_family) => Architecture::Decoder(Decoder::parse(&keys, of_family, layers)?),
+            Blocks::Encoder(of_family) => Architecture::Encoder(Encoder::parse(&keys, of_family)?),
+        };
+        let max_positions = match &architecture {
+            Architecture::Decoder(decoder) => decoder.max_positions(keys.size("max_position_embeddings")?),
+            Architecture::Encoder(encoder) => keys.size("max_position_embeddings")? - encoder.first_position,
+        };
+        if max_positions < 1 {
+            return Err("max_position_embeddings leaves no position; get the model's files again".into());
+        }
+        Ok(Self {
+            family,
+            vocab_size: keys.size("vocab_size")?,
+            hidden_size,
+            layers,
+            heads,
+            max_positions,
+            initializer_range: keys.amount_or("initializer_range", 0.02)?,
+            labels: classifier::labels(&json)?,
+            problem: Problem::parse(&json),
+            architecture,
+            json,
+        })
+    }
+
+    /// What the logits of a classifier with these labels are.
+    #[must_use]
+    pub fn outputs(&self, labels: usize) -> Outputs {
+        Outputs::of(self.problem, labels)
+    }
+
+    /// Width inside the feed-forward layers.
+    #[must_use]
+    pub fn feed_width(&self) -> i64 {
+        match &self.architecture {
+            Architecture::Encoder(encoder) => encoder.intermediate_size,
+            Architecture::Decoder(decoder) => decoder.feed.width,
+        }
+    }
+}
+
+/// No model has more; a damaged file may say so.
+const MOST_LAYERS: usize = 4096;
+
+fn family(json: &Map<String, Value>) -> std::result::Result<&'static Family, String> {
+    let name = json.get("model_type").and_then(Value::as_str).unwrap_or("(none)");
+    Family::named(name).ok_or_else(|| {
+        let known = FAMILIES.map(|family| family.name).join(", ");
+        let name: String = name.chars().take(64).collect();
+        format!("model_type \"{}\" is not supported; this version runs: {known}", name.escape_debug())
+    })
+}
+
+#[cfg(test)]
+mod tests;

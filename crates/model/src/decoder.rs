@@ -1,0 +1,517 @@
+//! The decoder: Llama and its relatives, and GPT-2, in one forward pass without dropout.
+//!
+//! What distinguishes the families is data in [`config::Decoder`]: norms, biases, activations, rotations, windows, caps.
+
+use tch::{Device, Kind, Tensor};
+
+use super::config::{self, Config, Positions};
+use super::layers::{Linear, Norm, Visible, activate, attend, attend_capped, split};
+use super::loader::{Loader, Shape};
+use super::rope::Rotation;
+use super::{Batch, Stage, Tape};
+use spartui_facts::error::Result;
+use spartui_facts::family::{self, Activation};
+use spartui_facts::recipe::TaskKind;
+
+/// A decoder.
+#[derive(Debug)]
+pub(super) struct Decoder {
+    config: config::Decoder,
+    word_embeddings: Tensor,
+    position_embeddings: Option<Tensor>,
+    blocks: Vec<Block>,
+    norm: Norm,
+    /// `[vocab_size, hidden]`; the word embeddings themselves where they are tied, none for a classifier.
+    language_head: Option<Tensor>,
+}
+
+/// One block: attention and feed-forward layer, each behind its norm (pre-norm) and, in Gemma 2 and 3, before another.
+#[derive(Debug)]
+struct Block {
+    layer: config::Layer,
+    attention_norm: Norm,
+    attention: Attention,
+    attention_after: Option<Norm>,
+    feed_norm: Norm,
+    feed: Feed,
+    feed_after: Option<Norm>,
+}
+
+#[derive(Debug)]
+struct Attention {
+    project: Project,
+    /// Norms of queries and keys, head by head.
+    norms: Option<[Norm; 2]>,
+    output: Linear,
+    head_dim: i64,
+    heads: i64,
+    kv_heads: i64,
+    cap: Option<f64>,
+}
+
+/// Queries, keys and values.
+#[derive(Debug)]
+enum Project {
+    Apart([Linear; 3]),
+    /// One layer, whose outputs are queries, keys and values in this order.
+    Together(Linear),
+}
+
+#[derive(Debug)]
+struct Feed {
+    inner: Inner,
+    output: Linear,
+    activation: Activation,
+}
+
+#[derive(Debug)]
+enum Inner {
+    /// `activation(x W)`
+    Plain(Linear),
+    /// `activation(gate) * up`
+    Gated([Linear; 2]),
+    /// One layer, whose outputs are gate and up in this order.
+    GatedTogether(Linear),
+}
+
+/// What the blocks need to know of a batch beside their input.
+#[derive(Debug)]
+pub(super) struct Pass {
+    rotations: Vec<Rotation>,
+    /// Which keys a query sees, `[width, width]`, for each window that is in use; no window is `None`.
+    masks: Vec<(Option<i64>, Tensor)>,
+    /// Of a classifier, which reads nothing of the last block but one token of each row.
+    pooled: Option<Pooled>,
+}
+
+impl Pass {
+    fn mask(&self, window: Option<i64>) -> Option<&Tensor> {
+        self.masks.iter().find(|(of, _)| *of == window).map(|(_, mask)| mask)
+    }
+}
+
+/// The token of each row that a classifier reads, as the last block's only query.
+#[derive(Debug)]
+struct Pooled {
+    /// Its place among all positions of the padded batch, `[rows]`.
+    places: Tensor,
+    /// Rotation of the queries in the last block.
+    rotation: Option<Rotation>,
+    /// Which keys it sees, `[rows, 1, 1, width]`.
+    mask: Tensor,
+}
+
+/// Keys and values of the tokens so far, by block, `[1, kv_heads, tokens, head_dim]`.
+#[derive(Debug, Default)]
+pub struct Cache {
+    blocks: Vec<[Tensor; 2]>,
+}
+
+impl Decoder {
+    pub fn load(loader: &mut Loader<'_>, decoder: &config::Decoder, task: TaskKind) -> Result<Self> {
+        let config = loader.config;
+        let family = decoder.family;
+        let (vocabulary, hidden) = (config.vocab_size, config.hidden_size);
+        loader.stage = Stage::Embedding;
+        let word_embeddings = loader.weight(config.family.words, &[vocabulary, hidden])?;
+        let position_embeddings = match (family.positions, &decoder.positions) {
+            (family::Positions::Learned(name), Positions::Learned(rows)) => {
+                Some(loader.weight(name, &[*rows, hidden])?)
+            }
+            _ => None,
+        };
+        let blocks = decoder.layers.iter().enumerate().map(|(at, layer)| {
+            loader.stage = Stage::Block(at);
+            let place = format!("{}.{at}.", family.blocks);
+            Parts { config, decoder, family, place }.block(loader, *layer)
+        });
+        let blocks = blocks.collect::<Result<_>>()?;
+        loader.stage = Stage::Output;
+        let norm = norm(loader, family.norm, family.final_norm, hidden, decoder.norm_eps)?;
+        let language_head = match (task, decoder.tied) {
+            (TaskKind::SequenceClassification, _) => None,
+            (TaskKind::CausalLm, true) => Some(word_embeddings.shallow_clone()),
+            (TaskKind::CausalLm, false) => Some(loader.language_head(&[vocabulary, hidden])?),
+        };
+        Ok(Self { config: decoder.clone(), word_embeddings, position_embeddings, blocks, norm, language_head })
+    }
+
+    /// What the blocks need to know of these rows, whose first position is `from`.
+    pub fn prepare(&self, batch: &Batch, from: i64, kind: Kind) -> Pass {
+        let (width, device) = (batch.width(), batch.ids.device());
+        let rotations = match &self.config.positions {
+            Positions::Learned(_) => Vec::new(),
+            Positions::Rotary(ropes) => {
+                let length = |&length: &usize| length + usize::try_from(from).unwrap_or(0);
+                let lengths: Vec<usize> = batch.lengths.iter().map(length).collect();
+                ropes.iter().map(|rope| Rotation::new(rope, from, width, &lengths, kind, device)).collect()
+            }
+        };
+        let mut masks: Vec<(Option<i64>, Tensor)> = Vec::new();
+        for layer in &self.config.layers {
+            let window = layer.window.filter(|&window| window < width);
+            let wanted = window.is_some() || self.config.attention.cap.is_some();
+            if wanted && !masks.iter().any(|(of, _)| *of == window) {
+                masks.push((window, causal_mask(width, window, device)));
+            }
+        }
+        let pooled = self.language_head.is_none().then(|| self.pooled(batch, &rotations));
+        Pass { rotations, masks, pooled }
+    }
+
+    fn pooled(&self, batch: &Batch, rotations: &[Rotation]) -> Pooled {
+        let last = self.config.layers.last();
+        let options = (Kind::Int64, batch.ids.device());
+        let read_at = batch.read_at(self.config.padding);
+        let positions = read_at.view([-1, 1, 1, 1]);
+        let keys = Tensor::arange(batch.width(), options);
+        let seen = keys.le_tensor(&positions);
+        let mask = match last.and_then(|layer| layer.window) {
+            Some(window) => seen.logical_and(&keys.greater_tensor(&(&positions - window))),
+            None => seen,
+        };
+        Pooled {
+            places: Tensor::arange(read_at.size()[0], options) * batch.width() + read_at,
+            rotation: last.and_then(|layer| rotations.get(layer.rope)).map(|rotation| rotation.at(&positions)),
+            mask,
+        }
+    }
+
+    /// Input of the first block, `[rows, width, hidden]`.
+    pub fn embed(&self, batch: &Batch, from: i64) -> Tensor {
+        let x = Tensor::embedding(&self.word_embeddings, &batch.ids, -1, false, false);
+        let x = match self.config.embedding_scale {
+            Some(scale) => &x * Tensor::from(scale).to_kind(x.kind()).to_device(x.device()),
+            None => x,
+        };
+        match &self.position_embeddings {
+            Some(positions) => x + positions.narrow(0, from, batch.width()),
+            None => x,
+        }
+    }
+
+    pub fn block(&self, layer: usize, x: &Tensor, pass: &Pass, tape: &mut Tape) -> Tensor {
+        let pooled = pass.pooled.as_ref().filter(|_| layer + 1 == self.blocks.len());
+        self.blocks[layer].forward(x, pass, pooled, tape, None)
+    }
+
+    /// All blocks, with keys and values kept: the first call takes the prompt, each further one a single token.
+    pub fn continued(&self, x: Tensor, pass: &Pass, cache: &mut Cache) -> Tensor {
+        let blocks = self.blocks.iter().enumerate();
+        blocks.fold(x, |x, (at, block)| block.forward(&x, pass, None, &mut Tape::idle(), Some((at, cache))))
+    }
+
+    /// The last block's outputs of the token of each row that a classifier reads, or of its last token for a language model,
+    /// behind the final norm, `[rows, hidden]`. Of a classifier's last block there are no others.
+    pub fn pool(&self, x: &Tensor, batch: &Batch) -> Tensor {
+        let last = if self.language_head.is_none() { x.select(1, 0) } else { pick(x, &batch.last_tokens()) };
+        self.norm.forward(&last)
+    }
+
+    /// The final norm.
+    pub fn finish(&self, x: &Tensor) -> Tensor {
+        self.norm.forward(x)
+    }
+
+    /// Logits of the vocabulary, `f32` (or `f64`), from what [`Decoder::finish`] gave.
+    pub fn vocabulary(&self, x: &Tensor) -> Tensor {
+        let head = self.language_head.as_ref().unwrap_or(&self.word_embeddings);
+        let logits = x.linear(head, None::<&Tensor>);
+        let wide = if logits.kind() == Kind::Double { Kind::Double } else { Kind::Float };
+        match self.config.logit_cap {
+            Some(cap) => ((logits / cap).tanh() * cap).to_kind(wide),
+            None => logits.to_kind(wide),
+        }
+    }
+
+    /// The rows whose products with what [`Decoder::finish`] gave are the logits, where they are nothing more; not on other
+    /// devices than the CPU, where that is of no use.
+    pub fn product_rows(&self) -> Option<&Tensor> {
+        self.language_head.as_ref().filter(|rows| self.config.logit_cap.is_none() && rows.device() == Device::Cpu)
+    }
+
+    /// The rows of the language-model head, `[vocab_size, hidden]`, where the model has one in use.
+    pub fn language_head(&self) -> Option<&Tensor> {
+        self.language_head.as_ref()
+    }
+
+    /// Gives the language-model head a tensor of its own where it is the word embeddings; that tensor, if it is new.
+    pub fn untie(&mut self) -> Option<Tensor> {
+        let head = self.language_head.as_mut().filter(|head| head.data_ptr() == self.word_embeddings.data_ptr())?;
+        *head = head.detach().copy();
+        self.config.tied = false;
+        Some(head.shallow_clone())
+    }
+
+    /// The word embeddings, `[vocab_size, hidden]`.
+    pub fn word_embeddings(&self) -> &Tensor {
+        &self.word_embeddings
+    }
+}
+
+/// Whether the query of a row sees the key of a column.
+fn causal_mask(width: i64, window: Option<i64>, device: Device) -> Tensor {
+    let mask = Tensor::ones([width, width], (Kind::Bool, device)).tril(0);
+    match window {
+        Some(window) => mask.logical_and(&Tensor::ones([width, width], (Kind::Bool, device)).triu(1 - window)),
+        None => mask,
+    }
+}
+
+/// Some positions of `[rows, width, hidden]`, counted over all rows, `[places, hidden]`.
+fn pick(x: &Tensor, places: &Tensor) -> Tensor {
+    x.reshape([-1, x.size()[2]]).index_select(0, places)
+}
+
+impl Block {
+    /// With `pooled`, the output is that of one token of each row, `[rows, 1, hidden]`.
+    fn forward(
+        &self,
+        x: &Tensor,
+        pass: &Pass,
+        pooled: Option<&Pooled>,
+        tape: &mut Tape,
+        cache: Option<(usize, &mut Cache)>,
+    ) -> Tensor {
+        let normed = self.attention_norm.forward(x);
+        let (x, context) = match pooled {
+            Some(pooled) => (
+                pick(x, &pooled.places).unsqueeze(1),
+                self.attention.forward_pooled(&normed, self.layer, pass, pooled, tape),
+            ),
+            None => (x.shallow_clone(), self.attention.forward(&normed, self.layer, pass, tape, cache)),
+        };
+        let x = added(&x, &context, &self.attention.output, self.attention_after.as_ref(), tape);
+        let inner = self.feed.forward(&self.feed_norm.forward(&x), tape);
+        added(&x, &inner, &self.feed.output, self.feed_after.as_ref(), tape)
+    }
+}
+
+/// `x` and what a layer, and the norm behind it where there is one, make of `inner`.
+fn added(x: &Tensor, inner: &Tensor, layer: &Linear, after: Option<&Norm>, tape: &mut Tape) -> Tensor {
+    match after {
+        Some(norm) => x + norm.forward(&layer.forward(inner, tape)),
+        None => layer.forward_onto(x, inner, tape),
+    }
+}
+
+impl Attention {
+    /// What the output projection starts from, `[rows, width, heads * head_dim]`.
+    fn forward(
+        &self,
+        x: &Tensor,
+        layer: config::Layer,
+        pass: &Pass,
+        tape: &mut Tape,
+        cache: Option<(usize, &mut Cache)>,
+    ) -> Tensor {
+        let [query, key, mut value] = self.project(x, tape);
+        let [mut query, mut key] = self.normed(query, key);
+        if let Some(rotation) = pass.rotations.get(layer.rope) {
+            (query, key) = (rotation.apply(&query), rotation.apply(&key));
+        }
+        let alone = if let Some((block, cache)) = cache { cache.extend(block, &mut key, &mut value) } else { false };
+        if alone {
+            self.attend_to_all(&query, &key, &value, layer)
+        } else {
+            self.attend_causally(&query, &key, &value, layer, pass)
+        }
+    }
+
+    /// As [`Attention::forward`], with one query for each row.
+    fn forward_pooled(
+        &self,
+        x: &Tensor,
+        layer: config::Layer,
+        pass: &Pass,
+        pooled: &Pooled,
+        tape: &mut Tape,
+    ) -> Tensor {
+        let [query, key, value] = match &self.project {
+            Project::Apart([query, key, value]) => {
+                let one = pick(x, &pooled.places).unsqueeze(1);
+                [query.forward(&one, tape), key.forward(x, tape), value.forward(x, tape)]
+            }
+            Project::Together(all) => {
+                let [query, key, value] = self.cut(&all.forward(x, tape));
+                [pick(&query, &pooled.places).unsqueeze(1), key, value]
+            }
+        };
+        let [query, key, value] = [query, key, value].map(|x| split(&x, self.head_dim));
+        let [mut query, mut key] = self.normed(query, key);
+        if let (Some(of_query), Some(of_keys)) = (&pooled.rotation, pass.rotations.get(layer.rope)) {
+            (query, key) = (of_query.apply(&query), of_keys.apply(&key));
+        }
+        match self.cap {
+            Some(cap) => attend_capped([&query, &key, &value], layer.scale, cap, &pooled.mask),
+            None => attend([&query, &key, &value], layer.scale, Visible::Where(&pooled.mask)),
+        }
+    }
+
+    fn normed(&self, query: Tensor, key: Tensor) -> [Tensor; 2] {
+        match &self.norms {
+            Some([of_query, of_key]) => [of_query.forward(&query), of_key.forward(&key)],
+            None => [query, key],
+        }
+    }
+
+    /// Queries, keys and values, `[.., width, heads * head_dim]` each, from the outputs of one layer.
+    fn cut(&self, all: &Tensor) -> [Tensor; 3] {
+        let (queries, keys) = (self.heads * self.head_dim, self.kv_heads * self.head_dim);
+        [(0, queries), (queries, keys), (queries + keys, keys)].map(|(from, size)| all.narrow(-1, from, size))
+    }
+
+    /// `[rows, heads, width, head_dim]` each.
+    fn project(&self, x: &Tensor, tape: &mut Tape) -> [Tensor; 3] {
+        let apart = match &self.project {
+            Project::Apart([query, key, value]) => {
+                [query.forward(x, tape), key.forward(x, tape), value.forward(x, tape)]
+            }
+            Project::Together(all) => self.cut(&all.forward(x, tape)),
+        };
+        apart.map(|x| split(&x, self.head_dim))
+    }
+
+    fn attend_causally(
+        &self,
+        query: &Tensor,
+        key: &Tensor,
+        value: &Tensor,
+        layer: config::Layer,
+        pass: &Pass,
+    ) -> Tensor {
+        let mask = pass.mask(layer.window.filter(|&window| window < key.size()[2]));
+        match (self.cap, mask) {
+            (Some(cap), Some(mask)) => attend_capped([query, key, value], layer.scale, cap, mask),
+            (_, Some(mask)) => attend([query, key, value], layer.scale, Visible::Where(mask)),
+            (_, None) => attend([query, key, value], layer.scale, Visible::Causal),
+        }
+    }
+
+    /// For a single query behind all keys.
+    fn attend_to_all(&self, query: &Tensor, key: &Tensor, value: &Tensor, layer: config::Layer) -> Tensor {
+        let keys = key.size()[2];
+        let seen = layer.window.map_or(keys, |window| window.min(keys));
+        let (key, value) = (key.narrow(2, keys - seen, seen), value.narrow(2, keys - seen, seen));
+        match self.cap {
+            Some(cap) => {
+                let mask = Tensor::ones([1, seen], (Kind::Bool, query.device()));
+                attend_capped([query, &key, &value], layer.scale, cap, &mask)
+            }
+            None => attend([query, &key, &value], layer.scale, Visible::All),
+        }
+    }
+}
+
+impl Cache {
+    /// Takes a block's new keys and values and gives all of them back; whether there were any before.
+    fn extend(&mut self, block: usize, key: &mut Tensor, value: &mut Tensor) -> bool {
+        let Some(before) = self.blocks.get_mut(block) else {
+            self.blocks.push([key.shallow_clone(), value.shallow_clone()]);
+            return false;
+        };
+        *key = Tensor::cat(&[&before[0], &*key], 2);
+        *value = Tensor::cat(&[&before[1], &*value], 2);
+        *before = [key.shallow_clone(), value.shallow_clone()];
+        true
+    }
+}
+
+impl Feed {
+    /// What the output layer starts from, `[.., inner width]`.
+    fn forward(&self, x: &Tensor, tape: &mut Tape) -> Tensor {
+        match &self.inner {
+            Inner::Plain(layer) => activate(self.activation, &layer.forward(x, tape)),
+            Inner::Gated([gate, up]) => activate(self.activation, &gate.forward(x, tape)) * up.forward(x, tape),
+            Inner::GatedTogether(both) => {
+                let halves = both.forward(x, tape).chunk(2, -1);
+                activate(self.activation, &halves[0]) * &halves[1]
+            }
+        }
+    }
+}
+
+/// Loads the parts of a block.
+struct Parts<'a> {
+    config: &'a Config,
+    decoder: &'a config::Decoder,
+    family: &'static family::Decoder,
+    /// What the names of the block's parameters begin with.
+    place: String,
+}
+
+impl Parts<'_> {
+    fn block(&self, loader: &mut Loader<'_>, layer: config::Layer) -> Result<Block> {
+        let names = self.family.norms;
+        let attention_norm = self.norm(loader, names.before_attention)?;
+        let attention_after = names.behind_attention.map(|name| self.norm(loader, name)).transpose()?;
+        let feed_norm = self.norm(loader, names.before_feed)?;
+        let feed_after = names.behind_feed.map(|name| self.norm(loader, name)).transpose()?;
+        Ok(Block {
+            layer,
+            attention_norm,
+            attention: self.attention(loader)?,
+            attention_after,
+            feed_norm,
+            feed: self.feed(loader)?,
+            feed_after,
+        })
+    }
+
+    fn norm(&self, loader: &mut Loader<'_>, name: &str) -> Result<Norm> {
+        let name = format!("{}{name}", self.place);
+        norm(loader, self.family.norm, &name, self.config.hidden_size, self.decoder.norm_eps)
+    }
+
+    fn site(
+        &self,
+        loader: &mut Loader<'_>,
+        layer: family::Layer,
+        [out, input]: [i64; 2],
+        bias: bool,
+    ) -> Result<Linear> {
+        let shape = Shape { out, input, bias, transposed: self.family.transposed };
+        loader.site(&format!("{}{}", self.place, layer.name), layer.group, shape)
+    }
+
+    fn attention(&self, loader: &mut Loader<'_>) -> Result<Attention> {
+        let config::Attention { kv_heads, head_dim, bias, output_bias, query_key_norm, cap } = self.decoder.attention;
+        let (hidden, heads) = (self.config.hidden_size, self.config.heads);
+        let (queries, keys) = (heads * head_dim, kv_heads * head_dim);
+        let mut site = |layer, out, bias| self.site(loader, layer, [out, hidden], bias);
+        let project = match self.family.project {
+            family::Project::Together(all) => Project::Together(site(all, queries + 2 * keys, bias)?),
+            family::Project::Apart([query, key, value]) => {
+                Project::Apart([site(query, queries, bias)?, site(key, keys, bias)?, site(value, keys, bias)?])
+            }
+        };
+        let output = self.site(loader, self.family.output, [hidden, queries], output_bias)?;
+        let mut of_head = |name: &str| {
+            let name = format!("{}self_attn.{name}", self.place);
+            norm(loader, self.family.norm, &name, head_dim, self.decoder.norm_eps)
+        };
+        let norms = if query_key_norm { Some([of_head("q_norm")?, of_head("k_norm")?]) } else { None };
+        Ok(Attention { project, norms, output, head_dim, heads, kv_heads, cap })
+    }
+
+    fn feed(&self, loader: &mut Loader<'_>) -> Result<Feed> {
+        let config::Feed { width, activation, bias } = self.decoder.feed;
+        let hidden = self.config.hidden_size;
+        let mut site = |layer, out| self.site(loader, layer, [out, hidden], bias);
+        let inner = match self.family.inner {
+            family::Inner::Plain(layer) => Inner::Plain(site(layer, width)?),
+            family::Inner::GatedTogether(both) => Inner::GatedTogether(site(both, 2 * width)?),
+            family::Inner::Gated([gate, up]) => Inner::Gated([site(gate, width)?, site(up, width)?]),
+        };
+        let output = self.site(loader, self.family.down, [hidden, width], bias)?;
+        Ok(Feed { inner, output, activation })
+    }
+}
+
+fn norm(loader: &mut Loader<'_>, kind: family::Norm, name: &str, size: i64, epsilon: f64) -> Result<Norm> {
+    match kind {
+        family::Norm::Layer => loader.layer_norm(name, size, epsilon),
+        family::Norm::Rms => loader.rms_norm(name, size, epsilon, false),
+        family::Norm::RmsFromOne => loader.rms_norm(name, size, epsilon, true),
+    }
+}

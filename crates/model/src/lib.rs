@@ -1,0 +1,85 @@
+//! Models in Hugging Face layout: configuration, weights, forward pass, generation.
+//!
+//! The forward pass calls libtorch through tch's infallible methods, so that it reads like its paper; what libtorch
+//! throws (out of memory, a lost device) becomes a panic there and an [`Error`] in [`guarded`].
+
+mod batch;
+mod config;
+mod decoder;
+mod device;
+mod encoder;
+mod generate;
+mod head;
+mod layers;
+mod loader;
+mod memory;
+mod overlay;
+mod random;
+mod replace;
+mod rope;
+mod settle;
+mod stored_head;
+mod tape;
+mod task;
+mod tie;
+mod unread;
+mod weights;
+mod whole;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+pub use batch::Batch;
+pub use config::{Config, Outputs, Problem, labels};
+pub use decoder::Cache;
+pub use device::{available_devices, parse_device, parse_dtype};
+pub use generate::{Sampling, Writing, generate};
+pub use head::Head;
+pub use memory::{BlockMemory, Load};
+pub use overlay::{Below, Kept, Merged, Overlay, Slot};
+pub use random::{keep, uniform};
+pub use settle::LargePages;
+pub use spartui_facts::family::HeadKind;
+pub use tape::{Lent, Recorded, Tap, Tape};
+pub use task::task_of;
+pub use unread::{Remark, listed};
+pub use weights::{Weights, dtype_name};
+pub use whole::{Model, Open, Parameter, Pass, Site, Stage};
+
+use spartui_facts::error::{Error, Result};
+
+/// What libtorch refuses, as an [`Error`].
+pub trait OrFailed<T> {
+    /// The result with an error of one sentence.
+    ///
+    /// # Errors
+    /// [`Error::Failed`] with the first line of what libtorch says.
+    fn or_failed(self) -> Result<T>;
+}
+
+impl<T> OrFailed<T> for std::result::Result<T, tch::TchError> {
+    fn or_failed(self) -> Result<T> {
+        self.map_err(|error| Error::failed(format!("libtorch: {}", first_line(&error.to_string()))))
+    }
+}
+
+/// Runs something that computes with libtorch and turns what panics inside into an error of one sentence.
+///
+/// # Errors
+/// Those of `work`, and [`Error::Failed`] for a panic.
+pub fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .unwrap_or_else(|| "unknown cause".into());
+        Err(Error::failed(format!("the computation failed: {}", first_line(&text))))
+    })
+}
+
+/// The first line of what libtorch says, without Rust's frame around it and without its C++ backtrace.
+fn first_line(text: &str) -> String {
+    let inner = text.split("Torch(\"").nth(1).unwrap_or(text);
+    let line = inner.split("\\n").next().unwrap_or(inner).lines().next().unwrap_or(inner);
+    line.trim().trim_end_matches("\")").to_owned()
+}

@@ -1,0 +1,59 @@
+//! Other values for whole parameters, as adapters of peft have them for modules that it saved.
+
+use tch::Tensor;
+
+use super::config::Architecture;
+use super::tie::LM_HEAD;
+use super::whole::Body;
+use super::{Model, Parameter, Stage};
+use spartui_facts::recipe::TaskKind;
+
+impl Model {
+    /// The token that a classifier on a decoder passes over at the end of a row; inside none where config.json names none, none
+    /// where the model is no such classifier.
+    #[must_use]
+    pub fn padding_token(&self) -> Option<Option<i64>> {
+        match &self.config.architecture {
+            Architecture::Decoder(decoder) if self.task == TaskKind::SequenceClassification => Some(decoder.padding),
+            _ => None,
+        }
+    }
+
+    /// Whether it has a parameter of this name, or, tied, a language-model head.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.parameters.iter().any(|parameter| parameter.name == name)
+            || (name == LM_HEAD && matches!(&self.body, Body::Decoder(decoder) if decoder.language_head().is_some()))
+    }
+
+    /// Gives a parameter other values, in the type of the model. Word embeddings and language-model head are two from then
+    /// on, as in peft, where one of them gets others.
+    ///
+    /// # Errors
+    /// One sentence: the model has no such parameter, or it has another shape.
+    pub fn replace(&mut self, name: &str, values: &Tensor) -> Result<(), String> {
+        let words = self.config.family.words;
+        if name == LM_HEAD || name.ends_with(words) {
+            self.untie();
+        }
+        let parameter = self.parameters.iter().find(|parameter| parameter.name == name);
+        let parameter = parameter.ok_or_else(|| format!("this model has no {}", name.escape_debug()))?;
+        if parameter.tensor.size() != values.size() {
+            return Err(format!(
+                "{name} has the shape {:?}, not {:?} as in this model",
+                values.size(),
+                parameter.tensor.size()
+            ));
+        }
+        tch::no_grad(|| parameter.tensor.shallow_clone().copy_(values));
+        Ok(())
+    }
+
+    fn untie(&mut self) {
+        let Body::Decoder(decoder) = &mut self.body else { return };
+        if let Some(tensor) = decoder.untie() {
+            let name = LM_HEAD.to_owned();
+            self.parameters.push(Parameter { stored: name.clone(), name, tensor, stage: Stage::Output });
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The run folder: recipe, journal, metrics, checkpoints, predictions; and how files are written and read safely.
+
+mod changed;
+mod checkpoint;
+mod delete;
+mod disk;
+pub mod files;
+mod folder;
+mod identity;
+mod journal;
+mod lines;
+mod links;
+mod list;
+mod manifest;
+mod metrics;
+mod more;
+mod notes;
+mod predictions;
+mod race;
+mod same;
+mod status;
+mod tail;
+pub mod tensors;
+mod writer;
+
+// What the tests share with those of other crates names this crate from outside.
+#[cfg(test)]
+extern crate self as spartui_run;
+
+pub use changed::Changed;
+pub use checkpoint::{
+    Checkpoint, Found, Keep, Moment, Newest, Written, checkpoints, read_checkpoint, read_newest_valid, write_checkpoint,
+};
+pub use delete::{delete_run, rename_run};
+pub use disk::ask_before_changes;
+pub use folder::{RunFolder, check_name};
+pub use identity::{Identity, Measured, PARTS, TOKENIZER};
+pub use journal::Journal;
+pub use links::followed;
+pub use list::{ListedRun, RECIPES, list_runs, run_folders};
+pub use metrics::{Metrics, Reading, Readings};
+pub use more::{ended_at, proposal};
+pub use notes::Notes;
+pub use predictions::{Each, Labelled, Predictions, Told};
+pub use race::{
+    LANE, folders_of, full_name, lane_goes_on, lanes_of, race_of, read_race, refuse_race, runs_of, write_race,
+};
+pub use same::take_count;
+pub use status::{State, Status, now};
+pub use tail::{Piece, Tail};
+pub use tensors::{Dtype, NamedTensor};
+pub use writer::{Job, Need, Outcome, Writer};

@@ -1,0 +1,210 @@
+//! The tensors that are alive at each moment of a step.
+
+use tch::{Device, Kind};
+
+use super::Extent;
+use crate::targets::most_logits;
+use spartui_facts::recipe::{Recipe, Recompute};
+use spartui_method::Needs;
+use spartui_model::{BlockMemory, Load, Model, Stage};
+
+/// What is alive at some moment, beside weights, deltas and moments.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Moment {
+    /// For the backward pass.
+    pub kept: u64,
+    /// For that moment.
+    pub working: u64,
+}
+
+impl Moment {
+    pub fn bytes(&self) -> u64 {
+        self.kept + self.working
+    }
+}
+
+/// The account of one step.
+pub struct Account<'a> {
+    pub recipe: &'a Recipe,
+    pub model: &'a Model,
+    /// Scalars that train at each site.
+    pub counts: &'a [u64],
+    /// What the method takes.
+    pub needs: &'a Needs,
+    /// The largest micro-batch.
+    pub batch: Extent,
+}
+
+impl Account<'_> {
+    fn trains_everything(&self) -> bool {
+        self.needs.everything
+    }
+
+    /// Every moment of a step that may be its peak.
+    pub fn moments(&self) -> Vec<Moment> {
+        let recomputes = self.recipe.train.recompute == Recompute::Blocks;
+        let adapted: Vec<bool> = self.counts.iter().map(|&count| count > 0).collect();
+        let lowest = self.lowest_layer();
+        let everything = self.trains_everything();
+        let Extent { rows, width, .. } = self.batch;
+        let load = Load { rows, width, adapted: &adapted, everything };
+        let embedded = self.tokens(self.batch);
+        let blocks: Vec<BlockMemory> = (lowest..self.model.layers())
+            .map(|layer| {
+                let block = self.model.block_memory(layer, &load, layer > lowest || everything);
+                self.with_overlays(block, layer, self.batch)
+            })
+            .collect();
+        // What is kept of a block until its turn comes.
+        let waits = |block: &BlockMemory| if recomputes { block.output } else { block.kept };
+        let before = |at: usize| embedded + blocks[..at].iter().map(waits).sum::<u64>();
+        let idle = |layer| Moment { kept: 0, working: embedded + self.model.block_memory(layer, &load, false).idle };
+        let mut moments: Vec<Moment> = (0..lowest).map(idle).collect();
+        // Of another pass over the same rows all is there still.
+        let other = if self.needs.twice { before(blocks.len()) } else { 0 };
+        moments.push(Moment { kept: before(blocks.len()) + other, working: self.loss() });
+        for (at, block) in blocks.iter().enumerate() {
+            if recomputes {
+                moments.push(Moment { kept: before(at) + other, working: block.idle });
+            }
+            let working = block.backward + self.gradients(lowest + at) + self.fresh_gradients(lowest + at);
+            moments.push(Moment { kept: before(at) + block.kept + other, working });
+        }
+        moments.push(Moment { kept: 0, working: self.gradients(0) + self.fresh_gradients(0) + self.update() });
+        moments
+    }
+
+    /// What a block takes with what a method puts on its layers.
+    fn with_overlays(&self, block: BlockMemory, layer: usize, Extent { rows, width, .. }: Extent) -> BlockMemory {
+        let tokens = rows * width;
+        let of_layer = self.model.sites.iter().zip(&self.needs.overlays).filter(|(site, _)| site.layer == layer);
+        let (kept, working) = of_layer.fold((0, 0), |(kept, working), (_, overlay)| {
+            (kept + tokens * overlay.kept, working.max(tokens * overlay.working))
+        });
+        BlockMemory { kept: block.kept + kept, backward: block.backward + working, idle: block.idle + working, ..block }
+    }
+
+    /// Moments before the first step, where whole gradients decide what trains. What trains takes no memory yet, which is
+    /// counted elsewhere as if it did.
+    pub fn survey(&self) -> Vec<Moment> {
+        let Some(gradients) = self.needs.surveyed else { return Vec::new() };
+        let saved = self.needs.held.deltas + self.needs.held.moments;
+        let with = |moment: Moment| Moment { working: (moment.working + gradients).saturating_sub(saved), ..moment };
+        self.moments().into_iter().map(with).collect()
+    }
+
+    /// `[rows, width, hidden]`
+    fn tokens(&self, Extent { rows, width, .. }: Extent) -> u64 {
+        rows * width * self.hidden() * bytes_of(self.model.kind)
+    }
+
+    fn hidden(&self) -> u64 {
+        self.model.config.hidden_size.cast_unsigned()
+    }
+
+    fn lowest_layer(&self) -> usize {
+        if self.trains_everything() {
+            return 0;
+        }
+        let trained = self.model.sites.iter().zip(self.counts).filter(|(_, count)| **count > 0);
+        trained.map(|(site, _)| site.layer).min().unwrap_or(self.model.layers())
+    }
+
+    /// Loss and its gradient: what stands behind the last block, and the logits of a bounded number of positions.
+    fn loss(&self) -> u64 {
+        let vocabulary = self.model.config.vocab_size.cast_unsigned();
+        let behind = self.batch.targets * self.hidden() * bytes_of(self.model.kind);
+        let wide = if self.is_narrow() { 2 * behind } else { 0 };
+        let head = self.model.language_parameter().filter(|_| self.trains_everything());
+        // Chosen positions, their norm's copy in f32, the norm's output, and its gradient in parts.
+        3 * behind
+            + wide
+            + self.batch_logits()
+            + head.map_or(0, |_| vocabulary * self.hidden() * (bytes_of(self.model.kind) + 4))
+    }
+
+    /// In the model's type, with the gradient in their place; or behind the softmax, and the gradients before and behind it.
+    fn batch_logits(&self) -> u64 {
+        let logits = self.logits(self.batch);
+        let in_place = !self.trains_everything()
+            && self.model.device == Device::Cpu
+            && self.model.product_rows().is_some()
+            && bytes_of(self.model.kind) <= 4;
+        if in_place { logits / 4 * bytes_of(self.model.kind) } else { 3 * logits }
+    }
+
+    /// Logits that exist at a time, in `f32`.
+    fn logits(&self, extent: Extent) -> u64 {
+        let vocabulary = self.model.config.vocab_size.max(1);
+        let positions = (most_logits(self.model.device) / vocabulary).max(1).cast_unsigned().min(extent.targets);
+        4 * positions * vocabulary.cast_unsigned()
+    }
+
+    /// The gradients that were collected when this block's turn comes: those of the blocks above.
+    fn gradients(&self, layer: usize) -> u64 {
+        if self.trains_everything() {
+            let above = |stage: Stage| match stage {
+                Stage::Embedding => false,
+                Stage::Block(at) => at > layer,
+                Stage::Output => true,
+            };
+            let collected = self.model.parameters.iter().filter(|parameter| above(parameter.stage));
+            let tied = self.model.language_parameter().map(|place| &self.model.parameters[place]);
+            let tied = tied.filter(|parameter| parameter.stage == Stage::Embedding);
+            return collected.chain(tied).map(|parameter| 4 * parameter.tensor.numel() as u64).sum();
+        }
+        let above = self.model.sites.iter().zip(self.counts).filter(|(site, _)| site.layer > layer);
+        above.map(|(_, count)| 4 * count).sum()
+    }
+
+    /// The gradients of a block's own, as they come and in `f32`.
+    fn fresh_gradients(&self, layer: usize) -> u64 {
+        if self.trains_everything() {
+            let size = if self.is_narrow() { bytes_of(self.model.kind) + 4 } else { 4 };
+            let own = self.model.parameters.iter().filter(|parameter| parameter.stage == Stage::Block(layer));
+            return own.map(|parameter| size * parameter.tensor.numel() as u64).sum();
+        }
+        let own = self.model.sites.iter().zip(self.counts).filter(|(site, _)| site.layer == layer);
+        own.map(|(_, count)| 4 * count).sum()
+    }
+
+    /// The squares that a gradient's norm is the sum of; and the embedding's gradient.
+    fn update(&self) -> u64 {
+        if !self.trains_everything() {
+            let squares = 4 * self.counts.iter().max().copied().unwrap_or(0);
+            return squares.max(self.needs.update);
+        }
+        let embedding = self.model.parameters.iter().filter(|one| one.stage == Stage::Embedding);
+        4 * embedding.map(|one| one.tensor.numel() as u64).sum::<u64>() + self.largest()
+    }
+
+    /// Where everything trains, the gradients of the blocks lie where activations were. What these leave between them is too
+    /// small for the gradient of the largest parameter and for its squares.
+    pub fn holes_for_the_largest(&self) -> u64 {
+        if self.trains_everything() { 2 * self.largest() } else { 0 }
+    }
+
+    /// The largest parameter, in `f32`.
+    fn largest(&self) -> u64 {
+        self.model.parameters.iter().map(|one| 4 * one.tensor.numel() as u64).max().unwrap_or(0)
+    }
+
+    /// The largest batch of an evaluation: input and inside of a block, without a graph; then the logits.
+    pub fn evaluation(&self, extent: Extent) -> Moment {
+        let Extent { rows, width, .. } = extent;
+        let load = Load { rows, width, adapted: &[], everything: false };
+        let block = |layer| self.with_overlays(self.model.block_memory(layer, &load, false), layer, extent).idle;
+        let block = (0..self.model.layers()).map(block).max();
+        let logits = 2 * self.logits(extent);
+        Moment { kept: 0, working: self.tokens(extent) + block.unwrap_or(0).max(logits) }
+    }
+
+    fn is_narrow(&self) -> bool {
+        bytes_of(self.model.kind) < 4
+    }
+}
+
+/// Bytes of a scalar.
+pub fn bytes_of(kind: Kind) -> u64 {
+    kind.elt_size_in_bytes() as u64
+}

@@ -1,0 +1,506 @@
+//! Model, method, optimizer and data, and the step that they take together.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tch::Kind;
+
+use super::evaluate::{Scores, labelled, predict_logits};
+use super::language::{scores, told};
+use super::{Loaded, Plan, Progress, Snapshot, Surroundings, TrainedHead, start_from_adapter};
+use spartui_data::{Dataset, Example, Prepared, Target};
+use spartui_facts::error::{Error, Result};
+use spartui_facts::protocol::{Consequences, Evaluation, ModelSummary, Sparsity};
+use spartui_facts::recipe::{
+    self, AUTO, EVEN, Field, LearningRate, OnShrink, Recipe, SuggestedRate, TaskKind, Value, two_digits,
+};
+use spartui_method::{self as method, Method};
+use spartui_model::{Head, Model, dtype_name};
+use spartui_run::{Each, Predictions};
+
+/// A run in memory. It knows no folder, no channel and no clock but the stopwatch of its steps.
+#[derive(Debug)]
+pub struct Session {
+    /// The recipe, with every live change that was made.
+    pub recipe: Recipe,
+    /// The folder that the model was read from.
+    pub folder: PathBuf,
+    /// The model; the lanes of a race share it.
+    pub model: Rc<Model>,
+    /// Its head.
+    pub head: TrainedHead,
+    /// How it is adapted.
+    pub method: Box<dyn Method>,
+    /// What it learns from; as the model.
+    pub data: Rc<Prepared>,
+    /// Optimizer steps taken.
+    pub step: u64,
+    /// The branch that these steps belong to.
+    pub branch: u32,
+    /// How the evaluations went so far.
+    pub progress: Progress,
+    /// The labels of the data, for the snapshots.
+    labels: Arc<Vec<String>>,
+    /// The batches of the current epoch.
+    pub(super) epoch: Option<(u64, Vec<Vec<usize>>)>,
+    /// Seconds of the last steps, for estimates: whole, and the part that grows with the trainable scalars.
+    pub(super) timing: Timing,
+    /// What the rule said, where it chose the learning rate.
+    chosen_rate: Option<SuggestedRate>,
+    /// Examples for which memory suffices, where a test limits them.
+    pub(crate) memory_for: usize,
+}
+
+/// Moving averages of a step's time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Timing {
+    steps: u64,
+    whole: f64,
+    sparse: f64,
+}
+
+impl Timing {
+    /// Weight of the newest step, once there are enough.
+    const NEWEST: f64 = 0.1;
+
+    #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 steps")]
+    pub(super) fn add(&mut self, whole: f64, sparse: f64) {
+        self.steps += 1;
+        let weight = Self::NEWEST.max(1.0 / self.steps as f64);
+        self.whole += weight * (whole - self.whole);
+        self.sparse += weight * (sparse - self.sparse);
+    }
+}
+
+impl Session {
+    /// From here on, a pass with more examples than this fails as where memory does not suffice. Only tests do this.
+    pub fn limit_memory(&mut self, examples: usize) {
+        self.memory_for = examples;
+    }
+
+    /// Loads all that a recipe asks for. `progress` hears what is being done, and how much of it where that is known.
+    ///
+    /// # Errors
+    /// Refuses a model, data or settings that will not do.
+    pub fn load(recipe: Recipe, progress: &mut dyn FnMut(&str, Option<f32>)) -> Result<Self> {
+        Loaded::read(recipe, progress)?.session()
+    }
+
+    /// From parts that are there already. What other sessions on the same model have changed in it must be away: see
+    /// [`Method::leave`].
+    ///
+    /// # Errors
+    /// Refuses settings of the method that this model cannot have.
+    pub(super) fn of(
+        recipe: Recipe,
+        folder: PathBuf,
+        (model, data): (Rc<Model>, Rc<Prepared>),
+        head: Head,
+    ) -> Result<Self> {
+        let mut method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
+        let head = start_from_adapter(&recipe, &model, method.as_mut(), head)?;
+        let mut session = Self {
+            folder,
+            head: TrainedHead::new(head),
+            recipe,
+            model,
+            method,
+            labels: Arc::new(data.labels.clone()),
+            data,
+            step: 0,
+            branch: 0,
+            progress: Progress::default(),
+            epoch: None,
+            timing: Timing::default(),
+            chosen_rate: None,
+            memory_for: usize::MAX,
+        };
+        session.recipe.method.sparsity = session.sparsity_by(&session.recipe);
+        let settings = session.recipe.method.clone();
+        if session.survey(&settings)? {
+            session.method.apply(&settings, 0, session.recipe.optimizer.betas).map_err(Error::refused)?;
+        }
+        // Only now is what trains known, whatever it was chosen by.
+        session.settle_rate();
+        session.recipe.choose_steps(session.total_steps());
+        Ok(session)
+    }
+
+    /// Puts numbers in place of `learning_rate = "auto"` and of the head's; from then on the run's recipe says those, whatever
+    /// the rule of a later version is.
+    fn settle_rate(&mut self) {
+        if self.recipe.optimizer.learning_rate == LearningRate::Auto {
+            let mut suggested = self.suggested_rate(&self.recipe.method, self.method.trainable());
+            let is_asked = self.recipe.optimizer.head_learning_rate == LearningRate::Auto;
+            suggested.head = suggested.head.filter(|_| is_asked && self.head.head.parameters() > 0);
+            self.recipe.choose_rates(suggested.rate, suggested.head);
+            self.chosen_rate = Some(suggested);
+        }
+    }
+
+    /// The rate that goes with a method where so many scalars train, those of the head apart.
+    fn suggested_rate(&self, method: &recipe::Method, trainable: u64) -> SuggestedRate {
+        method.learning_rate(trainable, self.model.base_parameters())
+    }
+
+    /// The rate in force at the schedule's peak.
+    #[must_use]
+    pub fn learning_rate(&self) -> f64 {
+        self.rate_of(&self.recipe)
+    }
+
+    /// As [`Session::learning_rate`], of the head.
+    #[must_use]
+    pub fn head_learning_rate(&self) -> f64 {
+        match self.recipe.optimizer.head_learning_rate {
+            LearningRate::At(rate) => rate,
+            LearningRate::Auto => self.learning_rate(),
+        }
+    }
+
+    /// The rate that a recipe asks for while what trains now trains.
+    fn rate_of(&self, recipe: &Recipe) -> f64 {
+        match recipe.optimizer.learning_rate {
+            LearningRate::At(rate) => rate,
+            LearningRate::Auto => self.suggested_rate(&recipe.method, self.method.trainable()).rate,
+        }
+    }
+
+    /// What the rule said, where it chose the rate at the launch.
+    #[must_use]
+    pub fn chosen_rate(&self) -> Option<SuggestedRate> {
+        self.chosen_rate
+    }
+
+    /// What is worth a second look before the launch, a sentence each.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let suggested = self.suggested_rate(&self.recipe.method, self.method.trainable());
+        self.recipe.remarks(self.total_steps(), Some(&suggested))
+    }
+
+    /// The sparsity that a recipe asks for: where it gives a count, that follows.
+    fn sparsity_by(&self, recipe: &Recipe) -> f64 {
+        match recipe.method.trainable {
+            trainable @ 1.. if recipe.method.has_use_for("sparsity") => self.shortest_sparsity_of(trainable),
+            _ => recipe.method.sparsity,
+        }
+    }
+
+    /// The sparsity at which so many parameters train, with no more digits than tell it from that of another count.
+    fn shortest_sparsity_of(&self, trainable: u64) -> f64 {
+        let whole = self.sparsity_of(trainable);
+        #[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]
+        let (count, all) = (trainable as f64, self.parameters() as f64);
+        let rounded = (6..=16).filter_map(|digits| format!("{whole:.digits$}").parse::<f64>().ok());
+        let is_same = |sparsity: &f64| ((1.0 - sparsity) * all - count).abs() < 0.25;
+        rounded.into_iter().find(is_same).unwrap_or(whole)
+    }
+
+    /// Another session at its first step, on the same model and data and with the same labels.
+    ///
+    /// # Errors
+    /// As [`Session::of`], and as [`Loaded::sessions`] where the recipe asks for another model or other data.
+    pub fn beside(&self, recipe: Recipe) -> Result<Self> {
+        super::loaded::check_alike(&self.recipe, &recipe)?;
+        let shared = (Rc::clone(&self.model), Rc::clone(&self.data));
+        Self::of(recipe, self.folder.clone(), shared, self.head.start.copy())
+    }
+
+    /// Takes all that this session changed out of the model, for others that share it.
+    pub fn leave(&mut self) {
+        self.method.leave();
+    }
+
+    /// Puts back into the model what [`Session::leave`] took out, to the bit.
+    pub fn enter(&mut self) {
+        self.method.enter();
+    }
+
+    /// Optimizer steps in one epoch.
+    #[must_use]
+    pub fn steps_per_epoch(&self) -> u64 {
+        self.data.train.examples.len().div_ceil(self.recipe.train.batch_size) as u64
+    }
+
+    /// Optimizer steps that the recipe asks for.
+    #[must_use]
+    pub fn total_steps(&self) -> u64 {
+        self.recipe.train.total_steps(self.steps_per_epoch())
+    }
+
+    /// Scalars that train, head included.
+    #[must_use]
+    pub fn trainable(&self) -> u64 {
+        self.method.trainable() + self.head.head.parameters()
+    }
+
+    /// All parameters, head included.
+    #[must_use]
+    pub fn parameters(&self) -> u64 {
+        self.model.base_parameters() + self.head.head.parameters()
+    }
+
+    /// Share of all parameters that stay frozen.
+    #[must_use]
+    pub fn sparsity(&self) -> f64 {
+        self.sparsity_of(self.trainable())
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]
+    fn sparsity_of(&self, trainable: u64) -> f64 {
+        1.0 - trainable as f64 / self.parameters() as f64
+    }
+
+    /// A copy of all that training has changed, and of the settings that are in force. `journal` counts the entries of the
+    /// journal that it contains.
+    #[must_use]
+    pub fn snapshot(&self, journal: usize) -> Snapshot {
+        Snapshot {
+            step: self.step,
+            branch: self.branch,
+            journal,
+            recipe: self.recipe.clone(),
+            progress: self.progress.clone(),
+            method: self.method.state(),
+            head: self.head.state(),
+            labels: Arc::clone(&self.labels),
+        }
+    }
+
+    /// Goes back, or forward, to a snapshot of this session or of one with the same recipe, model and data, to the bit.
+    ///
+    /// # Errors
+    /// Refuses a snapshot that does not fit; nothing has changed then.
+    pub fn restore(&mut self, snapshot: &Snapshot) -> Result<()> {
+        let refuse = |why: String| Error::refused(format!("the state of step {} does not fit: {why}", snapshot.step));
+        let head = self.head.state();
+        self.head.restore(&snapshot.head).map_err(refuse)?;
+        if let Err(why) = self.method.restore(&snapshot.method, &snapshot.recipe.method, snapshot.step) {
+            self.head.restore(&head).map_err(refuse)?;
+            return Err(refuse(why));
+        }
+        self.recipe = snapshot.recipe.clone();
+        self.progress = snapshot.progress.clone();
+        self.step = snapshot.step;
+        self.branch = snapshot.branch;
+        Ok(())
+    }
+
+    /// Whether there are validation rows.
+    #[must_use]
+    pub fn can_evaluate(&self) -> bool {
+        !self.data.validation.examples.is_empty()
+    }
+
+    /// Scores on the validation rows; none if there are none, or `progress`, which hears the rows done, broke off.
+    pub fn evaluate(&self, progress: impl FnMut(usize) -> ControlFlow<()>) -> Option<Evaluation> {
+        self.evaluate_in(evaluation_rows(&self.recipe), progress)
+    }
+
+    /// As [`Session::evaluate`], with so many rows in memory at once.
+    pub fn evaluate_in(&self, rows: usize, progress: impl FnMut(usize) -> ControlFlow<()>) -> Option<Evaluation> {
+        self.evaluate_each(rows, progress).map(|(evaluation, _)| evaluation)
+    }
+
+    /// As [`Session::evaluate_in`], and what is said of each row.
+    pub fn evaluate_each(
+        &self,
+        rows: usize,
+        progress: impl FnMut(usize) -> ControlFlow<()>,
+    ) -> Option<(Evaluation, Predictions)> {
+        if !self.can_evaluate() {
+            return None;
+        }
+        let started = Instant::now();
+        let Dataset { examples, lines, fingerprint, .. } = &self.data.validation;
+        let (Scores { loss, accuracy, mcc }, each) = match self.model.task {
+            TaskKind::CausalLm => {
+                let mut rows = told(&self.model, examples, rows, progress)?;
+                rows.iter_mut().zip(lines).for_each(|(told, line)| told.line = *line);
+                (scores(&rows), Each::Tokens(rows))
+            }
+            TaskKind::SequenceClassification => {
+                let logits = predict_logits(&self.model, &self.head.head, examples, rows, progress)?;
+                let logits = logits.to_kind(Kind::Float);
+                let labels: Vec<usize> = examples.iter().filter_map(label_of).collect();
+                let rows = labelled(&logits, &labels, lines);
+                (Scores::of(&logits, &labels), Each::Labels { names: self.data.labels.clone(), rows })
+            }
+        };
+        let evaluation = Evaluation {
+            step: self.step,
+            eval_loss: loss,
+            accuracy,
+            mcc,
+            examples: examples.len(),
+            seconds: started.elapsed().as_secs_f64(),
+            branch: self.branch,
+        };
+        let (step, branch, rows) = (self.step, self.branch, fingerprint.clone());
+        Some((evaluation, Predictions { step, branch, rows, each }))
+    }
+
+    /// The value of a live-editable field that is in force: the even spread's `even` for a group without a density of
+    /// its own.
+    #[must_use]
+    pub fn setting(&self, field: &str) -> Option<Value> {
+        let of_group = || field.starts_with("method.density.").then(|| Value::String(EVEN.into()));
+        self.recipe.get(field).or_else(of_group)
+    }
+
+    /// What [`Session::set`] with the same field and value would do.
+    ///
+    /// # Errors
+    /// One sentence why it cannot be done.
+    pub fn preview(&self, field: &str, value: Value) -> std::result::Result<Consequences, String> {
+        let asks_the_rule = value.as_str() == Some(AUTO);
+        let recipe = self.changed(field, value)?;
+        let plan = if changes_selection(field) {
+            self.method.plan(&recipe.method)?
+        } else {
+            method::Plan { trainable: self.method.trainable(), ..method::Plan::default() }
+        };
+        let head = self.head.head.parameters();
+        let (now, then) = (self.trainable(), plan.trainable + head);
+        let footprint = self.method.footprint();
+        let bytes = footprint.deltas + footprint.moments;
+        let per_scalar = (8 + self.model.kind.elt_size_in_bytes() + 12) as u64;
+        let kept_by_retired = match recipe.method.on_shrink {
+            OnShrink::Retire => plan.change.left * 8,
+            OnShrink::Revert => plan.change.left * per_scalar,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
+        let growth = plan.trainable as f64 / self.method.trainable().max(1) as f64;
+        let Timing { whole, sparse, steps } = self.timing;
+        Ok(Consequences {
+            trainable: (now, then),
+            sparsity: (self.sparsity_of(now), self.sparsity_of(then)),
+            bytes: (bytes, (bytes + plan.change.joined * per_scalar).saturating_sub(kept_by_retired)),
+            step_ms: (steps > 0).then_some((whole * 1e3, (whole - sparse + sparse * growth) * 1e3)),
+            leaving: plan.change.left,
+            joining: plan.change.joined,
+            rate: if changes_selection(field) {
+                self.rate_that_goes_with(&recipe, plan.trainable)
+            } else {
+                asks_the_rule.then(|| (self.learning_rate(), self.rate_of(&recipe)))
+            },
+        })
+    }
+
+    /// The rate now, and the one that goes with another count of trainable scalars: as far from the rule's as the one now is.
+    /// None where it stays.
+    fn rate_that_goes_with(&self, recipe: &Recipe, trainable: u64) -> Option<(f64, f64)> {
+        let now = self.learning_rate();
+        let by_rule = self.suggested_rate(&self.recipe.method, self.method.trainable()).rate;
+        let then = two_digits(now * self.suggested_rate(&recipe.method, trainable).rate / by_rule);
+        (then != two_digits(now)).then_some((now, then))
+    }
+
+    /// Gives a live-editable field another value, from the next step on.
+    ///
+    /// # Errors
+    /// One sentence why it cannot be done; nothing has changed then.
+    pub fn set(&mut self, field: &str, value: Value) -> std::result::Result<(), String> {
+        let recipe = self.changed(field, value)?;
+        if changes_selection(field) {
+            self.survey(&recipe.method).map_err(|error| error.message().to_owned())?;
+            self.method.apply(&recipe.method, self.step, recipe.optimizer.betas)?;
+        } else if field.starts_with("method.") {
+            self.method.configure(&recipe.method);
+        }
+        self.recipe = recipe;
+        Ok(())
+    }
+
+    /// As [`Session::set`], for fields too that a fault or a longer run changes.
+    ///
+    /// # Errors
+    /// As [`Session::set`].
+    pub fn set_again(&mut self, field: &str, value: Value) -> std::result::Result<(), String> {
+        if super::snapshot::CARRIED.contains(&field) { self.recipe.set(field, value) } else { self.set(field, value) }
+    }
+
+    fn changed(&self, field: &str, value: Value) -> std::result::Result<Recipe, String> {
+        if !Field::find(field)?.live {
+            return Err(format!("{field} cannot be changed while the run trains; start another run for that"));
+        }
+        let mut recipe = self.recipe.clone();
+        recipe.set(field, value)?;
+        recipe.method.sparsity = self.sparsity_by(&recipe);
+        recipe.optimizer.learning_rate = LearningRate::At(self.rate_of(&recipe));
+        recipe.choose_steps(self.total_steps());
+        Ok(recipe)
+    }
+
+    /// What trains, by group and layer.
+    #[must_use]
+    pub fn sparsity_report(&self) -> Sparsity {
+        Sparsity {
+            step: self.step,
+            parameters: self.parameters(),
+            trainable: self.trainable(),
+            head: self.head.head.parameters(),
+            retired: self.method.retired(),
+            sparsity: self.sparsity(),
+            groups: self.method.groups(),
+            remark: self.method.remark(),
+        }
+    }
+
+    /// What the model is.
+    #[must_use]
+    pub fn summary(&self) -> ModelSummary {
+        let path = &self.recipe.model.path;
+        ModelSummary {
+            name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            family: self.model.config.family.name.to_owned(),
+            parameters: self.parameters(),
+            layers: self.model.layers(),
+            hidden: usize::try_from(self.model.config.hidden_size).unwrap_or(0),
+            dtype: dtype_name(self.model.kind).to_owned(),
+            device: format!("{:?}", self.model.device).to_lowercase(),
+        }
+    }
+
+    /// What this run's memory depends on.
+    #[must_use]
+    pub fn memory_plan(&self, around: Surroundings) -> Plan<'_> {
+        Plan {
+            model: &self.model,
+            head: self.head.head.parameters(),
+            train: &self.data.train.examples,
+            validation: &self.data.validation.examples,
+            around,
+        }
+    }
+
+    /// Bytes by owner as far as a session knows: deltas and head, moments, data.
+    #[must_use]
+    pub fn accounted(&self) -> [u64; 3] {
+        let method = self.method.footprint();
+        let (head, head_moments) = self.head.footprint();
+        let rows = self.data.train.examples.iter().chain(&self.data.validation.examples);
+        let data = rows.map(|example| (size_of_val(example) + 4 * example.tokens.capacity()) as u64).sum();
+        [method.deltas + head, method.moments + head_moments, data]
+    }
+}
+
+/// Rows that are evaluated at a time.
+pub(super) fn evaluation_rows(recipe: &Recipe) -> usize {
+    recipe.train.batch_size.max(32)
+}
+
+fn label_of(example: &Example) -> Option<usize> {
+    match example.target {
+        Target::Label(label) => Some(label),
+        Target::Tokens(_) => None,
+    }
+}
+
+fn changes_selection(field: &str) -> bool {
+    ["method.sparsity", "method.trainable"].contains(&field) || field.starts_with("method.density")
+}

@@ -1,0 +1,132 @@
+//! What a training step costs, and the floor under it.
+
+use std::time::Instant;
+
+use tch::{Device, Tensor};
+
+use super::listener::Listener;
+use super::survey::survey;
+use super::{Targets, Trained, TrainedHead, forward_backward};
+use spartui_facts::error::Result;
+use spartui_facts::permutation::mix;
+use spartui_facts::recipe::{self, Recompute, TaskKind};
+use spartui_method::Method;
+use spartui_model::{Batch, Model};
+use spartui_sparse::{Optimizer, Rule};
+
+/// Takes steps on random tokens and times them.
+#[derive(Debug)]
+pub struct Stopwatch<'a> {
+    /// The model.
+    pub model: &'a Model,
+    /// Its head.
+    pub head: &'a mut TrainedHead,
+    /// How it is adapted.
+    pub method: &'a mut dyn Method,
+    /// Rows of a batch.
+    pub rows: usize,
+    /// Tokens of a row.
+    pub width: usize,
+    /// What the backward pass computes again.
+    pub recompute: Recompute,
+    /// Steps taken.
+    pub step: u64,
+}
+
+impl Stopwatch<'_> {
+    /// Lets the method choose what trains, where it does so by the gradients of a batch.
+    ///
+    /// # Errors
+    /// As [`Method::apply`].
+    pub fn choose(&mut self, settings: &recipe::Method) -> Result<()> {
+        let (batch, targets, weight) = self.batch();
+        let (model, recompute) = (self.model, self.recompute);
+        let asked = survey(model, self.method, &self.head.start, settings, |trained| {
+            forward_backward(model, trained, &batch, &targets, weight, recompute);
+        });
+        if asked? {
+            self.method.apply(settings, 0, [0.9, 0.99]).map_err(spartui_facts::error::Error::refused)?;
+        }
+        Ok(())
+    }
+
+    /// Milliseconds of a whole step: forward and backward pass, norm, update.
+    pub fn step(&mut self) -> f64 {
+        // A rate too small to lead the weights anywhere.
+        self.train(|norm| 1e-6 / norm.max(1.0)).0
+    }
+
+    /// A whole step at a rate that may depend on the gradient's norm: its milliseconds and its loss.
+    pub fn train(&mut self, rate: impl Fn(f64) -> f64) -> (f64, f64) {
+        self.step += 1;
+        let (batch, targets, weight) = self.batch();
+        let optimizer = Optimizer { rule: Rule::AdamW, betas: [0.9, 0.99], epsilon: 1e-8, weight_decay: 0.0 };
+        self.method.begin_pass(self.step, 0);
+        wait(self.model.device);
+        let started = Instant::now();
+        let mut trained = Trained { head: self.head, collector: self.method };
+        let loss = forward_backward(self.model, &mut trained, &batch, &targets, weight, self.recompute);
+        self.method.prepare(self.step, u64::MAX);
+        let norm = (self.method.squared_gradient_norm() + self.head.squared_gradient_norm()).sqrt();
+        self.method.update(&optimizer, rate(norm), 1.0, self.step);
+        self.head.update(&optimizer, rate(norm), 1.0, self.step);
+        self.method.evolve(self.step, u64::MAX, optimizer.betas);
+        wait(self.model.device);
+        (milliseconds(started), loss)
+    }
+
+    /// Milliseconds of what no method of this kind can do without: the same forward pass and the gradients of the inputs of
+    /// the same blocks, and nothing done with them.
+    pub fn floor(&mut self) -> f64 {
+        let (batch, targets, weight) = self.batch();
+        let everywhere = self.method.wants().contains(&true);
+        let adapted = if everywhere { vec![true; self.model.sites.len()] } else { self.method.adapted().to_vec() };
+        let mut floor = Listener::new(adapted, |_, _| {});
+        wait(self.model.device);
+        let started = Instant::now();
+        let mut trained = Trained { head: self.head, collector: &mut floor };
+        forward_backward(self.model, &mut trained, &batch, &targets, weight, self.recompute);
+        wait(self.model.device);
+        let time = milliseconds(started);
+        self.head.forget();
+        time
+    }
+
+    fn batch(&self) -> (Batch, Targets, f64) {
+        let vocabulary = self.model.config.vocab_size.cast_unsigned();
+        let tokens = self.rows * self.width;
+        let ids: Vec<i64> =
+            (0..tokens as u64).map(|at| (mix(self.step << 32 | at) % vocabulary).cast_signed()).collect();
+        let batch = Batch::new(&ids, &vec![self.width; self.rows], self.model.device);
+        let targets = match self.model.task {
+            TaskKind::SequenceClassification => {
+                let labels = self.head.head.labels().max(1);
+                let labels: Vec<i64> = (0..self.rows).map(|row| (row % labels).cast_signed() as i64).collect();
+                Targets::Labels(Tensor::from_slice(&labels).to_device(self.model.device))
+            }
+            TaskKind::CausalLm => {
+                let at: Vec<usize> = (0..tokens).filter(|at| at % self.width != 0).collect();
+                let place = |at: &usize| at.cast_signed() as i64 - 1;
+                Targets::Tokens {
+                    at: Tensor::from_slice(&at.iter().map(place).collect::<Vec<_>>()).to_device(self.model.device),
+                    ids: Tensor::from_slice(&at.iter().map(|&at| ids[at]).collect::<Vec<_>>())
+                        .to_device(self.model.device),
+                }
+            }
+        };
+        #[expect(clippy::cast_precision_loss, reason = "targets are below 2^53")]
+        let weight = 1.0 / targets.count().max(1) as f64;
+        (batch, targets, weight)
+    }
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
+
+/// Waits for what was asked of a device.
+fn wait(device: Device) {
+    if let Device::Cuda(index) = device {
+        tch::Cuda::synchronize(index.cast_signed() as i64);
+    }
+}
