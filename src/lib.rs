@@ -11,7 +11,7 @@
 //! | adapting a model; runs beside each other | [`method`]; [`compare`] |
 //! | models; what the project exists for; the run folder | [`model`]; [`sparse`]; [`run`] |
 //! | rows; models by name; CUDA | [`data`]; [`hub`]; [`cuda`] |
-//! | plain facts: recipes, messages between engine and interface, curves | `facts`: [`error`], [`family`], [`permutation`], [`protocol`], [`quote`], [`recipe`], [`series`] |
+//! | plain facts: recipes, messages between engine and interface, curves | `facts`: [`error`], [`family`], [`permutation`], [`protocol`], [`quote`], [`random`], [`recipe`], [`series`] |
 //!
 //! `data`, `hub`, `run`, `compare`, `interface` and `facts` know no tensor and are built and tested without libtorch.
 
@@ -23,7 +23,7 @@ pub use spartui_compare as compare;
 pub use spartui_cuda as cuda;
 pub use spartui_data as data;
 pub use spartui_engine as engine;
-pub use spartui_facts::{error, family, permutation, protocol, quote, recipe, series};
+pub use spartui_facts::{error, family, permutation, protocol, quote, random, recipe, series};
 pub use spartui_hub as hub;
 pub use spartui_interface as interface;
 pub use spartui_method as method;

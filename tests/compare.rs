@@ -7,8 +7,9 @@ use std::process::{Command, Output};
 
 use common::runs::{drive, launch, workshop};
 use common::{golden, json};
-use spartui::compare::{Interval, chi_square_1, interval, mcnemar};
+use spartui::compare::{Interval, chi_square_1, interval, mcnemar, quantile};
 use spartui::engine::{Replay, Resume};
+use spartui::random::Source;
 use spartui::run::{Each, Metrics, Predictions};
 
 fn close(a: f64, b: f64, tolerance: f64) -> bool {
@@ -33,21 +34,25 @@ fn mcnemars_test_is_scipys() {
 }
 
 #[test]
-fn intervals_are_numpys_on_the_same_resamples_and_scipys_on_others() {
-    for case in json(&golden("compare.json"))["bootstrap"].as_array().unwrap() {
+fn intervals_are_scipys_and_quantiles_numpys() {
+    let golden = json(&golden("compare.json"));
+    for case in golden["bootstrap"].as_array().unwrap() {
         let list = |name: &str| -> Vec<f64> {
             case[name].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
         };
-        let key = case["key"].as_str().unwrap().parse().unwrap();
-        let found = interval(&list("differences"), &list("weights"), key).unwrap();
+        let source = Source::new(7, "test", "");
+        let found = interval(&list("differences"), &list("weights"), &source).unwrap();
         let number = |name: &str| case[name].as_f64().unwrap();
         let Interval { difference, low, high } = found;
-        for (found, name) in [(difference, "difference"), (low, "low"), (high, "high")] {
-            assert!((found - number(name)).abs() < 1e-12, "{}: {name} {found} {}", case["name"], number(name));
-        }
+        assert!((difference - number("difference")).abs() < 1e-12, "{}: {difference}", case["name"]);
         // The end of an interval of 10,000 resamples has an error of some hundredths of the standard error.
         let error = number("standard_error") * 0.15;
         assert!((low - number("scipy_low")).abs() < error && (high - number("scipy_high")).abs() < error, "{found:?}");
+    }
+    let sorted: Vec<f64> = serde_json::from_value(golden["quantiles"]["sorted"].clone()).unwrap();
+    for case in golden["quantiles"]["shares"].as_array().unwrap() {
+        let (share, expected) = (case[0].as_f64().unwrap(), case[1].as_f64().unwrap());
+        assert!((quantile(&sorted, share) - expected).abs() < 1e-12, "{share}: {expected}");
     }
 }
 

@@ -18,7 +18,7 @@ mod write;
 use serde::Serialize;
 
 pub use along::{Along, Line, Tick};
-pub use bootstrap::{Interval, RESAMPLES, interval};
+pub use bootstrap::{Interval, RESAMPLES, interval, quantile};
 pub use cells::{Column, Heading};
 pub use mcnemar::{EXACT_BELOW, McNemar, Test, mcnemar};
 pub use paired::{Paired, paired};

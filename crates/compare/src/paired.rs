@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::bootstrap::{Interval, interval};
 use super::mcnemar::{McNemar, mcnemar};
 use super::subject::Subject;
-use spartui_facts::permutation::derive_key;
+use spartui_facts::random::Source;
 use spartui_run::{Each, Predictions};
 
 /// The result of a paired test of a setting against another one.
@@ -69,8 +69,8 @@ pub fn paired(against: &[&Subject], these: &[&Subject]) -> Result<Paired, String
     for difference in &mut differences {
         *difference /= count;
     }
-    let key = derive_key(0, "compare", &first.rows);
-    let difference = interval(&differences, &weights, key).ok_or("a loss is not finite")?;
+    let source = Source::new(0, "compare", &first.rows);
+    let difference = interval(&differences, &weights, &source).ok_or("a loss is not finite")?;
     let classifies = matches!(first.each, Each::Labels { .. });
     let names = pairs.iter().map(|(a, b)| (a.name.clone(), b.name.clone())).collect();
     let mcnemar = classifies.then(|| mcnemar(only.0, only.1));

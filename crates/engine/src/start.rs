@@ -366,6 +366,7 @@ fn repeat(replay: &Replay, commands: &Receiver<Command>, outbox: &mut Outbox) ->
     let (loaded, mut later) = load(folder.recipe().clone(), commands, outbox)?;
     let session = loaded.session()?;
     if let Some(held) = newest(&folder, &session, &mut notes)? {
+        held.check_repeatable()?;
         let measured = Measured::start(session.recipe.clone(), session.folder.clone());
         wait_for(&measured, commands, &mut later)?;
         compare(held.identity.as_ref(), &measured, &replay.allow_changed, &folder, &mut notes)?;

@@ -6,6 +6,8 @@ pub mod protocol;
 
 pub mod recipe;
 
+pub mod random;
+
 pub mod error;
 pub mod family;
 pub mod permutation;

@@ -17,15 +17,20 @@ const LANES: usize = 128;
 /// Derives an independent key from a seed and its purpose.
 #[must_use]
 pub fn derive_key(seed: u64, purpose: &str, detail: &str) -> u64 {
+    u64::from_le_bytes(derive_bytes(seed, purpose, detail))
+}
+
+/// As many bytes of an independent key.
+pub(crate) fn derive_bytes<const LENGTH: usize>(seed: u64, purpose: &str, detail: &str) -> [u8; LENGTH] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&seed.to_le_bytes());
     for part in [purpose, detail] {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     }
-    let mut key = [0; 8];
+    let mut key = [0; LENGTH];
     hasher.finalize_xof().fill(&mut key);
-    u64::from_le_bytes(key)
+    key
 }
 
 /// Mixes 64 bits so that each output bit depends on each input bit (the finalizer of SplitMix64, Steele et al. 2014).

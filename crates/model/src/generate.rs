@@ -2,11 +2,12 @@
 
 use std::ops::ControlFlow;
 
+use rand::Rng;
 use tch::{Kind, Tensor};
 
 use super::{Cache, Model};
 use spartui_facts::error::{Error, Result};
-use spartui_facts::permutation::{derive_key, mix};
+use spartui_facts::random::Source;
 
 /// How the next token is chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -128,9 +129,7 @@ fn choose(logits: &Tensor, sampling: Sampling, place: u64) -> u32 {
         mass += sorted[kept];
         kept += 1;
     }
-    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
-    let uniform = (mix(derive_key(sampling.seed, "generate", "") ^ mix(place)) >> 11) as f64 * 2_f64.powi(-53);
-    let mut left = uniform * mass;
+    let mut left = Source::new(sampling.seed, "generate", "").sequence(place).random::<f64>() * mass;
     let drawn = sorted[..kept].iter().position(|probability| {
         left -= probability;
         left < 0.0

@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::random::normal;
 use spartui_facts::family::HeadKind;
-use spartui_facts::permutation::derive_key;
+use spartui_facts::random::Source;
 
 /// The parameters of a head, always in `f32`.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ impl Head {
             let on_cpu = (Kind::Float, Device::Cpu);
             let values = match (shape.len(), shape[0] == labels) {
                 (1, _) => Tensor::zeros(shape.as_slice(), on_cpu),
-                (_, true) => normal(derive_key(seed, "head", ""), count, deviation, on_cpu),
-                (_, false) => normal(derive_key(seed, "head", name), count, 0.02, on_cpu),
+                (_, true) => normal(&Source::new(seed, "head", ""), count, deviation, on_cpu),
+                (_, false) => normal(&Source::new(seed, "head", name), count, 0.02, on_cpu),
             };
             values.view(shape.as_slice()).to_device(device)
         };

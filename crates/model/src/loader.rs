@@ -7,7 +7,7 @@ use super::layers::{Linear, Norm};
 use super::random::normal;
 use super::{Parameter, Site, Slot, Stage, Weights, task, tie};
 use spartui_facts::error::{Error, Result};
-use spartui_facts::permutation::derive_key;
+use spartui_facts::random;
 
 /// Where parameters come from.
 pub(super) enum Source<'a> {
@@ -143,8 +143,8 @@ impl Loader<'_> {
             Fresh::Zeros => Tensor::zeros(shape, options),
             Fresh::Ones => Tensor::ones(shape, options),
             Fresh::Normal => {
-                let key = derive_key(seed, "weights", name);
-                normal(key, count, self.config.initializer_range, options).view(shape)
+                let source = random::Source::new(seed, "weights", name);
+                normal(&source, count, self.config.initializer_range, options).view(shape)
             }
         })
     }

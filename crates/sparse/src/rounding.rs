@@ -10,6 +10,11 @@ pub enum Cast {
     /// To the nearest value, ties to even, as in the reference.
     Nearest,
     /// Up or down, with the odds that make the mean exact. The key makes it repeatable: one for each step.
+    ///
+    /// The noise of a scalar follows from its position by [`mix`], so that a kernel finds it without its neighbours and CPU and
+    /// device round alike, which `gpu_check` compares. On the CPU ChaCha with 8 rounds would be as fast: an update took 13.3 ns a
+    /// scalar with it and 13.7 ns with this (medians of three runs on one core, 2026-11-30); a kernel would compute one of its
+    /// blocks of 16 numbers for each scalar.
     Stochastic {
         /// Key of the step's randomness.
         key: u64,

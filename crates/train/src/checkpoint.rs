@@ -9,12 +9,15 @@ use serde_json::json;
 use super::snapshot::CARRIED;
 use super::{Progress, Session, Snapshot};
 use spartui_facts::error::{Error, Result};
-use spartui_facts::recipe::{FIELDS, MethodKind, Recipe, Value};
+use spartui_facts::recipe::{FIELDS, HeadInit, Init, MethodKind, Recipe, TaskKind, Value};
 use spartui_method::{self as method, Dense, Part, State};
 use spartui_run::{Checkpoint, Dtype, Identity, NamedTensor};
 
-/// Of the layout of `state.json`.
-const FORMAT: u32 = 2;
+/// Of the layout of `state.json`, and of what the program draws: with format 3 what is drawn comes from
+/// [`spartui_facts::random`].
+const FORMAT: u32 = 3;
+/// The same layout, with other numbers drawn.
+const DRAWN_OTHERWISE: u32 = 2;
 /// Bytes that a state may take beside what grows with the model.
 const SMALL: u64 = 64 << 20;
 
@@ -47,6 +50,32 @@ pub struct Held {
     pub snapshot: Snapshot,
     /// What the run belongs to, where that is known.
     pub identity: Option<Identity>,
+    format: u32,
+}
+
+impl Held {
+    /// Makes sure that this program can repeat the run from its first step, as far as what is drawn goes.
+    ///
+    /// # Errors
+    /// Refuses a run of an earlier version, which drew other numbers, and names what it drew.
+    pub fn check_repeatable(&self) -> Result<()> {
+        let recipe = &self.snapshot.recipe;
+        let drawn = [
+            (recipe.model.init == Init::Random).then_some("the model's weights"),
+            (recipe.task.kind == TaskKind::SequenceClassification && recipe.task.head_init == HeadInit::Random)
+                .then_some("the classification head"),
+            (recipe.method.kind == MethodKind::Lora).then_some("LoRA's first factors"),
+        ];
+        let drawn: Vec<&str> = drawn.into_iter().flatten().collect();
+        if self.format != DRAWN_OTHERWISE || drawn.is_empty() {
+            return Ok(());
+        }
+        Err(Error::refused(format!(
+            "the run is of an earlier version of the program, which drew {} otherwise: it can go on, but only that version \
+             repeats it",
+            drawn.join(" and ")
+        )))
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -130,8 +159,14 @@ pub(super) fn held(checkpoint: &Checkpoint, recipe: &Recipe) -> Result<Held> {
     let refuse = |why: String| Error::refused(format!("the checkpoint cannot be used: {why}"));
     let told: Told = serde_json::from_value(checkpoint.state.clone())
         .map_err(|error| refuse(format!("state.json: {}", spartui_facts::quote::one_line(&error.to_string()))))?;
-    if told.format != FORMAT {
+    if ![DRAWN_OTHERWISE, FORMAT].contains(&told.format) {
         return Err(refuse(format!("it is of format {}, and {FORMAT} is understood", told.format)));
+    }
+    // The rest of what was drawn is in the checkpoint.
+    if told.format == DRAWN_OTHERWISE && recipe.model.init == Init::Random {
+        return Err(refuse(
+            "an earlier version of the program drew the model's weights, with other numbers than this one".into(),
+        ));
     }
     let mut recipe = recipe.clone();
     for (field, value) in told.settings {
@@ -154,11 +189,11 @@ pub(super) fn held(checkpoint: &Checkpoint, recipe: &Recipe) -> Result<Held> {
         sites.last_mut().into_iter().for_each(|(_, parts)| parts.push(read.clone()));
     }
     let Dealt { method, head } = deal(checkpoint, &told.parts, recipe.method.kind).map_err(refuse)?;
-    let Told { step, branch, journal, progress, identity, labels, .. } = told;
+    let Told { format, step, branch, journal, progress, identity, labels, .. } = told;
     let method = State { sites, tensors: method };
     let labels = Arc::new(labels);
     let snapshot = Snapshot { step, branch, journal, recipe, progress, method, head, labels };
-    Ok(Held { snapshot, identity })
+    Ok(Held { snapshot, identity, format })
 }
 
 /// The tensors of a checkpoint but those of parts, by whom they belong to.

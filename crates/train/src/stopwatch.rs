@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
+use rand::Rng;
 use tch::{Device, Tensor};
 
 use super::listener::Listener;
 use super::survey::survey;
 use super::{Targets, Trained, TrainedHead, forward_backward};
 use spartui_facts::error::Result;
-use spartui_facts::permutation::mix;
+use spartui_facts::random::Source;
 use spartui_facts::recipe::{self, Recompute, TaskKind};
 use spartui_method::Method;
 use spartui_model::{Batch, Model};
@@ -93,10 +94,10 @@ impl Stopwatch<'_> {
     }
 
     fn batch(&self) -> (Batch, Targets, f64) {
-        let vocabulary = self.model.config.vocab_size.cast_unsigned();
         let tokens = self.rows * self.width;
+        let mut generator = Source::new(0, "tokens to measure with", "").sequence(self.step);
         let ids: Vec<i64> =
-            (0..tokens as u64).map(|at| (mix(self.step << 32 | at) % vocabulary).cast_signed()).collect();
+            (0..tokens).map(|_| generator.random_range(0..self.model.config.vocab_size.max(1))).collect();
         let batch = Batch::new(&ids, &vec![self.width; self.rows], self.model.device);
         let targets = match self.model.task {
             TaskKind::SequenceClassification => {

@@ -2,7 +2,10 @@
 
 use super::{Field, Recipe, Value, parse_value};
 use crate::error::{Error, Result};
+use rand::Rng;
+
 use crate::permutation::{Permutation, derive_key};
+use crate::random::Source;
 
 /// The fields in which one lane differs from the recipe, with their values.
 pub type Lane = Vec<(String, Value)>;
@@ -131,9 +134,7 @@ fn drawn(varied: &[Varied], lanes: usize, seed: u64) -> Result<Vec<Lane>> {
     }
     let lane = |number: usize| {
         let value = |varied: &Varied| {
-            let key = derive_key(seed, "race", &format!("{} {number}", varied.field));
-            #[expect(clippy::cast_precision_loss, reason = "53 bits are kept")]
-            let share = (key >> 11) as f64 / (1u64 << 53) as f64;
+            let share = Source::new(seed, "race", &varied.field).sequence(number as u64).random::<f64>();
             Some((varied.field.clone(), varied.at(share)?))
         };
         varied.iter().filter_map(value).collect()

@@ -8,6 +8,7 @@ use crate::Dense;
 use crate::leaf::Leaf;
 use crate::state::copy_named;
 use spartui_facts::permutation::derive_key;
+use spartui_facts::random::Source;
 use spartui_facts::recipe::{self, Variant};
 use spartui_model::{Site, Slot, Tap, uniform};
 use spartui_sparse::Optimizer;
@@ -69,9 +70,10 @@ impl Adapted {
         let rank = settings.rank.cast_signed() as i64;
         let kind = if site.weight.kind() == Kind::Double { Kind::Double } else { Kind::Float };
         let options = (kind, site.weight.device());
-        let key = derive_key(settings.seed, "lora", &site.name);
-        #[expect(clippy::cast_precision_loss, reason = "a width is far below 2^53")]
-        let start = uniform(key, (rank * input).cast_unsigned(), 1.0 / (input.max(1) as f64).sqrt());
+        let source = Source::new(settings.seed, "lora", &site.name);
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a width is far below 2^53")]
+        let bound = (1.0 / (input.max(1) as f64).sqrt()) as f32;
+        let start = uniform(&source, rank * input, bound);
         let down = Tensor::from_slice(&start).view([rank, input]).to_kind(kind).to_device(site.weight.device());
         let mut adapted = Self {
             name: site.name.clone(),
