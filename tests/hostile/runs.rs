@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use spartui::engine::{Engine, Launch, Resume};
+use spartui::engine::{Engine, Launch, Mission, Replay, Resume};
 use spartui::error::Result;
 use spartui::protocol::{Command, Event};
 use spartui::recipe::Recipe;
@@ -53,7 +53,12 @@ fn with_run() -> (Folder, PathBuf) {
 
 /// What became of it: none, or why it was refused.
 fn resumed(folder: &Folder) -> Option<(String, bool)> {
-    let engine = Engine::start(Resume { runs: folder.at("runs"), run: "run".into(), ..Resume::default() });
+    refused(Resume { runs: folder.at("runs"), run: "run".into(), ..Resume::default() })
+}
+
+/// Why it was refused or failed; none if it came to its end.
+fn refused(mission: impl Into<Mission>) -> Option<(String, bool)> {
+    let engine = Engine::start(mission);
     let mut end = None;
     for event in &engine.events {
         match event {
@@ -184,6 +189,30 @@ fn a_run_goes_on_from_a_forged_checkpoint_only_if_it_fits() {
     }
     forge(&newest.path, &state);
     assert_eq!(resumed(&folder), None, "what is healthy is not refused");
+}
+
+/// Earlier versions drew other numbers, and wrote format 2.
+#[test]
+fn a_run_of_an_earlier_version_goes_on_and_is_not_replayed_where_something_was_drawn() {
+    let (folder, run) = with_run();
+    let newest = checkpoints(&run.join("checkpoints")).unwrap().remove(0);
+    let mut state: Value = serde_json::from_slice(&std::fs::read(newest.path.join("state.json")).unwrap()).unwrap();
+    assert_eq!(state["format"], 3);
+    put(&mut state, "/format", Some(json!(2)));
+    forge(&newest.path, &state);
+    let replay =
+        || Replay { runs: folder.at("runs"), run: "run".into(), name: Some("again".into()), ..Replay::default() };
+    let (why, is_refused) = refused(replay()).expect("a refusal");
+    assert!(is_refused && why.contains("drew the classification head otherwise"), "{why}");
+    assert!(!folder.at("runs/again").exists());
+
+    let recipe = std::fs::read_to_string(run.join("recipe.toml")).unwrap();
+    assert!(recipe.contains("init = \"pretrained\""), "{recipe}");
+    std::fs::write(run.join("recipe.toml"), recipe.replace("init = \"pretrained\"", "init = \"random\"")).unwrap();
+    let (why, is_refused) = resumed(&folder).expect("a refusal");
+    assert!(is_refused && why.contains("drew the model's weights"), "{why}");
+    std::fs::write(run.join("recipe.toml"), recipe).unwrap();
+    assert_eq!(resumed(&folder), None, "all that was drawn is in the checkpoint");
 }
 
 #[test]

@@ -38,11 +38,15 @@ mod tests {
 
     use super::*;
 
-    /// Runs of before resume and replay with them.
+    /// Otherwise a run would not be replayed as it was. The numbers were computed with Python's blake3 and a ChaCha of 8 rounds
+    /// written down from its definition (Bernstein, 2008): key of 32 bytes, block 0, stream 3.
     #[test]
     fn the_numbers_stay_the_same_for_ever() {
         let mut generator = Source::new(7, "weights", "a").sequence(3);
-        assert_eq!([generator.next_u64(), generator.next_u64()], [0, 0]);
+        assert_eq!(
+            [generator.next_u64(), generator.next_u64()],
+            [4_952_742_756_174_095_583, 11_999_817_215_333_343_972]
+        );
     }
 
     #[test]
