@@ -7,7 +7,7 @@ use super::loading::Kind;
 use spartui_engine::Launch;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::recipe::Recipe;
-use spartui_run::take_count;
+use spartui_run::resolve_match;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -71,7 +71,7 @@ pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     let folder = runs.join(".demo-data").join(example.name);
     write_example(&folder, example.files)?;
     let mut recipe = Recipe::load(&folder.join(RECIPE), &arguments.set)?;
-    take_count(&mut recipe, &runs)?;
+    resolve_match(&mut recipe, &runs)?;
     if !arguments.set.iter().any(|field| field.starts_with("model.path")) {
         recipe.model.path = std::path::absolute(&model).unwrap_or(model);
     }

@@ -8,7 +8,7 @@ use spartui_adapters::about_adapter;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::protocol::Evaluation;
 use spartui_facts::quote::place;
-use spartui_run::{Each, Found, Journal, Metrics, Predictions, RunFolder, checkpoints};
+use spartui_run::{Found, Journal, Metrics, PredictedRows, Predictions, RunFolder, checkpoints};
 use spartui_train::{Kept, Point, Tree};
 
 /// States that a message names.
@@ -223,9 +223,9 @@ fn labels(run: &RunFolder) -> Result<Vec<String>> {
         let told = about_adapter(&run.adapter_path()).ok()?.labels;
         (!told.is_empty()).then_some(told)
     };
-    let of_predictions = || match Predictions::read(&run.predictions_path()).ok()??.each {
-        Each::Labels { names, .. } => Some(names),
-        Each::Tokens(_) => None,
+    let of_predictions = || match Predictions::read(&run.predictions_path()).ok()??.rows {
+        PredictedRows::Labels { names, .. } => Some(names),
+        PredictedRows::Tokens(_) => None,
     };
     let of_recipe = || Some(run.recipe().task.labels.clone()).filter(|labels| !labels.is_empty());
     of_adapter().or_else(of_predictions).or_else(of_recipe).ok_or_else(|| {

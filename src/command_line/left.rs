@@ -75,7 +75,7 @@ impl Left {
             (Some(State::Interrupted), _) => {
                 format!("the run is not running: its process was killed; `spartui resume {name}` resumes it")
             }
-            (Some(state), _) if state.can_go_on() => {
+            (Some(state), _) if state.can_resume() => {
                 format!("the run has ended ({state}); `spartui resume {name}` resumes it")
             }
             (Some(state), _) => format!("the run has ended ({state})"),
@@ -118,7 +118,7 @@ mod tests {
                 assert!(bad == is_bad && sentence.contains(word) && !sentence.contains("goes on"), "{sentence}");
             }
         }
-        run.go_on(5, None).unwrap();
+        run.set_resumed(5, None).unwrap();
         drop(run);
         let (bad, sentence) = said(None);
         assert!(bad && sentence.contains("was killed") && sentence.contains("spartui resume"), "{sentence}");

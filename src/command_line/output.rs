@@ -10,7 +10,7 @@ use super::standard_output::StandardOutput;
 use spartui_data::{NOT_OPEN, is_open_file};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::place;
-use spartui_run::followed;
+use spartui_run::follow_links;
 
 /// Where an output goes.
 #[derive(Debug, PartialEq, Eq)]
@@ -98,7 +98,7 @@ fn target(path: &Path) -> Result<Target> {
     if path == Path::new("-") {
         return Ok(Target::StandardOutput);
     }
-    let followed = followed(path).map_err(|error| refused(path, error))?;
+    let followed = follow_links(path).map_err(|error| refused(path, error))?;
     // What is open already may have no name that leads to it, as a pipe of the shell's.
     let found = match fs::metadata(path) {
         Ok(found) => found,

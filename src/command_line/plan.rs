@@ -17,7 +17,7 @@ use spartui_facts::quote::place;
 use spartui_facts::recipe::Recipe;
 use spartui_facts::series::median;
 use spartui_hub as hub;
-use spartui_run::take_count;
+use spartui_run::resolve_match;
 use spartui_train::{Prediction, Session};
 
 /// How long steps are taken for, once the first one was.
@@ -49,7 +49,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let outcome = Recipe::load(&arguments.recipe, &arguments.set).and_then(|mut recipe| {
-        take_count(&mut recipe, runs)?;
+        resolve_match(&mut recipe, runs)?;
         let guessed = guess_columns(&mut recipe, &arguments.recipe, &arguments.set)?;
         if let Some(what) = guessed {
             if arguments.json { tell(&Planned::Doing { what, fraction: None }) } else { print_line(&what) }?;

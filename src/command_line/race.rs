@@ -7,7 +7,7 @@ use super::train::{guess_columns, require_paths};
 use spartui_engine::{Launch, Race};
 use spartui_facts::error::Result;
 use spartui_facts::recipe::{LANES_SEED, MOST_LANES, Recipe, lanes};
-use spartui_run::take_count;
+use spartui_run::resolve_match;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -44,7 +44,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     let mut recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
-    take_count(&mut recipe, &runs)?;
+    resolve_match(&mut recipe, &runs)?;
     require_paths(&recipe, &arguments.recipe)?;
     let remarks = guess_columns(&mut recipe, &arguments.recipe, &arguments.set)?.into_iter().collect();
     let lanes = lanes(&arguments.vary, &recipe, arguments.random, arguments.seed, arguments.most)?;

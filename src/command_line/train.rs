@@ -7,7 +7,7 @@ use spartui_data::name_columns;
 use spartui_engine::Launch;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::recipe::{Recipe, named_fields};
-use spartui_run::take_count;
+use spartui_run::resolve_match;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -28,7 +28,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     let mut recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
-    take_count(&mut recipe, &runs)?;
+    resolve_match(&mut recipe, &runs)?;
     require_paths(&recipe, &arguments.recipe)?;
     // The process that trains reads the recipe itself.
     let guessed = if arguments.output.trains_here() {

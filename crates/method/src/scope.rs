@@ -56,10 +56,10 @@ impl Scope {
                 )
             })
         };
-        if !settings.same_as.is_empty() {
+        if !settings.match_run.is_empty() {
             return Err(format!(
                 "method.match = \"{}\" is looked up where a run is launched; give method.trainable here",
-                settings.same_as.escape_debug()
+                settings.match_run.escape_debug()
             ));
         }
         let mut resolved = settings.clone();

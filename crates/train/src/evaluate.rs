@@ -8,7 +8,7 @@ use super::targets::{labels as label_tensor, to_tensors};
 use spartui_data::{self as data, Example};
 use spartui_facts::protocol::Confusion;
 use spartui_model::{Head, Model, Outputs};
-use spartui_run::Labelled;
+use spartui_run::LabelRow;
 
 /// How well a model does on some rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,13 +55,13 @@ fn matthews(confusion: &[f64], classes: usize, right: f64, rows: f64) -> f64 {
 
 /// What logits `[rows, labels]` (`f32`) say of rows with these labels, from these lines of their file.
 #[must_use]
-pub(super) fn labelled(logits: &Tensor, labels: &[usize], lines: &[usize]) -> Vec<Labelled> {
+pub(super) fn labelled(logits: &Tensor, labels: &[usize], lines: &[usize]) -> Vec<LabelRow> {
     let targets = label_tensor(labels).unsqueeze(1);
     let logprobs = logits.log_softmax(1, Kind::Float).gather(1, &targets, false).squeeze_dim(1);
     let logprobs: Vec<f32> = Vec::try_from(logprobs).unwrap_or_default();
     let predicted: Vec<i64> = Vec::try_from(logits.argmax(1, false)).unwrap_or_default();
     let told = labels.iter().zip(lines).zip(predicted.into_iter().zip(logprobs));
-    told.map(|((&label, &line), (predicted, logprob))| Labelled {
+    told.map(|((&label, &line), (predicted, logprob))| LabelRow {
         line,
         label,
         predicted: usize::try_from(predicted).unwrap_or(0),

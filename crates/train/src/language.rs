@@ -9,7 +9,7 @@ use super::evaluate::in_batches;
 use super::targets::{Targets, chunks, pick, to_tensors};
 use spartui_data::{self as data, Example, Target};
 use spartui_model::Model;
-use spartui_run::Told;
+use spartui_run::TokenRow;
 
 /// Mean loss and share of right predictions over the target tokens of all rows; none if `progress`, which hears the rows
 /// done, broke off.
@@ -24,7 +24,7 @@ pub fn language_scores(
 
 /// Of how each row was told, the scores over the target tokens of all.
 #[expect(clippy::cast_precision_loss, reason = "tokens are below 2^53")]
-pub(super) fn scores(rows: &[Told]) -> Scores {
+pub(super) fn scores(rows: &[TokenRow]) -> Scores {
     let (mut loss, mut right, mut tokens) = (0.0, 0, 0);
     for row in rows {
         loss += row.loss;
@@ -41,8 +41,8 @@ pub(super) fn told(
     examples: &[Example],
     batch_size: usize,
     progress: impl FnMut(usize) -> ControlFlow<()>,
-) -> Option<Vec<Told>> {
-    let mut rows = vec![Told { line: 0, loss: 0.0, tokens: 0, right: 0 }; examples.len()];
+) -> Option<Vec<TokenRow>> {
+    let mut rows = vec![TokenRow { line: 0, loss: 0.0, tokens: 0, right: 0 }; examples.len()];
     in_batches(examples, batch_size, progress, |places| {
         let mut found: Vec<(f32, bool)> = Vec::new();
         for_each_chunk(model, places.iter().map(|&row| &examples[row]), |logits, ids| {

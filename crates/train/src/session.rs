@@ -19,7 +19,7 @@ use spartui_facts::recipe::{
 };
 use spartui_method::{self as method, Method};
 use spartui_model::{Head, Model, dtype_name};
-use spartui_run::{Each, Predictions};
+use spartui_run::{PredictedRows, Predictions};
 
 /// A run in memory. It knows no folder, no channel and no clock but the stopwatch of its steps.
 #[derive(Debug)]
@@ -185,7 +185,7 @@ impl Session {
     /// The sparsity that a recipe asks for: where it gives a count, that follows.
     fn sparsity_by(&self, recipe: &Recipe) -> f64 {
         match recipe.method.trainable {
-            trainable @ 1.. if recipe.method.has_use_for("sparsity") => self.shortest_sparsity_of(trainable),
+            trainable @ 1.. if recipe.method.uses_field("sparsity") => self.shortest_sparsity_of(trainable),
             _ => recipe.method.sparsity,
         }
     }
@@ -317,18 +317,18 @@ impl Session {
         }
         let started = Instant::now();
         let Dataset { examples, lines, fingerprint, .. } = &self.data.validation;
-        let (Scores { loss, accuracy, mcc }, each) = match self.model.task {
+        let (Scores { loss, accuracy, mcc }, predicted) = match self.model.task {
             TaskKind::CausalLm => {
                 let mut rows = told(&self.model, examples, rows, progress)?;
                 rows.iter_mut().zip(lines).for_each(|(told, line)| told.line = *line);
-                (scores(&rows), Each::Tokens(rows))
+                (scores(&rows), PredictedRows::Tokens(rows))
             }
             TaskKind::SequenceClassification => {
                 let logits = predict_logits(&self.model, &self.head.head, examples, rows, progress)?;
                 let logits = logits.to_kind(Kind::Float);
                 let labels: Vec<usize> = examples.iter().filter_map(label_of).collect();
                 let rows = labelled(&logits, &labels, lines);
-                (Scores::of(&logits, &labels), Each::Labels { names: self.data.labels.clone(), rows })
+                (Scores::of(&logits, &labels), PredictedRows::Labels { names: self.data.labels.clone(), rows })
             }
         };
         let evaluation = Evaluation {
@@ -340,8 +340,8 @@ impl Session {
             seconds: started.elapsed().as_secs_f64(),
             branch: self.branch,
         };
-        let (step, branch, rows) = (self.step, self.branch, fingerprint.clone());
-        Some((evaluation, Predictions { step, branch, rows, each }))
+        let (step, branch, rows_hash) = (self.step, self.branch, fingerprint.clone());
+        Some((evaluation, Predictions { step, branch, rows_hash, rows: predicted }))
     }
 
     /// The value of a live-editable field that is in force: the even spread's `even` for a group without a density of

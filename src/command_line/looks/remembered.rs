@@ -6,7 +6,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use spartui_run::followed;
+use spartui_run::follow_links;
 
 /// The file, in the user's folder.
 const FILE: &str = "chosen.toml";
@@ -70,7 +70,7 @@ impl Chosen {
         let written = || {
             fs::create_dir_all(folder)?;
             // Those who keep their settings elsewhere put a link here, which stays one.
-            let file = followed(&file)?;
+            let file = follow_links(&file)?;
             let mut part = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(folder))?;
             let table = Table::from_iter([("theme".to_owned(), value)]);
             write!(part, "# Chosen on the screen; --theme and SPARTUI_THEME override it.\n{table}")?;

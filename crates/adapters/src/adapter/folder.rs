@@ -9,9 +9,9 @@ use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::{one_line, place, quoted};
 use spartui_run::TOKENIZER;
 use spartui_run::files::{
-    failed, need_space, parent, remove, settle, sibling, size_of_folder, swap_in, sync_folder, write_synced,
+    failed, need_space, parent, recover_swap, remove, sibling, size_of_folder, swap_in, sync_folder, write_synced,
 };
-use spartui_run::followed;
+use spartui_run::follow_links;
 
 /// A folder of chat templates beside the main one.
 const TEMPLATES: &str = "additional_chat_templates";
@@ -56,11 +56,11 @@ pub(crate) fn put_folder(folder: &Path, what: &str, bytes: u64, fill: impl FnOnc
     let what = format!("write {what} to");
     let failed = failed(&what, folder);
     // A link to a folder stays one.
-    let folder = &followed(folder).map_err(&failed)?;
+    let folder = &follow_links(folder).map_err(&failed)?;
     fs::create_dir_all(parent(folder)).map_err(&failed)?;
     need_space(parent(folder), bytes)?;
     let (new, old) = (sibling(folder, "new"), sibling(folder, "old"));
-    settle(&new, folder, &old).map_err(&failed)?;
+    recover_swap(&new, folder, &old).map_err(&failed)?;
     let write = || -> Result<u64> {
         fs::create_dir(&new).map_err(&failed)?;
         fill(&new)?;
