@@ -290,7 +290,7 @@ fn only_what_is_to_train_is_looked_at() {
     let asked = |session: &mut Session, trainable: u64| {
         let mut settings = session.recipe.method.clone();
         settings.trainable = trainable;
-        session.method.asks(&settings).unwrap().concat()
+        session.method.sites_to_measure(&settings).unwrap().concat()
     };
     let groups = ["attention.self.value", "attention.output.dense"];
     let sites = asked(&mut session, 700);

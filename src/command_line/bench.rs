@@ -120,7 +120,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     let recipe = arguments.recipe();
     // As at the start of a run.
-    model.settle(&method::written(&recipe.method, &model, head.parameters())?);
+    model.move_to_large_pages(&method::written(&recipe.method, &model, head.parameters())?);
     let mut method = method::build(&recipe.method, &model, &head, [0.9, 0.99])?;
     let predicted =
         Prediction::new(&recipe, &model, head.parameters(), (arguments.extent(&model), Extent::default()), around)?;
