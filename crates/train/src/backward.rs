@@ -56,7 +56,7 @@ pub fn forward_backward(
         let (loss, upstream) =
             twice::loss(model, trained, outputs, batch, targets, twice::Weights { weight, consistency });
         for (passed, upstream) in passed.into_iter().zip(upstream) {
-            walk_back(model, trained.collector, passed, upstream);
+            backward_pass(model, trained.collector, passed, upstream);
         }
         return loss;
     }
@@ -66,7 +66,7 @@ pub fn forward_backward(
         Targets::Labels(labels) => classify(model, trained, x, batch, labels, weight),
         Targets::Tokens { at, ids } => predict(model, trained.collector, x, at, ids, weight),
     };
-    walk_back(model, trained.collector, passed, upstream);
+    backward_pass(model, trained.collector, passed, upstream);
     loss
 }
 
@@ -123,7 +123,7 @@ fn run(
 }
 
 /// The backward pass, from the gradient of the last block's output. Each block's graph is freed once it is done.
-fn walk_back(model: &Model, collector: &mut dyn Collector, passed: ForwardPass, mut upstream: Option<Tensor>) {
+fn backward_pass(model: &Model, collector: &mut dyn Collector, passed: ForwardPass, mut upstream: Option<Tensor>) {
     let ForwardPass { pass, noise, embedded, mut segments, output } = passed;
     drop(output);
     while let Some(Segment { layer, input, graph }) = segments.pop() {

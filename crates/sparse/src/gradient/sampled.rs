@@ -46,9 +46,9 @@ fn in_f32(products: &[&Product<'_>], threads: usize) -> Vec<Vec<Tensor>> {
 
 /// Density above which the dense product and a gather are faster on this processor.
 ///
-/// From `benches/gradient.rs` with two threads, 512 x 1408. On a Zen 4, 256 to 4096 tokens, both ways took the same
-/// time at 0.37 to 0.43 in `f32`, and at some 0.85 from `bf16`, which the dense product has to widen to sum in `f32`.
-/// Where dense products are two to three times as fast: 0.3 and 0.5 on a Zen 5, 0.3 and 0.37 on a Xeon with AMX
+/// From `benches/gradient.rs` with two threads, 512 x 1408. On a Zen 4, 256 to 4096 tokens, both algorithms took the
+/// same time at 0.37 to 0.43 in `f32`, and at some 0.85 from `bf16`, which the dense product has to widen to sum in
+/// `f32`. Where dense products are two to three times as fast: 0.3 and 0.5 on a Zen 5, 0.3 and 0.37 on a Xeon with AMX
 /// (Emerald Rapids). The bounds of other x86 processors follow from how much slower their kernels were on the Zen 4, at
 /// 0.3, on one thread; on those that are not x86 nothing was measured.
 #[cfg(target_arch = "x86_64")]
