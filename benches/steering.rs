@@ -39,7 +39,7 @@ fn steer(kind: Kind, model: &Weights) {
     let shapes = model.shapes.iter().flat_map(|(count, shape)| std::iter::repeat_n(*shape, *count));
     let weight = |shape: [i64; 2]| (Tensor::randn(shape, (Kind::Float, Device::Cpu)) * 0.02).to_kind(kind);
     let weights: Vec<Tensor> = shapes.map(weight).collect();
-    let _pages = LargePages::take_in(&weights, |_| ());
+    let _pages = LargePages::move_weights(&weights, |_| ());
     let all: u64 = weights.iter().map(|weight| weight.numel() as u64).sum();
     let delta =
         |(at, weight): (usize, &Tensor)| Delta::new(weight, Selection::new(1, &at.to_string(), weight.numel() as u64));

@@ -8,16 +8,15 @@ mod compare;
 mod console;
 mod curves;
 mod demo;
+mod detached;
 mod doctor;
 mod evaluate;
 mod export;
 mod generate;
 mod inspect;
-mod kept;
 mod keys;
 mod launch;
 mod launcher;
-mod left;
 mod live;
 mod loading;
 mod looks;
@@ -31,6 +30,7 @@ mod replay;
 mod resume;
 mod runs;
 mod standard_output;
+mod states;
 mod train;
 
 use std::fmt::Write as _;
@@ -55,7 +55,7 @@ pub struct Arguments {
     runs_dir: PathBuf,
     #[command(flatten)]
     looks: looks::Looks,
-    /// Without one: the launcher, where there is a terminal.
+    /// Without one: the launcher, if there is a terminal.
     #[command(subcommand)]
     subcommand: Option<Sub>,
 }
@@ -69,40 +69,40 @@ enum Sub {
     Train(train::Arguments),
     /// Train several candidates in turns on one copy of the model, and compare them while they train.
     Race(race::Arguments),
-    /// Go on with a run, from its newest checkpoint, as if it had never been interrupted.
+    /// Continue a run from its newest checkpoint, as if it had never been interrupted.
     Resume(resume::Arguments),
     /// Repeat a run from its recipe and its journal.
     Replay(replay::Arguments),
-    /// What a run would be before it is one: rows, what trains, memory, time of a step.
+    /// Predict a run before its launch: rows, trainable parameters, memory, time of a step.
     Plan(plan::Arguments),
-    /// The interface on a run that another process trains.
+    /// Show a run that another process trains, and steer it.
     Attach(attach::Arguments),
     /// Write a prediction for each row of a file, as JSON lines.
     Predict(predict::Arguments),
-    /// Loss and accuracy on the rows of a file, with Matthews correlation or perplexity.
+    /// Evaluate on the rows of a file: loss and accuracy, with Matthews correlation or perplexity.
     Evaluate(evaluate::Arguments),
     /// Continue a text, or answer a user.
     Generate(generate::Arguments),
-    /// Write what a run learned in another format, or merged into its model.
+    /// Write the adapter of a run in another format, or merged into its model.
     Export(export::Arguments),
-    /// What a model, an adapter, a run or a recipe's data holds.
+    /// Show the contents of a model, an adapter, a run, or the data of a recipe.
     Inspect(inspect::Arguments),
-    /// The curves of runs, live or past: zoom, compare, write pictures.
+    /// Show the curves of runs, live or past: zoom, compare, write pictures.
     Curves(curves::Arguments),
-    /// Runs beside each other: spread over seeds, and paired tests on the same validation rows.
+    /// Compare runs: spread over seeds, and paired tests on the same validation rows.
     Compare(compare::Arguments),
     /// List the runs.
     Runs(runs::Arguments),
-    /// Print the keys of the interface, as a file to change them with.
+    /// Print the keys of the interface, as a file in which they can be changed.
     Keys(keys::Arguments),
-    /// Time of a step, and the floor under it, on random tokens.
+    /// Measure the time of a step and its lower bound (floor), on random tokens.
     Bench(bench::Arguments),
-    /// What works on this machine, what does not, how to fix it.
+    /// Check what works on this machine, what does not, and how to fix it.
     Doctor,
 }
 
 impl Sub {
-    /// Whether this process computes: one that shows what another one computes needs no device.
+    /// Whether this process computes with a model; one that only shows what another process computes needs no device.
     fn computes(&self) -> bool {
         match self {
             Self::Demo(demo) => demo.output.trains_here(),
@@ -118,19 +118,19 @@ impl Sub {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    // Panics are caught where they can happen and told in one sentence; nobody wants Rust's report between.
+    // Panics are caught where they can happen and reported in one sentence, without Rust's own report.
     std::panic::set_hook(Box::new(|_| {}));
     let arguments = match parse() {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() || std::io::stdout().is_terminal() => error.exit(),
         // The help, or the version.
-        Err(asked) => return ended(&StandardOutput.say(&asked.render().to_string())),
+        Err(help) => return exit_code(&StandardOutput.say(&help.render().to_string())),
     };
     let Some(subcommand) = arguments.subcommand else {
-        return ended(&launcher::run(arguments.runs_dir, &arguments.looks));
+        return exit_code(&launcher::run(arguments.runs_dir, &arguments.looks));
     };
     let cuda = if subcommand.computes() { crate::libtorch::load_cuda() } else { Ok(false) };
-    ended(&spartui_model::guarded(|| match subcommand {
+    exit_code(&spartui_model::guarded(|| match subcommand {
         Sub::Demo(demo) => demo::run(&demo, arguments.runs_dir),
         Sub::Train(train) => train::run(&train, arguments.runs_dir),
         Sub::Race(race) => race::run(&race, arguments.runs_dir),
@@ -152,7 +152,7 @@ pub fn main() -> ExitCode {
     }))
 }
 
-/// The command line; without a subcommand and without a terminal for the launcher, the help.
+/// Parses the command line; without a subcommand and without a terminal for the launcher, the error is the help.
 fn parse() -> std::result::Result<Arguments, clap::Error> {
     let mut command = Arguments::command();
     let matches = command.clone().try_get_matches()?;
@@ -160,14 +160,15 @@ fn parse() -> std::result::Result<Arguments, clap::Error> {
     let given = |name: &&&str| matches.value_source(name) == Some(ValueSource::CommandLine);
     match &arguments.subcommand {
         None if !live::is_possible() => {
-            let why = console::hindrance().unwrap_or_default();
+            let why = console::why_unusable().unwrap_or_default();
             let help = command.render_help();
-            let said = format!("{help}\nThe launcher needs a terminal: {why}.\n");
-            Err(clap::Error::raw(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, said))
+            let text = format!("{help}\nThe launcher needs a terminal: {why}.\n");
+            Err(clap::Error::raw(ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand, text))
         }
         Some(_) => match ["theme", "keys", "ascii", "colours"].iter().find(given) {
             Some(name) => {
-                let why = format!("--{name} before a subcommand is the launcher's; put it behind the subcommand\n");
+                let why =
+                    format!("--{name} before a subcommand applies to the launcher; put it after the subcommand\n");
                 Err(command.error(ErrorKind::ArgumentConflict, why))
             }
             None => Ok(arguments),
@@ -176,8 +177,8 @@ fn parse() -> std::result::Result<Arguments, clap::Error> {
     }
 }
 
-/// How the program ends.
-fn ended(done: &Result<()>) -> ExitCode {
+/// Prints an error, and gives the exit status.
+fn exit_code(done: &Result<()>) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -189,21 +190,21 @@ fn ended(done: &Result<()>) -> ExitCode {
     }
 }
 
-/// Prints a line to standard output; a reader that has gone, as with `| head`, ends the program quietly.
+/// Prints a line to standard output; if the reader has gone, as with `| head`, the program ends quietly.
 ///
 /// # Errors
-/// Where standard output cannot be written.
+/// Fails if standard output cannot be written.
 fn print_line(line: &str) -> Result<()> {
     StandardOutput.say(&format!("{line}\n"))
 }
 
-/// Says something on standard error: a note, or a warning.
-fn tell(kind: &str, what: &str) {
+/// Prints a message on standard error; `kind` is `note` or `warning`.
+fn print_note(kind: &str, message: &str) {
     end_progress();
-    eprintln!("spartui: {kind}: {what}");
+    eprintln!("spartui: {kind}: {message}");
 }
 
-/// A line of progress that overwrites itself, where standard error is a terminal.
+/// Prints a line of progress that overwrites itself, if standard error is a terminal.
 fn show_progress(what: &str, fraction: Option<f32>) {
     if std::io::stderr().is_terminal() {
         let share = fraction.map_or_else(String::new, |fraction| format!(" {:.0} %", fraction * 100.0));
@@ -211,14 +212,14 @@ fn show_progress(what: &str, fraction: Option<f32>) {
     }
 }
 
-/// Takes the line of progress away.
+/// Erases the line of progress.
 fn end_progress() {
     if std::io::stderr().is_terminal() {
         eprint!("\r\x1b[K");
     }
 }
 
-/// The recipe's fields with meaning, values and default, from the one table.
+/// The fields of a recipe with meaning, values and default, from the table of fields.
 #[must_use]
 pub fn recipe_reference() -> String {
     let defaults = Recipe::default();

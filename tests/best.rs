@@ -76,7 +76,10 @@ fn any_kept_state_is_exported_as_a_run_leaves_it_that_ends_there() {
             assert!(said.starts_with(if run == "short" { "step 20, " } else { "step 30, " }), "{said}");
         }
         let error = refused(folder, &["export", "whole", "--at", "7", "--output", "x"]);
-        assert!(error.contains("no state of step 7 is kept of whole; kept are step 30, step 20, step 10"), "{error}");
+        assert!(
+            error.contains("whole keeps no state of step 7; its kept states are step 30, step 20, step 10"),
+            "{error}"
+        );
     }
 }
 
@@ -224,7 +227,10 @@ fn a_run_that_was_never_evaluated_has_no_best_state() {
     });
     assert_eq!((ran.summary().ending, ran.summary().holds), (Ending::Terminated, None));
     let error = refused(folder, &["export", "a", "--at", "best", "--output", "x"]);
-    assert!(error.contains("a was never evaluated, so that none of its states is the best; kept are step "), "{error}");
+    assert!(
+        error.contains("a was never evaluated, so none of its states is the best; its kept states are step "),
+        "{error}"
+    );
     // Without an adapter, the newest state is taken.
     let (_, said) = export(folder, "a", &[]);
     assert!(said.starts_with(&format!("step {}: ", ran.summary().steps)), "{said}");

@@ -10,7 +10,7 @@ use common::{golden, json};
 use spartui::compare::{Interval, chi_square_1, interval, mcnemar, quantile};
 use spartui::engine::{Replay, Resume};
 use spartui::random::Source;
-use spartui::run::{Each, Metrics, Predictions};
+use spartui::run::{Metrics, PredictedRows, Predictions};
 
 fn close(a: f64, b: f64, tolerance: f64) -> bool {
     (a - b).abs() <= tolerance * b.abs().max(1e-300)
@@ -80,13 +80,13 @@ fn a_run_says_of_each_row_what_its_last_evaluation_says_of_all() {
         let last = readings.evaluations.last().unwrap();
         assert_eq!((told.step, told.len()), (last.step, last.examples));
         #[expect(clippy::cast_precision_loss, reason = "rows and tokens are few")]
-        let (accuracy, loss) = match &told.each {
-            Each::Labels { rows, .. } => {
+        let (accuracy, loss) = match &told.rows {
+            PredictedRows::Labels { rows, .. } => {
                 let right = rows.iter().filter(|row| row.label == row.predicted).count();
                 let loss: f64 = rows.iter().map(|row| -f64::from(row.logprob)).sum();
                 (right as f64 / rows.len() as f64, loss / rows.len() as f64)
             }
-            Each::Tokens(rows) => {
+            PredictedRows::Tokens(rows) => {
                 let tokens: usize = rows.iter().map(|row| row.tokens).sum();
                 let right: usize = rows.iter().map(|row| row.right).sum();
                 (right as f64 / tokens as f64, rows.iter().map(|row| row.loss).sum::<f64>() / tokens as f64)
@@ -125,7 +125,7 @@ fn predictions_are_those_of_the_state_that_was_exported() {
     let steps = stopped.summary().steps;
     let told = predictions(folder, "stopped");
     assert_eq!(told.step, steps);
-    let Each::Labels { rows, .. } = &told.each else { panic!("it classifies") };
+    let PredictedRows::Labels { rows, .. } = &told.rows else { panic!("it classifies") };
     let model = folder.join("model");
     let input = folder.join("validation.jsonl");
     let (model, input) = (model.display().to_string(), input.display().to_string());

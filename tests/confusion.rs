@@ -9,7 +9,7 @@ use common::runs::{drive, launch, workshop};
 use common::{golden, json};
 use serde_json::Value;
 use spartui::protocol::{Confusion, Event};
-use spartui::run::{Each, Predictions};
+use spartui::run::{PredictedRows, Predictions};
 
 fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|one| one.as_f64().unwrap()).collect()
@@ -68,8 +68,8 @@ fn the_run_the_evaluation_and_the_comparison_tell_the_same() {
     });
     let told = told.unwrap();
     // What the run wrote of each row, counted here.
-    let Each::Labels { names, rows } =
-        Predictions::read(&folder.join("runs/a/predictions.jsonl")).unwrap().unwrap().each
+    let PredictedRows::Labels { names, rows } =
+        Predictions::read(&folder.join("runs/a/predictions.jsonl")).unwrap().unwrap().rows
     else {
         panic!("it classifies")
     };

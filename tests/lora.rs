@@ -320,13 +320,13 @@ fn gradients_are_finite_differences_of_the_loss_in_float64() {
             lora.begin_pass(7, 2);
             let trained = &mut Trained { head: &mut head, collector: lora };
             let loss = forward_backward(&model, trained, &inputs, &targets, 0.1, recompute);
-            head.forget();
+            head.clear_gradients();
             loss
         };
         lora.restore(&state, &settings, 0).unwrap();
         let whole = pass(&mut lora, Recompute::None);
         let norm = lora.squared_gradient_norm();
-        lora.forget();
+        lora.clear_gradients();
         // What is dropped depends on step and micro-batch alone: computed again it is the same.
         let again = (pass(&mut lora, Recompute::Blocks), lora.squared_gradient_norm());
         for (again, before) in [(again.0, whole), (again.1, norm)] {
@@ -356,7 +356,7 @@ fn gradients_are_finite_differences_of_the_loss_in_float64() {
                     let value = f64::from(moved.tensors[*place].values[at]);
                     lora.restore(&moved, &settings, 0).unwrap();
                     let loss = pass(&mut lora, Recompute::None);
-                    lora.forget();
+                    lora.clear_gradients();
                     (value, loss)
                 };
                 let ((above, loss_above), (below, loss_below)) = (loss_at(1.2e-4), loss_at(-1.2e-4));
@@ -392,7 +392,7 @@ fn what_layers_share_gets_its_gradient_by_the_graph_in_one_pass_or_two() {
             }
             let trained = &mut Trained { head: &mut head, collector: &mut scaled };
             let loss = forward_backward(&model, trained, &inputs, &targets, 0.1, recompute);
-            head.forget();
+            head.clear_gradients();
             (loss, scaled.gradient.unwrap())
         };
         let apart = |one: &Tensor, other: &Tensor| (one - other).abs().max().double_value(&[]);

@@ -74,7 +74,7 @@ fn a_run_knows_its_model_its_adapter_and_its_columns() {
     assert!(state.contains("name the run with --run"), "{state}");
     std::fs::rename(folder.join("model"), folder.join("elsewhere")).unwrap();
     let gone = refused(folder, &[&["predict", "--adapter", "runs/a/adapter"], &rows[..]].concat());
-    assert!(gone.contains("which is not there; give the model with --model DIR"), "{gone}");
+    assert!(gone.contains("which does not exist; give the model with --model DIR"), "{gone}");
 }
 
 #[test]

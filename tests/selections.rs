@@ -13,7 +13,7 @@ use spartui::data;
 use spartui::engine::{Replay, Resume};
 use spartui::protocol::{Command, CommandStatus, Event};
 use spartui::recipe::{Recipe, Recompute, Value};
-use spartui::run::{RunFolder, take_count};
+use spartui::run::{RunFolder, resolve_match};
 use spartui::sparse::Saved;
 use spartui::train::{Session, Trained, forward_backward, from_checkpoint, to_checkpoint, to_tensors};
 use tch::{Kind, Tensor};
@@ -45,7 +45,7 @@ fn set(id: u64, field: &str, value: impl Into<Value>) -> Command {
 #[test]
 fn sparsity_count_and_run_take_each_others_place() {
     let mut recipe = Recipe::default();
-    let count = |recipe: &Recipe| (recipe.method.trainable, recipe.method.same_as.clone());
+    let count = |recipe: &Recipe| (recipe.method.trainable, recipe.method.match_run.clone());
     recipe.set("method.trainable", Value::Integer(5000)).unwrap();
     recipe.set("method.match", "first".into()).unwrap();
     assert_eq!(count(&recipe), (0, "first".into()));
@@ -132,7 +132,7 @@ fn a_run_as_large_as_another_needs_that_no_more() {
     let why = Session::load(recipe(folder.path(), &["method.match=first"]), &mut |_, _| {}).unwrap_err();
     assert!(why.message().contains("looked up where a run is launched"), "{why}");
     let mut second = launch(folder.path(), "second", &["method.match=first", "train.epochs=2"]);
-    take_count(&mut second.recipe, &runs).unwrap();
+    resolve_match(&mut second.recipe, &runs).unwrap();
     let ran = drive(second, |_| Vec::new());
     let steps: Vec<u64> = ran
         .events
@@ -142,7 +142,7 @@ fn a_run_as_large_as_another_needs_that_no_more() {
     assert!(!steps.is_empty() && steps.iter().all(|count| *count == 1234));
     std::fs::remove_dir_all(runs.join("first")).unwrap();
     let written = RunFolder::open(&runs.join("second")).unwrap();
-    assert_eq!((written.recipe().method.trainable, written.recipe().method.same_as.as_str()), (1234, ""));
+    assert_eq!((written.recipe().method.trainable, written.recipe().method.match_run.as_str()), (1234, ""));
 }
 
 const ALL: [&str; 5] = ["random", "smallest", "largest", "gradient", "dynamic"];
@@ -290,7 +290,7 @@ fn only_what_is_to_train_is_looked_at() {
     let asked = |session: &mut Session, trainable: u64| {
         let mut settings = session.recipe.method.clone();
         settings.trainable = trainable;
-        session.method.asks(&settings).unwrap().concat()
+        session.method.sites_to_measure(&settings).unwrap().concat()
     };
     let groups = ["attention.self.value", "attention.output.dense"];
     let sites = asked(&mut session, 700);

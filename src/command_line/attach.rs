@@ -12,15 +12,15 @@ use spartui_run::{RunFolder, State, read_race};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The run, by its name or its folder.
+    /// The run, by name or folder.
     run: PathBuf,
-    /// Watch, also where nobody steers.
+    /// Watch only, even if no other interface steers the run.
     #[arg(long)]
     watch: bool,
-    /// Progress lines instead of the interface; then the run is watched only.
+    /// Print progress lines instead of the interface; the run is only watched.
     #[arg(long)]
     headless: bool,
-    /// Every event as a line of JSON, those that were before too; implies --headless.
+    /// Print every event as a line of JSON, past events included; implies --headless.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let run = RunFolder::find(runs, &arguments.run)?;
     let state = run.status()?.state;
     if state != State::Running {
-        return Err(Error::refused(nobody_trains(&arguments.run, state)));
+        return Err(Error::refused(not_running(&arguments.run, state)));
     }
     let folder = run.path().to_owned();
     if arguments.headless || arguments.json || !live::is_possible() {
@@ -45,23 +45,23 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     live::run(Run::Found { folder, purpose }, look)
 }
 
-fn nobody_trains(run: &Path, state: State) -> String {
+fn not_running(run: &Path, state: State) -> String {
     let name = place(run);
     match state {
         State::Completed => {
-            format!("the run {name} has taken all its steps; `spartui inspect` shows what it left")
+            format!("the run {name} has taken all its steps; `spartui inspect {name}` shows its results")
         }
         State::Interrupted => format!(
-            "the run {name} is not running: its process was killed or crashed; `spartui resume {name}` goes on from its \
+            "the run {name} is not running: its process was killed or crashed; `spartui resume {name}` continues it from its \
              newest checkpoint"
         ),
         state => format!(
-            "the run {name} is not running: it is {state}; `spartui resume {name}` goes on from its newest checkpoint"
+            "the run {name} is not running: it is {state}; `spartui resume {name}` continues it from its newest checkpoint"
         ),
     }
 }
 
-/// Prints what happens until the run ends.
+/// Prints the events until the run ends.
 fn print(folder: &Path, mut printer: Printer) -> Result<()> {
     let link = live::open(folder, Purpose::Watch).map_err(|lost| Error::failed(lost.why))?;
     for news in link.news {

@@ -1,8 +1,8 @@
-//! The process that trains for an interface, and outlives it.
+//! The training process that an interface starts, and that outlives it.
 //!
-//! An interface never trains itself. It starts this program once more, with the command line that trains, in a session
-//! without a terminal, and is its first client: standard input is a socket. So nothing that befalls the terminal or the interface
-//! reaches the training, to detach is to leave, and to attach later is the same path again.
+//! An interface never trains itself. It starts this program again with the command line that trains, in a session
+//! without a terminal, and is its first client: standard input is a socket. So the training is independent of the
+//! terminal and of the interface, which detaches by closing the connection; attaching later works in the same way.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -23,12 +23,12 @@ use spartui_facts::protocol::{Event, Purpose, ServerMessage};
 use spartui_interface::input::watch_signals;
 use spartui_interface::terminal::Redirection;
 
-/// Tells the process that it trains for the one at the other end of its standard input.
+/// Environment variable that makes the process train for the interface at the other end of its standard input.
 const SERVE: &str = "SPARTUI_SERVE";
-/// How long a process that has told its end may take to end.
+/// How long a process that has reported the end of its run may take to exit.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A process that trains, as the interface that began it sees it.
+/// A training process, as seen by the interface that started it.
 pub struct Background {
     process: Arc<Mutex<Process>>,
     stream: Option<UnixStream>,
@@ -36,7 +36,7 @@ pub struct Background {
 
 struct Process {
     child: Child,
-    /// What it prints until the run has a log.
+    /// Its output until the run has a log.
     printed: File,
 }
 
@@ -44,7 +44,7 @@ impl Background {
     /// Starts this program again, with its own arguments.
     ///
     /// # Errors
-    /// Where the system gives no process.
+    /// Fails if the process cannot be started.
     pub fn again() -> Result<Self> {
         Self::start(std::env::args_os().skip(1))
     }
@@ -52,10 +52,10 @@ impl Background {
     /// Starts this program with these arguments, which must be those of a subcommand that trains.
     ///
     /// # Errors
-    /// Where the system gives no process.
+    /// Fails if the process cannot be started.
     pub fn start(arguments: impl IntoIterator<Item = OsString>) -> Result<Self> {
         let fail = |error: std::io::Error| {
-            Error::failed(format!("the process that trains cannot be started: {error}; try again with --headless"))
+            Error::failed(format!("the training process cannot be started: {error}; try again with --headless"))
         };
         let (ours, theirs) = UnixStream::pair().map_err(fail)?;
         let printed = tempfile::tempfile().map_err(fail)?;
@@ -71,10 +71,10 @@ impl Background {
         Ok(Self { process: Arc::new(Mutex::new(Process { child, printed })), stream: Some(ours) })
     }
 
-    /// The connection to it; there is one only.
+    /// Connects to the process; this is possible once.
     ///
     /// # Errors
-    /// Where the process has ended already.
+    /// Fails if the process has ended already.
     pub fn connect(&mut self) -> Result<Link> {
         let lost = {
             let process = Arc::clone(&self.process);
@@ -84,17 +84,17 @@ impl Background {
         Link::over(stream, Purpose::Steer, lost).map_err(|error| {
             let Lost { why, alive } = lock(&self.process).lost();
             Error::failed(if alive { format!(
-                    "the process that trains does not answer yet ({error}); it may still be starting: `spartui runs` lists it, \
+                    "the training process does not answer yet ({error}); it may still be starting: `spartui runs` lists it, \
                      and `spartui attach` opens it"
                 ) } else { why })
         })
     }
 
-    /// Waits for its end, of which it has told; one that does not end is killed.
+    /// Waits for the end of the process after the end of its run; if it does not end, it is killed.
     pub fn ended(self) {
         let mut process = lock(&self.process);
         if process.wait(PATIENCE).is_none() {
-            // It has ended by itself a moment ago, or this ends it.
+            // Errors mean that it has ended by itself meanwhile.
             let _ = process.child.kill();
             let _ = process.child.wait();
         }
@@ -105,11 +105,11 @@ fn lock(process: &Mutex<Process>) -> std::sync::MutexGuard<'_, Process> {
     process.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What became of a run whose connection has ended.
+/// The state of a run whose connection has ended.
 pub struct Lost {
-    /// One sentence.
+    /// The reason, in one sentence.
     pub why: String,
-    /// Whether it goes on.
+    /// Whether the run continues.
     pub alive: bool,
 }
 
@@ -138,27 +138,27 @@ impl Process {
         let mut printed = String::new();
         let read = self.printed.rewind().and_then(|()| self.printed.read_to_string(&mut printed));
         let last = printed.lines().rev().find(|line| !line.trim().is_empty());
-        let words = last.filter(|_| read.is_ok()).map(|line| format!("; its last words: {line}")).unwrap_or_default();
-        Lost { why: format!("the process that trains {}{words}", how_it_ended(status)), alive: false }
+        let output = last.filter(|_| read.is_ok()).map(|line| format!("; its last output: {line}")).unwrap_or_default();
+        Lost { why: format!("the training process {}{output}", how_it_ended(status)), alive: false }
     }
 }
 
-/// This program, also where its file was replaced since it was started.
+/// The path of this program, also if its file was replaced since it was started.
 pub(super) fn program() -> std::io::Result<PathBuf> {
     let path = std::env::current_exe()?;
     let running = Path::new("/proc/self/exe");
     Ok(if path.exists() || !running.exists() { path } else { running.to_owned() })
 }
 
-/// Trains for the interface at the other end of standard input, and goes on when it has gone.
+/// Trains for the interface at the other end of standard input, and continues when the interface disconnects.
 ///
 /// # Errors
-/// Where standard input is no socket. How the run ends is told to those who are connected, and in the run's folder.
+/// Refuses a standard input that is no socket. The end of the run is reported to all clients and in the run's folder.
 pub fn serve(mission: Mission) -> Result<()> {
     let interface = standard_input().map_err(|error| {
-        Error::refused(format!("standard input is no connection to an interface ({error}); leave {SERVE} unset"))
+        Error::refused(format!("standard input is not a connection to an interface ({error}); leave {SERVE} unset"))
     })?;
-    // Only the leader of a group of processes cannot leave its session, and then there is no terminal to leave.
+    // This fails only for the leader of a process group, which then has no terminal to leave.
     let _ = rustix::process::setsid();
     let signals = watch_signals().map_err(no_signals)?;
     let engine = Engine::start_for(mission, interface);
@@ -176,12 +176,12 @@ pub fn serve(mission: Mission) -> Result<()> {
     });
     engine.join();
     drop(log);
-    // Who was connected has heard it.
+    // All clients have received the result as an event.
     drop(ended);
     Ok(())
 }
 
-/// A copy of standard input, which is nothing from then on.
+/// Takes over the socket at standard input, which becomes `/dev/null`.
 fn standard_input() -> std::io::Result<UnixStream> {
     let stream = UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     stream.local_addr()?;
@@ -189,7 +189,7 @@ fn standard_input() -> std::io::Result<UnixStream> {
     Ok(stream)
 }
 
-/// What libtorch prints goes to the run's log; without one, it stays where it is.
+/// Redirects the output of libtorch to the run's log; if that fails, it stays as it is.
 fn print_to(log: &Path) -> Option<Redirection> {
     let file = File::options().create(true).append(true).open(log).ok()?;
     Redirection::to(&file).ok()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::loading::{Kind, tell_remarks};
+use super::loading::{Kind, print_remarks};
 use super::{end_progress, print_line, show_progress};
 use spartui_cuda as cuda;
 use spartui_engine::{high_water_mark, machine_memory, resident_size};
@@ -27,19 +27,19 @@ pub struct Arguments {
     /// Share of all parameters that stay frozen.
     #[arg(long, default_value_t = 0.99, value_name = "S")]
     sparsity: f64,
-    /// With lora: rank of what is put on top of each weight.
+    /// With lora: rank of the product added to each weight.
     #[arg(long, default_value_t = 8, value_name = "R", value_parser = clap::value_parser!(u16).range(1..))]
     rank: u16,
     /// With lora: plain, rslora or dora.
     #[arg(long, default_value = "plain", value_name = "VARIANT", value_parser = variant)]
     variant: Variant,
-    /// Parameters that train, the head among them; 0: by the sparsity.
+    /// Number of trainable parameters, the head included; 0: by the sparsity.
     #[arg(long, default_value_t = 0, value_name = "N")]
     trainable: u64,
     /// Which scalars train: random, smallest, largest, gradient or dynamic.
     #[arg(long, default_value = "random", value_name = "KIND", value_parser = selection)]
     selection: Selection,
-    /// Groups to adapt, with commas between; all-linear: every one.
+    /// Groups to adapt, separated by commas; all-linear: all of them.
     #[arg(long, default_value = "all-linear", value_name = "GROUPS", value_delimiter = ',')]
     targets: Vec<String>,
     /// Rows of a batch.
@@ -48,10 +48,10 @@ pub struct Arguments {
     /// Tokens of a row.
     #[arg(long, default_value_t = 128, value_name = "T", value_parser = clap::value_parser!(u32).range(2..))]
     length: u32,
-    /// Steps that are timed.
+    /// Number of steps that are timed.
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     steps: u16,
-    /// Steps before them that are not.
+    /// Number of steps before them, which are not timed.
     #[arg(long, default_value_t = 3, value_name = "N")]
     warmup: u16,
     /// auto (as stored), float32, bfloat16 or float16.
@@ -60,17 +60,17 @@ pub struct Arguments {
     /// auto, cpu, cuda, cuda:N or mps.
     #[arg(long, default_value = "auto")]
     device: String,
-    /// What is trained; where it is not given, what the model was made for: the next token for a decoder with a
-    /// language-model head, a label for one with a classification head, and for an encoder.
+    /// Task of the model; default: causal-lm for a decoder with a language-model head, sequence-classification for a
+    /// decoder with a classification head and for an encoder.
     #[arg(long, value_name = "KIND")]
     task: Option<Kind>,
-    /// Draw random weights for the folder's config.json instead of reading files.
+    /// Use random weights for the folder's config.json instead of reading the weights.
     #[arg(long)]
     random: bool,
-    /// Compute blocks again in the backward pass instead of keeping them.
+    /// Recompute the activations of each block in the backward pass (gradient checkpointing).
     #[arg(long)]
     recompute: bool,
-    /// One JSON object instead of lines.
+    /// Print one JSON object instead of lines.
     #[arg(long)]
     json: bool,
 }
@@ -80,7 +80,7 @@ fn method_kind(text: &str) -> std::result::Result<MethodKind, String> {
     named.ok_or_else(|| format!("give {}", listed(&MethodKind::NAMES)))
 }
 
-/// Words as a sentence has them: "a, b or c".
+/// Words in a sentence: "a, b or c".
 fn listed(words: &[&str]) -> String {
     match words {
         [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
@@ -96,7 +96,7 @@ fn selection(text: &str) -> std::result::Result<Selection, String> {
     serde_json::from_value(text.into()).map_err(|_| "give random, smallest, largest, gradient or dynamic".into())
 }
 
-/// Labels of a classifier that is timed; their number does not matter.
+/// Number of labels of a classifier; the timing does not depend on it.
 const LABELS: usize = 2;
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -119,8 +119,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
     };
     let recipe = arguments.recipe();
-    // As before a run.
-    model.settle(&method::written(&recipe.method, &model, head.parameters())?);
+    // As at the start of a run.
+    model.move_to_large_pages(&method::written(&recipe.method, &model, head.parameters())?);
     let mut method = method::build(&recipe.method, &model, &head, [0.9, 0.99])?;
     let predicted =
         Prediction::new(&recipe, &model, head.parameters(), (arguments.extent(&model), Extent::default()), around)?;
@@ -142,7 +142,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         show_progress("timing", Some(f32::from(at) / f32::from(all)));
         let step = stopwatch.step();
         used.stepped();
-        // The peak is that of real steps: the floor comes after the first of them and needs no more.
+        // The floor does not change the peak: it is timed after the first step and needs less memory.
         let floor = stopwatch.floor();
         if at >= arguments.warmup {
             steps.push(step);
@@ -153,26 +153,26 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     arguments.print(&model, &Times::of(steps), &Times::of(floors), (trainable, &used, predicted), (rows, width))
 }
 
-/// Reads every weight, since mapped ones are in memory only then.
+/// Reads every weight, since memory-mapped weights are in memory only after that.
 fn read_all(model: &Model) {
     for parameter in &model.parameters {
         let _ = std::hint::black_box(parameter.tensor.max());
     }
 }
 
-/// Bytes that this process used.
+/// Memory in bytes that this process used.
 struct Used {
-    /// Resident, with program and weights.
+    /// Resident memory with program and weights.
     loaded: u64,
-    /// On the model's NVIDIA device, if it is on one.
+    /// Memory of the model's NVIDIA device, if it is on one.
     device: Option<OnDevice>,
-    /// On each such device by others, before this process took any.
+    /// Memory of each such device that other processes used at the start.
     others: Vec<u64>,
 }
 
 struct OnDevice {
     index: usize,
-    /// With weights and context.
+    /// With weights and CUDA context.
     loaded: u64,
     peak: u64,
 }
@@ -192,7 +192,7 @@ impl Used {
         }
     }
 
-    /// libtorch keeps what a step took, so the end of the step is the time to look.
+    /// Measures the device memory at the end of a step: libtorch keeps the memory that the step used.
     fn stepped(&mut self) {
         let now = self.device.as_ref().and_then(|device| self.on(device.index));
         if let (Some(device), Some(now)) = (&mut self.device, now) {
@@ -206,7 +206,7 @@ impl Used {
     }
 }
 
-/// Of several times the median and the tenth and ninetieth percentile.
+/// Median, tenth and ninetieth percentile of several times, in milliseconds.
 struct Times {
     median: f64,
     low: f64,
@@ -230,9 +230,9 @@ impl Arguments {
         };
         let fresh = self.random.then_some(0);
         let model = Model::open(&Open { folder: &folder, dtype: &self.dtype, device: &self.device, task, fresh })?;
-        tell_remarks(&model);
+        print_remarks(&model);
         if let tch::Device::Cuda(device) = model.device {
-            // Without kernels of our own a slower way is timed; `spartui doctor` says why.
+            // If the kernels cannot be compiled, the slower code is timed; `spartui doctor` says why.
             let _ = prepare_device(device);
         }
         Ok(model)

@@ -1,4 +1,4 @@
-//! Where a row's contents are, for commands that read rows without a recipe of their own.
+//! The columns of a row, for commands that read rows without a recipe of their own.
 
 use std::path::Path;
 
@@ -7,25 +7,26 @@ use spartui_facts::error::{Error, Result};
 use spartui_facts::recipe::{self, Data, DataFormat, Recipe, TaskKind};
 use spartui_model::Model;
 
-/// Each is what the run's recipe says where the run is known, and else the default of a recipe.
+/// Columns and format of the rows; the defaults are those of the run's recipe, if the run is known, else those of any
+/// recipe.
 #[derive(Debug, clap::Args)]
 pub struct Columns {
-    /// Column of the text; without it that of the run, else "text".
+    /// Column of the text; default: that of the run, else "text".
     #[arg(long, value_name = "NAME")]
     text: Option<String>,
-    /// Column of the second text of a pair; without it that of the run.
+    /// Column of the second text of a pair; default: that of the run.
     #[arg(long, value_name = "NAME")]
     text_pair: Option<String>,
-    /// minijinja template over the row that makes the text; without it that of the run.
+    /// minijinja template that makes the text from a row; default: that of the run.
     #[arg(long, value_name = "TEMPLATE")]
     template: Option<String>,
-    /// Longest text in tokens; longer ones are cut. 0: what the model can take.
+    /// Longest text in tokens; longer ones are truncated. 0: the most that the model allows.
     #[arg(long, default_value_t = 0, value_name = "N")]
     max_length: usize,
-    /// What stands between the fields of csv and tsv, as data.delimiter of a recipe.
+    /// Separator of the fields in csv and tsv, as data.delimiter of a recipe.
     #[arg(long, default_value = "auto", value_name = "CHARACTER", value_parser = delimiter)]
     delimiter: String,
-    /// How the file writes its characters, as data.encoding of a recipe.
+    /// Character encoding of the file, as data.encoding of a recipe.
     #[arg(long, default_value = "auto", value_name = "NAME", value_parser = encoding)]
     encoding: String,
 }
@@ -38,28 +39,28 @@ fn encoding(text: &str) -> std::result::Result<String, String> {
     recipe::encoding(text).map(|_| text.to_owned())
 }
 
-/// Columns that only rows with answers have.
+/// Columns with the answers, which only rows for an evaluation have.
 #[derive(Debug, clap::Args)]
 pub struct Answers {
-    /// Column of the label; without it that of the run, else "label".
+    /// Column of the label; default: that of the run, else "label".
     #[arg(long, value_name = "NAME")]
     label: Option<String>,
-    /// Column of the prompt, for a language model; without it that of the run, else "prompt".
+    /// Column of the prompt, for a language model; default: that of the run, else "prompt".
     #[arg(long, value_name = "NAME")]
     prompt: Option<String>,
-    /// Column of the completion; without it that of the run, else "completion".
+    /// Column of the completion; default: that of the run, else "completion".
     #[arg(long, value_name = "NAME")]
     completion: Option<String>,
-    /// Column of a conversation; without it that of the run, else "messages".
+    /// Column of a conversation; default: that of the run, else "messages".
     #[arg(long, value_name = "NAME")]
     messages: Option<String>,
 }
 
 impl Columns {
-    /// The same as a recipe says it; `recipe` is that of the run, where it is known.
+    /// The options as the table `[data]` of a recipe; `recipe` is that of the run, if known.
     ///
     /// # Errors
-    /// Refuses a length that the model cannot take.
+    /// Refuses a length above the model's number of positions.
     pub fn data(&self, model: &Model, recipe: Option<&Recipe>) -> Result<Data> {
         let most = usize::try_from(model.config.max_positions).unwrap_or(usize::MAX);
         let max_length = match self.max_length {
@@ -78,7 +79,7 @@ impl Columns {
             text_pair: or(self.text_pair.as_ref(), known.text_pair),
             template: or(self.template.as_ref(), known.template),
             max_length,
-            // This file need not be written as the run's was.
+            // This file may be written in another way than that of the run.
             delimiter: self.delimiter.clone(),
             encoding: self.encoding.clone(),
             format: if given { DataFormat::Auto } else { known.format },
@@ -88,11 +89,11 @@ impl Columns {
 }
 
 impl Columns {
-    /// Columns that nobody has named, neither here nor in a run's recipe, and of which the file has none: those that its header
-    /// suggests. What was guessed is told on standard error. `answers` are wanted where rows are to be measured on.
+    /// Guesses the columns that were not given and that the file does not have, from its header; the guess is printed
+    /// on standard error. `answers` are needed for an evaluation.
     ///
     /// # Errors
-    /// Refuses a column of a name that no recipe takes.
+    /// Refuses a column with a name that a recipe cannot have.
     pub fn guess(&self, data: &mut Data, file: &Path, task: TaskKind, answers: Option<&Answers>) -> Result<()> {
         let given = |field: &str| match field {
             "data.text" => self.text.is_some(),
@@ -100,16 +101,16 @@ impl Columns {
             "data.messages" => answers.is_none_or(|answers| answers.messages.is_some()),
             _ => true,
         };
-        let said = name_columns_of(file, data, task, &given)?;
-        if let Some(said) = said {
-            eprintln!("{said}");
+        let guess = name_columns_of(file, data, task, &given)?;
+        if let Some(guess) = guess {
+            eprintln!("{guess}");
         }
         Ok(())
     }
 }
 
-/// Says on standard error how many rows are longer than those that the run took, which are read whole here.
-pub fn tell_long_rows(examples: &[Example], run: Option<&Recipe>, model: &Model) {
+/// Prints on standard error how many rows are longer than the `data.max_length` of the run; they are read in full here.
+pub fn note_long_rows(examples: &[Example], run: Option<&Recipe>, model: &Model) {
     let Some(longest) = run.map(|recipe| recipe.data.max_length) else { return };
     let long = examples.iter().filter(|example| example.tokens.len() > longest).count();
     if long > 0 {
@@ -123,7 +124,7 @@ pub fn tell_long_rows(examples: &[Example], run: Option<&Recipe>, model: &Model)
 }
 
 impl Answers {
-    /// `data` with the columns of the answers.
+    /// Adds the columns of the answers to `data`.
     #[must_use]
     pub fn add_to(&self, data: Data) -> Data {
         let given = [&self.prompt, &self.completion, &self.messages].into_iter().any(Option::is_some);

@@ -12,23 +12,23 @@ use spartui_train::{Session, from_checkpoint, largest_checkpoint};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The runs, by their names or their folders; a race stands for its lanes. Those that differ in nothing but their seeds are one setting.
+    /// The runs, by name or folder; a race stands for its lanes. Runs that differ only in their seeds are one setting.
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
-    /// The run whose setting the others are tested against; else the first.
+    /// The run against whose setting the others are tested; default: the first run.
     #[arg(long, value_name = "RUN")]
     against: Option<PathBuf>,
-    /// How it is written.
+    /// Format of the output.
     #[arg(long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     format: Format,
-    /// A file in place of standard output, which is also called -.
+    /// File for the output; default, or -: standard output.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// The best metric of each run over the values of this field of the recipe, in place of the comparison: a learning-rate
-    /// curve with `optimizer.learning_rate`.
+    /// Instead of the comparison, the best metric of each run over the values of this field of the recipe: with
+    /// `optimizer.learning_rate`, a learning-rate curve.
     #[arg(long, value_name = "FIELD", conflicts_with = "against")]
     along: Option<String>,
-    /// Put the validation rows through those runs first that have no predictions, as those of earlier versions.
+    /// First make the predictions of runs without them, such as those of earlier versions.
     #[arg(long)]
     evaluate: bool,
 }
@@ -39,13 +39,13 @@ enum Format {
     Json,
     Csv,
     Markdown,
-    /// A picture, with --along.
+    /// A picture of the curve, with --along.
     Svg,
 }
 
 impl Format {
-    /// As the comparison knows it; none for a picture.
-    fn words(self) -> Option<compare::Format> {
+    /// The text format of the comparison; none for a picture.
+    fn text_format(self) -> Option<compare::Format> {
         match self {
             Self::Text => Some(compare::Format::Text),
             Self::Json => Some(compare::Format::Json),
@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     }
     let text = match &arguments.along {
         Some(field) => along(&subjects, field, arguments.format)?,
-        None => beside(&subjects, &folders, arguments, runs)?,
+        None => comparison(&subjects, &folders, arguments, runs)?,
     };
     match &arguments.output {
         Some(path) => output::write(path, text.as_bytes()),
@@ -85,17 +85,17 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     }
 }
 
-/// The metric along a field.
+/// The best metric of each run over the values of a field.
 fn along(subjects: &[Subject], field: &str, format: Format) -> Result<String> {
     let along = Along::of(subjects, field).map_err(Error::refused)?;
-    match format.words() {
+    match format.text_format() {
         Some(format) => format.write_along(&along),
         None => Ok(compare::svg(&along)),
     }
 }
 
 /// The comparison.
-fn beside(subjects: &[Subject], folders: &[RunFolder], arguments: &Arguments, runs: &Path) -> Result<String> {
+fn comparison(subjects: &[Subject], folders: &[RunFolder], arguments: &Arguments, runs: &Path) -> Result<String> {
     let against = match &arguments.against {
         Some(run) => {
             let run = RunFolder::find(runs, run)?;
@@ -105,8 +105,10 @@ fn beside(subjects: &[Subject], folders: &[RunFolder], arguments: &Arguments, ru
         }
         None => 0,
     };
-    let Some(format) = arguments.format.words() else {
-        return Err(Error::refused("--format svg draws a curve: give the field that it goes along with --along FIELD"));
+    let Some(format) = arguments.format.text_format() else {
+        return Err(Error::refused(
+            "--format svg draws a curve; give the field of its horizontal axis with --along FIELD",
+        ));
     };
     let mut comparison = Comparison::of(subjects, against).map_err(Error::refused)?;
     let missing = subjects.iter().any(|run| run.predictions.is_err());
@@ -116,7 +118,7 @@ fn beside(subjects: &[Subject], folders: &[RunFolder], arguments: &Arguments, ru
     format.write(&comparison)
 }
 
-/// Puts the validation rows through the state that a run ended in, and leaves in its folder what it says of them.
+/// Evaluates the last state of a run on its validation rows, and writes the predictions into its folder.
 fn predict(folder: &mut RunFolder) -> Result<()> {
     folder.claim()?;
     let name = folder.name();
@@ -130,13 +132,13 @@ fn predict(folder: &mut RunFolder) -> Result<()> {
     session.restore(&from_checkpoint(&checkpoint, &session)?.snapshot)?;
     let rows = session.recipe.train.batch_size.max(32);
     let of = session.data.validation.examples.len();
-    let each = session.evaluate_each(rows, |done| {
+    let evaluated = session.evaluate_each(rows, |done| {
         #[expect(clippy::cast_precision_loss, reason = "for a line of progress")]
         show_progress(&format!("evaluating {name}"), Some(done as f32 / of.max(1) as f32));
         std::ops::ControlFlow::Continue(())
     });
     end_progress();
-    match each {
+    match evaluated {
         Some((_, predictions)) => predictions.write(&folder.predictions_path()),
         None => Ok(()),
     }

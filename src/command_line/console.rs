@@ -1,37 +1,36 @@
-//! What the environment says of the terminal: whether it can be drawn on, and whether it knows more than ASCII.
+//! What the environment says about the terminal: whether it can show the interface, and whether it has more than ASCII.
 
 use std::env;
 use std::io::IsTerminal;
 
-/// Why the interface cannot be shown; none where it can.
+/// Why the interface cannot be shown; none if it can.
 #[must_use]
-pub fn hindrance() -> Option<String> {
+pub fn why_unusable() -> Option<String> {
     if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
         return Some("there is no terminal on standard input and output".into());
     }
     let term = env::var("TERM").ok();
-    (!moves_its_cursor(term.as_deref())).then(|| match term {
+    (!can_position_cursor(term.as_deref())).then(|| match term {
         Some(term) if !term.is_empty() => {
-            format!("the terminal cannot be drawn on, as TERM={} says", term.escape_debug())
+            format!("the terminal cannot show an interface, according to TERM={}", term.escape_debug())
         }
-        _ => "TERM is not set, so that nobody knows whether the terminal can be drawn on".into(),
+        _ => "TERM is not set, so it is not known whether the terminal can show an interface".into(),
     })
 }
 
-/// Whether a terminal of this name is more than a printer.
-fn moves_its_cursor(term: Option<&str>) -> bool {
+/// Whether a terminal with this name can position its cursor.
+fn can_position_cursor(term: Option<&str>) -> bool {
     !matches!(term, None | Some("" | "dumb" | "unknown"))
 }
 
-/// Whether the locale's characters are more than ASCII or Latin-1, or no locale is named at all: that says nothing about
-/// the terminal, and nearly all know UTF-8.
+/// Whether the locale is UTF-8, or not set: then nothing is known about the terminal, and nearly all support UTF-8.
 #[must_use]
 pub fn knows_unicode() -> bool {
     let variable = |name: &str| env::var(name).ok();
     is_unicode(["LC_ALL", "LC_CTYPE", "LANG"].map(variable).each_ref().map(Option::as_deref))
 }
 
-/// Of these variables the first one that is not empty counts, as in POSIX.
+/// The first variable that is not empty counts, as in POSIX.
 fn is_unicode(variables: [Option<&str>; 3]) -> bool {
     let locale = variables.into_iter().flatten().find(|value| !value.is_empty());
     locale.is_none_or(|locale| {
@@ -46,9 +45,9 @@ mod tests {
 
     #[test]
     fn a_terminal_without_a_name_or_with_that_of_a_printer_is_not_drawn_on() {
-        assert!([None, Some(""), Some("dumb"), Some("unknown")].iter().all(|term| !moves_its_cursor(*term)));
+        assert!([None, Some(""), Some("dumb"), Some("unknown")].iter().all(|term| !can_position_cursor(*term)));
         assert!(
-            ["xterm", "xterm-256color", "linux", "vt100", "screen"].iter().all(|term| moves_its_cursor(Some(term)))
+            ["xterm", "xterm-256color", "linux", "vt100", "screen"].iter().all(|term| can_position_cursor(Some(term)))
         );
     }
 

@@ -13,7 +13,7 @@ use spartui_run::{RunFolder, runs_of};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The runs to show at first, by their names or their folders; a race stands for its lanes; none: the latest ones
+    /// The runs to show at first, by name or folder; a race stands for its lanes; none: the latest ones
     #[arg(value_name = "RUN")]
     runs: Vec<PathBuf>,
     #[command(flatten)]
@@ -25,15 +25,15 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     for run in &arguments.runs {
         selected.extend(runs_of(RunFolder::find(runs, run)?)?.into_iter().map(|run| run.path().to_owned()));
     }
-    if let Some(why) = console::hindrance() {
+    if let Some(why) = console::why_unusable() {
         return Err(Error::refused(format!(
-            "curves are drawn on a terminal, and {why}; a run's metrics.jsonl holds the numbers"
+            "curves are shown in a terminal, and {why}; a run's metrics.jsonl has the numbers"
         )));
     }
     let look = arguments.looks.look()?;
     let signals = watch_signals_of_screen().map_err(no_signals)?;
     let mut inspector = Inspector::new(runs.to_owned(), selected, look);
     Stage::take(signals, &inspector.env.look)?.show(&mut inspector);
-    Looks::remember(&inspector.env.look);
+    Looks::save_theme(&inspector.env.look);
     Ok(())
 }

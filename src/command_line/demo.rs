@@ -7,35 +7,35 @@ use super::loading::Kind;
 use spartui_engine::Launch;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::recipe::Recipe;
-use spartui_run::take_count;
+use spartui_run::resolve_match;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Give a field of the recipe another value; may be repeated.
+    /// Set a field of the recipe; may be repeated.
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     set: Vec<String>,
     /// Name of the run.
     #[arg(long = "run", value_name = "NAME")]
     name: Option<String>,
-    /// What is trained: a classifier of customers' requests, or a small language model that learns another manner.
+    /// The task: a classifier of customers' requests, or a small language model that learns another style.
     #[arg(long, value_name = "KIND", default_value = "sequence-classification")]
     task: Kind,
-    /// The model; where it is not given, all-MiniLM-L6-v2 as `make setup` downloaded it, or examples/tiny-llama.
+    /// Folder of the model; by default all-MiniLM-L6-v2 as downloaded by `make setup`, or examples/tiny-llama.
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
-    /// Take the place of the run of that name, which is deleted.
+    /// Replace the run of that name, which is deleted.
     #[arg(long, requires = "name")]
     overwrite: bool,
     #[command(flatten)]
     pub(super) output: launch::Output,
 }
 
-/// An example, carried in the program so that it runs from any folder.
+/// An example that is part of the program, so that it runs from any folder.
 struct Example {
     name: &'static str,
-    /// Recipe and rows.
+    /// The recipe and the rows: names and contents.
     files: &'static [(&'static str, &'static str)],
-    /// The model in a checkout.
+    /// Path of the model in a checkout of the repository.
     model: &'static str,
 }
 
@@ -71,7 +71,7 @@ pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     let folder = runs.join(".demo-data").join(example.name);
     write_example(&folder, example.files)?;
     let mut recipe = Recipe::load(&folder.join(RECIPE), &arguments.set)?;
-    take_count(&mut recipe, &runs)?;
+    resolve_match(&mut recipe, &runs)?;
     if !arguments.set.iter().any(|field| field.starts_with("model.path")) {
         recipe.model.path = std::path::absolute(&model).unwrap_or(model);
     }

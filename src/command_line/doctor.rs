@@ -7,7 +7,7 @@ use spartui_facts::error::Result;
 use spartui_interface::layout::{LEAST, SMALLEST};
 use spartui_model::available_devices;
 
-/// `cuda` says whether the CUDA libraries were loaded.
+/// Prints the report; `cuda` says whether the CUDA libraries were loaded.
 pub fn run(cuda: &std::result::Result<bool, String>) -> Result<()> {
     let mut system = sysinfo::System::new();
     system.refresh_memory();
@@ -26,15 +26,17 @@ pub fn run(cuda: &std::result::Result<bool, String>) -> Result<()> {
     let devices = usize::try_from(tch::Cuda::device_count()).unwrap_or(0);
     let kernels: Vec<String> = (0..devices).map(|device| format!("cuda:{device} {}", kernels(device))).collect();
     let mkl = match mkl::choice() {
-        Choice::ByFeatures => "chooses its code by what the processor has, not by who made it",
-        Choice::ByMaker => "chooses its code by who made the processor; it is slower on those that are not Intel's",
+        Choice::ByFeatures => "chooses its code by the features of the processor, not by its maker",
+        Choice::ByMaker => {
+            "chooses its code by the maker of the processor, and is slower on processors of others than Intel"
+        }
         Choice::NoMkl => "none in this libtorch",
     };
-    let terminal = match console::hindrance() {
+    let terminal = match console::why_unusable() {
         None => match crossterm::terminal::size() {
             Ok((columns, rows)) if columns >= SMALLEST.0 && rows >= SMALLEST.1 => format!("{columns}x{rows}"),
             Ok((columns, rows)) => format!(
-                "{columns}x{rows}, small: the interface needs {}x{}; a run is shown in short from {}x{} on",
+                "{columns}x{rows}, small: the interface needs {}x{}; a summary of a run needs {}x{}",
                 SMALLEST.0, SMALLEST.1, LEAST.0, LEAST.1
             ),
             Err(error) => format!("its size cannot be read: {error}"),
@@ -58,6 +60,6 @@ pub fn run(cuda: &std::result::Result<bool, String>) -> Result<()> {
 fn kernels(device: usize) -> String {
     match (sparse::prepare_device(device), cuda::compiler_version()) {
         (Ok(()), Ok(version)) => format!("compiled by nvrtc {version}"),
-        (Err(why), _) | (_, Err(why)) => format!("not compiled, training takes a slower way: {why}"),
+        (Err(why), _) | (_, Err(why)) => format!("not compiled, training uses slower code: {why}"),
     }
 }

@@ -5,9 +5,9 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
-use super::columns::{Answers, Columns, tell_long_rows};
+use super::columns::{Answers, Columns, note_long_rows};
 use super::loading::Source;
-use super::predict::{BATCH, broken_off, end_progress, progress};
+use super::predict::{BATCH, cancelled, end_progress, progress};
 use super::print_line;
 use spartui_data::{self as data, Target};
 use spartui_facts::error::Result;
@@ -19,10 +19,10 @@ use spartui_train::{Scores, confusion, language_scores};
 pub struct Arguments {
     #[command(flatten)]
     source: Source,
-    /// Rows with labels, or with what a language model is to say: jsonl, json, csv, tsv or parquet.
+    /// Rows with labels, or with the target texts of a language model: jsonl, json, csv, tsv or parquet.
     #[arg(long, visible_alias = "input", value_name = "FILE")]
     data: PathBuf,
-    /// One JSON object instead of lines.
+    /// Print one JSON object instead of lines.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
         return answers::run(arguments, &loaded, &data);
     }
     let examples = data::read_for_evaluation(&arguments.data, &data, task, &loaded.labels, &loaded.tokenizer)?;
-    tell_long_rows(&examples, loaded.recipe.as_ref(), &loaded.model);
+    note_long_rows(&examples, loaded.recipe.as_ref(), &loaded.model);
     let mut by_label = None;
     let scores = match task {
         TaskKind::CausalLm => language_scores(&loaded.model, &examples, BATCH, progress(examples.len())),
@@ -58,9 +58,9 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
         }
     };
     end_progress();
-    let Scores { loss, accuracy, mcc } = scores.ok_or_else(broken_off)?;
+    let Scores { loss, accuracy, mcc } = scores.ok_or_else(cancelled)?;
     if !loss.is_finite() {
-        return Err(loaded.no_numbers());
+        return Err(loaded.nonfinite_output());
     }
     if arguments.json {
         let mut json = serde_json::json!({ "eval_loss": loss, "accuracy": accuracy });

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use tch::{Kind, Tensor};
 
-use super::kept::{Choice, newest};
+use super::states::{StateOptions, newest};
 use super::{end_progress, print_line, show_progress};
 use spartui_adapters::{Adapter, AnyAdapter, Change, LoraAdapter, OwnAdapter, Product, write_merged};
 use spartui_facts::error::{Error, Result};
@@ -18,17 +18,17 @@ use spartui_run::{RunFolder, refuse_race};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The run: its name or its folder.
+    /// The run, by name or folder.
     run: PathBuf,
-    /// sparta: for peft-sparta; keyed: without indices, a fraction of that; lora: for peft; merged: a complete model. Without
-    /// it: as the run was trained, and merged where every parameter was.
+    /// sparta: for peft-sparta; keyed: the same without indices, a fraction of the size; lora: for PEFT; merged: a
+    /// complete model. Default: the format of the run's method; merged if every parameter was trained.
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// Folder for the result.
     #[arg(long, value_name = "DIR")]
     output: PathBuf,
     #[command(flatten)]
-    state: Choice,
+    state: StateOptions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -36,14 +36,14 @@ enum Format {
     Sparta,
     Keyed,
     Lora,
-    /// Of a method that has no format in other programs; none of those that users can choose is one yet.
+    /// For a method without a format in other programs; no method in the recipe needs it yet.
     #[value(hide = true)]
     Own,
     Merged,
 }
 
-/// What is to be said of an encoder's adapter in peft-sparta's format.
-const ENCODER: &str = "the model is an encoder, and peft-sparta's own loader knows decoders only; spartui loads this adapter \
+/// The note for an encoder's adapter in peft-sparta's format.
+const ENCODER: &str = "the model is an encoder, and peft-sparta's own loader supports decoders only; spartui loads this adapter \
                        (predict and evaluate --adapter), and --format merged gives a model that transformers loads";
 
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
@@ -77,12 +77,12 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
         (None, None) => 0,
     };
     end_progress();
-    let state = chosen.map_or_else(String::new, |chosen| format!("{}: ", chosen.told()));
+    let state = chosen.map_or_else(String::new, |chosen| format!("{}: ", chosen.describe()));
     print_line(&format!("{state}{} KiB in {}", bytes.div_ceil(1024), arguments.output.display()))
 }
 
 impl Arguments {
-    /// The format that was asked for, or the one of the run's own method.
+    /// The format that was asked for, or that of the run's method.
     fn format(&self, run: &RunFolder) -> Format {
         self.format.unwrap_or(match shape(run) {
             Shape::Whole => Format::Merged,
@@ -98,10 +98,10 @@ fn shape(run: &RunFolder) -> Shape {
     definition(run.recipe().method.kind).shape()
 }
 
-/// Refuses a format that a run of this method does not have, before anything is read.
+/// Refuses a format that does not exist for the run's method, before anything is read.
 fn check_format(run: &RunFolder, arguments: &Arguments) -> Result<()> {
-    let its_own = match (shape(run), arguments.format(run)) {
-        // That it is a model already is said later on.
+    let formats = match (shape(run), arguments.format(run)) {
+        // A whole model is refused later, with another message.
         (Shape::Whole, _) if arguments.state.at.is_none() => return Ok(()),
         (_, Format::Merged)
         | (Shape::Sparse, Format::Sparta | Format::Keyed)
@@ -112,7 +112,7 @@ fn check_format(run: &RunFolder, arguments: &Arguments) -> Result<()> {
         (Shape::LowRank, _) => "lora or merged",
         (Shape::Own, _) => "own or merged",
     };
-    Err(Error::refused(format!("{} was trained with another method; take --format {its_own}", run.name())))
+    Err(Error::refused(format!("{} was trained with another method; use --format {formats}", run.name())))
 }
 
 fn sparta(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &Adapter) -> Result<u64> {
@@ -121,7 +121,7 @@ fn sparta(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &Adapter
             let keyed = adapter.to_keyed(run.recipe().method.seed).ok_or_else(|| {
                 Error::refused(format!(
                     "{}: its trained scalars are not those of one keyed selection, since some were retired or its densities \
-                     were changed by hand; take --format sparta",
+                     were changed by hand; use --format sparta",
                     run.name()
                 ))
             })?;
@@ -131,7 +131,7 @@ fn sparta(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &Adapter
         Format::Sparta | Format::Lora | Format::Own => {
             let bytes = adapter.write(&arguments.output, Some(base))?;
             if !open(run.recipe(), base)?.config.family.is_decoder() {
-                super::tell("note", ENCODER);
+                super::print_note("note", ENCODER);
             }
             Ok(bytes)
         }
@@ -173,7 +173,7 @@ fn own(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &OwnAdapter
         let bias = model.parameters.iter().find(|parameter| parameter.name == name).map(|bias| &bias.tensor);
         let (weight, new_bias) = overlay.merge(&turned(&site.weight), bias).ok_or_else(|| {
             Error::refused(format!(
-                "{}: what method.kind \"{}\" learned cannot be a part of the weights; take --format own",
+                "{}: what method.kind \"{}\" learned cannot be merged into the weights; use --format own",
                 run.name(),
                 adapter.method
             ))
@@ -196,7 +196,7 @@ fn open(recipe: &Recipe, base: &Path) -> Result<Model> {
     Model::load(base, "auto", "cpu", recipe.task.kind)
 }
 
-/// Names and shapes of the model's parameters, without a look at their values.
+/// Names and shapes of the model's parameters.
 fn parameters(model: &Model) -> Vec<(String, Vec<usize>)> {
     let parameters = model.parameters.iter().map(|parameter| {
         let shape = parameter.tensor.size().into_iter().map(|size| usize::try_from(size).unwrap_or(0)).collect();

@@ -18,34 +18,34 @@ use spartui_model::{Sampling, generate};
 pub struct Arguments {
     #[command(flatten)]
     source: Source,
-    /// What the text begins with, or with --chat what the user says.
+    /// Beginning of the text, or with --chat the message of the user.
     #[arg(long, value_name = "TEXT")]
     prompt: String,
     /// Put the prompt into the model's chat template and write the assistant's answer.
     #[arg(long)]
     chat: bool,
-    /// With --chat: what the system says before the user.
+    /// With --chat: the system message.
     #[arg(long, value_name = "TEXT", requires = "chat")]
     system: Option<String>,
-    /// With --chat: what the chat template gets beside the messages, such as `enable_thinking=false`; may be repeated.
+    /// With --chat: an argument of the chat template, such as `enable_thinking=false`; may be repeated.
     #[arg(long = "template-argument", value_name = "NAME=VALUE", requires = "chat")]
     switches: Vec<String>,
     /// With --chat: a JSON file with the list of tools that the model may call.
     #[arg(long, value_name = "FILE", requires = "chat")]
     tools: Option<PathBuf>,
-    /// Most tokens to write.
+    /// Maximum number of tokens to generate.
     #[arg(long, default_value_t = 128, value_name = "N")]
     max_new_tokens: usize,
-    /// 0: always the likeliest token; higher: more varied.
+    /// Sampling temperature; 0: always the most likely token.
     #[arg(long, default_value_t = 0.0, value_name = "T", value_parser = temperature)]
     temperature: f64,
-    /// Draw from the likeliest tokens that together have this probability.
+    /// Sample from the most likely tokens that together have this probability (nucleus sampling).
     #[arg(long, default_value_t = 1.0, value_name = "P", value_parser = share)]
     top_p: f64,
-    /// Seed of the draws.
+    /// Seed of the sampling.
     #[arg(long, default_value_t = 0, value_name = "S")]
     seed: u64,
-    /// One JSON object with prompt, text and tokens instead of the text.
+    /// Print one JSON object with prompt, text and tokens instead of the text.
     #[arg(long)]
     json: bool,
 }
@@ -98,7 +98,7 @@ impl Arguments {
         Ok(loaded.tokenizer.encode_with_offsets(&text, false)?.ids)
     }
 
-    /// What the chat template gets beside the messages.
+    /// The arguments of the chat template besides the messages.
     fn for_template(&self) -> Result<ForTemplate> {
         let mut named = TemplateArguments::new();
         for given in &self.switches {
@@ -125,7 +125,7 @@ fn read_tools(path: &Path) -> Result<serde_json::Value> {
     })
 }
 
-/// What a terminal has seen of the text so far.
+/// The part of the text that was written to the terminal so far.
 struct Shown {
     live: bool,
     tokens: Vec<u32>,
@@ -139,7 +139,7 @@ impl Shown {
         }
         self.tokens.push(token);
         let text = loaded.tokenizer.decode(&self.tokens).unwrap_or_default();
-        // A character of several tokens is whole only with its last one.
+        // A character of several tokens is complete only with its last one.
         if text.ends_with('\u{fffd}') {
             return ControlFlow::Continue(());
         }
@@ -153,7 +153,7 @@ impl Shown {
     }
 }
 
-/// What a model writes may hold control characters, which no terminal shall obey.
+/// The text with its control characters replaced, which a terminal would execute.
 fn printable(text: &str) -> String {
     let safe = |c: char| !c.is_control() || matches!(c, '\n' | '\t');
     text.chars().map(|c| if safe(c) { c } else { '\u{fffd}' }).collect()

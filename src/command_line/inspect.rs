@@ -22,15 +22,15 @@ use spartui_train::{Plan, Prediction, Surroundings};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// Folder of a model, an adapter or a run; with --data a recipe.
+    /// Folder of a model, an adapter or a run; with --data, a recipe.
     path: PathBuf,
-    /// Read the data of a recipe and show some examples, token by token, with what is learned between guillemets.
+    /// Read the data of a recipe and show some examples token by token, with the target tokens between guillemets.
     #[arg(long)]
     data: bool,
-    /// With --data: how many examples.
+    /// With --data: number of examples.
     #[arg(long, default_value_t = 1, value_name = "N", requires = "data")]
     examples: usize,
-    /// With --data: give a field of the recipe another value; may be repeated.
+    /// With --data: set a field of the recipe; may be repeated.
     #[arg(long = "set", value_name = "FIELD=VALUE", requires = "data")]
     set: Vec<String>,
 }
@@ -39,8 +39,8 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let path = &arguments.path;
     if arguments.data {
         let mut recipe = Recipe::load(path, &arguments.set)?;
-        let said = guess_columns(&mut recipe, path, &arguments.set)?;
-        said.map_or(Ok(()), |said| print_line(&said))?;
+        let guess = guess_columns(&mut recipe, path, &arguments.set)?;
+        guess.map_or(Ok(()), |guess| print_line(&guess))?;
         return inspect_data(&recipe, arguments.examples);
     }
     if path.join("recipe.toml").is_file() || runs.join(path).join("recipe.toml").is_file() {
@@ -63,10 +63,12 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     )))
 }
 
-/// What a run with this recipe would learn from, without its model's weights.
+/// Prints the data of a run with this recipe; the model's weights are not read.
 fn inspect_data(recipe: &Recipe, examples: usize) -> Result<()> {
     if recipe.model.path.as_os_str().is_empty() {
-        return Err(Error::refused("model.path is not given, and tokens are the model's; add --set model.path=DIR"));
+        return Err(Error::refused(
+            "model.path is not given, and the tokens depend on the model; add --set model.path=DIR",
+        ));
     }
     let probe = Probe::new();
     let folder = hub::resolve(&recipe.model.path, &mut |what, fraction| show_progress(what, fraction))?;
@@ -74,10 +76,10 @@ fn inspect_data(recipe: &Recipe, examples: usize) -> Result<()> {
     let tokenizer = Tokenizer::load(&folder, usize::try_from(config.vocab_size).unwrap_or(0))?;
     let prepared = data::prepare(recipe, &tokenizer, &mut |what, fraction| show_progress(what, fraction))?;
     end_progress();
-    rows_told(&prepared).into_iter().try_for_each(|line| print_line(&line))?;
+    describe_rows(&prepared).into_iter().try_for_each(|line| print_line(&line))?;
     if !prepared.labels.is_empty() {
         print_line("")?;
-        counted(&prepared).into_iter().try_for_each(|line| print_line(&line))?;
+        count_labels(&prepared).into_iter().try_for_each(|line| print_line(&line))?;
     }
     for example in prepared.train.examples.iter().take(examples) {
         let preview = data::preview(&tokenizer, example, &prepared.labels);
@@ -93,7 +95,7 @@ fn inspect_data(recipe: &Recipe, examples: usize) -> Result<()> {
     }
 }
 
-/// The peak of a run with this recipe.
+/// Predicts the peak memory of a run with this recipe.
 fn predict(recipe: &Recipe, folder: &Path, prepared: &Prepared, around: Surroundings) -> Result<Prediction> {
     let model = Model::outline(&Open {
         folder,
@@ -109,7 +111,7 @@ fn predict(recipe: &Recipe, folder: &Path, prepared: &Prepared, around: Surround
     Plan { model: &model, head, train, validation, around }.predict(recipe)
 }
 
-/// A predicted peak, a line for each owner.
+/// The predicted peak memory, with a line for each part.
 pub(super) fn table(predicted: &Prediction) -> Vec<String> {
     let line = |name: &str, bytes: u64| format!("{name:<28} {:>8} MiB", mebibytes(bytes));
     let parts = predicted.parts().map(|(name, bytes)| line(name, bytes));
@@ -118,16 +120,16 @@ pub(super) fn table(predicted: &Prediction) -> Vec<String> {
     std::iter::once(all).chain(parts.map(|part| format!("  {part}"))).collect()
 }
 
-/// What there is to say of the rows: how many and how long, how they were read, what was left out, what may be a mistake.
-pub(super) fn rows_told(prepared: &Prepared) -> Vec<String> {
+/// Lines about the rows: number and lengths, how they were read, which were left out, and possible mistakes.
+pub(super) fn describe_rows(prepared: &Prepared) -> Vec<String> {
     let below = |sentence: &String| format!("            {sentence}");
     let mut lines = Vec::new();
     for (name, part) in [("training", &prepared.train), ("validation", &prepared.validation)] {
-        // Where nothing is evaluated there is no such part.
+        // Without an evaluation, the validation part is empty.
         if part.examples.is_empty() {
             continue;
         }
-        lines.push(described(name, &part.examples));
+        lines.push(describe_part(name, &part.examples));
         lines.extend(part.read_as.iter().map(below));
         lines.extend(part.left_out.sentence().iter().map(below));
     }
@@ -135,8 +137,8 @@ pub(super) fn rows_told(prepared: &Prepared) -> Vec<String> {
     lines
 }
 
-/// How many rows and tokens, and how long they are.
-fn described(name: &str, examples: &[Example]) -> String {
+/// A line with the numbers of rows and tokens, and the lengths.
+fn describe_part(name: &str, examples: &[Example]) -> String {
     let mut lengths: Vec<usize> = examples.iter().map(|example| example.tokens.len()).collect();
     lengths.sort_unstable();
     let tokens: usize = lengths.iter().sum();
@@ -146,8 +148,8 @@ fn described(name: &str, examples: &[Example]) -> String {
     format!("{name:<11} {} rows, {tokens} tokens{learned}; median {half}, longest {longest}", lengths.len())
 }
 
-/// A line for each label, with its rows.
-pub(super) fn counted(prepared: &Prepared) -> Vec<String> {
+/// A line for each label with its numbers of rows.
+pub(super) fn count_labels(prepared: &Prepared) -> Vec<String> {
     let of = |examples: &[Example], place: usize| {
         examples.iter().filter(|example| example.target == Target::Label(place)).count()
     };
@@ -161,7 +163,7 @@ pub(super) fn counted(prepared: &Prepared) -> Vec<String> {
 
 fn inspect_model(path: &Path) -> Result<()> {
     let model = match Model::load(path, "auto", "cpu", task_of(path, true)?) {
-        // A body alone, without any head.
+        // A model without any head.
         Err(_) => Model::load(path, "auto", "cpu", TaskKind::SequenceClassification)?,
         Ok(model) => model,
     };

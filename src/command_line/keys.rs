@@ -10,7 +10,7 @@ pub struct Arguments {
     looks: Looks,
 }
 
-/// Prints the keys that are in force, in the form of a file of keys.
+/// Prints the current keys, in the format of a file of keys.
 pub fn run(arguments: &Arguments) -> Result<()> {
     print_line(arguments.looks.keys()?.to_toml().trim_end())
 }

@@ -1,5 +1,5 @@
-//! Starts a run and shows it: in the interface where there is a terminal, as lines otherwise. With an interface, a process
-//! of its own trains, so that the run outlives the terminal.
+//! Starts a run and shows it: in the interface if there is a terminal, else as lines. With an interface, a separate
+//! process trains, so that the run outlives the terminal.
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -14,15 +14,15 @@ use spartui_interface::input::watch_signals;
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Output {
-    /// Progress lines instead of the interface.
+    /// Print progress lines instead of the interface.
     #[arg(long)]
     headless: bool,
-    /// Every event as a line of JSON; implies --headless.
+    /// Print every event as a line of JSON; implies --headless.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     looks: Looks,
-    /// Train for the interface at the other end of standard input; how the interface starts its engine.
+    /// Train for the interface at the other end of standard input; set by the interface when it starts its engine.
     #[arg(long, hide = true, env = "SPARTUI_SERVE", hide_env = true)]
     serve: bool,
 }
@@ -34,7 +34,7 @@ impl Output {
         self.serve || self.headless || self.json || !live::is_possible()
     }
 
-    /// Progress lines, or with `json` events.
+    /// The options of a run without an interface: progress lines, or events if `json` is set.
     pub(super) fn headless(json: bool) -> Self {
         Self { headless: true, json, looks: Looks::default(), serve: false }
     }
@@ -43,7 +43,7 @@ impl Output {
 /// Trains, and prints the run's folder on the last line.
 ///
 /// # Errors
-/// What the engine refused or failed at.
+/// Those of the engine.
 pub fn run(mission: impl Into<Mission>, output: &Output) -> Result<()> {
     let mission = mission.into();
     if output.serve {
@@ -57,7 +57,7 @@ pub fn run(mission: impl Into<Mission>, output: &Output) -> Result<()> {
     run_to_end(mission, output).map(|_| ())
 }
 
-/// As [`run`], in this process; how the run ended.
+/// As [`run`], in this process; gives the summary of the run.
 ///
 /// # Errors
 /// As [`run`].
@@ -74,21 +74,22 @@ pub(super) fn run_to_end(mission: Mission, output: &Output) -> Result<Summary> {
     Ok(summary)
 }
 
-/// Why signals cannot be listened to.
+/// The error where signals cannot be received.
 #[expect(clippy::needless_pass_by_value, reason = "it is made from one error into another")]
 pub(super) fn no_signals(error: std::io::Error) -> Error {
-    Error::failed(format!("signals cannot be listened to: {error}"))
+    Error::failed(format!("signals cannot be received: {error}"))
 }
 
-/// Tells `each` what happens until the run has ended. Ctrl-C stops it cleanly, a second one aborts it; SIGTERM writes a
-/// checkpoint and ends it; SIGHUP changes nothing. Where `each` fails, the run goes on unheard, and that is told at its end.
+/// Calls `on_event` for every event until the run has ended. Ctrl-C stops the run cleanly, a second one aborts it;
+/// SIGTERM writes a checkpoint and ends it; SIGHUP is ignored. If `on_event` fails, the run continues without it, and
+/// the error is returned at the end.
 pub(super) fn headless(
     engine: &Engine,
     signals: &crossbeam_channel::Receiver<i32>,
-    mut each: impl FnMut(&Event) -> Result<()>,
+    mut on_event: impl FnMut(&Event) -> Result<()>,
 ) -> Result<Summary> {
     let mut interrupted = false;
-    let mut unheard = None;
+    let mut output_error = None;
     loop {
         crossbeam_channel::select! {
             recv(signals) -> signal => {
@@ -98,16 +99,16 @@ pub(super) fn headless(
                     Ok(SIGINT) => { interrupted = true; Command::Stop }
                     _ => continue,
                 };
-                // An engine that has ended needs no command any more.
+                // An engine that has ended needs no command.
                 let _ = engine.commands.send(command);
             }
             recv(engine.events) -> event => match event {
                 Ok(event) => {
-                    if unheard.is_none() {
-                        unheard = each(&event).err();
+                    if output_error.is_none() {
+                        output_error = on_event(&event).err();
                     }
                     if let Some(ended) = ended(event) {
-                        return unheard.map_or(ended, Err);
+                        return output_error.map_or(ended, Err);
                     }
                 }
                 Err(_) => return Err(Error::failed("the training thread ended without saying why; please report this")),
@@ -116,7 +117,7 @@ pub(super) fn headless(
     }
 }
 
-/// The result of the run, where this event is its last.
+/// The result of the run, if this event is its last.
 pub(super) fn ended(event: Event) -> Option<Result<Summary>> {
     match event {
         Event::Finished(summary) if summary.ending == Ending::Aborted => Some(Err(Error::failed(format!(

@@ -1,11 +1,11 @@
-//! `spartui` without a subcommand: the launcher, and the runs that are opened from it.
+//! `spartui` without a subcommand: the launcher, and the screens that are opened from it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::background::{Background, program};
+use super::detached::DetachedRun;
 use super::launch::no_signals;
-use super::left::Left;
 use super::live::{Run, Stage};
 use super::looks::Looks;
 use spartui_engine::socket::Link;
@@ -26,7 +26,7 @@ pub fn run(runs: PathBuf, looks: &Looks) -> Result<()> {
     let mut launcher = Launcher::new(looks.look()?, place(runs)?);
     let mut stage = Stage::take(watch_signals_of_screen().map_err(no_signals)?, &launcher.env.look)?;
     loop {
-        let goes_on = match stage.show(&mut launcher) {
+        let stays = match stage.show(&mut launcher) {
             Outcome::Open(Open::Inspect(folders)) => inspect(&mut stage, &mut launcher, folders),
             Outcome::Open(Open::Compare { runs, like }) => compare(&mut stage, &mut launcher, runs, like),
             Outcome::Open(Open::Attach(folder)) => {
@@ -53,9 +53,9 @@ pub fn run(runs: PathBuf, looks: &Looks) -> Result<()> {
             }
             _ => false,
         };
-        if !goes_on {
+        if !stays {
             drop(stage);
-            Looks::remember(&launcher.env.look);
+            Looks::save_theme(&launcher.env.look);
             return Ok(());
         }
     }
@@ -74,7 +74,7 @@ fn place(runs: PathBuf) -> Result<Place> {
     })
 }
 
-/// Shows the curves of runs; whether the launcher is wanted again.
+/// Shows the curves of runs; gives whether to show the launcher again.
 fn inspect(stage: &mut Stage, launcher: &mut Launcher, folders: Vec<PathBuf>) -> bool {
     let runs = launcher.place.folder.join(&launcher.place.runs);
     let mut inspector = Inspector::new(runs, folders, launcher.env.look.clone());
@@ -84,7 +84,7 @@ fn inspect(stage: &mut Stage, launcher: &mut Launcher, folders: Vec<PathBuf>) ->
     outcome != Outcome::Detached
 }
 
-/// Shows runs beside each other; whether the launcher is wanted again.
+/// Shows a comparison of runs; gives whether to show the launcher again.
 fn compare(stage: &mut Stage, launcher: &mut Launcher, candidates: Vec<PathBuf>, like: Option<PathBuf>) -> bool {
     let runs = launcher.place.folder.join(&launcher.place.runs);
     let mut screen = ComparisonScreen::new(runs, candidates, like, launcher.env.look.clone());
@@ -94,7 +94,7 @@ fn compare(stage: &mut Stage, launcher: &mut Launcher, candidates: Vec<PathBuf>,
     outcome != Outcome::Detached
 }
 
-/// Shows a run; whether the launcher is wanted again.
+/// Shows a run; gives whether to show the launcher again.
 fn visit(stage: &mut Stage, launcher: &mut Launcher, run: Result<Run>, race: bool) -> bool {
     let connected = run.and_then(|mut run| Ok((run.connect()?, run)));
     let (link, mut run) = match connected {
@@ -115,8 +115,8 @@ fn visit(stage: &mut Stage, launcher: &mut Launcher, run: Result<Run>, race: boo
     let folder = cockpit.ready.as_ref().map(|ready| ready.folder.as_path());
     let name = cockpit.ready.as_ref().map_or("the run", |ready| ready.run.as_str());
     let folder = known_folder(folder, launcher);
-    let (weight, said) = told(name, &outcome, folder.as_deref(), cockpit.ending.as_ref());
-    launcher.back_from(folder.as_deref(), weight, &said);
+    let (severity, message) = visit_message(name, &outcome, folder.as_deref(), cockpit.ending.as_ref());
+    launcher.back_from(folder.as_deref(), severity, &message);
     !ends
 }
 
@@ -124,7 +124,7 @@ fn is_race(folder: &Path) -> bool {
     read_race(folder).is_ok_and(|race| race.is_some())
 }
 
-/// As [`visit`], of a race.
+/// As [`visit`], for a race.
 fn visit_race(stage: &mut Stage, launcher: &mut Launcher, mut run: Run, link: Link) -> bool {
     let mut screen = RaceScreen::new(launcher.env.look.clone());
     let outcome = stage.race(&mut run, link, &mut screen);
@@ -133,8 +133,8 @@ fn visit_race(stage: &mut Stage, launcher: &mut Launcher, mut run: Run, link: Li
     let folder = screen.race.as_ref().map(|race| race.folder.as_path());
     let name = screen.race.as_ref().map_or("the race", |race| race.name.as_str());
     let folder = known_folder(folder, launcher);
-    let (weight, said) = told(name, &outcome, folder.as_deref(), screen.asked_to_end());
-    launcher.back_from(folder.as_deref(), weight, &said);
+    let (severity, message) = visit_message(name, &outcome, folder.as_deref(), screen.asked_to_end());
+    launcher.back_from(folder.as_deref(), severity, &message);
     outcome != Outcome::Detached
 }
 
@@ -149,24 +149,24 @@ fn begin(launcher: &Launcher, arguments: impl IntoIterator<Item = OsString>) -> 
     Background::start(folder.into_iter().chain(arguments)).map(Run::Begun)
 }
 
-/// How a visit ended, in one sentence.
-fn told(name: &str, outcome: &Outcome, folder: Option<&Path>, asked: Option<&Command>) -> (Severity, String) {
+/// How a visit of a run ended: one sentence, with its severity.
+fn visit_message(name: &str, outcome: &Outcome, folder: Option<&Path>, asked: Option<&Command>) -> (Severity, String) {
     match outcome {
         Outcome::Finished(summary) => {
             let how = match summary.ending {
                 Ending::Completed => "has taken all its steps",
                 Ending::Stopped => "was stopped",
-                Ending::StoppedEarly => "ended, since it no longer improved",
+                Ending::StoppedEarly => "ended early, since it no longer improved",
                 Ending::Aborted => "was aborted",
-                Ending::Terminated => "was ended; its checkpoint is written",
+                Ending::Terminated => "was terminated; its checkpoint is written",
             };
             let weight = if summary.ending == Ending::Completed { Severity::Done } else { Severity::Info };
             (weight, format!("{name} {how}"))
         }
         Outcome::Faulted { message, .. } => (Severity::Error, message.clone()),
-        _ => match folder.map(|folder| Left::look(folder, asked)) {
-            Some(left) if !left.goes_on() => {
-                (if left.is_bad() { Severity::Warning } else { Severity::Info }, left.sentence())
+        _ => match folder.map(|folder| DetachedRun::read(folder, asked)) {
+            Some(left) if !left.is_running() => {
+                (if left.is_failed() { Severity::Warning } else { Severity::Info }, left.sentence())
             }
             Some(_) => (Severity::Info, format!("{name} goes on")),
             None => (Severity::Info, "the run was not loaded yet".into()),

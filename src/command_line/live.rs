@@ -1,4 +1,4 @@
-//! A run in the interface: one that was just begun, or one that trains already.
+//! A run in the interface: one that was just started, or one that trains already.
 
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -8,8 +8,8 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use super::background::{Background, Lost};
 use super::console;
+use super::detached::DetachedRun;
 use super::launch::{ended, no_signals};
-use super::left::Left;
 use super::looks::Looks;
 use super::print_line;
 use super::printer::Printer;
@@ -21,18 +21,18 @@ use spartui_interface::terminal::{Redirection, ScreenTerminal, TerminalGuard};
 use spartui_interface::{self as interface, Line, Look, Outcome, RaceScreen, Sources, State, is_remote};
 use spartui_run::{RunFolder, State as RunState};
 
-/// How long the end of a process may take to show.
+/// How long the end of a process may take to become visible.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The run that is shown.
 pub enum Run {
-    /// One that this interface began.
+    /// A run that this interface started.
     Begun(Background),
-    /// One that another process trains.
+    /// A run that another process trains.
     Found {
         /// Its folder.
         folder: PathBuf,
-        /// What for.
+        /// Whether to steer or to watch it.
         purpose: Purpose,
     },
 }
@@ -40,13 +40,13 @@ pub enum Run {
 /// Whether there is a terminal to draw on and to read from.
 #[must_use]
 pub fn is_possible() -> bool {
-    console::hindrance().is_none()
+    console::why_unusable().is_none()
 }
 
-/// Shows the run until the user leaves it, or the terminal goes. The run goes on without, unless it was to end.
+/// Shows the run until the user leaves it, or the terminal closes. The run continues, unless the user ended it.
 ///
 /// # Errors
-/// Where the run refused or failed, or the terminal cannot be used.
+/// Fails if the run was refused or failed, or if the terminal cannot be used.
 pub fn run(mut run: Run, look: Look) -> Result<()> {
     let signals = watch_signals_of_screen().map_err(no_signals)?;
     let link = run.connect()?;
@@ -54,12 +54,12 @@ pub fn run(mut run: Run, look: Look) -> Result<()> {
     let mut cockpit = State::new(look, (0, 0));
     let outcome = stage.cockpit(&mut run, link, &mut cockpit);
     drop(stage);
-    Looks::remember(&cockpit.env.look);
+    Looks::save_theme(&cockpit.env.look);
     run.left(&outcome);
-    told(outcome, cockpit.ready.as_ref().map(|ready| ready.folder.as_path()), cockpit.ending.as_ref())
+    print_outcome(outcome, cockpit.ready.as_ref().map(|ready| ready.folder.as_path()), cockpit.ending.as_ref())
 }
 
-/// As [`run`], of a race.
+/// As [`run`], for a race.
 ///
 /// # Errors
 /// As [`run`].
@@ -70,26 +70,26 @@ pub fn run_race(mut run: Run, look: Look) -> Result<()> {
     let mut screen = RaceScreen::new(look);
     let outcome = stage.race(&mut run, link, &mut screen);
     drop(stage);
-    Looks::remember(&screen.env.look);
+    Looks::save_theme(&screen.env.look);
     run.left(&outcome);
-    told(outcome, screen.race.as_ref().map(|race| race.folder.as_path()), screen.asked_to_end())
+    print_outcome(outcome, screen.race.as_ref().map(|race| race.folder.as_path()), screen.asked_to_end())
 }
 
-/// Says on standard output how the interface ended, with the folder of the run where that is known, and how the run was asked
-/// to end.
-fn told(outcome: Outcome, known: Option<&Path>, asked: Option<&Command>) -> Result<()> {
+/// Prints how the run stands when the interface has ended; `known` is the run's folder, if known, `asked` the command
+/// that asked it to end.
+fn print_outcome(outcome: Outcome, known: Option<&Path>, asked: Option<&Command>) -> Result<()> {
     match outcome {
         Outcome::Finished(summary) => {
             Printer::new(false).print(&Event::Finished(summary.clone()))?;
-            let summary =
-                ended(Event::Finished(summary)).unwrap_or_else(|| Err(Error::failed("the run has no end")))?;
+            let summary = ended(Event::Finished(summary))
+                .unwrap_or_else(|| Err(Error::failed("the run has ended without a result; please report this")))?;
             print_line(&summary.folder.display().to_string())
         }
         Outcome::Faulted { message, refused: true } => Err(Error::refused(message)),
         Outcome::Faulted { message, refused: false } => Err(Error::failed(message)),
         Outcome::Left => known.map_or(Ok(()), |folder| {
-            let left = Left::look(folder, asked);
-            if left.is_bad() {
+            let left = DetachedRun::read(folder, asked);
+            if left.is_failed() {
                 return Err(Error::failed(left.sentence()));
             }
             print_line(&left.sentence())?;
@@ -99,19 +99,19 @@ fn told(outcome: Outcome, known: Option<&Path>, asked: Option<&Command>) -> Resu
     }
 }
 
-/// The terminal, taken once: any number of screens follow each other on it. It is given back when this is dropped.
+/// The terminal, on which any number of screens follow each other. It is restored when this is dropped.
 pub struct Stage {
     guard: TerminalGuard,
     terminal: ScreenTerminal,
     input: InputThread,
     signals: Receiver<i32>,
     line: Line,
-    /// When the terminal was asked for its background.
+    /// When the terminal was asked for its background colour.
     asked: Option<Instant>,
 }
 
 impl Stage {
-    /// Takes the terminal, and asks for its background where that decides what things look like.
+    /// Takes over the terminal, and asks for its background colour if the theme depends on it.
     ///
     /// # Errors
     /// Where it cannot be used.
@@ -119,7 +119,7 @@ impl Stage {
         let fail = |error: std::io::Error| {
             Error::failed(format!("the terminal cannot be used: {error}; try again with --headless"))
         };
-        // Whatever a library prints would tear the screen.
+        // Output of a library would disturb the screen.
         let printed = tempfile::tempfile().map_err(fail)?;
         let redirection = Redirection::to(&printed).map_err(fail)?;
         let screen = redirection.screen().map_err(fail)?;
@@ -127,7 +127,7 @@ impl Stage {
         let line = Line::of_terminal();
         let terminal = guard.terminal(&line).map_err(fail)?;
         let input = InputThread::start().map_err(fail)?;
-        // A slow line has better things to carry.
+        // Not on a slow line.
         let asks = look.pair.is_some() && look.light.is_none() && !line.is_slow();
         let asked = asks.then(|| guard.ask_background().map(|()| Instant::now())).transpose().map_err(fail)?;
         Ok(Self { guard, terminal, input, signals, line, asked })
@@ -144,20 +144,20 @@ impl Stage {
         interface::run(&mut self.terminal, screen, sources)
     }
 
-    /// Shows a run, and connects again as often as the user wants.
+    /// Shows a run, and reconnects whenever the user asks for it.
     pub fn cockpit(&mut self, run: &mut Run, link: Link, state: &mut State) -> Outcome {
         let owner = matches!(run, Run::Begun(_));
         *state = state.connected(link.client, owner);
         let mut outcome = self.once(state, link);
         while outcome == Outcome::Reconnect {
-            let (link, _kept) = match run.reconnect(state.ready.as_ref().map(|ready| ready.folder.as_path())) {
+            let (link, _sender) = match run.reconnect(state.ready.as_ref().map(|ready| ready.folder.as_path())) {
                 Ok(link) => {
                     *state = state.connected(link.client, owner);
                     (link, None)
                 }
                 Err(lost) => {
-                    let (link, told) = no_link(lost);
-                    (link, Some(told))
+                    let (link, sender) = no_link(lost);
+                    (link, Some(sender))
                 }
             };
             outcome = self.once(state, link);
@@ -165,20 +165,20 @@ impl Stage {
         outcome
     }
 
-    /// As [`Stage::cockpit`], of a race.
+    /// As [`Stage::cockpit`], for a race.
     pub fn race(&mut self, run: &mut Run, link: Link, screen: &mut RaceScreen) -> Outcome {
         let owner = matches!(run, Run::Begun(_));
         *screen = screen.connected(link.client, owner);
         let mut outcome = self.once(screen, link);
         while outcome == Outcome::Reconnect {
-            let (link, _kept) = match run.reconnect(screen.race.as_ref().map(|race| race.folder.as_path())) {
+            let (link, _sender) = match run.reconnect(screen.race.as_ref().map(|race| race.folder.as_path())) {
                 Ok(link) => {
                     *screen = screen.connected(link.client, owner);
                     (link, None)
                 }
                 Err(lost) => {
-                    let (link, told) = no_link(lost);
-                    (link, Some(told))
+                    let (link, sender) = no_link(lost);
+                    (link, Some(sender))
                 }
             };
             outcome = self.once(screen, link);
@@ -204,7 +204,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        // An answer that is still under way would be typed into the shell.
+        // A late answer would appear as input of the shell.
         while self.asked.is_some_and(|asked| asked.elapsed() < PATIENCE) && !self.input.is_answered() {
             thread::sleep(Duration::from_millis(5));
         }
@@ -212,19 +212,19 @@ impl Drop for Stage {
     }
 }
 
-/// A connection that says nothing but why there is none.
+/// A link whose only message is why there is no connection.
 fn no_link(lost: Lost) -> (Link, Sender<ServerMessage>) {
-    let (told, news) = bounded(1);
-    // There is room for one.
-    let _ = told.send(lost.into());
-    (Link { client: 0, elapsed: Duration::ZERO, news, requests: unbounded().0 }, told)
+    let (sender, news) = bounded(1);
+    // The channel has room for one message.
+    let _ = sender.send(lost.into());
+    (Link { client: 0, elapsed: Duration::ZERO, news, requests: unbounded().0 }, sender)
 }
 
 impl Run {
-    /// The connection to it; to one that was begun there is one only.
+    /// Connects to the run; to a run that was started here, only once.
     ///
     /// # Errors
-    /// Where nobody answers.
+    /// Fails if its process does not answer.
     pub fn connect(&mut self) -> Result<Link> {
         match self {
             Self::Begun(background) => background.connect(),
@@ -232,14 +232,14 @@ impl Run {
         }
     }
 
-    /// The interface has left it: a process that was begun and has told its end is waited for.
+    /// Waits for a process that was started here and has reported its end, after the interface has left it.
     pub fn left(self, outcome: &Outcome) {
         if let (Self::Begun(background), Outcome::Finished(_) | Outcome::Faulted { .. }) = (self, outcome) {
             background.ended();
         }
     }
 
-    /// Another connection to the same run.
+    /// Connects to the same run again.
     fn reconnect(&self, known: Option<&Path>) -> std::result::Result<Link, Lost> {
         let (folder, purpose) = match (self, known) {
             (Self::Found { folder, purpose }, _) => (folder.as_path(), *purpose),
@@ -261,7 +261,7 @@ pub(super) fn open(folder: &Path, purpose: Purpose) -> std::result::Result<Link,
         .map_err(|error| lost(folder, format!("the run cannot be connected to: {error}")))
 }
 
-/// What became of a run: why the connection ended, unless the run has.
+/// The state of a run whose connection ended; `why` is the reason, unless the run itself has ended.
 fn lost(folder: &Path, why: String) -> Lost {
     let begun = Instant::now();
     let state = || RunFolder::open(folder).and_then(|run| run.status()).map(|status| status.state);
@@ -270,7 +270,7 @@ fn lost(folder: &Path, why: String) -> Lost {
             Ok(RunState::Running) if begun.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(20)),
             Ok(RunState::Running) => return Lost { why, alive: true },
             Ok(RunState::Interrupted) => {
-                return Lost { why: "the process that trains was killed or crashed".into(), alive: false };
+                return Lost { why: "the training process was killed or crashed".into(), alive: false };
             }
             Ok(state) => return Lost { why: format!("the run has ended: {state}"), alive: false },
             Err(error) => return Lost { why: format!("{why}; {error}"), alive: false },

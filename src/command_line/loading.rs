@@ -1,11 +1,11 @@
-//! Loading a model, with or without an adapter, to use it.
+//! Loading a model, with or without an adapter, for inference.
 
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use tch::Tensor;
 
-use super::origin::{Origin, Wanted};
+use super::origin::{ModelOptions, Origin};
 use spartui_adapters::{Adapter, HeadDelta, LoraAdapter, OwnAdapter, Saved, about_adapter, adapter_shape};
 use spartui_data::Tokenizer;
 use spartui_facts::error::{Error, Result};
@@ -19,19 +19,19 @@ use spartui_sparse::merge;
 #[derive(Debug, clap::Args)]
 pub struct Source {
     #[command(flatten)]
-    wanted: Wanted,
+    model: ModelOptions,
     /// auto, cpu, cuda, cuda:N or mps.
     #[arg(long, default_value = "auto")]
     device: String,
     /// auto (as stored), float32, bfloat16 or float16.
     #[arg(long, default_value = "auto")]
     dtype: String,
-    /// What the model is used for; where it is not given, what adapter and model were made for.
+    /// Task of the model; default: the task for which adapter and model were made.
     #[arg(long, value_name = "KIND")]
     task: Option<Kind>,
 }
 
-/// What a model is used for.
+/// The task of a model.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub enum Kind {
     SequenceClassification,
@@ -50,15 +50,15 @@ impl From<Kind> for TaskKind {
 /// A model that is ready for use.
 pub struct Loaded {
     pub model: Model,
-    /// None for a language model.
+    /// The classification head; empty for a language model.
     pub head: Head,
-    /// In the order of the logits; empty for a language model.
+    /// The labels in the order of the logits; empty for a language model.
     pub labels: Vec<String>,
-    /// What the logits are.
+    /// The meaning of the logits.
     pub outputs: Outputs,
     pub tokenizer: Tokenizer,
     pub folder: PathBuf,
-    /// The recipe of the run that made it, where that is known.
+    /// The recipe of the run that made it, if known.
     pub recipe: Option<Recipe>,
 }
 
@@ -66,17 +66,17 @@ impl Source {
     /// Loads model and adapter.
     ///
     /// # Errors
-    /// Refuses what will not do, a classifier without a head among it.
+    /// Refuses invalid options and files, and a classifier without a head.
     pub fn load(&self, runs: &Path) -> Result<Loaded> {
         self.load_for(None, runs)
     }
 
-    /// As [`Source::load`], for one task and no other.
+    /// As [`Source::load`], for one task only.
     ///
     /// # Errors
     /// As [`Source::load`], and refuses an adapter that was made for another task.
     pub fn load_for(&self, only: Option<TaskKind>, runs: &Path) -> Result<Loaded> {
-        let origin = self.wanted.origin(runs)?;
+        let origin = self.model.origin(runs)?;
         let folder = hub::resolve(&origin.model, &mut |what, fraction| super::show_progress(what, fraction))?;
         let task = match only.or(self.task.map(TaskKind::from)) {
             Some(task) => task,
@@ -86,7 +86,7 @@ impl Source {
         let mut model = Model::open(&Open { folder: &folder, dtype, device, task, fresh: None })?;
         let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
         let tokenizer = Tokenizer::load(&folder, vocabulary)?;
-        tell_remarks(&model);
+        print_remarks(&model);
         let Adapted { head, labels, outputs } = match &origin.adapter {
             Some(adapter) => match adapter_shape(adapter) {
                 Shape::LowRank => apply_lora(adapter, &mut model)?,
@@ -110,7 +110,7 @@ impl Origin {
 
     fn own_head(&self, model: &Model) -> Result<Adapted> {
         if model.task == TaskKind::CausalLm {
-            return Ok(Adapted::writer());
+            return Ok(Adapted::language_model());
         }
         let missing = || {
             Error::refused(format!(
@@ -128,7 +128,7 @@ impl Origin {
     }
 }
 
-/// What an adapter, or the model itself, makes of the outputs of the last block.
+/// The head of an adapter or of the model itself, which is applied to the outputs of the last block.
 struct Adapted {
     head: Head,
     labels: Vec<String>,
@@ -136,25 +136,25 @@ struct Adapted {
 }
 
 impl Adapted {
-    /// Of a language model.
-    fn writer() -> Self {
+    /// The empty head of a language model.
+    fn language_model() -> Self {
         Self { head: Head::none(), labels: Vec::new(), outputs: Outputs::OneLabel }
     }
 }
 
-/// Says on standard error what is to be said of a model's files.
-pub fn tell_remarks(model: &Model) {
+/// Prints the remarks on a model's files on standard error.
+pub fn print_remarks(model: &Model) {
     for remark in &model.remarks {
-        super::tell(if remark.warns { "warning" } else { "note" }, &remark.text);
+        super::print_note(if remark.warns { "warning" } else { "note" }, &remark.text);
     }
 }
 
-/// Puts an adapter's deltas into the model's weights; its head and labels.
+/// Adds an adapter's deltas to the model's weights; gives its head and labels.
 fn apply(folder: &Path, model: &Model) -> Result<Adapted> {
     let parameters: Vec<(String, Vec<usize>)> =
         model.parameters.iter().map(|parameter| (parameter.name.clone(), shape(&parameter.tensor))).collect();
-    let (adapter, strangers) = Adapter::read_noting(folder, &parameters)?;
-    tell_strangers(folder, &strangers);
+    let (adapter, unused) = Adapter::read_noting(folder, &parameters)?;
+    warn_unused_tensors(folder, &unused);
     check_task(folder, model, &adapter.head)?;
     for delta in &adapter.deltas {
         if let Some(parameter) = model.parameters.iter().find(|parameter| parameter.name == delta.name) {
@@ -167,44 +167,45 @@ fn apply(folder: &Path, model: &Model) -> Result<Adapted> {
     Ok(Adapted { head, labels: adapter.labels, outputs: Outputs::OneLabel })
 }
 
-/// Says of what parameters an adapter has something that this model does not have.
-fn tell_strangers<T: AsRef<str>>(folder: &Path, names: &[T]) {
+/// Warns of tensors of an adapter for parameters that the model does not have.
+fn warn_unused_tensors<T: AsRef<str>>(folder: &Path, names: &[T]) {
     if let Some(tensors) = listed("tensor", names) {
         let folder = folder.display();
-        super::tell(
+        super::print_note(
             "warning",
             &format!("{folder}: it holds {tensors} that nobody reads: this model has no place for them"),
         );
     }
 }
 
-/// Puts an adapter of low rank on top of the model's layers; its head and labels.
+/// Applies a low-rank adapter to the model's layers; gives its head and labels.
 fn apply_lora(folder: &Path, model: &mut Model) -> Result<Adapted> {
     let adapter = LoraAdapter::read(folder)?;
     let refuse = |why: &str| Error::refused(format!("{}: {why}", folder.display()));
     check_task(folder, model, &adapter.head)?;
-    let mut strangers = put_saved(folder, model, &adapter)?;
+    let mut unused = put_saved(folder, model, &adapter)?;
     let mut additions = Vec::new();
     for (name, factors) in &adapter.layers {
         let Some(site) = layers_of(model).find(|site| site.name == *name) else {
-            strangers.push(name.clone());
+            unused.push(name.clone());
             continue;
         };
         let addition =
             addition_of(site, factors).map_err(|why| refuse(&format!("{why}; it was made for another model")))?;
         additions.push((site, addition));
     }
-    // What the model has and cannot have anything on top of would make another model; what it does not have is passed over.
-    let of_layers = adapter.layers.iter().map(|(name, _)| name).filter(|name| strangers.contains(name));
+    // An adapter for a layer that exists but cannot be adapted is refused; layers that do not exist are ignored with a
+    // warning.
+    let of_layers = adapter.layers.iter().map(|(name, _)| name).filter(|name| unused.contains(name));
     let mut refused = of_layers.filter(|name| model.has(name) || additions.is_empty());
     if let Some(name) = refused.next() {
         return Err(refuse(&format!(
-            "the adapter is for {}, which this model does not have, or not to adapt",
+            "the adapter is for {}, which this model does not have or cannot adapt",
             one_line(name)
         )));
     }
-    tell_strangers(folder, &strangers);
-    tell_missing(folder, &adapter.missing(layers_of(model).map(|site| site.name.as_str())));
+    warn_unused_tensors(folder, &unused);
+    warn_missing_layers(folder, &adapter.missing(layers_of(model).map(|site| site.name.as_str())));
     for (site, addition) in additions {
         site.overlay.set(Some(Box::new(addition)));
     }
@@ -216,21 +217,20 @@ fn apply_lora(folder: &Path, model: &mut Model) -> Result<Adapted> {
         None => (0..count).map(|label| format!("LABEL_{label}")).collect(),
     };
     if model.task == TaskKind::CausalLm {
-        return Ok(Adapted::writer());
+        return Ok(Adapted::language_model());
     }
-    // What was trained here says so in its own config.json; peft trains what the base model's says.
+    // An adapter of this program has one label for each row; for one of PEFT, config.json of the base model decides.
     let outputs = if adapter.is_own() { Outputs::OneLabel } else { model.config.outputs(count) };
     Ok(Adapted { head: head(folder, model, &adapter.head, count)?, labels, outputs })
 }
 
-/// Puts what only its own method understands on the model's layers; its head and labels.
+/// Applies an adapter in the format of its own method to the model's layers; gives its head and labels.
 fn apply_own(folder: &Path, model: &Model) -> Result<Adapted> {
     let adapter = OwnAdapter::read(folder)?;
     let refuse = |why: &str| Error::refused(format!("{}: {why}", folder.display()));
     check_task(folder, model, &adapter.head)?;
     let kind = MethodKind::ALL.into_iter().find(|kind| kind.name() == adapter.method);
-    let unknown =
-        || refuse(&format!("it is one of the method {}, which this version does not know", quoted(&adapter.method)));
+    let unknown = || refuse(&format!("its method is {}, which this version does not know", quoted(&adapter.method)));
     let overlays = definition(kind.ok_or_else(unknown)?).overlays(&adapter.learned, model);
     for (site, overlay) in overlays.map_err(|why| refuse(&format!("{why}; it was made for another model")))? {
         model.sites[site].overlay.set(Some(overlay));
@@ -239,47 +239,47 @@ fn apply_own(folder: &Path, model: &Model) -> Result<Adapted> {
     Ok(Adapted { head, labels: adapter.labels, outputs: Outputs::OneLabel })
 }
 
-/// The layers that an adapter of low rank may adapt.
+/// The layers that a low-rank adapter may adapt.
 fn layers_of(model: &Model) -> impl Iterator<Item = &Site> {
     model.sites.iter().chain(&model.others)
 }
 
-/// Gives modules that an adapter saved whole their values; names that the model does not have.
+/// Replaces the parameters that an adapter saved whole; gives the names of those that the model does not have.
 fn put_saved(folder: &Path, model: &mut Model, adapter: &LoraAdapter) -> Result<Vec<String>> {
     let refuse = |why: String| Error::refused(format!("{}: {why}; it was made for another model", folder.display()));
     let of_head = model.head_kind().names();
-    // The pooler of a BERT that has one is no part of its head.
+    // The pooler of a BERT model is not a part of its head.
     let of_model = adapter.head.iter().filter(|part| !of_head.contains(&part.parameter.as_str()));
     let of_model = of_model.map(|part| (&part.parameter, &part.shape, &part.init));
     let saved = adapter.saved.iter().map(|Saved { name, shape, values }| (name, shape, values));
-    let mut strangers = Vec::new();
+    let mut unused = Vec::new();
     for (name, shape, values) in of_model.chain(saved) {
         if !model.has(name) {
-            strangers.push(name.clone());
+            unused.push(name.clone());
             continue;
         }
         let shape: Vec<i64> = shape.iter().map(|&size| size.cast_signed() as i64).collect();
         model.replace(name, &Tensor::from_slice(values).view(shape.as_slice())).map_err(refuse)?;
     }
-    Ok(strangers)
+    Ok(unused)
 }
 
-/// Says of which layers an adapter lacks what it says it has, as peft does: they stay as the base model has them.
-fn tell_missing(folder: &Path, names: &[&str]) {
+/// Warns, as PEFT does, of layers that an adapter names but has no tensors for: they stay as in the base model.
+fn warn_missing_layers(folder: &Path, names: &[&str]) {
     if let Some(layers) = listed("layer", names) {
         let folder = folder.display();
-        super::tell(
+        super::print_note(
             "warning",
             &format!("{folder}: it lacks {layers} of its target_modules; the base model's weights are used there"),
         );
     }
 }
 
-/// Whether a head is there where the model classifies, and not where it writes.
+/// Checks that an adapter has a head if the model classifies, and none if it is a language model.
 fn check_task(folder: &Path, model: &Model, head: &[HeadDelta]) -> Result<()> {
     let refuse = |why: &str| Err(Error::refused(format!("{}: {why}", folder.display())));
     match (model.task, head.is_empty()) {
-        (TaskKind::CausalLm, false) => refuse("the adapter classifies; leave --task out"),
+        (TaskKind::CausalLm, false) => refuse("the adapter is that of a classifier; leave --task out"),
         (TaskKind::SequenceClassification, true) => {
             refuse("the adapter is a language model's and has no classification head; leave --task out")
         }
@@ -287,7 +287,7 @@ fn check_task(folder: &Path, model: &Model, head: &[HeadDelta]) -> Result<()> {
     }
 }
 
-/// The head of an adapter for so many labels.
+/// The head of an adapter with this number of labels.
 fn head(folder: &Path, model: &Model, parts: &[HeadDelta], labels: usize) -> Result<Head> {
     let refuse = |why: &str| Error::refused(format!("{}: {why}", folder.display()));
     let kind = model.head_kind();

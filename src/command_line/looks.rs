@@ -1,11 +1,11 @@
-//! How the interface looks and listens: options of every subcommand that shows one.
+//! Appearance and keys of the interface: options of all subcommands that show it.
 
 use std::path::{Path, PathBuf};
 
-mod remembered;
+mod chosen_theme;
 
 use super::console;
-use remembered::Chosen;
+use chosen_theme::ChosenTheme;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::place;
 use spartui_interface::Look;
@@ -13,18 +13,18 @@ use spartui_interface::keys::Keymap;
 use spartui_interface::terminal::{has_shell, no_color};
 use spartui_interface::theme::{DARK, Depth, LIGHT, MONOCHROME, Themes};
 
-/// How the interface looks, and which keys it has.
+/// Appearance and keys of the interface.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Looks {
     /// Theme of the interface: dark, light, high-contrast, colour-blind, monochrome, ember, tide, phosphor, or one of
     /// your own
     #[arg(long, env = "SPARTUI_THEME", value_name = "NAME")]
     theme: Option<String>,
-    /// File of keys in place of ~/.config/spartui/keys.toml; `spartui keys` prints one to begin with
+    /// File of keys instead of ~/.config/spartui/keys.toml; `spartui keys` prints one to start from
     #[arg(long, env = "SPARTUI_KEYS", value_name = "FILE")]
     keys: Option<PathBuf>,
-    /// Draw the interface in ASCII alone, for terminals and fonts that know no lines and dots; the default in the
-    /// locales C and POSIX, and in those of other characters than UTF-8. --ascii=false draws lines and dots there too
+    /// Draw the interface in ASCII only, for terminals and fonts without line and dot characters; the default in the
+    /// locales C and POSIX, and in all that are not UTF-8. --ascii=false draws lines and dots there too
     #[arg(
         long,
         env = "SPARTUI_ASCII",
@@ -36,7 +36,7 @@ pub struct Looks {
         value_parser = clap::builder::FalseyValueParser::new()
     )]
     ascii: Option<bool>,
-    /// Colours of the terminal: 16, 256 or true; auto: as TERM and COLORTERM say
+    /// Colours of the terminal: 16, 256 or true; auto: by TERM and COLORTERM
     #[arg(long, env = "SPARTUI_COLOURS", value_name = "N", default_value = "auto")]
     colours: Colours,
 }
@@ -53,27 +53,28 @@ enum Colours {
 }
 
 impl Looks {
-    /// What was asked for, with themes and keys of the user's folder. What is wrong there is told on the screen.
+    /// The appearance that was asked for, with the themes and keys in the user's folder. Errors in that folder are
+    /// shown in the interface.
     ///
     /// # Errors
-    /// Where the file of keys that was asked for is none.
+    /// Refuses an invalid file of keys that was given as an option.
     pub fn look(&self) -> Result<Look> {
         let folder = config_folder().map(|folder| folder.join("themes"));
         let themes = Themes::load(folder.as_deref(), self.depth());
         let light = is_light(std::env::var("COLORFGBG").ok().as_deref());
-        let remembered = config_folder().map_or(Ok(None), |folder| Chosen::read(&folder));
+        let chosen = config_folder().map_or(Ok(None), |folder| ChosenTheme::read(&folder));
         let forced = self.theme.as_deref().or(no_color().then_some(MONOCHROME));
         let look = |theme| Look::new(themes, theme);
-        let look = match (forced, remembered.as_ref().ok().and_then(Option::as_ref)) {
+        let look = match (forced, chosen.as_ref().ok().and_then(Option::as_ref)) {
             (Some(name), _) => look(Some(name)),
-            (None, Some(Chosen::One(name))) => look(Some(name)),
-            (None, Some(Chosen::Pair { dark, light: other })) => look(None).of_background([dark, other], light),
+            (None, Some(ChosenTheme::One(name))) => look(Some(name)),
+            (None, Some(ChosenTheme::Pair { dark, light: other })) => look(None).of_background([dark, other], light),
             (None, None) => look(None).of_background([DARK, LIGHT], light),
         };
         let mut look = look.in_ascii(self.ascii.unwrap_or_else(|| !console::knows_unicode()));
         look.has_shell = has_shell();
-        look.warnings.extend(remembered.err());
-        match self.users_keys() {
+        look.warnings.extend(chosen.err());
+        match self.read_user_keys() {
             Ok(keys) => look = look.with_keys(keys),
             Err(error) if self.keys.is_some() => return Err(error),
             Err(error) => look.warnings.push(format!("{}; the built-in keys are used", error.message())),
@@ -81,11 +82,10 @@ impl Looks {
         Ok(look)
     }
 
-    /// The interface was left: a theme that was chosen in it is the one that the next start begins with. Why it cannot
-    /// be remembered is said on standard error.
-    pub fn remember(look: &Look) {
+    /// Saves the theme that was chosen in the interface, for the next start. An error is printed on standard error.
+    pub fn save_theme(look: &Look) {
         let Some(folder) = config_folder().filter(|_| look.chosen) else { return };
-        if let Err(why) = Chosen::write(&folder, &look.theme().name, look.light) {
+        if let Err(why) = ChosenTheme::write(&folder, &look.theme().name, look.light) {
             eprintln!("spartui: {why}");
         }
     }
@@ -93,12 +93,12 @@ impl Looks {
     /// The keys.
     ///
     /// # Errors
-    /// Where the file of keys, also the one in the user's folder, is none.
+    /// Refuses an invalid file of keys, also the one in the user's folder.
     pub fn keys(&self) -> Result<Keymap> {
-        self.users_keys()
+        self.read_user_keys()
     }
 
-    fn users_keys(&self) -> Result<Keymap> {
+    fn read_user_keys(&self) -> Result<Keymap> {
         match (&self.keys, config_folder().map(|folder| folder.join("keys.toml"))) {
             (Some(file), _) => read_keys(file),
             (None, Some(file)) if file.exists() => read_keys(&file),
@@ -124,13 +124,13 @@ fn read_keys(file: &Path) -> Result<Keymap> {
     Keymap::read(&text).map_err(refuse)
 }
 
-/// Whether the terminal says of itself, in `COLORFGBG`, that its background is light, or that it is not.
+/// Whether the terminal's background is light, according to `COLORFGBG`; none if that does not say.
 fn is_light(colorfgbg: Option<&str>) -> Option<bool> {
     let background = colorfgbg?.rsplit(';').next()?.parse::<u8>().ok()?;
     (background < 16).then_some(matches!(background, 7 | 9..=15))
 }
 
-/// The user's folder of the program's settings.
+/// The folder of the user's settings.
 fn config_folder() -> Option<PathBuf> {
     let config = std::env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let config = config.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config")));

@@ -1,11 +1,11 @@
-//! Which model and adapter the user means, and what their run knows of the rows.
+//! The options that name a model and an adapter, and the recipe of the run that made them.
 
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::kept::Choice;
 use super::show_progress;
+use super::states::StateOptions;
 use spartui_adapters::about_adapter;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::place;
@@ -15,38 +15,39 @@ use spartui_method::{Shape, definition};
 use spartui_run::{RunFolder, refuse_race};
 
 #[derive(Debug, clap::Args)]
-pub struct Wanted {
-    /// Folder of the model in Hugging Face layout, or its name on the hub such as owner/name. Not needed with an adapter that
-    /// names its model, or with --run.
+pub struct ModelOptions {
+    /// Folder of the model in Hugging Face layout, or its name on the hub such as owner/name. Not needed with --run, or
+    /// with an adapter that names its model.
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
     /// Folder of an adapter.
     #[arg(long, value_name = "DIR")]
     adapter: Option<PathBuf>,
-    /// A run, by its name or its folder, in place of both: its model with what it learned.
+    /// A run, by name or folder, instead of both: its model with its adapter.
     #[arg(long, value_name = "RUN", conflicts_with = "adapter")]
     run: Option<PathBuf>,
     #[command(flatten)]
-    state: Choice,
+    state: StateOptions,
 }
 
-/// What was meant.
+/// A model with its adapter.
 #[derive(Debug)]
 pub struct Origin {
     /// The model: its folder, or its name on the hub.
     pub model: PathBuf,
+    /// Folder of the adapter, if there is one.
     pub adapter: Option<PathBuf>,
-    /// The recipe of the run that made it, where that is known.
+    /// The recipe of the run that made it, if known.
     pub recipe: Option<Recipe>,
-    /// Where a kept state lies for as long as it is read.
+    /// The temporary folder of a kept state, which is removed on drop.
     _scratch: Option<TempDir>,
 }
 
-impl Wanted {
-    /// Finds it.
+impl ModelOptions {
+    /// Finds the model and the adapter that the options name.
     ///
     /// # Errors
-    /// Refuses a run without a result, an adapter that does not name its model, and where nothing was named.
+    /// Refuses a run without a result, an adapter that does not name its model, and options that name nothing.
     pub fn origin(&self, runs: &Path) -> Result<Origin> {
         if self.state.at.is_some() && self.run.is_none() {
             return Err(Error::refused("--at names a state of a run; name the run with --run"));
@@ -86,7 +87,7 @@ impl Wanted {
         };
         if !result.is_dir() {
             return Err(Error::refused(format!(
-                "{} has no {} yet; take one of its kept states with --at last or --at STEP",
+                "{} has no {} yet; choose one of its kept states with --at last or --at STEP",
                 run.name(),
                 if whole { "model" } else { "adapter" }
             )));
@@ -101,7 +102,7 @@ impl Wanted {
     }
 }
 
-/// The model that an adapter names as its own.
+/// The base model that an adapter names.
 fn model_of(adapter: &Path) -> Result<PathBuf> {
     let model = about_adapter(adapter)?.base;
     let known = model.is_dir() || spartui_facts::recipe::is_hub_name(&model.to_string_lossy());
@@ -109,13 +110,13 @@ fn model_of(adapter: &Path) -> Result<PathBuf> {
         return Ok(model);
     }
     Err(Error::refused(format!(
-        "{} names {} as its model, which is not there; give the model with --model DIR",
+        "{} names {} as its model, which does not exist; give the model with --model DIR",
         place(adapter),
         place(&model)
     )))
 }
 
-/// The recipe of the run in whose folder an adapter or a model lies.
+/// The recipe of the run in whose folder an adapter or a model is.
 fn recipe_of(result: &Path) -> Option<Recipe> {
     let result = std::fs::canonicalize(result).ok()?;
     let run = RunFolder::open(result.parent()?).ok()?;

@@ -1,4 +1,4 @@
-//! A file that the user names for what a command makes.
+//! The output file of a command.
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
@@ -10,20 +10,20 @@ use super::standard_output::StandardOutput;
 use spartui_data::{NOT_OPEN, is_open_file};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::place;
-use spartui_run::followed;
+use spartui_run::follow_links;
 
-/// Where an output goes.
+/// The target of an output.
 #[derive(Debug, PartialEq, Eq)]
 enum Target {
     StandardOutput,
     StandardError,
-    /// A pipe, a terminal, a device, or a file that the shell has opened: there is nothing to replace, only to write to.
+    /// A pipe, a terminal, a device, or a file that the shell has opened: written to, not replaced.
     Stream(PathBuf),
-    /// A regular file, or a name that is free: a reader sees the old or the new one, whole.
+    /// A regular file, or a free name: replaced at once, so that a reader sees the old or the new file.
     Regular(PathBuf),
 }
 
-/// Refuses a place where nothing can be written, before there is anything to write: the work would be lost.
+/// Checks that the output can be written, before the work begins that would be lost otherwise.
 ///
 /// # Errors
 /// Refuses a folder, a name in a folder that is not there, and links that lead in a circle.
@@ -40,10 +40,10 @@ pub fn check(path: &Path) -> Result<()> {
     Err(refused(path, format!("there is no folder {}", place(folder))))
 }
 
-/// Refuses to put an output in the place of the file that it is made from.
+/// Refuses an output that would replace the input.
 ///
 /// # Errors
-/// Where both are one file, by whatever names and links.
+/// Refuses two paths to the same file, also through links.
 pub fn check_apart(output: &Path, input: &Path) -> Result<()> {
     let file = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|it| (it.dev(), it.ino()));
     match (file(output), file(input)) {
@@ -54,11 +54,11 @@ pub fn check_apart(output: &Path, input: &Path) -> Result<()> {
     }
 }
 
-/// Writes what a command made to where the user wants it: `-` is standard output. Links are followed; what is no regular file
-/// is written to as it is; a regular file is replaced when the new one is whole.
+/// Writes the output of a command: `-` is standard output. Links are followed; pipes and devices are written to
+/// directly; a regular file is replaced once the new one is complete.
 ///
 /// # Errors
-/// Refuses a place that cannot be written, and fails where writing breaks off.
+/// Refuses a path that cannot be written, and fails if writing fails.
 pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
     match target(path)? {
         Target::StandardOutput => finish(path, &mut StandardOutput, contents),
@@ -69,7 +69,7 @@ pub fn write(path: &Path, contents: &[u8]) -> Result<()> {
             finish(path, &mut opened.map_err(|error| refused(path, error))?, contents)
         }
         Target::Regular(target) => match replace(&target, contents) {
-            // A file that may be written in a folder that may not.
+            // The file is writable, its folder is not.
             Err(_) if target.is_file() => {
                 finish(path, &mut File::create(&target).map_err(|error| refused(path, error))?, contents)
             }
@@ -82,7 +82,7 @@ fn refused(path: &Path, why: impl std::fmt::Display) -> Error {
     Error::refused(format!("{} cannot be written: {why}; give --output another file", place(path)))
 }
 
-/// Writes all of it to what is open; a reader that has gone ends the program quietly.
+/// Writes all contents to an open file; if the reader of a pipe has gone, the program ends quietly.
 fn finish(path: &Path, file: &mut impl Write, contents: &[u8]) -> Result<()> {
     match file.write_all(contents).and_then(|()| file.flush()) {
         Ok(()) => Ok(()),
@@ -98,8 +98,8 @@ fn target(path: &Path) -> Result<Target> {
     if path == Path::new("-") {
         return Ok(Target::StandardOutput);
     }
-    let followed = followed(path).map_err(|error| refused(path, error))?;
-    // What is open already may have no name that leads to it, as a pipe of the shell's.
+    let followed = follow_links(path).map_err(|error| refused(path, error))?;
+    // An open file may have no path, such as a pipe of the shell.
     let found = match fs::metadata(path) {
         Ok(found) => found,
         Err(_) if is_open_file(path) => return Err(refused(path, NOT_OPEN)),
@@ -111,7 +111,7 @@ fn target(path: &Path) -> Result<Target> {
     let is = |stream: io::Result<fs::Metadata>| {
         stream.is_ok_and(|stream| (stream.dev(), stream.ino()) == (found.dev(), found.ino()))
     };
-    // In the place of a closed one there is /dev/null, which may be meant.
+    // A closed standard output is replaced by /dev/null, which may also be the path itself.
     if is(metadata_of(&io::stdout())) && (!StandardOutput::is_closed() || is_open_file(path)) {
         return Ok(Target::StandardOutput);
     }
@@ -125,10 +125,10 @@ fn metadata_of(stream: &impl AsFd) -> io::Result<fs::Metadata> {
     File::from(stream.as_fd().try_clone_to_owned()?).metadata()
 }
 
-/// Puts a whole file in the place of another one, with that one's permissions, or under a free name.
+/// Replaces a file at once and keeps its permissions, or creates it.
 fn replace(target: &Path, contents: &[u8]) -> io::Result<()> {
     let earlier = fs::metadata(target).ok().map(|found| found.permissions());
-    // As the user's mask has it for a new file.
+    // The umask applies, as to any new file.
     let mode = Permissions::from_mode(0o666);
     let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(parent(target))?;
     file.write_all(contents)?;

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::inspect::{counted, rows_told, table};
+use super::inspect::{count_labels, describe_rows, table};
 use super::train::guess_columns;
 use super::{end_progress, print_line, show_progress};
 use spartui_data::{Dataset, Example, Target};
@@ -17,48 +17,48 @@ use spartui_facts::quote::place;
 use spartui_facts::recipe::Recipe;
 use spartui_facts::series::median;
 use spartui_hub as hub;
-use spartui_run::take_count;
+use spartui_run::resolve_match;
 use spartui_train::{Prediction, Session};
 
-/// How long steps are taken for, once the first one was.
+/// Time for steps after the first one.
 const STEPS_FOR: Duration = Duration::from_millis(2500);
-/// The most steps that are taken.
+/// Most steps that are taken.
 const MOST_STEPS: usize = 20;
-/// How long rows are evaluated for.
+/// Time for the evaluation of rows.
 const EVALUATION_FOR: Duration = Duration::from_millis(800);
-/// Stretches of the lengths.
-const STRETCHES: usize = 24;
+/// Bars of the histogram of lengths.
+const LENGTH_BARS: usize = 24;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The recipe, a TOML file.
     recipe: PathBuf,
-    /// Give a field of the recipe another value; may be repeated.
+    /// Set a field of the recipe; may be repeated.
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     set: Vec<String>,
-    /// A JSON object on a line for each part, as soon as it is known.
+    /// Print a JSON object on a line for each part of the plan, as soon as it is known.
     #[arg(long)]
     json: bool,
-    /// Download no model: where one is not there, say so and leave it at that.
+    /// Do not download the model: if it is not on this machine, say so and stop.
     #[arg(long)]
     no_download: bool,
-    /// Leave the calibration out: no step is taken, and no time is told.
+    /// Skip the calibration: take no step, and predict no time.
     #[arg(long)]
     no_calibration: bool,
 }
 
 pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let outcome = Recipe::load(&arguments.recipe, &arguments.set).and_then(|mut recipe| {
-        take_count(&mut recipe, runs)?;
+        resolve_match(&mut recipe, runs)?;
         let guessed = guess_columns(&mut recipe, &arguments.recipe, &arguments.set)?;
         if let Some(what) = guessed {
-            if arguments.json { tell(&Planned::Doing { what, fraction: None }) } else { print_line(&what) }?;
+            if arguments.json { print_part(&Planned::Doing { what, fraction: None }) } else { print_line(&what) }?;
         }
         plan(recipe, arguments)
     });
     end_progress();
     if let (Err(error), true) = (&outcome, arguments.json) {
-        tell(&Planned::Refused { message: error.message().to_owned() })?;
+        print_part(&Planned::Refused { message: error.message().to_owned() })?;
     }
     outcome
 }
@@ -66,12 +66,12 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
 fn plan(recipe: Recipe, arguments: &Arguments) -> Result<()> {
     super::train::require_paths(&recipe, &arguments.recipe)?;
     if arguments.no_download && !is_here(&recipe.model.path)? {
-        let message = format!("{} is not on this machine yet: a run downloads it", place(&recipe.model.path));
-        return if arguments.json { tell(&Planned::Later { message }) } else { print_line(&message) };
+        let message = format!("{} is not on this machine yet; a run downloads it", place(&recipe.model.path));
+        return if arguments.json { print_part(&Planned::Later { message }) } else { print_line(&message) };
     }
     let mut probe = Probe::new();
-    let mut doing = Doing { json: arguments.json, told: None };
-    let mut session = Session::load(recipe, &mut |what, fraction| doing.tell(what, fraction))?;
+    let mut progress = ProgressReport { json: arguments.json, last: None };
+    let mut session = Session::load(recipe, &mut |what, fraction| progress.report(what, fraction))?;
     end_progress();
     probe.loaded(&session);
     let around = probe.surroundings(&session);
@@ -79,25 +79,25 @@ fn plan(recipe: Recipe, arguments: &Arguments) -> Result<()> {
     let predicted = prediction.predict(&session.recipe);
     let warning = predicted.as_ref().ok().and_then(|predicted| prediction.warning(&session.recipe, predicted));
     if arguments.json {
-        tell(&Planned::Data(rows(&session)))?;
-        tell(&Planned::Model(session.summary()))?;
+        print_part(&Planned::Data(rows(&session)))?;
+        print_part(&Planned::Model(session.summary()))?;
         let remarks = session.model.remarks.iter();
         let remarks: Vec<PlannedRemark> =
             remarks.map(|remark| PlannedRemark { text: remark.text.clone(), warns: remark.warns }).collect();
         if !remarks.is_empty() {
-            tell(&Planned::ModelRemarks { remarks })?;
+            print_part(&Planned::ModelRemarks { remarks })?;
         }
-        tell(&Planned::Sparsity(session.sparsity_report()))?;
+        print_part(&Planned::Sparsity(session.sparsity_report()))?;
         if let Some(chosen) = session.chosen_rate() {
-            tell(&Planned::Rate(PlannedRate { rate: chosen.rate, basis: chosen.basis(), head: chosen.head }))?;
+            print_part(&Planned::Rate(PlannedRate { rate: chosen.rate, basis: chosen.basis(), head: chosen.head }))?;
         }
         let remarks = session.remarks();
         if !remarks.is_empty() {
-            tell(&Planned::Remarks { remarks })?;
+            print_part(&Planned::Remarks { remarks })?;
         }
         match &predicted {
-            Ok(predicted) => tell(&Planned::Memory(memory(predicted, warning.clone())))?,
-            Err(error) => doing.tell(&format!("the memory cannot be predicted: {}", error.message()), None),
+            Ok(predicted) => print_part(&Planned::Memory(memory(predicted, warning.clone())))?,
+            Err(error) => progress.report(&format!("the memory cannot be predicted: {}", error.message()), None),
         }
     } else {
         print_rows(&session)?;
@@ -111,57 +111,57 @@ fn plan(recipe: Recipe, arguments: &Arguments) -> Result<()> {
     if arguments.no_calibration {
         return Ok(());
     }
-    let time = calibrate(&mut session, &mut doing)?;
+    let time = calibrate(&mut session, &mut progress)?;
     end_progress();
-    if arguments.json { tell(&Planned::Time(time)) } else { print_time(&time) }
+    if arguments.json { print_part(&Planned::Time(time)) } else { print_time(&time) }
 }
 
-/// Whether a model can be used without a download; what is neither a folder nor a name is for the session to refuse.
+/// Whether a model can be used without a download; a path that is neither a folder nor a name is refused later.
 fn is_here(model: &Path) -> Result<bool> {
     let is_name = model.to_str().is_some_and(hub::is_hub_name) && !model.exists();
     let hub = hub::Hub { offline: true, ..hub::Hub::from_environment()? };
     Ok(!is_name || hub.resolve(model, &mut |_, _| {}).is_ok())
 }
 
-/// What is being done, told once for each percent.
-struct Doing {
+/// Reports the current activity, once for each percent.
+struct ProgressReport {
     json: bool,
-    told: Option<(String, Option<u32>)>,
+    last: Option<(String, Option<u32>)>,
 }
 
-impl Doing {
-    fn tell(&mut self, what: &str, fraction: Option<f32>) {
+impl ProgressReport {
+    fn report(&mut self, what: &str, fraction: Option<f32>) {
         if !self.json {
             return show_progress(what, fraction);
         }
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a percentage")]
         let now = (what.to_owned(), fraction.map(|fraction| (fraction.clamp(0.0, 1.0) * 100.0) as u32));
-        if self.told.as_ref() != Some(&now) {
-            // A reader that has gone is noticed at the next part.
-            let _ = tell(&Planned::Doing { what: what.to_owned(), fraction });
-            self.told = Some(now);
+        if self.last.as_ref() != Some(&now) {
+            // An error is reported with the next part.
+            let _ = print_part(&Planned::Doing { what: what.to_owned(), fraction });
+            self.last = Some(now);
         }
     }
 }
 
-fn tell(part: &Planned) -> Result<()> {
+fn print_part(part: &Planned) -> Result<()> {
     let json = serde_json::to_string(part);
     print_line(&json.map_err(|error| Error::failed(format!("a part of the plan cannot be written: {error}")))?)
 }
 
-/// A few real steps of the run, and a part of an evaluation. Nothing is written.
-fn calibrate(session: &mut Session, doing: &mut Doing) -> Result<PlannedTime> {
+/// Measures a few real steps of the run and a part of an evaluation. Nothing is written.
+fn calibrate(session: &mut Session, progress: &mut ProgressReport) -> Result<PlannedTime> {
     let (total_steps, steps_per_epoch) = (session.total_steps(), session.steps_per_epoch());
     let wanted = usize::try_from(total_steps).unwrap_or(usize::MAX).min(MOST_STEPS);
     let mut milliseconds = Vec::new();
-    doing.tell("timing steps", Some(0.0));
+    progress.report("timing steps", Some(0.0));
     let first = session.train_step()?.seconds * 1e3;
     let begun = Instant::now();
     while milliseconds.len() + 1 < wanted && begun.elapsed() < STEPS_FOR {
         milliseconds.push(session.train_step()?.seconds * 1e3);
         #[expect(clippy::cast_precision_loss, reason = "at most twenty steps")]
         let share = milliseconds.len() as f32 / wanted as f32;
-        doing.tell("timing steps", Some(share.max(begun.elapsed().div_duration_f32(STEPS_FOR)).min(1.0)));
+        progress.report("timing steps", Some(share.max(begun.elapsed().div_duration_f32(STEPS_FOR)).min(1.0)));
     }
     // The first step warms caches up; it counts where there is no other.
     if milliseconds.is_empty() {
@@ -169,7 +169,7 @@ fn calibrate(session: &mut Session, doing: &mut Doing) -> Result<PlannedTime> {
     }
     let step_ms = median(milliseconds.iter().copied()).unwrap_or(first);
     if session.can_evaluate() {
-        doing.tell("timing an evaluation", None);
+        progress.report("timing an evaluation", None);
     }
     let evaluation_seconds = evaluation(session);
     let evaluations = match session.recipe.train.evaluate_every.of(total_steps) {
@@ -184,7 +184,7 @@ fn calibrate(session: &mut Session, doing: &mut Doing) -> Result<PlannedTime> {
     Ok(PlannedTime { step_ms, measured, total_steps, steps_per_epoch, evaluation_seconds, evaluations, seconds })
 }
 
-/// Seconds of an evaluation, from the rows that it manages in a moment.
+/// Estimates the seconds of an evaluation from the time for a part of the rows.
 #[expect(clippy::cast_precision_loss, reason = "rows are below 2^53")]
 fn evaluation(session: &Session) -> f64 {
     let all = session.data.validation.examples.len();
@@ -218,7 +218,7 @@ fn planned_rows(part: &Dataset) -> PlannedRows {
     let mut sorted: Vec<usize> = part.examples.iter().map(|example| example.tokens.len()).collect();
     sorted.sort_unstable();
     let longest = sorted.last().copied().unwrap_or(0);
-    let mut lengths = vec![0; STRETCHES.min(longest)];
+    let mut lengths = vec![0; LENGTH_BARS.min(longest)];
     for length in &sorted {
         let at = length.saturating_sub(1) * lengths.len() / longest.max(1);
         if let Some(count) = lengths.get_mut(at) {
@@ -244,13 +244,13 @@ fn memory(predicted: &Prediction, warning: Option<String>) -> PlannedMemory {
 
 fn print_rows(session: &Session) -> Result<()> {
     let data = &session.data;
-    rows_told(data).into_iter().try_for_each(|line| print_line(&line))?;
+    describe_rows(data).into_iter().try_for_each(|line| print_line(&line))?;
     for remark in &session.model.remarks {
         print_line(&format!("{:<11} {}", if remark.warns { "warning" } else { "note" }, remark.text))?;
     }
     if !data.labels.is_empty() {
         print_line("")?;
-        counted(data).into_iter().try_for_each(|line| print_line(&line))?;
+        count_labels(data).into_iter().try_for_each(|line| print_line(&line))?;
     }
     print_line("")
 }

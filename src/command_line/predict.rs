@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tch::Tensor;
 
-use super::columns::{Columns, tell_long_rows};
+use super::columns::{Columns, note_long_rows};
 use super::loading::{Loaded, Source};
 use super::output;
 use spartui_data::{self as data, Example};
@@ -14,9 +14,9 @@ use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::place;
 use spartui_facts::recipe::TaskKind;
 use spartui_model::Outputs;
-use spartui_train::{check_token_types, predict_logits, probabilities, read_elsewhere, token_logprobs};
+use spartui_train::{check_token_types, padding_warning, predict_logits, probabilities, token_logprobs};
 
-/// Rows that are computed at once.
+/// Rows per batch.
 pub const BATCH: usize = 32;
 
 #[derive(Debug, clap::Args)]
@@ -26,8 +26,8 @@ pub struct Arguments {
     /// Rows: jsonl, json, csv, tsv or parquet.
     #[arg(long, visible_alias = "data", value_name = "FILE")]
     input: PathBuf,
-    /// Where the predictions go, one JSON object for each row; - for standard output. Links are followed, and a pipe or a device is
-    /// written to as it is.
+    /// File for the predictions, one JSON object for each row; - for standard output. Links are followed; pipes and
+    /// devices are written to directly.
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
         arguments.columns.guess(&mut data, &arguments.input, loaded.model.task, None)?;
     }
     let examples = data::read_for_prediction(&arguments.input, &data, loaded.model.task, &loaded.tokenizer)?;
-    tell_long_rows(&examples, loaded.recipe.as_ref(), &loaded.model);
+    note_long_rows(&examples, loaded.recipe.as_ref(), &loaded.model);
     let predictions = match loaded.model.task {
         TaskKind::SequenceClassification => loaded.labels_of(&examples)?,
         TaskKind::CausalLm => loaded.logprobs_of(&examples)?,
@@ -59,38 +59,38 @@ impl Loaded {
         let rows = (0..logits.size()[0]).map(|row| {
             let numbers = |tensor: &Tensor| -> Vec<f32> { Vec::try_from(tensor.get(row)).unwrap_or_default() };
             let probabilities = probabilities.as_ref().map(numbers);
-            self.said(&numbers(&logits), probabilities.as_deref())
+            self.prediction(&numbers(&logits), probabilities.as_deref())
         });
         Ok(rows.collect())
     }
 
-    /// What is said of a row. A label of several is the likeliest, as transformers' pipeline gives it first; where any may be
-    /// right, `labels` are those that are likelier than not. Without probabilities the numbers are what the model says.
-    fn said(&self, logits: &[f32], probabilities: Option<&[f32]>) -> Value {
-        let mut said = json!({ "logits": logits });
+    /// The prediction for a row, as JSON. `label` is the most likely label; if several labels may hold, `labels` are
+    /// those with a probability of at least 0.5. Without probabilities the logits themselves are the prediction.
+    fn prediction(&self, logits: &[f32], probabilities: Option<&[f32]>) -> Value {
+        let mut prediction = json!({ "logits": logits });
         let Some(probabilities) = probabilities else {
             match logits {
-                [value] => said["value"] = json!(value),
-                values => said["values"] = json!(values),
+                [value] => prediction["value"] = json!(value),
+                values => prediction["values"] = json!(values),
             }
-            return said;
+            return prediction;
         };
         let best = (0..logits.len()).reduce(|best, next| if logits[next] > logits[best] { next } else { best });
-        said["probabilities"] = json!(probabilities);
-        said["label"] = json!(best.and_then(|best| self.labels.get(best)));
+        prediction["probabilities"] = json!(probabilities);
+        prediction["label"] = json!(best.and_then(|best| self.labels.get(best)));
         if self.outputs == Outputs::AnyLabels {
             let likely = self.labels.iter().zip(probabilities).filter(|(_, probability)| **probability >= 0.5);
-            said["labels"] = likely.map(|(label, _)| label.as_str()).collect();
+            prediction["labels"] = likely.map(|(label, _)| label.as_str()).collect();
         }
-        said
+        prediction
     }
 
     fn logprobs_of(&self, examples: &[Example]) -> Result<Vec<Value>> {
         let rows: Vec<Vec<u32>> = examples.iter().map(|example| example.tokens.clone()).collect();
-        let logprobs = token_logprobs(&self.model, &rows, BATCH, progress(rows.len())).ok_or_else(broken_off)?;
+        let logprobs = token_logprobs(&self.model, &rows, BATCH, progress(rows.len())).ok_or_else(cancelled)?;
         end_progress();
         if logprobs.iter().flatten().any(|logprob| logprob.is_nan()) {
-            return Err(self.no_numbers());
+            return Err(self.nonfinite_output());
         }
         Ok(rows
             .iter()
@@ -99,10 +99,10 @@ impl Loaded {
             .collect())
     }
 
-    /// What to say where weights are damaged, or too large for their type.
-    pub fn no_numbers(&self) -> Error {
+    /// The error for damaged weights, or weights too large for their data type.
+    pub fn nonfinite_output(&self) -> Error {
         Error::refused(format!(
-            "{}: the model's output is not a number; get its files again, or take --dtype float32",
+            "{}: the model's output is not a number; download its files again, or use --dtype float32",
             place(&self.folder)
         ))
     }
@@ -110,21 +110,21 @@ impl Loaded {
     /// Logits of all rows, `[rows, labels]`, with a line of progress on a terminal.
     pub fn logits(&self, examples: &[Example]) -> Result<Tensor> {
         check_token_types(&self.model, examples)?;
-        if let Some(remark) = read_elsewhere(&self.model, &self.tokenizer, examples) {
-            super::tell("warning", &remark);
+        if let Some(remark) = padding_warning(&self.model, &self.tokenizer, examples) {
+            super::print_note("warning", &remark);
         }
         let logits = predict_logits(&self.model, &self.head, examples, BATCH, progress(examples.len()));
         end_progress();
-        let logits = logits.ok_or_else(broken_off)?;
-        if logits.isfinite().all().int64_value(&[]) == 0 { Err(self.no_numbers()) } else { Ok(logits) }
+        let logits = logits.ok_or_else(cancelled)?;
+        if logits.isfinite().all().int64_value(&[]) == 0 { Err(self.nonfinite_output()) } else { Ok(logits) }
     }
 }
 
-pub fn broken_off() -> Error {
+pub fn cancelled() -> Error {
     Error::failed("the prediction was cancelled")
 }
 
-/// Hears the rows done and shows them on a terminal.
+/// A callback that shows the number of rows done, on a terminal.
 pub fn progress(of: usize) -> impl FnMut(usize) -> ControlFlow<()> {
     #[expect(clippy::cast_precision_loss, reason = "for a progress line")]
     move |done| {

@@ -12,14 +12,14 @@ use spartui_facts::error::Result;
 use spartui_facts::protocol::{Evaluation, Event, Example, Level, Memory, Ready, Step, Summary, mebibytes};
 use spartui_facts::quote::quoted;
 
-/// Prints a run as it goes.
+/// Prints the events of a run.
 #[derive(Debug)]
 pub struct Printer {
     json: bool,
     total_steps: u64,
     printed: Option<Instant>,
     loading: String,
-    /// Where it prints a race.
+    /// The lanes, if it prints a race.
     lanes: Lanes,
 }
 
@@ -27,16 +27,16 @@ pub struct Printer {
 const EVERY: Duration = Duration::from_secs(2);
 
 impl Printer {
-    /// With `json`, every event is a line of JSON.
+    /// If `json` is set, every event is printed as a line of JSON.
     #[must_use]
     pub fn new(json: bool) -> Self {
         Self { json, total_steps: 0, printed: None, loading: String::new(), lanes: Lanes::default() }
     }
 
-    /// Prints an event, if it deserves a line.
+    /// Prints an event, unless it has no line.
     ///
     /// # Errors
-    /// Where standard output cannot be written.
+    /// Fails if standard output cannot be written.
     pub fn print(&mut self, event: &Event) -> Result<()> {
         if self.json {
             return serde_json::to_string(event).map_or(Ok(()), |line| print_line(&line));
@@ -52,7 +52,8 @@ impl Printer {
             }
             Event::Ready(ready) => {
                 self.total_steps = ready.total_steps;
-                let predicted = ready.predicted.as_ref().map(|memory| format!("\nmemory      {}", foreseen(memory)));
+                let predicted =
+                    ready.predicted.as_ref().map(|memory| format!("\nmemory      {}", predicted_memory(memory)));
                 Some(introduction(ready) + &predicted.unwrap_or_default())
             }
             Event::TotalSteps { total_steps } => {
@@ -99,7 +100,7 @@ impl Printer {
     }
 }
 
-/// An example in one line: what is learned stands between guillemets.
+/// An example in one line, with the target tokens between guillemets.
 pub fn shown(example: &Example) -> String {
     let runs = example.runs().into_iter().map(|(text, trained)| if trained { format!("«{text}»") } else { text });
     let text: String = runs.collect();
@@ -117,7 +118,7 @@ fn introduction(ready: &Ready) -> String {
     };
     let resumed = match ready.step {
         0 => String::new(),
-        step => format!("; it goes on after step {step}"),
+        step => format!("; continues after step {step}"),
     };
     let validation = match ready.validation_examples {
         0 => String::new(),
@@ -129,8 +130,8 @@ fn introduction(ready: &Ready) -> String {
     )
 }
 
-/// A predicted peak in a line: all of it, and its parts.
-pub fn foreseen(memory: &Memory) -> String {
+/// The predicted peak memory in a line, with its parts.
+pub fn predicted_memory(memory: &Memory) -> String {
     let mib = mebibytes;
     let parts = memory.owners().into_iter().filter(|(_, bytes)| *bytes > 0);
     let parts: Vec<String> = parts.map(|(name, bytes)| format!("{name} {}", mib(bytes))).collect();
@@ -139,7 +140,7 @@ pub fn foreseen(memory: &Memory) -> String {
     format!("about {} MiB predicted at the peak, of {limit:.1} GiB: {}", mib(memory.total), parts.join(", "))
 }
 
-/// An evaluation in a few words.
+/// The scores of an evaluation.
 pub fn scored(scores: &Evaluation) -> String {
     let (loss, accuracy) = (scores.eval_loss, scores.accuracy * 100.0);
     match scores.mcc {
@@ -148,7 +149,7 @@ pub fn scored(scores: &Evaluation) -> String {
     }
 }
 
-/// What an evaluation says of the run that is best by it.
+/// The metric of an evaluation by which the best one is chosen.
 pub fn score(made: &Evaluation) -> String {
     match made.mcc {
         Some(_) => format!("accuracy {:.2} %", made.accuracy * 100.0),
@@ -184,7 +185,7 @@ fn run_of(folder: &Path) -> Option<String> {
     }
 }
 
-/// Which state the adapter of a run holds, and how to get the best one where that is another.
+/// Which state the adapter of a run holds, and the command for the best state if that is another one.
 fn held(summary: &Summary) -> Option<String> {
     let (holds, path) = (summary.holds?, summary.adapter.as_ref()?);
     let what = path.file_name()?.to_string_lossy();

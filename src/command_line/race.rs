@@ -7,35 +7,36 @@ use super::train::{guess_columns, require_paths};
 use spartui_engine::{Launch, Race};
 use spartui_facts::error::Result;
 use spartui_facts::recipe::{LANES_SEED, MOST_LANES, Recipe, lanes};
-use spartui_run::take_count;
+use spartui_run::resolve_match;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// What all lanes have in common, a recipe.
+    /// The recipe that all lanes have in common, a TOML file.
     recipe: PathBuf,
     /// A field in which the lanes differ, with its values; may be repeated, and gives a lane for each combination. With
     /// --random, a value may be a range LOW..HIGH.
     #[arg(long = "vary", value_name = "FIELD=A,B,…", required = true)]
     vary: Vec<String>,
-    /// Draw so many combinations instead of taking all; ranges above 0 are drawn from evenly in their logarithm.
+    /// Draw this number of combinations at random instead of all; ranges above 0 are sampled log-uniformly.
     #[arg(long, value_name = "LANES")]
     random: Option<usize>,
-    /// Seed of what --random draws.
+    /// Seed of --random.
     #[arg(long, default_value_t = LANES_SEED, value_name = "SEED")]
     seed: u64,
-    /// The most lanes; more are refused.
+    /// Largest number of lanes; more are refused.
     #[arg(long, default_value_t = MOST_LANES, value_name = "LANES")]
     most: usize,
-    /// Stop the worse half of the lanes after every so many steps, until one is left; by default all go to their end.
+    /// Stop the worse half of the lanes every so many steps, until one is left (successive halving); by default all
+    /// lanes run to their end.
     #[arg(long, value_name = "STEPS")]
     halve_every: Option<u64>,
-    /// Give a field of the recipe another value in all lanes; may be repeated.
+    /// Set a field of the recipe in all lanes; may be repeated.
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     set: Vec<String>,
     /// Name of the race.
     #[arg(long = "run", value_name = "NAME")]
     name: Option<String>,
-    /// Take the place of the run of that name, which is deleted once the new one is loaded.
+    /// Replace the run of that name, which is deleted once the new one is loaded.
     #[arg(long, requires = "name")]
     overwrite: bool,
     #[command(flatten)]
@@ -44,7 +45,7 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     let mut recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
-    take_count(&mut recipe, &runs)?;
+    resolve_match(&mut recipe, &runs)?;
     require_paths(&recipe, &arguments.recipe)?;
     let remarks = guess_columns(&mut recipe, &arguments.recipe, &arguments.set)?.into_iter().collect();
     let lanes = lanes(&arguments.vary, &recipe, arguments.random, arguments.seed, arguments.most)?;

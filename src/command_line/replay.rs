@@ -10,15 +10,15 @@ use spartui_run::{RunFolder, refuse_race};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The run: its name or its folder.
+    /// The run, by name or folder.
     run: PathBuf,
     /// Name of the new run.
     #[arg(long = "run", value_name = "NAME")]
     name: Option<String>,
-    /// Repeat it although these have changed: recipe, weights, tokenizer, data.
+    /// Repeat it although these parts have changed: recipe, weights, tokenizer, data.
     #[arg(long, value_name = "PARTS", value_delimiter = ',')]
     allow_changed: Vec<String>,
-    /// Every event as a line of JSON.
+    /// Print every event as a line of JSON.
     #[arg(long)]
     json: bool,
 }
@@ -36,14 +36,16 @@ pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     match summary.adapter {
         Some(adapter) if !arguments.json => {
             let before = adapter.file_name().map(|name| original.path().join(name));
-            before.filter(|before| before.is_dir()).map_or(Ok(()), |before| tell(&original, &before, &adapter))
+            before
+                .filter(|before| before.is_dir())
+                .map_or(Ok(()), |before| print_comparison(&original, &before, &adapter))
         }
         _ => Ok(()),
     }
 }
 
-/// Says whether two results are the same, and where they are not, whether the number of threads is why.
-fn tell(original: &RunFolder, before: &Path, now: &Path) -> Result<()> {
+/// Prints whether two results are equal, and if not, whether the number of threads is the reason.
+fn print_comparison(original: &RunFolder, before: &Path, now: &Path) -> Result<()> {
     let name = original.name();
     let differs = |file: &String| std::fs::read(before.join(file)).ok() != std::fs::read(now.join(file)).ok();
     let entries = std::fs::read_dir(now).into_iter().flatten().flatten();
@@ -57,7 +59,7 @@ fn tell(original: &RunFolder, before: &Path, now: &Path) -> Result<()> {
     }
 }
 
-/// That two runs computed with another number of threads, which gives other bytes.
+/// The reason, if two runs used different numbers of threads: the results then differ in their last bits.
 fn threads(original: &RunFolder, adapter: &Path) -> String {
     let of = |run: &RunFolder| run.status().ok().and_then(|status| status.threads);
     let replay = adapter.parent().and_then(|folder| RunFolder::open(folder).ok());

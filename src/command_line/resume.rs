@@ -8,13 +8,13 @@ use spartui_facts::error::Result;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The run: its name or its folder.
+    /// The run, by name or folder.
     run: PathBuf,
-    /// Give a field another value from here on: one that can be changed while a run trains, or one that asks for more
-    /// steps; may be repeated.
+    /// Set a field from here on: one that can be changed while a run trains, or one that gives the run more steps; may
+    /// be repeated.
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     set: Vec<String>,
-    /// Go on although these have changed: recipe, weights, tokenizer, data.
+    /// Continue although these parts have changed: recipe, weights, tokenizer, data.
     #[arg(long, value_name = "PARTS", value_delimiter = ',')]
     allow_changed: Vec<String>,
     #[command(flatten)]

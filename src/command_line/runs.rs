@@ -13,19 +13,19 @@ use spartui_run::{ListedRun, State, list_runs};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// One JSON array instead of a table.
+    /// Print one JSON array instead of a table.
     #[arg(long)]
     json: bool,
 }
 
-/// A run, and how it stands where a process trains it.
+/// A run, with its live status if a process trains it.
 #[derive(Debug, Serialize)]
 struct Shown {
     #[serde(flatten)]
     run: ListedRun,
     /// Whether a process trains it.
     alive: bool,
-    /// What that process says; none where it does not answer.
+    /// The answer of that process; none if it does not answer.
     live: Option<Standing>,
 }
 
@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
             _ => "-".into(),
         };
         let percent = |accuracy: f64| format!("{:.2} %", accuracy * 100.0);
-        // By what the run's own summary names its best.
+        // The same metric as in the run's own summary.
         let best = match &run.best {
             Some(best) if best.mcc.is_none() => format!("perplexity {:.3}", best.perplexity()),
             _ => run.best_accuracy.map_or("-".into(), percent),

@@ -1,8 +1,7 @@
-//! Standard output, where nothing that is written to it is lost unsaid.
+//! Standard output, on which a failed write is always an error.
 //!
-//! Rust's own takes a standard output that is closed, or open for reading only, for one that nobody wants to hear: it opens
-//! `/dev/null` in its place before `main`, and calls what cannot be written written. Who asked for rows would get none, and exit
-//! status 0.
+//! Rust's standard library ignores a standard output that is closed, or open for reading only: it opens `/dev/null` in
+//! its place before `main`, and reports failed writes as successful. A user would get no rows, and exit status 0.
 
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
@@ -15,21 +14,21 @@ use spartui_facts::error::{Error, Result};
 /// Whether it was closed when the program began.
 static CLOSED: AtomicBool = AtomicBool::new(false);
 
-/// Called before Rust's own start, after which nobody can tell.
+/// Called before the start of Rust's runtime, which replaces a closed standard output.
 #[allow(unsafe_code)]
 #[used]
-// SAFETY: what the section holds is called once, by the loader, with no thread beside it; `look` needs nothing that is not there
-// by then.
+// SAFETY: the loader calls the functions of this section once, before there is any other thread; `check_at_start` needs
+// nothing that is not initialized by then.
 #[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
 #[cfg_attr(not(target_os = "macos"), unsafe(link_section = ".init_array"))]
-static BEFORE_MAIN: extern "C" fn() = look;
+static BEFORE_MAIN: extern "C" fn() = check_at_start;
 
-extern "C" fn look() {
+extern "C" fn check_at_start() {
     let closed = rustix::io::fcntl_getfd(rustix::stdio::stdout()).is_err_and(|error| error == Errno::BADF);
     CLOSED.store(closed, Ordering::Relaxed);
 }
 
-/// Standard output; all that is written to it has left the program.
+/// Standard output without a buffer.
 #[derive(Debug, Clone, Copy)]
 pub struct StandardOutput;
 
@@ -39,10 +38,10 @@ impl StandardOutput {
         CLOSED.load(Ordering::Relaxed)
     }
 
-    /// Writes all of a text; a reader that has gone, as with `| head`, ends the program quietly.
+    /// Writes a text; if the reader has gone, as with `| head`, the program ends quietly.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// Fails if it cannot be written.
     pub fn say(mut self, text: &str) -> Result<()> {
         match self.write_all(text.as_bytes()) {
             Ok(()) => Ok(()),
@@ -51,10 +50,10 @@ impl StandardOutput {
         }
     }
 
-    /// Refuses it where it is closed, before there is anything to write.
+    /// Checks, before the work begins, that standard output is open.
     ///
     /// # Errors
-    /// Where it was closed when the program began.
+    /// Fails if it was closed when the program began.
     pub fn check() -> Result<()> {
         if Self::is_closed() { Err(Self::refusal(&closed())) } else { Ok(()) }
     }
@@ -69,7 +68,7 @@ impl Write for StandardOutput {
         if Self::is_closed() {
             return Err(closed());
         }
-        // What others have left in the buffer comes first.
+        // The buffer of Rust's standard output is written first.
         let mut buffered = io::stdout().lock();
         buffered.flush()?;
         Ok(rustix::io::write(buffered.as_fd(), bytes)?)

@@ -7,19 +7,19 @@ use spartui_data::name_columns;
 use spartui_engine::Launch;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::recipe::{Recipe, named_fields};
-use spartui_run::take_count;
+use spartui_run::resolve_match;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     /// The recipe, a TOML file.
     recipe: PathBuf,
-    /// Give a field of the recipe another value; may be repeated.
+    /// Set a field of the recipe; may be repeated.
     #[arg(long = "set", value_name = "FIELD=VALUE")]
     set: Vec<String>,
     /// Name of the run.
     #[arg(long = "run", value_name = "NAME")]
     name: Option<String>,
-    /// Take the place of the run of that name, which is deleted once the new one is loaded.
+    /// Replace the run of that name, which is deleted once the new one is loaded.
     #[arg(long, requires = "name")]
     overwrite: bool,
     #[command(flatten)]
@@ -28,9 +28,9 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     let mut recipe = Recipe::load(&arguments.recipe, &arguments.set)?;
-    take_count(&mut recipe, &runs)?;
+    resolve_match(&mut recipe, &runs)?;
     require_paths(&recipe, &arguments.recipe)?;
-    // The process that trains reads the recipe itself.
+    // With an interface, another process trains, which reads the recipe itself.
     let guessed = if arguments.output.trains_here() {
         guess_columns(&mut recipe, &arguments.recipe, &arguments.set)?
     } else {
@@ -43,14 +43,14 @@ pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     )
 }
 
-/// Names the columns that the recipe in this file and the fields that were set do not name, where the rows have none of the
-/// usual names. What was guessed, in one sentence.
+/// Guesses the columns that neither the recipe in this file nor the fields that were set name, if the rows do not have
+/// the default columns. Gives the guess in one sentence.
 pub(super) fn guess_columns(recipe: &mut Recipe, file: &Path, set: &[String]) -> Result<Option<String>> {
     let named = named_fields(file, set)?;
     name_columns(recipe, &|field| named.contains(field))
 }
 
-/// Refuses a recipe without a model or without rows.
+/// Refuses a recipe without a model or without training rows.
 pub(super) fn require_paths(recipe: &Recipe, file: &Path) -> Result<()> {
     for (field, path) in [("model.path", &recipe.model.path), ("data.train", &recipe.data.train)] {
         if path.as_os_str().is_empty() {

@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 
 use spartui::method::{Collector, Learned, Method, Passes, Patch, Plan, State};
-use spartui::model::{Below, Kept, Model, Overlay, Tap, Tape};
+use spartui::model::{BaseLayer, Kept, Model, Overlay, Tap, Tape};
 use spartui::protocol::Group;
 use spartui::recipe;
 use spartui::sparse::{Cast, Cohort, Footprint, Optimizer, Saved, gradient};
@@ -120,7 +120,7 @@ impl Method for Given {
         unimplemented!()
     }
 
-    fn forget(&mut self) {}
+    fn clear_gradients(&mut self) {}
 }
 
 /// Every parameter trains, and every site is tapped as well: both ways to a gradient, side by side.
@@ -130,7 +130,7 @@ pub struct Watched {
     transposed: Vec<bool>,
     pub sites: Vec<Option<Tensor>>,
     pub parameters: Vec<Option<Tensor>>,
-    wants: Vec<bool>,
+    needs_gradient: Vec<bool>,
 }
 
 impl Watched {
@@ -143,7 +143,7 @@ impl Watched {
             transposed: model.sites.iter().map(|site| site.transposed).collect(),
             sites: model.sites.iter().map(|_| None).collect(),
             parameters: model.parameters.iter().map(|_| None).collect(),
-            wants: vec![true; model.parameters.len()],
+            needs_gradient: vec![true; model.parameters.len()],
         }
     }
 
@@ -169,8 +169,8 @@ impl Collector for Watched {
         taps.iter().zip(output_gradients).for_each(|(tap, gradient)| self.collect_one(tap, gradient));
     }
 
-    fn wants(&self) -> &[bool] {
-        &self.wants
+    fn needs_gradient(&self) -> &[bool] {
+        &self.needs_gradient
     }
 
     fn collect_parameter(&mut self, parameter: usize, gradient: &Tensor) {
@@ -182,7 +182,7 @@ impl Collector for Watched {
 /// layer, and its gradient by the graph.
 #[derive(Debug)]
 pub struct Scaled {
-    lends: Vec<bool>,
+    registers_leaves: Vec<bool>,
     pub leaf: Tensor,
     pub gradient: Option<Tensor>,
     pub passes: Passes,
@@ -201,16 +201,16 @@ impl Scaled {
         for (key, site) in (1..).zip(&model.sites).filter(|(_, site)| site.group == group) {
             site.overlay.set(Some(Box::new(Scale { leaf: leaf.shallow_clone(), key })));
         }
-        let lends = model.sites.iter().map(|site| site.group == group).collect();
-        Self { lends, leaf, gradient: None, passes }
+        let registers_leaves = model.sites.iter().map(|site| site.group == group).collect();
+        Self { registers_leaves, leaf, gradient: None, passes }
     }
 }
 
 impl Overlay for Scale {
-    fn apply(&self, below: &Below<'_>, x: &Tensor, tape: &mut Tape<'_>) -> (Tensor, Kept) {
-        tape.lend(0, &self.leaf);
+    fn apply(&self, base: &BaseLayer<'_>, x: &Tensor, tape: &mut Tape<'_>) -> (Tensor, Kept) {
+        tape.register_leaf(0, &self.leaf);
         let drawn = tape.noise().map_or(1.0, |noise| if (noise ^ self.key) & 1 == 0 { 0.9 } else { 1.1 });
-        ((below.forward)(x, below.bias) * (&self.leaf * drawn), None)
+        ((base.forward)(x, base.bias) * (&self.leaf * drawn), None)
     }
 
     fn share(&self) -> Box<dyn Overlay> {
@@ -223,8 +223,8 @@ impl Collector for Scaled {
         &[]
     }
 
-    fn lends(&self) -> &[bool] {
-        &self.lends
+    fn registers_leaves(&self) -> &[bool] {
+        &self.registers_leaves
     }
 
     fn passes(&self) -> Passes {

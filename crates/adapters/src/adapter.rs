@@ -1,4 +1,4 @@
-//! Adapters in the format of the Python package peft-sparta: written here, read in `adapter_reading`.
+//! Sparse adapters in the format of the Python package peft-sparta: written here, read in `adapter_reading`.
 
 mod families;
 mod folder;
@@ -11,7 +11,7 @@ use safetensors::{Dtype, View};
 
 pub(super) use families::{HEADS, HeadKind, LM_HEAD, NO_HEAD, family, head_kind, head_of_extension};
 pub use families::{HeadPart, head_parts};
-pub(super) use folder::{copy_company, copy_files, only_known_entries, put_folder, refuse_folder};
+pub(super) use folder::{copy_files, copy_licences_and_templates, only_known_entries, put_folder, refuse_folder};
 pub(super) use folder::{refuse_part, refuse_to_replace_others};
 
 use super::adapter_config::edited;
@@ -28,7 +28,7 @@ pub(super) const CONFIG: &str = "config.json";
 pub(super) const KEYED: &str = "sparta_keyed.safetensors";
 const AN_ADAPTER: &str = "an adapter";
 
-/// What a run learned.
+/// A sparse adapter: deltas of single scalars, and the head.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adapter {
     /// The base model: its folder, or its name on the hub.
@@ -37,26 +37,26 @@ pub struct Adapter {
     pub base_config: serde_json::Value,
     /// Labels in the order of the logits.
     pub labels: Vec<String>,
-    /// Every parameter of the base model with its shape, those without a delta too. The head may be among them.
+    /// All parameters of the base model with their shapes, also those without deltas. The head may be among them.
     pub parameters: Vec<(String, Vec<usize>)>,
-    /// What was added to scalars of the base model; at most one for each parameter.
+    /// The deltas of the base model's parameters; at most one entry for each parameter.
     pub deltas: Vec<ParameterDelta>,
     /// The parameters of the head, as [`head_parts`] lists them for the family; none for a causal language model.
     pub head: Vec<HeadDelta>,
 }
 
-/// What was added to scalars of one parameter.
+/// The deltas of one parameter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParameterDelta {
     /// Name of the parameter.
     pub name: String,
-    /// Flat positions in row-major order, rising.
+    /// Flat indices in row-major order, ascending.
     pub indices: Vec<u32>,
-    /// What was added at each.
+    /// The delta at each index.
     pub deltas: Vec<f32>,
 }
 
-/// A parameter of the head; all of it trains.
+/// A parameter of the head; all of its scalars train.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeadDelta {
     /// Name of the parameter.
@@ -67,24 +67,24 @@ pub struct HeadDelta {
     pub shape: Vec<usize>,
     /// Its values before training.
     pub init: Vec<f32>,
-    /// What was added.
+    /// Its deltas.
     pub deltas: Vec<f32>,
 }
 
 impl Adapter {
-    /// Writes the adapter's folder, in the place of an earlier adapter if there is one, with the tokenizer's files
-    /// beside it. Gives the size of the folder.
+    /// Writes the adapter's folder with the tokenizer's files; an earlier adapter is replaced. Returns the size of the
+    /// folder in bytes.
     ///
     /// # Errors
     /// Fails for a value that is not finite, and where the folder cannot be written; refuses to replace a folder that
-    /// holds anything else. An earlier adapter is still there then.
+    /// holds anything else. An earlier adapter is left unchanged then.
     pub fn write(&self, folder: &Path, tokenizer_folder: Option<&Path>) -> Result<u64> {
         self.write_with(folder, tokenizer_folder, self.bytes(3), |new| {
             write_tensors(&new.join(DELTAS), self.entries()).map_err(failed("write the adapter to", folder))
         })
     }
 
-    /// Writes all but the deltas, and `write_deltas` those.
+    /// Writes all files but that of the deltas, which `write_deltas` writes.
     pub(super) fn write_with(
         &self,
         folder: &Path,
@@ -110,14 +110,14 @@ impl Adapter {
         })
     }
 
-    /// About how much is written, with this many numbers for each scalar.
+    /// Approximate size of the files in bytes, with `numbers` numbers of 4 bytes for each scalar.
     pub(super) fn bytes(&self, numbers: usize) -> u64 {
         let scalars = self.deltas.iter().map(|delta| delta.indices.len());
         let head = self.head.iter().map(|part| 2 * part.deltas.len());
         (scalars.chain(head).sum::<usize>() * 4 * numbers) as u64
     }
 
-    /// Whether all parts fit each other; which head it is.
+    /// Checks that all parts fit each other. Returns the kind of head.
     pub(super) fn check(&self) -> Result<&'static HeadKind> {
         let shapes: HashMap<&str, &[usize]> =
             self.parameters.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())).collect();
@@ -154,8 +154,8 @@ impl Adapter {
         Ok(kind)
     }
 
-    /// Every parameter below the head, each with its shape and what was added to it, if anything was. A classifier
-    /// has no language-model head.
+    /// All parameters below the head, each with its shape and its deltas, if there are any. A classifier has no
+    /// language-model head.
     pub(super) fn below_head(&self) -> impl Iterator<Item = (&str, &[usize], Option<&ParameterDelta>)> {
         let given: HashMap<&str, &ParameterDelta> =
             self.deltas.iter().map(|delta| (delta.name.as_str(), delta)).collect();
@@ -167,7 +167,7 @@ impl Adapter {
             .map(move |(name, shape)| (name.as_str(), shape.as_slice(), given.get(name.as_str()).copied()))
     }
 
-    /// What goes into the file of deltas: for every parameter, where and what.
+    /// The tensors of the file of deltas: indices and deltas of every parameter.
     fn entries(&self) -> Vec<(String, Entry<'_>)> {
         let base = self.below_head().map(|(name, shape, delta)| {
             let (indices, deltas) = delta.map_or((&[][..], &[][..]), |delta| (&delta.indices, &delta.deltas));
@@ -199,7 +199,7 @@ pub(super) fn finite(name: &str, values: &[f32]) -> Result<()> {
     }
 }
 
-/// One tensor of the file of deltas, made only while it is written.
+/// One tensor of the file of deltas; its bytes are computed when it is written.
 enum Entry<'a> {
     Indices { positions: Positions<'a>, extents: &'a [usize], shape: [usize; 2] },
     Deltas { values: &'a [f32], shape: [usize; 1] },

@@ -1,4 +1,4 @@
-//! `config.json` of an adapter: the base model's own, edited.
+//! `config.json` of a sparse adapter: an edited copy of the base model's.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ const EXTENSION: &str = "sparta_extension";
 const PROBLEM: &str = "problem_type";
 const CLASSIFICATION: &str = "single_label_classification";
 
-/// What an adapter says of itself.
+/// The parsed `config.json` of an adapter.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct AdapterConfig {
     pub base: String,
@@ -22,7 +22,7 @@ pub(super) struct AdapterConfig {
     pub json: Value,
 }
 
-/// Edits the base model's configuration.
+/// The base model's configuration, edited for an adapter.
 pub(super) fn edited(base_config: &Value, base: &Path, labels: &[String], head: &HeadKind) -> Result<Value, String> {
     let mut config = base_config.as_object().cloned().ok_or("the base model's config.json is no object")?;
     config.insert(BASE.into(), base.to_string_lossy().into());
@@ -38,7 +38,7 @@ pub(super) fn edited(base_config: &Value, base: &Path, labels: &[String], head: 
     Ok(Value::Object(config))
 }
 
-/// Makes a model's configuration that of a classifier with these labels.
+/// Edits a model's configuration to that of a classifier with these labels.
 pub(super) fn insert_labels(config: &mut Map<String, Value>, labels: &[String]) {
     config.insert(PROBLEM.into(), CLASSIFICATION.into());
     config.insert(
@@ -54,7 +54,7 @@ pub(super) fn insert_labels(config: &mut Map<String, Value>, labels: &[String]) 
     }
 }
 
-/// Reads a configuration, or says what is wrong with it.
+/// Parses a configuration; the error says what is wrong with it.
 pub(super) fn parse(bytes: &[u8]) -> Result<AdapterConfig, String> {
     let json: Value = serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"))?;
     let base = json.get(BASE).and_then(Value::as_str).ok_or_else(|| format!("it has no {BASE}"))?.to_owned();
@@ -75,7 +75,7 @@ fn unknown_extension(extension: &str) -> String {
     format!("it has the unknown {EXTENSION} {}", quoted(extension))
 }
 
-/// The labels of a configuration, in the order of the logits; without `id2label` those that transformers gives it.
+/// The labels of a configuration, in the order of the logits; without `id2label` transformers' default labels.
 pub(super) fn labels(json: &Value) -> Result<Vec<String>, String> {
     let by_id = match json.get("id2label") {
         None | Some(Value::Null) => return default_labels(json.as_object().ok_or("it is no JSON object")?),

@@ -1,4 +1,4 @@
-//! Reading adapters: all of it is checked before any of it is used.
+//! Reading sparse adapters: everything is checked before anything is used.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,21 +13,21 @@ use spartui_run::files::read_bounded;
 use spartui_run::tensors::{Dtype, NamedTensor, parse_tensors};
 
 const CONFIG_LIMIT: u64 = 16 << 20;
-/// Adapters are small; this keeps a device or an endless file from filling the memory.
+/// Largest file of an adapter, in bytes: a device or an endless file must not fill the memory.
 const TENSORS_LIMIT: u64 = 64 << 30;
 
-/// What an adapter's folder holds, without a look at its base model.
+/// Summary of an adapter's folder, read without the base model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contents {
     /// The base model: its folder, or its name on the hub.
     pub base: PathBuf,
     /// Labels in the order of the logits.
     pub labels: Vec<String>,
-    /// Every parameter with the number of its scalars that have a delta, by name.
+    /// All parameters, sorted by name, with the number of their deltas.
     pub scalars: Vec<(String, usize)>,
 }
 
-/// What an adapter's folder holds.
+/// Reads the summary of an adapter's folder.
 ///
 /// # Errors
 /// Refuses a folder that is no adapter.
@@ -39,8 +39,8 @@ pub fn adapter_contents(folder: &Path) -> Result<Contents> {
 }
 
 impl Adapter {
-    /// Reads an adapter, of either form, for a model with these parameters (the head's may be among them). Parameters
-    /// without a delta are not among the deltas that are given back.
+    /// Reads an adapter, with or without indices, for a model with these parameters (the head's may be among them). The
+    /// result has no entries for parameters without deltas.
     ///
     /// # Errors
     /// Refuses a folder that is no adapter, is damaged, or was made for another model.
@@ -48,7 +48,8 @@ impl Adapter {
         Self::read_noting(folder, parameters).map(|(adapter, _)| adapter)
     }
 
-    /// As [`Adapter::read`]; also the names of parameters that have deltas in the file and are not the model's.
+    /// As [`Adapter::read`]; also returns the names of parameters that have deltas in the file and do not exist in the
+    /// model.
     ///
     /// # Errors
     /// As [`Adapter::read`].
@@ -62,10 +63,10 @@ impl Adapter {
         };
         let touched = file.scalars();
         let is_known = |name: &String| of_head(name) || parameters.iter().any(|(known, _)| known == name);
-        let strangers = touched.iter().filter(|(name, scalars)| *scalars > 0 && !is_known(name));
-        let mut strangers: Vec<String> = strangers.map(|(name, _)| name.clone()).collect();
-        strangers.sort_unstable();
-        // Adapters that were made while head and word embeddings were taken for one have nothing to say of the head.
+        let unknown = touched.iter().filter(|(name, scalars)| *scalars > 0 && !is_known(name));
+        let mut unknown: Vec<String> = unknown.map(|(name, _)| name.clone()).collect();
+        unknown.sort_unstable();
+        // Adapters of versions that tied head and word embeddings have no entry for the head.
         let of_head =
             |name: &str| of_head(name) || (name == LM_HEAD && !touched.iter().any(|(known, _)| known == name));
         let mut deltas = Vec::new();
@@ -87,11 +88,11 @@ impl Adapter {
             deltas,
             head,
         };
-        Ok((adapter, strangers))
+        Ok((adapter, unknown))
     }
 }
 
-/// The file of deltas, in either form.
+/// The file of deltas, with or without indices.
 enum Deltas {
     Listed(Tensors),
     Keyed(KeyedFile),
@@ -119,7 +120,7 @@ impl Deltas {
         }
     }
 
-    /// What was added to a parameter that trains whole.
+    /// The deltas of a parameter all of whose scalars train.
     fn whole(&self, name: &str, shape: &[usize], scalars: usize) -> std::result::Result<Vec<f32>, String> {
         let deltas = match self {
             Self::Listed(tensors) => parameter_delta(tensors, name, shape)?.deltas,
@@ -142,7 +143,7 @@ impl Deltas {
     }
 }
 
-/// Such an adapter's model has more embeddings than its base.
+/// Refuses adapters that add tokens: the model of such an adapter has more embeddings than the base model.
 fn refuse_new_tokens(folder: &Path) -> Result<()> {
     let files = ["new_embeddings_init.safetensors", "new_embeddings_init.pt"];
     match files.into_iter().find(|file| folder.join(file).exists()) {

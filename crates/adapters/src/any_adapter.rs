@@ -1,4 +1,4 @@
-//! Adapters of every format: which one a folder holds, and what all of them say of themselves.
+//! Adapters of all formats: detecting the format of a folder, and reading and writing.
 
 use std::path::{Path, PathBuf};
 
@@ -9,29 +9,29 @@ use super::own_adapter::{OwnAdapter, is_own};
 use spartui_facts::error::Result;
 use spartui_method::Shape;
 
-/// An adapter, in whatever format.
+/// An adapter of any format.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AnyAdapter {
-    /// In that of peft-sparta.
+    /// In the format of peft-sparta.
     Sparse(Adapter),
-    /// In that of peft.
+    /// In the format of PEFT.
     LowRank(LoraAdapter),
-    /// In the method's own.
+    /// In the method's own format.
     Own(OwnAdapter),
 }
 
-/// What every adapter says of itself.
+/// Properties of an adapter that all formats have.
 #[derive(Debug, Clone, PartialEq)]
 pub struct About {
     /// The base model: its folder, or its name on the hub.
     pub base: PathBuf,
-    /// Labels in the order of the logits; none where it does not tell them.
+    /// Labels in the order of the logits; empty where the adapter does not hold them.
     pub labels: Vec<String>,
     /// Whether it has a classification head.
     pub classifies: bool,
 }
 
-/// The format of the adapter in a folder, by the files that are there; that of peft-sparta where no other is seen.
+/// The format of the adapter in a folder, by its files; that of peft-sparta where no other is detected.
 #[must_use]
 pub fn adapter_shape(folder: &Path) -> Shape {
     if is_lora(folder) {
@@ -43,7 +43,7 @@ pub fn adapter_shape(folder: &Path) -> Shape {
     }
 }
 
-/// What the adapter in a folder says of itself.
+/// Reads the properties of the adapter in a folder.
 ///
 /// # Errors
 /// Refuses a folder that is no adapter.
@@ -81,12 +81,12 @@ impl AnyAdapter {
         })
     }
 
-    /// Writes the adapter's folder, in the place of an earlier adapter if there is one, with the tokenizer's files beside it.
-    /// `modules` names the weights of all the model's layers. Gives the size of the folder.
+    /// Writes the adapter's folder with the tokenizer's files; an earlier adapter is replaced. `modules` holds the
+    /// names of the weights of all the model's layers. Returns the size of the folder in bytes.
     ///
     /// # Errors
-    /// Fails for a value that is not finite, and where the folder cannot be written; refuses to replace a folder that holds
-    /// anything else. An earlier adapter is still there then.
+    /// Fails for a value that is not finite, and where the folder cannot be written; refuses to replace a folder that
+    /// holds anything else. An earlier adapter is left unchanged then.
     pub fn write(&self, folder: &Path, modules: &[&str], tokenizer_folder: Option<&Path>) -> Result<u64> {
         match self {
             Self::Sparse(adapter) => adapter.write(folder, tokenizer_folder),

@@ -1,8 +1,7 @@
-//! Adapters without indices: where a run's selection is keyed, a seed and a count say which scalars trained.
+//! Adapters without indices: where a run's selection is keyed, seed and count determine the trainable scalars.
 //!
-//! A folder of this form has `config.json` and `head_init.safetensors` as the other form has them, and one file with
-//! the values of all parameters, in the order of their sorted positions. What it leaves out is 4 bytes for each
-//! dimension of each value.
+//! A folder of this form has `config.json` and `head_init.safetensors` as the form with indices, and one file with the
+//! deltas of all parameters, in the order of their sorted indices. It saves 4 bytes for each dimension of each delta.
 
 mod file;
 
@@ -16,7 +15,7 @@ use super::merged::{Outline, write_shard};
 use spartui_facts::error::Result;
 use spartui_sparse::Selection;
 
-/// An adapter whose every delta lies on the first scalars of a keyed selection, so that it can be written without
+/// An adapter whose deltas are exactly at the first scalars of a keyed selection, so that it can be written without
 /// indices.
 #[derive(Debug, Clone, Copy)]
 pub struct Keyed<'a> {
@@ -25,8 +24,8 @@ pub struct Keyed<'a> {
 }
 
 impl Adapter {
-    /// The adapter in the form without indices, if it has one: every delta's positions must be exactly those that the
-    /// selection of this seed takes first. After scalars were retired it has none.
+    /// The adapter in the form without indices, if it has one: the indices of each parameter must be exactly the first
+    /// ones of the selection of this seed. After scalars were retired there is none.
     #[must_use]
     pub fn to_keyed(&self, seed: u64) -> Option<Keyed<'_>> {
         let fits = |(name, shape, delta): (&str, &[usize], Option<&ParameterDelta>)| {
@@ -37,7 +36,7 @@ impl Adapter {
 }
 
 impl Keyed<'_> {
-    /// Writes the adapter's folder as [`Adapter::write`] does, only without indices.
+    /// Writes the adapter's folder as [`Adapter::write`], but without indices.
     ///
     /// # Errors
     /// Those of [`Adapter::write`].
@@ -54,7 +53,7 @@ impl Keyed<'_> {
         })
     }
 
-    /// The deltas of each parameter that has some, then those of the head.
+    /// The deltas of each parameter that has any, then those of the head.
     fn values(&self) -> Vec<(&str, &[f32])> {
         let below = self.adapter.below_head().filter_map(|(name, _, delta)| Some((name, delta?.deltas.as_slice())));
         let head = self.adapter.head.iter().map(|part| (part.parameter.as_str(), part.deltas.as_slice()));
@@ -77,7 +76,7 @@ fn scalars(shape: &[usize]) -> usize {
     shape.iter().product()
 }
 
-/// The positions that the selection takes first, sorted.
+/// The indices of the first `count` scalars of the selection, sorted.
 fn selected(seed: u64, name: &str, scalars: usize, count: usize) -> Vec<u32> {
     let selection = Selection::new(seed, name, scalars as u64);
     let indices = selection.indices(0..count.min(scalars) as u64);

@@ -1,4 +1,4 @@
-//! Adapters in and out: what a method trained, as the files that other programs read.
+//! Reading and writing adapters and complete models, in formats that other programs use.
 
 mod adapter;
 mod adapter_config;

@@ -1,4 +1,4 @@
-//! Adapters of low rank in the format of the Python package peft: written here, read in `lora::reading`.
+//! Low-rank adapters in the format of the Python package PEFT: written here, read in `lora::reading`.
 
 mod reading;
 mod targets;
@@ -24,35 +24,35 @@ use spartui_run::tensors::{NamedTensor, write_tensors};
 const SETTINGS: &str = "adapter_config.json";
 const FACTORS: &str = "adapter_model.safetensors";
 const AN_ADAPTER: &str = "an adapter";
-/// What peft puts before the names of modules.
+/// PEFT's prefix of the names of modules.
 const PREFIX: &str = "base_model.model.";
 const DOWN: &str = ".lora_A.weight";
 const UP: &str = ".lora_B.weight";
 const MAGNITUDE: &str = ".lora_magnitude_vector";
 
-/// An adapter of low rank.
+/// A low-rank adapter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LoraAdapter {
     /// The base model: its folder, or its name on the hub.
     pub base: PathBuf,
-    /// The base model's config.json; an empty object where the adapter does not hold it.
+    /// The base model's config.json; an empty object where the adapter does not contain it.
     pub base_config: Value,
-    /// Labels in the order of the logits; none for a language model, or where the adapter does not tell them.
+    /// Labels in the order of the logits; empty for a language model, and where the adapter does not hold them.
     pub labels: Vec<String>,
-    /// What it was made with.
+    /// Its hyperparameters.
     pub settings: LoraSettings,
-    /// What is on top of which layers, by the names of their weights.
+    /// The factors of each adapted layer, by the name of its weight.
     pub layers: Vec<(String, Factors)>,
-    /// Values of the classification head, in `init`; nothing is added to them.
+    /// The trained classification head: values in `init`, zero deltas.
     pub head: Vec<HeadDelta>,
-    /// Values of other modules that were trained whole and take the place of the base model's. Nothing here trains such, so
-    /// that none are written.
+    /// Parameters of other modules in `modules_to_save`, which replace those of the base model. No method here trains
+    /// such, so they are only read.
     pub saved: Vec<Saved>,
-    /// Which modules it says that it adapts; only adapters that were read say so.
+    /// The target modules of its configuration; set for adapters that were read.
     pub targets: Targets,
 }
 
-/// A parameter of the base model that an adapter has other values for.
+/// A parameter of the base model that an adapter replaces.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Saved {
     /// Its name in the model.
@@ -63,23 +63,23 @@ pub struct Saved {
     pub values: Vec<f32>,
 }
 
-/// What an adapter of low rank was made with.
+/// The hyperparameters of a low-rank adapter.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LoraSettings {
-    /// The rank, where a layer has none of its own.
+    /// The rank of layers without one of their own.
     pub rank: usize,
-    /// Over the rank: what products are multiplied by, where a layer has none of its own.
+    /// Alpha of layers without one of their own; alpha divided by the rank is the factor of the product.
     pub alpha: f64,
-    /// Share of a layer's input that is dropped in training.
+    /// Dropout probability of a layer's input in training.
     pub dropout: f64,
-    /// Whether alpha is over the root of the rank.
+    /// Whether alpha is divided by the root of the rank (`rsLoRA`).
     pub by_root: bool,
-    /// Whether the magnitudes of the weights' rows train.
+    /// Whether the magnitudes of the weights' rows train (`DoRA`).
     pub magnitudes: bool,
 }
 
 impl LoraSettings {
-    /// What a product of this rank is multiplied by.
+    /// The factor of a product of this rank and alpha.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "a rank is small")]
     pub fn scale(&self, rank: usize, alpha: f64) -> f64 {
@@ -89,26 +89,26 @@ impl LoraSettings {
 }
 
 impl LoraAdapter {
-    /// Whether it was written here: then the base model's config.json, edited, is beside it.
+    /// Whether this program wrote it: then it contains an edited copy of the base model's config.json.
     #[must_use]
     pub fn is_own(&self) -> bool {
         self.base_config.as_object().is_some_and(|config| !config.is_empty())
     }
 
-    /// Those of a model's layers, by the names of their weights, that it says it adapts and has no factors for.
+    /// The layers of a model, by the names of their weights, that the adapter targets and has no factors for.
     #[must_use]
     pub fn missing<'a>(&self, layers: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
         let has = |weight: &str| self.layers.iter().any(|(name, _)| name == weight);
-        layers.filter(|weight| self.targets.mean(module(weight)) && !has(weight)).collect()
+        layers.filter(|weight| self.targets.contains(module(weight)) && !has(weight)).collect()
     }
 
-    /// Writes the adapter's folder, in the place of an earlier adapter if there is one, with the tokenizer's files and a
-    /// config.json that tells the labels beside it. `modules` names the weights of all the model's layers. Gives the size of
-    /// the folder.
+    /// Writes the adapter's folder with the tokenizer's files and a config.json that holds the labels; an earlier
+    /// adapter is replaced. `modules` holds the names of the weights of all the model's layers. Returns the size of the
+    /// folder in bytes.
     ///
     /// # Errors
-    /// Fails for a value that is not finite, and where the folder cannot be written; refuses to replace a folder that holds
-    /// anything else. An earlier adapter is still there then.
+    /// Fails for a value that is not finite, and where the folder cannot be written; refuses to replace a folder that
+    /// holds anything else. An earlier adapter is left unchanged then.
     pub fn write(&self, folder: &Path, modules: &[&str], tokenizer_folder: Option<&Path>) -> Result<u64> {
         self.check()?;
         let settings = self.settings_json(modules);
@@ -156,7 +156,7 @@ impl LoraAdapter {
         tensors
     }
 
-    /// What every version of peft since 0.11 understands.
+    /// `adapter_config.json`, as all versions of PEFT since 0.11 read it.
     fn settings_json(&self, modules: &[&str]) -> Value {
         let LoraSettings { rank, alpha, dropout, by_root, magnitudes } = self.settings;
         let adapted: Vec<&str> = self.layers.iter().map(|(name, _)| module(name)).collect();
@@ -189,7 +189,7 @@ impl LoraAdapter {
         })
     }
 
-    /// The head alone, as an adapter that adds nothing to the model's weights.
+    /// A sparse adapter with the head and no deltas.
     #[must_use]
     pub fn with_head_only(&self, parameters: Vec<(String, Vec<usize>)>, labels: Vec<String>) -> Adapter {
         Adapter {
@@ -203,7 +203,7 @@ impl LoraAdapter {
     }
 }
 
-/// The module that peft saves whole for a parameter of a head.
+/// The module in `modules_to_save` that contains a parameter of a head.
 fn saved_module(parameter: &str) -> &str {
     let mut parts = parameter.split('.');
     match (parts.next(), parts.next()) {

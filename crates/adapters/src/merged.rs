@@ -1,4 +1,4 @@
-//! Complete models in Hugging Face layout: a base model with an adapter merged into it, or one that was trained whole.
+//! Complete models in Hugging Face layout: a base model with an adapter merged into it, or a fully fine-tuned model.
 
 mod folder;
 mod full;
@@ -27,18 +27,19 @@ use spartui_facts::family::Family;
 use spartui_facts::quote::{one_line, place, quoted};
 use spartui_run::files::{failed, write_synced};
 
-/// Bytes of a tensor that are in memory at once.
+/// Bytes of a tensor that are in memory at a time.
 const CHUNK: usize = 8 << 20;
 
-/// Writes a complete model folder: the base model with the adapter merged into it, in the same files and types. Gives
-/// its size in bytes; `progress` is told the share that is done.
+/// Writes a complete model folder: the base model with the adapter merged into it, in the same files and dtypes.
+/// Returns its size in bytes; `progress` is called with the share done.
 ///
-/// `changes` are made to parameters that the adapter adds nothing to. Every trained scalar becomes the nearest number of the stored type to `w + delta`. A classifier's folder holds the
-/// parameters of transformers' class for it and no others; a language model's holds all that the base model has.
+/// `changes` apply to parameters without deltas. Every trained scalar becomes `w + delta`, rounded to nearest in the
+/// stored dtype. A classifier's folder holds the parameters of its transformers class and no others; a language model's
+/// holds all that the base model has.
 ///
 /// # Errors
-/// Refuses a base model that the adapter was not made for, and to replace a folder that holds anything but an earlier
-/// export; fails where the folder cannot be written. An earlier export is still there then.
+/// Refuses a base model that does not fit the adapter, and to replace a folder that holds anything but an earlier
+/// export; fails where the folder cannot be written. An earlier export is left unchanged then.
 pub fn write_merged(
     base: &Path,
     adapter: &Adapter,
@@ -54,7 +55,7 @@ pub fn write_merged(
     refuse_to_replace_others(output, Some(base))?;
     let total: usize = files.iter().flat_map(|file| &file.tensors).map(|tensor| tensor.outline.bytes()).sum();
     let mut config = config(&source.config, &adapter.labels, family);
-    // The language model that was trained has a head of its own, whatever config.json says.
+    // The trained language model has an untied head, whatever config.json says.
     if adapter.head.is_empty() && adapter.parameters.iter().any(|(name, _)| name == LM_HEAD) {
         untie(&mut config);
     }
@@ -74,7 +75,7 @@ pub fn write_merged(
     })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "for the eye")]
+#[expect(clippy::cast_precision_loss, reason = "for display only")]
 fn share(done: usize, total: usize) -> f32 {
     done as f32 / total.max(1) as f32
 }
@@ -92,9 +93,8 @@ fn check_family(base: &Path, source: &Source, family: Option<&Family>, head: &He
     )))
 }
 
-/// The base model's config.json, edited.
-/// The base model's config.json for a model that was trained on: as a classifier with these labels, or as a language
-/// model where there are none.
+/// The base model's config.json, edited for the trained model: a classifier with these labels, or a language model
+/// where there are none.
 #[must_use]
 pub fn trained_config(base: &Map<String, Value>, labels: &[String]) -> Value {
     config(base, labels, family(&Value::Object(base.clone())))
@@ -112,10 +112,10 @@ fn config(base: &Map<String, Value>, labels: &[String], family: Option<&Family>)
     Value::Object(config)
 }
 
-/// Says in a configuration that word embeddings and language-model head are two, if it says or means something else.
+/// Sets `tie_word_embeddings` to false in a configuration where it is true, explicitly or by the family's default.
 pub fn untie(config: &mut Value) {
     const TIED: &str = "tie_word_embeddings";
-    // What the family means where the key is missing.
+    // The family's default where the key is missing.
     let by_default = family(config).and_then(Family::decoder).is_some_and(|decoder| decoder.tied);
     if config.get(TIED).and_then(Value::as_bool).unwrap_or(by_default) {
         config[TIED] = false.into();
@@ -157,7 +157,7 @@ fn write_tensor(tensor: &Planned<'_>, path: &Path, to: &mut dyn Write, done: &mu
                     values::add(bytes, *dtype, first, delta).map_err(out_of_range)?;
                 }
                 if let Some(change) = change {
-                    change.make(bytes, *dtype, first).map_err(out_of_range)?;
+                    change.apply(bytes, *dtype, first).map_err(out_of_range)?;
                 }
                 to.write_all(bytes).map_err(failed("write", path))?;
                 from += chunk_len;

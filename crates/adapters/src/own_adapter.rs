@@ -1,4 +1,5 @@
-//! Adapters of methods that have no format in other programs: the method's tensors as they are, and its settings beside them.
+//! Adapters of methods whose tensors have no format in other programs: the method's tensors unchanged, and a file of
+//! settings.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,13 +20,13 @@ use spartui_run::tensors::{NamedTensor, parse_tensors, write_tensors};
 const SETTINGS: &str = "method.json";
 const TENSORS: &str = "method.safetensors";
 const AN_ADAPTER: &str = "an adapter";
-/// Before the names of the head's parameters.
+/// Prefix of the names of the head's parameters.
 const HEAD: &str = "head.";
 const SETTINGS_LIMIT: u64 = 16 << 20;
-/// Adapters are small; this keeps a device or an endless file from filling the memory.
+/// Largest file of an adapter, in bytes: a device or an endless file must not fill the memory.
 const TENSORS_LIMIT: u64 = 64 << 30;
 
-/// An adapter that only its own method understands.
+/// An adapter that only its own method interprets.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OwnAdapter {
     /// The method's name in a recipe.
@@ -34,17 +35,17 @@ pub struct OwnAdapter {
     pub base: PathBuf,
     /// The base model's config.json.
     pub base_config: Value,
-    /// Labels in the order of the logits; none for a language model.
+    /// Labels in the order of the logits; empty for a language model.
     pub labels: Vec<String>,
-    /// What the method learned.
+    /// The method's tensors and settings.
     pub learned: OwnTensors,
-    /// Values of the classification head, in `init`; nothing is added to them.
+    /// The trained classification head: values in `init`, zero deltas.
     pub head: Vec<HeadDelta>,
 }
 
-/// `method.json`
+/// The contents of `method.json`.
 #[derive(Debug, Serialize, Deserialize)]
-struct Told {
+struct ConfigFile {
     method: String,
     base_model: String,
     labels: Vec<String>,
@@ -57,17 +58,17 @@ pub(super) fn is_own(folder: &Path) -> bool {
 }
 
 impl OwnAdapter {
-    /// Writes the adapter's folder, in the place of an earlier adapter if there is one, with the tokenizer's files and a
-    /// config.json that tells the labels beside it. Gives the size of the folder.
+    /// Writes the adapter's folder with the tokenizer's files and a config.json that holds the labels; an earlier
+    /// adapter is replaced. Returns the size of the folder in bytes.
     ///
     /// # Errors
-    /// Fails for a value that is not finite, and where the folder cannot be written; refuses to replace a folder that holds
-    /// anything else. An earlier adapter is still there then.
+    /// Fails for a value that is not finite, and where the folder cannot be written; refuses to replace a folder that
+    /// holds anything else. An earlier adapter is left unchanged then.
     pub fn write(&self, folder: &Path, tokenizer_folder: Option<&Path>) -> Result<u64> {
         self.learned.tensors.iter().try_for_each(|tensor| finite(&tensor.name, &tensor.values))?;
         self.head.iter().try_for_each(|part| finite(&part.parameter, &part.init))?;
         let config = trained_config(self.base_config.as_object().unwrap_or(&Map::new()), &self.labels);
-        let told = Told {
+        let config_file = ConfigFile {
             method: self.method.clone(),
             base_model: self.base.to_string_lossy().into_owned(),
             labels: self.labels.clone(),
@@ -79,7 +80,7 @@ impl OwnAdapter {
         put_folder(folder, AN_ADAPTER, bytes, |new| {
             let write = || {
                 write_tensors(&new.join(TENSORS), tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)))?;
-                write_synced(&new.join(SETTINGS), &serde_json::to_vec_pretty(&told)?)?;
+                write_synced(&new.join(SETTINGS), &serde_json::to_vec_pretty(&config_file)?)?;
                 write_synced(&new.join(CONFIG), &serde_json::to_vec_pretty(&config)?)?;
                 tokenizer_folder.map_or(Ok(()), |source| copy_files(source, TOKENIZER, new))
             };
@@ -98,7 +99,7 @@ impl OwnAdapter {
         own.chain(head).collect()
     }
 
-    /// Reads an adapter, whatever its base model is.
+    /// Reads an adapter, without its base model.
     ///
     /// # Errors
     /// Refuses a folder that is no such adapter, or is damaged.
@@ -109,23 +110,25 @@ impl OwnAdapter {
         let json = |file: &str, bytes: &[u8]| -> Result<Value> {
             serde_json::from_slice(bytes).map_err(|error| refuse(folder, file, &format!("it is not JSON: {error}")))
         };
-        let told = json(SETTINGS, &read(SETTINGS, SETTINGS_LIMIT)?)?;
-        let told: Told = serde_json::from_value(told).map_err(|error| refuse(folder, SETTINGS, &error.to_string()))?;
+        let config_file = json(SETTINGS, &read(SETTINGS, SETTINGS_LIMIT)?)?;
+        let config_file: ConfigFile =
+            serde_json::from_value(config_file).map_err(|error| refuse(folder, SETTINGS, &error.to_string()))?;
         let base_config = json(CONFIG, &read(CONFIG, SETTINGS_LIMIT)?)?;
         let tensors = parse_tensors(&read(TENSORS, TENSORS_LIMIT)?)
             .map_err(|why| refuse(folder, TENSORS, &format!("it is damaged ({why})")))?;
-        let (tensors, head) = sorted(tensors, told.labels.len()).map_err(|why| refuse(folder, TENSORS, &why))?;
+        let (tensors, head) =
+            split_tensors(tensors, config_file.labels.len()).map_err(|why| refuse(folder, TENSORS, &why))?;
         Ok(Self {
-            method: told.method,
-            base: told.base_model.into(),
+            method: config_file.method,
+            base: config_file.base_model.into(),
             base_config,
-            labels: told.labels,
-            learned: OwnTensors { settings: told.settings, tensors },
+            labels: config_file.labels,
+            learned: OwnTensors { settings: config_file.settings, tensors },
             head,
         })
     }
 
-    /// The head alone, as an adapter that adds nothing to the model's weights.
+    /// A sparse adapter with the head and no deltas.
     #[must_use]
     pub fn with_head_only(&self, parameters: Vec<(String, Vec<usize>)>) -> Adapter {
         Adapter {
@@ -139,8 +142,11 @@ impl OwnAdapter {
     }
 }
 
-/// The method's tensors, and the head for so many labels.
-fn sorted(tensors: Vec<NamedTensor>, labels: usize) -> std::result::Result<(Vec<Dense>, Vec<HeadDelta>), String> {
+/// Splits tensors into the method's own and the head for this number of labels.
+fn split_tensors(
+    tensors: Vec<NamedTensor>,
+    labels: usize,
+) -> std::result::Result<(Vec<Dense>, Vec<HeadDelta>), String> {
     let (mut own, mut rest) = (Vec::new(), BTreeMap::new());
     for tensor in tensors {
         let name = quoted(&tensor.name);

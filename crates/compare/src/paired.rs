@@ -6,7 +6,7 @@ use super::bootstrap::{Interval, interval};
 use super::mcnemar::{McNemar, mcnemar};
 use super::subject::Subject;
 use spartui_facts::random::Source;
-use spartui_run::{Each, Predictions};
+use spartui_run::{PredictedRows, Predictions};
 
 /// The result of a paired test of a setting against another one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,7 +36,8 @@ pub fn paired(against: &[&Subject], these: &[&Subject]) -> Result<Paired, String
     }
     let first = told.first().ok_or("there is no pair of runs")?.0;
     for (index, (a, b)) in told.iter().enumerate() {
-        if let Some(other) = [a, b].into_iter().position(|other| other.rows != first.rows || other.len() != first.len())
+        if let Some(other) =
+            [a, b].into_iter().position(|other| other.rows_hash != first.rows_hash || other.len() != first.len())
         {
             let run = if other == 0 { pairs[index].0 } else { pairs[index].1 };
             return Err(format!("{} was measured on other validation rows than {}", run.name, pairs[0].0.name));
@@ -47,8 +48,8 @@ pub fn paired(against: &[&Subject], these: &[&Subject]) -> Result<Paired, String
     let mut weights = vec![1.0; rows];
     let mut only = (0, 0);
     for (a, b) in &told {
-        match (&a.each, &b.each) {
-            (Each::Labels { rows: a, .. }, Each::Labels { rows: b, .. }) => {
+        match (&a.rows, &b.rows) {
+            (PredictedRows::Labels { rows: a, .. }, PredictedRows::Labels { rows: b, .. }) => {
                 for (difference, (a, b)) in differences.iter_mut().zip(a.iter().zip(b)) {
                     let right = (a.label == a.predicted, b.label == b.predicted);
                     only.0 += u64::from(right == (true, false));
@@ -56,7 +57,7 @@ pub fn paired(against: &[&Subject], these: &[&Subject]) -> Result<Paired, String
                     *difference += f64::from(i8::from(right.1) - i8::from(right.0));
                 }
             }
-            (Each::Tokens(a), Each::Tokens(b)) => {
+            (PredictedRows::Tokens(a), PredictedRows::Tokens(b)) => {
                 for (row, (a, b)) in a.iter().zip(b).enumerate() {
                     differences[row] += b.loss - a.loss;
                     weights[row] = tokens(a.tokens);
@@ -69,9 +70,9 @@ pub fn paired(against: &[&Subject], these: &[&Subject]) -> Result<Paired, String
     for difference in &mut differences {
         *difference /= count;
     }
-    let source = Source::new(0, "compare", &first.rows);
+    let source = Source::new(0, "compare", &first.rows_hash);
     let difference = interval(&differences, &weights, &source).ok_or("a loss is not finite")?;
-    let classifies = matches!(first.each, Each::Labels { .. });
+    let classifies = matches!(first.rows, PredictedRows::Labels { .. });
     let names = pairs.iter().map(|(a, b)| (a.name.clone(), b.name.clone())).collect();
     let mcnemar = classifies.then(|| mcnemar(only.0, only.1));
     Ok(Paired { pairs: names, same_seeds, rows, difference, mcnemar })

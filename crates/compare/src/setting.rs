@@ -91,7 +91,7 @@ fn matters(recipe: &Recipe, field: &str) -> bool {
         "sparsity" => recipe.method.trainable > 0,
         _ => false,
     };
-    !is_second && recipe.method.has_use_for(of_method)
+    !is_second && recipe.method.uses_field(of_method)
 }
 
 fn counted(changes: usize) -> String {

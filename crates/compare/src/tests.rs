@@ -1,15 +1,15 @@
 mod sample_runs;
 
 use super::*;
-use spartui_run::{Each, Predictions, State, Told};
+use spartui_run::{PredictedRows, Predictions, State, TokenRow};
 
 pub use sample_runs::{classified, six_runs, subject};
 
 /// Predictions of a language model: loss and tokens of each row.
 pub fn spoken(rows: &str, told: &[(f64, usize)]) -> Predictions {
-    let row = |(line, &(loss, tokens)): (usize, &(f64, usize))| Told { line, loss, tokens, right: 0 };
-    let each = Each::Tokens(told.iter().enumerate().map(row).collect());
-    Predictions { step: 300, branch: 0, rows: rows.into(), each }
+    let row = |(line, &(loss, tokens)): (usize, &(f64, usize))| TokenRow { line, loss, tokens, right: 0 };
+    let predicted = PredictedRows::Tokens(told.iter().enumerate().map(row).collect());
+    Predictions { step: 300, branch: 0, rows_hash: rows.into(), rows: predicted }
 }
 
 #[test]

@@ -69,7 +69,7 @@ impl Training {
         let progress = snapshot.progress.clone();
         self.writing = Arc::downgrade(&snapshot);
         let measured = self.record.measured.clone();
-        let contents = move || to_checkpoint(&snapshot, measured.within(HASHING));
+        let contents = move || to_checkpoint(&snapshot, measured.wait_for(HASHING));
         let job = Job { moment, contents: Box::new(contents), keep: self.stays(), needed, before: None };
         self.record.checkpoint(job, progress);
     }

@@ -192,7 +192,7 @@ fn weight_bytes(session: &Session) -> u64 {
 /// Bytes of weights that were converted or moved, and are therefore not mapped from a file.
 fn copied_weights(session: &Session) -> u64 {
     match session.model.device {
-        tch::Device::Cpu if session.model.is_mapped() => session.model.settled_bytes(),
+        tch::Device::Cpu if session.model.is_mapped() => session.model.large_page_bytes(),
         tch::Device::Cpu => weight_bytes(session),
         _ => 0,
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::protocol::{Ending, Entry, Evaluation, Event, Holds, Level, Step};
 use spartui_run::{
-    Changed, Found, Job, Journal, Measured, Metrics, Moment, Outcome, Predictions, RunFolder, State, Writer,
+    Changed, Found, Job, Journal, Metrics, Moment, Outcome, PendingIdentity, Predictions, RunFolder, State, Writer,
 };
 use spartui_train::{self as train, Progress, Session, Tree};
 
@@ -21,7 +21,7 @@ pub struct Record {
     log: File,
     writer: Writer,
     /// Hashes of the run's files.
-    pub measured: Measured,
+    pub measured: PendingIdentity,
     /// Checkpoints on disk when one was last written.
     pub present: Vec<Found>,
     /// The newest moment on disk or in the writer's queue, with the progress of the evaluations then.
@@ -62,7 +62,7 @@ impl Record {
     /// As [`Record::create`].
     pub fn create_named(runs: &Path, name: Option<&str>, default: &str, session: &Session) -> Result<Self> {
         let folder = RunFolder::create(runs, name, &session.recipe, default)?;
-        let measured = Measured::start(session.recipe.clone(), session.folder.clone());
+        let measured = PendingIdentity::start(session.recipe.clone(), session.folder.clone());
         Self::open(folder, session, measured)
     }
 
@@ -70,10 +70,10 @@ impl Record {
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn open(folder: RunFolder, session: &Session, measured: Measured) -> Result<Self> {
+    pub fn open(folder: RunFolder, session: &Session, measured: PendingIdentity) -> Result<Self> {
         let best = best_so_far(&folder)?;
         let earlier_peak = folder.status().ok().and_then(|status| status.peak_memory).unwrap_or(0);
-        folder.go_on(session.total_steps(), usize::try_from(tch::get_num_threads()).ok())?;
+        folder.set_resumed(session.total_steps(), usize::try_from(tch::get_num_threads()).ok())?;
         folder.drop_predictions()?;
         let (seconds_before, changed) = (folder.trained_seconds()?, folder.changed()?);
         let journal = Journal::open(&folder.journal_path())?;

@@ -17,8 +17,8 @@ use spartui_facts::protocol::{ActionKind, Command, Entry, JournalAction, Level};
 use spartui_facts::quote::place;
 use spartui_facts::recipe::{Field, Value, number, parse_assignment};
 use spartui_run::{
-    Changed, Identity, Journal, Measured, Metrics, PARTS, Reading, RunFolder, State, checkpoints, ended_at, proposal,
-    read_checkpoint,
+    Changed, Identity, Journal, Metrics, PARTS, PendingIdentity, Reading, RunFolder, State, checkpoints,
+    limiting_field, proposed_extension, read_checkpoint,
 };
 use spartui_train::{CARRIED, Held, History, Session, Tree, Why, from_checkpoint, largest_checkpoint};
 
@@ -108,7 +108,7 @@ fn train(launch: Launch, commands: &Receiver<Command>, outbox: &mut Outbox) -> R
     let session = loaded.session()?;
     let name = launch.name.as_deref();
     if let Some(name) = name.filter(|_| launch.overwrite) {
-        RunFolder::make_way(&launch.runs, name)?;
+        RunFolder::delete_existing(&launch.runs, name)?;
     }
     let mut record = Record::create(&launch.runs, name, &session)?;
     launch.remarks.into_iter().for_each(|remark| record.note(Level::Info, remark));
@@ -126,7 +126,7 @@ fn go_on(resume: &Resume, commands: &Receiver<Command>, outbox: &mut Outbox) -> 
     refuse_ended(&folder, state, asks_for_more)?;
     let (loaded, mut later) = load(folder.recipe().clone(), commands, outbox)?;
     let session = loaded.session()?;
-    let measured = Measured::start(session.recipe.clone(), session.folder.clone());
+    let measured = PendingIdentity::start(session.recipe.clone(), session.folder.clone());
     let begun = continued(folder, session, measured, options, commands, &mut later)?;
     Ok((begun, later))
 }
@@ -159,7 +159,7 @@ impl ResumeOptions {
 pub(super) fn continued(
     folder: RunFolder,
     mut session: Session,
-    measured: Measured,
+    measured: PendingIdentity,
     options: ResumeOptions,
     commands: &Receiver<Command>,
     later: &mut Vec<Command>,
@@ -239,8 +239,8 @@ fn refuse_ended(folder: &RunFolder, state: State, asks_for_more: bool) -> Result
         _ => return Ok(()),
     };
     // The limit that ended it, and no other.
-    let (field, now) = ended_at(folder.path())?;
-    let more = number(&proposal(field, now)).unwrap_or(now);
+    let (field, now) = limiting_field(folder.path())?;
+    let more = number(&proposed_extension(field, now)).unwrap_or(now);
     Err(Error::refused(format!("{} {why}; to go on, ask for more, such as --set {field}={more}", place(folder.path()))))
 }
 
@@ -264,7 +264,7 @@ fn newest(folder: &RunFolder, session: &Session, notes: &mut Vec<String>) -> Res
 }
 
 /// Waits for the hashes of large files, and ends if a command asks for it.
-fn wait_for(measured: &Measured, commands: &Receiver<Command>, later: &mut Vec<Command>) -> Result<()> {
+fn wait_for(measured: &PendingIdentity, commands: &Receiver<Command>, later: &mut Vec<Command>) -> Result<()> {
     while measured.ready().is_none() {
         match commands.recv_timeout(Duration::from_millis(5)) {
             Ok(Command::Stop | Command::Abort | Command::Terminate) => return Err(super::loading::ended()),
@@ -279,7 +279,7 @@ fn wait_for(measured: &Measured, commands: &Receiver<Command>, later: &mut Vec<C
 /// Refuses to resume with other files or another recipe than before, unless that is allowed; returns what has changed.
 fn compare(
     before: Option<&Identity>,
-    measured: &Measured,
+    measured: &PendingIdentity,
     allowed: &[String],
     folder: &RunFolder,
     notes: &mut Vec<String>,
@@ -367,7 +367,7 @@ fn repeat(replay: &Replay, commands: &Receiver<Command>, outbox: &mut Outbox) ->
     let session = loaded.session()?;
     if let Some(held) = newest(&folder, &session, &mut notes)? {
         held.check_repeatable()?;
-        let measured = Measured::start(session.recipe.clone(), session.folder.clone());
+        let measured = PendingIdentity::start(session.recipe.clone(), session.folder.clone());
         wait_for(&measured, commands, &mut later)?;
         compare(held.identity.as_ref(), &measured, &replay.allow_changed, &folder, &mut notes)?;
     }

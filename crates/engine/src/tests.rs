@@ -130,7 +130,7 @@ fn every_write_fails_in_turn() {
     let runs = folder.path().join("runs");
     let faults = Faults::at(&runs, 0..0, STORAGE_FULL);
     quiet(launch(folder.path(), "whole", &recipe));
-    let operations = faults.asked().len();
+    let operations = faults.changes().len();
     drop(faults);
     let (expected, course) = (result(&runs.join("whole")), losses(&runs.join("whole")));
     let mut sentences = Vec::new();

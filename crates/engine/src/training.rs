@@ -162,7 +162,7 @@ impl Training {
     pub(super) fn announce_settings(&self, outbox: &mut Outbox) {
         let recipe = &self.session.recipe;
         let is_used =
-            |name: &str| name.strip_prefix("method.").is_none_or(|of_method| recipe.method.has_use_for(of_method));
+            |name: &str| name.strip_prefix("method.").is_none_or(|of_method| recipe.method.uses_field(of_method));
         for field in FIELDS.iter().filter(|field| field.live && !matches!(field.kind, Kind::NumberByName(..))) {
             if let Some(value) = recipe.get(field.name).filter(|_| is_used(field.name)) {
                 outbox.send(Event::Setting { field: field.name.into(), value });

@@ -1,7 +1,7 @@
-//! The families of models: what distinguishes one from another, as plain facts.
+//! The families of models: the properties that distinguish them, as plain values.
 //!
-//! A family is one value of [`Family`], and [`FAMILIES`] lists them. The forward pass, the adapters and the launcher read the
-//! values; none of them asks which family it is.
+//! A family is one value of [`Family`], and [`FAMILIES`] lists them. The forward pass, the adapters and the launcher
+//! read the values; no code asks which family it is.
 
 mod table;
 
@@ -12,65 +12,64 @@ pub use table::FAMILIES;
 pub struct Family {
     /// `model_type`.
     pub name: &'static str,
-    /// What the names of all parameters below a classification head begin with, but for a language-model head of its own. Some
-    /// checkpoints leave it out.
+    /// Prefix of the names of all parameters, except those of the heads. Some checkpoints leave it out.
     pub prefix: &'static str,
-    /// The word embeddings behind the prefix.
+    /// Name of the word embeddings after the prefix.
     pub words: &'static str,
-    /// transformers' class with a classification head.
+    /// The class of transformers with a classification head.
     pub classifier: &'static str,
-    /// transformers' class of the language model, for decoders.
+    /// The class of transformers with a language-model head, for decoders.
     pub causal: Option<&'static str>,
     /// Its classification head.
     pub head: HeadKind,
     /// The groups of sites, in the order of a block, each with the names that the same role has in other families.
     pub groups: &'static [(&'static str, &'static [&'static str])],
-    /// Keys of config.json that it has another name for: the usual one, and its own.
+    /// Keys of config.json with another name in this family: the usual name, and its own.
     pub keys: &'static [(&'static str, &'static str)],
-    /// Keys of config.json that change the numbers and are implemented for it.
+    /// Keys of config.json that change the results and are implemented for this family.
     pub switches: &'static [&'static str],
-    /// The padding token where the key is missing.
+    /// The padding token if the key is missing.
     pub padding: Option<i64>,
-    /// What its blocks are made of.
+    /// The structure of its blocks.
     pub blocks: Blocks,
 }
 
-/// What the blocks of a family are made of.
+/// The structure of a family's blocks.
 #[derive(Debug, PartialEq)]
 #[expect(clippy::large_enum_variant, reason = "there is one value for each family, in static memory")]
 pub enum Blocks {
-    /// Every token sees every other.
+    /// Each token attends to all tokens.
     Encoder(Encoder),
-    /// Every token sees the ones before it.
+    /// Each token attends to itself and the tokens before it.
     Decoder(Decoder),
 }
 
-/// What distinguishes one family of encoders from another.
+/// The properties of a family of encoders.
 #[derive(Debug, PartialEq)]
 pub struct Encoder {
     /// What the names of the blocks begin with, behind the prefix.
     pub blocks: &'static str,
     /// Query, key, value, output of the attention, both layers of the feed-forward part.
     pub layers: [Layer; 6],
-    /// The norms behind attention and feed-forward part.
+    /// The norms after the attention and after the feed-forward part.
     pub norms: [&'static str; 2],
     /// Whether there are embeddings of token types.
     pub token_types: bool,
-    /// Whether positions are counted past the padding token, and from behind its number.
+    /// Whether positions skip padding tokens and start after the padding token's number.
     pub counts_past_padding: bool,
-    /// Whether a pooler stands before the classification head.
+    /// Whether a pooler precedes the classification head.
     pub pooler: bool,
 }
 
-/// What distinguishes one family of decoders from another.
+/// The properties of a family of decoders.
 #[derive(Debug, PartialEq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Decoder {
     /// What the names of the blocks begin with, behind the prefix.
     pub blocks: &'static str,
-    /// The norm behind the last block.
+    /// The norm after the last block.
     pub final_norm: &'static str,
-    /// The norms before and behind the attention, and before and behind the feed-forward part.
+    /// The norms before and after the attention, and before and after the feed-forward part.
     pub norms: Norms,
     /// What a norm computes.
     pub norm: Norm,
@@ -94,15 +93,15 @@ pub struct Decoder {
     pub feed_bias: bool,
     /// The key of the activation, and its default.
     pub activation: (&'static str, Activation),
-    /// Whether gelu in config.json means its form with tanh, as of checkpoints that say the one and mean the other.
+    /// Whether `gelu` in config.json means the variant with tanh, as in the checkpoints of this family.
     pub gelu_is_tanh: bool,
-    /// Width inside the feed-forward part over the model's, where config.json does not say it.
+    /// Ratio of the feed-forward width to the model's width, if config.json does not give the width.
     pub feed_width: Option<i64>,
-    /// Heads of keys and values.
+    /// Number of heads of keys and values.
     pub kv_heads: KvHeads,
     /// Width of a head.
     pub head_width: HeadWidth,
-    /// What attention scores are multiplied by.
+    /// The factor of the attention scores.
     pub scale: Scale,
     /// Bound of the attention scores.
     pub attention_cap: Cap,
@@ -110,14 +109,14 @@ pub struct Decoder {
     pub logit_cap: Cap,
     /// Whether embeddings are multiplied by the root of the model's width.
     pub scales_embeddings: bool,
-    /// Where the positions come in.
+    /// The encoding of positions.
     pub positions: Positions,
-    /// The length that rotations were pretrained for, where the key is missing, of a family whose config.json calls `LongRoPE`
-    /// by its older names too.
+    /// The length for which rotations were pretrained, if the key is missing; for a family whose config.json also uses
+    /// the older names of `LongRoPE`.
     pub long_rope: Option<i64>,
-    /// Which blocks see a window only.
+    /// The blocks with sliding-window attention.
     pub windows: Windows,
-    /// Whether the language-model head is the word embedding where config.json does not say it.
+    /// Whether the language-model head is tied to the word embeddings, if config.json does not say it.
     pub tied: bool,
 }
 
@@ -147,14 +146,14 @@ pub enum Norm {
     Layer,
     /// RMS norm.
     Rms,
-    /// RMS norm whose weight is what is added to 1.
+    /// RMS norm that multiplies by 1 plus its weight.
     RmsFromOne,
 }
 
 /// Queries, keys and values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Project {
-    /// A layer each.
+    /// One layer for each.
     Apart([Layer; 3]),
     /// One layer, whose outputs are queries, keys and values in this order.
     Together(Layer),
@@ -185,82 +184,82 @@ pub enum Biases {
 /// Heads of keys and values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KvHeads {
-    /// As many as of queries, whatever config.json says.
+    /// As many as heads of queries, whatever config.json says.
     AsQueries,
-    /// As config.json says, and where the key is missing as many as of queries.
+    /// As config.json says; if the key is missing, as many as heads of queries.
     GivenOrAsQueries,
-    /// As config.json says, and where the key is missing so many.
+    /// As config.json says; if the key is missing, this number.
     GivenOr(i64),
 }
 
 /// Width of a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadWidth {
-    /// Width over heads, whatever config.json says.
+    /// The model's width divided by the number of heads, whatever config.json says.
     Even,
-    /// As config.json says, or width over heads.
+    /// As config.json says, or the model's width divided by the number of heads.
     GivenOrEven,
-    /// As config.json says, or this.
+    /// As config.json says, or this number.
     GivenOr(i64),
 }
 
-/// What attention scores are multiplied by.
+/// The factor of the attention scores.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scale {
-    /// One over the root of a head's width.
+    /// One over the square root of a head's width.
     HeadWidth,
     /// The same, unless `scale_attn_weights` is off.
     HeadWidthUnlessOff,
-    /// One over the root of `query_pre_attn_scalar`, or of this.
+    /// One over the square root of `query_pre_attn_scalar`, or of this number if the key is missing.
     Scalar(f64),
 }
 
 /// A bound on scores or logits: z becomes `cap * tanh(z / cap)`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Cap {
-    /// There is none, whatever config.json says.
+    /// No bound, whatever config.json says.
     Never,
-    /// Where config.json gives one.
+    /// The bound in config.json, if it gives one.
     AsGiven,
-    /// As config.json gives it, and this one where the key is missing.
+    /// The bound in config.json, or this one if the key is missing.
     GivenOr(f64),
 }
 
-/// Where the positions come in.
+/// The encoding of positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Positions {
-    /// As embeddings that were learned, of this name behind the prefix.
+    /// Learned embeddings, with this name after the prefix.
     Learned(&'static str),
-    /// As rotations of queries and keys, in every block alike.
+    /// Rotations of queries and keys, the same in every block.
     Rotary,
-    /// As rotations that are others in blocks with a window.
+    /// Rotations of queries and keys, other ones in blocks with a window.
     RotaryByWindow,
 }
 
-/// Which blocks see a window only.
+/// The blocks with sliding-window attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Windows {
     /// None.
     Never,
-    /// All, of a size that may have a default.
+    /// All blocks; the size may have a default.
     Everywhere(Option<i64>),
-    /// Those that config.json lists, or all but every so-manieth; a key may say how many that are.
+    /// The blocks that config.json lists, or all but every n-th, where a key may give n.
     Between {
         /// The key of the period.
         key: Option<&'static str>,
         /// Its default.
         period: usize,
     },
-    /// Those that config.json lists, or those from a number on, where the switch is on.
+    /// The blocks that config.json lists, or those from a number on, if the switch is on.
     Late,
 }
 
 /// Activation of a feed-forward layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activation {
-    /// With the error function.
+    /// GELU with the error function.
     Gelu,
-    /// With the hyperbolic tangent.
+    /// GELU with the hyperbolic tangent.
     GeluTanh,
     /// max(x, 0).
     Relu,
@@ -268,20 +267,20 @@ pub enum Activation {
     Silu,
 }
 
-/// What a classification head is made of.
+/// The structure of a classification head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadKind {
-    /// There is none: a language model's own head is part of the model.
+    /// No head: a language model's own head is part of the model.
     None,
-    /// Of decoders: one weight.
+    /// For decoders: one weight.
     Score,
-    /// Of BERT: weight and bias, behind the model's pooler.
+    /// For BERT: weight and bias, after the model's pooler.
     Classifier,
-    /// Of BERT where the model has no pooler: the pooler, a layer with tanh, is a part of the head.
+    /// For BERT without a pooler in the model: the pooler, a layer with tanh, is a part of the head.
     PoolerTanh,
-    /// Of `RoBERTa`: a layer with tanh before the classifier.
+    /// For `RoBERTa`: a layer with tanh before the classifier.
     DenseTanh,
-    /// Of `DistilBERT`: a layer with relu before the classifier.
+    /// For `DistilBERT`: a layer with ReLU before the classifier.
     DenseRelu,
 }
 
@@ -329,7 +328,7 @@ impl Family {
         FAMILIES.into_iter().find(|family| family.name == name)
     }
 
-    /// What distinguishes it among decoders; none for an encoder.
+    /// The properties of a decoder; none for an encoder.
     #[must_use]
     pub fn decoder(&self) -> Option<&Decoder> {
         match &self.blocks {
@@ -344,7 +343,8 @@ impl Family {
         self.decoder().is_some()
     }
 
-    /// Whether a model of this family may have such a head: its own, or one with the pooler that its files lack.
+    /// Whether a model of this family may have this head: the family's own, or that with a pooler for models without
+    /// one.
     #[must_use]
     pub fn takes(&self, head: &[&str]) -> bool {
         let pooled = matches!(&self.blocks, Blocks::Encoder(Encoder { pooler: true, .. }));

@@ -1,15 +1,15 @@
-//! Random numbers, keyed by what they are for.
+//! Random numbers, keyed by their purpose.
 //!
-//! What is drawn comes from ChaCha with 8 rounds, a generator that counts: any part of its sequence is reached at once, so the
-//! numbers do not depend on who draws first or on the number of threads. What has to be one number of a permutation
-//! (selections, batches) comes from [`crate::permutation`].
+//! The generator is ChaCha with 8 rounds. It is counter-based: any part of its sequence is reached at once, so the
+//! numbers do not depend on the order of draws or on the number of threads. Selections and batches use a keyed
+//! permutation instead: see [`crate::permutation`].
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::permutation::derive_bytes;
 
-/// What draws the numbers of one sequence.
+/// The generator of one sequence.
 pub type Generator = ChaCha8Rng;
 
 /// Sequences of random numbers for one purpose.
@@ -17,7 +17,7 @@ pub type Generator = ChaCha8Rng;
 pub struct Source([u8; 32]);
 
 impl Source {
-    /// Those for a seed and a purpose, independent of those for any other.
+    /// The sequences for a seed and a purpose, independent of those for any other.
     #[must_use]
     pub fn new(seed: u64, purpose: &str, detail: &str) -> Self {
         Self(derive_bytes(seed, purpose, detail))

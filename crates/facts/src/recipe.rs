@@ -1,4 +1,4 @@
-//! A recipe: all that a run is asked to be, in one TOML file.
+//! A recipe: all settings of a run, in one TOML file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 mod asked;
 mod fields;
 mod hub_name;
-mod meant;
 mod method;
 mod rate;
 mod reading;
 mod remarks;
 mod steps;
+mod suggestions;
 mod tables;
 mod vary;
 
@@ -22,7 +22,7 @@ pub use fields::{EVEN, FIELDS, Field, Kind};
 pub use hub_name::{HubName, is_hub_name};
 pub use method::{Method, MethodKind, OnShrink, Rounding, Selection, Variant};
 pub use rate::{AUTO, LearningRate, SuggestedRate, two_digits};
-pub use reading::{TextEncoding, check_template_argument, delimiter, encoding, taken_by_chat};
+pub use reading::{TextEncoding, check_template_argument, delimiter, encoding, reserved_by_chat};
 pub use steps::Steps;
 pub use tables::{
     BadRows, Data, DataFormat, HeadInit, History, Init, KeepState, Model, OnNonfinite, Optimizer, OptimizerKind,
@@ -33,7 +33,7 @@ pub use vary::{LANES_SEED, Lane, MOST_LANES, lanes};
 
 use crate::error::{Error, Result};
 
-/// All that a run is asked to be. [`FIELDS`] says what each field means.
+/// All settings of a run. [`FIELDS`] says what each field means.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "each field is documented in the table of fields")]
@@ -46,23 +46,24 @@ pub struct Recipe {
     pub schedule: Schedule,
     pub train: Train,
     pub history: History,
-    /// What was asked, by the name of the field, where something else was chosen for it and stands in its place.
+    /// The values that were asked for, by the name of the field, where the launch chose a number that stands in the
+    /// field.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub asked: BTreeMap<String, Value>,
 }
 
 impl Recipe {
-    /// Reads a recipe file for a new run, applies `field=value` overrides, and makes its paths absolute: those of the file
-    /// are relative to the file's folder, those of the overrides to the working folder. In a run's own recipe, what was chosen
-    /// for that run is asked for again.
+    /// Reads a recipe file for a new run, applies `field=value` overrides, and makes its paths absolute: those of the
+    /// file are relative to the file's folder, those of the overrides to the working folder. If it is the recipe of a
+    /// run, the numbers that were chosen at its launch are replaced by the values that were asked for.
     ///
     /// # Errors
-    /// Refuses what cannot be read, an unknown field, a value that its field does not take.
+    /// Refuses a file that cannot be read, an unknown field, and a value that its field does not take.
     pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
         Self::read(path, |text, folder| Self::parse(text, folder, overrides))
     }
 
-    /// As [`Recipe::load`], for the run that the recipe is of: what was chosen for it stays.
+    /// As [`Recipe::load`], for the run to which the recipe belongs: the numbers that were chosen at its launch stay.
     ///
     /// # Errors
     /// As [`Recipe::load`].
@@ -84,7 +85,7 @@ impl Recipe {
     /// As [`Recipe::load`].
     pub fn parse(text: &str, folder: &Path, overrides: &[String]) -> Result<Self> {
         let mut recipe = Self::parse_run(text, folder)?;
-        recipe.ask_again();
+        recipe.restore_asked();
         let here = std::env::current_dir().unwrap_or_default();
         for assignment in overrides {
             let (name, value) = parse_assignment(assignment).map_err(Error::refused)?;
@@ -109,7 +110,8 @@ impl Recipe {
         let mut recipe = Self::default();
         let asked = table.remove(asked::TABLE).as_ref().map(asked::read).transpose().map_err(Error::refused)?;
         let mut fields = flatten(&table);
-        // A recipe that was written out has a sparsity beside its count, which is what holds.
+        // A recipe with every field written out has a sparsity and a count; the count is set last, since it takes
+        // precedence.
         fields.sort_by_key(|(name, _)| [TRAINABLE, MATCH].contains(&name.as_str()));
         refuse_two_counts(&fields)?;
         for (name, value) in fields {
@@ -119,8 +121,8 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// Gives the field of this dotted name another value. What trains is asked for in one of three ways: to give a sparsity, a
-    /// count or a run takes the others back.
+    /// Sets the field of this dotted name. The number of trainable parameters follows from one of three fields: setting
+    /// `method.sparsity`, `method.trainable` or `method.match` resets the other ones.
     ///
     /// # Errors
     /// One sentence that names the field and what it takes; the recipe is unchanged then.
@@ -135,15 +137,15 @@ impl Recipe {
         self.asked.remove(name);
         let method = &mut self.method;
         match name {
-            SPARSITY => (method.trainable, method.same_as) = (0, String::new()),
-            TRAINABLE if method.trainable > 0 => method.same_as.clear(),
-            MATCH if !method.same_as.is_empty() => method.trainable = 0,
+            SPARSITY => (method.trainable, method.match_run) = (0, String::new()),
+            TRAINABLE if method.trainable > 0 => method.match_run.clear(),
+            MATCH if !method.match_run.is_empty() => method.trainable = 0,
             _ => {}
         }
         Ok(())
     }
 
-    /// The value of the field of this dotted name, if the recipe holds one.
+    /// The value of the field of this dotted name, if the recipe has one.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<Value> {
         let mut value = Value::Table(self.to_table());
@@ -153,7 +155,7 @@ impl Recipe {
         Some(value)
     }
 
-    /// The values of all fields by their dotted names; faster than one by one.
+    /// The values of all fields by their dotted names; faster than [`Recipe::get`] for each.
     #[must_use]
     pub fn values(&self) -> BTreeMap<&'static str, Value> {
         let table = self.to_table();
@@ -176,7 +178,7 @@ impl Recipe {
     }
 }
 
-/// Whether the name is that of a group's own number.
+/// Whether the name is that of a single group's density.
 fn is_group(name: &str) -> std::result::Result<bool, String> {
     let field = Field::find(name)?;
     Ok(field.name != name && matches!(field.kind, Kind::NumberByName(..)))
@@ -200,7 +202,7 @@ const SPARSITY: &str = "method.sparsity";
 const TRAINABLE: &str = "method.trainable";
 const MATCH: &str = "method.match";
 
-/// Refuses a file that asks for a count and for that of a run.
+/// Refuses a file with both `method.trainable` and `method.match`.
 fn refuse_two_counts(fields: &[(String, Value)]) -> Result<()> {
     let count =
         fields.iter().any(|(name, value)| name == TRAINABLE && value.as_integer().is_some_and(|count| count > 0));
@@ -213,11 +215,11 @@ fn refuse_two_counts(fields: &[(String, Value)]) -> Result<()> {
     Ok(())
 }
 
-/// Reads one `field=value` of the command line. What is no TOML value is a text, so that
-/// `--set data.label=intent` needs no quotes.
+/// Parses one `field=value` of the command line. Anything but a TOML value is a text, so that `--set data.label=intent`
+/// needs no quotes.
 ///
 /// # Errors
-/// One sentence, where there is no `=`.
+/// One sentence, if there is no `=`.
 pub fn parse_assignment(assignment: &str) -> std::result::Result<(String, Value), String> {
     let (name, text) = assignment
         .split_once('=')
@@ -225,7 +227,7 @@ pub fn parse_assignment(assignment: &str) -> std::result::Result<(String, Value)
     Ok((name.trim().to_owned(), parse_value(text)))
 }
 
-/// Reads a value as a person types it: TOML, and what is no TOML is a text.
+/// Parses a value as a user types it: TOML, and anything else is a text.
 #[must_use]
 pub fn parse_value(text: &str) -> Value {
     let text = text.trim();
@@ -236,13 +238,13 @@ pub fn parse_value(text: &str) -> Value {
         .unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
-/// Whether this is a whole number, as people write it, of more digits than fit.
+/// Whether this is a whole number with more digits than an `i64` has.
 fn is_too_large(literal: &str) -> bool {
     let digits = literal.strip_prefix(['-', '+']).unwrap_or(literal).replace('_', "");
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && digits.parse::<i64>().is_err()
 }
 
-/// The recipe's leaves under their dotted names; a field that takes a table stays whole.
+/// The values of a recipe by their dotted names; a field that takes a table is one value.
 fn flatten(table: &toml::Table) -> Vec<(String, Value)> {
     fn walk(prefix: &str, table: &toml::Table, leaves: &mut Vec<(String, Value)>) {
         for (key, value) in table {
@@ -258,7 +260,7 @@ fn flatten(table: &toml::Table) -> Vec<(String, Value)> {
     leaves
 }
 
-/// The place of a dotted name; what comes after the second dot is one key, since groups have dots in their names.
+/// The value at a dotted name; the part after the second dot is one key, since groups have dots in their names.
 fn entry<'a>(table: &'a mut toml::Table, name: &str) -> std::result::Result<&'a mut Value, String> {
     let mut parts = name.splitn(3, '.');
     let (Some(section), Some(key)) = (parts.next(), parts.next()) else {

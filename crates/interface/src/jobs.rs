@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use job::JobContext;
 
-use spartui_run::{delete_run, ended_at, rename_run};
+use spartui_run::{delete_run, limiting_field, rename_run};
 
 pub mod comparison;
 pub mod curves;
@@ -83,7 +83,7 @@ impl Job {
                 Done::Listed(folder, entries)
             }
             Self::AskMore(folder) => {
-                let more = ended_at(&folder).map_err(|error| error.message().to_owned());
+                let more = limiting_field(&folder).map_err(|error| error.message().to_owned());
                 Done::More(folder, more)
             }
             Self::ListFolder(folder) => {

@@ -14,7 +14,7 @@ use spartui_interface::jobs::comparison::{Ask, carry_out};
 use spartui_interface::jobs::{Done, Job};
 use spartui_interface::theme::{Depth, Themes};
 use spartui_interface::{ComparisonScreen, Effect, Input, Look, Outcome, Screen};
-use spartui_run::{Each, Labelled, Predictions};
+use spartui_run::{LabelRow, PredictedRows, Predictions};
 
 use runs_folder::{run, steps};
 
@@ -85,9 +85,9 @@ impl Desk {
 
 /// Rows that a run has right: all but those that `wrong` says.
 fn predictions(folder: &Path, rows: &str, wrong: impl Fn(usize) -> bool) {
-    let row = |line: usize| Labelled { line, label: 1, predicted: usize::from(!wrong(line)), logprob: -0.5 };
-    let each = Each::Labels { names: vec!["a".into(), "b".into()], rows: (0..90).map(row).collect() };
-    let predictions = Predictions { step: 200, branch: 0, rows: rows.into(), each };
+    let row = |line: usize| LabelRow { line, label: 1, predicted: usize::from(!wrong(line)), logprob: -0.5 };
+    let predicted = PredictedRows::Labels { names: vec!["a".into(), "b".into()], rows: (0..90).map(row).collect() };
+    let predictions = Predictions { step: 200, branch: 0, rows_hash: rows.into(), rows: predicted };
     predictions.write(&folder.join("predictions.jsonl")).unwrap();
 }
 

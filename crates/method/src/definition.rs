@@ -1,16 +1,16 @@
-//! What holds for every run of a kind of method, whatever becomes of it: read before one is built, and where none is.
+//! The static properties of each kind of method. They are read before a method is built, and where none is.
 
 use super::{Learned, Method, OwnTensors, Shape, State};
 use spartui_facts::{error, recipe};
 use spartui_model::{Head, Model, Overlay};
 use spartui_sparse::Footprint;
 
-/// Overlays for sites of a model, by their places.
+/// Overlays, each with the index of its site among [`Model::sites`].
 pub type OnSites = Vec<(usize, Box<dyn Overlay>)>;
 
-/// One kind of method. [`super::definition`] has the one of each.
+/// One kind of method. [`super::definition`] returns that of each kind.
 pub trait Definition: Sync {
-    /// The method that a recipe asks for, on this model, with nothing trained yet.
+    /// Builds the method of a recipe on this model, before any training.
     ///
     /// # Errors
     /// Refuses targets that the model does not have and a sparsity outside its bounds.
@@ -22,14 +22,14 @@ pub trait Definition: Sync {
         betas: [f64; 2],
     ) -> error::Result<Box<dyn Method>>;
 
-    /// Scalars that train at each site of a model by these settings, with a head of so many scalars; of the model, shapes are
-    /// enough.
+    /// Number of trainable scalars of each site under these settings; `head` counts the scalars of the classification
+    /// head. A model without weights ([`Model::outline`]) is enough.
     ///
     /// # Errors
     /// As [`Definition::build`].
     fn counts(&self, recipe: &recipe::Method, model: &Model, head: u64) -> error::Result<Vec<u64>>;
 
-    /// As [`Definition::counts`], of the scalars that are written to in the model's own weights.
+    /// As [`Definition::counts`], but of the scalars of the model's own weights that an update changes in place.
     ///
     /// # Errors
     /// As [`Definition::build`].
@@ -37,34 +37,35 @@ pub trait Definition: Sync {
         self.counts(recipe, model, head)
     }
 
-    /// What training takes beside the weights where so many scalars train at each site.
+    /// Memory that training needs beside the weights; `counts` holds the number of trainable scalars of each site.
     fn needs(&self, recipe: &recipe::Method, model: &Model, counts: &[u64]) -> Needs;
 
-    /// Makes of settings some that need less memory; those that it changed, as a user would write them.
+    /// Changes the settings so that they need less memory. Returns the changed fields as a user would write them.
     fn lighten(&self, recipe: &mut recipe::Method) -> &'static str;
 
-    /// What the names of its tensors in a checkpoint begin with. Parts of sites have names of their own.
+    /// Prefixes of the names of its tensors in a checkpoint. The parts of sites have names of their own.
     fn prefixes(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// The shape of what it learns.
+    /// The form of what it learns.
     fn shape(&self) -> Shape;
 
-    /// Whether the base model can be had again while it trains. Where it cannot, lanes do not share the model.
+    /// Whether the base weights can be restored while it trains. Where they cannot, lanes do not share the model.
     fn keeps_base(&self) -> bool {
         self.shape() != Shape::Whole
     }
 
-    /// What was learned by a state at so many optimizer steps, where that can be told without a method that goes back to it.
+    /// What a state at optimizer step `step` has learned, computed without a method in training. None where a method
+    /// must first restore the state.
     ///
     /// # Errors
-    /// What of the state does not fit the model.
+    /// The part of the state that does not fit the model.
     fn learned(&self, _state: &State, _model: &Model, _step: u64) -> Option<Result<Learned, String>> {
         None
     }
 
-    /// What tensors of its own put on top of the model's sites, by their places, in use rather than in training.
+    /// Overlays made from the method's own tensors, for inference.
     ///
     /// # Errors
     /// One sentence where they do not fit the model.
@@ -73,28 +74,28 @@ pub trait Definition: Sync {
     }
 }
 
-/// What training takes of memory beside the weights and what their forward and backward pass takes anyway.
+/// Memory that training needs beside the weights and the activations of the base model. Bytes.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Needs {
-    /// What is there from the first step to the last.
+    /// Deltas and moments, held from the first step to the last.
     pub held: Footprint,
     /// Whether every parameter of the model trains.
     pub everything: bool,
-    /// What is on top of each site takes; empty where nothing is.
+    /// Activation memory of the overlay of each site; empty where there are no overlays.
     pub overlays: Vec<PerToken>,
-    /// Bytes of whole gradients that are there at a time before the first step, where they decide what trains.
+    /// Bytes of the dense gradients held at once before the first step, where they decide which scalars train.
     pub surveyed: Option<u64>,
-    /// Whether a micro-batch goes through the model twice before its backward pass.
+    /// Whether each micro-batch takes two forward passes before its backward pass.
     pub twice: bool,
-    /// Bytes while the update is made, the squares of the gradient's norm not among them.
+    /// Bytes of temporaries of the update, without the squares for the gradient norm.
     pub update: u64,
 }
 
 /// Bytes for each token of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PerToken {
-    /// From the forward pass of a block to its backward pass.
+    /// Held from the forward pass of a block to its backward pass.
     pub kept: u64,
-    /// While the layer is computed.
+    /// Held while the layer is computed.
     pub working: u64,
 }

@@ -1,40 +1,41 @@
-//! A selection that changes while it trains, after `SpIEL` (arXiv 2401.16405): after every so many steps the scalars with the
-//! smallest deltas are dropped, and as many of those with the largest gradients take their place.
+//! A selection that changes during training, after `SpIEL` (arXiv 2401.16405): every `regrow_every` steps the scalars
+//! with the smallest deltas are dropped and replaced by as many scalars with the largest accumulated gradients.
 //!
-//! There the gradients of a few candidates are added up, which a dense gradient has chosen. Here the candidates are drawn at
-//! random from all scalars that do not train, `PER_SCALAR` for each that is to be replaced: so no dense gradient exists at any
-//! time, a candidate costs what a scalar's gradient costs, and which they are follows from seed, site and step, and need not
-//! be kept. Their gradients are added up from one change to the next; the largest sums win, ties by position.
+//! `SpIEL` accumulates the gradients of a few candidates that a dense gradient has chosen. Here the candidates are
+//! drawn at random from all frozen scalars, `PER_SCALAR` for each scalar to be replaced: no dense gradient exists at
+//! any time, a candidate costs as much as one trainable scalar's gradient, and the candidates follow from seed, site
+//! and step, so they are not stored. Their gradients are summed from one change to the next; the largest magnitudes
+//! win, ties by position.
 
 use tch::{Kind, Tensor};
 
 use spartui_facts::permutation::derive_key;
 use spartui_sparse::{Delta, Selection};
 
-/// Candidates for each scalar that is to be replaced.
+/// Candidates for each scalar to be replaced.
 const PER_SCALAR: u64 = 4;
 
-/// Scalars that may take the place of others, and what is known of them.
+/// Frozen scalars of one site that may become trainable, with their accumulated gradients.
 #[derive(Debug)]
 pub struct Candidates {
-    /// Optimizer steps that had been taken when they were drawn.
+    /// Optimizer steps taken when the candidates were drawn.
     pub drawn: u64,
-    /// Flat and sorted.
+    /// Flat indices into the weight, sorted, `i64`.
     pub indices: Tensor,
-    /// Their gradients of the steps since, added up.
+    /// Sum of their gradients over the steps since then, `f32`.
     pub sum: Tensor,
-    /// Those of the step that is being taken.
+    /// Their gradients in the current step, `f32`.
     pub gradient: Option<Tensor>,
 }
 
-/// How many candidates a site of so many scalars has where so many train.
+/// Number of candidates of a site with `scalars` scalars, `trainable` of which train.
 #[must_use]
 pub fn candidates(share: f64, trainable: u64, scalars: u64) -> u64 {
     (PER_SCALAR * part(share, trainable)).min(scalars.saturating_sub(trainable))
 }
 
-/// How many of so many scalars are replaced after a step of `of`: their share falls along half a cosine, so that those that
-/// join have time to learn, and none joins at the end.
+/// Number of the `trainable` scalars that are replaced after step `step` of `of`. The share decays along half a cosine,
+/// so that scalars that join have time to learn, and none joins at the end.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 steps")]
 pub fn replaced(share: f64, trainable: u64, step: u64, of: u64) -> u64 {
@@ -53,7 +54,7 @@ fn part(share: f64, of: u64) -> u64 {
 }
 
 impl Candidates {
-    /// Draws those of a site, after so many steps; none where there are to be none.
+    /// Draws the candidates of a site after `step` steps; none where their number is 0.
     pub fn draw(seed: u64, site: &str, delta: &Delta, share: f64, step: u64) -> Option<Self> {
         let scalars = delta.scalars();
         let count = usize::try_from(candidates(share, delta.count(), scalars)).unwrap_or(usize::MAX);
@@ -66,14 +67,14 @@ impl Candidates {
         })
     }
 
-    /// Adds the gradient of a step that was taken.
+    /// Adds the gradient of the current step to the sum.
     pub fn add(&mut self) {
         if let Some(gradient) = self.gradient.take() {
             self.sum += gradient;
         }
     }
 
-    /// Bytes.
+    /// Bytes of indices and sums.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         12 * self.indices.numel() as u64

@@ -1,4 +1,4 @@
-//! Full fine-tuning: every parameter trains. The measure that the sparse methods are held against.
+//! Full fine-tuning: every parameter trains. The baseline for the sparse methods.
 
 use tch::{Kind, Tensor};
 
@@ -11,10 +11,10 @@ use spartui_facts::recipe::{self, MethodKind};
 use spartui_model::{Head, Model, Tap};
 use spartui_sparse::{Footprint, Optimizer, squared_norm};
 
-/// Scalars of a parameter that are updated at a time, since the update has temporaries of their number.
+/// Scalars of a parameter that are updated at a time, which bounds the temporaries of the update.
 const AT_A_TIME: u32 = 1 << 20;
 
-/// Of `method.kind = "full"`.
+/// The definition of `method.kind = "full"`.
 pub(super) struct Defined;
 
 impl Definition for Defined {
@@ -54,8 +54,8 @@ impl Definition for Defined {
 #[derive(Debug)]
 pub struct Full {
     parameters: Vec<Trained>,
-    /// All of them.
-    wants: Vec<bool>,
+    /// True for every parameter.
+    needs_gradient: Vec<bool>,
     groups: Vec<Group>,
 }
 
@@ -64,14 +64,14 @@ struct Trained {
     name: String,
     /// The model's own tensor.
     weight: Tensor,
-    /// Its value in `f32`, where the model's type is a narrower one: small updates would vanish in that.
+    /// Master copy in `f32`, where the model's type is narrower: small updates would be rounded away there.
     master: Option<Tensor>,
     gradient: Option<Tensor>,
     first: Tensor,
     second: Tensor,
 }
 
-/// The name under which a checkpoint holds a parameter of the model, where all of them train.
+/// Name of a parameter's value in a checkpoint of full fine-tuning.
 #[must_use]
 pub fn stored_value(parameter: &str) -> String {
     format!("full.{parameter}.value")
@@ -106,7 +106,7 @@ impl Full {
                 layer.trainable = layer.parameters;
             }
         }
-        Self { wants: vec![true; model.parameters.len()], parameters: parameters.collect(), groups }
+        Self { needs_gradient: vec![true; model.parameters.len()], parameters: parameters.collect(), groups }
     }
 }
 
@@ -143,8 +143,8 @@ impl Collector for Full {
 
     fn collect(&mut self, _: &[Tap], _: &[Tensor]) {}
 
-    fn wants(&self) -> &[bool] {
-        &self.wants
+    fn needs_gradient(&self) -> &[bool] {
+        &self.needs_gradient
     }
 
     fn collect_parameter(&mut self, parameter: usize, gradient: &Tensor) {
@@ -207,7 +207,7 @@ impl Method for Full {
                 tch::no_grad(|| trained.weight.copy_(master));
             }
         }
-        self.forget();
+        self.clear_gradients();
         Ok(())
     }
 
@@ -229,7 +229,7 @@ impl Method for Full {
         self.parameters.iter().map(patch).collect()
     }
 
-    fn forget(&mut self) {
+    fn clear_gradients(&mut self) {
         self.parameters.iter_mut().for_each(|trained| trained.gradient = None);
     }
 }

@@ -1,4 +1,4 @@
-//! The classification head alone.
+//! Training of the classification head alone.
 
 use tch::Tensor;
 
@@ -10,7 +10,7 @@ use spartui_facts::recipe;
 use spartui_model::{Head, Model, Tap};
 use spartui_sparse::{Footprint, Optimizer};
 
-/// Of `method.kind = "head"`.
+/// The definition of `method.kind = "head"`.
 pub(super) struct Defined;
 
 impl Definition for Defined {
@@ -39,13 +39,13 @@ impl Definition for Defined {
         Some(Ok(Learned::Sparse(Vec::new())))
     }
 
-    /// Nothing needs less.
+    /// Changes nothing: no method needs less memory.
     fn lighten(&self, _: &mut recipe::Method) -> &'static str {
         ""
     }
 }
 
-/// Adapts nothing: the head, which trains beside every method, is all that trains.
+/// Adapts no weight of the model: only the head trains, as it does beside every method.
 #[derive(Debug)]
 pub struct HeadOnly {
     groups: Vec<Group>,
@@ -117,5 +117,5 @@ impl Method for HeadOnly {
         Ok(Vec::new())
     }
 
-    fn forget(&mut self) {}
+    fn clear_gradients(&mut self) {}
 }

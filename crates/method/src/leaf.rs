@@ -1,10 +1,10 @@
-//! A small tensor of a method that trains whole, beside the model.
+//! A small dense tensor of a method, all of which trains.
 
 use tch::Tensor;
 
 use spartui_sparse::Optimizer;
 
-/// Value, moments and what was collected of the gradient.
+/// Value, moments and accumulated gradient.
 #[derive(Debug)]
 pub(super) struct Leaf {
     pub value: Tensor,
@@ -25,7 +25,7 @@ impl Leaf {
         });
     }
 
-    /// One optimizer step with what was collected. The value stays at its place in memory.
+    /// One optimizer step with the accumulated gradient. The value is updated in place.
     pub fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
         let Some(gradient) = self.gradient.take() else { return };
         let gradient = if scale < 1.0 { gradient * scale } else { gradient };

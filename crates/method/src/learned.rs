@@ -1,24 +1,24 @@
-//! What a method learned, as plain numbers for files.
+//! The result of a method's training, as plain numbers for files.
 
 use serde_json::Value;
 
 use super::{Dense, Factors};
 use spartui_sparse::Saved;
 
-/// What is learned, by the shape that it has: formats of adapters go by this, not by the kind of method.
+/// The result of training, by its form: the formats of adapters depend on the form, not on the kind of method.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Learned {
-    /// What was added to single scalars of sites, by their places among the model's.
+    /// Deltas of single scalars, by the index of the site among [`spartui_model::Model::sites`].
     Sparse(Vec<(usize, Vec<Saved>)>),
-    /// Products of low rank on top of sites, by their places among the model's.
+    /// Low-rank products added to sites, by the index of the site.
     LowRank(Vec<(usize, Factors)>),
-    /// Tensors that only the method itself understands.
+    /// Tensors that only the method itself interprets.
     Own(OwnTensors),
     /// The model's own weights, all of them.
     Whole,
 }
 
-/// Which of these it is.
+/// The form of [`Learned`] without the values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "as in `Learned`")]
 pub enum Shape {
@@ -28,11 +28,11 @@ pub enum Shape {
     Whole,
 }
 
-/// Tensors that only the method itself understands, and the settings that they were made with.
+/// Tensors that only the method itself interprets, and the settings that they were trained with.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct OwnTensors {
-    /// The settings, as far as they are needed to use the tensors.
+    /// The settings needed to use the tensors.
     pub settings: Value,
-    /// The tensors, by names that are each used once.
+    /// The tensors; their names are unique.
     pub tensors: Vec<Dense>,
 }

@@ -1,4 +1,4 @@
-//! Ways to adapt a model.
+//! Methods of fine-tuning: full, sparse, low-rank, and the head alone.
 
 mod definition;
 mod dynamic;
@@ -30,91 +30,93 @@ use spartui_facts::recipe::{self, MethodKind};
 use spartui_model::{Head, Model, Tap};
 use spartui_sparse::{Footprint, Optimizer, Resized};
 
-/// What would train under other settings.
+/// Effect of other settings on the set of trainable scalars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Plan {
     /// Scalars that would train, without the head.
     pub trainable: u64,
-    /// Scalars that would start to train, and that would stop.
+    /// Scalars that would join and leave the trainable set.
     pub change: Resized,
 }
 
-/// How often a micro-batch goes through the model, forward and backward.
+/// Number of forward and backward passes over each micro-batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Passes {
     /// Once.
     One,
-    /// Twice, with other draws. The loss is that of the first pass and, times `consistency`, how far the predictions of the two
-    /// are apart.
+    /// Two, with different random draws. The loss is that of the first pass plus `consistency` times the divergence
+    /// between the predictions of the two.
     Two {
-        /// Weight of that second part.
+        /// Weight of the divergence.
         consistency: f64,
     },
 }
 
-/// What a forward and backward pass gives gradients to.
+/// Receives the gradients of a forward and backward pass.
 pub trait Collector {
-    /// Which of the model's sites leave a tap in the forward pass.
+    /// For each site of the model, whether the forward pass records a tap.
     fn adapted(&self) -> &[bool];
 
-    /// How often each micro-batch goes through the model.
+    /// Number of passes over each micro-batch.
     fn passes(&self) -> Passes {
         Passes::One
     }
 
-    /// What comes next are the forward and backward passes of a step (the first is 1) over one of its micro-batches: what is
-    /// drawn at random in them is drawn by these numbers.
+    /// Announces the forward and backward passes of a step (the first is 1) over one of its micro-batches; their random
+    /// draws are keyed by these two numbers.
     fn begin_pass(&mut self, _step: u64, _micro_batch: u64) {}
 
-    /// Key of what is drawn at random in one of those passes, the first of which is 0; none where nothing is.
+    /// Key of the random draws of one of these passes (the first is 0); none where nothing is drawn.
     fn noise(&self, _pass: u64) -> Option<u64> {
         None
     }
 
-    /// Which sites have an overlay that lends leaves to the graph: see [`spartui_model::Tape::lend`]. They need no tap.
-    fn lends(&self) -> &[bool] {
+    /// For each site, whether its overlay registers leaves of the autograd graph: see
+    /// [`spartui_model::Tape::register_leaf`]. Such a site needs no tap.
+    fn registers_leaves(&self) -> &[bool] {
         &[]
     }
 
-    /// Adds to the gradient of a leaf that was lent, by the number that it was lent with; sites of several blocks may share one.
+    /// Adds to the gradient of the leaf that was registered under this number; sites of several blocks may share a
+    /// leaf.
     fn collect_leaf(&mut self, _leaf: usize, _gradient: &Tensor) {}
 
-    /// Adds to the gradient what the taps of a block and the gradients of their outputs (`[.., out]`) contribute.
+    /// Adds the contribution of a block's taps and of the gradients of their outputs (`[.., out]`) to the gradient.
     fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]);
 
-    /// Which of the model's parameters need their whole gradients; their tensors require one. None beyond its end does.
-    fn wants(&self) -> &[bool] {
+    /// For each parameter of the model, whether its dense gradient is needed; its tensor then requires a gradient.
+    /// Parameters past the end of the slice need none.
+    fn needs_gradient(&self) -> &[bool] {
         &[]
     }
 
-    /// Adds to the gradient of one of the model's parameters that are wanted, by its place.
+    /// Adds to the dense gradient of a parameter, by its index among the model's parameters.
     fn collect_parameter(&mut self, _parameter: usize, _gradient: &Tensor) {}
 }
 
-/// A way to adapt a model. The classification head trains beside it, whatever the method.
+/// A method in training on one model. The classification head trains beside every method.
 pub trait Method: Collector + std::fmt::Debug + Send {
-    /// Squared Euclidean norm of the gradient that was collected.
+    /// Squared Euclidean norm of the accumulated gradient.
     fn squared_gradient_norm(&self) -> f64;
 
-    /// What is to be done behind the passes of a step, of which `of` are to be taken, and before the norm of its gradient: adds
-    /// the gradient of terms of the loss that need nothing of the batch, and chooses what shall train from this step on. The
-    /// value of these terms.
+    /// Called after the passes of step `_step` of `_of` and before the gradient norm is taken: adds the gradient of
+    /// regularization terms, which do not depend on the batch, and may change what trains from this step on. Returns
+    /// the value of these terms.
     fn prepare(&mut self, _step: u64, _of: u64) -> f64 {
         0.0
     }
 
-    /// One optimizer step with `scale` times the gradient that was collected, which is gone afterwards. `step` counts
-    /// this step too.
+    /// One optimizer step with `scale` times the accumulated gradient, which is cleared. `step` counts this step too.
     fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64);
 
-    /// What [`Method::apply`] with the same settings would do.
+    /// The effect that [`Method::apply`] with the same settings would have.
     ///
     /// # Errors
-    /// One sentence why the settings cannot be.
+    /// One sentence why the settings are not possible.
     fn plan(&self, settings: &recipe::Method) -> std::result::Result<Plan, String>;
 
-    /// Makes other settings hold from now on. `step` counts the optimizer steps taken. A method that has nothing to change says
-    /// so in [`Method::plan`].
+    /// Applies new settings from the next step on. `step` counts the optimizer steps taken. A method without live
+    /// settings returns an error from [`Method::plan`].
     ///
     /// # Errors
     /// As [`Method::plan`]; nothing has changed then.
@@ -127,26 +129,26 @@ pub trait Method: Collector + std::fmt::Debug + Send {
         self.plan(settings).map(|plan| plan.change)
     }
 
-    /// The sites whose whole gradients, in the base model and on the run's first batches, decide what other settings select:
-    /// in rounds, none of which has more gradients than fit the memory well. What is heard of them goes to [`Method::hear`],
-    /// before [`Method::apply`]. Most methods ask for none.
+    /// The sites whose dense gradients, of the base model on the run's first batches, decide the selection under these
+    /// settings. They are grouped in rounds, and the gradients of one round are held in memory together. Each gradient
+    /// is passed to [`Method::collect_gradient`] before [`Method::apply`] is called. Most methods need none.
     ///
     /// # Errors
     /// As [`Method::plan`].
-    fn asks(&mut self, _settings: &recipe::Method) -> std::result::Result<Vec<Vec<usize>>, String> {
+    fn sites_to_measure(&mut self, _settings: &recipe::Method) -> std::result::Result<Vec<Vec<usize>>, String> {
         Ok(Vec::new())
     }
 
-    /// Hears the gradient (flat, `f32`) of one of the sites that were asked for with these settings.
-    fn hear(&mut self, _settings: &recipe::Method, _site: usize, _gradient: &Tensor) {}
+    /// Takes the dense gradient (flat, `f32`) of a site that [`Method::sites_to_measure`] returned for these settings.
+    fn collect_gradient(&mut self, _settings: &recipe::Method, _site: usize, _gradient: &Tensor) {}
 
-    /// Chooses anew what trains after a step, of which `of` are to be taken, where the settings ask for that.
+    /// Replaces a part of the trainable scalars after step `_step` of `_of`, where the settings say so.
     fn evolve(&mut self, _step: u64, _of: u64, _betas: [f64; 2]) {}
 
-    /// Takes settings over that change nothing by themselves, such as `on_shrink`.
+    /// Takes over settings that only affect later changes, such as `on_shrink`.
     fn configure(&mut self, _settings: &recipe::Method) {}
 
-    /// What is to be said about how the settings were understood, in one sentence without a full stop.
+    /// A remark about how the settings were resolved: one sentence without a full stop.
     fn remark(&self) -> Option<String> {
         None
     }
@@ -157,7 +159,7 @@ pub trait Method: Collector + std::fmt::Debug + Send {
     /// Scalars that train, without the head.
     fn trainable(&self) -> u64;
 
-    /// Scalars that no longer train and keep what they learned.
+    /// Retired scalars: they no longer train and keep their deltas.
     fn retired(&self) -> u64 {
         0
     }
@@ -165,13 +167,13 @@ pub trait Method: Collector + std::fmt::Debug + Send {
     /// Bytes that the method holds beside the weights.
     fn footprint(&self) -> Footprint;
 
-    /// Every group of the model, the untouched ones too.
+    /// Every group of the model, also those that are not adapted.
     fn groups(&self) -> Vec<Group>;
 
-    /// What was learned, for an adapter or a model of its own.
+    /// The result of training so far, for an adapter or a complete model.
     fn export(&self) -> Learned;
 
-    /// Begins with what an adapter learned, instead of with what it would begin with; to be asked before the first step.
+    /// Initializes the trainable parameters from an adapter; called before the first step.
     ///
     /// # Errors
     /// One sentence why it cannot.
@@ -179,34 +181,34 @@ pub trait Method: Collector + std::fmt::Debug + Send {
         Err("only method.kind \"lora\" starts from factors".into())
     }
 
-    /// All that training has changed: what [`Method::restore`] goes back to.
+    /// The training state, which [`Method::restore`] takes.
     fn state(&self) -> State;
 
-    /// Goes back to a state of the same model under the settings that held then, to the bit; `step` counts the optimizer
-    /// steps that had been taken. A gradient that was collected is gone.
+    /// Restores a state of the same model under the settings of that time, to the bit; `step` is the optimizer step of
+    /// the state. The accumulated gradient is cleared.
     ///
     /// # Errors
-    /// What of the state does not fit the model or the settings; nothing has changed then.
+    /// The part of the state that does not fit the model or the settings; nothing has changed then.
     fn restore(&mut self, state: &State, settings: &recipe::Method, step: u64) -> std::result::Result<(), String>;
 
-    /// The weights as they are now, wherever training touched them.
+    /// The current values of all weights and overlays that training has changed.
     fn patches(&self) -> Vec<Patch>;
 
-    /// The weights as they were in a state of the same model at so many optimizer steps; asked for while the weights are those
-    /// of the base model, where the method keeps these.
+    /// The values of all weights and overlays in a state of the same model at optimizer step `step`. Called while the
+    /// weights are those of the base model, if the method keeps these.
     ///
     /// # Errors
-    /// What of the state does not fit.
+    /// The part of the state that does not fit.
     fn patches_of(&self, state: &State, step: u64) -> std::result::Result<Vec<Patch>, String>;
 
-    /// Drops the gradient that was collected.
-    fn forget(&mut self);
+    /// Clears the accumulated gradient.
+    fn clear_gradients(&mut self);
 
-    /// Takes all that training changed out of the model, which is the base model afterwards, to the bit. Until
-    /// [`Method::enter`], nothing else may be asked of the method but what it holds.
+    /// Removes all changes of training from the model, which is the base model afterwards, to the bit. Until
+    /// [`Method::enter`], only methods that do not touch the model's weights may be called.
     fn leave(&mut self) {}
 
-    /// Puts back into the model what [`Method::leave`] took out, to the bit.
+    /// Restores in the model what [`Method::leave`] removed, to the bit.
     fn enter(&mut self) {}
 }
 
@@ -221,7 +223,7 @@ pub fn definition(kind: MethodKind) -> &'static dyn Definition {
     }
 }
 
-/// The method that a recipe asks for; see [`Definition::build`].
+/// Builds the method of a recipe; see [`Definition::build`].
 ///
 /// # Errors
 /// As [`Definition::build`].
@@ -229,7 +231,7 @@ pub fn build(recipe: &recipe::Method, model: &Model, head: &Head, betas: [f64; 2
     definition(recipe.kind).build(recipe, model, head, betas)
 }
 
-/// Scalars that train at each site by a recipe; see [`Definition::counts`].
+/// Number of trainable scalars of each site under a recipe; see [`Definition::counts`].
 ///
 /// # Errors
 /// As [`Definition::counts`].
@@ -237,7 +239,7 @@ pub fn counts(recipe: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u
     definition(recipe.kind).counts(recipe, model, head)
 }
 
-/// Scalars that are written to in the model's own weights by a recipe; see [`Definition::written`].
+/// Scalars of each site that updates change in place under a recipe; see [`Definition::written`].
 ///
 /// # Errors
 /// As [`Definition::written`].
@@ -245,7 +247,7 @@ pub fn written(recipe: &recipe::Method, model: &Model, head: u64) -> Result<Vec<
     definition(recipe.kind).written(recipe, model, head)
 }
 
-/// The groups of a model with nothing in them that trains.
+/// The groups of a model, all of them frozen.
 fn untouched_groups(model: &Model) -> Vec<Group> {
     let group = |name: &&str| Group {
         name: (*name).to_owned(),
@@ -261,7 +263,7 @@ fn untouched_groups(model: &Model) -> Vec<Group> {
     model.groups().iter().map(group).collect()
 }
 
-/// The scalars of a group in each layer, nothing of which trains.
+/// The number of scalars of a group in each layer, all of them frozen.
 fn layers_of(model: &Model, group: &str) -> Vec<Layer> {
     let mut layers = vec![Layer::default(); model.layers()];
     for site in model.sites.iter().filter(|site| site.group == group) {

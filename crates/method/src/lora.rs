@@ -1,4 +1,5 @@
-//! `LoRA` (arXiv 2106.09685) and its variants: the weights are frozen, and a product of low rank on top of each trains.
+//! `LoRA` (arXiv 2106.09685) and its variants: the weights are frozen, and a low-rank product added to each target
+//! trains.
 
 mod defined;
 mod product;
@@ -19,7 +20,7 @@ use spartui_facts::recipe;
 use spartui_model::{Head, Model, Tap};
 use spartui_sparse::{Footprint, Optimizer, squared_norm};
 
-/// What is on top of one layer: `y = c (W x + scale * B A x) + b`.
+/// The factors added to one layer: `y = c (W x + scale * B A x) + b`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Factors {
     /// Rows of A, and columns of B.
@@ -28,18 +29,19 @@ pub struct Factors {
     pub down: Vec<f32>,
     /// B, `[out, rank]`, row-major.
     pub up: Vec<f32>,
-    /// Magnitudes of the weight's rows, `[out]`, where these train: c is each over the length of its row of weight and product.
+    /// `DoRA`'s magnitudes, `[out]`, where they train: c is the magnitude divided by the norm of the row of
+    /// `W + scale * B A`.
     pub magnitude: Option<Vec<f32>>,
-    /// What the product is multiplied by.
+    /// Factor of the product.
     pub scale: f64,
 }
 
-/// A product of low rank on top of every target.
+/// `LoRA` on one model: a low-rank product on every target.
 #[derive(Debug)]
 pub struct Lora {
     settings: recipe::Method,
     scope: Scope,
-    /// One for each of the model's sites.
+    /// One entry for each site of the model; none where it is not a target.
     sites: Vec<Option<Adapted>>,
     adapted: Vec<bool>,
     sparsity: f64,
@@ -47,7 +49,7 @@ pub struct Lora {
     noise: Option<u64>,
 }
 
-/// Scalars that train at each site.
+/// Number of trainable scalars of each site.
 ///
 /// # Errors
 /// One sentence: a target that the model does not have, or settings of another method.
@@ -57,7 +59,8 @@ fn counts(settings: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u64
     Ok(model.sites.iter().map(|site| if is_target(&settings, site.group) { count(site) } else { 0 }).collect())
 }
 
-/// The settings with every target under its own name and, where a count is asked for, the rank that comes nearest to it.
+/// The settings with every target under the model's own name for it. Where the recipe gives a count, the rank whose
+/// number of trainable parameters is nearest to it.
 fn resolve(scope: &Scope, settings: &recipe::Method, (model, head): (&Model, u64)) -> Result<recipe::Method, String> {
     if !settings.density.is_empty() {
         return Err(
@@ -73,7 +76,7 @@ fn resolve(scope: &Scope, settings: &recipe::Method, (model, head): (&Model, u64
             let targets = model.sites.iter().filter(|site| is_target(&settings, site.group));
             head + targets.map(|site| site::count(&settings, site)).sum::<u64>()
         };
-        // What trains whatever the rank is, and what each rank adds.
+        // Scalars that train at rank 0, and scalars that each rank adds.
         let (none, one) = (count(0), count(1));
         let (wanted, each) = (settings.trainable.saturating_sub(none), (one - none).max(1));
         let rank = usize::try_from((wanted + each / 2) / each).unwrap_or(LARGEST);
@@ -82,11 +85,11 @@ fn resolve(scope: &Scope, settings: &recipe::Method, (model, head): (&Model, u64
     Ok(settings)
 }
 
-/// The largest rank that a recipe takes.
+/// The largest rank that a recipe accepts.
 const LARGEST: usize = 1 << 16;
 
 impl Lora {
-    /// Puts on top of every target of the model a product that is zero.
+    /// Adds a product that is zero (B = 0) to every target of the model.
     ///
     /// # Errors
     /// One sentence: a target that the model does not have, or settings of another method.
@@ -116,7 +119,7 @@ impl Lora {
         self.sites.iter().flatten()
     }
 
-    /// What is on top of sites, by their places among the model's.
+    /// The factors of each adapted site, with the index of the site.
     #[must_use]
     pub fn factors(&self) -> Vec<(usize, Factors)> {
         let numbered = self.sites.iter().enumerate();
@@ -247,8 +250,8 @@ impl Method for Lora {
 
     fn restore(&mut self, state: &State, _: &recipe::Method, _: u64) -> Result<(), String> {
         copy_named(self.present().flat_map(Adapted::named).collect(), &state.tensors)?;
-        self.forget();
-        tch::no_grad(|| self.sites.iter_mut().flatten().for_each(Adapted::renew));
+        self.clear_gradients();
+        tch::no_grad(|| self.sites.iter_mut().flatten().for_each(Adapted::refresh_overlay));
         Ok(())
     }
 
@@ -262,8 +265,8 @@ impl Method for Lora {
         copied.map(|copied| copied.map(|(slot, addition)| Patch::Overlay(slot, Box::new(addition)))).collect()
     }
 
-    fn forget(&mut self) {
-        self.sites.iter_mut().flatten().for_each(Adapted::forget);
+    fn clear_gradients(&mut self) {
+        self.sites.iter_mut().flatten().for_each(Adapted::clear_gradients);
     }
 
     fn leave(&mut self) {

@@ -1,38 +1,39 @@
-//! What the model holds at one moment, to be put there for a while.
+//! Saved values of a model's weights and overlays, to be applied and reverted.
 
 use tch::Tensor;
 
 use spartui_model::{Overlay, Slot};
 use spartui_sparse as sparse;
 
-/// A part of a model at one moment. Laid on, the model has it; lifted, it is as it was before any training: both to the bit.
+/// The values of one weight or overlay at one step. Applying it sets these values; reverting it restores the base
+/// model's. Both are exact to the bit.
 #[derive(Debug)]
 pub enum Patch {
     /// Values of a weight.
     Weight(sparse::Patch),
-    /// What is on top of a layer.
+    /// The overlay of a layer.
     Overlay(Slot, Box<dyn Overlay>),
 }
 
 impl Patch {
-    /// All of a weight, as `value` has it.
+    /// A whole weight with the values of `value`.
     #[must_use]
     pub fn whole(weight: &Tensor, value: &Tensor) -> Self {
         Self::Weight(sparse::Patch::whole(weight, value))
     }
 
-    /// Puts it into the model.
-    pub fn lay(&self) {
+    /// Sets the saved values in the model.
+    pub fn apply(&self) {
         match self {
-            Self::Weight(patch) => patch.lay(),
+            Self::Weight(patch) => patch.apply(),
             Self::Overlay(slot, overlay) => slot.set(Some(overlay.share())),
         }
     }
 
-    /// Puts what was there before any training in its place, where that is kept.
-    pub fn lift(&self) {
+    /// Restores the base model's values, where they are kept.
+    pub fn revert(&self) {
         match self {
-            Self::Weight(patch) => patch.lift(),
+            Self::Weight(patch) => patch.revert(),
             Self::Overlay(slot, _) => slot.set(None),
         }
     }

@@ -1,4 +1,4 @@
-//! What of a model `SpaRTA` may adapt, and how many scalars of it a budget gives to train.
+//! The groups and sites of a model that a method may adapt, and the number of trainable scalars of each.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,18 @@ use spartui_sparse::budget::{Budget, Share};
 /// The sites of a model by group and size.
 #[derive(Debug)]
 pub struct Scope {
-    /// What the model is, with nothing that trains.
+    /// The groups of the model, all of them frozen.
     pub groups: Vec<Group>,
-    /// Own name of each group by every name that a recipe may use.
+    /// The model's own name of each group, by every name that a recipe may use for it.
     names: BTreeMap<String, String>,
     parameters: u64,
     head: u64,
-    /// Group and scalars of each site.
+    /// Group and number of scalars of each site.
     sites: Vec<(&'static str, u64)>,
 }
 
 impl Scope {
-    /// Of this model, with a head of so many scalars.
+    /// The scope of this model; `head` counts the scalars of its classification head.
     #[must_use]
     pub fn new(model: &Model, head: u64) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl Scope {
         self.sites.get(site).map_or("another layer", |(group, _)| group)
     }
 
-    /// The settings with every group under its own name.
+    /// The settings with every group under the model's own name for it.
     ///
     /// # Errors
     /// One sentence: a group that the model does not have, or no target at all.
@@ -56,10 +56,10 @@ impl Scope {
                 )
             })
         };
-        if !settings.same_as.is_empty() {
+        if !settings.match_run.is_empty() {
             return Err(format!(
                 "method.match = \"{}\" is looked up where a run is launched; give method.trainable here",
-                settings.same_as.escape_debug()
+                settings.match_run.escape_debug()
             ));
         }
         let mut resolved = settings.clone();
@@ -87,7 +87,7 @@ impl Scope {
         Budget { parameters: self.parameters, always: self.head, weights: targets.map(share).collect() }
     }
 
-    /// Scalars that train at each site by (resolved) settings.
+    /// Number of trainable scalars of each site under (resolved) settings.
     ///
     /// # Errors
     /// One sentence: a sparsity or a count outside its bounds.

@@ -1,4 +1,5 @@
-//! `SpaRTA` (arXiv 2502.15975): a random set of single scalars trains, the rest is frozen; or a set that was chosen otherwise.
+//! `SpaRTA` (arXiv 2502.15975): a random set of single scalars trains, and the rest is frozen. Other selections choose
+//! the set by magnitude or by gradient.
 
 mod choose;
 mod defined;
@@ -27,13 +28,13 @@ pub struct Sparta {
     settings: recipe::Method,
     scope: Scope,
     sites: Vec<Adapted>,
-    /// Sites with at least one scalar that trains.
+    /// For each site, whether at least one scalar trains.
     active: Vec<bool>,
-    /// What the weights hold, while it is away from the model.
+    /// The trained values, while they are removed from the model; see [`Method::leave`].
     away: Vec<Patch>,
 }
 
-/// One site of the model and what `SpaRTA` did to it.
+/// One site of the model with its deltas.
 #[derive(Debug)]
 struct Adapted {
     name: String,
@@ -44,17 +45,18 @@ struct Adapted {
     weight: Tensor,
     delta: Delta,
     gradients: Option<Vec<Tensor>>,
-    /// What its gradient says of the scalars that shall train, until they do.
-    heard: Option<choose::Heard>,
+    /// The change that the site's gradient selects, until it is applied.
+    scored: Option<choose::Scored>,
     candidates: Option<Candidates>,
 }
 
-/// How the sums of candidates are named in a checkpoint: with the step at which they were drawn, and the site.
+/// Prefix of the names of candidates' gradient sums in a checkpoint; the step at which they were drawn and the site
+/// follow.
 const CANDIDATES: &str = "candidates.";
 
 impl Sparta {
-    /// The selection that the settings ask for, with nothing trained yet. One by gradients is made by [`Method::apply`], once
-    /// these were heard.
+    /// `SpaRTA` with the selection of the settings, before any training. A selection by gradients is made later, by
+    /// [`Method::apply`], once the gradients are scored.
     ///
     /// # Errors
     /// One sentence: a target that the model does not have, a sparsity outside its bounds.
@@ -69,7 +71,7 @@ impl Sparta {
                 weight: site.weight.view(-1),
                 delta: Delta::new(&site.weight, Selection::new(settings.seed, &site.name, scalars)),
                 gradients: None,
-                heard: None,
+                scored: None,
                 candidates: None,
             }
         });
@@ -81,7 +83,7 @@ impl Sparta {
             away: Vec::new(),
         };
         if settings.selection == By::Gradient {
-            // Nothing trains before the gradients were heard.
+            // Nothing trains before the gradients are scored.
             sparta.settings = sparta.scope.resolve(settings)?;
             sparta.scope.counts(&sparta.settings)?;
         } else {
@@ -99,7 +101,7 @@ impl Collector for Sparta {
     fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]) {
         let products = taps.iter().zip(output_gradients).map(|(tap, output_gradient)| {
             let site = &self.sites[tap.site];
-            // A transposed weight is that of the product with inputs and outputs in each other's place.
+            // The gradient of a transposed weight is the product with input and output gradient swapped.
             let (input, output_gradient) =
                 if site.transposed { (output_gradient, &tap.input) } else { (&tap.input, output_gradient) };
             let candidates = site.candidates.iter().map(|candidates| &candidates.indices);
@@ -108,7 +110,7 @@ impl Collector for Sparta {
         let gradients = gradient::sampled_together(&products.collect::<Vec<_>>());
         for (tap, mut gradients) in taps.iter().zip(gradients) {
             let site = &mut self.sites[tap.site];
-            // Theirs comes last.
+            // The gradient of the candidates comes last.
             if let Some(candidates) = &mut site.candidates
                 && let Some(gradient) = gradients.pop()
             {
@@ -144,13 +146,13 @@ impl Method for Sparta {
         self.sites.iter_mut().filter_map(|site| site.candidates.as_mut()).for_each(Candidates::add);
     }
 
-    fn asks(&mut self, settings: &recipe::Method) -> Result<Vec<Vec<usize>>, String> {
+    fn sites_to_measure(&mut self, settings: &recipe::Method) -> Result<Vec<Vec<usize>>, String> {
         let settings = self.scope.resolve(settings)?;
-        Ok(self.to_be_heard(settings.selection, &self.scope.counts(&settings)?))
+        Ok(self.rounds_to_measure(settings.selection, &self.scope.counts(&settings)?))
     }
 
-    fn hear(&mut self, settings: &recipe::Method, site: usize, gradient: &Tensor) {
-        self.heard(settings, site, gradient);
+    fn collect_gradient(&mut self, settings: &recipe::Method, site: usize, gradient: &Tensor) {
+        self.score_site(settings, site, gradient);
     }
 
     fn evolve(&mut self, step: u64, of: u64, betas: [f64; 2]) {
@@ -171,7 +173,7 @@ impl Method for Sparta {
         let settings = self.scope.resolve(settings)?;
         let counts = self.scope.counts(&settings)?;
         let total = self.resize(&settings, &counts, step, betas)?;
-        self.forget();
+        self.clear_gradients();
         self.active = counts.iter().map(|&count| count > 0).collect();
         self.settings = settings;
         self.draw_candidates(step);
@@ -270,7 +272,7 @@ impl Method for Sparta {
         }
         let cast = match settings.rounding {
             Rounding::Nearest => Cast::Nearest,
-            // The bits that were kept are written over these.
+            // The saved bits are written over these values.
             Rounding::Stochastic => Cast::Stochastic { key: 0 },
         };
         for (site, &count) in self.sites.iter_mut().zip(&counts) {
@@ -281,9 +283,10 @@ impl Method for Sparta {
                 part.write_bits(&site.weight);
             }
             site.gradients = None;
-            site.heard = None;
+            site.scored = None;
             debug_assert_eq!(site.delta.count(), count);
-            // Which they are follows from when they were drawn, since nothing has joined or left from then on.
+            // The candidates follow from the step at which they were drawn, since no scalar has joined or left since
+            // then.
             site.candidates = sums.get(site.name.as_str()).and_then(|(drawn, sum)| {
                 let share = settings.regrow_share;
                 let mut candidates = Candidates::draw(settings.seed, &site.name, &site.delta, share, *drawn)?;
@@ -313,7 +316,7 @@ impl Method for Sparta {
         Ok(patches)
     }
 
-    fn forget(&mut self) {
+    fn clear_gradients(&mut self) {
         for site in &mut self.sites {
             site.gradients = None;
             site.candidates.iter_mut().for_each(|candidates| candidates.gradient = None);
@@ -323,16 +326,16 @@ impl Method for Sparta {
     fn leave(&mut self) {
         if self.away.is_empty() {
             self.away = self.patches();
-            self.away.iter().for_each(Patch::lift);
+            self.away.iter().for_each(Patch::revert);
         }
     }
 
     fn enter(&mut self) {
-        std::mem::take(&mut self.away).iter().for_each(Patch::lay);
+        std::mem::take(&mut self.away).iter().for_each(Patch::apply);
     }
 }
 
-/// A sum so far, and what is added to it.
+/// Adds a gradient to an optional sum.
 fn add(sum: Option<Tensor>, gradient: Tensor) -> Tensor {
     match sum {
         None => gradient,
@@ -343,7 +346,7 @@ fn add(sum: Option<Tensor>, gradient: Tensor) -> Tensor {
     }
 }
 
-/// The sums of candidates by site, each with the step at which these were drawn.
+/// The gradient sums of candidates by site, each with the step at which the candidates were drawn.
 fn sums(tensors: &[Dense]) -> BTreeMap<&str, (u64, Tensor)> {
     let named = tensors.iter().filter_map(|dense| {
         let (drawn, site) = dense.name.strip_prefix(CANDIDATES)?.split_once('.')?;
@@ -352,43 +355,47 @@ fn sums(tensors: &[Dense]) -> BTreeMap<&str, (u64, Tensor)> {
     named.collect()
 }
 
-/// What became of deltas in the cast to the weights' type.
+/// Statistics of deltas and of the cast to the weights' type.
 #[derive(Debug, Clone, Copy, Default)]
 struct Survival {
-    moved: u64,
-    shown: u64,
+    /// Deltas that are not zero.
+    nonzero: u64,
+    /// Deltas that change the weight after the cast.
+    surviving: u64,
+    /// Sum of the squares of all deltas.
     squares: f64,
-    touched: u64,
+    /// All deltas, those of retired scalars too.
+    deltas: u64,
 }
 
 impl Survival {
     fn of(delta: &Delta) -> Self {
-        let (moved, shown, squares) = delta.survival();
-        Self { moved, shown, squares, touched: delta.count() + delta.retired() }
+        let (nonzero, surviving, squares) = delta.survival();
+        Self { nonzero, surviving, squares, deltas: delta.count() + delta.retired() }
     }
 
     fn add(&mut self, other: Self) {
-        self.moved += other.moved;
-        self.shown += other.shown;
+        self.nonzero += other.nonzero;
+        self.surviving += other.surviving;
         self.squares += other.squares;
-        self.touched += other.touched;
+        self.deltas += other.deltas;
     }
 
-    /// Share of the deltas that survive, where there are any.
+    /// Share of the nonzero deltas that survive the cast; none where there are none.
     #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
     fn share(&self) -> Option<f64> {
-        (self.moved > 0).then(|| self.shown as f64 / self.moved as f64)
+        (self.nonzero > 0).then(|| self.surviving as f64 / self.nonzero as f64)
     }
 
     /// Root mean square of the deltas.
     #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
     fn rms(&self) -> f64 {
-        if self.touched == 0 { 0.0 } else { (self.squares / self.touched as f64).sqrt() }
+        if self.deltas == 0 { 0.0 } else { (self.squares / self.deltas as f64).sqrt() }
     }
 }
 
 impl Adapted {
-    /// Whether a state is one of this site with `count` scalars that train; what is wrong with it, if not.
+    /// Checks that a state fits this site with `count` trainable scalars. The error says what is wrong.
     fn check(&self, parts: &[Part], count: u64, settings: &recipe::Method, step: u64) -> Result<(), String> {
         let scalars = self.weight.numel() as u64;
         check(parts, scalars, step)?;
@@ -401,7 +408,7 @@ impl Adapted {
         if training.len() as u64 != count {
             return Err(format!("its scalars are not the {count} that the settings ask for"));
         }
-        // Other selections depend on more than the settings say.
+        // Other selections depend on more than the settings.
         let is_drawn = settings.selection == By::Random;
         if is_drawn && training != Selection::new(settings.seed, &self.name, scalars).indices(0..count) {
             return Err("its scalars are not those that the seed selects".into());

@@ -1,4 +1,4 @@
-//! What training has changed so far, in plain numbers.
+//! The training state of a method as plain numbers.
 
 use std::sync::Arc;
 
@@ -6,16 +6,16 @@ use tch::{Device, Kind, Tensor};
 
 use spartui_sparse::Saved;
 
-/// All that a method has learned, on the CPU; with the recipe it makes the same model, moments and ages again.
+/// The training state of a method, on the CPU. With the recipe it restores the same weights, moments and ages.
 #[derive(Debug, Clone, Default)]
 pub struct State {
-    /// The sites of the model that were touched, by their names, each with its parts.
+    /// The sites that training has changed, by their names, each with its parts.
     pub sites: Vec<(String, Vec<Part>)>,
-    /// State that is not sparse, by its names in a checkpoint.
+    /// Dense tensors, by their names in a checkpoint.
     pub tensors: Vec<Dense>,
 }
 
-/// All scalars of a tensor.
+/// A dense tensor as plain numbers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dense {
     /// Its name in a checkpoint.
@@ -41,12 +41,12 @@ impl Dense {
     }
 }
 
-/// Some scalars of one site.
+/// The scalars of one cohort of a site, or its retired scalars.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
-    /// Optimizer steps taken when they began to train; none where they are retired.
+    /// Optimizer steps taken when they became trainable; none where they are retired.
     pub born: Option<u64>,
-    /// Flat indices, rising. States that follow each other share one list.
+    /// Flat indices, ascending. Successive states share one list.
     pub indices: Arc<Vec<i64>>,
     /// Deltas.
     pub delta: Vec<f32>,
@@ -54,13 +54,13 @@ pub struct Part {
     pub first: Vec<f32>,
     /// Second moments; empty where they are retired.
     pub second: Vec<f32>,
-    /// The weights as they are, in `bfloat16`'s bits, where they cannot be derived: with stochastic rounding each holds
-    /// what the step cast that wrote it last. Empty where the nearest value is meant.
+    /// The weight's values as `bfloat16` bits, where they cannot be derived: with stochastic rounding each value
+    /// depends on the step that wrote it last. Empty where the values are rounded to nearest.
     pub written: Vec<i16>,
 }
 
 impl Part {
-    /// Of scalars of a flat weight; `exact`: keep the bits of the weight too.
+    /// From saved scalars of a flat weight; `exact`: keep the bits of the weight too.
     #[must_use]
     pub fn new(saved: Saved, weight: &Tensor, exact: bool) -> Self {
         let Saved { born, indices, delta, first, second } = saved;
@@ -68,7 +68,7 @@ impl Part {
         Self { born, indices: Arc::new(indices), delta, first, second, written }
     }
 
-    /// As [`spartui_sparse::Delta::restore`] takes it.
+    /// The form that [`spartui_sparse::Delta::restore`] takes.
     #[must_use]
     pub fn to_saved(&self) -> Saved {
         Saved {
@@ -80,7 +80,7 @@ impl Part {
         }
     }
 
-    /// Writes the bits that were kept into a flat weight.
+    /// Writes the saved bits, if there are any, into a flat weight.
     pub fn write_bits(&self, weight: &Tensor) {
         if let Some(values) = self.written(weight) {
             let indices = Tensor::from_slice(&self.indices).to_device(weight.device());
@@ -88,14 +88,14 @@ impl Part {
         }
     }
 
-    /// The values of a weight whose bits were kept; none where the nearest value is meant, or the weight is of another type.
+    /// The saved values of a weight; none where no bits were saved, or the weight is of another type.
     #[must_use]
     pub fn written(&self, weight: &Tensor) -> Option<Tensor> {
         let is_kept = !self.written.is_empty() && weight.kind() == Kind::BFloat16;
         is_kept.then(|| Tensor::from_slice(&self.written).view_dtype(Kind::BFloat16).to_device(weight.device()))
     }
 
-    /// What is wrong with it, if it comes from a file.
+    /// The first inconsistency of a part that was read from a file, if there is one.
     fn fault(&self, scalars: u64, step: u64) -> Option<&'static str> {
         let len = self.indices.len();
         let moments = if self.born.is_some() { len } else { 0 };
@@ -119,11 +119,11 @@ fn bits(weight: &Tensor, indices: &[i64]) -> Vec<i16> {
     Vec::try_from(chosen).unwrap_or_default()
 }
 
-/// Checks the parts of one site of so many scalars, as a file gave them: nothing in them may reach outside the weight, or
-/// name a scalar twice.
+/// Checks the parts of one site with `scalars` scalars that were read from a file: all indices lie inside the weight,
+/// and none occurs twice.
 ///
 /// # Errors
-/// What is wrong.
+/// The first inconsistency.
 pub fn check(parts: &[Part], scalars: u64, step: u64) -> Result<(), String> {
     if let Some(fault) = parts.iter().find_map(|part| part.fault(scalars, step)) {
         return Err(fault.into());
@@ -138,7 +138,7 @@ pub fn check(parts: &[Part], scalars: u64, step: u64) -> Result<(), String> {
 }
 
 impl State {
-    /// Bytes in memory. What is shared with other states counts as this one's.
+    /// Bytes in memory, lists that are shared with other states included.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         let part = |part: &Part| {
@@ -149,7 +149,7 @@ impl State {
         parts as u64 + self.tensors.iter().map(Dense::bytes).sum::<u64>()
     }
 
-    /// Uses the lists of positions of another state wherever they are the same; the bytes that this saves.
+    /// Shares the lists of indices with another state wherever they are equal. Returns the bytes that this saves.
     pub fn share(&mut self, other: &Self) -> u64 {
         let mut saved = 0;
         for ((name, parts), (other_name, others)) in self.sites.iter_mut().zip(&other.sites) {
@@ -164,10 +164,10 @@ impl State {
     }
 }
 
-/// Copies what was kept under these names into tensors.
+/// Copies the dense tensors with these names into the targets.
 ///
 /// # Errors
-/// What is missing or of another shape; nothing has changed then.
+/// The tensor that is missing or has another shape; nothing has changed then.
 pub fn copy_named(targets: Vec<(String, Tensor)>, source: &[Dense]) -> Result<(), String> {
     let found = targets.into_iter().map(|(name, target)| match source.iter().find(|dense| dense.name == name) {
         Some(dense) if dense.shape == target.size() && dense.values.len() == target.numel() => Ok((target, dense)),

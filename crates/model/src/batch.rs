@@ -1,20 +1,20 @@
-//! What goes into a model.
+//! The input of a model: a batch of token ids.
 
 use tch::{Device, Tensor};
 
-/// Right-padded rows.
+/// A batch of right-padded rows.
 #[derive(Debug)]
 pub struct Batch {
     /// Token ids, `[rows, width]`, `i64`.
     pub ids: Tensor,
-    /// Tokens of each row; what lies behind them is padding, whatever its id.
+    /// Number of tokens of each row; positions past it are padding, whatever their ids.
     pub lengths: Vec<usize>,
-    /// Token types, as `ids`; none where all are 0.
+    /// Token types, `[rows, width]`, `i64`; none where all are 0.
     pub token_types: Option<Tensor>,
 }
 
 impl Batch {
-    /// From right-padded ids, row by row, and the length of each row.
+    /// A batch from right-padded ids, row by row, and the length of each row.
     #[must_use]
     pub fn new(ids: &[i64], lengths: &[usize], device: Device) -> Self {
         Self { ids: rectangle(ids, lengths.len(), device), lengths: lengths.to_vec(), token_types: None }
@@ -44,8 +44,8 @@ impl Batch {
         })
     }
 
-    /// The position of each row that a classifier on a decoder reads, `[rows]`: its last token that is not `padding`, as in
-    /// transformers, or its first where there is none; its last token where no padding token is known.
+    /// The position in each row at which a classifier on a decoder reads, `[rows]`: the last token that is not
+    /// `padding`, as in transformers, or the first token where all are; the last token where no padding token is known.
     pub(super) fn read_at(&self, padding: Option<i64>) -> Tensor {
         let lengths: Vec<i64> = self.lengths.iter().map(|&length| length.cast_signed() as i64).collect();
         let lengths = Tensor::from_slice(&lengths).to_device(self.ids.device());
@@ -55,7 +55,7 @@ impl Batch {
         (counts.to_kind(tch::Kind::Int64) * positions).amax([1], false)
     }
 
-    /// Place of each row's last token among all positions, `[rows]`.
+    /// Index of each row's last token among all positions of the batch, `[rows]`.
     pub(super) fn last_tokens(&self) -> Tensor {
         let width = self.width();
         let last = self
@@ -82,9 +82,10 @@ mod tests {
         let batch = Batch::new(&ids, &[3, 3, 2, 1], Device::Cpu);
         let read = |padding| Vec::<i64>::try_from(batch.read_at(padding)).unwrap();
         assert_eq!(read(None), [2, 2, 1, 0]);
-        // At the end of a row padding is passed over, inside it is not, and a row of nothing else is read at its first token.
+        // Padding tokens are skipped at the end of a row, not inside it; a row of padding alone is read at its first
+        // token.
         assert_eq!(read(Some(0)), [1, 2, 0, 0]);
-        // What lies behind a row's end is padding whatever its id.
+        // Positions past a row's length are padding whatever their ids.
         assert_eq!(read(Some(7)), [2, 1, 1, 0]);
         assert_eq!(read(Some(-1)), [2, 2, 1, 0]);
     }

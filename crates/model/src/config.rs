@@ -1,4 +1,4 @@
-//! config.json of a model folder: what the file says, as data that the forward pass reads.
+//! config.json of a model folder, parsed into the values that the forward pass uses.
 
 mod classifier;
 mod decoder;
@@ -20,7 +20,7 @@ use keys::Keys;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::family::{Blocks, FAMILIES, Family};
 
-/// What config.json says about a model.
+/// The configuration of a model, from config.json.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// The whole file, for exports.
@@ -29,30 +29,30 @@ pub struct Config {
     pub family: &'static Family,
     /// Rows of the word embeddings.
     pub vocab_size: i64,
-    /// Width.
+    /// Width of the hidden states.
     pub hidden_size: i64,
-    /// Blocks.
+    /// Number of blocks.
     pub layers: usize,
-    /// Attention heads.
+    /// Number of attention heads.
     pub heads: i64,
     /// Longest input in tokens.
     pub max_positions: i64,
-    /// Standard deviation of fresh weights.
+    /// Standard deviation of randomly initialized weights.
     pub initializer_range: f64,
-    /// Labels of a classifier in the order of the logits; those that transformers gives it where the file names none.
+    /// Labels of a classifier in the order of the logits; transformers' default labels where the file names none.
     pub labels: Vec<String>,
-    /// What a classifier is for, if the file says so.
+    /// `problem_type` of a classifier, if the file gives it.
     pub problem: Option<Problem>,
-    /// What the blocks are made of.
+    /// The architecture of the blocks.
     pub architecture: Architecture,
 }
 
-/// What the blocks of a model are made of.
+/// The architecture of a model's blocks.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Architecture {
-    /// Every token sees every other.
+    /// Bidirectional attention: every token attends to all tokens.
     Encoder(Encoder),
-    /// Every token sees the ones before it.
+    /// Causal attention: every token attends to itself and the tokens before it.
     Decoder(Decoder),
 }
 
@@ -64,7 +64,7 @@ impl Config {
     pub fn load(folder: &Path) -> Result<Self> {
         let path = folder.join("config.json");
         let refuse = |why: String| Error::refused(format!("{}: {why}", path.display()));
-        // To open a pipe would wait for ever.
+        // Opening a named pipe would block.
         if path.exists() && !path.is_file() {
             return Err(refuse("is no file; get the model's files again".into()));
         }
@@ -115,13 +115,13 @@ impl Config {
         })
     }
 
-    /// What the logits of a classifier with these labels are.
+    /// The meaning of the logits of a classifier with `labels` labels.
     #[must_use]
     pub fn outputs(&self, labels: usize) -> Outputs {
         Outputs::of(self.problem, labels)
     }
 
-    /// Width inside the feed-forward layers.
+    /// Inner width of the feed-forward layers.
     #[must_use]
     pub fn feed_width(&self) -> i64 {
         match &self.architecture {
@@ -131,7 +131,7 @@ impl Config {
     }
 }
 
-/// No model has more; a damaged file may say so.
+/// More layers than any model has; a larger number comes from a damaged file.
 const MOST_LAYERS: usize = 4096;
 
 fn family(json: &Map<String, Value>) -> std::result::Result<&'static Family, String> {

@@ -1,6 +1,6 @@
-//! The decoder: Llama and its relatives, and GPT-2, in one forward pass without dropout.
+//! The forward pass of decoders, Llama-like families and GPT-2, without dropout.
 //!
-//! What distinguishes the families is data in [`config::Decoder`]: norms, biases, activations, rotations, windows, caps.
+//! The families differ in the values of [`config::Decoder`]: norms, biases, activations, rotations, windows, caps.
 
 use tch::{Device, Kind, Tensor};
 
@@ -21,11 +21,11 @@ pub(super) struct Decoder {
     position_embeddings: Option<Tensor>,
     blocks: Vec<Block>,
     norm: Norm,
-    /// `[vocab_size, hidden]`; the word embeddings themselves where they are tied, none for a classifier.
+    /// `[vocab_size, hidden]`; the word embeddings themselves where they are tied; none for a classifier.
     language_head: Option<Tensor>,
 }
 
-/// One block: attention and feed-forward layer, each behind its norm (pre-norm) and, in Gemma 2 and 3, before another.
+/// One block: attention and feed-forward layer, each after a norm (pre-norm) and, in Gemma 2 and 3, before another.
 #[derive(Debug)]
 struct Block {
     layer: config::Layer,
@@ -49,11 +49,11 @@ struct Attention {
     cap: Option<f64>,
 }
 
-/// Queries, keys and values.
+/// The projections to queries, keys and values.
 #[derive(Debug)]
 enum Project {
     Apart([Linear; 3]),
-    /// One layer, whose outputs are queries, keys and values in this order.
+    /// One fused layer, whose outputs are queries, keys and values in this order.
     Together(Linear),
 }
 
@@ -70,17 +70,17 @@ enum Inner {
     Plain(Linear),
     /// `activation(gate) * up`
     Gated([Linear; 2]),
-    /// One layer, whose outputs are gate and up in this order.
+    /// One fused layer, whose outputs are gate and up in this order.
     GatedTogether(Linear),
 }
 
-/// What the blocks need to know of a batch beside their input.
+/// Values of a batch that all blocks share: rotations and attention masks.
 #[derive(Debug)]
 pub(super) struct Pass {
     rotations: Vec<Rotation>,
-    /// Which keys a query sees, `[width, width]`, for each window that is in use; no window is `None`.
+    /// Attention mask, `[width, width]`, boolean, for each size of window in use; `None` is the mask without a window.
     masks: Vec<(Option<i64>, Tensor)>,
-    /// Of a classifier, which reads nothing of the last block but one token of each row.
+    /// For a classifier, which reads one token of each row from the last block.
     pooled: Option<Pooled>,
 }
 
@@ -93,15 +93,15 @@ impl Pass {
 /// The token of each row that a classifier reads, as the last block's only query.
 #[derive(Debug)]
 struct Pooled {
-    /// Its place among all positions of the padded batch, `[rows]`.
+    /// Its index among all positions of the padded batch, `[rows]`.
     places: Tensor,
     /// Rotation of the queries in the last block.
     rotation: Option<Rotation>,
-    /// Which keys it sees, `[rows, 1, 1, width]`.
+    /// Attention mask of this query, `[rows, 1, 1, width]`, boolean.
     mask: Tensor,
 }
 
-/// Keys and values of the tokens so far, by block, `[1, kv_heads, tokens, head_dim]`.
+/// Key/value cache: keys and values of the tokens so far, by block, `[1, kv_heads, tokens, head_dim]`.
 #[derive(Debug, Default)]
 pub struct Cache {
     blocks: Vec<[Tensor; 2]>,
@@ -136,7 +136,7 @@ impl Decoder {
         Ok(Self { config: decoder.clone(), word_embeddings, position_embeddings, blocks, norm, language_head })
     }
 
-    /// What the blocks need to know of these rows, whose first position is `from`.
+    /// Rotations and masks for these rows, whose first position is `from`.
     pub fn prepare(&self, batch: &Batch, from: i64, kind: Kind) -> Pass {
         let (width, device) = (batch.width(), batch.ids.device());
         let rotations = match &self.config.positions {
@@ -195,14 +195,14 @@ impl Decoder {
         self.blocks[layer].forward(x, pass, pooled, tape, None)
     }
 
-    /// All blocks, with keys and values kept: the first call takes the prompt, each further one a single token.
+    /// All blocks, with a key/value cache: the first call takes the prompt, each further call a single token.
     pub fn continued(&self, x: Tensor, pass: &Pass, cache: &mut Cache) -> Tensor {
         let blocks = self.blocks.iter().enumerate();
         blocks.fold(x, |x, (at, block)| block.forward(&x, pass, None, &mut Tape::idle(), Some((at, cache))))
     }
 
-    /// The last block's outputs of the token of each row that a classifier reads, or of its last token for a language model,
-    /// behind the final norm, `[rows, hidden]`. Of a classifier's last block there are no others.
+    /// The last block's output at the token of each row that a classifier reads, or at the last token for a language
+    /// model, after the final norm, `[rows, hidden]`. A classifier's last block computes no other outputs.
     pub fn pool(&self, x: &Tensor, batch: &Batch) -> Tensor {
         let last = if self.language_head.is_none() { x.select(1, 0) } else { pick(x, &batch.last_tokens()) };
         self.norm.forward(&last)
@@ -213,7 +213,7 @@ impl Decoder {
         self.norm.forward(x)
     }
 
-    /// Logits of the vocabulary, `f32` (or `f64`), from what [`Decoder::finish`] gave.
+    /// Logits of the vocabulary, `f32` (or `f64`), from the output of [`Decoder::finish`].
     pub fn vocabulary(&self, x: &Tensor) -> Tensor {
         let head = self.language_head.as_ref().unwrap_or(&self.word_embeddings);
         let logits = x.linear(head, None::<&Tensor>);
@@ -224,18 +224,19 @@ impl Decoder {
         }
     }
 
-    /// The rows whose products with what [`Decoder::finish`] gave are the logits, where they are nothing more; not on other
-    /// devices than the CPU, where that is of no use.
+    /// The rows of the language-model head, if the logits are their plain product with the output of
+    /// [`Decoder::finish`] (no cap); none on other devices than the CPU, where this is not used.
     pub fn product_rows(&self) -> Option<&Tensor> {
         self.language_head.as_ref().filter(|rows| self.config.logit_cap.is_none() && rows.device() == Device::Cpu)
     }
 
-    /// The rows of the language-model head, `[vocab_size, hidden]`, where the model has one in use.
+    /// The weight of the language-model head, `[vocab_size, hidden]`; none for a classifier.
     pub fn language_head(&self) -> Option<&Tensor> {
         self.language_head.as_ref()
     }
 
-    /// Gives the language-model head a tensor of its own where it is the word embeddings; that tensor, if it is new.
+    /// Unties the language-model head: copies it where it is the word embeddings. Returns the new tensor, if there is
+    /// one.
     pub fn untie(&mut self) -> Option<Tensor> {
         let head = self.language_head.as_mut().filter(|head| head.data_ptr() == self.word_embeddings.data_ptr())?;
         *head = head.detach().copy();
@@ -249,7 +250,7 @@ impl Decoder {
     }
 }
 
-/// Whether the query of a row sees the key of a column.
+/// Causal attention mask, `[width, width]`: whether the query of a row attends to the key of a column.
 fn causal_mask(width: i64, window: Option<i64>, device: Device) -> Tensor {
     let mask = Tensor::ones([width, width], (Kind::Bool, device)).tril(0);
     match window {
@@ -258,13 +259,13 @@ fn causal_mask(width: i64, window: Option<i64>, device: Device) -> Tensor {
     }
 }
 
-/// Some positions of `[rows, width, hidden]`, counted over all rows, `[places, hidden]`.
+/// Selects positions of `[rows, width, hidden]`, counted over all rows; the result is `[places, hidden]`.
 fn pick(x: &Tensor, places: &Tensor) -> Tensor {
     x.reshape([-1, x.size()[2]]).index_select(0, places)
 }
 
 impl Block {
-    /// With `pooled`, the output is that of one token of each row, `[rows, 1, hidden]`.
+    /// The block's output; with `pooled`, of one token of each row only, `[rows, 1, hidden]`.
     fn forward(
         &self,
         x: &Tensor,
@@ -287,7 +288,7 @@ impl Block {
     }
 }
 
-/// `x` and what a layer, and the norm behind it where there is one, make of `inner`.
+/// `x` plus the output of a layer for `inner`, through the norm after the layer where there is one.
 fn added(x: &Tensor, inner: &Tensor, layer: &Linear, after: Option<&Norm>, tape: &mut Tape) -> Tensor {
     match after {
         Some(norm) => x + norm.forward(&layer.forward(inner, tape)),
@@ -296,7 +297,7 @@ fn added(x: &Tensor, inner: &Tensor, layer: &Linear, after: Option<&Norm>, tape:
 }
 
 impl Attention {
-    /// What the output projection starts from, `[rows, width, heads * head_dim]`.
+    /// The input of the output projection, `[rows, width, heads * head_dim]`.
     fn forward(
         &self,
         x: &Tensor,
@@ -355,7 +356,7 @@ impl Attention {
         }
     }
 
-    /// Queries, keys and values, `[.., width, heads * head_dim]` each, from the outputs of one layer.
+    /// Splits the output of the fused layer into queries, keys and values, `[.., width, heads * head_dim]` each.
     fn cut(&self, all: &Tensor) -> [Tensor; 3] {
         let (queries, keys) = (self.heads * self.head_dim, self.kv_heads * self.head_dim);
         [(0, queries), (queries, keys), (queries + keys, keys)].map(|(from, size)| all.narrow(-1, from, size))
@@ -388,7 +389,7 @@ impl Attention {
         }
     }
 
-    /// For a single query behind all keys.
+    /// Attention of a single query after all keys.
     fn attend_to_all(&self, query: &Tensor, key: &Tensor, value: &Tensor, layer: config::Layer) -> Tensor {
         let keys = key.size()[2];
         let seen = layer.window.map_or(keys, |window| window.min(keys));
@@ -404,7 +405,8 @@ impl Attention {
 }
 
 impl Cache {
-    /// Takes a block's new keys and values and gives all of them back; whether there were any before.
+    /// Appends a block's new keys and values to the cache and replaces them by all of them. Returns whether the cache
+    /// held any before.
     fn extend(&mut self, block: usize, key: &mut Tensor, value: &mut Tensor) -> bool {
         let Some(before) = self.blocks.get_mut(block) else {
             self.blocks.push([key.shallow_clone(), value.shallow_clone()]);
@@ -418,7 +420,7 @@ impl Cache {
 }
 
 impl Feed {
-    /// What the output layer starts from, `[.., inner width]`.
+    /// The input of the output layer, `[.., inner width]`.
     fn forward(&self, x: &Tensor, tape: &mut Tape) -> Tensor {
         match &self.inner {
             Inner::Plain(layer) => activate(self.activation, &layer.forward(x, tape)),
@@ -436,7 +438,7 @@ struct Parts<'a> {
     config: &'a Config,
     decoder: &'a config::Decoder,
     family: &'static family::Decoder,
-    /// What the names of the block's parameters begin with.
+    /// Prefix of the names of the block's parameters.
     place: String,
 }
 

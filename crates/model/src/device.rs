@@ -1,10 +1,10 @@
-//! Names of devices and types.
+//! Names of devices and dtypes.
 
 use tch::{Cuda, Device, Kind};
 
 use spartui_facts::error::{Error, Result};
 
-/// The devices that libtorch can use here, best first, by the names that `model.device` takes.
+/// The devices that libtorch can use on this machine, fastest first, by the names of `model.device`.
 #[must_use]
 pub fn available_devices() -> Vec<String> {
     let cuda = (0..Cuda::device_count()).map(|index| format!("cuda:{index}"));
@@ -12,10 +12,10 @@ pub fn available_devices() -> Vec<String> {
     cuda.chain(mps).chain(["cpu".to_owned()]).collect()
 }
 
-/// The device that `model.device` names. One that is named and absent is an error, never a silent fall back.
+/// The device that `model.device` names. A device that is not available is an error; there is no silent fallback.
 ///
 /// # Errors
-/// Refuses an unknown name and an absent device, with the ones that there are.
+/// Refuses an unknown name and an unavailable device; the error lists the available ones.
 pub fn parse_device(name: &str) -> Result<Device> {
     let available = available_devices();
     let wanted = match name {
@@ -40,7 +40,7 @@ pub fn parse_device(name: &str) -> Result<Device> {
     })
 }
 
-/// The type that `model.dtype` names; none for `auto`, which means as stored.
+/// The dtype that `model.dtype` names; none for `auto`, which means the stored dtype.
 ///
 /// # Errors
 /// Refuses an unknown name.

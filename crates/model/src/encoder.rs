@@ -1,4 +1,5 @@
-//! The encoder: BERT (Devlin et al., 2019), `RoBERTa` and `DistilBERT`, as transformers computes them, without dropout.
+//! The forward pass of encoders, BERT (Devlin et al., 2019), `RoBERTa` and `DistilBERT`, as in transformers, without
+//! dropout.
 
 use tch::{Kind, Tensor};
 
@@ -64,7 +65,7 @@ impl Block {
         })
     }
 
-    /// With `first_only`, the output is that of each row's first token, `[rows, 1, hidden]`.
+    /// The block's output; with `first_only`, of each row's first token only, `[rows, 1, hidden]`.
     fn forward(&self, x: &Tensor, mask: Option<&Tensor>, first_only: bool, tape: &mut Tape) -> Tensor {
         let queries = if first_only { x.narrow(1, 0, 1) } else { x.shallow_clone() };
         let query = split(&self.query.forward(&queries, tape), self.head_dim);
@@ -125,7 +126,7 @@ impl Encoder {
         self.embedding_norm.forward(&sum)
     }
 
-    /// Embeddings of the positions. `RoBERTa` counts past padding tokens, those that a text spells out too.
+    /// Position embeddings. `RoBERTa`'s positions do not count padding tokens, even those that a text contains.
     fn positions(&self, batch: &Batch) -> Tensor {
         let Some(padding) = self.config.padding else {
             return self.position_embeddings.narrow(0, self.config.first_position, batch.width());
@@ -136,11 +137,11 @@ impl Encoder {
     }
 
     pub fn block(&self, layer: usize, x: &Tensor, mask: Option<&Tensor>, tape: &mut Tape) -> Tensor {
-        // A head reads nothing of the last block but the first token.
+        // The head reads only the first token of the last block.
         self.blocks[layer].forward(x, mask, layer + 1 == self.blocks.len(), tape)
     }
 
-    /// What a head starts from, `[rows, hidden]`: the first token, through BERT's pooler where there is one.
+    /// The input of a head, `[rows, hidden]`: the first token's output, through BERT's pooler where there is one.
     pub fn pool(&self, x: &Tensor) -> Tensor {
         let first = x.select(1, 0);
         self.pooler
@@ -148,7 +149,7 @@ impl Encoder {
             .map_or_else(|| first.shallow_clone(), |pooler| pooler.forward(&first, &mut Tape::idle()).tanh())
     }
 
-    /// How many token types there are.
+    /// Number of token types.
     pub fn token_types(&self) -> i64 {
         self.config.token_types
     }

@@ -1,4 +1,4 @@
-//! Writing text: one token after another, with keys and values kept.
+//! Text generation, token by token, with a key/value cache.
 
 use std::ops::ControlFlow;
 
@@ -12,15 +12,17 @@ use spartui_facts::random::Source;
 /// How the next token is chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
-    /// Logits are divided by this; 0: the most likely token is taken.
+    /// Divisor of the logits; 0 means greedy decoding.
     pub temperature: f64,
-    /// Only the likeliest tokens that together have this probability are drawn from (Holtzman et al., 2020); 1: all.
+    /// Nucleus sampling (Holtzman et al., 2020): draws from the likeliest tokens that together have this probability;
+    /// 1: all.
     pub top_p: f64,
     /// Seed of the draws.
     pub seed: u64,
 }
 
-/// Continues `prompt` by up to `most` tokens, up to and without one of `ends`. `each` hears every token and may break off.
+/// Continues `prompt` by up to `most` tokens and stops before one of `ends`. `each` is called with every token and may
+/// stop generation.
 ///
 /// # Errors
 /// Refuses a prompt without tokens, and one that leaves no room in the model's positions.
@@ -43,21 +45,22 @@ pub fn generate(
     Ok(writing.written)
 }
 
-/// A text that is being written. Between two tokens anything may happen, as long as the model is the same at each.
+/// The generation of one text, token by token. Between two tokens the model may change, if it is the same again at the
+/// next.
 #[derive(Debug)]
 pub struct Writing {
     cache: Cache,
-    /// What the model has not read yet.
+    /// Tokens that the model has not processed yet.
     unread: Vec<i64>,
-    /// Tokens that it has read.
+    /// Number of tokens in the cache.
     from: i64,
-    /// Tokens that there is still room for.
+    /// Number of tokens that fit the model's positions after the prompt.
     room: usize,
     written: Vec<u32>,
 }
 
 impl Writing {
-    /// Nothing is written behind `prompt` yet.
+    /// Starts generation after `prompt`.
     ///
     /// # Errors
     /// As [`generate`].
@@ -81,16 +84,16 @@ impl Writing {
         })
     }
 
-    /// The tokens so far.
+    /// The tokens generated so far.
     #[must_use]
     pub fn written(&self) -> &[u32] {
         &self.written
     }
 
-    /// The next token; none where the text ends, or the model has no position left.
+    /// The next token; none where the text ends or the model has no position left.
     ///
     /// # Errors
-    /// Where the model is none that writes, or computes what is no number.
+    /// Where the model is an encoder, or its logits are not finite.
     pub fn next(&mut self, model: &Model, ends: &[u32], sampling: Sampling) -> Result<Option<u32>> {
         if self.written.len() >= self.room {
             return Ok(None);
@@ -114,7 +117,7 @@ impl Writing {
     }
 }
 
-/// The next token from logits `[vocab_size]`, at the given place of the text.
+/// Samples the next token from logits `[vocab_size]`; `place` counts the tokens generated before it and keys the draw.
 fn choose(logits: &Tensor, sampling: Sampling, place: u64) -> u32 {
     let token = |id: i64| u32::try_from(id).unwrap_or(0);
     if sampling.temperature <= 0.0 {

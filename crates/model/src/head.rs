@@ -1,4 +1,4 @@
-//! Classification heads: what is trained from scratch on top of a model.
+//! Classification heads, trained from scratch on top of a model.
 
 use tch::{Device, Kind, Tensor};
 
@@ -9,21 +9,21 @@ use spartui_facts::random::Source;
 /// The parameters of a head, always in `f32`.
 #[derive(Debug)]
 pub struct Head {
-    /// What it is made of.
+    /// Its layers.
     pub kind: HeadKind,
     /// Its parameters, in the order of [`HeadKind::names`].
     pub tensors: Vec<Tensor>,
 }
 
 impl Head {
-    /// No head.
+    /// No head, for a language model.
     #[must_use]
     pub fn none() -> Self {
         Self { kind: HeadKind::None, tensors: Vec::new() }
     }
 
-    /// A head that has learned nothing: the last weight normal with standard deviation `0.02 * 3 / sqrt(hidden)`, as the
-    /// reference draws it, an inner one with 0.02, biases zero. The same seed gives the same head on every device.
+    /// A randomly initialized head: the last weight normal with standard deviation `0.02 * 3 / sqrt(hidden)`, as in the
+    /// reference, an inner one with 0.02, biases zero. The same seed gives the same head on every device.
     #[must_use]
     pub fn random(kind: HeadKind, labels: usize, hidden: i64, seed: u64, device: Device) -> Self {
         let labels = labels.cast_signed() as i64;
@@ -42,7 +42,7 @@ impl Head {
         Self { kind, tensors: kind.names().iter().zip(kind.shapes(labels, hidden)).map(tensor).collect() }
     }
 
-    /// Logits, `[rows, labels]`, from what the model makes of each row, `[rows, hidden]`.
+    /// Logits, `[rows, labels]`, from the pooled output of the model, `[rows, hidden]`.
     pub fn forward(&self, pooled: &Tensor) -> Tensor {
         match &self.tensors[..] {
             [weight] => pooled.to_kind(weight.kind()).linear(weight, None::<&Tensor>),
@@ -56,7 +56,7 @@ impl Head {
         }
     }
 
-    /// Scalars.
+    /// Number of scalars.
     #[must_use]
     pub fn parameters(&self) -> u64 {
         self.tensors.iter().map(|tensor| tensor.numel() as u64).sum()

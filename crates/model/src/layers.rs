@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::tape::Tape;
-use super::{Below, Kept, Slot};
+use super::{BaseLayer, Kept, Slot};
 use spartui_facts::family::Activation;
 
 /// `y = x W' + b`
@@ -14,23 +14,23 @@ pub(super) struct Linear {
     pub bias: Option<Tensor>,
     /// Whether the weight is stored as GPT-2's `Conv1D` does.
     pub transposed: bool,
-    /// Position among the model's sites; none where no method may adapt it.
+    /// Index among the model's sites; none where no method may adapt it.
     pub site: Option<usize>,
-    /// What a method puts on top.
+    /// The slot for a method's overlay.
     pub overlay: Slot,
 }
 
 impl Linear {
     pub fn forward(&self, x: &Tensor, tape: &mut Tape) -> Tensor {
         let (y, kept) = self.apply(x, tape);
-        self.noted(x, y, kept, tape)
+        self.record(x, y, kept, tape)
     }
 
-    /// `residual + x W' + b`. The sum is what the tape notes as the output: its gradient is the same, and so the layer's own
+    /// `residual + x W' + b`. The tape records the sum as the output: it has the same gradient, and the layer's own
     /// output need not be kept.
     pub fn forward_onto(&self, residual: &Tensor, x: &Tensor, tape: &mut Tape) -> Tensor {
         let (y, kept) = self.apply(x, tape);
-        self.noted(x, residual + y, kept, tape)
+        self.record(x, residual + y, kept, tape)
     }
 
     fn apply(&self, x: &Tensor, tape: &mut Tape) -> (Tensor, Kept) {
@@ -40,13 +40,13 @@ impl Linear {
         let bias = self.bias.as_ref();
         match &*self.overlay.get() {
             None => (layer(x, bias), None),
-            Some(overlay) => overlay.apply(&Below { bias, forward: &layer }, x, tape),
+            Some(overlay) => overlay.apply(&BaseLayer { bias, forward: &layer }, x, tape),
         }
     }
 
-    fn noted(&self, x: &Tensor, y: Tensor, kept: Kept, tape: &mut Tape) -> Tensor {
+    fn record(&self, x: &Tensor, y: Tensor, kept: Kept, tape: &mut Tape) -> Tensor {
         match self.site {
-            Some(site) => tape.note(site, x, y, kept),
+            Some(site) => tape.record(site, x, y, kept),
             None => y,
         }
     }
@@ -57,7 +57,7 @@ impl Linear {
 pub(super) enum Norm {
     /// Ba et al., 2016.
     Layer { weight: Tensor, bias: Tensor, epsilon: f64 },
-    /// Zhang and Sennrich, 2019; Gemma's weight is what is added to 1, and multiplies before the cast.
+    /// Zhang and Sennrich, 2019. With `from_one` (Gemma) the factor is `1 + weight`, and multiplies before the cast.
     Rms { weight: Tensor, epsilon: f64, from_one: bool },
 }
 
@@ -101,7 +101,7 @@ pub(super) fn activate(activation: Activation, x: &Tensor) -> Tensor {
     }
 }
 
-/// Which keys a query sees.
+/// The keys that a query attends to.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Visible<'a> {
     /// All.
@@ -128,35 +128,36 @@ pub(super) fn attend([query, key, value]: [&Tensor; 3], scale: f64, visible: Vis
     join(&Tensor::scaled_dot_product_attention(query, &key, &value, mask, 0.0, causal, Some(scale), false))
 }
 
-/// As [`attend`], with the scores s bounded to `cap * tanh(s / cap)` before the mask (Gemma 2).
+/// As [`attend`], with scores s soft-capped to `cap * tanh(s / cap)` before the mask (Gemma 2).
 pub(super) fn attend_capped([query, key, value]: [&Tensor; 3], scale: f64, cap: f64, mask: &Tensor) -> Tensor {
     let heads = query.size()[1];
     let (key, value) = (repeat(key, heads), repeat(value, heads));
     let wide = if query.kind() == Kind::Double { Kind::Double } else { Kind::Float };
-    // In one expression, so that each matrix of scores goes when the next one is there.
-    let shares = ((query.matmul(&key.transpose(2, 3)) * scale / cap).tanh() * cap)
+    // In one expression, so that each matrix of scores is freed once the next one exists.
+    let probabilities = ((query.matmul(&key.transpose(2, 3)) * scale / cap).tanh() * cap)
         .masked_fill_(&mask.logical_not(), f64::NEG_INFINITY)
         .softmax(-1, wide)
         .to_kind(query.kind());
-    join(&shares.matmul(&value))
+    join(&probabilities.matmul(&value))
 }
 
-/// Keys up to which libtorch's attention for the CPU, which keeps no scores, takes longer for its gradients than the scores
-/// themselves do: at 128 twice as long in `f32` and three times in `bf16`, at 1024 a quarter (Xeon with AMX, two threads).
+/// Number of keys up to which attention by its definition has faster gradients than libtorch's fused attention for the
+/// CPU. At 128 keys the fused one takes twice as long in `f32` and three times in `bf16`, at 1024 a quarter (Xeon with
+/// AMX, two threads).
 const SHORT: i64 = 128;
 
-/// Whether attention to so many keys goes by its definition where gradients are needed.
+/// Whether attention over `keys` keys is computed by its definition where gradients are needed.
 pub(super) fn is_short(device: Device, keys: i64) -> bool {
     device == Device::Cpu && keys <= SHORT
 }
 
-/// Attention by its definition, `[rows, heads, queries, head_dim]`: what it keeps beside its operands is the shares, so many
-/// scalars as there are pairs of query and key.
+/// Attention by its definition, `[rows, heads, queries, head_dim]`. Beside its operands the graph keeps the attention
+/// probabilities, one scalar for each pair of query and key.
 fn attend_short([query, key, value]: [&Tensor; 3], scale: f64, visible: Visible<'_>) -> Tensor {
     let [rows, heads, queries, head_dim] = query.size()[..] else { return query.shallow_clone() };
     let keys = key.size()[2];
-    // By way of whole heads: the gradient of the keys, which comes transposed out of the product, is put into their order here,
-    // once, and not by everyone who meets it further down.
+    // The two reshapes make the gradient of the keys, which the product returns transposed, contiguous once, here,
+    // instead of in each operation further down.
     let flat = |x: &Tensor| x.reshape([rows * heads, -1]).view([rows * heads, -1, head_dim]);
     let bias = match visible {
         Visible::All => Tensor::zeros([1, 1], (query.kind(), query.device())),
@@ -166,11 +167,11 @@ fn attend_short([query, key, value]: [&Tensor; 3], scale: f64, visible: Visible<
             hidden(mask, query.kind()).expand([rows, heads, queries, keys], false).reshape([-1, queries, keys])
         }
     };
-    let shares = bias.baddbmm(&flat(query), &flat(key).transpose(1, 2), 1.0, scale).softmax(-1, query.kind());
-    shares.bmm(&flat(value)).view([rows, heads, queries, head_dim])
+    let probabilities = bias.baddbmm(&flat(query), &flat(key).transpose(1, 2), 1.0, scale).softmax(-1, query.kind());
+    probabilities.bmm(&flat(value)).view([rows, heads, queries, head_dim])
 }
 
-/// Zero where the mask is true, and minus infinity elsewhere.
+/// Additive mask: zero where the mask is true, minus infinity elsewhere.
 fn hidden(mask: &Tensor, kind: Kind) -> Tensor {
     Tensor::zeros(mask.size(), (kind, mask.device())).masked_fill(&mask.logical_not(), f64::NEG_INFINITY)
 }
@@ -200,7 +201,8 @@ mod tests {
 
     use super::*;
 
-    /// Output and gradients of queries, keys and values, widened; the gradients are those of a weighted sum of the output.
+    /// Output and gradients of queries, keys and values, widened; the gradients are those of a weighted sum of the
+    /// output.
     fn results(operands: &[Tensor; 3], attention: impl Fn([&Tensor; 3]) -> Tensor) -> Vec<Tensor> {
         let leaves = operands.each_ref().map(|operand| operand.detach().set_requires_grad(true));
         let output = attention([&leaves[0], &leaves[1], &leaves[2]]);

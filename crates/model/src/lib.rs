@@ -10,6 +10,7 @@ mod device;
 mod encoder;
 mod generate;
 mod head;
+mod large_pages;
 mod layers;
 mod loader;
 mod memory;
@@ -17,7 +18,6 @@ mod overlay;
 mod random;
 mod replace;
 mod rope;
-mod settle;
 mod stored_head;
 mod tape;
 mod task;
@@ -34,12 +34,12 @@ pub use decoder::Cache;
 pub use device::{available_devices, parse_device, parse_dtype};
 pub use generate::{Sampling, Writing, generate};
 pub use head::Head;
+pub use large_pages::LargePages;
 pub use memory::{BlockMemory, Load};
-pub use overlay::{Below, Kept, Merged, Overlay, Slot};
-pub use random::{keep, uniform};
-pub use settle::LargePages;
+pub use overlay::{BaseLayer, Kept, Merged, Overlay, Slot};
+pub use random::{dropout_mask, uniform};
 pub use spartui_facts::family::HeadKind;
-pub use tape::{Lent, Recorded, Tap, Tape};
+pub use tape::{Recorded, RecordedLeaf, Tap, Tape};
 pub use task::task_of;
 pub use unread::{Remark, listed};
 pub use weights::{Weights, dtype_name};
@@ -47,7 +47,7 @@ pub use whole::{Model, Open, Parameter, Pass, Site, Stage};
 
 use spartui_facts::error::{Error, Result};
 
-/// What libtorch refuses, as an [`Error`].
+/// Conversion of libtorch's errors into [`Error`].
 pub trait OrFailed<T> {
     /// The result with an error of one sentence.
     ///
@@ -62,7 +62,7 @@ impl<T> OrFailed<T> for std::result::Result<T, tch::TchError> {
     }
 }
 
-/// Runs something that computes with libtorch and turns what panics inside into an error of one sentence.
+/// Runs a computation with libtorch and turns a panic inside into an error of one sentence.
 ///
 /// # Errors
 /// Those of `work`, and [`Error::Failed`] for a panic.
@@ -77,7 +77,7 @@ pub fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-/// The first line of what libtorch says, without Rust's frame around it and without its C++ backtrace.
+/// The first line of libtorch's message, without Rust's wrapping and without the C++ backtrace.
 fn first_line(text: &str) -> String {
     let inner = text.split("Torch(\"").nth(1).unwrap_or(text);
     let line = inner.split("\\n").next().unwrap_or(inner).lines().next().unwrap_or(inner);

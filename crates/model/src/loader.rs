@@ -1,4 +1,4 @@
-//! Takes a model's parameters from its files, or draws them, and notes each by name.
+//! Loads a model's parameters from its files, or draws them, and lists each by name.
 
 use tch::{Device, Kind, Tensor};
 
@@ -9,29 +9,29 @@ use super::{Parameter, Site, Slot, Stage, Weights, task, tie};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::random;
 
-/// Where parameters come from.
+/// The source of the parameters.
 pub(super) enum Source<'a> {
     /// The model's files.
     Files(&'a Weights),
-    /// Nowhere: shapes without memory.
+    /// None: tensors with shapes and without memory.
     Shapes,
-    /// Fresh: weights normal with config.json's `initializer_range`, norms neutral, biases zero.
+    /// Random initialization: weights normal with config.json's `initializer_range`, norms neutral, biases zero.
     Random { seed: u64 },
 }
 
-/// Collects what it loads.
+/// Loads parameters and collects them.
 pub(super) struct Loader<'a> {
     pub config: &'a Config,
     pub source: Source<'a>,
-    /// What every name begins with, but for the language-model head.
+    /// Prefix of all names but that of the language-model head.
     pub prefix: &'static str,
     pub kind: Kind,
     pub device: Device,
     pub parameters: Vec<Parameter>,
     pub sites: Vec<Site>,
-    /// Layers that no method adapts, and an adapter from elsewhere may.
+    /// Layers that no method here adapts, but that an adapter of PEFT may.
     pub others: Vec<Site>,
-    /// The stage that what is loaded next belongs to.
+    /// The stage of the parameters that are loaded next.
     pub stage: Stage,
 }
 
@@ -43,12 +43,12 @@ enum Fresh {
 }
 
 impl Loader<'_> {
-    /// A weight, by its name behind the prefix.
+    /// A weight, by its name after the prefix.
     pub fn weight(&mut self, name: &str, shape: &[i64]) -> Result<Tensor> {
         self.take(&format!("{}{name}", self.prefix), shape, Fresh::Normal)
     }
 
-    /// The language-model head of a model that has its own.
+    /// The language-model head of a model that does not tie it.
     pub fn language_head(&mut self, shape: &[i64]) -> Result<Tensor> {
         if let Source::Files(weights) = &self.source {
             task::check_language_head(weights)?;
@@ -150,15 +150,15 @@ impl Loader<'_> {
     }
 }
 
-/// How many scalars a tensor has, if the memory has room for them. A size that only a damaged file gives would end the
-/// program when it is asked for.
+/// Number of scalars of a tensor, if they fit into memory. Allocating a size from a damaged file would abort the
+/// program.
 fn room(shape: &[i64]) -> Option<i64> {
     let count = shape.iter().try_fold(1_usize, |count, &size| count.checked_mul(usize::try_from(size).ok()?))?;
     Vec::<f32>::new().try_reserve_exact(count).ok()?;
     i64::try_from(count).ok()
 }
 
-/// `[out, in]` and what comes with it.
+/// The shape of a linear layer.
 #[derive(Clone, Copy)]
 pub(super) struct Shape {
     pub out: i64,
@@ -167,8 +167,8 @@ pub(super) struct Shape {
     pub transposed: bool,
 }
 
-/// The name in the checkpoint. Files of a bare model lack the prefix; the oldest ones call a norm's weight and bias gamma
-/// and beta.
+/// The name in the checkpoint. Files of a bare model lack the prefix; the oldest ones call a norm's weight and bias
+/// gamma and beta.
 fn stored_name(weights: &Weights, prefix: &str, name: &str) -> String {
     let bare = name.strip_prefix(prefix).unwrap_or(name);
     let older =

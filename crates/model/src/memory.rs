@@ -1,44 +1,44 @@
-//! What the blocks of a model keep and need in memory, tensor by tensor.
+//! Memory of a model's blocks, tensor by tensor.
 //!
-//! It follows what libtorch saves for gradients. A linear layer whose weight does not train saves nothing; a norm and an
-//! activation save what they start from, a product both factors, attention its queries, keys, values and results, over short
-//! rows the shares in place of the results. A tap keeps its layer's input and output. A norm over a narrow type works on a copy
-//! in `f32`.
+//! The account follows what autograd saves. A linear layer whose weight does not train saves nothing; a norm and an
+//! activation save their inputs, a product both factors, attention its queries, keys, values and results, or for short
+//! rows the probabilities in place of the results. A tap keeps its layer's input and output. A norm of a narrow dtype
+//! works on a copy in `f32`.
 
 use super::Model;
 use super::config::{self, Architecture, Positions};
 use super::layers::is_short;
 
-/// What a block is run on, and what of the model trains.
+/// The size of a micro-batch, and what trains.
 #[derive(Debug, Clone, Copy)]
 pub struct Load<'a> {
     /// Rows of a micro-batch.
     pub rows: u64,
-    /// Tokens of each, padding included.
+    /// Tokens of each row, padding included.
     pub width: u64,
-    /// Which sites leave a tap.
+    /// For each site, whether it records a tap.
     pub adapted: &'a [bool],
     /// Whether every parameter trains.
     pub everything: bool,
 }
 
-/// Bytes that one block takes, its input not among them.
+/// Memory of one block in bytes, without its input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct BlockMemory {
-    /// From its forward pass to its backward pass: what graph and taps keep, its output among it.
+    /// Held from its forward pass to its backward pass: tensors saved by graph and taps, and its output.
     pub kept: u64,
-    /// The most beside that, while it is walked back.
+    /// Peak beside that during its backward pass.
     pub backward: u64,
-    /// The most while it is run without a graph, its output among it.
+    /// Peak of a forward pass without a graph, its output included.
     pub idle: u64,
     /// Its output.
     pub output: u64,
 }
 
 impl Model {
-    /// What this block takes; `arrives`: whether its input needs a gradient.
+    /// The memory of a block; `input_needs_gradient`: whether the gradient of its input is needed.
     #[must_use]
-    pub fn block_memory(&self, layer: usize, load: &Load<'_>, arrives: bool) -> BlockMemory {
+    pub fn block_memory(&self, layer: usize, load: &Load<'_>, input_needs_gradient: bool) -> BlockMemory {
         let last = layer + 1 == self.layers();
         // A classifier reads one token of each row.
         let outputs = if last && self.classifies() { load.rows } else { load.rows * load.width };
@@ -57,7 +57,7 @@ impl Model {
         let taps = Taps::of(&taps, load.everything);
         match &self.config.architecture {
             Architecture::Encoder(_) => encoder(&sizes, taps),
-            Architecture::Decoder(decoder) => Block { decoder, sizes, taps, arrives }.memory(),
+            Architecture::Decoder(decoder) => Block { decoder, sizes, taps, input_needs_gradient }.memory(),
         }
     }
 
@@ -70,7 +70,7 @@ fn unsigned(size: i64) -> u64 {
     size.max(0).cast_unsigned()
 }
 
-/// `bytes` where that is so.
+/// `bytes` if the condition holds, else 0.
 fn when(so: bool, bytes: u64) -> u64 {
     if so { bytes } else { 0 }
 }
@@ -81,11 +81,11 @@ struct Sizes {
     outputs: u64,
     hidden: u64,
     inner: u64,
-    /// Bytes of a scalar.
+    /// Bytes of a scalar of the model's dtype.
     scalar: u64,
     width: u64,
     heads: u64,
-    /// Whether attention goes by its definition where gradients are needed.
+    /// Whether attention is computed by its definition where gradients are needed.
     short: bool,
 }
 
@@ -100,7 +100,7 @@ impl Sizes {
         self.outputs * width * self.scalar
     }
 
-    /// The copy in `f32` of so many bytes of a narrow type.
+    /// Bytes of the `f32` copy of a tensor with this many bytes; 0 where the dtype is not narrow.
     fn wide(&self, bytes: u64) -> u64 {
         when(self.is_narrow(), bytes * 2)
     }
@@ -109,13 +109,13 @@ impl Sizes {
         self.scalar < 4
     }
 
-    /// What attention keeps to normalise its scores again, `f32`.
+    /// Log-sum-exp of the scores, which fused attention saves, `f32`.
     fn normalisers(&self) -> u64 {
         4 * self.heads * self.outputs
     }
 
-    /// What each query takes of each value, over short rows.
-    fn shares(&self) -> u64 {
+    /// Attention probabilities, saved for short rows.
+    fn probabilities(&self) -> u64 {
         when(self.short, self.scalar * self.heads * self.outputs * self.width)
     }
 
@@ -125,7 +125,7 @@ impl Sizes {
     }
 }
 
-/// Which layers of a block leave taps, and whether layers save their inputs for their own weights' sake.
+/// The layers of a block that record taps, and whether all layers save their inputs for the gradients of their weights.
 #[derive(Clone, Copy)]
 #[expect(clippy::struct_excessive_bools, reason = "one for each layer of a block")]
 struct Taps {
@@ -140,7 +140,7 @@ struct Taps {
 }
 
 impl Taps {
-    /// From those of a block's sites, in their order.
+    /// From the flags of a block's sites, in their order.
     fn of(sites: &[bool], everything: bool) -> Self {
         let [query, key, value, output, gate, up, down] = match *sites {
             [query, key, value, output, gate, up, down] => [query, key, value, output, gate, up, down],
@@ -151,7 +151,7 @@ impl Taps {
         Self { query, key, value, output, gate, up, down, everything }
     }
 
-    /// Whether the input of layers is kept of which one has a tap.
+    /// Whether the common input of these layers is kept: one of them has a tap, or every parameter trains.
     fn input(self, taps: &[bool]) -> bool {
         self.everything || taps.contains(&true)
     }
@@ -160,13 +160,13 @@ impl Taps {
 fn encoder(sizes: &Sizes, taps: Taps) -> BlockMemory {
     let Sizes { hidden, inner, .. } = *sizes;
     let (all, out) = (|width| sizes.all(width), |width| sizes.out(width));
-    let by_definition = sizes.shares()
-        // Queries, keys and values lie head by head then, and the layers' own outputs beside them.
+    let by_definition = sizes.probabilities()
+        // Queries, keys and values are copied head by head, beside the layers' own outputs that taps keep.
         + when(taps.query, out(hidden))
         + when(taps.key, all(hidden))
         + when(taps.value, all(hidden))
-        + when(taps.output, out(hidden)); // their mix
-    let by_libtorch = out(hidden) // the mix
+        + when(taps.output, out(hidden)); // the context
+    let by_libtorch = out(hidden) // the context
         + sizes.normalisers();
     let kept = out(hidden) // queries
         + 2 * all(hidden) // keys, values
@@ -177,16 +177,16 @@ fn encoder(sizes: &Sizes, taps: Taps) -> BlockMemory {
         + when(taps.input(&[taps.down]), out(inner)) // its output
         + out(hidden) // the second norm's input
         + out(hidden); // its output
-    let feed = 2 * out(hidden) // arriving gradient, and that of the second norm's input
+    let feed = 2 * out(hidden) // upstream gradient, and that of the second norm's input
         + out(hidden) // the second norm's input gradient, before it is added
         + 2 * out(inner); // gradients of the activation's output and input
-    let attention = 4 * out(hidden) // arriving gradient, those of both norms' inputs, that of the mix
+    let attention = 4 * out(hidden) // upstream gradient, those of both norms' inputs, that of the context
         + when(taps.gate, out(inner)) // gradient of the activation's input
         + out(hidden) + 2 * all(hidden) // gradients of queries, keys, values
-        + 2 * sizes.shares() // gradients of shares and scores
+        + 2 * sizes.probabilities() // gradients of probabilities and scores
         + 2 * all(hidden); // gradient of the block's input, and a summand of it
     let idle = out(hidden) + 2 * all(hidden) // queries, keys, values
-        + 4 * out(hidden) // their mix, sums and norms
+        + 4 * out(hidden) // the context, sums and norms
         + 2 * out(inner); // the activation's input and output
     BlockMemory { kept, backward: feed.max(attention), idle, output: out(hidden) }
 }
@@ -195,14 +195,14 @@ struct Block<'a> {
     decoder: &'a config::Decoder,
     sizes: Sizes,
     taps: Taps,
-    arrives: bool,
+    input_needs_gradient: bool,
 }
 
 impl Block<'_> {
     fn memory(&self) -> BlockMemory {
         let hidden = self.sizes.hidden;
         BlockMemory {
-            kept: self.norm(self.sizes.all(hidden), self.arrives)
+            kept: self.norm(self.sizes.all(hidden), self.input_needs_gradient)
                 + self.attention()
                 + self.residual(self.taps.output, true)
                 + self.norm(self.sizes.out(hidden), true)
@@ -239,10 +239,10 @@ impl Block<'_> {
         self.decoder.family.norms.behind_feed.is_some()
     }
 
-    /// What a norm over so many bytes saves beside its input.
-    fn norm(&self, bytes: u64, arrives: bool) -> u64 {
+    /// Bytes that a norm over `bytes` bytes saves beside its input.
+    fn norm(&self, bytes: u64, input_needs_gradient: bool) -> u64 {
         let rms = self.is_rotary();
-        when(rms && arrives, self.sizes.wide(bytes)) // its input in f32
+        when(rms && input_needs_gradient, self.sizes.wide(bytes)) // its input in f32
             + when(rms && self.taps.everything, bytes) // what its weight multiplies
     }
 
@@ -251,7 +251,7 @@ impl Block<'_> {
         let (queries, keys) = (self.queries(), self.keys());
         let of_norms = self.decoder.attention.query_key_norm;
         let saved = |tapped: bool, bytes: u64| {
-            // A norm saves what it starts from, in f32; without a rotation attention starts from it.
+            // A norm saves its input in f32; without a rotation the same tensor is the input of attention.
             let direct = !self.is_rotary() || (of_norms && !sizes.is_narrow());
             when(tapped || direct, bytes) + when(of_norms, sizes.wide(bytes))
         };
@@ -263,36 +263,37 @@ impl Block<'_> {
             + when(self.is_rotary(), sizes.out(queries) + sizes.all(served)) // rotated
             + when(self.repeats(), sizes.all(queries)) // values, repeated
             + match self.decoder.attention.cap {
-                Some(_) => sizes.out(queries) + self.capped_scores(), // the mix among it
+                Some(_) => sizes.out(queries) + self.capped_scores(), // the context included
                 None if sizes.short => self.by_definition(),
                 None => sizes.out(queries) + sizes.normalisers(),
             }
     }
 
-    /// Beside what lies head by head: the shares, the layers' own outputs, and the mix, as far as taps keep them.
+    /// Beside the copies head by head: the probabilities, and those of the layers' outputs and of attention's result
+    /// that taps keep.
     fn by_definition(&self) -> u64 {
         let (sizes, taps) = (&self.sizes, &self.taps);
         let (queries, keys) = (sizes.out(self.queries()), sizes.all(self.keys()));
-        sizes.shares()
+        sizes.probabilities()
             + when(taps.query && !self.is_rotary(), queries)
             + when(taps.key && !self.is_rotary(), keys)
             + when(taps.value && !self.repeats(), keys)
             + when(taps.output, queries)
     }
 
-    /// The scores behind tanh, and the shares, in `f32` and in the model's type.
+    /// The scores after tanh, and the probabilities, in `f32` and in the model's dtype.
     fn capped_scores(&self) -> u64 {
         let scores = self.sizes.scores();
         scores / 4 * self.sizes.scalar + scores + when(self.sizes.is_narrow(), scores / 2)
     }
 
-    /// What is kept of the sum of a block's input and a layer's output.
+    /// Bytes kept of the sum of a residual and a layer's output.
     fn residual(&self, tapped: bool, feeds_a_norm: bool) -> u64 {
         let bytes = self.sizes.out(self.sizes.hidden);
         let behind = self.has_norms_behind();
         let of_norm = when(!self.sizes.is_narrow() || tapped, bytes) + self.norm(bytes, true);
         let saved = !self.sizes.is_narrow() || !self.is_rotary();
-        // Behind the feed-forward layer it is the block's output.
+        // After the feed-forward layer the sum is the block's output.
         when(behind, of_norm) + when(!feeds_a_norm || saved || (tapped && !behind), bytes)
     }
 
@@ -305,7 +306,8 @@ impl Block<'_> {
             + when(taps.input(&[taps.down]), inner) // what the last layer starts from
     }
 
-    /// Gradients while the feed-forward layer is walked back: the arriving one, that of its output, and of its inside.
+    /// Gradients during the backward pass of the feed-forward layer: the upstream one, that of its output, and the
+    /// inner ones.
     fn feed_backward(&self) -> u64 {
         let Sizes { hidden, inner, .. } = self.sizes;
         let behind = when(self.has_norms_behind(), self.norm_temporaries());
@@ -313,7 +315,7 @@ impl Block<'_> {
             .max(2 * self.sizes.out(hidden) + if self.is_gated() { 3 } else { 2 } * self.sizes.out(inner))
     }
 
-    /// Gradients of the inside that taps wait for, less what is not kept any longer then.
+    /// Inner gradients that taps still need, less the activations that are freed by then.
     fn inside_gradients(&self) -> u64 {
         let inner = self.sizes.out(self.sizes.inner);
         let waiting = when(self.taps.gate, inner) + when(self.is_gated() && self.taps.up, inner);
@@ -325,30 +327,30 @@ impl Block<'_> {
         5 * if self.sizes.is_narrow() { self.sizes.wide(bytes) } else { bytes }
     }
 
-    /// Gradients while the norm before the feed-forward layer is walked back.
+    /// Gradients during the backward pass of the norm before the feed-forward layer.
     fn norm_backward(&self) -> u64 {
         3 * self.sizes.out(self.sizes.hidden) + self.inside_gradients() + self.norm_temporaries()
     }
 
-    /// Gradients while attention is walked back: the arriving one, those of both sums, of the mix, of queries, keys and
-    /// values, and what undoing the rotation takes.
+    /// Gradients during the backward pass of attention: the upstream one, those of both sums, of attention's result, of
+    /// queries, keys and values, and the temporaries of the inverse rotation.
     fn attention_backward(&self) -> u64 {
         let sizes = &self.sizes;
         let (hidden, queries) = (sizes.out(sizes.hidden), self.queries());
         let served = if self.repeats() { queries } else { self.keys() };
-        let own = self.inside_gradients() + 2 * hidden + sizes.out(queries); // upstream, sums, mix
+        let own = self.inside_gradients() + 2 * hidden + sizes.out(queries); // upstream, sums, context
         let all = own + sizes.out(queries) + 2 * sizes.all(served) + when(self.is_rotary(), 3 * sizes.all(served));
         let scores = sizes.scores();
         match self.decoder.attention.cap {
             Some(_) => all.max(own + 2 * scores + scores / 4 * sizes.scalar),
-            None => all + 2 * sizes.shares(),
+            None => all + 2 * sizes.probabilities(),
         }
     }
 
     fn idle(&self) -> u64 {
         let sizes = &self.sizes;
         let scores = sizes.scores();
-        let before = sizes.all(sizes.hidden) + sizes.out(self.queries()); // normed input, mix
+        let before = sizes.all(sizes.hidden) + sizes.out(self.queries()); // normed input, context
         let attention = 2 * sizes.out(self.queries())
             + 3 * sizes.all(self.keys())
             + when(self.repeats(), 2 * sizes.all(self.queries()))

@@ -1,4 +1,4 @@
-//! Random numbers for weights, and the masks of dropout.
+//! Random numbers for weights, and dropout masks.
 
 use rand_distr::{Distribution, StandardNormal, Uniform};
 use rayon::prelude::*;
@@ -7,14 +7,14 @@ use tch::{Device, Kind, Tensor};
 use spartui_facts::permutation::mix;
 use spartui_facts::random::{Generator, Source};
 
-/// Numbers that are on their way to a device at a time: a multiple of [`SEQUENCE`].
+/// Numbers copied to a device at a time: a multiple of [`SEQUENCE`].
 const PIECE: i64 = 1 << 22;
 
-/// Numbers that are drawn one after the other.
+/// Numbers drawn from one generator.
 const SEQUENCE: usize = 1 << 16;
 
-/// A tensor of one dimension of `count` normal numbers of mean 0 and this standard deviation. The CPU draws them, so all devices
-/// have the same ones.
+/// `count` normal numbers with mean 0 and this standard deviation, `[count]`. They are drawn on the CPU and so are the
+/// same on all devices.
 pub(super) fn normal(source: &Source, count: i64, deviation: f64, (kind, device): (Kind, Device)) -> Tensor {
     let numbers = Tensor::empty([count], (kind, device));
     let mut from = 0;
@@ -31,17 +31,17 @@ pub(super) fn normal(source: &Source, count: i64, deviation: f64, (kind, device)
     numbers
 }
 
-/// `count` numbers evenly spread from `-bound` to `bound`, drawn by the CPU, so all devices have the same ones.
+/// `count` uniform numbers from `-bound` to `bound`, drawn on the CPU and so the same on all devices.
 #[must_use]
 pub fn uniform(source: &Source, count: i64, bound: f32) -> Vec<f32> {
     match Uniform::new_inclusive(-bound, bound) {
         Ok(numbers) => drawn(source, (0, count), |generator| numbers.sample(generator)),
-        // No finite bound, no numbers.
+        // There is no uniform distribution with a bound that is not finite.
         Err(_) => vec![f32::NAN; usize::try_from(count).unwrap_or(0)],
     }
 }
 
-/// The numbers from `from` on, a multiple of [`SEQUENCE`]. They do not depend on the number of threads.
+/// `count` numbers from number `from` on, a multiple of [`SEQUENCE`]. They do not depend on the number of threads.
 fn drawn<G>(source: &Source, (from, count): (i64, i64), number: G) -> Vec<f32>
 where
     G: Fn(&mut Generator) -> f32 + Sync,
@@ -55,13 +55,13 @@ where
     numbers
 }
 
-/// A tensor of this size that is 0 with the probability `dropped`, which is below 1, and else what makes the mean 1. Devices
-/// give the same one.
+/// A dropout mask of this size: 0 with the probability `dropped`, which is below 1, and else `1 / (1 - dropped)`. It is
+/// the same on all devices.
 ///
-/// A number follows from its position by [`mix`], which a device computes too: a mask drawn by the CPU would have to be copied to
-/// it in every layer of every step. On the CPU this took 0.82 ns a number on one core, and [`Generator`] 1.07 (medians of three
-/// runs, 2026-11-30, Xeon with AVX-512).
-pub fn keep(key: u64, dropped: f64, (kind, device): (Kind, Device), size: &[i64]) -> Tensor {
+/// Each number is a hash of its position by [`mix`], which a device computes too: a mask drawn on the CPU would have to
+/// be copied to it in every layer of every step. On the CPU this took 0.82 ns a number on one core, and [`Generator`]
+/// 1.07 (medians of three runs, 2026-11-30, Xeon with AVX-512).
+pub fn dropout_mask(key: u64, dropped: f64, (kind, device): (Kind, Device), size: &[i64]) -> Tensor {
     let count: i64 = size.iter().product();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of 2^53")]
     let bound = (dropped * 2_f64.powi(53)) as u64;
@@ -81,20 +81,20 @@ pub fn keep(key: u64, dropped: f64, (kind, device): (Kind, Device), size: &[i64]
     (kept.to_kind(kind) / (1.0 - dropped)).view(size)
 }
 
-/// Whether the draw of each position from `from` on is `bound` or more, of 2^53.
+/// For each position from `from` on, whether its draw, a number below 2^53, is `bound` or more.
 fn kept_by_tensors(key: u64, (from, size): (i64, i64), bound: u64, device: Device) -> Tensor {
     let places = Tensor::arange_start(from, from + size, (Kind::Int64, device));
     shifted(&mixed(&mixed(&places).bitwise_xor(key.cast_signed())), 11).ge(bound.cast_signed())
 }
 
-/// [`mix`] of each.
+/// [`mix`] of each element.
 fn mixed(bits: &Tensor) -> Tensor {
     let bits = bits.bitwise_xor_tensor(&shifted(bits, 30)) * 0xbf58_476d_1ce4_e5b9_u64.cast_signed();
     let bits = bits.bitwise_xor_tensor(&shifted(&bits, 27)) * 0x94d0_49bb_1331_11eb_u64.cast_signed();
     bits.bitwise_xor_tensor(&shifted(&bits, 31))
 }
 
-/// To the right, zeros from the left.
+/// Logical shift to the right.
 fn shifted(bits: &Tensor, by: i64) -> Tensor {
     bits.bitwise_right_shift_tensor_scalar(by).bitwise_and(i64::MAX >> (by - 1))
 }
@@ -110,14 +110,14 @@ mod tests {
         assert!(numbers.mean(Kind::Double).double_value(&[]).abs() < 2e-3);
         let variance = numbers.square().mean(Kind::Double).double_value(&[]);
         assert!((variance - 0.25 * 0.25 / 3.0).abs() < 3e-4, "{variance}");
-        let mask = keep(5, 0.3, (Kind::Float, Device::Cpu), &[100, 1000]);
+        let mask = dropout_mask(5, 0.3, (Kind::Float, Device::Cpu), &[100, 1000]);
         assert_eq!(mask.size(), [100, 1000]);
         assert!((mask.mean(Kind::Double).double_value(&[]) - 1.0).abs() < 1e-2);
         let zeros = mask.eq(0.0).to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
         assert!((zeros - 0.3).abs() < 1e-2, "{zeros}");
         let there = kept_by_tensors(5, (0, 100_000), 2_702_159_776_422_297, Device::Cpu);
         assert_eq!(mask.view(-1).gt(0.0), there);
-        assert_ne!(mask, keep(6, 0.3, (Kind::Float, Device::Cpu), &[100, 1000]));
+        assert_ne!(mask, dropout_mask(6, 0.3, (Kind::Float, Device::Cpu), &[100, 1000]));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Other values for whole parameters, as adapters of peft have them for modules that it saved.
+//! Replacing whole parameters, as PEFT adapters with `modules_to_save` do.
 
 use tch::Tensor;
 
@@ -9,8 +9,8 @@ use super::{Model, Parameter, Stage};
 use spartui_facts::recipe::TaskKind;
 
 impl Model {
-    /// The token that a classifier on a decoder passes over at the end of a row; inside none where config.json names none, none
-    /// where the model is no such classifier.
+    /// The padding token that a classifier on a decoder skips at the end of a row. `Some(None)` where config.json names
+    /// no padding token; `None` where the model is no such classifier.
     #[must_use]
     pub fn padding_token(&self) -> Option<Option<i64>> {
         match &self.config.architecture {
@@ -19,15 +19,15 @@ impl Model {
         }
     }
 
-    /// Whether it has a parameter of this name, or, tied, a language-model head.
+    /// Whether the model has a parameter of this name; a tied language-model head counts too.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.parameters.iter().any(|parameter| parameter.name == name)
             || (name == LM_HEAD && matches!(&self.body, Body::Decoder(decoder) if decoder.language_head().is_some()))
     }
 
-    /// Gives a parameter other values, in the type of the model. Word embeddings and language-model head are two from then
-    /// on, as in peft, where one of them gets others.
+    /// Replaces the values of a parameter, cast to the dtype of the model. Replacing word embeddings or language-model
+    /// head unties the two, as in PEFT.
     ///
     /// # Errors
     /// One sentence: the model has no such parameter, or it has another shape.

@@ -4,7 +4,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::config::{Rope, Scaling};
 
-/// cos and sin for some positions.
+/// Tables of cos and sin for some positions.
 #[derive(Debug)]
 pub struct Rotation {
     /// `[width, rotated]` or `[rows, 1, width, rotated]`.
@@ -14,8 +14,8 @@ pub struct Rotation {
 }
 
 impl Rotation {
-    /// For the positions `from..from + width` of rows of these lengths, in `kind`. Where the rotation depends on a text's
-    /// length, each row has its own, so that a row's outputs do not depend on its neighbours.
+    /// Tables for the positions `from..from + width` of rows of these lengths, in `kind`. Where the rotation depends on
+    /// a text's length, each row has its own table, so that a row's outputs do not depend on the other rows.
     pub fn new(rope: &Rope, from: i64, width: i64, lengths: &[usize], kind: Kind, device: Device) -> Self {
         let regime = |length: usize| regime(rope, length.cast_signed() as i64);
         let first = lengths.first().copied().map_or(0, regime);
@@ -45,7 +45,7 @@ impl Rotation {
         Self { cos: self.cos.shallow_clone(), sin: self.sin.shallow_clone(), rotated: self.rotated }
     }
 
-    /// `x` is `[rows, heads, width, head_dim]`.
+    /// Rotates `x`, `[rows, heads, width, head_dim]`.
     pub fn apply(&self, x: &Tensor) -> Tensor {
         let head = x.size()[3];
         if self.rotated == head {
@@ -62,7 +62,7 @@ impl Rotation {
     }
 }
 
-/// The length that decides about the frequencies of a text of this length.
+/// The key of a frequency table: texts with equal keys have equal frequencies.
 fn regime(rope: &Rope, length: i64) -> i64 {
     match rope.scaling {
         Scaling::Dynamic { original, .. } => length.max(original),
@@ -71,7 +71,7 @@ fn regime(rope: &Rope, length: i64) -> i64 {
     }
 }
 
-/// cos and sin, `[2, width, rotated]`, `f32`.
+/// cos and sin of `width` positions from `from` on, `[2, width, rotated]`, `f32`.
 fn table(rope: &Rope, regime: i64, from: i64, width: i64) -> Tensor {
     let cpu = (Kind::Float, Device::Cpu);
     let positions = Tensor::arange_start(from, from + width, cpu);
@@ -84,7 +84,7 @@ fn table(rope: &Rope, regime: i64, from: i64, width: i64) -> Tensor {
     Tensor::stack(&[angles.cos() * factor, angles.sin() * factor], 0)
 }
 
-/// Radians a position, `[rotated / 2]`, `f32`.
+/// Angular frequencies in radians per position, `[rotated / 2]`, `f32`.
 #[expect(clippy::cast_precision_loss, reason = "lengths and widths are far below 2^53")]
 fn frequencies(rope: &Rope, regime: i64) -> Tensor {
     let cpu = (Kind::Float, Device::Cpu);

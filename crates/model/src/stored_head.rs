@@ -7,7 +7,7 @@ use super::{Config, Head, HeadKind, Weights};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::recipe::TaskKind;
 
-/// The kind of head that a model takes for a task.
+/// The kind of head of a model for a task.
 pub(super) fn kind(config: &Config, task: TaskKind) -> HeadKind {
     match task {
         TaskKind::CausalLm => HeadKind::None,
@@ -20,8 +20,9 @@ fn lacks_pooler(config: &Config) -> bool {
     matches!(&config.architecture, Architecture::Encoder(encoder) if encoder.start == Start::FreshPooler)
 }
 
-/// Notes in the configuration that the files of a BERT have no pooler; what is to be said of that.
-pub(super) fn settle_pooler(weights: &Weights, prefix: &str, config: &mut Config) -> Option<String> {
+/// Sets [`Start::FreshPooler`] in the configuration where the files of a BERT have no pooler. Returns the warning for
+/// that.
+pub(super) fn detect_missing_pooler(weights: &Weights, prefix: &str, config: &mut Config) -> Option<String> {
     let Architecture::Encoder(encoder) = &mut config.architecture else { return None };
     let name = "pooler.dense.weight";
     if encoder.start != Start::Pooler || weights.contains(name) || weights.contains(&format!("{prefix}{name}")) {
@@ -33,7 +34,7 @@ pub(super) fn settle_pooler(weights: &Weights, prefix: &str, config: &mut Config
     ))
 }
 
-/// The head that the files hold, if they hold all of it.
+/// The head stored in the files, if all of its tensors are there.
 pub(super) fn read(weights: &Weights, config: &Config, task: TaskKind, device: Device) -> Result<Option<Head>> {
     let kind = kind(config, task);
     if kind.names().is_empty() || !kind.names().iter().all(|name| weights.contains(name)) {

@@ -1,4 +1,4 @@
-//! What a block's forward pass leaves behind for the gradients of what trains in it.
+//! Records what the gradients need from a block's forward pass.
 
 use tch::Tensor;
 
@@ -7,35 +7,35 @@ use super::Kept;
 /// Input and output of one adapted linear layer.
 #[derive(Debug)]
 pub struct Tap {
-    /// Position of the weight among the model's sites.
+    /// Index among the model's sites.
     pub site: usize,
     /// `[.., in]`.
     pub input: Tensor,
     /// `[.., out]`; requires a gradient.
     pub output: Tensor,
-    /// What an overlay on the layer computed on the way, where there is one.
+    /// Intermediate results of the layer's overlay, if there is one.
     pub kept: Kept,
 }
 
-/// A tensor of a method that the graph of a block goes through.
+/// A trainable tensor of a method that is a leaf of a block's autograd graph.
 #[derive(Debug)]
-pub struct Lent {
-    /// The number that the method knows it by.
+pub struct RecordedLeaf {
+    /// The number under which the method registered it.
     pub leaf: usize,
     /// The tensor itself; it requires a gradient.
     pub tensor: Tensor,
 }
 
-/// What a tape has recorded.
+/// The records of a tape.
 #[derive(Debug, Default)]
 pub struct Recorded {
     /// The taps, in the order of the forward pass.
     pub taps: Vec<Tap>,
-    /// Tensors that overlays lent, each once.
-    pub lent: Vec<Lent>,
+    /// The leaves that overlays registered, each once.
+    pub leaves: Vec<RecordedLeaf>,
 }
 
-/// Collects taps at the sites that it listens to, and what overlays lend.
+/// Records taps at the adapted sites, and the leaves that overlays register.
 #[derive(Debug, Default)]
 pub struct Tape<'a> {
     adapted: &'a [bool],
@@ -45,19 +45,19 @@ pub struct Tape<'a> {
 }
 
 impl<'a> Tape<'a> {
-    /// A tape that records the sites that are marked in `adapted`; sites beyond its end are not.
+    /// A tape that records the sites that are marked in `adapted`; sites past its end are not recorded.
     #[must_use]
     pub fn recording(adapted: &'a [bool]) -> Self {
         Self { adapted, records: true, ..Self::default() }
     }
 
-    /// What is drawn at random in the forward pass is drawn by this key; none: nothing is, as in evaluation.
+    /// Sets the key of the forward pass's random draws; none draws nothing, as in evaluation.
     #[must_use]
     pub fn with_noise(self, noise: Option<u64>) -> Self {
         Self { noise, ..self }
     }
 
-    /// The key of what is drawn at random.
+    /// The key of the forward pass's random draws.
     #[must_use]
     pub fn noise(&self) -> Option<u64> {
         self.noise
@@ -69,16 +69,16 @@ impl<'a> Tape<'a> {
         Self::default()
     }
 
-    /// Tells that the graph goes through a tensor of a method, which needs its gradient; sites may share one.
-    pub fn lend(&mut self, leaf: usize, tensor: &Tensor) {
-        let lent = &mut self.recorded.lent;
-        if self.records && !lent.iter().any(|lent| lent.leaf == leaf) {
-            lent.push(Lent { leaf, tensor: tensor.shallow_clone() });
+    /// Registers a trainable tensor of a method as a leaf whose gradient is needed; sites may share a leaf.
+    pub fn register_leaf(&mut self, leaf: usize, tensor: &Tensor) {
+        let leaves = &mut self.recorded.leaves;
+        if self.records && !leaves.iter().any(|recorded| recorded.leaf == leaf) {
+            leaves.push(RecordedLeaf { leaf, tensor: tensor.shallow_clone() });
         }
     }
 
-    /// Passes a layer's output on; where the site is listened to, the output is made part of the graph and kept.
-    pub fn note(&mut self, site: usize, input: &Tensor, output: Tensor, kept: Kept) -> Tensor {
+    /// Returns a layer's output. Where the site is adapted, the output requires a gradient and a tap of it is recorded.
+    pub fn record(&mut self, site: usize, input: &Tensor, output: Tensor, kept: Kept) -> Tensor {
         if !self.adapted.get(site).copied().unwrap_or(false) {
             return output;
         }
@@ -88,7 +88,7 @@ impl<'a> Tape<'a> {
         output
     }
 
-    /// What it has recorded.
+    /// The records.
     #[must_use]
     pub fn into_recorded(self) -> Recorded {
         self.recorded

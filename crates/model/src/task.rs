@@ -1,4 +1,4 @@
-//! What a model is made for, where nobody says so.
+//! The task of a model, where no recipe gives it.
 
 use std::path::Path;
 
@@ -7,14 +7,15 @@ use super::{Config, Weights};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::recipe::TaskKind;
 
-/// The head of a decoder that classifies.
+/// The head of a classifier on a decoder.
 const SCORE: &str = "score.weight";
 
-/// What the model of a folder is made for. An encoder classifies. Of a decoder it follows from the head that the files hold;
-/// where they hold none or both, or no files are read, from `architectures` in config.json; else it is a language model.
+/// The task of the model in a folder. An encoder classifies. The task of a decoder follows from the head in its files;
+/// where they hold none or both, or no files are read, from `architectures` in config.json; else it is a language
+/// model.
 ///
 /// # Errors
-/// Refuses a configuration and files that will not do.
+/// Refuses an invalid configuration and invalid files.
 pub fn task_of(folder: &Path, reads_files: bool) -> Result<TaskKind> {
     let config = Config::load(folder)?;
     if !config.family.is_decoder() {
@@ -37,7 +38,7 @@ fn is_named_classifier(config: &Config) -> bool {
     names.is_some_and(|names| names.iter().any(classifies))
 }
 
-/// Refuses files without the language-model head that is to be read.
+/// Refuses files that lack the language-model head.
 pub(super) fn check_language_head(weights: &Weights) -> Result<()> {
     if weights.contains(LM_HEAD) {
         return Ok(());

@@ -1,20 +1,20 @@
-//! Word embeddings and language-model head: one tensor, or two.
+//! Whether word embeddings and language-model head are tied, that is, one tensor.
 //!
-//! config.json says so with `tie_word_embeddings`, but the files may hold two that differ, or the head alone. What counts
-//! then is what transformers makes of it: two that differ are kept apart, and whichever is there stands for both.
+//! config.json says so with `tie_word_embeddings`, but the files may hold two tensors that differ, or the head alone.
+//! As in transformers, two tensors that differ are untied, and a single one serves as both.
 
 use tch::Tensor;
 
 use super::Weights;
 use super::config::{Architecture, Config};
 
-/// The language-model head in the files.
+/// Name of the language-model head in the files.
 pub(super) const LM_HEAD: &str = "lm_head.weight";
 
-/// Rows that are compared at a time.
+/// Rows compared at a time.
 const ROWS: i64 = 4096;
 
-/// The name under which the files hold the word embeddings, if they do.
+/// The name of the word embeddings in the files, if they are there.
 pub(super) fn stored_words(weights: &Weights, prefix: &str, config: &Config) -> Option<String> {
     let bare = config.family.words;
     let names = [format!("{prefix}{bare}"), bare.to_owned()];
@@ -22,21 +22,22 @@ pub(super) fn stored_words(weights: &Weights, prefix: &str, config: &Config) -> 
     names.into_iter().chain(stand_in).find(|name| weights.contains(name))
 }
 
-/// Whether config.json says that both are one.
+/// Whether config.json says that the two are tied.
 fn is_tied(config: &Config) -> bool {
     matches!(&config.architecture, Architecture::Decoder(decoder) if decoder.tied)
 }
 
-/// Whether the files hold both, and they differ, although config.json says that they are one.
-pub(super) fn is_broken(weights: &Weights, prefix: &str, config: &Config) -> bool {
+/// Whether the files contradict config.json: it says that the two are tied, but the files hold two tensors that differ.
+pub(super) fn contradicts_config(weights: &Weights, prefix: &str, config: &Config) -> bool {
     let Some(words) = stored_words(weights, prefix, config).filter(|_| is_tied(config)) else { return false };
     words != LM_HEAD
         && weights.peek(LM_HEAD).zip(weights.peek(&words)).is_some_and(|(head, words)| !are_equal(head, words))
 }
 
-/// Notes in the configuration that the two are apart where the files hold two that differ; what is to be said of that.
-pub(super) fn settle(weights: &Weights, prefix: &str, config: &mut Config) -> Option<String> {
-    if !is_broken(weights, prefix, config) {
+/// Sets `tied` to false in the configuration where the files hold two tensors that differ. Returns the warning for
+/// that.
+pub(super) fn untie_if_different(weights: &Weights, prefix: &str, config: &mut Config) -> Option<String> {
+    if !contradicts_config(weights, prefix, config) {
         return None;
     }
     if let Architecture::Decoder(decoder) = &mut config.architecture {

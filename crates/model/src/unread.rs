@@ -1,17 +1,17 @@
-//! Tensors of a model's files that nobody reads.
+//! Tensors of a model's files that are not loaded.
 
 use super::tie::LM_HEAD;
 use super::{Config, Parameter, Weights};
 use spartui_facts::recipe::TaskKind;
 
-/// Names that are shown.
+/// Number of names in a message.
 const SHOWN: usize = 5;
 
-/// Ends of names of what other programs compute anew too, and of scales that a model without gradients keeps.
+/// Suffixes of buffers that are recomputed and not loaded, in other programs too.
 const COMPUTED: [&str; 5] =
     ["position_ids", "rotary_emb.inv_freq", ".attn.bias", ".attn.masked_bias", ".crossattention.bias"];
 
-/// What names of heads begin with: those of other tasks are left in many files.
+/// Prefixes of heads: many files still hold the heads of other tasks.
 const HEADS: [&str; 10] = [
     "cls.",
     "classifier.",
@@ -25,12 +25,12 @@ const HEADS: [&str; 10] = [
     "vocab_",
 ];
 
-/// Something to tell about a model's files.
+/// A remark about a model's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remark {
     /// A sentence without a full stop.
     pub text: String,
-    /// Whether the model may not be what its user takes it for.
+    /// Whether it is a warning: the model may differ from what the user expects.
     pub warns: bool,
 }
 
@@ -42,7 +42,8 @@ impl Remark {
     }
 }
 
-/// What is to be said of tensors that neither the parameters nor the head took; `head` names what the head is made of.
+/// A remark about stored tensors that belong neither to the parameters nor to the head; `head` holds the names of the
+/// head's tensors.
 pub(super) fn remark(
     weights: &Weights,
     config: &Config,
@@ -54,7 +55,7 @@ pub(super) fn remark(
         parameters.iter().any(|parameter| parameter.stored == name)
             || head.contains(&name)
             || COMPUTED.iter().any(|end| name.ends_with(end))
-            // A tied head repeats the word embeddings, and a classifier may start from the head.
+            // A tied head repeats the word embeddings, and a classifier's head may be initialized from it.
             || (name == LM_HEAD && config.family.is_decoder() && (task == TaskKind::SequenceClassification || is_tied(config)))
     };
     let mut unread: Vec<&str> = weights.names().filter(|name| !taken(name)).collect();
@@ -65,7 +66,7 @@ pub(super) fn remark(
         .map(|tensors| Remark { text: format!("the model's files hold {tensors} that nobody reads: {why}"), warns })
 }
 
-/// How many there are, and the first names, as in "7 tensors (a, b, c, d, e and 2 more)"; none where there is none.
+/// The number of names and the first of them, as in "7 tensors (a, b, c, d, e and 2 more)"; none for an empty list.
 #[must_use]
 pub fn listed<T: AsRef<str>>(noun: &str, names: &[T]) -> Option<String> {
     let shown: Vec<String> = names.iter().take(SHOWN).map(|name| short(name.as_ref())).collect();
@@ -75,7 +76,7 @@ pub fn listed<T: AsRef<str>>(noun: &str, names: &[T]) -> Option<String> {
     (!shown.is_empty()).then(|| format!("{} {noun}{plural} ({}{more})", names.len(), shown.join(", ")))
 }
 
-/// A name from outside: on one line and not too long.
+/// A name from a file: escaped, and shortened.
 fn short(name: &str) -> String {
     let name: String = name.chars().take(120).collect();
     name.escape_debug().to_string()

@@ -11,9 +11,9 @@ use tch::{Device, Kind, Tensor};
 use super::OrFailed;
 use spartui_facts::error::{Error, Result};
 
-/// Bytes of a file's name, and characters of what another library says about a file.
+/// Longest file name in bytes, and longest message of another library in characters.
 const LONGEST: usize = 255;
-/// libtorch's own bound.
+/// Most dimensions of a tensor in libtorch.
 const MOST_EXTENTS: usize = 64;
 
 /// The tensors of a model by their checkpoint names.
@@ -23,10 +23,10 @@ const MOST_EXTENTS: usize = 64;
 #[derive(Debug)]
 pub struct Weights {
     tensors: HashMap<String, Tensor>,
-    /// Tensors of types that no weight has.
+    /// Tensors of unsupported dtypes.
     others: HashMap<String, Dtype>,
     files: Vec<PathBuf>,
-    /// After `tensors`, so that it is dropped last.
+    /// The mapped files; declared after `tensors`, so that they are dropped last.
     maps: Vec<MmapMut>,
 }
 
@@ -44,7 +44,7 @@ impl Weights {
         Ok(weights)
     }
 
-    /// The files that the weights lie in.
+    /// The files of weights.
     #[must_use]
     pub fn files(&self) -> &[PathBuf] {
         &self.files
@@ -56,12 +56,12 @@ impl Weights {
         self.tensors.contains_key(name)
     }
 
-    /// Names of all tensors, those of types that no weight has among them.
+    /// Names of all tensors, those of unsupported dtypes included.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().chain(self.others.keys()).map(String::as_str)
     }
 
-    /// The tensor of this name as it lies in the file.
+    /// The tensor of this name in its stored dtype, without a copy.
     pub(super) fn peek(&self, name: &str) -> Option<&Tensor> {
         self.tensors.get(name)
     }
@@ -87,24 +87,24 @@ impl Weights {
         let kind = kind.unwrap_or(tensor.kind());
         let copied = tensor.to_device(device).to_kind(kind);
         if kind != tensor.kind() || device != tensor.device() {
-            self.forget(tensor);
+            self.release_pages(tensor);
         }
         Ok(copied)
     }
 
-    /// Gives the pages of a tensor that was copied back to the system, so that a model is not in memory twice. Whoever reads
-    /// the tensor again reads it from the file.
+    /// Releases the mapped pages of a tensor that was copied, so that the model is not in memory twice. A later read
+    /// loads them from the file again.
     #[allow(unsafe_code)]
-    pub(super) fn forget(&self, tensor: &Tensor) {
+    pub(super) fn release_pages(&self, tensor: &Tensor) {
         #[cfg(unix)]
         {
             let (start, length) = (tensor.data_ptr() as usize, tensor.numel() * tensor.kind().elt_size_in_bytes());
             let holds = |map: &&MmapMut| (map.as_ptr() as usize..map.as_ptr() as usize + map.len()).contains(&start);
             if let Some(map) = self.maps.iter().find(holds) {
                 let offset = start - map.as_ptr() as usize;
-                // SAFETY: nobody has written to these pages: what trains in place was not copied, and its neighbours on a
-                // shared page are written to after everything is loaded. So they hold what the file holds. If the system
-                // will not, nothing is lost but memory.
+                // SAFETY: nobody has written to these pages: what trains in place was not copied, and its neighbours on
+                // a shared page are written to after everything is loaded. So they hold what the file holds. If the
+                // system will not, nothing is lost but memory.
                 let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, offset, length) };
             }
         }
@@ -124,7 +124,7 @@ impl Weights {
             let why: String = one_line(&why.to_string()).chars().take(LONGEST).collect();
             Error::refused(format!("{}: {why}; get the model's files again", place(path)))
         };
-        // To open a pipe would wait for ever.
+        // Opening a named pipe would block.
         if path.exists() && !path.is_file() {
             return Err(refuse(&"it is no file"));
         }
@@ -141,7 +141,7 @@ impl Weights {
                 continue;
             };
             let shape: Vec<i64> = view.shape().iter().map(|&size| size.cast_signed() as i64).collect();
-            // An empty tensor passes with any extents, but libtorch takes no negative one.
+            // safetensors accepts any extents of an empty tensor; libtorch refuses negative ones.
             if shape.len() > MOST_EXTENTS || shape.iter().any(|size| *size < 0) {
                 return Err(refuse(&format!("the shape of {name} is no tensor's")));
             }
@@ -214,7 +214,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(names.into_iter().map(|name| folder.join(name)).collect())
 }
 
-/// A text from outside for a message: on one line.
+/// A text from a file for a message: escaped to one line.
 fn one_line(text: &str) -> String {
     let safe = |c: char| if matches!(c, '"' | '\'' | '\\') { c.to_string() } else { c.escape_debug().to_string() };
     text.chars().map(safe).collect()

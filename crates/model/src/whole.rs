@@ -1,4 +1,4 @@
-//! A model as the rest of the program sees it, whatever its family.
+//! The model: one interface to all families.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,30 +19,30 @@ use spartui_facts::recipe::TaskKind;
 /// One weight that a method may adapt.
 #[derive(Debug)]
 pub struct Site {
-    /// Name in the model, such as `model.layers.0.self_attn.v_proj.weight`.
+    /// Parameter name in the transformers class, such as `model.layers.0.self_attn.v_proj.weight`.
     pub name: String,
     /// Its group, such as `v_proj`.
     pub group: &'static str,
-    /// Its block.
+    /// Index of its block.
     pub layer: usize,
     /// `[out, in]`, or `[in, out]` where transposed; shares its memory with the layer that uses it.
     pub weight: Tensor,
     /// Whether the weight is stored as GPT-2's `Conv1D` does.
     pub transposed: bool,
-    /// What a method puts on top of the layer.
+    /// The slot for a method's overlay on the layer.
     pub overlay: Slot,
 }
 
 /// One parameter of the model, sites among them.
 #[derive(Debug)]
 pub struct Parameter {
-    /// Name in the model as transformers builds it for the task.
+    /// Name in the transformers class for the task.
     pub name: String,
     /// Name in the checkpoint.
     pub stored: String,
     /// Shares its memory with the layer that uses it.
     pub tensor: Tensor,
-    /// Where in the forward pass it is used; a tied word embedding in the last stage too.
+    /// The stage of the forward pass that uses it; a tied word embedding is used in the last stage too.
     pub stage: Stage,
 }
 
@@ -53,7 +53,7 @@ pub enum Stage {
     Embedding,
     /// A block.
     Block(usize),
-    /// Behind the last block.
+    /// After the last block.
     Output,
 }
 
@@ -63,18 +63,18 @@ impl Stage {
     }
 }
 
-/// How to open a model's folder.
+/// Options of [`Model::open`].
 #[derive(Debug, Clone, Copy)]
 pub struct Open<'a> {
     /// The folder, in Hugging Face layout.
     pub folder: &'a Path,
-    /// Type of the weights, as in a recipe.
+    /// Dtype of the weights, as in a recipe.
     pub dtype: &'a str,
     /// Device, as in a recipe.
     pub device: &'a str,
-    /// What it is to do.
+    /// The task.
     pub task: TaskKind,
-    /// Draw fresh weights with this seed instead of reading files.
+    /// Initialize random weights with this seed instead of reading files.
     pub fresh: Option<u64>,
 }
 
@@ -84,7 +84,7 @@ pub(super) enum Body {
     Decoder(Decoder),
 }
 
-/// What the blocks need to know of a batch beside their input; from [`Model::prepare`].
+/// Values of a batch that all blocks share, such as attention masks; from [`Model::prepare`].
 #[derive(Debug)]
 pub struct Pass(Inner);
 
@@ -97,42 +97,42 @@ enum Inner {
 /// A model.
 #[derive(Debug)]
 pub struct Model {
-    /// What config.json says.
+    /// The configuration.
     pub config: Config,
-    /// What it does.
+    /// The task.
     pub task: TaskKind,
     /// The weights that a method may adapt, block by block.
     pub sites: Vec<Site>,
-    /// Layers that no method adapts, and an adapter from elsewhere may: BERT's pooler.
+    /// Layers that no method here adapts, but that an adapter of PEFT may: BERT's pooler.
     pub others: Vec<Site>,
     /// Every parameter without the classification head.
     pub parameters: Vec<Parameter>,
-    /// What is to be said of its files.
+    /// Remarks about its files.
     pub remarks: Vec<Remark>,
-    /// Type of the weights.
+    /// Dtype of the weights.
     pub kind: Kind,
-    /// Where it runs.
+    /// Device of the weights.
     pub device: Device,
-    /// Type of the weights in the files.
+    /// Dtype of the weights in the files.
     stored: Option<Kind>,
     pub(super) body: Body,
     head: Option<Head>,
     /// Keeps the mapped files alive; last, so that it is dropped after the tensors.
     pub(super) weights: Option<Weights>,
-    /// Memory of the sites that were moved; as `weights`.
-    pub(super) settled: Option<LargePages>,
+    /// Memory of the sites that were moved into large pages; dropped after the tensors too.
+    pub(super) large_pages: Option<LargePages>,
 }
 
 impl Model {
     /// Opens the model of a folder.
     ///
     /// # Errors
-    /// Refuses a folder, a configuration, a file, a type or a device that will not do.
+    /// Refuses an invalid folder, configuration, file, dtype or device.
     pub fn open(open: &Open<'_>) -> Result<Self> {
         Self::with_weights(open, true)
     }
 
-    /// As [`Model::open`], with parameters that have a shape and no memory: to count with, not to compute with.
+    /// As [`Model::open`], with parameters that have a shape and no memory: for counts and memory forecasts.
     ///
     /// # Errors
     /// As [`Model::open`].
@@ -154,10 +154,12 @@ impl Model {
         let prefix = config.family.prefix;
         let mut remarks = Vec::new();
         if let Some(weights) = &weights {
-            // A classifier has no language-model head, and where it starts from one, it looks at the files itself.
-            let apart = (open.task == TaskKind::CausalLm).then(|| tie::settle(weights, prefix, &mut config));
+            // A classifier has no language-model head; where its head is initialized from one, `language_rows` reads
+            // the files.
+            let apart =
+                (open.task == TaskKind::CausalLm).then(|| tie::untie_if_different(weights, prefix, &mut config));
             remarks.extend(apart.flatten().map(Remark::warning));
-            remarks.extend(stored_head::settle_pooler(weights, prefix, &mut config).map(Remark::warning));
+            remarks.extend(stored_head::detect_missing_pooler(weights, prefix, &mut config).map(Remark::warning));
         }
         let stored = weights.as_ref().and_then(|weights| {
             tie::stored_words(weights, prefix, &config).and_then(|name| weights.stored_kind(&name))
@@ -201,12 +203,12 @@ impl Model {
             body,
             head,
             weights,
-            settled: None,
+            large_pages: None,
             config,
         })
     }
 
-    /// Opens the model of a folder in these types, for a task; for tests and tools.
+    /// Opens the model of a folder with this dtype, on this device, for a task; for tests and tools.
     ///
     /// # Errors
     /// As [`Model::open`].
@@ -220,8 +222,8 @@ impl Model {
         self.config.family.groups.iter().map(|(own, _)| *own).collect()
     }
 
-    /// The own name of each group by every name that a recipe may use for it: its own, and that of the same role in
-    /// other families.
+    /// The model's own name of each group, by every name that a recipe may use for it: its own, and those of the same
+    /// role in other families.
     #[must_use]
     pub fn group_names(&self) -> BTreeMap<String, String> {
         let names = self.config.family.groups.iter().flat_map(|(own, others)| {
@@ -230,19 +232,19 @@ impl Model {
         names.collect()
     }
 
-    /// Blocks.
+    /// Number of blocks.
     #[must_use]
     pub fn layers(&self) -> usize {
         self.config.layers
     }
 
-    /// Scalars without the classification head.
+    /// Number of scalars without the classification head.
     #[must_use]
     pub fn base_parameters(&self) -> u64 {
         self.parameters.iter().map(|parameter| parameter.tensor.numel() as u64).sum()
     }
 
-    /// Files that the weights lie in.
+    /// The files of weights.
     #[must_use]
     pub fn files(&self) -> &[std::path::PathBuf] {
         self.weights.as_ref().map_or(&[], Weights::files)
@@ -254,7 +256,7 @@ impl Model {
         self.device == Device::Cpu && self.stored == Some(self.kind)
     }
 
-    /// The kind of classification head that this model takes.
+    /// The kind of this model's classification head.
     #[must_use]
     pub fn head_kind(&self) -> HeadKind {
         stored_head::kind(&self.config, self.task)
@@ -280,8 +282,8 @@ impl Model {
         }
     }
 
-    /// The rows, `[vocab_size, hidden]`, with which a language model tells tokens apart: those of its own head, or the word
-    /// embeddings; none for an encoder. A classifier has no language-model head in memory: it is read from the files.
+    /// The weight of the language-model head, `[vocab_size, hidden]`: its own, or the word embeddings where they are
+    /// tied; none for an encoder. A classifier has no language-model head in memory: it is read from the files.
     ///
     /// # Errors
     /// Refuses files that do not hold it.
@@ -291,7 +293,7 @@ impl Model {
         match (decoder.language_head(), &self.weights) {
             (Some(head), _) => Ok(Some(head.shallow_clone())),
             (None, Some(weights))
-                if !config.tied || tie::is_broken(weights, self.config.family.prefix, &self.config) =>
+                if !config.tied || tie::contradicts_config(weights, self.config.family.prefix, &self.config) =>
             {
                 let shape = [self.config.vocab_size, self.config.hidden_size];
                 weights.get(tie::LM_HEAD, &shape, Some(self.kind), self.device).map(Some)
@@ -300,8 +302,7 @@ impl Model {
         }
     }
 
-    /// Place among the parameters of the one that language-model logits are made with: a tied word embedding, or a head of
-    /// its own.
+    /// Index among the parameters of the language-model head's weight, or of the word embeddings where they are tied.
     #[must_use]
     pub fn language_parameter(&self) -> Option<usize> {
         let Body::Decoder(decoder) = &self.body else { return None };
@@ -309,7 +310,7 @@ impl Model {
         self.parameters.iter().position(|parameter| parameter.tensor.data_ptr() == head.data_ptr())
     }
 
-    /// What the blocks need to know of a batch.
+    /// The values of a batch that all blocks share.
     #[must_use]
     pub fn prepare(&self, batch: &Batch) -> Pass {
         Pass(match &self.body {
@@ -326,8 +327,8 @@ impl Model {
         }
     }
 
-    /// One block: `[rows, width, hidden]` to the same shape; a classifier's last block to `[rows, 1, hidden]`, since no more
-    /// of it is read.
+    /// The output of one block, `[rows, width, hidden]`; of a classifier's last block `[rows, 1, hidden]`, since the
+    /// head reads one token.
     pub fn block(&self, layer: usize, x: &Tensor, pass: &Pass, tape: &mut Tape) -> Tensor {
         match (&self.body, &pass.0) {
             (Body::Encoder(encoder), Inner::Encoder(mask)) => encoder.block(layer, x, mask.as_ref(), tape),
@@ -336,7 +337,7 @@ impl Model {
         }
     }
 
-    /// What a classification head starts from, `[rows, hidden]`, from the last block's output.
+    /// The input of a classification head, `[rows, hidden]`, from the last block's output.
     pub fn pool(&self, x: &Tensor, batch: &Batch) -> Tensor {
         match &self.body {
             Body::Encoder(encoder) => encoder.pool(x),
@@ -344,7 +345,8 @@ impl Model {
         }
     }
 
-    /// What a language-model head starts from, of the same shape as `x`, the last block's output or some positions of it.
+    /// The input of a language-model head, in the shape of `x`: the last block's output, or some positions of it, after
+    /// the final norm.
     pub fn finish(&self, x: &Tensor) -> Tensor {
         match &self.body {
             Body::Encoder(_) => x.shallow_clone(),
@@ -352,7 +354,7 @@ impl Model {
         }
     }
 
-    /// Logits, `[.., vocab_size]`, `f32`, of the tokens that follow, from what [`Model::finish`] gave.
+    /// Logits of the next token, `[.., vocab_size]`, `f32`, from the output of [`Model::finish`].
     pub fn vocabulary(&self, x: &Tensor) -> Tensor {
         match &self.body {
             Body::Encoder(_) => x.shallow_clone(),
@@ -360,8 +362,8 @@ impl Model {
         }
     }
 
-    /// Rows, `[vocab_size, hidden]`, on the CPU, whose products with what [`Model::finish`] gave are the logits; none where
-    /// logits are more than that.
+    /// The weight of the language-model head, `[vocab_size, hidden]`, on the CPU, if the logits are its plain product
+    /// with the output of [`Model::finish`]; else none.
     #[must_use]
     pub fn product_rows(&self) -> Option<&Tensor> {
         match &self.body {
@@ -383,8 +385,8 @@ impl Model {
         tch::no_grad(|| head.forward(&self.pool(&self.hidden(batch), batch)))
     }
 
-    /// Logits of the vocabulary, `[vocab_size]`, behind the last of these tokens, which follow those in the cache: all of
-    /// the prompt at first, then one by one.
+    /// Logits of the token after these tokens, `[vocab_size]`. The tokens follow those in the cache: first the whole
+    /// prompt, then one token at a time.
     pub(super) fn next_logits(&self, tokens: &[i64], from: i64, cache: &mut Cache) -> Option<Tensor> {
         let Body::Decoder(decoder) = &self.body else { return None };
         let batch = Batch::new(tokens, &[tokens.len()], self.device);
@@ -396,12 +398,12 @@ impl Model {
     }
 }
 
-/// The type to compute in. The CPU has no fast arithmetic in half precision: as stored there means in `f32`.
-fn kind(asked: Option<Kind>, stored: Option<Kind>, device: Device) -> Result<Kind> {
-    match asked.or(stored) {
+/// The dtype to compute in. The CPU has no fast `float16` arithmetic: there `auto` means `f32` for weights stored so.
+fn kind(requested: Option<Kind>, stored: Option<Kind>, device: Device) -> Result<Kind> {
+    match requested.or(stored) {
         Some(kind @ (Kind::BFloat16 | Kind::Double)) => Ok(kind),
         Some(Kind::Half) if device.is_cuda() => Ok(Kind::Half),
-        Some(Kind::Half) if asked.is_some() => Err(Error::refused(
+        Some(Kind::Half) if requested.is_some() => Err(Error::refused(
             "model.dtype \"float16\" needs a CUDA device; take float32 or bfloat16, or model.device = \"cuda\"",
         )),
         _ => Ok(Kind::Float),

@@ -1,4 +1,4 @@
-//! What a run was allowed to go on with although it had changed: other data, another model.
+//! Changes of recipe, model, tokenizer or data with which the user allowed a run to be resumed.
 
 use std::io;
 use std::path::Path;
@@ -10,21 +10,21 @@ use super::lines::{Lines, for_each_line};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::{one_line, place};
 
-/// A line of `changed.jsonl`: from this step on, the run belonged to other files or another recipe than before.
+/// A line of `changed.jsonl`: from this step on, the run has other files or another recipe than before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Changed {
-    /// Optimizer steps that were taken before.
+    /// Optimizer steps taken before the change.
     pub step: u64,
     /// The branch of that step.
     pub branch: u32,
-    /// Branches that there were.
+    /// Number of branches at that time.
     pub branches: u32,
-    /// What is other: some of [`super::PARTS`], each with what it was and is.
+    /// The differences: each with its part, one of [`super::PARTS`], and a sentence with the old and the new value.
     pub differences: Vec<(String, String)>,
 }
 
 impl Changed {
-    /// Its parts, each once.
+    /// The parts that changed, each once.
     #[must_use]
     pub fn parts(&self) -> Vec<&str> {
         let mut parts: Vec<&str> = self.differences.iter().map(|(part, _)| part.as_str()).collect();
@@ -32,7 +32,7 @@ impl Changed {
         parts
     }
 
-    /// Whether it was made after the step that follows this one of a branch.
+    /// Whether the change was made after the step that follows `step` on this branch.
     #[must_use]
     pub fn was_made_after(&self, branch: u32, step: u64) -> bool {
         if branch == self.branch { step < self.step } else { branch < self.branches }
@@ -44,7 +44,7 @@ impl Changed {
 /// # Errors
 /// Fails where the file cannot be written.
 pub(super) fn add(path: &Path, changed: &Changed) -> Result<()> {
-    write(path, changed).map_err(failed("note what has changed in", path))
+    write(path, changed).map_err(failed("write the changes to", path))
 }
 
 fn write(path: &Path, changed: &Changed) -> io::Result<()> {
@@ -53,17 +53,17 @@ fn write(path: &Path, changed: &Changed) -> io::Result<()> {
     lines.sync()
 }
 
-/// The lines of a file, in order; a missing one has none.
+/// The lines of a file, in order; a missing file has none.
 ///
 /// # Errors
-/// Refuses a file that cannot be read or holds anything else.
+/// Refuses a file that cannot be read or holds other lines.
 pub(super) fn read(path: &Path) -> Result<Vec<Changed>> {
     let refuse = |why: String| Error::refused(format!("{}: {}; restore the file", place(path), one_line(&why)));
     let (mut read, mut broken) = (Vec::new(), None);
     for_each_line(path, |number, line, ended| match serde_json::from_slice(line) {
         Ok(changed) => read.push(changed),
         Err(_) if !ended => {}
-        Err(error) => broken = Some(format!("line {number} is none of its own ({error})")),
+        Err(error) => broken = Some(format!("line {number} is not a valid entry ({error})")),
     })
     .map_err(|error| refuse(error.to_string()))?;
     broken.map_or(Ok(read), |why| Err(refuse(why)))
@@ -85,11 +85,11 @@ mod tests {
         let lines = read(&path).unwrap();
         assert_eq!((lines.len(), &lines[0], lines[0].parts()), (2, &changed, vec!["data"]));
         std::fs::write(&path, "{}\n").unwrap();
-        assert!(read(&path).unwrap_err().message().contains("line 1 is none of its own"));
+        assert!(read(&path).unwrap_err().message().contains("line 1 is not a valid entry"));
     }
 
     #[test]
-    fn steps_before_it_are_told_from_those_behind_it() {
+    fn steps_before_and_after_a_change_are_distinguished() {
         let changed = Changed { step: 20, branch: 1, branches: 3, differences: Vec::new() };
         assert!(changed.was_made_after(1, 19) && !changed.was_made_after(1, 20));
         assert!(changed.was_made_after(0, 50) && changed.was_made_after(2, 50) && !changed.was_made_after(3, 5));

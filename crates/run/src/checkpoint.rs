@@ -1,4 +1,4 @@
-//! Checkpoints: written so that nothing is lost, read so that damage is found.
+//! Checkpoints: written atomically, and checked when they are read.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk;
 use super::files::{
-    failed, need_space, read_bounded, remove, settle, size_of_folder, swap_in, sync_folder, write_synced,
+    failed, need_space, read_bounded, recover_swap, remove, size_of_folder, swap_in, sync_folder, write_synced,
 };
 use super::manifest::Manifest;
 use super::tensors::{NamedTensor, parse_tensors, write_tensors};
@@ -19,67 +19,67 @@ const TENSORS: &str = "state.safetensors";
 const STATE: &str = "state.json";
 const FILES: [&str; 2] = [TENSORS, STATE];
 
-/// The training state: tensors, and all else.
+/// The training state: tensors and other values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
-    /// The tensors, by names that are each used once.
+    /// The tensors, each with a unique name.
     pub tensors: Vec<NamedTensor>,
-    /// What is no tensor.
+    /// All other values, as JSON.
     pub state: serde_json::Value,
 }
 
-/// Which moment of a run a checkpoint is of.
+/// The moment of a run at which a checkpoint was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Moment {
     /// The branch.
     pub branch: u32,
     /// Optimizer steps taken.
     pub step: u64,
-    /// Entries of the journal that it contains.
+    /// Number of journal entries that are in effect.
     pub journal: usize,
 }
 
-/// Which checkpoints stay when another one was written.
+/// Which checkpoints are kept when another one is written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Keep {
-    /// So many of the newest.
+    /// Number of newest checkpoints to keep.
     pub newest: usize,
-    /// And those of these branches and steps.
+    /// Branches and steps of further checkpoints to keep.
     pub also: Vec<(u32, u64)>,
 }
 
-/// A checkpoint on the disk.
+/// A checkpoint that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// Its folder.
     pub path: PathBuf,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
-/// A checkpoint's folder. It may be damaged.
+/// The folder of a checkpoint, which may be damaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// Its moment; of one whose manifest cannot be read, as far as its name tells.
+    /// Its moment; if the manifest cannot be read, branch and step follow from the folder's name.
     pub moment: Moment,
     /// Its folder.
     pub path: PathBuf,
-    /// Its size; 0 where that cannot be known.
+    /// Its size in bytes; 0 if it cannot be read.
     pub bytes: u64,
-    /// Its place in the order of writing; none where the manifest cannot be read.
+    /// Its number in the order of writing; none if the manifest cannot be read.
     sequence: Option<u64>,
 }
 
-/// The newest checkpoint that is whole.
+/// The newest valid checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Newest {
-    /// Where it is and what it holds; none if there is none.
+    /// Its folder and contents; none if no checkpoint is valid.
     pub checkpoint: Option<(Found, Checkpoint)>,
-    /// A sentence for each newer one that is damaged.
+    /// An error message for each newer checkpoint that is damaged.
     pub damaged: Vec<String>,
 }
 
-/// What follows `step-` in the name of a checkpoint's folder.
+/// The name of a checkpoint's folder after the prefix `step-`.
 fn name_of(moment: Moment) -> String {
     match moment.branch {
         0 => format!("{:08}", moment.step),
@@ -87,17 +87,17 @@ fn name_of(moment: Moment) -> String {
     }
 }
 
-/// The moment that such a name tells, but for the journal.
+/// The moment in such a name, without the journal entries.
 fn moment_of(name: &str) -> Option<Moment> {
     let (step, branch) = name.split_once("-branch-").unwrap_or((name, "0"));
     Some(Moment { step: step.parse().ok()?, branch: branch.parse().ok()?, journal: 0 })
 }
 
-/// Writes a checkpoint into `folder`, in the place of one of the same step and branch if there is one. The folder is made
-/// if it is missing, but not what it lies in. Only when it is safe on the disk, older ones go.
+/// Writes a checkpoint into `folder` and replaces one of the same step and branch. The folder is created if it is
+/// missing, its parent is not. Older checkpoints are deleted only after the new one is on the disk.
 ///
 /// # Errors
-/// Fails where it cannot be written; the earlier ones are all there then.
+/// Fails where it cannot be written; all earlier checkpoints are still there then.
 pub fn write_checkpoint(folder: &Path, moment: Moment, checkpoint: &Checkpoint, keep: &Keep) -> Result<Written> {
     let failed = failed("write a checkpoint to", folder);
     checkpoint.tensors.iter().try_for_each(NamedTensor::check)?;
@@ -122,7 +122,7 @@ pub fn write_checkpoint(folder: &Path, moment: Moment, checkpoint: &Checkpoint, 
         size_of_folder(&path)
     };
     let bytes = write().map_err(|error| {
-        // What is half-written is swept at the next start anyway.
+        // If this fails, the incomplete checkpoint is removed before the next one is written.
         let _ = remove(&new);
         failed(error)
     })?;
@@ -139,7 +139,7 @@ fn make(folder: &Path) -> io::Result<()> {
     if folder.is_dir() { Ok(()) } else { disk::create_dir(folder) }
 }
 
-/// Clears up what a crash left half-done.
+/// Removes incomplete checkpoints and recovers interrupted swaps after a crash.
 fn sweep(folder: &Path) -> io::Result<()> {
     let mut steps = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -151,13 +151,13 @@ fn sweep(folder: &Path) -> io::Result<()> {
     }
     for step in steps {
         let [new, target, old] = ["tmp", "step", "old"].map(|role| folder.join(format!("{role}-{step}")));
-        settle(&new, &target, &old)?;
+        recover_swap(&new, &target, &old)?;
     }
     Ok(())
 }
 
-/// The checkpoints in a folder, newest first, before them those without a readable manifest; a missing folder has
-/// none.
+/// The checkpoints in a folder, newest first; those without a readable manifest come before all others. A missing
+/// folder has none.
 ///
 /// # Errors
 /// Refuses a folder that cannot be read.
@@ -173,19 +173,20 @@ pub fn checkpoints(folder: &Path) -> Result<Vec<Found>> {
     for entry in entries {
         let path = entry.map_err(refuse)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        // A crash between two renames leaves the only copy of a step under the other name.
-        let told = name
+        // A crash between two renames leaves the only copy of a step under `old-`.
+        let moment_in_name = name
             .strip_prefix("step-")
             .or_else(|| name.strip_prefix("old-").filter(|rest| !folder.join(format!("step-{rest}")).exists()));
         let is_link = path.is_symlink();
-        if let Some(told) = told.and_then(moment_of).filter(|_| !is_link) {
+        if let Some(moment_in_name) = moment_in_name.and_then(moment_of).filter(|_| !is_link) {
             let manifest = Manifest::read(&path).ok();
-            let moment = Moment { journal: manifest.as_ref().map_or(0, |manifest| manifest.journal), ..told };
+            let moment = Moment { journal: manifest.as_ref().map_or(0, |manifest| manifest.journal), ..moment_in_name };
             let sequence = manifest.map(|manifest| manifest.sequence);
             found.push(Found { moment, bytes: size_of_folder(&path).unwrap_or(0), path, sequence });
         }
     }
-    // What follows a longer journal comes later, whatever its step; one that was written late need not be of a late moment.
+    // A checkpoint with more journal entries is newer, whatever its step; the order of writing need not be that of the
+    // moments.
     found.sort_by_key(|found| {
         let Moment { step, journal, .. } = found.moment;
         Reverse(found.sequence.map_or((usize::MAX, step, 0), |sequence| (journal, step, sequence)))
@@ -193,10 +194,10 @@ pub fn checkpoints(folder: &Path) -> Result<Vec<Found>> {
     Ok(found)
 }
 
-/// Reads one checkpoint and checks all of it; a file of more than `largest` bytes is not read.
+/// Reads one checkpoint and checks it against its manifest; a file of more than `largest` bytes is not read.
 ///
 /// # Errors
-/// Refuses one that is damaged, and says how.
+/// Refuses a damaged checkpoint, with the reason.
 pub fn read_checkpoint(found: &Found, largest: u64) -> Result<Checkpoint> {
     read(found, largest).map_err(|why| {
         Error::refused(format!("the checkpoint {} is damaged: {why}; use another one", place(&found.path)))
@@ -219,7 +220,7 @@ fn read(found: &Found, largest: u64) -> std::result::Result<Checkpoint, String> 
     Ok(Checkpoint { tensors, state })
 }
 
-/// The newest checkpoint of a folder that is whole.
+/// Reads the newest valid checkpoint of a folder.
 ///
 /// # Errors
 /// Refuses a folder that cannot be read.

@@ -1,4 +1,4 @@
-//! Taking a run away, or giving it another name.
+//! Deleting and renaming a run.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use super::{RunFolder, race_of};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::{place, quoted};
 
-/// Deletes a run's folder with all that it holds.
+/// Deletes the folder of a run with its contents.
 ///
 /// # Errors
-/// Refuses what is no run's folder or only a link to one, and a run that a process trains; nothing has changed then.
+/// Refuses a folder that is no run or only a link to one, and a run that a process trains; nothing has changed then.
 pub fn delete_run(path: &Path) -> Result<()> {
-    let lock = own(path)?;
-    // It is gone at once, also where what it holds takes a while.
+    let lock = lock_idle_run(path)?;
+    // The rename removes the run at once; deleting its files may take a while.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let gone = parent(path).join(format!(".deleted-{}-{name}", std::process::id()));
     remove(&gone).and_then(|()| rename_new(path, &gone)).map_err(failed("delete the run", path))?;
@@ -25,19 +25,19 @@ pub fn delete_run(path: &Path) -> Result<()> {
     removed
 }
 
-/// Gives a run another name; its folder then.
+/// Renames a run, and gives its new folder.
 ///
 /// # Errors
-/// Refuses a name that no run can have, one that is taken, what is no run's folder or only a link to one, and a run that a
+/// Refuses an invalid name, a name that is taken, a folder that is no run or only a link to one, and a run that a
 /// process trains; nothing has changed then.
 pub fn rename_run(path: &Path, name: &str) -> Result<PathBuf> {
     check_name(name).map_err(Error::refused)?;
     let to = parent(path).join(name);
-    let taken = || Error::refused(format!("there is something of the name {} already; take another one", quoted(name)));
+    let taken = || Error::refused(format!("the name {} is taken already; choose another one", quoted(name)));
     if name == super::RECIPES {
         return Err(taken());
     }
-    let lock = own(path)?;
+    let lock = lock_idle_run(path)?;
     match rename_new(path, &to) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => return Err(taken()),
         renamed => renamed.map_err(failed("rename the run", path))?,
@@ -46,22 +46,22 @@ pub fn rename_run(path: &Path, name: &str) -> Result<PathBuf> {
     Ok(to)
 }
 
-/// Refuses what [`delete_run`] would.
+/// Checks that [`delete_run`] would not refuse the run.
 ///
 /// # Errors
 /// As [`delete_run`].
 pub(super) fn check_deletable(path: &Path) -> Result<()> {
-    own(path).map(drop)
+    lock_idle_run(path).map(drop)
 }
 
-/// Holds a run that nobody trains.
-fn own(path: &Path) -> Result<File> {
+/// Locks a run that no process trains.
+fn lock_idle_run(path: &Path) -> Result<File> {
     if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
-        return Err(Error::refused(format!("{} is a link; see to it by hand", place(path))));
+        return Err(Error::refused(format!("{} is a link; remove or rename it by hand", place(path))));
     }
     if let Some(race) = race_of(path) {
         return Err(Error::refused(format!(
-            "{} is a lane of the race {}, which belongs together; delete or rename the race",
+            "{} is a lane of the race {}, whose lanes belong together; delete or rename the race",
             place(path),
             place(race)
         )));

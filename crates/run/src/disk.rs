@@ -1,4 +1,4 @@
-//! Every change that the run folder makes on the disk goes through here, so that a test can make each of them fail.
+//! All changes of the run folder on the disk, so that a test can make each of them fail.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -6,48 +6,48 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 pub fn create_dir(path: &Path) -> io::Result<()> {
-    struck(path)?;
+    before_change(path)?;
     fs::create_dir(path)
 }
 
 pub fn create_file(path: &Path) -> io::Result<File> {
-    struck(path)?;
+    before_change(path)?;
     File::create(path)
 }
 
 pub fn write_all(file: &mut File, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    struck(path)?;
+    before_change(path)?;
     file.write_all(bytes)
 }
 
-/// Writes as much as can be written; how much that is.
+/// Writes a part of the bytes, and gives its length.
 pub fn write(file: &mut File, path: &Path, bytes: &[u8]) -> io::Result<usize> {
-    struck(path)?;
+    before_change(path)?;
     file.write(bytes)
 }
 
 /// Waits until a file, or the entries of a folder, are on the disk.
 pub fn sync(file: &File, path: &Path) -> io::Result<()> {
-    struck(path)?;
+    before_change(path)?;
     file.sync_all()
 }
 
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    struck(to)?;
+    before_change(to)?;
     fs::rename(from, to)
 }
 
-static ASKED: OnceLock<fn(&Path) -> io::Result<()>> = OnceLock::new();
+static CHANGE_HOOK: OnceLock<fn(&Path) -> io::Result<()>> = OnceLock::new();
 
-/// Has `ask` called before each change, with what is to change; the change fails with its error. Only tests do this. A
-/// process has one such function: the first one set is kept.
-pub fn ask_before_changes(ask: fn(&Path) -> io::Result<()>) {
-    let _ = ASKED.set(ask);
+/// Sets a function that is called before each change, with its path; if it fails, the change fails with its error. For
+/// tests only. A process has one such function: the first one stays.
+pub fn set_change_hook(hook: fn(&Path) -> io::Result<()>) {
+    let _ = CHANGE_HOOK.set(hook);
 }
 
-/// What is written by a library: asked before it writes.
-pub fn struck(path: &Path) -> io::Result<()> {
-    ASKED.get().map_or(Ok(()), |ask| ask(path))
+/// Calls the hook; also called directly, before a library writes.
+pub fn before_change(path: &Path) -> io::Result<()> {
+    CHANGE_HOOK.get().map_or(Ok(()), |hook| hook(path))
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Files that are whole or not there.
+//! Atomic writes of files and folders: a reader sees a complete file or none.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -8,10 +8,10 @@ use super::disk;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::place;
 
-/// Free space that is left beside what is written, for the file system's own needs.
+/// Bytes that stay free for the file system itself.
 const SLACK: u64 = 1 << 20;
 
-/// Turns an input or output error into one sentence.
+/// Turns an input or output error into one sentence: `what` could not be done with `path`.
 pub fn failed<'a>(what: &'a str, path: &'a Path) -> impl Fn(io::Error) -> Error + 'a {
     move |error| {
         let remedy = match error.kind() {
@@ -35,7 +35,7 @@ pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
     disk::sync(&file, path)
 }
 
-/// Writes a file so that a reader sees the old or the new one, whole.
+/// Replaces a file at once: a reader sees the old or the new file, complete.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = sibling(path, "new");
     write_synced(&new, bytes)?;
@@ -51,21 +51,21 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
     disk::sync(&File::open(path)?, path)
 }
 
-/// The folder that something is in.
+/// The parent folder of a path; `.` if the path names none.
 #[must_use]
 pub fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// A hidden name beside a path.
+/// A hidden path in the same folder: `.NAME.ROLE`.
 #[must_use]
 pub fn sibling(path: &Path, role: &str) -> std::path::PathBuf {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     path.with_file_name(format!(".{name}.{role}"))
 }
 
-/// Puts the folder `new` in the place of `target`, which at each moment is the old or the new one. Where the file
-/// system cannot exchange names, the old one waits as `old` meanwhile, and [`settle`] brings it back.
+/// Replaces the folder `target` by the folder `new`: a reader sees the old or the new one. If the file system cannot
+/// exchange names, the old folder is renamed to `old` meanwhile, and [`recover_swap`] restores it after a crash.
 ///
 /// # Errors
 /// Those of the file system.
@@ -98,11 +98,11 @@ fn exchange(_: &Path, _: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Clears up after a [`swap_in`] that was cut short.
+/// Restores a consistent state after a [`swap_in`] that a crash interrupted.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn settle(new: &Path, target: &Path, old: &Path) -> io::Result<()> {
+pub fn recover_swap(new: &Path, target: &Path, old: &Path) -> io::Result<()> {
     if fs::symlink_metadata(old).is_ok() {
         if fs::symlink_metadata(target).is_ok() {
             remove(old)?;
@@ -113,7 +113,7 @@ pub fn settle(new: &Path, target: &Path, old: &Path) -> io::Result<()> {
     remove(new)
 }
 
-/// Removes a file or a folder with all that it holds, if it is there.
+/// Removes a file, or a folder with its contents, if it exists.
 ///
 /// # Errors
 /// Those of the file system.
@@ -126,12 +126,12 @@ pub fn remove(path: &Path) -> io::Result<()> {
     removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
 }
 
-/// Makes sure that so many bytes fit the file system of `folder`.
+/// Checks that so many bytes are free on the file system of `folder`.
 ///
 /// # Errors
 /// [`Error::Failed`] where fewer are free.
 pub fn need_space(folder: &Path, bytes: u64) -> Result<()> {
-    // A file system that does not tell is left to speak when it is full.
+    // Where the free space is unknown, the write itself fails when the disk is full.
     let Ok(stat) = rustix::fs::statvfs(folder) else { return Ok(()) };
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     if free < bytes.saturating_add(SLACK) {
@@ -164,7 +164,7 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "macos"))]
     {
         use rustix::fs::{CWD, RenameFlags, renameat_with};
-        disk::struck(to)?;
+        disk::before_change(to)?;
         match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE).map_err(io::Error::from) {
             Err(error) if matches!(error.kind(), io::ErrorKind::Unsupported | io::ErrorKind::InvalidInput) => {}
             done => return done,
@@ -176,7 +176,7 @@ pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     disk::rename(from, to)
 }
 
-/// Opens a regular file: a pipe by that name would wait for ever.
+/// Opens a regular file; anything else is refused, since opening a pipe would block for ever.
 ///
 /// # Errors
 /// It is no regular file, or cannot be opened.
@@ -187,7 +187,7 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
-/// Sum of the sizes of a folder's files.
+/// Sum of the sizes of a folder's files in bytes.
 ///
 /// # Errors
 /// Those of the file system.
@@ -217,12 +217,12 @@ mod tests {
     }
 
     #[test]
-    fn a_swap_that_was_cut_short_is_undone() {
+    fn an_interrupted_swap_is_undone() {
         let root = tempfile::tempdir().unwrap();
         let [new, target, old] = ["new", "target", "old"].map(|name| root.path().join(name));
         folder_with(&new, "new");
         folder_with(&old, "old");
-        settle(&new, &target, &old).unwrap();
+        recover_swap(&new, &target, &old).unwrap();
         assert_eq!(fs::read_to_string(target.join("file")).unwrap(), "old");
         assert!(!new.exists() && !old.exists());
     }

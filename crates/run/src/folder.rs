@@ -1,4 +1,4 @@
-//! A run's folder.
+//! The folder of a run.
 
 use std::fs::{self, File};
 use std::io;
@@ -18,19 +18,19 @@ use spartui_facts::quote::{place, quoted};
 use spartui_facts::recipe::Recipe;
 
 const RECIPE: &str = "recipe.toml";
-/// Longest name of a run in bytes; file systems take 255, and something may be added.
+/// Longest name of a run in bytes; file systems take 255, and a suffix may be added.
 const LONGEST_NAME: usize = 100;
-/// Bytes of a recipe.
+/// Largest recipe in bytes.
 const LARGEST_RECIPE: u64 = 1 << 20;
-/// How the name of a folder begins that is being made.
+/// Prefix of the name of a run's folder while it is being created.
 const NEW: &str = ".new-run-";
-/// After this time, a folder that is being made was left behind.
+/// Age after which a folder with that prefix was left behind by a process that died.
 const LEFT_BEHIND: Duration = Duration::from_secs(3600);
-/// Numbers that are tried behind a default name.
+/// The number suffixes of a default name that are tried are below this one.
 const LAST_NUMBER: u32 = 100_000;
 
-/// A run's folder. The one that [`RunFolder::create`] or [`RunFolder::claim`] gave belongs to this process until it
-/// is dropped.
+/// The folder of a run. After [`RunFolder::create`] or [`RunFolder::claim`] it is locked by this process until it is
+/// dropped.
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
@@ -39,11 +39,11 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes the folder of a new run: a name that the user gave must be free; the default name gets a number behind it
-    /// where it is taken. If this fails, nothing is left behind.
+    /// Creates the folder of a new run: a name that the user gave must be free; a default name that is taken gets a
+    /// number as suffix. If this fails, nothing is left behind.
     ///
     /// # Errors
-    /// Refuses a name that is taken or cannot be a folder's, and a place that cannot be written.
+    /// Refuses a name that is taken or is no valid folder name, and a folder that cannot be written.
     pub fn create(runs_dir: &Path, name: Option<&str>, recipe: &Recipe, default_name: &str) -> Result<Self> {
         if let Some(name) = name {
             check_name(name).map_err(Error::refused)?;
@@ -55,15 +55,15 @@ impl RunFolder {
         let created = Self::create_inside(runs_dir, name, recipe, default_name);
         if created.is_err() {
             for folder in missing {
-                // Only what is empty goes; what is not is somebody else's by now.
+                // Only empty folders are removed: by now, another process may have written into one.
                 let _ = fs::remove_dir(folder);
             }
         }
         created
     }
 
-    /// What can be said of a new run's folder before anything is loaded: whether the name can be had, and whether the place can
-    /// be written. With `overwrite`, the name may be that of a run which nobody trains.
+    /// Checks, before anything is loaded, that the name of a new run is free and that the runs folder can be written.
+    /// With `overwrite`, the name may be that of a run which no process trains.
     ///
     /// # Errors
     /// As [`RunFolder::create`].
@@ -73,22 +73,22 @@ impl RunFolder {
             let path = runs_dir.join(name);
             if fs::symlink_metadata(&path).is_ok() {
                 if !overwrite {
-                    return Err(taken(&path));
+                    return Err(name_taken(&path));
                 }
                 check_deletable(&path)?;
             }
         }
         let there = runs_dir.ancestors().find(|ancestor| ancestor.as_os_str().is_empty() || ancestor.exists());
         let there = there.filter(|there| !there.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // It goes again at once.
+        // The temporary folder is removed at once.
         tempfile::Builder::new().prefix(NEW).tempdir_in(there).map(drop).map_err(|error| unwritable(runs_dir, &error))
     }
 
-    /// Takes away the run of this name, if there is one, for another one that gets the name.
+    /// Deletes the run of this name, if there is one, so that a new run can have the name.
     ///
     /// # Errors
-    /// Refuses what is no run's folder, and a run that a process trains; nothing has changed then.
-    pub fn make_way(runs_dir: &Path, name: &str) -> Result<()> {
+    /// Refuses a folder that is no run, and a run that a process trains; nothing has changed then.
+    pub fn delete_existing(runs_dir: &Path, name: &str) -> Result<()> {
         let path = runs_dir.join(name);
         if fs::symlink_metadata(&path).is_err() { Ok(()) } else { delete_run(&path) }
     }
@@ -97,30 +97,30 @@ impl RunFolder {
         let refuse = |error: io::Error| unwritable(runs_dir, &error);
         fs::create_dir_all(runs_dir).map_err(refuse)?;
         sweep(runs_dir);
-        // It is made under a hidden name, so that a run is there as a whole or not at all.
+        // The folder is created under a hidden name and renamed when complete, so that no partial run is ever listed.
         let new = tempfile::Builder::new().prefix(NEW).tempdir_in(runs_dir).map_err(refuse)?;
-        let lock = Self::furnish(new.path(), recipe).map_err(refuse)?;
+        let lock = Self::write_contents(new.path(), recipe).map_err(refuse)?;
         let path = match name {
             Some(name) => {
                 let path = runs_dir.join(name);
                 rename_new(new.path(), &path).map_err(|error| match error.kind() {
-                    io::ErrorKind::AlreadyExists => taken(&path),
+                    io::ErrorKind::AlreadyExists => name_taken(&path),
                     _ => refuse(error),
                 })?;
                 path
             }
-            None => first_free(new.path(), runs_dir, &tamed(default_name)).map_err(refuse)?,
+            None => first_free(new.path(), runs_dir, &sanitized(default_name)).map_err(refuse)?,
         };
         let _ = new.keep();
         sync_folder(runs_dir).map_err(|error| {
-            // The error that led here is the one to tell.
+            // The first error is the one to report.
             let _ = remove(&path);
             refuse(error)
         })?;
         Ok(Self { path, recipe: recipe.clone(), lock })
     }
 
-    fn furnish(path: &Path, recipe: &Recipe) -> io::Result<Option<File>> {
+    fn write_contents(path: &Path, recipe: &Recipe) -> io::Result<Option<File>> {
         #[cfg(unix)]
         fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         let lock = claim(path)?;
@@ -130,10 +130,10 @@ impl RunFolder {
         Ok(lock)
     }
 
-    /// Opens the folder of an earlier run, to read in it.
+    /// Opens the folder of an existing run for reading.
     ///
     /// # Errors
-    /// Refuses what is not a run folder.
+    /// Refuses a folder that is no run folder.
     pub fn open(path: &Path) -> Result<Self> {
         let file = path.join(RECIPE);
         if !file.is_file() {
@@ -149,7 +149,7 @@ impl RunFolder {
         Ok(Self { path: path.to_owned(), recipe, lock: None })
     }
 
-    /// Opens a run that the user named: by its name in the folder of all runs, a lane as `RACE/lane-2`, or by its path.
+    /// Opens the run that the user named: by its name in the runs folder, a lane as `RACE/lane-2`, or by its path.
     ///
     /// # Errors
     /// As [`RunFolder::open`].
@@ -160,7 +160,7 @@ impl RunFolder {
         Self::open(known.as_deref().unwrap_or(run))
     }
 
-    /// Takes an earlier run over, to go on with it.
+    /// Locks an existing run for this process, to continue it.
     ///
     /// # Errors
     /// Refuses a run that another process trains.
@@ -179,20 +179,21 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Says that the run, which [`RunFolder::claim`] took over, goes on, and with how many threads where it is known.
+    /// Sets the status of a run that [`RunFolder::claim`] locked to running again; `threads` is the number of threads,
+    /// if known.
     ///
     /// # Errors
     /// As [`RunFolder::set_status`].
-    pub fn go_on(&self, total_steps: u64, threads: Option<usize>) -> Result<()> {
+    pub fn set_resumed(&self, total_steps: u64, threads: Option<usize>) -> Result<()> {
         let (started, peak_memory) =
             self.status().map_or_else(|_| (now(), None), |status| (status.started, status.peak_memory));
         self.set_status(&Status { total_steps: Some(total_steps), started, peak_memory, threads, ..Status::begun() })
     }
 
-    /// A folder that came from elsewhere must not lead this process to write anywhere else.
+    /// Refuses links and special files: a run folder from elsewhere must not make this process write outside it.
     fn refuse_links(&self) -> Result<()> {
         let refuse = |path: &Path, what: &str| {
-            Err(Error::refused(format!("{} {what}; a run is gone on with only where it lies", place(path))))
+            Err(Error::refused(format!("{} {what}; replace it by a regular file or folder", place(path))))
         };
         for folder in [self.path.clone(), self.checkpoints_path()] {
             for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
@@ -223,42 +224,42 @@ impl RunFolder {
         self.path.file_name().unwrap_or(self.path.as_os_str()).to_string_lossy().into_owned()
     }
 
-    /// The recipe that it began with.
+    /// The recipe with which the run began.
     #[must_use]
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
     }
 
-    /// Where the adapter goes.
+    /// Folder of the adapter.
     #[must_use]
     pub fn adapter_path(&self) -> PathBuf {
         self.path.join("adapter")
     }
 
-    /// Where the complete model goes, if every parameter was trained.
+    /// Folder of the complete model, for a run that trains every parameter.
     #[must_use]
     pub fn model_path(&self) -> PathBuf {
         self.path.join("model")
     }
 
-    /// Where the checkpoints go.
+    /// Folder of the checkpoints.
     #[must_use]
     pub fn checkpoints_path(&self) -> PathBuf {
         self.path.join("checkpoints")
     }
 
-    /// Where the journal goes.
+    /// File of the journal.
     #[must_use]
     pub fn journal_path(&self) -> PathBuf {
         self.path.join("journal.jsonl")
     }
 
-    /// Where it is noted that the run went on although something had changed.
+    /// File with the changes of recipe or files that the user allowed at a resume.
     fn changed_path(&self) -> PathBuf {
         self.path.join("changed.jsonl")
     }
 
-    /// Notes that the run goes on although something has changed.
+    /// Adds a change of recipe or files that the user allowed at a resume.
     ///
     /// # Errors
     /// Fails where the folder cannot be written.
@@ -266,7 +267,7 @@ impl RunFolder {
         changed::add(&self.changed_path(), changed)
     }
 
-    /// When the run went on although something had changed.
+    /// The changes of recipe or files that the user allowed at a resume.
     ///
     /// # Errors
     /// Refuses a damaged file.
@@ -274,7 +275,7 @@ impl RunFolder {
         changed::read(&self.changed_path())
     }
 
-    /// Seconds that its steps and evaluations have taken so far, those of left branches too.
+    /// Seconds of all steps and evaluations so far, on every branch.
     ///
     /// # Errors
     /// Refuses a file that cannot be read.
@@ -290,19 +291,19 @@ impl RunFolder {
         Ok(seconds)
     }
 
-    /// Where the metrics go.
+    /// File of the metrics.
     #[must_use]
     pub fn metrics_path(&self) -> PathBuf {
         self.path.join("metrics.jsonl")
     }
 
-    /// Where what it says of the validation rows at its end goes.
+    /// File of the predictions for the validation rows at the end of the run.
     #[must_use]
     pub fn predictions_path(&self) -> PathBuf {
         self.path.join("predictions.jsonl")
     }
 
-    /// Takes the predictions of an earlier end away: the run goes on.
+    /// Deletes the predictions of an earlier end of the run, which continues.
     ///
     /// # Errors
     /// Fails where the folder cannot be written.
@@ -311,8 +312,7 @@ impl RunFolder {
         remove(&path).map_err(failed("remove the earlier predictions", &path))
     }
 
-    /// Size of the files of its adapter, or of its model, without those of the tokenizer, which every run has; none where
-    /// there is neither.
+    /// Bytes of the adapter's files, or of the model's, without the tokenizer's; none if the run has neither.
     #[must_use]
     pub fn result_bytes(&self) -> Option<u64> {
         let size = |folder: &Path| {
@@ -324,13 +324,13 @@ impl RunFolder {
         size(&self.adapter_path()).or_else(|| size(&self.model_path()))
     }
 
-    /// Where the log goes.
+    /// File of the log.
     #[must_use]
     pub fn log_path(&self) -> PathBuf {
         self.path.join("log.txt")
     }
 
-    /// How the run stands.
+    /// The status of the run.
     ///
     /// # Errors
     /// Refuses a folder whose status is missing or broken.
@@ -339,7 +339,7 @@ impl RunFolder {
             .map_err(|why| Error::refused(format!("{}: {why}; the run is damaged", place(&self.path))))
     }
 
-    /// Says how the run stands.
+    /// Writes the status of the run.
     ///
     /// # Errors
     /// Fails where the folder cannot be written.
@@ -347,7 +347,7 @@ impl RunFolder {
         status.write(&self.path).map_err(failed("write the status of", &self.path))
     }
 
-    /// Says how many steps the run is to take.
+    /// Writes the total number of steps into the status.
     ///
     /// # Errors
     /// As [`RunFolder::set_status`].
@@ -356,7 +356,7 @@ impl RunFolder {
         self.set_status(&Status { total_steps: Some(total_steps), ..status })
     }
 
-    /// Says how much memory the run took at the most; what it took before it went on counts too.
+    /// Writes the peak memory into the status, unless an earlier session of the run had a higher one.
     ///
     /// # Errors
     /// As [`RunFolder::set_status`].
@@ -365,7 +365,7 @@ impl RunFolder {
         self.set_status(&Status { peak_memory: status.peak_memory.max(Some(bytes)), ..status })
     }
 
-    /// Says which state the adapter, or the model, holds.
+    /// Writes into the status which state the adapter, or the model, holds.
     ///
     /// # Errors
     /// As [`RunFolder::set_status`].
@@ -374,7 +374,7 @@ impl RunFolder {
         self.set_status(&Status { holds, ..status })
     }
 
-    /// Says that the run has ended, with its best evaluation; `message` is why it failed, if it did.
+    /// Writes the status of a run that has ended, with its best evaluation; `message` is why it failed, if it did.
     ///
     /// # Errors
     /// As [`RunFolder::set_status`].
@@ -396,16 +396,16 @@ fn unwritable(runs_dir: &Path, error: &io::Error) -> Error {
     Error::refused(format!("cannot write to the runs folder {}: {error}; use another folder", place(runs_dir)))
 }
 
-fn taken(path: &Path) -> Error {
+fn name_taken(path: &Path) -> Error {
     Error::refused(format!("there is a run {} already; give another name, or replace it with --overwrite", place(path)))
 }
 
-/// Whether a run can have this name; else why not.
+/// Checks that this is a valid name of a run.
 ///
 /// # Errors
-/// One sentence.
+/// One sentence that says what is wrong with the name.
 pub fn check_name(name: &str) -> std::result::Result<(), String> {
-    let wrong = if name.is_empty() {
+    let problem = if name.is_empty() {
         "is empty"
     } else if name.len() > LONGEST_NAME {
         "is longer than 100 bytes"
@@ -418,25 +418,25 @@ pub fn check_name(name: &str) -> std::result::Result<(), String> {
     } else {
         return Ok(());
     };
-    Err(format!("the run's name {} {wrong}; give one such as \"first-try\"", quoted(name)))
+    Err(format!("the run's name {} {problem}; give one such as \"first-try\"", quoted(name)))
 }
 
-/// A name that passes [`check_name`], from one that need not.
-fn tamed(name: &str) -> String {
-    let mut tame = String::new();
+/// The name with the characters replaced that [`check_name`] refuses, and shortened.
+fn sanitized(name: &str) -> String {
+    let mut sanitized = String::new();
     for character in name.chars() {
         // Room is left for a number.
-        if tame.len() + character.len_utf8() > LONGEST_NAME - 10 {
+        if sanitized.len() + character.len_utf8() > LONGEST_NAME - 10 {
             break;
         }
-        let fine = character.is_alphanumeric() || matches!(character, '.' | '_' | '-');
-        tame.push(if fine { character } else { '-' });
+        let is_allowed = character.is_alphanumeric() || matches!(character, '.' | '_' | '-');
+        sanitized.push(if is_allowed { character } else { '-' });
     }
-    let name = tame.trim_start_matches(['.', '-']);
+    let name = sanitized.trim_start_matches(['.', '-']);
     if name.is_empty() { "run".into() } else { name.into() }
 }
 
-/// Gives a folder the first name that is free.
+/// Renames a folder to the first free name: `name`, `name-2`, `name-3`, …
 fn first_free(folder: &Path, runs_dir: &Path, name: &str) -> io::Result<PathBuf> {
     for number in 1..LAST_NUMBER {
         let path = runs_dir.join(if number == 1 { name.to_owned() } else { format!("{name}-{number}") });
@@ -449,13 +449,13 @@ fn first_free(folder: &Path, runs_dir: &Path, name: &str) -> io::Result<PathBuf>
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Removes what a process left behind that was killed while it made a run's folder.
+/// Removes the folders of processes that were killed while they created a run.
 fn sweep(runs_dir: &Path) {
     for entry in fs::read_dir(runs_dir).into_iter().flatten().flatten() {
-        let old = || entry.metadata().and_then(|metadata| metadata.modified());
-        let is_old = || old().is_ok_and(|time| time.elapsed().is_ok_and(|age| age > LEFT_BEHIND));
+        let modified = || entry.metadata().and_then(|metadata| metadata.modified());
+        let is_old = || modified().is_ok_and(|time| time.elapsed().is_ok_and(|age| age > LEFT_BEHIND));
         if entry.file_name().to_string_lossy().starts_with(NEW) && is_old() {
-            // It is in nobody's way.
+            // A leftover does no harm; the next start tries again.
             let _ = remove(&entry.path());
         }
     }
@@ -519,7 +519,7 @@ mod tests {
         assert_eq!((status.state, status.total_steps), (State::Interrupted, Some(50)));
         other.claim().unwrap();
         other.note_peak_memory(70).unwrap();
-        other.go_on(60, None).unwrap();
+        other.set_resumed(60, None).unwrap();
         assert_eq!(other.status().unwrap().state, State::Running);
         other.note_peak_memory(50).unwrap();
         assert_eq!(other.status().unwrap().peak_memory, Some(70));

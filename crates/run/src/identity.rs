@@ -1,4 +1,4 @@
-//! What a run belongs to: its recipe, and the files that it was made with.
+//! The identity of a run: its recipe, and the hashes of the files with which it was made.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -28,7 +28,7 @@ pub const TOKENIZER: [&str; 12] = [
     "chat_template.json",
 ];
 
-/// What [`Identity::differences`] may be told to overlook.
+/// The parts of an identity whose differences a user may allow.
 pub const PARTS: [&str; 4] = ["recipe", "weights", "tokenizer", "data"];
 
 /// A recipe, and the hashes of the files that it names.
@@ -36,39 +36,39 @@ pub const PARTS: [&str; 4] = ["recipe", "weights", "tokenizer", "data"];
 pub struct Identity {
     /// The recipe that the run began with, as TOML.
     pub recipe: String,
-    /// BLAKE3 of each file, by what it is and its name.
+    /// BLAKE3 hash of each file of the weights, by its name.
     pub weights: BTreeMap<String, String>,
-    /// As `weights`, of the files that make tokens.
+    /// BLAKE3 hash of each file of the tokenizer, by its name.
     pub tokenizer: BTreeMap<String, String>,
-    /// As `weights`, of the rows.
+    /// BLAKE3 hash of each file of rows, by its name.
     pub data: BTreeMap<String, String>,
 }
 
-/// An identity that is being made on another thread.
+/// An identity that is being computed on another thread.
 #[derive(Debug, Clone)]
-pub struct Measured(Arc<OnceLock<Result<Identity, String>>>);
+pub struct PendingIdentity(Arc<OnceLock<Result<Identity, String>>>);
 
-impl Measured {
-    /// Starts to read the files.
+impl PendingIdentity {
+    /// Starts to hash the files on another thread.
     #[must_use]
     pub fn start(recipe: Recipe, model: PathBuf) -> Self {
-        let measured = Self(Arc::new(OnceLock::new()));
-        let result = measured.clone();
+        let pending = Self(Arc::new(OnceLock::new()));
+        let result = pending.clone();
         std::thread::spawn(move || {
             let read = std::panic::catch_unwind(|| Identity::of(&recipe, &model));
             let identity = read.unwrap_or_else(|_| Err(io::Error::other("the files contradict each other")));
             let identity = identity.map_err(|error| one_line(&error.to_string()));
             let _ = result.0.set(identity);
         });
-        measured
+        pending
     }
 
-    /// That of another recipe with the same files, which are not read again.
+    /// The identity of another recipe with the same files, which are not read again.
     #[must_use]
-    pub fn beside(&self, recipe: &Recipe) -> Self {
+    pub fn with_recipe(&self, recipe: &Recipe) -> Self {
         let (files, recipe) = (self.clone(), recipe.to_toml());
-        let measured = Self(Arc::new(OnceLock::new()));
-        let result = measured.clone();
+        let pending = Self(Arc::new(OnceLock::new()));
+        let result = pending.clone();
         std::thread::spawn(move || {
             while files.ready().is_none() {
                 std::thread::sleep(Duration::from_millis(5));
@@ -78,18 +78,18 @@ impl Measured {
                 let _ = result.0.set(identity.map_err(str::to_owned));
             }
         });
-        measured
+        pending
     }
 
-    /// The identity, or why a file cannot be read; none as long as it is not ready.
+    /// The identity, or why a file cannot be read; none until it is computed.
     #[must_use]
     pub fn ready(&self) -> Option<Result<&Identity, &str>> {
         self.0.get().map(|identity| identity.as_ref().map_err(String::as_str))
     }
 
-    /// The identity, if it is ready within this time and its files can be read.
+    /// Waits at most this long for the identity; none if it is not computed by then, or a file cannot be read.
     #[must_use]
-    pub fn within(&self, time: Duration) -> Option<&Identity> {
+    pub fn wait_for(&self, time: Duration) -> Option<&Identity> {
         let begun = Instant::now();
         while self.ready().is_none() && begun.elapsed() < time {
             std::thread::sleep(Duration::from_millis(5));
@@ -99,7 +99,7 @@ impl Measured {
 }
 
 impl Identity {
-    /// Of a recipe and the folder of its model.
+    /// The identity of a recipe and the folder of its model.
     ///
     /// # Errors
     /// Where a file cannot be read.
@@ -128,7 +128,7 @@ impl Identity {
         })
     }
 
-    /// What another identity has otherwise, each with the name of its part.
+    /// How another identity differs: each difference with the name of its part.
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<(&'static str, String)> {
         let mut found: Vec<(&str, String)> = Vec::new();

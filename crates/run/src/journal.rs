@@ -1,4 +1,4 @@
-//! What was done by hand, each at its step.
+//! The journal: changes and actions by hand, each with its step.
 
 use std::path::Path;
 
@@ -10,14 +10,14 @@ use spartui_facts::error::{Error, Result};
 use spartui_facts::protocol::Entry;
 use spartui_facts::quote::{one_line, place};
 
-/// `journal.jsonl`: a line is on the disk before the change is told to anyone, unless the disk fails.
+/// `journal.jsonl`: a line is on the disk before the change is reported, unless the disk fails.
 #[derive(Debug)]
 pub struct Journal {
     lines: Lines,
 }
 
 impl Journal {
-    /// Opens a journal for appending, and makes it if it is missing.
+    /// Opens a journal for appending, and creates it if it is missing.
     ///
     /// # Errors
     /// Fails where the file cannot be written.
@@ -28,13 +28,13 @@ impl Journal {
     /// Adds an entry and waits until it is on the disk.
     ///
     /// # Errors
-    /// Fails where the file cannot be written; the entry waits then, and comes before the next one.
+    /// Fails where the file cannot be written; the entry then waits in memory and is written before the next one.
     pub fn append(&mut self, entry: &Entry) -> Result<()> {
         self.lines.add(entry).map_err(|error| Error::failed(format!("an entry cannot be journaled: {error}")))?;
         self.sync()
     }
 
-    /// Writes what waits.
+    /// Writes the entries that wait in memory.
     ///
     /// # Errors
     /// Fails where the file cannot be written.
@@ -46,7 +46,8 @@ impl Journal {
         self.lines.sync().map_err(failed("write the journal", &path))
     }
 
-    /// The entries of a journal, in order. A last line that a crash cut off is none: it was never told.
+    /// The entries of a journal, in order. An incomplete last line, cut off by a crash, is left out: it was never
+    /// reported.
     ///
     /// # Errors
     /// Refuses a file that cannot be read, and a line that is no entry, by its number.
@@ -73,7 +74,7 @@ impl Journal {
     }
 }
 
-/// What is no change of a setting says of which kind it is.
+/// Parses a line: one with a `kind` is an action, any other a changed setting.
 fn parse(line: &[u8]) -> serde_json::Result<Entry> {
     let value: Value = serde_json::from_slice(line)?;
     if value.get("kind").is_some() {
@@ -94,7 +95,7 @@ mod tests {
         Entry::Set(Intervention { step, field, from, to, id: step, time: 1.5 })
     }
 
-    fn deed(step: u64, what: ActionKind) -> Entry {
+    fn action(step: u64, what: ActionKind) -> Entry {
         Entry::Action(JournalAction { step, what, id: 9, time: 2.5 })
     }
 
@@ -107,14 +108,14 @@ mod tests {
             change(1, Value::Float(0.995)),
             change(2, Value::String("even".into())),
             change(3, Value::Integer(7)),
-            deed(3, ActionKind::Evaluate),
-            deed(4, ActionKind::Rewind { to: 2, branch: 1 }),
-            deed(4, ActionKind::Undo { to: 1, branch: 2, changes: 1 }),
-            deed(4, ActionKind::Undo { to: 1, branch: 3, changes: 3 }),
-            deed(5, ActionKind::SwitchBranch { branch: 0 }),
-            deed(6, ActionKind::Pin { branch: 0, at: 4, pinned: true }),
-            deed(7, ActionKind::Stop),
-            deed(7, ActionKind::Resume),
+            action(3, ActionKind::Evaluate),
+            action(4, ActionKind::Rewind { to: 2, branch: 1 }),
+            action(4, ActionKind::Undo { to: 1, branch: 2, changes: 1 }),
+            action(4, ActionKind::Undo { to: 1, branch: 3, changes: 3 }),
+            action(5, ActionKind::SwitchBranch { branch: 0 }),
+            action(6, ActionKind::Pin { branch: 0, at: 4, pinned: true }),
+            action(7, ActionKind::Stop),
+            action(7, ActionKind::Resume),
         ];
         for entry in &entries {
             Journal::open(&path).unwrap().append(entry).unwrap();

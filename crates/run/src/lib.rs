@@ -4,6 +4,7 @@ mod changed;
 mod checkpoint;
 mod delete;
 mod disk;
+mod extend;
 pub mod files;
 mod folder;
 mod identity;
@@ -12,12 +13,11 @@ mod lines;
 mod links;
 mod list;
 mod manifest;
+mod match_run;
 mod metrics;
-mod more;
 mod notes;
 mod predictions;
 mod race;
-mod same;
 mod status;
 mod tail;
 pub mod tensors;
@@ -32,20 +32,20 @@ pub use checkpoint::{
     Checkpoint, Found, Keep, Moment, Newest, Written, checkpoints, read_checkpoint, read_newest_valid, write_checkpoint,
 };
 pub use delete::{delete_run, rename_run};
-pub use disk::ask_before_changes;
+pub use disk::set_change_hook;
+pub use extend::{limiting_field, proposed_extension};
 pub use folder::{RunFolder, check_name};
-pub use identity::{Identity, Measured, PARTS, TOKENIZER};
+pub use identity::{Identity, PARTS, PendingIdentity, TOKENIZER};
 pub use journal::Journal;
-pub use links::followed;
+pub use links::follow_links;
 pub use list::{ListedRun, RECIPES, list_runs, run_folders};
+pub use match_run::resolve_match;
 pub use metrics::{Metrics, Reading, Readings};
-pub use more::{ended_at, proposal};
 pub use notes::Notes;
-pub use predictions::{Each, Labelled, Predictions, Told};
+pub use predictions::{LabelRow, PredictedRows, Predictions, TokenRow};
 pub use race::{
-    LANE, folders_of, full_name, lane_goes_on, lanes_of, race_of, read_race, refuse_race, runs_of, write_race,
+    LANE, folders_of, full_name, lane_can_resume, lanes_of, race_of, read_race, refuse_race, runs_of, write_race,
 };
-pub use same::take_count;
 pub use status::{State, Status, now};
 pub use tail::{Piece, Tail};
 pub use tensors::{Dtype, NamedTensor};

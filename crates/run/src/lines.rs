@@ -1,4 +1,4 @@
-//! Files of JSON lines that grow at their end, and that a crash may have cut there.
+//! Files of JSON lines that are appended to, and whose last line a crash may have cut off.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -9,7 +9,8 @@ use serde::Serialize;
 use super::disk;
 use super::files::{open_regular, replace};
 
-/// Opens a file for appending. A last line without its end is finished where it is whole, and cut off where not.
+/// Opens a file for appending. If the last line has no line end, it gets one if it is valid JSON, and is removed if
+/// not.
 pub(super) fn append_to(path: &Path) -> io::Result<File> {
     let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
     let tail = unfinished_tail(&mut file)?;
@@ -43,12 +44,13 @@ fn unfinished_tail(file: &mut File) -> io::Result<Vec<u8>> {
     Ok(tail)
 }
 
-/// Longest line in bytes; ours are far shorter.
+/// Longest line that is read, in bytes; those of a run are far shorter.
 const LONGEST: u64 = 1 << 20;
-/// Largest file in bytes.
+/// Largest file that is read, in bytes.
 const LARGEST: u64 = 4 << 30;
 
-/// Hears every line that is not blank with its number, and whether it has its end. A missing file has no lines.
+/// Calls `each` for every line that is not blank, with its number, its text and whether it ends with a line end. A
+/// missing file has no lines.
 pub(super) fn for_each_line(path: &Path, mut each: impl FnMut(usize, &[u8], bool)) -> io::Result<()> {
     let file = match open_regular(path) {
         Ok(file) => file,
@@ -77,7 +79,7 @@ pub(super) fn for_each_line(path: &Path, mut each: impl FnMut(usize, &[u8], bool
     Ok(())
 }
 
-/// A file that lines are added to. What cannot be written waits in memory and is tried again.
+/// A file to which lines are appended. Lines that cannot be written wait in memory and are tried again.
 #[derive(Debug)]
 pub(super) struct Lines {
     file: File,
@@ -91,29 +93,29 @@ impl Lines {
         Ok(Self { file: append_to(path)?, path: path.to_owned(), waiting: Vec::new() })
     }
 
-    /// Where it is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Adds a line, in memory.
+    /// Adds a line in memory.
     pub fn add(&mut self, line: &impl Serialize) -> serde_json::Result<()> {
         serde_json::to_writer(&mut self.waiting, line)?;
         self.waiting.push(b'\n');
         Ok(())
     }
 
-    /// Whether all lines were written.
+    /// Whether no line waits in memory.
     pub fn is_written(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Hands all lines to the operating system. Where that fails, what was not written waits.
+    /// Hands all lines to the operating system. If that fails, the lines that were not written wait.
     pub fn flush(&mut self) -> io::Result<()> {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        self.is_there()?;
+        self.check_in_place()?;
         while !self.waiting.is_empty() {
             match disk::write(&mut self.file, &self.path, &self.waiting) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -125,19 +127,19 @@ impl Lines {
         Ok(())
     }
 
-    /// As [`Lines::flush`], and waits until all is on the disk.
+    /// As [`Lines::flush`], and waits until all lines are on the disk.
     pub fn sync(&mut self) -> io::Result<()> {
         self.flush()?;
         disk::sync(&self.file, &self.path)
     }
 
-    /// The open file once more, to wait for the disk on another thread.
+    /// Another handle to the open file, with which another thread can wait for the disk.
     pub fn handle(&self) -> io::Result<File> {
         self.file.try_clone()
     }
 
-    /// Lines in a file whose name is gone would be lost without a word.
-    fn is_there(&self) -> io::Result<()> {
+    /// Fails if the path no longer names the open file: further lines would be lost unnoticed.
+    fn check_in_place(&self) -> io::Result<()> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt;
@@ -152,23 +154,23 @@ impl Lines {
 
 impl Drop for Lines {
     fn drop(&mut self) {
-        // The last occasion; whoever cares has asked before.
+        // Errors are ignored here: who needs them calls `flush` or `sync` before.
         let _ = self.flush();
     }
 }
 
-/// Takes the lines for which `keep` says no out of a file; a missing one stays missing.
+/// Removes the lines of a file for which `keep` is false; a missing file stays missing.
 pub(super) fn retain(path: &Path, mut keep: impl FnMut(&[u8]) -> bool) -> io::Result<()> {
-    let (mut kept, mut changed) = (Vec::new(), false);
+    let (mut retained, mut changed) = (Vec::new(), false);
     for_each_line(path, |_, line, _| {
         if keep(line) {
-            kept.extend_from_slice(line);
-            kept.push(b'\n');
+            retained.extend_from_slice(line);
+            retained.push(b'\n');
         } else {
             changed = true;
         }
     })?;
-    if changed { replace(path, &kept) } else { Ok(()) }
+    if changed { replace(path, &retained) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -176,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_torn_end_is_cut_and_a_whole_one_finished() {
+    fn an_incomplete_last_line_is_removed_and_a_complete_one_gets_its_line_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.jsonl");
         let long = format!("\"{}", "x".repeat(10_000));
@@ -205,7 +207,7 @@ mod tests {
             lines.add(&number).unwrap();
             assert_eq!((lines.flush().is_ok(), lines.is_written()), (written, written), "{number}");
         }
-        assert_eq!(faults.asked(), vec![path.clone(); 4]);
+        assert_eq!(faults.changes(), vec![path.clone(); 4]);
         drop(faults);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "1\n2\n3\n4\n");
         std::fs::remove_file(&path).unwrap();

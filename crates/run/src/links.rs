@@ -1,17 +1,17 @@
-//! Where a path leads.
+//! Symbolic links.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Links that are followed one after the other; more are a circle, as the system counts.
+/// Most links in a chain; the system takes more for a circle, too.
 const MOST: usize = 40;
 
-/// The path that a path leads to, link by link, whether or not there is anything.
+/// The path to which a chain of symbolic links leads, whether or not it exists.
 ///
 /// # Errors
 /// Where the links lead in a circle.
-pub fn followed(path: &Path) -> io::Result<PathBuf> {
+pub fn follow_links(path: &Path) -> io::Result<PathBuf> {
     let mut path = path.to_owned();
     for _ in 0..MOST {
         let Ok(target) = fs::read_link(&path) else { return Ok(path) };
@@ -34,12 +34,12 @@ mod tests {
         fs::create_dir(at("deep")).unwrap();
         symlink("deep/second", at("first")).unwrap();
         symlink("../file", at("deep/second")).unwrap();
-        assert_eq!(followed(&at("first")).unwrap(), at("deep/../file"));
+        assert_eq!(follow_links(&at("first")).unwrap(), at("deep/../file"));
         fs::write(at("file"), "x").unwrap();
-        assert_eq!(fs::read(followed(&at("first")).unwrap()).unwrap(), b"x");
-        assert_eq!(followed(&at("plain")).unwrap(), at("plain"));
+        assert_eq!(fs::read(follow_links(&at("first")).unwrap()).unwrap(), b"x");
+        assert_eq!(follow_links(&at("plain")).unwrap(), at("plain"));
         symlink("round", at("about")).unwrap();
         symlink("about", at("round")).unwrap();
-        assert!(followed(&at("about")).is_err());
+        assert!(follow_links(&at("about")).is_err());
     }
 }

@@ -8,46 +8,46 @@ use serde::Serialize;
 
 use super::metrics::{Reading, scan};
 use super::status::{State, Status};
-use super::{Notes, RunFolder, lane_goes_on, read_race};
+use super::{Notes, RunFolder, lane_can_resume, read_race};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::protocol::{Evaluation, Lane};
 use spartui_facts::quote::{one_line, place};
 
-/// A run, or a folder that cannot be understood.
+/// A run in the list, or a folder that cannot be read as one.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ListedRun {
     /// Name of its folder.
     pub name: String,
     /// Its folder.
     pub folder: PathBuf,
-    /// How it stands; none where that cannot be known.
+    /// State of the run; none if its status cannot be read.
     pub state: Option<State>,
-    /// Steps taken.
+    /// Optimizer steps taken.
     pub steps: Option<u64>,
-    /// Steps that it is to take.
+    /// Optimizer steps of the whole run.
     pub total_steps: Option<u64>,
     /// The accuracy of the best evaluation.
     pub best_accuracy: Option<f64>,
-    /// The best evaluation, on whichever branch; none of runs of earlier versions, which kept only its accuracy.
+    /// The best evaluation on any branch; none for runs of earlier versions, which stored only its accuracy.
     pub best: Option<Evaluation>,
     /// Name of its method.
     pub method: Option<String>,
     /// Name of its model: the last part of the path.
     pub model: Option<String>,
-    /// Seconds since the Unix epoch when it began.
+    /// Start of the run, in seconds since the Unix epoch.
     pub started: Option<f64>,
-    /// Why the folder cannot be understood, or why the run failed.
+    /// Why the folder cannot be read, or why the run failed.
     pub problem: Option<String>,
-    /// Words that a user gave it to be found by.
+    /// Tags that the user gave the run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
-    /// What a user wrote about it.
+    /// A note that the user wrote about the run.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub note: String,
-    /// The lanes, where it is a race: it is as far as the one that is furthest, and as good as its best.
+    /// The lanes of a race; its steps are those of the furthest lane, its best evaluation that of the best lane.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub lanes: Vec<ListedRun>,
-    /// Whether it is a lane that stays out when its race goes on.
+    /// Whether it is a lane that was stopped by itself and is not resumed with its race.
     #[serde(skip)]
     pub out: bool,
 }
@@ -55,7 +55,7 @@ pub struct ListedRun {
 /// Name of the folder beside the runs that holds recipes.
 pub const RECIPES: &str = "recipes";
 
-/// The folders of a folder of runs; a missing one has none.
+/// The run folders in the runs folder; a missing one has none.
 ///
 /// # Errors
 /// Refuses a folder that cannot be read.
@@ -67,22 +67,22 @@ pub fn run_folders(runs_dir: &Path) -> Result<Vec<PathBuf>> {
         })?,
     };
     let paths = entries.flatten().map(|entry| entry.path());
-    Ok(paths.filter(|path| path.is_dir() && !is_aside(path)).collect())
+    Ok(paths.filter(|path| path.is_dir() && !is_no_run(path)).collect())
 }
 
-/// Whether a folder among the runs is there for something else.
-fn is_aside(path: &Path) -> bool {
+/// Whether a folder in the runs folder is no run: a hidden one, or the one with recipes.
+fn is_no_run(path: &Path) -> bool {
     let name = name_of(path);
     name.starts_with('.') || (name == RECIPES && !path.join("status.json").exists())
 }
 
-/// The runs of a folder, the latest first; a missing folder has none.
+/// The runs in the runs folder, the latest first; a missing folder has none.
 ///
 /// # Errors
-/// As [`run_folders`]. One run that cannot be read is told as such, and the others are listed.
+/// As [`run_folders`]. A run that cannot be read is listed with its problem.
 pub fn list_runs(runs_dir: &Path) -> Result<Vec<ListedRun>> {
     let mut runs: Vec<ListedRun> =
-        run_folders(runs_dir)?.iter().map(|path| ListedRun::of(path).with_course()).collect();
+        run_folders(runs_dir)?.iter().map(|path| ListedRun::of(path).with_metrics()).collect();
     runs.sort_by(|a, b| {
         let by_time = b.started.unwrap_or(0.0).total_cmp(&a.started.unwrap_or(0.0));
         by_time.then_with(|| a.name.cmp(&b.name))
@@ -95,7 +95,7 @@ fn name_of(path: &Path) -> String {
 }
 
 impl ListedRun {
-    /// What recipe and status of a folder say, its metrics unread.
+    /// Reads recipe and status of a folder, but not its metrics.
     #[must_use]
     pub fn of(path: &Path) -> Self {
         let mut run = Self {
@@ -150,24 +150,24 @@ impl ListedRun {
             }
         }
         run.problem = run.problem.map(|problem| one_line(&problem));
-        run.sum_up();
+        run.summarize_lanes();
         run
     }
 
-    /// Whether `spartui resume` goes on with it.
+    /// Whether `spartui resume` can continue the run.
     #[must_use]
-    pub fn can_go_on(&self) -> bool {
+    pub fn can_resume(&self) -> bool {
         match self.state {
-            Some(state) if self.lanes.is_empty() => state.can_go_on(),
+            Some(state) if self.lanes.is_empty() => state.can_resume(),
             Some(State::Running) | None => false,
             Some(race) => {
-                self.lanes.iter().any(|lane| lane.state.is_some_and(|state| lane_goes_on(race, state, lane.out)))
+                self.lanes.iter().any(|lane| lane.state.is_some_and(|state| lane_can_resume(race, state, lane.out)))
             }
         }
     }
 
-    /// Takes how far a race is, and how good, from its lanes.
-    pub fn sum_up(&mut self) {
+    /// Sets the steps and the best evaluation of a race from its lanes.
+    pub fn summarize_lanes(&mut self) {
         if self.lanes.is_empty() {
             return;
         }
@@ -175,15 +175,16 @@ impl ListedRun {
         self.total_steps = self.lanes.iter().filter_map(|lane| lane.total_steps).max();
         let better = |best: Evaluation, other: Evaluation| if other.is_better_than(&best) { other } else { best };
         self.best = self.lanes.iter().filter_map(|lane| lane.best).reduce(better);
-        let most = self.lanes.iter().filter_map(|lane| lane.best_accuracy).max_by(f64::total_cmp);
-        self.best_accuracy = self.best.map(|best| best.accuracy).or(most);
+        let highest = self.lanes.iter().filter_map(|lane| lane.best_accuracy).max_by(f64::total_cmp);
+        self.best_accuracy = self.best.map(|best| best.accuracy).or(highest);
     }
 
-    /// A run that has ended says in its status what else only its metrics tell.
-    fn with_course(mut self) -> Self {
+    /// Adds the steps and the best evaluation from the metrics, where the status lacks them because the run has not
+    /// ended.
+    fn with_metrics(mut self) -> Self {
         if !self.lanes.is_empty() {
-            self.lanes = self.lanes.into_iter().map(Self::with_course).collect();
-            self.sum_up();
+            self.lanes = self.lanes.into_iter().map(Self::with_metrics).collect();
+            self.summarize_lanes();
             return self;
         }
         if self.steps.is_some() || self.state.is_none() {
@@ -211,7 +212,7 @@ mod tests {
     use spartui_facts::recipe::Recipe;
 
     #[test]
-    fn runs_and_rubble_are_listed() {
+    fn runs_and_folders_that_are_none_are_listed() {
         let root = tempfile::tempdir().unwrap();
         assert_eq!(list_runs(&root.path().join("none")).unwrap(), []);
         let mut recipe = Recipe::default();
@@ -279,9 +280,9 @@ mod tests {
         let known = listed(race.path());
         assert_eq!((known.steps, known.total_steps, known.best_accuracy), (Some(31), Some(45), Some(0.75)));
         assert_eq!(known.lanes.iter().map(|lane| lane.steps).collect::<Vec<_>>(), [Some(30), Some(10), Some(31)]);
-        assert!(known.can_go_on(), "two lanes were stopped with the race");
-        // Of one that came to its end, nothing is left to go on.
+        assert!(known.can_resume(), "two lanes were stopped with the race");
+        // The stopped lanes of a completed race are not resumed.
         race.end(State::Completed, 135, None, None).unwrap();
-        assert!(!listed(race.path()).can_go_on());
+        assert!(!listed(race.path()).can_resume());
     }
 }

@@ -1,4 +1,5 @@
-//! What a checkpoint's folder must hold, so that damage is found: safetensors itself checks only the layout.
+//! The manifest of a checkpoint: sizes and hashes of its files, so that damage is found. The safetensors format itself
+//! has no checksums.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,29 +18,29 @@ const LIMIT: u64 = 1 << 20;
 pub(super) struct Manifest {
     /// Optimizer steps taken.
     pub step: u64,
-    /// Counts the checkpoints of a run, so that the newest is known even when a later one has fewer steps.
+    /// Number of the checkpoint in the order of writing: after a rewind, a newer one has fewer steps.
     pub sequence: u64,
     /// The branch of that step.
     #[serde(default)]
     pub branch: u32,
-    /// Entries of the journal that it contains.
+    /// Number of journal entries that are in effect.
     #[serde(default)]
     pub journal: usize,
-    /// The files beside this one.
+    /// The other files in the folder, by name.
     pub files: BTreeMap<String, Entry>,
 }
 
-/// A file as it was written.
+/// Size and hash of a file when it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Hash in hexadecimal digits.
+    /// BLAKE3 hash in hexadecimal digits.
     pub blake3: String,
 }
 
 impl Manifest {
-    /// Names these files of a folder, as they are on the disk now.
+    /// Sets the files: those of a folder with these names, as they are on the disk now.
     pub fn add(&mut self, folder: &Path, names: &[&str]) -> io::Result<()> {
         let files = names.iter().map(|&name| Ok((name.to_owned(), entry(&folder.join(name))?)));
         self.files = files.collect::<io::Result<_>>()?;
@@ -52,7 +53,7 @@ impl Manifest {
         write_synced(&folder.join(FILE), &text)
     }
 
-    /// The manifest of a folder, or what is wrong with it. The files are not looked at.
+    /// Reads the manifest of a folder; the error says what is wrong with it. The other files are not read.
     pub fn read(folder: &Path) -> Result<Self, String> {
         let bytes = read_bounded(&folder.join(FILE), LIMIT).map_err(|error| format!("{FILE}: {error}"))?;
         let manifest: Self = serde_json::from_slice(&bytes)
@@ -63,7 +64,7 @@ impl Manifest {
         }
     }
 
-    /// Compares the files with what was written, none of which may be larger than `largest` bytes; says what is wrong.
+    /// Compares the files with the manifest; none may be larger than `largest` bytes. The error says what is wrong.
     pub fn check(&self, folder: &Path, names: &[&str], largest: u64) -> Result<(), String> {
         for &name in names {
             let written = self.files.get(name).ok_or_else(|| format!("{FILE} does not name {name}"))?;

@@ -1,4 +1,4 @@
-//! The course of a run, step by step.
+//! The metrics of a run: its steps and evaluations.
 
 use std::fs::File;
 use std::path::Path;
@@ -17,45 +17,46 @@ use spartui_facts::series::median;
 /// How long a line may wait in memory while steps are taken.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
 
-/// `metrics.jsonl`, open for appending. Lines that cannot be written wait and are tried again. Call [`Metrics::flush`] where steps stop coming: at a pause, at a checkpoint.
+/// `metrics.jsonl`, open for appending. Lines that cannot be written wait and are tried again. Call [`Metrics::flush`]
+/// where no step follows soon: at a pause, at a checkpoint.
 #[derive(Debug)]
 pub struct Metrics {
     lines: Lines,
     flushed: Instant,
 }
 
-/// What the lines of a file said.
+/// The contents of a metrics file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Readings {
     /// Steps, in the order of the file.
     pub steps: Vec<Step>,
     /// Evaluations, in the order of the file.
     pub evaluations: Vec<Evaluation>,
-    /// Lines that are neither.
+    /// Number of lines that are neither.
     pub damaged: usize,
 }
 
-/// A line.
+/// A line of the metrics.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Reading {
-    /// A step was taken.
+    /// An optimizer step.
     Step(Step),
-    /// An evaluation was made.
+    /// An evaluation.
     Evaluation(Evaluation),
 }
 
 impl Readings {
-    /// Median wall time of the steps for which `holds` says yes to branch and step; none where there are none. Steps of no time
-    /// are none that were measured.
+    /// Median duration in seconds of the steps for which `filter` is true, given branch and step; none if there are
+    /// none. Steps with a duration of 0 were not measured and are left out.
     #[must_use]
-    pub fn median_step_seconds(&self, holds: impl Fn(u32, u64) -> bool) -> Option<f64> {
-        let on_the_way = self.steps.iter().filter(|step| holds(step.branch, step.step));
-        median(on_the_way.map(|step| step.seconds).filter(|&seconds| seconds > 0.0))
+    pub fn median_step_seconds(&self, filter: impl Fn(u32, u64) -> bool) -> Option<f64> {
+        let steps = self.steps.iter().filter(|step| filter(step.branch, step.step));
+        median(steps.map(|step| step.seconds).filter(|&seconds| seconds > 0.0))
     }
 }
 
 impl Metrics {
-    /// Opens a file for appending, and makes it if it is missing.
+    /// Opens a file for appending, and creates it if it is missing.
     ///
     /// # Errors
     /// Fails where the file cannot be written.
@@ -88,20 +89,21 @@ impl Metrics {
     /// Hands all lines to the operating system.
     ///
     /// # Errors
-    /// Fails where the file cannot be written; what could not be written waits.
+    /// Fails where the file cannot be written; the lines then wait in memory.
     pub fn flush(&mut self) -> Result<()> {
         self.flushed = Instant::now();
         let path = self.lines.path().to_owned();
         self.lines.flush().map_err(failed("write the metrics", &path))
     }
 
-    /// The open file, so that another thread can wait for the disk; none if the system has no more.
+    /// Another handle to the open file, with which a thread can wait for the disk; none if the system has no handle
+    /// left.
     #[must_use]
     pub fn handle(&self) -> Option<File> {
         self.lines.handle().ok()
     }
 
-    /// Takes the steps and evaluations for which `keep` says no, and what is damaged, out of a file.
+    /// Removes the steps and evaluations for which `keep` is false, and damaged lines, from a file.
     ///
     /// # Errors
     /// Fails where the file cannot be read or written.
@@ -110,8 +112,7 @@ impl Metrics {
             .map_err(failed("cut the metrics back to the checkpoint in", path))
     }
 
-    /// Reads a file; a missing one is empty. Lines that cannot be understood are counted, but for a last one that a
-    /// crash cut off.
+    /// Reads a file; a missing one is empty. Damaged lines are counted, except a last line that a crash cut off.
     ///
     /// # Errors
     /// Refuses a file that cannot be read.
@@ -126,7 +127,7 @@ impl Metrics {
     }
 }
 
-/// Hears every line; none for a damaged one.
+/// Calls `each` for every line, with none for a damaged one.
 pub(super) fn scan(path: &Path, mut each: impl FnMut(Option<Reading>)) -> Result<()> {
     let read = for_each_line(path, |_, line, ended| {
         let reading = parse(line);
@@ -137,14 +138,14 @@ pub(super) fn scan(path: &Path, mut each: impl FnMut(Option<Reading>)) -> Result
     read.map_err(|error| Error::refused(format!("cannot read the metrics {}: {error}; check the file", place(path))))
 }
 
-/// What a line says; none where it is damaged.
+/// Parses a line; none if it is damaged.
 pub(super) fn parse(line: &[u8]) -> Option<Reading> {
     let is_evaluation = line.windows(11).any(|word| word == b"\"eval_loss\"");
-    if is_evaluation { forgiving(line).map(Reading::Evaluation) } else { forgiving(line).map(Reading::Step) }
+    if is_evaluation { parse_with_nan(line).map(Reading::Evaluation) } else { parse_with_nan(line).map(Reading::Step) }
 }
 
-/// JSON has no way to write a loss that is not a number but null.
-fn forgiving<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
+/// Parses a line in which null stands for NaN: JSON has no other way to write it.
+fn parse_with_nan<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
     serde_json::from_slice(line).ok().or_else(|| {
         let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(line).ok()?;
         let fields = fields.into_iter().map(|(name, value)| {
@@ -191,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_appended_is_read_in_order_and_after_a_tear() {
+    fn what_was_appended_is_read_in_order_and_after_a_crash() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("metrics.jsonl");
         assert_eq!(Metrics::read(&path).unwrap(), Readings::default());

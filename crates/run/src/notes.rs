@@ -1,4 +1,4 @@
-//! What a user wrote about a run: tags and a note, in the run's folder.
+//! Tags and a note that a user gave a run, stored in its folder.
 
 use std::path::Path;
 
@@ -11,28 +11,28 @@ use spartui_facts::quote::{one_line, place};
 
 const FILE: &str = "notes.json";
 const LARGEST: u64 = 1 << 20;
-/// Tags of a run.
+/// Most tags of a run.
 const MOST_TAGS: usize = 32;
-/// Characters of a tag, and of a note.
+/// Most characters of a tag, and of a note.
 const LONGEST_TAG: usize = 40;
 const LONGEST_NOTE: usize = 2000;
 
-/// What a user wrote about a run.
+/// Tags and a note that a user gave a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notes {
-    /// Words to find it by.
+    /// Tags: words to find the run by.
     #[serde(default)]
     pub tags: Vec<String>,
-    /// A sentence or two.
+    /// The note: free text.
     #[serde(default)]
     pub note: String,
 }
 
 impl Notes {
-    /// Those of a run; none where nothing was written.
+    /// Reads the notes of a run; they are empty if the file is missing.
     ///
     /// # Errors
-    /// Refuses a file that cannot be understood.
+    /// Refuses a file that cannot be read.
     pub fn read(run: &Path) -> Result<Self> {
         let path = run.join(FILE);
         if !path.is_file() {
@@ -45,10 +45,10 @@ impl Notes {
         serde_json::from_slice(&bytes).map_err(|error| refuse(error.to_string()))
     }
 
-    /// Writes them into the folder of a run; where there is nothing to say, nothing stays.
+    /// Writes the notes into the folder of a run; empty notes delete the file.
     ///
     /// # Errors
-    /// Refuses what is no run folder, and more than fits on a screen; fails where the folder cannot be written.
+    /// Refuses a folder that is no run, and too many or too long texts; fails where the folder cannot be written.
     pub fn write(&self, run: &Path) -> Result<()> {
         RunFolder::open(run)?;
         self.check()?;
@@ -63,23 +63,23 @@ impl Notes {
     }
 
     fn check(&self) -> Result<()> {
-        let long = |text: &str, most: usize| text.chars().count() > most;
+        let is_longer = |text: &str, most: usize| text.chars().count() > most;
         if self.tags.len() > MOST_TAGS {
-            return Err(Error::refused(format!("a run has at most {MOST_TAGS} tags; take some away")));
+            return Err(Error::refused(format!("a run has at most {MOST_TAGS} tags; remove some")));
         }
-        if let Some(tag) = self.tags.iter().find(|tag| long(tag, LONGEST_TAG)) {
+        if let Some(tag) = self.tags.iter().find(|tag| is_longer(tag, LONGEST_TAG)) {
             return Err(Error::refused(format!(
                 "the tag {} is longer than {LONGEST_TAG} characters; shorten it",
                 spartui_facts::quote::quoted(tag)
             )));
         }
-        if long(&self.note, LONGEST_NOTE) {
+        if is_longer(&self.note, LONGEST_NOTE) {
             return Err(Error::refused(format!("the note is longer than {LONGEST_NOTE} characters; shorten it")));
         }
         Ok(())
     }
 
-    /// The tags that a line of text names: words, with or without `#` and commas, each once.
+    /// The tags in a line of text: words, with or without `#` and commas, each once.
     #[must_use]
     pub fn tags_of(line: &str) -> Vec<String> {
         let words = line.split(|c: char| c.is_whitespace() || c == ',').map(|word| word.trim_start_matches('#'));

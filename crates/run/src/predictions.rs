@@ -1,4 +1,4 @@
-//! What a run says of each validation row at its end.
+//! The predictions for each validation row at the end of a run.
 
 use std::io;
 use std::path::Path;
@@ -11,67 +11,66 @@ use spartui_facts::error::{Error, Result};
 use spartui_facts::protocol::Confusion;
 use spartui_facts::quote::{one_line, place};
 
-/// Of the layout of the file.
+/// Version of the layout of `predictions.jsonl`.
 const FORMAT: u32 = 1;
-/// Most rows that are read; ours come from a file that fitted into memory.
+/// Most rows that are read; those of a run come from a file that fitted into memory.
 const MOST: usize = 1 << 26;
 
-/// `predictions.jsonl`: a line about all of them, then a line for each validation row, in the order in which they were
-/// read.
+/// `predictions.jsonl`: a header line, then a line for each validation row, in the order of the rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions {
-    /// Optimizer steps that had been taken.
+    /// Optimizer steps taken before the predictions.
     pub step: u64,
     /// The branch of that step.
     pub branch: u32,
-    /// Hash of the rows: only predictions on the same rows can be compared.
-    pub rows: String,
-    /// The rows.
-    pub each: Each,
+    /// Hash of the validation rows: only predictions on the same rows can be compared.
+    pub rows_hash: String,
+    /// The predictions, one for each validation row.
+    pub rows: PredictedRows,
 }
 
-/// The rows.
+/// The predictions for the validation rows.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Each {
-    /// Of a classifier.
+pub enum PredictedRows {
+    /// Predictions of a classifier.
     Labels {
-        /// The labels that there are.
+        /// The labels, in the order of the logits.
         names: Vec<String>,
-        /// The rows.
-        rows: Vec<Labelled>,
+        /// One prediction for each row.
+        rows: Vec<LabelRow>,
     },
-    /// Of a language model.
-    Tokens(Vec<Told>),
+    /// Predictions of a language model.
+    Tokens(Vec<TokenRow>),
 }
 
-/// What a classifier says of a row.
+/// The prediction of a classifier for a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Labelled {
-    /// Line of its file.
+pub struct LabelRow {
+    /// Line of the row in its file.
     pub line: usize,
-    /// Its label, by its place among the names.
+    /// Index of the row's own label among the names.
     pub label: usize,
-    /// The likeliest label.
+    /// Index of the most likely label among the names.
     pub predicted: usize,
-    /// Natural logarithm of the probability that its label was given.
+    /// Natural logarithm of the predicted probability of the row's own label.
     pub logprob: f32,
 }
 
-/// How well a language model tells a row.
+/// How well a language model predicts the target tokens of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Told {
-    /// Line of its file.
+pub struct TokenRow {
+    /// Line of the row in its file.
     pub line: usize,
     /// Sum of the losses of its target tokens, in nats.
     #[serde(deserialize_with = "number_or_none")]
     pub loss: f64,
-    /// Its target tokens.
+    /// Number of its target tokens.
     pub tokens: usize,
-    /// Those of them that were found the likeliest.
+    /// Number of its target tokens that were the most likely ones.
     pub right: usize,
 }
 
-/// The first line.
+/// The header, which is the first line.
 #[derive(Debug, Serialize, Deserialize)]
 struct Head {
     format: u32,
@@ -83,8 +82,9 @@ struct Head {
     labels: Vec<String>,
 }
 
+/// A row of a classifier as a line of the file.
 #[derive(Debug, Serialize, Deserialize)]
-struct LabelledLine {
+struct LabelLine {
     line: usize,
     label: String,
     predicted: String,
@@ -92,7 +92,7 @@ struct LabelledLine {
     logprob: f32,
 }
 
-/// JSON has no way to write a number that is none but null.
+/// Reads null as NaN: JSON has no other way to write it.
 fn number_or_none<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + From<f32>>(
     deserializer: D,
 ) -> std::result::Result<T, D::Error> {
@@ -100,30 +100,30 @@ fn number_or_none<'de, D: serde::Deserializer<'de>, T: Deserialize<'de> + From<f
 }
 
 impl Predictions {
-    /// How many rows there are.
+    /// The number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        match &self.each {
-            Each::Labels { rows, .. } => rows.len(),
-            Each::Tokens(rows) => rows.len(),
+        match &self.rows {
+            PredictedRows::Labels { rows, .. } => rows.len(),
+            PredictedRows::Tokens(rows) => rows.len(),
         }
     }
 
-    /// Whether there are none.
+    /// Whether there are no rows.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// What is taken for what; none of a language model.
+    /// The confusion matrix; none for a language model.
     #[must_use]
     pub fn confusion(&self) -> Option<Confusion> {
-        let Each::Labels { names, rows } = &self.each else { return None };
+        let PredictedRows::Labels { names, rows } = &self.rows else { return None };
         let pairs = rows.iter().map(|row| (row.label, row.predicted));
         Some(Confusion { step: self.step, branch: self.branch, ..Confusion::of(names, pairs) })
     }
 
-    /// Writes a file, which at each moment is whole, the old or the new one.
+    /// Replaces the file at once: a reader sees the old or the new file, complete.
     ///
     /// # Errors
     /// Fails where it cannot be written.
@@ -138,61 +138,62 @@ impl Predictions {
             text.extend_from_slice(line.as_bytes());
             text.push(b'\n');
         };
-        let labels = if let Each::Labels { names, .. } = &self.each { names.clone() } else { Vec::new() };
-        let Self { step, branch, rows, .. } = self;
-        let (format, step, branch, rows) = (FORMAT, *step, *branch, rows.clone());
+        let labels = if let PredictedRows::Labels { names, .. } = &self.rows { names.clone() } else { Vec::new() };
+        let Self { step, branch, rows_hash, .. } = self;
+        let (format, step, branch, rows) = (FORMAT, *step, *branch, rows_hash.clone());
         add(serde_json::to_string(&Head { format, step, branch, rows, examples: self.len(), labels })?);
-        match &self.each {
-            Each::Labels { names, rows } => {
+        match &self.rows {
+            PredictedRows::Labels { names, rows } => {
                 let name = |label: usize| names.get(label).cloned().unwrap_or_default();
-                for &Labelled { line, label, predicted, logprob } in rows {
-                    let line = LabelledLine { line, label: name(label), predicted: name(predicted), logprob };
+                for &LabelRow { line, label, predicted, logprob } in rows {
+                    let line = LabelLine { line, label: name(label), predicted: name(predicted), logprob };
                     add(serde_json::to_string(&line)?);
                 }
             }
-            Each::Tokens(rows) => {
-                for told in rows {
-                    add(serde_json::to_string(told)?);
+            PredictedRows::Tokens(rows) => {
+                for row in rows {
+                    add(serde_json::to_string(row)?);
                 }
             }
         }
         Ok(text)
     }
 
-    /// Reads a file; none where there is none.
+    /// Reads a file; none if it does not exist.
     ///
     /// # Errors
     /// Refuses a file that cannot be read or is not whole.
     pub fn read(path: &Path) -> Result<Option<Self>> {
-        let mut reading = Reading::default();
-        let read = for_each_line(path, |number, line, _| reading.take(number, line));
+        let mut parser = Parser::default();
+        let read = for_each_line(path, |number, line, _| parser.add_line(number, line));
         let refuse = |why: String| {
             Error::refused(format!("the predictions {} cannot be used: {why}; remove the file", place(path)))
         };
         read.map_err(|error| refuse(error.to_string()))?;
-        reading.finish().map_err(refuse)
+        parser.finish().map_err(refuse)
     }
 }
 
-/// A file that is being read.
+/// The parser of a file, fed line by line.
 #[derive(Debug, Default)]
-struct Reading {
+struct Parser {
     head: Option<Head>,
-    labelled: Vec<Labelled>,
-    told: Vec<Told>,
-    wrong: Option<String>,
+    label_rows: Vec<LabelRow>,
+    token_rows: Vec<TokenRow>,
+    /// The first error, with its line.
+    problem: Option<String>,
 }
 
-impl Reading {
-    fn take(&mut self, number: usize, line: &[u8]) {
-        if self.wrong.is_none()
-            && let Err(why) = self.take_line(line)
+impl Parser {
+    fn add_line(&mut self, number: usize, line: &[u8]) {
+        if self.problem.is_none()
+            && let Err(why) = self.parse_line(line)
         {
-            self.wrong = Some(format!("line {number}: {}", one_line(&why)));
+            self.problem = Some(format!("line {number}: {}", one_line(&why)));
         }
     }
 
-    fn take_line(&mut self, line: &[u8]) -> std::result::Result<(), String> {
+    fn parse_line(&mut self, line: &[u8]) -> std::result::Result<(), String> {
         let why = |error: serde_json::Error| error.to_string();
         let Some(head) = &self.head else {
             let head: Head = serde_json::from_slice(line).map_err(why)?;
@@ -202,40 +203,45 @@ impl Reading {
             self.head = Some(head);
             return Ok(());
         };
-        if self.labelled.len() + self.told.len() >= head.examples.min(MOST) {
+        if self.label_rows.len() + self.token_rows.len() >= head.examples.min(MOST) {
             return Err("there are more rows than the first line says".into());
         }
         if head.labels.is_empty() {
-            let told: Told = serde_json::from_slice(line).map_err(why)?;
-            if told.right > told.tokens {
+            let row: TokenRow = serde_json::from_slice(line).map_err(why)?;
+            if row.right > row.tokens {
                 return Err("more tokens are right than there are".into());
             }
-            self.told.push(told);
+            self.token_rows.push(row);
         } else {
-            let LabelledLine { line, label, predicted, logprob } = serde_json::from_slice(line).map_err(why)?;
-            let place = |name: &str| {
-                let place = head.labels.iter().position(|known| known == name);
-                place.ok_or_else(|| "a label that the first line does not name".to_owned())
+            let LabelLine { line, label, predicted, logprob } = serde_json::from_slice(line).map_err(why)?;
+            let index_of = |name: &str| {
+                let index = head.labels.iter().position(|known| known == name);
+                index.ok_or_else(|| "a label that the first line does not name".to_owned())
             };
-            self.labelled.push(Labelled { line, label: place(&label)?, predicted: place(&predicted)?, logprob });
+            self.label_rows.push(LabelRow {
+                line,
+                label: index_of(&label)?,
+                predicted: index_of(&predicted)?,
+                logprob,
+            });
         }
         Ok(())
     }
 
     fn finish(self) -> std::result::Result<Option<Predictions>, String> {
-        if let Some(wrong) = self.wrong {
-            return Err(wrong);
+        if let Some(problem) = self.problem {
+            return Err(problem);
         }
-        let Some(Head { step, branch, rows, examples, labels, .. }) = self.head else { return Ok(None) };
-        if self.labelled.len() + self.told.len() != examples {
+        let Some(Head { step, branch, rows: rows_hash, examples, labels, .. }) = self.head else { return Ok(None) };
+        if self.label_rows.len() + self.token_rows.len() != examples {
             return Err("it is cut off".into());
         }
-        let each = if labels.is_empty() {
-            Each::Tokens(self.told)
+        let rows = if labels.is_empty() {
+            PredictedRows::Tokens(self.token_rows)
         } else {
-            Each::Labels { names: labels, rows: self.labelled }
+            PredictedRows::Labels { names: labels, rows: self.label_rows }
         };
-        Ok(Some(Predictions { step, branch, rows, each }))
+        Ok(Some(Predictions { step, branch, rows_hash, rows }))
     }
 }
 
@@ -247,15 +253,17 @@ mod tests {
 
     fn classifier() -> Predictions {
         let names = vec!["a \"b\"".to_owned(), "c\nd".to_owned()];
-        let row = |line, label, predicted, logprob| Labelled { line, label, predicted, logprob };
+        let row = |line, label, predicted, logprob| LabelRow { line, label, predicted, logprob };
         let rows = vec![row(1, 0, 0, -0.25), row(3, 1, 0, -2.5)];
-        Predictions { step: 30, branch: 1, rows: "ab".into(), each: Each::Labels { names, rows } }
+        Predictions { step: 30, branch: 1, rows_hash: "ab".into(), rows: PredictedRows::Labels { names, rows } }
     }
 
     fn model() -> Predictions {
-        let rows =
-            vec![Told { line: 1, loss: 2.5, tokens: 4, right: 1 }, Told { line: 2, loss: 0.5, tokens: 1, right: 1 }];
-        Predictions { step: 3, branch: 0, rows: "cd".into(), each: Each::Tokens(rows) }
+        let rows = vec![
+            TokenRow { line: 1, loss: 2.5, tokens: 4, right: 1 },
+            TokenRow { line: 2, loss: 0.5, tokens: 1, right: 1 },
+        ];
+        Predictions { step: 3, branch: 0, rows_hash: "cd".into(), rows: PredictedRows::Tokens(rows) }
     }
 
     #[test]
@@ -306,9 +314,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("predictions.jsonl");
         let mut predictions = model();
-        predictions.each = Each::Tokens(vec![Told { line: 1, loss: f64::NAN, tokens: 1, right: 0 }]);
+        predictions.rows = PredictedRows::Tokens(vec![TokenRow { line: 1, loss: f64::NAN, tokens: 1, right: 0 }]);
         predictions.write(&path).unwrap();
-        let Some(Predictions { each: Each::Tokens(rows), .. }) = Predictions::read(&path).unwrap() else { panic!() };
+        let Some(Predictions { rows: PredictedRows::Tokens(rows), .. }) = Predictions::read(&path).unwrap() else {
+            panic!()
+        };
         assert!(rows[0].loss.is_nan());
     }
 

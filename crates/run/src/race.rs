@@ -1,4 +1,4 @@
-//! What a race's folder says of its lanes.
+//! `race.json` in the folder of a race: its lanes.
 
 use std::path::{Path, PathBuf};
 
@@ -10,21 +10,21 @@ use spartui_facts::quote::{one_line, place};
 
 const FILE: &str = "race.json";
 const LARGEST: u64 = 1 << 20;
-/// How the name of every lane begins.
+/// Prefix of the name of every lane.
 pub const LANE: &str = "lane-";
 
-/// Notes in a race's folder who is in it.
+/// Writes the lanes of a race into its folder.
 ///
 /// # Errors
 /// Fails where the folder cannot be written.
 pub fn write_race(race: &Race) -> Result<()> {
     let path = race.folder.join(FILE);
     let text = serde_json::to_vec_pretty(race).map_err(std::io::Error::from);
-    text.and_then(|text| replace(&path, &text)).map_err(failed("write who races to", &path))
+    text.and_then(|text| replace(&path, &text)).map_err(failed("write the lanes of the race to", &path))
 }
 
-/// Who is in the race of a folder; none where the folder is that of a single run. Its name and where the lanes lie are taken
-/// from where the folder is now, since it may have been moved.
+/// The race in a folder; none if the folder is that of a single run. Its name and the folders of its lanes follow from
+/// the folder's path, since it may have been moved.
 ///
 /// # Errors
 /// Refuses a file that cannot be understood.
@@ -47,17 +47,17 @@ pub fn read_race(folder: &Path) -> Result<Option<Race>> {
     Ok(Some(race))
 }
 
-/// Whether a lane goes on when its race does. What was stopped together with the whole race does, what was stopped by itself
-/// does not; a race that came to its end had stopped what it had stopped for good.
+/// Whether a lane continues when its race is resumed. A lane that was stopped together with the race does; a lane that
+/// was stopped by itself (`out`) does not, nor does a stopped lane of a race that was completed.
 #[must_use]
-pub fn lane_goes_on(race: State, lane: State, out: bool) -> bool {
-    lane.can_go_on() && !out && (lane != State::Stopped || race != State::Completed)
+pub fn lane_can_resume(race: State, lane: State, out: bool) -> bool {
+    lane.can_resume() && !out && (lane != State::Stopped || race != State::Completed)
 }
 
-/// The runs that a name stands for: the lanes of a race, and any other run itself.
+/// The lanes of a race, or the run itself if it is no race.
 ///
 /// # Errors
-/// Refuses a race whose note of its lanes is damaged, and lanes that are no run folders.
+/// Refuses a race whose `race.json` is damaged, and lanes that are no run folders.
 pub fn runs_of(run: RunFolder) -> Result<Vec<RunFolder>> {
     match read_race(run.path())? {
         Some(race) => race.lanes.iter().map(|lane| RunFolder::open(&lane.folder)).collect(),
@@ -65,7 +65,7 @@ pub fn runs_of(run: RunFolder) -> Result<Vec<RunFolder>> {
     }
 }
 
-/// The folders that a folder stands for: those of the lanes of a race, and any other itself.
+/// The folders of the lanes of a race, or the folder itself if it is no race.
 #[must_use]
 pub fn folders_of(folder: &Path) -> Vec<PathBuf> {
     match read_race(folder) {
@@ -74,21 +74,22 @@ pub fn folders_of(folder: &Path) -> Vec<PathBuf> {
     }
 }
 
-/// Refuses a race where a single run is wanted; `before` is what a user writes before the name of a run there.
+/// Refuses a race where a single run is needed; `before` is the option or command that precedes the name of the run,
+/// for the message.
 ///
 /// # Errors
-/// Names a lane.
+/// One sentence that names a lane to give instead.
 pub fn refuse_race(run: &RunFolder, before: &str) -> Result<()> {
     let Some(race) = read_race(run.path())? else { return Ok(()) };
     let lane = race.lanes.first().map_or_else(|| lanes_of(run.path()), |lane| lane.folder.clone());
     Err(Error::refused(format!(
-        "{} is a race, of which each lane is a run; name one, such as `{before}{}`",
+        "{} is a race, whose lanes are runs; name one of them, such as `{before}{}`",
         run.name(),
         place(&lane)
     )))
 }
 
-/// The name of a run for people: that of a lane says which race it is of. It follows from the path alone.
+/// The displayed name of a run: `RACE/lane-2` for a lane, else the name of the folder. It follows from the path alone.
 #[must_use]
 pub fn full_name(run: &Path) -> String {
     let name = |path: &Path| path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
@@ -100,14 +101,14 @@ pub fn full_name(run: &Path) -> String {
     }
 }
 
-/// The race that a run is a lane of, if it is one.
+/// The folder of the race of which a run is a lane, if it is one.
 #[must_use]
 pub fn race_of(run: &Path) -> Option<&Path> {
     let race = run.parent()?.parent()?;
     (run.parent()? == lanes_of(race) && race.join(FILE).is_file()).then_some(race)
 }
 
-/// Where the lanes of a race lie.
+/// The folder with the lanes of a race.
 #[must_use]
 pub fn lanes_of(race: &Path) -> PathBuf {
     race.join("lanes")
@@ -154,7 +155,7 @@ mod tests {
 
     #[test]
     fn lanes_that_were_stopped_by_themselves_stay_out() {
-        for (race, lane, out, goes_on) in [
+        for (race, lane, out, resumes) in [
             (State::Stopped, State::Stopped, false, true),
             (State::Stopped, State::Stopped, true, false),
             (State::Completed, State::Stopped, false, false),
@@ -164,7 +165,7 @@ mod tests {
             (State::Interrupted, State::StoppedEarly, false, false),
             (State::Aborted, State::Aborted, false, true),
         ] {
-            assert_eq!(lane_goes_on(race, lane, out), goes_on, "{race} {lane} {out}");
+            assert_eq!(lane_can_resume(race, lane, out), resumes, "{race} {lane} {out}");
         }
     }
 }

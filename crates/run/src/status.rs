@@ -1,4 +1,4 @@
-//! How a run stands, for those who look at its folder from outside.
+//! The status of a run, as a file in its folder that other processes can read.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -11,11 +11,11 @@ use spartui_facts::protocol::{Ending, Evaluation, Holds};
 use spartui_facts::quote::one_line;
 
 const FILE: &str = "status.json";
-/// Held locked by the process that trains: the system lets go of it however that process ends.
+/// Locked by the process that trains; the system releases the lock however that process ends.
 const LOCK: &str = ".lock";
 const LIMIT: u64 = 1 << 20;
 
-/// How a run stands.
+/// The state of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -27,20 +27,20 @@ pub enum State {
     Stopped,
     /// It was stopped because the validation metric no longer improved.
     StoppedEarly,
-    /// It was broken off by hand.
+    /// It was aborted by hand.
     Aborted,
     /// It was ended by a signal.
     Terminated,
     /// It failed.
     Failed,
-    /// Its process ended without saying so. Never written; this is what a `running` without a process means.
+    /// Its process ended without writing a status. Never written: a `running` whose process is gone is read as this.
     Interrupted,
 }
 
 impl State {
-    /// Whether the run ended before its time, so that it can be resumed.
+    /// Whether the run ended before its last step, so that it can be resumed.
     #[must_use]
-    pub fn can_go_on(self) -> bool {
+    pub fn can_resume(self) -> bool {
         matches!(self, Self::Interrupted | Self::Terminated | Self::Failed | Self::Stopped | Self::Aborted)
     }
 }
@@ -75,34 +75,34 @@ impl std::fmt::Display for State {
 /// `status.json`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Status {
-    /// How it stands.
+    /// The state.
     pub state: State,
-    /// The process that trains or trained it.
+    /// Identifier of the process that trains or trained the run.
     pub pid: u32,
-    /// Seconds since the Unix epoch when it began.
+    /// Start of the run, in seconds since the Unix epoch.
     pub started: f64,
-    /// Seconds since the Unix epoch when it ended.
+    /// End of the run, in seconds since the Unix epoch.
     #[serde(default)]
     pub ended: Option<f64>,
-    /// Steps taken; known once it has ended.
+    /// Optimizer steps taken; known once the run has ended.
     #[serde(default)]
     pub steps: Option<u64>,
-    /// Steps that it is to take.
+    /// Optimizer steps of the whole run.
     #[serde(default)]
     pub total_steps: Option<u64>,
-    /// The accuracy of the best evaluation; known once it has ended.
+    /// Accuracy of the best evaluation; known once the run has ended.
     #[serde(default)]
     pub best_accuracy: Option<f64>,
-    /// The best evaluation, on whichever branch; known once it has ended.
+    /// The best evaluation on any branch; known once the run has ended.
     #[serde(default)]
     pub best: Option<Evaluation>,
-    /// Which state its adapter, or its model, holds; known once it has ended.
+    /// Which state the adapter, or the model, holds; known once the run has ended.
     #[serde(default)]
     pub holds: Option<Holds>,
-    /// Largest resident size of its processes, or of what they used of the device; known once it has ended.
+    /// Peak memory in bytes: resident memory of the process, or memory of the device; known once the run has ended.
     #[serde(default)]
     pub peak_memory: Option<u64>,
-    /// Threads that it computes with, on the CPU: the bytes of a run depend on their number.
+    /// Number of CPU threads, on which the exact results of a run depend.
     #[serde(default)]
     pub threads: Option<usize>,
     /// Why it failed.
@@ -111,7 +111,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// Of a run that this process begins now.
+    /// The status of a run that this process starts now.
     #[must_use]
     pub fn begun() -> Self {
         Self {
@@ -136,7 +136,7 @@ impl Status {
         replace(&folder.join(FILE), &text)
     }
 
-    /// The status in a run folder, a dead process taken into account; or what is wrong with it.
+    /// Reads the status in a run folder; the error says what is wrong with the file.
     pub(super) fn read(folder: &Path) -> Result<Self, String> {
         let bytes =
             read_bounded(&folder.join(FILE), LIMIT).map_err(|error| format!("{FILE} cannot be read: {error}"))?;
@@ -149,20 +149,21 @@ impl Status {
     }
 }
 
-/// Claims a run folder for this process, for as long as the file lives. `None`: another one has it.
+/// Locks a run folder for this process, for as long as the file is open; none if another process holds the lock.
 pub(super) fn claim(folder: &Path) -> std::io::Result<Option<File>> {
     let file = File::options().create(true).write(true).truncate(false).open(folder.join(LOCK))?;
-    // Those who only look hold the lock for an instant, too.
+    // A process that reads the status holds the lock for an instant, too.
     for _ in 0..50 {
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(10)),
-            // A file system without locks: the process id has to do.
+            // On a file system without locks, `is_held` looks for the process instead.
             Ok(()) | Err(TryLockError::Error(_)) => return Ok(Some(file)),
         }
     }
     Ok(None)
 }
 
+/// Whether the process that trains the run is alive.
 fn is_held(folder: &Path, pid: u32) -> bool {
     let Ok(file) = File::open(folder.join(LOCK)) else { return false };
     match file.try_lock_shared() {

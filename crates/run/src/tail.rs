@@ -1,4 +1,4 @@
-//! What a file of metrics has grown by.
+//! Reading a growing file of metrics.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -9,11 +9,11 @@ use super::metrics::{Reading, parse};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::place;
 
-/// Longest line in bytes; ours are far shorter.
+/// Longest line that is read, in bytes; those of a run are far shorter.
 const LONGEST: u64 = 1 << 20;
 
-/// Reads a run's metrics piece by piece, and goes on where it was when the file has grown. A file that was cut back or
-/// replaced, as it is when a run is resumed, is read from its beginning again.
+/// Reads the metrics of a run piece by piece, and continues at the same place when the file has grown. A file that was
+/// shortened or replaced, as when a run is resumed, is read from its beginning again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tail {
     path: PathBuf,
@@ -21,34 +21,34 @@ pub struct Tail {
     file: Option<Identity>,
 }
 
-/// What tells a file from another one of the same name.
+/// Device and inode, by which a replaced file is recognized.
 type Identity = (u64, u64);
 
-/// A piece of the metrics.
+/// Some consecutive lines of the metrics.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Piece {
-    /// What its lines say, in their order.
+    /// The steps and evaluations, in the order of the lines.
     pub readings: Vec<Reading>,
-    /// Lines that say nothing that can be understood.
+    /// Number of damaged lines.
     pub damaged: usize,
-    /// Whether all that was read earlier is to be forgotten.
+    /// Whether the file is read from its beginning again, so that earlier pieces are void.
     pub restarted: bool,
-    /// Bytes that are read by now.
+    /// Bytes read so far.
     pub at: u64,
-    /// Bytes that there were.
+    /// Size of the file in bytes.
     pub of: u64,
-    /// Whether more can be read at once.
+    /// Whether more lines can be read already.
     pub more: bool,
 }
 
 impl Tail {
-    /// The metrics in the folder of a run, from their beginning.
+    /// Reads the metrics in the folder of a run from their beginning.
     #[must_use]
     pub fn of_run(folder: &Path) -> Self {
         Self { path: folder.join("metrics.jsonl"), offset: 0, file: None }
     }
 
-    /// Reads at most this many lines. A missing file has none, and a last line without its end waits for it.
+    /// Reads at most this many lines. A missing file has none; an incomplete last line is read once it is complete.
     ///
     /// # Errors
     /// Refuses a file that cannot be read.
@@ -90,7 +90,7 @@ impl Tail {
             }
             let text = line.trim_ascii();
             let reading = if text.is_empty() { None } else { parse(text) };
-            // What is whole without the end of its line stays whole.
+            // A complete last line is read even without its line end.
             if !ended && reading.is_none() {
                 break;
             }

@@ -1,4 +1,4 @@
-//! Tensors as safetensors files hold them.
+//! Tensors in safetensors files.
 
 use std::borrow::Cow;
 use std::fs::{self, File};
@@ -58,14 +58,14 @@ pub struct NamedTensor {
 }
 
 impl NamedTensor {
-    /// Of `f32` numbers.
+    /// A tensor of `f32` numbers.
     #[must_use]
     pub fn float32(name: impl Into<String>, shape: Vec<usize>, values: &[f32]) -> Self {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         Self { name: name.into(), dtype: Dtype::Float32, shape, bytes }
     }
 
-    /// Of `i32` numbers.
+    /// A tensor of `i32` numbers.
     #[must_use]
     pub fn int32(name: impl Into<String>, shape: Vec<usize>, values: &[i32]) -> Self {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
@@ -85,7 +85,7 @@ impl NamedTensor {
         (self.dtype == Dtype::Int32).then(|| self.bytes.as_chunks().0.iter().map(|&b| i32::from_le_bytes(b)).collect())
     }
 
-    /// Whether shape and bytes fit each other.
+    /// Checks that the number of bytes is that of the shape.
     pub(super) fn check(&self) -> Result<()> {
         let elements = self.shape.iter().try_fold(1_usize, |product, &extent| product.checked_mul(extent));
         if elements.and_then(|elements| elements.checked_mul(self.dtype.size())) == Some(self.bytes.len()) {
@@ -93,7 +93,7 @@ impl NamedTensor {
         }
         let Self { name, shape, bytes, .. } = self;
         Err(Error::failed(format!(
-            "{name} has {} bytes, which do not make a tensor {shape:?}; please report this",
+            "{name} has {} bytes, which do not match its shape {shape:?}; please report this",
             bytes.len()
         )))
     }
@@ -124,8 +124,8 @@ impl View for &NamedTensor {
     }
 }
 
-/// Writes a safetensors file with the usual mode (the library's own is for the owner only), and waits until it is on
-/// the disk.
+/// Writes a safetensors file, readable for all (the library writes it for the owner only), and waits until it is on the
+/// disk.
 ///
 /// # Errors
 /// Those of the file system.
@@ -135,7 +135,7 @@ where
     V: View,
 {
     let metadata = [("format".to_owned(), "pt".to_owned())].into();
-    super::disk::struck(path)?;
+    super::disk::before_change(path)?;
     safetensors::serialize_to_file(tensors, Some(metadata), path).map_err(|error| match error {
         SafeTensorError::IoError(error) => error,
         other => std::io::Error::other(other.to_string()),
@@ -145,10 +145,10 @@ where
     super::disk::sync(&File::open(path)?, path)
 }
 
-/// The tensors of a safetensors file, or what is wrong with it.
+/// Reads the tensors of a safetensors file.
 ///
 /// # Errors
-/// What is wrong with the bytes, in a sentence.
+/// Says what is wrong with the bytes.
 pub fn parse_tensors(bytes: &[u8]) -> std::result::Result<Vec<NamedTensor>, String> {
     let file = safetensors::SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?;
     file.iter()

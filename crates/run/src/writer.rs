@@ -1,4 +1,4 @@
-//! Checkpoints are written on a thread of their own, one after the other, so that training waits for no disk.
+//! A thread that writes checkpoints one after the other, so that training does not wait for the disk.
 
 use std::fs::File;
 use std::path::PathBuf;
@@ -11,41 +11,41 @@ use spartui_facts::error::{Error, Result};
 
 /// A checkpoint to write.
 pub struct Job {
-    /// Its moment.
+    /// The moment of the checkpoint.
     pub moment: Moment,
-    /// Makes its contents, on the writing thread.
+    /// Makes its contents on the writing thread.
     pub contents: Box<dyn FnOnce() -> Checkpoint + Send>,
-    /// Which others stay.
+    /// Which other checkpoints are kept.
     pub keep: Keep,
     /// Whether it must be written even if a newer one waits.
     pub needed: Need,
-    /// A file that has to be on the disk before: what it tells must not fall behind the checkpoint.
+    /// A file that must be on the disk before the checkpoint: the metrics must not end before it.
     pub before: Option<File>,
 }
 
 /// Whether a checkpoint must be written even if a newer one waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
-    /// The newest is enough.
+    /// No: a newer checkpoint replaces it.
     No,
-    /// Unless the newer one is of a still better state of the same branch.
+    /// Unless the newer one is that of a better state of the same branch.
     Best,
-    /// In any case.
+    /// Always.
     Yes,
 }
 
-/// What became of a job.
+/// The result of a job.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Its moment.
+    /// The moment of the checkpoint.
     pub moment: Moment,
-    /// What was written, or why it could not be.
+    /// The checkpoint that was written, or the error.
     pub written: Result<Written>,
-    /// All that are there now.
+    /// All checkpoints that exist now.
     pub present: Vec<Found>,
 }
 
-/// The writing thread.
+/// The thread that writes checkpoints.
 #[derive(Debug)]
 pub struct Writer {
     jobs: Option<Sender<Job>>,
@@ -62,27 +62,27 @@ impl std::fmt::Debug for Job {
 }
 
 impl Writer {
-    /// Into this folder of checkpoints.
+    /// Starts a thread that writes into this folder of checkpoints.
     #[must_use]
     pub fn start(folder: PathBuf) -> Self {
-        let (jobs, asked) = unbounded::<Job>();
-        let (told, outcomes) = unbounded();
+        let (jobs, received) = unbounded::<Job>();
+        let (results, outcomes) = unbounded();
         let thread = std::thread::spawn(move || {
-            for job in asked {
+            for job in received {
                 let Job { moment, contents, keep, before, .. } = job;
                 let work = || {
-                    // A file system that cannot sync it says so when the checkpoint itself is written.
+                    // A disk that fails here fails also when the checkpoint itself is written.
                     if let Some(file) = before {
                         let _ = file.sync_data();
                     }
                     write_checkpoint(&folder, moment, &contents(), &keep)
                 };
-                let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-                let written = done.unwrap_or_else(|_| {
+                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+                let written = result.unwrap_or_else(|_| {
                     Err(Error::failed("a checkpoint could not be made; please report this and check the memory"))
                 });
                 let present = checkpoints(&folder).unwrap_or_default();
-                if told.send(Outcome { moment, written, present }).is_err() {
+                if results.send(Outcome { moment, written, present }).is_err() {
                     return;
                 }
             }
@@ -90,18 +90,18 @@ impl Writer {
         Self { jobs: Some(jobs), outcomes, thread: Some(thread), busy: false, waiting: Vec::new() }
     }
 
-    /// Writes a checkpoint as soon as the one before is done. Of those that wait, the newest is enough, but for those that
-    /// are needed. One of the same moment is written once.
+    /// Queues a checkpoint. Of those that wait, only the newest and those that are needed are written; one of the same
+    /// moment is written once.
     pub fn offer(&mut self, mut job: Job) {
         if let Some(same) = self.waiting.iter().find(|other| other.moment == job.moment) {
             job.needed = job.needed.max(same.needed);
         }
-        let is_outdone = |other: &Job| match other.needed {
+        let is_superseded = |other: &Job| match other.needed {
             Need::No => true,
             Need::Best => job.needed == Need::Best && job.moment.branch == other.moment.branch,
             Need::Yes => false,
         };
-        self.waiting.retain(|other| other.moment != job.moment && !is_outdone(other));
+        self.waiting.retain(|other| other.moment != job.moment && !is_superseded(other));
         self.waiting.push(job);
         self.hand_over();
     }
@@ -112,6 +112,7 @@ impl Writer {
         self.waiting.iter().any(|job| job.moment == moment)
     }
 
+    /// Sends the next job to the thread, unless it is busy.
     fn hand_over(&mut self) {
         if !self.busy && !self.waiting.is_empty() {
             let job = self.waiting.remove(0);
@@ -119,7 +120,7 @@ impl Writer {
         }
     }
 
-    /// What was done since this was asked last.
+    /// The results since the last call.
     pub fn poll(&mut self) -> Vec<Outcome> {
         let mut done = Vec::new();
         while let Ok(outcome) = self.outcomes.try_recv() {
@@ -130,7 +131,7 @@ impl Writer {
         done
     }
 
-    /// Waits until all is written; what was done since [`Writer::poll`].
+    /// Waits until all jobs are done, and gives their results.
     pub fn wait(&mut self) -> Vec<Outcome> {
         let mut done = Vec::new();
         while self.busy {
@@ -145,10 +146,10 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // What waits is written even where the run ends in a panic.
+        // Waiting checkpoints are written even if the run ends in a panic.
         self.wait();
         self.jobs = None;
-        // Whatever it could not write, it has told.
+        // Errors of the thread were reported as results.
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_and_the_next_one_is_tried() {
+    fn a_failure_is_reported_and_the_next_one_is_tried() {
         let root = tempfile::tempdir().unwrap();
         let mut writer = Writer::start(root.path().join("none/checkpoints"));
         writer.offer(job(1, Need::No, None));

@@ -1,17 +1,17 @@
-//! How many scalars of each weight train.
+//! The number of trainable scalars of each weight.
 
 use std::cmp::Ordering;
 
-/// One weight that a method adapts, as the budget sees it.
+/// The size of one adapted weight.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Share {
-    /// Its scalars.
+    /// Number of its scalars.
     pub scalars: u64,
-    /// Share of them that trains, where it is given; else the weight takes part in the even spread.
+    /// Share of them that trains, where it is given; else the weight takes part in the proportional allocation.
     pub density: Option<f64>,
 }
 
-/// Sizes that a budget is drawn up for.
+/// The sizes from which the budget is computed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Budget {
     /// All parameters of the model, head included.
@@ -23,26 +23,25 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// The lowest and the highest sparsity that [`Budget::counts`] accepts: everything that is adapted trains, or one
-    /// scalar of it.
+    /// The lowest and the highest sparsity that [`Budget::counts`] accepts: all adapted scalars train, or one of them.
     #[must_use]
     pub fn sparsity_bounds(&self) -> (f64, f64) {
         (self.sparsity_of(self.always + self.adapted()), self.sparsity_of(self.always + 1))
     }
 
-    /// The sparsity at which this many parameters train, the head included.
+    /// The sparsity for this number of trainable parameters, head included.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]
     pub fn sparsity_of(&self, trainable: u64) -> f64 {
         1.0 - trainable as f64 / self.parameters as f64
     }
 
-    /// Scalars that train in each weight.
+    /// Number of trainable scalars of each weight.
     ///
-    /// The whole budget is `(1 - sparsity) * parameters`, the head inside it. The rest of it is spread over all
-    /// adapted weights by their sizes, exactly, in the manner of Webster (Sainte-Laguë), since that is monotone: a
-    /// larger budget takes nothing from any weight, so the selections stay nested. A weight with a density of its own
-    /// takes that instead, and the others do not notice.
+    /// The whole budget is `(1 - sparsity) * parameters`, the head included. The rest is allocated to all adapted
+    /// weights in proportion to their sizes, exactly, by Webster's method (Sainte-Laguë), which is monotone: a larger
+    /// budget takes nothing from any weight, so that the selections stay nested. A weight with a density of its own
+    /// gets that instead; this does not change the counts of the others.
     ///
     /// # Errors
     /// One sentence that names the bound, where the sparsity is below or above what is possible.
@@ -51,7 +50,7 @@ impl Budget {
             return Ok(Vec::new());
         }
         let (lowest, highest) = self.sparsity_bounds();
-        // A bound that was printed with a few digits and typed in again is meant to be the bound.
+        // A bound that was printed with few digits and typed in again counts as the bound.
         let slack = 0.5e-6;
         if sparsity < lowest - slack {
             return Err(format!(
@@ -72,10 +71,10 @@ impl Budget {
         Ok(self.spread(self.trainable_at(sparsity).saturating_sub(self.always).clamp(1, self.adapted())))
     }
 
-    /// As [`Budget::counts`], for so many parameters that train, the head included.
+    /// As [`Budget::counts`], for a number of trainable parameters, head included.
     ///
     /// # Errors
-    /// One sentence that names the bound, where there are too few or too many of them.
+    /// One sentence that names the bound, where the number is too low or too high.
     pub fn counts_of(&self, trainable: u64) -> Result<Vec<u64>, String> {
         if self.weights.is_empty() {
             return Ok(Vec::new());
@@ -96,12 +95,12 @@ impl Budget {
         Ok(self.spread(trainable - self.always))
     }
 
-    /// Scalars that are adapted.
+    /// Number of scalars of all adapted weights.
     fn adapted(&self) -> u64 {
         self.weights.iter().map(|weight| weight.scalars).sum()
     }
 
-    /// So many scalars, over all weights that have no density of their own; those have what that says.
+    /// Allocates `scalars` to all weights by size; a weight with a density of its own gets that instead.
     fn spread(&self, scalars: u64) -> Vec<u64> {
         let even = spread(&self.weights, scalars);
         let own = |(weight, even): (&Share, u64)| weight.density.map_or(even, |density| part(weight.scalars, density));
@@ -119,7 +118,7 @@ impl Budget {
     }
 }
 
-/// `density` of so many scalars, at least one.
+/// The share `density` of `scalars`, at least one.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -130,7 +129,7 @@ fn part(scalars: u64, density: f64) -> u64 {
     ((density * scalars as f64).round() as u64).clamp(1, scalars.max(1))
 }
 
-/// Webster's apportionment of `seats` by size. `seats` is at most the sum of the sizes.
+/// Webster's apportionment of `seats` to weights by size. `seats` is at most the sum of the sizes.
 fn spread(weights: &[Share], seats: u64) -> Vec<u64> {
     let total: u128 = weights.iter().map(|weight| u128::from(weight.scalars)).sum();
     let rounded = |size: u64| {
@@ -138,8 +137,8 @@ fn spread(weights: &[Share], seats: u64) -> Vec<u64> {
         u64::try_from(share).unwrap_or(u64::MAX)
     };
     let mut counts: Vec<u64> = weights.iter().map(|weight| rounded(weight.scalars)).collect();
-    // Seats are ranked by size / (2 n - 1), n counting a weight's seats from 1, ties by position: this order knows
-    // no total, which is what makes the result monotone in it.
+    // Seats are ranked by size / (2 n - 1), n counting a weight's seats from 1, ties by position. This order does not
+    // depend on the total, which makes the result monotone in it.
     let ranks_before = |(a, nth_a): (usize, u64), (b, nth_b): (usize, u64)| {
         let left = u128::from(weights[a].scalars) * u128::from(2 * nth_b - 1);
         let right = u128::from(weights[b].scalars) * u128::from(2 * nth_a - 1);

@@ -1,22 +1,22 @@
-//! The scalars of one weight that began to train at the same step.
+//! The scalars of one weight that became trainable at the same step.
 
 use tch::{Kind, Tensor};
 
 use super::optimizer::exponent;
 use super::{Cast, Optimizer};
 
-/// The scalars of one weight that began to train at the same step, so that one age serves all of them.
+/// The scalars of one weight that became trainable at the same step, so that all have the same age.
 ///
-/// All tensors have the cohort's length and lie on the weight's device.
+/// All tensors have the cohort's length and are on the weight's device.
 #[derive(Debug)]
 pub struct Cohort {
-    /// Optimizer steps that had been taken when these scalars began to train.
+    /// Optimizer steps taken when these scalars became trainable.
     pub born: u64,
     /// Flat indices into the weight, sorted, `i64`.
     pub indices: Tensor,
-    /// Their values before any training, in the weight's type.
+    /// Their values before any training, in the weight's dtype.
     pub original: Tensor,
-    /// What training added, `f32`.
+    /// Their deltas, `f32`.
     pub delta: Tensor,
     /// Adam's first moment, `f32`.
     pub first: Tensor,
@@ -25,14 +25,14 @@ pub struct Cohort {
 }
 
 impl Cohort {
-    /// Scalars whose moments are still zero.
+    /// A new cohort, with zero moments.
     #[must_use]
     pub fn newborn(born: u64, indices: Tensor, original: Tensor, delta: Tensor) -> Self {
         let (first, second) = (delta.zeros_like(), delta.zeros_like());
         Self { born, indices, original, delta, first, second }
     }
 
-    /// How many scalars.
+    /// Number of scalars.
     #[must_use]
     pub fn len(&self) -> u64 {
         self.indices.numel() as u64
@@ -50,20 +50,20 @@ impl Cohort {
         optimizer.update(&mut self.delta, [&mut self.first, &mut self.second], gradient, rate, step - self.born);
     }
 
-    /// The values that belong into the weight: `cast(original + delta)`, in the weight's type.
+    /// The trained values of the weight: `cast(original + delta)`, in the weight's dtype.
     pub fn values(&self, cast: Cast) -> Tensor {
         sum(&self.original, &self.delta, cast)
     }
 
-    /// Whether bias correction no longer tells this cohort's age from any greater one, so that it can be merged with
-    /// others of which that is true.
+    /// Whether Adam's bias correction is exactly 1 at this age, so that the cohort can be merged with others of which
+    /// the same holds.
     #[must_use]
     pub fn is_mature(&self, betas: [f64; 2], step: u64) -> bool {
         betas.iter().all(|beta| 1.0 - beta.powf(exponent(step.saturating_sub(self.born))) == 1.0)
     }
 }
 
-/// `cast(original + delta)`, in the type of `original`.
+/// `cast(original + delta)`, in the dtype of `original`.
 pub(super) fn sum(original: &Tensor, delta: &Tensor, cast: Cast) -> Tensor {
     cast.apply(&(original.to_kind(Kind::Float) + delta), original.kind())
 }

@@ -1,4 +1,4 @@
-//! What training added to one weight.
+//! The deltas of one weight.
 
 mod alter;
 mod patch;
@@ -7,7 +7,7 @@ mod resize;
 use tch::{Kind, Tensor};
 
 use super::cohort::{Cohort, sum};
-use super::fused::{self, Due};
+use super::fused::{self, CohortUpdate};
 use super::optimizer::Optimizer;
 use super::{Cast, Selection, threads};
 
@@ -22,26 +22,26 @@ pub struct Delta {
     selection: Selection,
     count: u64,
     cohorts: Vec<Cohort>,
-    /// Scalars that no longer train and keep their delta. Their moments are gone.
-    retired: Option<Resting>,
-    /// Whether all that was written into the weight is cast to the nearest.
+    /// Scalars that no longer train and keep their deltas, without moments.
+    retired: Option<Retired>,
+    /// Whether all values in the weight were rounded to nearest.
     nearest: bool,
 }
 
-/// Scalars that keep a delta and do not train.
+/// Scalars that keep their deltas and do not train.
 #[derive(Debug)]
-struct Resting {
+struct Retired {
     indices: Tensor,
     original: Tensor,
     delta: Tensor,
 }
 
-/// What [`Delta::resize`] did.
+/// The result of [`Delta::resize`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Resized {
-    /// Scalars that train since.
+    /// Scalars that became trainable.
     pub joined: u64,
-    /// Scalars that no longer train.
+    /// Scalars that ceased to be trainable.
     pub left: u64,
 }
 
@@ -57,7 +57,7 @@ pub struct Footprint {
 /// The state of some scalars of one weight on the CPU, as checkpoints and adapters keep it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Saved {
-    /// Optimizer steps taken when they began to train; none where they are retired.
+    /// Optimizer steps taken when they became trainable; none where they are retired.
     pub born: Option<u64>,
     /// Flat indices, sorted.
     pub indices: Vec<i64>,
@@ -70,44 +70,46 @@ pub struct Saved {
 }
 
 impl Delta {
-    /// Nothing of `weight` trains yet. The weight is changed in place later on; it must be contiguous and must not
-    /// require a gradient.
+    /// The deltas of `weight`, no scalar of which trains yet. The weight will be changed in place; it must be
+    /// contiguous and must not require a gradient.
     #[must_use]
     pub fn new(weight: &Tensor, selection: Selection) -> Self {
         Self { weight: weight.view(-1), selection, count: 0, cohorts: Vec::new(), retired: None, nearest: true }
     }
 
-    /// Scalars of the weight.
+    /// Number of scalars of the weight.
     #[must_use]
     pub fn scalars(&self) -> u64 {
         self.weight.numel() as u64
     }
 
-    /// Where the weight lies.
+    /// Device of the weight.
     #[must_use]
     pub fn device(&self) -> tch::Device {
         self.weight.device()
     }
 
-    /// Scalars that train.
+    /// Number of trainable scalars.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
-    /// Scalars that no longer train and keep their delta.
+    /// Number of retired scalars.
     #[must_use]
     pub fn retired(&self) -> u64 {
-        self.retired.as_ref().map_or(0, |resting| resting.indices.numel() as u64)
+        self.retired.as_ref().map_or(0, |retired| retired.indices.numel() as u64)
     }
 
-    /// The trainable scalars, cohort by cohort, in the order in which [`Delta::update`] takes gradients.
+    /// The indices of the trainable scalars, one tensor for each cohort, in the order of the gradients of
+    /// [`Delta::update`].
     #[must_use]
     pub fn indices(&self) -> impl ExactSizeIterator<Item = &Tensor> {
         self.cohorts.iter().map(|cohort| &cohort.indices)
     }
 
-    /// One optimizer step with `scale` times the gradients, one `f32` tensor for each cohort; `step` counts this step too.
+    /// One optimizer step with `scale` times the gradients, one `f32` tensor for each cohort; `step` counts this step
+    /// too.
     pub fn update(
         &mut self,
         optimizer: &Optimizer,
@@ -119,7 +121,7 @@ impl Delta {
         Self::update_together([(self, gradients)], optimizer, (rate, scale), step, |_, cohort| cast(cohort));
     }
 
-    /// As [`Delta::update`], of many weights at once, with their gradients; `cast` is given the position among them too.
+    /// As [`Delta::update`], for many weights at once; `cast` takes the position of the weight and that of the cohort.
     pub fn update_together<'a>(
         deltas: impl IntoIterator<Item = (&'a mut Self, &'a [Tensor])>,
         optimizer: &Optimizer,
@@ -134,10 +136,10 @@ impl Delta {
             for (position, (cohort, gradient)) in delta.cohorts.iter_mut().zip(gradients).enumerate() {
                 let (age, cast) = (step - cohort.born, cast(site, position));
                 delta.nearest &= cast == Cast::Nearest;
-                due.push(Due { cohort, weight: &delta.weight, gradient, age, cast, was_nearest });
+                due.push(CohortUpdate { cohort, weight: &delta.weight, gradient, age, cast, was_nearest });
             }
         }
-        for Due { cohort, weight, gradient, cast, .. } in fused::update(due, optimizer, (rate, scale)) {
+        for CohortUpdate { cohort, weight, gradient, cast, .. } in fused::update(due, optimizer, (rate, scale)) {
             cohort.update(optimizer, &(gradient * scale), rate, step);
             let _ = weight.shallow_clone().index_copy_(0, &cohort.indices, &cohort.values(cast));
         }
@@ -154,14 +156,14 @@ impl Delta {
             footprint.deltas += bytes(&[&cohort.indices, &cohort.original, &cohort.delta]);
             footprint.moments += bytes(&[&cohort.first, &cohort.second]);
         }
-        if let Some(resting) = &self.retired {
-            footprint.deltas += bytes(&[&resting.indices, &resting.original, &resting.delta]);
+        if let Some(retired) = &self.retired {
+            footprint.deltas += bytes(&[&retired.indices, &retired.original, &retired.delta]);
         }
         footprint
     }
 
-    /// How many deltas are not zero, how many of those show in the weight after the cast, and the sum of the squares
-    /// of all deltas; retired ones count.
+    /// The number of nonzero deltas, the number of deltas that change the weight after the cast, and the sum of the
+    /// squares of all deltas; retired scalars count too.
     #[must_use]
     pub fn survival(&self) -> (u64, u64, f64) {
         let count = |mask: &Tensor| mask.sum(Kind::Int64).int64_value(&[]).cast_unsigned();
@@ -174,7 +176,7 @@ impl Delta {
         total
     }
 
-    /// The state of every scalar that training touched.
+    /// The state of all trainable and retired scalars.
     #[must_use]
     pub fn save(&self) -> Vec<Saved> {
         let cohorts = self.cohorts.iter().map(|cohort| Saved {
@@ -184,17 +186,17 @@ impl Delta {
             first: to_vec(&cohort.first),
             second: to_vec(&cohort.second),
         });
-        let retired = self.retired.iter().map(|resting| Saved {
-            indices: to_vec(&resting.indices),
-            delta: to_vec(&resting.delta),
+        let retired = self.retired.iter().map(|retired| Saved {
+            indices: to_vec(&retired.indices),
+            delta: to_vec(&retired.delta),
             ..Saved::default()
         });
         cohorts.chain(retired).collect()
     }
 
-    /// Goes back to a state that [`Delta::save`] gave: the same scalars train, with the same deltas, moments and ages, and
-    /// the weight is `cast(original + delta)` again. `cast` is that of the cohort at a position; for the weight to be the
-    /// same to the bit it has to be the one that wrote it.
+    /// Restores a state of [`Delta::save`]: the same scalars train, with the same deltas, moments and ages, and the
+    /// weight is `cast(original + delta)` again. `cast` gives the cast of the cohort at a position; the weight is the
+    /// same to the bit if it is the cast that wrote it.
     pub fn restore(&mut self, saved: &[Saved], cast: impl Fn(usize) -> Cast) {
         let known = self.originals_of(saved);
         if known.is_none() {
@@ -222,14 +224,14 @@ impl Delta {
                     first: moments(&part.first),
                     second: moments(&part.second),
                 }),
-                None => self.retired = Some(Resting { indices, original, delta }),
+                None => self.retired = Some(Retired { indices, original, delta }),
             }
         }
         self.count = self.cohorts.iter().map(Cohort::len).sum();
         self.nearest = (0..saved.len()).all(|position| cast(position) == Cast::Nearest);
     }
 
-    /// As [`Delta::restore`], of many weights at once; `cast` is given the position among them too.
+    /// As [`Delta::restore`], for many weights at once; `cast` takes the position of the weight and that of the cohort.
     pub fn restore_together<'a>(
         states: impl IntoIterator<Item = (&'a mut Self, &'a [Saved])>,
         cast: impl Fn(usize, usize) -> Cast + Sync,
@@ -240,7 +242,7 @@ impl Delta {
         });
     }
 
-    /// The original values of a saved state's parts, where its scalars are those that are touched now.
+    /// The original values of the parts of a saved state, if it has the same scalars as the current state.
     fn originals_of(&self, saved: &[Saved]) -> Option<Vec<Tensor>> {
         let parts: Vec<_> = self.parts().collect();
         let same = parts.len() == saved.len()
@@ -248,7 +250,7 @@ impl Delta {
         same.then(|| parts.into_iter().map(|(_, original, _)| original.shallow_clone()).collect())
     }
 
-    /// Writes the original values back wherever training touched the weight.
+    /// Writes the original values back into the weight.
     pub fn remove(&mut self) {
         self.nearest = false;
         let mut weight = self.weight.shallow_clone();
@@ -259,11 +261,11 @@ impl Delta {
 
     fn parts(&self) -> impl Iterator<Item = (&Tensor, &Tensor, &Tensor)> {
         let cohorts = self.cohorts.iter().map(|cohort| (&cohort.indices, &cohort.original, &cohort.delta));
-        cohorts.chain(self.retired.iter().map(|resting| (&resting.indices, &resting.original, &resting.delta)))
+        cohorts.chain(self.retired.iter().map(|retired| (&retired.indices, &retired.original, &retired.delta)))
     }
 }
 
-/// Puts an adapter's deltas into a weight: `cast(weight + delta)` at flat `indices`, as the reference's loader does.
+/// Merges an adapter's deltas into a weight: `cast(weight + delta)` at flat `indices`, as the reference's loader does.
 pub fn merge(weight: &Tensor, indices: &[i64], delta: &[f32]) {
     let mut flat = weight.view(-1);
     let indices = Tensor::from_slice(indices).to_device(weight.device());

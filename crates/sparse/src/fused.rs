@@ -1,8 +1,9 @@
-//! An optimizer's update in one pass: moments, delta, cast, and the write into the weight.
+//! The optimizer's update in one pass: moments, delta, cast, and the write into the weight.
 //!
-//! Done one by one by libtorch, the ten operations read and write a million scalars some thirty times. What is left is mostly
-//! the way to the weights: where one scalar in a hundred trains, each has a cache line, and nearly each tenth a page, of its
-//! own. So the lines are asked for while other scalars are computed, and are not touched where the cast value stays the same.
+//! As separate operations of libtorch, the ten operations read and write a million scalars some thirty times. What
+//! remains is mostly the memory access to the weights: where one scalar in a hundred trains, each lies in a cache line,
+//! and nearly every tenth in a page, of its own. So the lines are prefetched while other scalars are computed, and are
+//! not written where the cast value stays the same.
 #![allow(clippy::inline_always, reason = "all of it is compiled for each kind of processor, see `wide`")]
 #![allow(clippy::cast_possible_truncation, reason = "bits are taken apart")]
 
@@ -21,40 +22,45 @@ pub use device::prepare;
 /// Scalars that one thread updates at a time.
 const TASK: usize = 1 << 13;
 
-/// Scalars that are computed, and then asked for in the weight, at a time: no more than a core can wait for at once.
+/// Scalars that are computed, and whose weights are prefetched, at a time: no more than the outstanding loads of a
+/// core.
 const BLOCK: usize = 16;
 
-/// Blocks that are computed between asking for the places of one and writing to them, in which time they arrive.
+/// Blocks that are computed between the prefetch of a block's weights and the writes to them.
 const AHEAD: usize = 4;
 
-/// One scalar of so many trains where it is no use to look which values have changed.
+/// If more than one scalar in this many trains, all values are written, changed or not.
 const CROWDED: usize = 10;
 
-/// A cohort that is to be updated.
-pub(super) struct Due<'a> {
+/// The pending update of a cohort.
+pub(super) struct CohortUpdate<'a> {
     pub cohort: &'a mut Cohort,
     /// Flat.
     pub weight: &'a Tensor,
     /// `f32`, of the cohort's length.
     pub gradient: &'a Tensor,
-    /// Updates of these scalars, this one included.
+    /// Number of updates of these scalars, this one included.
     pub age: u64,
     pub cast: Cast,
-    /// Whether the weight holds the nearest to `original + delta` up to now.
+    /// Whether the weight now holds `original + delta` rounded to nearest.
     pub was_nearest: bool,
 }
 
-/// Updates cohorts and writes their new values into their weights. Gives those back that it cannot update: it can on the CPU,
-/// weights in `float32` or `bfloat16`, and on an NVIDIA device, in `float16` too. The results are those of the same operations
-/// one by one.
-pub(super) fn update<'a>(due: Vec<Due<'a>>, optimizer: &Optimizer, (rate, scale): (f64, f64)) -> Vec<Due<'a>> {
-    let (mut possible, others): (Vec<_>, Vec<_>) = due.into_iter().partition(Due::is_possible);
+/// Updates cohorts and writes their new values into their weights. Supported are weights in `float32` or `bfloat16` on
+/// the CPU, and in `float16` too on an NVIDIA device; the other cohorts are returned. The results are those of the same
+/// operations done separately.
+pub(super) fn update<'a>(
+    due: Vec<CohortUpdate<'a>>,
+    optimizer: &Optimizer,
+    (rate, scale): (f64, f64),
+) -> Vec<CohortUpdate<'a>> {
+    let (mut possible, others): (Vec<_>, Vec<_>) = due.into_iter().partition(CohortUpdate::is_possible);
     update_on(&mut possible, optimizer, (rate, scale), threads::count());
-    let on_device = |due: &Due<'a>| device::update(due, Factors::new(optimizer, rate, scale, due.age));
+    let on_device = |due: &CohortUpdate<'a>| device::update(due, Factors::new(optimizer, rate, scale, due.age));
     others.into_iter().filter(|due| !on_device(due)).collect()
 }
 
-fn update_on(due: &mut [Due<'_>], optimizer: &Optimizer, (rate, scale): (f64, f64), threads: usize) {
+fn update_on(due: &mut [CohortUpdate<'_>], optimizer: &Optimizer, (rate, scale): (f64, f64), threads: usize) {
     let (mut floats, mut halves) = (Vec::new(), Vec::new());
     for due in due {
         let factors = Factors::new(optimizer, rate, scale, due.age);
@@ -67,15 +73,16 @@ fn update_on(due: &mut [Due<'_>], optimizer: &Optimizer, (rate, scale): (f64, f6
     threads::each(&mut halves, threads, |task| wide::run(task));
 }
 
-/// What one update is made with, the same for all scalars of a cohort.
+/// The coefficients of one update, the same for all scalars of a cohort.
 #[derive(Clone, Copy)]
 struct Factors {
-    /// Of the gradient.
+    /// Factor of the gradient.
     scale: f32,
+    /// `1 - beta` of both moments.
     keep: [f32; 2],
-    /// Of the delta, before the step.
+    /// Factor of the delta before the step, from weight decay.
     decay: f32,
-    /// Of the second moment's root.
+    /// Divisor of the second moment's root, from bias correction.
     correction: f32,
     epsilon: f32,
     rate: f32,
@@ -96,13 +103,13 @@ impl Factors {
     }
 }
 
-/// Some scalars of one cohort.
+/// A chunk of one cohort.
 struct Task<'a, T> {
     factors: Factors,
     cast: Cast,
-    /// Whether all values are written, also those that are what they were.
+    /// Whether all values are written, also those that have not changed.
     rewrite: bool,
-    /// Of the first among the cohort's.
+    /// Position of the first scalar in the cohort.
     position: u64,
     indices: &'a [i64],
     original: &'a [T],
@@ -113,7 +120,7 @@ struct Task<'a, T> {
     weight: Weight<T>,
 }
 
-/// Where a weight lies. Several tasks write to it, each at places of its own.
+/// The memory of a weight. Several tasks write to it, each at indices of its own.
 #[derive(Clone, Copy)]
 struct Weight<T> {
     start: *mut T,
@@ -124,7 +131,7 @@ struct Weight<T> {
 #[allow(unsafe_code)]
 unsafe impl<T> Send for Weight<T> {}
 
-impl Due<'_> {
+impl CohortUpdate<'_> {
     fn is_possible(&self) -> bool {
         let cohort = &self.cohort;
         let of_weight = |tensor: &Tensor| match self.weight.kind() {
@@ -138,7 +145,7 @@ impl Due<'_> {
             && is_plain::<i64>(&cohort.indices)
     }
 
-    /// Cuts the cohort into tasks.
+    /// Splits the cohort into tasks.
     fn cut<'b, T: Scalar>(&'b mut self, factors: Factors, tasks: &mut Vec<Task<'b, T>>) {
         let cohort = &mut *self.cohort;
         let weight = Weight { start: self.weight.data_ptr().cast(), len: self.weight.numel() };
@@ -147,7 +154,7 @@ impl Due<'_> {
         let deltas = values_mut(&mut cohort.delta).chunks_mut(TASK);
         let moments = [&mut cohort.first, &mut cohort.second].map(|moment| values_mut(moment).chunks_mut(TASK));
         let [first, second] = moments;
-        // Where each line of the weight has several scalars, one of them has nearly always changed.
+        // Where each cache line of the weight has several trainable scalars, one of them has nearly always changed.
         let is_crowded = indices.len() * CROWDED > weight.len;
         let rewrite = T::SHOWS_ALL || is_crowded || !self.was_nearest || self.cast != Cast::Nearest;
         let mut position = 0;
@@ -170,7 +177,7 @@ impl Due<'_> {
     }
 }
 
-/// New values on their way into the weight.
+/// New values that are not yet written into the weight.
 struct Pending<T> {
     len: usize,
     indices: [i64; BLOCK],
@@ -182,7 +189,7 @@ impl<T: Scalar> Pending<T> {
         Self { len: 0, indices: [0; BLOCK], values: [T::default(); BLOCK] }
     }
 
-    /// Drops those that are what they were.
+    /// Drops the values that have not changed.
     #[inline(always)]
     fn keep_changed(&mut self, before: &[T; BLOCK]) {
         let mut kept = 0;
@@ -201,21 +208,21 @@ impl<T: Scalar> wide::Work for &mut Task<'_, T> {
 
     #[inline(always)]
     fn run(self) {
-        let mut on_the_way: [Pending<T>; AHEAD] = std::array::from_fn(|_| Pending::new());
+        let mut in_flight: [Pending<T>; AHEAD] = std::array::from_fn(|_| Pending::new());
         for (block, from) in (0..self.indices.len()).step_by(BLOCK).enumerate() {
-            let pending = &mut on_the_way[block % AHEAD];
+            let pending = &mut in_flight[block % AHEAD];
             self.weight.write(pending);
             self.step(from, pending);
             self.weight.prefetch(pending);
         }
-        for pending in &on_the_way {
+        for pending in &in_flight {
             self.weight.write(pending);
         }
     }
 }
 
 impl<T: Scalar> Task<'_, T> {
-    /// Updates a block, from this scalar on; what changes the weight is pending then.
+    /// Updates the block of scalars that begins at `from`; the changed values become pending.
     #[inline(always)]
     fn step(&mut self, from: usize, pending: &mut Pending<T>) {
         let block = from..self.indices.len().min(from + BLOCK);
@@ -246,7 +253,7 @@ fn cast_nearest<T: Scalar>(to: &mut [T; BLOCK], original: &[T], delta: &[f32]) {
     }
 }
 
-/// See [`Cast::Stochastic`]; `position` is that of the first among the cohort's scalars.
+/// See [`Cast::Stochastic`]; `position` is the position of the first scalar in the cohort.
 #[inline(always)]
 fn cast_stochastic<T: Scalar>(to: &mut [T; BLOCK], original: &[T], delta: &[f32], key: u64, position: u64) {
     for (((to, original), delta), position) in to.iter_mut().zip(original).zip(delta).zip(position..) {
@@ -269,7 +276,7 @@ fn adamw(delta: &mut [f32], [first, second]: [&mut [f32]; 2], gradient: &[f32], 
 }
 
 impl<T: Scalar> Weight<T> {
-    /// An index outside is ignored.
+    /// The address of a scalar; none for an index outside the weight.
     #[inline(always)]
     fn place(self, index: i64) -> Option<*mut T> {
         let place = usize::try_from(index).ok().filter(|&place| place < self.len)?;
@@ -320,7 +327,7 @@ mod tests {
         (age, cast, was_nearest): (u64, Cast, bool),
         threads: usize,
     ) {
-        let mut due = [Due { cohort, weight, gradient, age, cast, was_nearest }];
+        let mut due = [CohortUpdate { cohort, weight, gradient, age, cast, was_nearest }];
         assert!(due[0].is_possible());
         update_on(&mut due, optimizer, (rate, scale), threads);
     }

@@ -1,11 +1,11 @@
-//! The gradient of a linear layer's weight at a few of its scalars.
+//! The gradient of a linear layer's weight at selected scalars.
 //!
 //! For `y = x W'`, with `x` of shape `[tokens, in]` and the gradient `dy` of shape `[tokens, out]`,
 //! `g[i, j] = sum_t dy[t, i] * x[t, j]`: a sampled dense-dense product. Accumulated in `f32`.
 //!
-//! Sampled, each scalar costs the product of two columns, and the columns have to be brought together first (see `part`).
-//! Dense, all scalars are computed by libtorch's matrix product and most are thrown away. Where the two ways cross was
-//! measured (see `sampled::dense_above` and, on an NVIDIA device, `device::dense_above`).
+//! The sampled algorithm computes each scalar as the product of two columns, which have to be transposed first (see
+//! `part`). The dense one computes all scalars by libtorch's matrix product and discards most. The density at which the
+//! dense one becomes faster was measured (see `sampled::dense_above` and, on an NVIDIA device, `device::dense_above`).
 
 mod dense;
 mod device;
@@ -23,7 +23,7 @@ use tch::{Device, Kind, Tensor};
 pub use dense::dense_then_gather;
 pub use device::{prepare, sampled as sampled_on_device};
 
-/// One weight's part of a backward pass.
+/// The operands of one weight's gradient, and the scalars to compute.
 pub struct Product<'a> {
     /// `[.., in]`
     pub input: &'a Tensor,
@@ -35,22 +35,26 @@ pub struct Product<'a> {
 
 /// The gradients of several weights at once, `f32`: for each product one tensor for each cohort.
 ///
-/// Products side by side that share an input (the same memory: queries, keys and values) share what is prepared of it.
+/// Consecutive products with the same input (the same memory: queries, keys and values) share its preparation.
 /// The result does not depend on the number of threads, nor on which products are computed together.
 #[must_use]
 pub fn sampled_together(products: &[Product<'_>]) -> Vec<Vec<Tensor>> {
-    let ways: Vec<Way> = products.iter().map(Way::of).collect();
-    let on_cpu = products.iter().zip(&ways).filter(|(_, way)| **way == Way::Columns).map(|(product, _)| product);
+    let algorithms: Vec<Algorithm> = products.iter().map(Algorithm::of).collect();
+    let on_cpu = products
+        .iter()
+        .zip(&algorithms)
+        .filter(|(_, algorithm)| **algorithm == Algorithm::Columns)
+        .map(|(product, _)| product);
     let mut on_cpu = sampled::sampled(&on_cpu.collect::<Vec<_>>()).into_iter();
-    let gradient = |(product, way): (&Product<'_>, &Way)| {
-        let sampled = match way {
-            Way::Columns => on_cpu.next(),
-            Way::Kernel => device::sampled(product),
-            Way::Dense => None,
+    let gradient = |(product, algorithm): (&Product<'_>, &Algorithm)| {
+        let sampled = match algorithm {
+            Algorithm::Columns => on_cpu.next(),
+            Algorithm::Kernel => device::sampled(product),
+            Algorithm::Dense => None,
         };
         sampled.unwrap_or_else(|| dense_then_gather(product.input, product.output_gradient, &product.indices))
     };
-    products.iter().zip(&ways).map(gradient).collect()
+    products.iter().zip(&algorithms).map(gradient).collect()
 }
 
 /// The gradient at flat, sorted `indices` (`i64`, one tensor for each cohort) of a weight of shape `[out, in]`; `f32`,
@@ -65,25 +69,25 @@ pub fn sampled<'a>(
     sampled_together(&[Product { input, output_gradient, indices: indices.collect() }]).pop().unwrap_or_default()
 }
 
-/// Each scalar as the product of two columns, whatever the density, on the CPU.
+/// The gradients by the sampled algorithm, whatever the density, on the CPU.
 #[must_use]
 pub fn sampled_product(products: &[Product<'_>]) -> Vec<Vec<Tensor>> {
     sampled::sampled(&products.iter().collect::<Vec<_>>())
 }
 
-/// How a gradient is computed.
+/// The algorithm of a gradient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+enum Algorithm {
     /// Sampled on the CPU.
     Columns,
     /// Sampled on an NVIDIA device.
     Kernel,
-    /// All of it, and a gather.
+    /// The dense product and a gather.
     Dense,
 }
 
-impl Way {
-    /// The fastest way for a product, or the only one.
+impl Algorithm {
+    /// The fastest algorithm that can compute a product.
     fn of(product: &Product<'_>) -> Self {
         let density = product.density();
         match product.input.device() {

@@ -1,11 +1,11 @@
-//! What the project exists for: training a few scalars of a large weight.
+//! The core of sparse fine-tuning: training selected scalars of a large weight.
 //!
-//! Tensors and numbers in, tensors and numbers out: nothing here knows a model, a file or a screen.
+//! Everything works on tensors and numbers: nothing here depends on models, files or the interface.
 //!
-//! * [`Selection`]: which scalars of a weight train, where a key says so; [`rank`]: where their magnitudes do;
-//! * [`budget`]: how many of each weight;
-//! * [`Delta`]: what training added to them, and how an optimizer's update reaches the weight;
-//! * [`gradient`]: the gradient at those scalars and nowhere else.
+//! * [`Selection`]: chooses the trainable scalars of a weight by a keyed permutation; [`rank`]: by their magnitudes;
+//! * [`budget`]: the number of trainable scalars of each weight;
+//! * [`Delta`]: their deltas, moments and ages, and the optimizer's update of the weight;
+//! * [`gradient`]: the gradient at those scalars only.
 
 pub mod budget;
 mod cohort;
@@ -30,24 +30,24 @@ pub use optimizer::{Optimizer, Rule};
 pub use rounding::Cast;
 pub use selection::Selection;
 
-/// Scalars of tensors on a device that are brought together, to look at all of them at once.
+/// Most scalars on a device that are concatenated for one reduction.
 const MOST_TOGETHER: usize = 1 << 26;
 
-/// Squared Euclidean norm of all of these together, summed in `f64`. A device is waited for once.
+/// Squared Euclidean norm of all tensors together, summed in `f64`. On a device it synchronizes once.
 #[must_use]
 pub fn squared_norm<'a>(tensors: impl Iterator<Item = &'a Tensor>) -> f64 {
     let tensors: Vec<&Tensor> = tensors.collect();
     let of_one = |tensor: &Tensor| tensor.square().sum(Kind::Double);
     let on_device = tensors.first().is_some_and(|tensor| tensor.device() != Device::Cpu);
     if on_device && tensors.iter().map(|tensor| tensor.numel()).sum::<usize>() <= MOST_TOGETHER {
-        // Two launches for each of a hundred weights would take longer than the copy.
+        // Two kernel launches for each of a hundred weights would take longer than the copy.
         let flat: Vec<Tensor> = tensors.iter().map(|tensor| tensor.reshape(-1)).collect();
         return sum_of(&[of_one(&Tensor::cat(&flat, 0))]);
     }
     sum_of(&tensors.into_iter().map(of_one).collect::<Vec<_>>())
 }
 
-/// Sum of numbers (`f64`, no dimensions), one after the other. A device is waited for once.
+/// Sum of scalar tensors (`f64`), in order. On a device it synchronizes once.
 #[must_use]
 pub fn sum_of(numbers: &[Tensor]) -> f64 {
     if numbers.is_empty() {
@@ -57,8 +57,8 @@ pub fn sum_of(numbers: &[Tensor]) -> f64 {
     numbers.into_iter().sum()
 }
 
-/// Compiles what this module has of kernels for an NVIDIA device: a second or two, once. Without it everything works, more
-/// slowly.
+/// Compiles this crate's kernels for an NVIDIA device, once, in a second or two. Without them everything works, but
+/// more slowly.
 ///
 /// # Errors
 /// One sentence why it cannot be.

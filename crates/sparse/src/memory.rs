@@ -1,9 +1,9 @@
-//! The memory of tensors on the CPU.
+//! Access to the memory of tensors on the CPU.
 
 use half::bf16;
 use tch::{Device, Kind, Tensor};
 
-/// What tensors of a dtype are made of. (The trait of `tch` for this takes `bf16` for `f16`.)
+/// The element type of a dtype. (The corresponding trait of `tch` takes `bf16` for `f16`.)
 pub trait Stored: Copy + Send + Sync {
     /// The dtype.
     const KIND: Kind;
@@ -21,19 +21,19 @@ impl Stored for i64 {
     const KIND: Kind = Kind::Int64;
 }
 
-/// The scalars of a contiguous tensor of this dtype on the CPU; another one is a panic.
+/// The scalars of a contiguous tensor of this dtype on the CPU. Panics for any other tensor.
 #[must_use]
 pub fn values<T: Stored>(tensor: &Tensor) -> &[T] {
     let length = readable::<T>(tensor);
-    // SAFETY: the tensor owns so many scalars of this type, initialized, and nobody writes to them while it is borrowed:
-    // operands and indices are only read during a backward pass, and originals for ever.
+    // SAFETY: the tensor owns so many scalars of this type, initialized, and nobody writes to them while it is
+    // borrowed: operands and indices are only read during a backward pass, and originals for ever.
     #[allow(unsafe_code)]
     unsafe {
         std::slice::from_raw_parts(if length == 0 { std::ptr::dangling() } else { tensor.data_ptr().cast() }, length)
     }
 }
 
-/// As [`values`], to be written to. No other tensor may share the memory.
+/// As [`values`], mutable. No other tensor may share the memory.
 pub fn values_mut<T: Stored>(tensor: &mut Tensor) -> &mut [T] {
     let length = readable::<T>(tensor);
     let first = if length == 0 { std::ptr::dangling_mut() } else { tensor.data_ptr().cast() };
@@ -44,28 +44,29 @@ pub fn values_mut<T: Stored>(tensor: &mut Tensor) -> &mut [T] {
     }
 }
 
-/// Whether [`values`] can be had.
+/// Whether [`values`] accepts a tensor.
 #[must_use]
 pub fn is_plain<T: Stored>(tensor: &Tensor) -> bool {
     tensor.device() == Device::Cpu && tensor.kind() == T::KIND && tensor.is_contiguous()
 }
 
-/// How many scalars of this type lie side by side at the tensor's address.
+/// Number of scalars of this type that are contiguous at the tensor's address.
 fn readable<T: Stored>(tensor: &Tensor) -> usize {
     assert!(is_plain::<T>(tensor), "{tensor:?}");
     tensor.numel()
 }
 
-/// The cache nearest to the core that something is asked into.
+/// The cache level that a prefetch loads into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cache {
-    /// For what is read soon, and little of it at a time.
+    /// First level: for few lines that are read soon.
     First,
-    /// For many scattered places: the first cache belongs to what is computed meanwhile, and can wait for few lines at a time.
+    /// Second level: for many scattered lines. The first level is in use by the computation, and has few outstanding
+    /// loads.
     Second,
 }
 
-/// Asks for what lies there to be brought near.
+/// Prefetches the cache line at this address.
 #[allow(clippy::inline_always, reason = "one instruction, once it is known which")]
 #[inline(always)]
 pub fn prefetch<T>(place: *const T, into: Cache) {

@@ -1,30 +1,30 @@
-//! How a gradient becomes an update.
+//! The optimizer's update rule.
 
 use tch::Tensor;
 
-/// Which rule an optimizer goes by.
+/// The update rule of an optimizer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// AdamW (Loshchilov and Hutter, 2019): decay decoupled from the gradient.
     AdamW,
 }
 
-/// A rule and its settings.
+/// An update rule and its hyperparameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Optimizer {
     /// The rule.
     pub rule: Rule,
-    /// Decay of the first and second moment.
+    /// Decay rates of the first and second moment.
     pub betas: [f64; 2],
-    /// Keeps the update from dividing by zero.
+    /// Added to the denominator for numerical stability.
     pub epsilon: f64,
-    /// Share of the value, times the rate, that is taken off at each step.
+    /// Decoupled weight decay: each step subtracts `rate * weight_decay * value`.
     pub weight_decay: f64,
 }
 
 impl Optimizer {
-    /// Moves `value` by one update. All tensors are `f32` and of one shape; `age` counts the updates of these scalars,
-    /// this one included, so the first is 1.
+    /// Applies one update to `value`. All tensors are `f32` and of one shape; `age` counts the updates of these
+    /// scalars, this one included, so the first is 1.
     pub fn update(&self, value: &mut Tensor, moments: [&mut Tensor; 2], gradient: &Tensor, rate: f64, age: u64) {
         let [first, second] = moments;
         let [beta1, beta2] = self.betas;
@@ -41,7 +41,7 @@ impl Optimizer {
         }
     }
 
-    /// What a moment of this age is divided by, since it started from zero.
+    /// Adam's bias correction: the divisor of a moment of this age, which started from zero.
     pub(super) fn correction(beta: f64, age: u64) -> f64 {
         1.0 - beta.powf(exponent(age))
     }

@@ -1,7 +1,7 @@
-//! The scalars that rank first, without sorting all of them.
+//! Selection of the scalars that rank first, without sorting all of them.
 //!
-//! A key is what a scalar ranks by, lowest first; equal keys rank by position, so that a rank is one scalar's alone and a
-//! quota is met exactly, however many keys are the same.
+//! Scalars rank by a key, lowest first; equal keys rank by position, so that ranks are unique and a count is met
+//! exactly, however many keys are equal.
 
 use std::ops::Range;
 
@@ -9,13 +9,13 @@ use tch::{Device, Kind, Tensor};
 
 use super::memory::values;
 
-/// Scalars that are looked at at a time.
+/// Scalars processed at a time.
 const PART: usize = 1 << 20;
 
-/// The key of a scalar that is never chosen.
+/// The key of an excluded scalar.
 const NEVER: u32 = u32::MAX;
 
-/// All bits of an `f32` but its sign: for numbers that are not negative, they rise with the number.
+/// All bits of an `f32` but its sign: as integers they order magnitudes.
 const MAGNITUDE: u32 = 0x7fff_ffff;
 
 /// Which magnitudes rank first.
@@ -28,7 +28,7 @@ pub enum First {
 }
 
 impl First {
-    /// The key of a number. Only its magnitude counts; the number itself is left alone, its sign too.
+    /// The key of a number, from its magnitude alone.
     #[must_use]
     pub fn key(self, number: f32) -> u32 {
         let magnitude = number.to_bits() & MAGNITUDE;
@@ -39,8 +39,8 @@ impl First {
     }
 }
 
-/// Positions of the `count` scalars of a flat tensor that rank first, rising: those at sorted positions `without` are left out,
-/// and each of `instead` (sorted positions and values) is taken to have another value. If there are fewer, all of them.
+/// Indices of the `count` scalars of a flat tensor that rank first, ascending. The sorted indices `without` are
+/// excluded, and `instead` (sorted indices and values) overrides values. If there are fewer scalars, all of them.
 #[must_use]
 pub fn first_of(tensor: &Tensor, first: First, count: usize, without: &[i64], instead: (&[i64], &[f32])) -> Vec<i64> {
     lowest(tensor.numel(), count, |range, keys| {
@@ -62,7 +62,7 @@ pub fn first_of(tensor: &Tensor, first: First, count: usize, without: &[i64], in
     })
 }
 
-/// Positions of the `count` lowest keys, rising; `keys` appends those of a range.
+/// Indices of the `count` lowest keys, ascending; `keys` appends the keys of a range.
 fn lowest(scalars: usize, count: usize, mut keys: impl FnMut(Range<usize>, &mut Vec<u32>)) -> Vec<i64> {
     if count == 0 {
         return Vec::new();
@@ -76,7 +76,7 @@ fn lowest(scalars: usize, count: usize, mut keys: impl FnMut(Range<usize>, &mut 
             range.zip(&part).filter(|(_, key)| **key != NEVER).for_each(|(position, key)| seen(position, *key));
         }
     };
-    // The last key that is taken, by its upper half and then by its lower one.
+    // The highest selected key, by a histogram of the upper halves and then of the lower halves.
     let mut counts = vec![0_usize; 1 << 16];
     each(&mut |_, key| counts[(key >> 16) as usize] += 1);
     let (upper, before) = place_of(&counts, count);
@@ -96,7 +96,8 @@ fn lowest(scalars: usize, count: usize, mut keys: impl FnMut(Range<usize>, &mut 
     found
 }
 
-/// The class in which the one of this number lies, and how many lie in those before.
+/// The class of a histogram that contains element `number` (from 1), and the number of elements in the classes before
+/// it.
 fn place_of(counts: &[usize], number: usize) -> (usize, usize) {
     let mut before = 0;
     for (class, count) in counts.iter().enumerate() {
@@ -105,11 +106,11 @@ fn place_of(counts: &[usize], number: usize) -> (usize, usize) {
         }
         before += count;
     }
-    // There are fewer: all of them are before.
+    // There are fewer elements: all of them are selected.
     (counts.len() - 1, before - counts.last().copied().unwrap_or(0))
 }
 
-/// Of so many keyed positions the `count` that rank first, rising.
+/// The `count` of the keyed indices that rank first, ascending.
 #[must_use]
 pub fn first_among(mut keyed: Vec<(u32, i64)>, count: usize) -> Vec<i64> {
     if count == 0 {
@@ -124,7 +125,7 @@ pub fn first_among(mut keyed: Vec<(u32, i64)>, count: usize) -> Vec<i64> {
     found
 }
 
-/// Of so many keyed positions the `count` that rank last, rising.
+/// The `count` of the keyed indices that rank last, ascending.
 #[must_use]
 pub fn last_among(keyed: Vec<(u32, i64)>, count: usize) -> Vec<i64> {
     let turned = keyed.into_iter().map(|(key, position)| (NEVER - key, -position)).collect();

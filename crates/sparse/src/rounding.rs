@@ -1,20 +1,21 @@
-//! How `w0 + delta` becomes a weight.
+//! The cast of `w0 + delta` to the weight's dtype.
 
 use tch::{Kind, Tensor};
 
 use spartui_facts::permutation::mix;
 
-/// The cast from `f32` to the type of the weights.
+/// The cast from `f32` to the dtype of the weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cast {
-    /// To the nearest value, ties to even, as in the reference.
+    /// Rounding to nearest, ties to even, as in the reference.
     Nearest,
-    /// Up or down, with the odds that make the mean exact. The key makes it repeatable: one for each step.
+    /// Stochastic rounding, up or down with probabilities that make the mean exact. The key, one for each step, makes
+    /// it repeatable.
     ///
-    /// The noise of a scalar follows from its position by [`mix`], so that a kernel finds it without its neighbours and CPU and
-    /// device round alike, which `gpu_check` compares. On the CPU ChaCha with 8 rounds would be as fast: an update took 13.3 ns a
-    /// scalar with it and 13.7 ns with this (medians of three runs on one core, 2026-11-30); a kernel would compute one of its
-    /// blocks of 16 numbers for each scalar.
+    /// The noise of a scalar is a hash of its position by [`mix`], so that a kernel computes it for each scalar alone
+    /// and CPU and device round alike, which `gpu_check` compares. On the CPU ChaCha with 8 rounds would be as fast: an
+    /// update took 13.3 ns a scalar with it and 13.7 ns with this (medians of three runs on one core, 2026-11-30); a
+    /// kernel would compute one of its blocks of 16 numbers for each scalar.
     Stochastic {
         /// Key of the step's randomness.
         key: u64,
@@ -22,8 +23,8 @@ pub enum Cast {
 }
 
 impl Cast {
-    /// Casts `values` (`f32`, one dimension) to `kind`. Only `bfloat16` knows a stochastic cast; others are cast to
-    /// the nearest.
+    /// Casts `values` (`f32`, one dimension) to `kind`. The stochastic cast applies to `bfloat16` only; other dtypes
+    /// are rounded to nearest.
     pub fn apply(self, values: &Tensor, kind: Kind) -> Tensor {
         match self {
             Self::Stochastic { key } if kind == Kind::BFloat16 => stochastic_bfloat16(values, key),

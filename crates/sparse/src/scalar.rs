@@ -1,4 +1,4 @@
-//! The scalars that weights are made of: how they are widened, and cast back.
+//! The element types of weights, with their conversion to `f32` and back.
 #![allow(clippy::inline_always, reason = "compiled for each kind of processor, see `wide`")]
 
 use half::bf16;
@@ -7,16 +7,16 @@ use super::memory::Stored;
 
 /// A scalar of a weight.
 pub trait Scalar: Stored + Default {
-    /// Whether nearly every update of a delta shows in the weight, so that it is no use to look.
+    /// Whether nearly every update of a delta changes the weight, so that comparing the values is not worthwhile.
     const SHOWS_ALL: bool;
 
-    /// Exactly.
+    /// Exact conversion to `f32`.
     fn to_f32(self) -> f32;
-    /// Ties to even.
+    /// Rounds to nearest, ties to even.
     fn nearest(value: f32) -> Self;
-    /// Up or down by 16 random bits, where the type has fewer bits than `f32`.
+    /// Stochastic rounding by 16 random bits, for a type narrower than `f32`.
     fn stochastic(value: f32, noise: u16) -> Self;
-    /// Whether they are the same to the bit.
+    /// Whether the two values are equal to the bit.
     fn is_same(self, other: Self) -> bool;
 }
 
@@ -71,7 +71,7 @@ impl Scalar for bf16 {
     }
 }
 
-/// `bf16` is that of an `f32`.
+/// The upper half of an `f32` as `bf16`.
 #[inline(always)]
 fn upper_half(bits: u32) -> bf16 {
     bf16::from_bits((bits >> 16) as u16)

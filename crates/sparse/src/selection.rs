@@ -1,40 +1,40 @@
-//! Which scalars of one weight train.
+//! Random selection of the trainable scalars of one weight.
 
 use std::ops::Range;
 
 use super::{sorted, wide};
 use spartui_facts::permutation::{Permutation, derive_key};
 
-/// A fixed order of all scalars of one weight, of which the first so many train.
+/// A keyed permutation of all scalars of one weight, of which the first `count` train.
 ///
-/// The sets are nested: those of a smaller count are among those of a larger one. Nothing needs storing but the seed
-/// and the count.
+/// The sets are nested: that of a smaller count is a subset of that of a larger one. Seed and count determine them, so
+/// that nothing else has to be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
     order: Permutation,
 }
 
 impl Selection {
-    /// The order that belongs to this seed, weight (by name) and number of scalars.
+    /// The permutation of a seed, a weight (by name) and its number of scalars.
     #[must_use]
     pub fn new(seed: u64, weight: &str, scalars: u64) -> Self {
         Self::keyed(derive_key(seed, "selection", weight), scalars)
     }
 
-    /// The order that belongs to a key.
+    /// The permutation of a key.
     #[must_use]
     pub fn keyed(key: u64, scalars: u64) -> Self {
         Self { order: Permutation::new(key, scalars) }
     }
 
-    /// The first `count` scalars of the order that are not among those `without`, which are sorted; sorted too. If there are
-    /// fewer, all of them.
+    /// The first `count` scalars of the permutation that are not in `without` (sorted). The result is sorted; if there
+    /// are fewer scalars, all of them.
     #[must_use]
     pub fn first_without(&self, count: usize, without: &[i64]) -> Vec<i64> {
         let count = count.min(usize::try_from(self.order.len()).unwrap_or(usize::MAX) - without.len());
         let (mut found, mut ranks) = (Vec::new(), 0);
         while found.len() < count {
-            // So many more are never too many.
+            // This never takes more than are missing.
             let next = ranks + (count - found.len()) as u64;
             let some = self.indices(ranks..next);
             found.extend(some.into_iter().filter(|index| without.binary_search(index).is_err()));
@@ -58,7 +58,7 @@ impl Selection {
     }
 }
 
-/// The elements at these ranks.
+/// The elements of a permutation at these ranks.
 struct Elements<'a> {
     order: &'a Permutation,
     ranks: Range<u64>,
@@ -68,7 +68,7 @@ impl wide::Work for Elements<'_> {
     type Output = Vec<u64>;
 
     #[inline(always)]
-    #[allow(clippy::inline_always, reason = "as `wide::Work` asks")]
+    #[allow(clippy::inline_always, reason = "as `wide::Work` requires")]
     fn run(self) -> Vec<u64> {
         self.order.elements(self.ranks)
     }

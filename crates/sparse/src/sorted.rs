@@ -1,12 +1,12 @@
-//! Sorted lists of distinct indices. None of the loops branches on what it reads, since that cannot be foreseen.
+//! Sorted lists of distinct indices. The loops do not branch on the values, since such branches cannot be predicted.
 
-/// Positions in `all` of those that are among `some`, and of those that are not. Both lists are sorted.
+/// Positions in `all` of the indices that are in `some`, and of those that are not. Both lists are sorted.
 pub fn split(all: &[i64], some: &[i64]) -> [Vec<i64>; 2] {
     let mut among = vec![0; all.len()];
     let mut others = vec![0; all.len()];
     let (mut next, mut counts) = (0, [0, 0]);
     for (position, &index) in (0_i64..).zip(all) {
-        // In the usual case, that all of `some` are in `all`, this is never so.
+        // Never true in the usual case, where `some` is a subset of `all`.
         while some.get(next).is_some_and(|&wanted| wanted < index) {
             next += 1;
         }
@@ -22,7 +22,7 @@ pub fn split(all: &[i64], some: &[i64]) -> [Vec<i64>; 2] {
     [among, others]
 }
 
-/// The order that sorts these lists, each of them sorted, when they are put one behind the other.
+/// The permutation that sorts the concatenation of sorted lists.
 pub fn order(lists: &[Vec<i64>]) -> Vec<i64> {
     let mut merged = (Vec::new(), Vec::new());
     let mut before = 0;
@@ -34,7 +34,7 @@ pub fn order(lists: &[Vec<i64>]) -> Vec<i64> {
     merged.1
 }
 
-/// Two sorted lists and what belongs to each of their indices, as one.
+/// Merges two sorted lists, each with a list of values that belong to its indices.
 fn merge(indices: [&[i64]; 2], places: [&[i64]; 2]) -> (Vec<i64>, Vec<i64>) {
     let count = indices[0].len() + indices[1].len();
     let (mut merged, mut merged_places) = (Vec::with_capacity(count), Vec::with_capacity(count));
@@ -55,7 +55,7 @@ fn merge(indices: [&[i64]; 2], places: [&[i64]; 2]) -> (Vec<i64>, Vec<i64>) {
 /// Bits of a digit: the counts of all digits fit the first-level cache.
 const DIGIT: u32 = 11;
 
-/// Sorts numbers below `bound`, digit by digit.
+/// Radix sort of numbers below `bound`.
 pub fn sort(mut values: Vec<u64>, bound: u64) -> Vec<u64> {
     let bits = u64::BITS - bound.leading_zeros();
     let mut sorted = vec![0; values.len()];

@@ -1,21 +1,21 @@
-//! Work shared out among threads: libtorch's own where they can be had.
+//! Parallel loops on libtorch's own threads, where these are accessible.
 //!
-//! After each of its operations libtorch's threads go on spinning for a while, so that the next one starts at once. Threads
-//! of another pool have to share the processor with them, which doubled the time of the sampled product between two matrix
-//! products (two cores, two threads). So the OpenMP team itself does the work; where there is none, rayon's.
+//! After each operation libtorch's threads keep spinning for a while, so that the next one starts at once. Threads of
+//! another pool have to share the processor with them, which doubled the time of the sampled product between two matrix
+//! products (two cores, two threads). So the work runs on the OpenMP team; where there is none, on rayon's pool.
 
 use std::any::Any;
 use std::ffi::{c_uint, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-/// As many threads as libtorch computes with.
+/// The number of libtorch's threads.
 #[must_use]
 pub fn count() -> usize {
     usize::try_from(tch::get_num_threads()).unwrap_or(1).max(1)
 }
 
-/// Works on each item once, on so many threads.
+/// Calls `work` once for each item, on `threads` threads.
 pub fn each<T: Send>(items: &mut [T], threads: usize, work: impl Fn(&mut T) + Sync) {
     let threads = threads.min(items.len());
     let queue = Mutex::new(items.iter_mut());
@@ -32,8 +32,8 @@ pub fn each<T: Send>(items: &mut [T], threads: usize, work: impl Fn(&mut T) + Sy
     }
 }
 
-/// `GOMP_parallel` of the OpenMP library: runs a function, with its argument, on each thread of a team of so many, of which
-/// the caller is one, and returns when all are done. The flags are hints.
+/// `GOMP_parallel` of the OpenMP library: runs a function with its argument on each thread of a team of the given size,
+/// of which the caller is one, and returns when all are done. The flags are hints.
 type Parallel = unsafe extern "C" fn(extern "C" fn(*mut c_void), *mut c_void, c_uint, c_uint);
 
 struct Team<'a> {
@@ -41,13 +41,13 @@ struct Team<'a> {
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
-/// Whether there is a team; if so, `run` has been called on each of its threads.
+/// Calls `run` on each thread of an OpenMP team. Returns false where there is no OpenMP library.
 fn on_team(threads: usize, run: &(dyn Fn() + Sync)) -> bool {
     static PARALLEL: LazyLock<Option<Parallel>> = LazyLock::new(find);
     let (Some(parallel), Ok(threads)) = (*PARALLEL, c_uint::try_from(threads)) else { return false };
     let mut team = Team { run, panic: Mutex::new(None) };
-    // SAFETY: the function is called as its interface says, with a pointer to a `Team` that outlives the call and is only
-    // shared by the threads.
+    // SAFETY: the function is called as its interface says, with a pointer to a `Team` that outlives the call and is
+    // only shared by the threads.
     #[allow(unsafe_code)]
     unsafe {
         parallel(enter, (&raw mut team).cast(), threads, 0);
@@ -68,7 +68,7 @@ extern "C" fn enter(team: *mut c_void) {
     }
 }
 
-/// The symbol among the libraries that the program has loaded; libtorch brings its OpenMP library.
+/// Looks the symbol up in the loaded libraries; libtorch brings its OpenMP library.
 #[cfg(unix)]
 fn find() -> Option<Parallel> {
     // SAFETY: the type is the one that GCC's OpenMP library, and LLVM's for its sake, document for this name.

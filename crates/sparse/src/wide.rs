@@ -1,16 +1,16 @@
-//! The widest vectors that the processor has, for loops that the compiler vectorises by itself.
+//! Runs auto-vectorized loops with the widest vectors of the processor.
 
-/// What is to be done. `run` is to be `#[inline(always)]`, and so is what it calls: then all of it is compiled once for each
-/// kind of processor. The results are the same on all of them, since no operation is left out or merged with another.
+/// A computation that is compiled once for each set of vector instructions. For that `run`, and all that it calls, must
+/// be `#[inline(always)]`. The results are the same on all processors, since no operations are fused.
 pub trait Work {
-    /// What comes of it.
+    /// Its result.
     type Output;
 
-    /// Does it.
+    /// Runs the computation.
     fn run(self) -> Self::Output;
 }
 
-/// Does it with the widest vectors that the processor has.
+/// Runs a computation with the widest vectors of the processor.
 pub fn run<W: Work>(work: W) -> W::Output {
     #[cfg(target_arch = "x86_64")]
     {

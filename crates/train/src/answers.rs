@@ -1,31 +1,32 @@
-//! How well a classifier does whose answer is not one label: any of several, or numbers.
+//! Scores of multi-label classifiers and of regression models.
 
 use tch::{Kind, Reduction, Tensor};
 
-/// How well a model finds any of several labels.
+/// Scores of a multi-label classifier.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AnyLabelScores {
     /// Mean binary cross-entropy over rows and labels, in nats.
     pub loss: f64,
-    /// Share of rows with exactly the right labels.
+    /// Subset accuracy: share of rows with exactly the right labels.
     pub accuracy: f64,
-    /// F1 over all decisions together (micro average); 0 where no label is right or found.
+    /// F1 over all rows and labels (micro average); 0 where no label is true or predicted.
     pub f1: f64,
 }
 
-/// How near a model's numbers come.
+/// Scores of a regression model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NumberScores {
     /// Mean squared error.
     pub loss: f64,
     /// Mean absolute error.
     pub mae: f64,
-    /// Coefficient of determination, the mean over the outputs; none where the answers of an output are all the same.
+    /// Coefficient of determination, the mean over the outputs; none where the targets of an output are all equal.
     pub r2: Option<f64>,
 }
 
 impl AnyLabelScores {
-    /// From logits and answers of 0 and 1, `[rows, labels]` both. A label is found where it is likelier than not.
+    /// From logits and targets of 0 and 1, `[rows, labels]` both. A label is predicted where its probability is at
+    /// least 1/2.
     #[must_use]
     pub fn of(logits: &Tensor, answers: &Tensor) -> Self {
         let (logits, answers) = (logits.to_kind(Kind::Double), answers.to_kind(Kind::Double));
@@ -39,7 +40,7 @@ impl AnyLabelScores {
 }
 
 impl NumberScores {
-    /// From numbers and answers, `[rows, outputs]` both.
+    /// From predictions and targets, `[rows, outputs]` both.
     #[must_use]
     pub fn of(numbers: &Tensor, answers: &Tensor) -> Self {
         let (numbers, answers) = (numbers.to_kind(Kind::Double), answers.to_kind(Kind::Double));

@@ -1,9 +1,9 @@
 //! Forward and backward pass, block by block.
 //!
-//! Each block runs on a detached input, and each adapted layer leaves a tap. The backward pass walks the blocks in
-//! reverse: for each it asks libtorch for the gradients of the block's input and of the taps' outputs, forms the
-//! sampled gradients from them at once and drops the rest. So no dense weight gradient ever exists, memory holds one
-//! block's output gradients at a time, and nothing below the lowest adapted site takes part.
+//! Each block runs on a detached input, and each adapted layer records a tap. The backward pass visits the blocks in
+//! reverse order: for each it computes the gradients of the block's input and of the taps' outputs by autograd, forms
+//! the sampled gradients from them at once and drops the rest. So no dense weight gradient exists, memory holds one
+//! block's output gradients at a time, and the blocks below the lowest adapted site have no graph.
 
 mod twice;
 mod wanted;
@@ -17,13 +17,13 @@ use spartui_facts::recipe::Recompute;
 use spartui_method::{Collector, Passes};
 use spartui_model::{Batch, Model, Pass, Recorded, Stage, Tape};
 use spartui_sparse::sum_of;
-use wanted::{Staged, Start};
+use wanted::{GraphStart, StageParameters};
 
-/// A block that was run for the backward pass.
+/// A block of the forward pass, kept for the backward pass.
 struct Segment {
     layer: usize,
     input: Tensor,
-    /// None where it is recomputed.
+    /// None where the block is recomputed.
     graph: Option<Graph>,
 }
 
@@ -32,16 +32,16 @@ struct Graph {
     recorded: Recorded,
 }
 
-/// What is trained.
+/// The receivers of the gradients.
 pub struct Trained<'a> {
-    /// The classification head, which may be none.
+    /// The classification head; without parameters for a language model.
     pub head: &'a mut TrainedHead,
-    /// What hears of the model itself.
+    /// The receiver of the model's gradients.
     pub collector: &'a mut dyn Collector,
 }
 
-/// Sum of the losses of a batch's targets, times `weight`; the gradients of that are added to what method and head
-/// collected before.
+/// Forward and backward pass over a batch. Returns the sum of the losses of its targets, times `weight`; the gradients
+/// of this value are added to the accumulated gradients of method and head.
 pub fn forward_backward(
     model: &Model,
     trained: &mut Trained<'_>,
@@ -56,7 +56,7 @@ pub fn forward_backward(
         let (loss, upstream) =
             twice::loss(model, trained, outputs, batch, targets, twice::Weights { weight, consistency });
         for (passed, upstream) in passed.into_iter().zip(upstream) {
-            walk_back(model, trained.collector, passed, upstream);
+            backward_pass(model, trained.collector, passed, upstream);
         }
         return loss;
     }
@@ -66,30 +66,30 @@ pub fn forward_backward(
         Targets::Labels(labels) => classify(model, trained, x, batch, labels, weight),
         Targets::Tokens { at, ids } => predict(model, trained.collector, x, at, ids, weight),
     };
-    walk_back(model, trained.collector, passed, upstream);
+    backward_pass(model, trained.collector, passed, upstream);
     loss
 }
 
-/// What a forward pass leaves for the backward pass.
-struct Passed {
+/// The results of a forward pass that the backward pass needs.
+struct ForwardPass {
     pass: Pass,
     noise: Option<u64>,
-    /// The embeddings, where their graph is walked back last.
+    /// The embeddings, where they train and have a graph.
     embedded: Option<Tensor>,
     segments: Vec<Segment>,
     /// The last block's output; requires a gradient where one is needed.
     output: Tensor,
 }
 
-/// The forward pass; `turn` counts those over the same micro-batch.
-fn forward(model: &Model, collector: &dyn Collector, batch: &Batch, recompute: Recompute, turn: u64) -> Passed {
-    let Start { embedding, lowest } = Start::of(model, collector);
+/// The forward pass; `turn` is its number among the passes over the same micro-batch, from 0.
+fn forward(model: &Model, collector: &dyn Collector, batch: &Batch, recompute: Recompute, turn: u64) -> ForwardPass {
+    let GraphStart { embedding, lowest } = GraphStart::of(model, collector);
     let pass = model.prepare(batch);
     let embedded = if embedding { model.embed(batch) } else { tch::no_grad(|| model.embed(batch)) };
     let mut x = tch::no_grad(|| {
         (0..lowest).fold(embedded.detach(), |x, layer| model.block(layer, &x, &pass, &mut Tape::idle()))
     });
-    // Where they do not train, they need not be kept.
+    // Embeddings that do not train need not be kept.
     let embedded = embedding.then_some(embedded);
     let noise = collector.noise(turn);
     let mut segments = Vec::new();
@@ -106,7 +106,7 @@ fn forward(model: &Model, collector: &dyn Collector, batch: &Batch, recompute: R
         segments.push(Segment { layer, input, graph });
     }
     let output = x.detach().set_requires_grad(!segments.is_empty());
-    Passed { pass, noise, embedded, segments, output }
+    ForwardPass { pass, noise, embedded, segments, output }
 }
 
 /// Runs a block on its input for the backward pass.
@@ -122,24 +122,24 @@ fn run(
     Graph { output, recorded: tape.into_recorded() }
 }
 
-/// The backward pass, from the gradient of the last block's output; what is walked back is gone.
-fn walk_back(model: &Model, collector: &mut dyn Collector, passed: Passed, mut upstream: Option<Tensor>) {
-    let Passed { pass, noise, embedded, mut segments, output } = passed;
+/// The backward pass, from the gradient of the last block's output. Each block's graph is freed once it is done.
+fn backward_pass(model: &Model, collector: &mut dyn Collector, passed: ForwardPass, mut upstream: Option<Tensor>) {
+    let ForwardPass { pass, noise, embedded, mut segments, output } = passed;
     drop(output);
     while let Some(Segment { layer, input, graph }) = segments.pop() {
         let Some(arriving) = upstream.take() else { break };
         let graph = graph.unwrap_or_else(|| run(model, collector, (layer, &input), &pass, noise));
-        let stage = Staged::of(model, collector, Stage::Block(layer));
+        let stage = StageParameters::of(model, collector, Stage::Block(layer));
         upstream = backward(graph, &input, &arriving, collector, &stage);
     }
     if let (Some(output), Some(arriving)) = (embedded, upstream) {
-        let stage = Staged::of(model, collector, Stage::Embedding);
+        let stage = StageParameters::of(model, collector, Stage::Embedding);
         let graph = Graph { output, recorded: Recorded::default() };
         backward(graph, &Tensor::new(), &arriving, collector, &stage);
     }
 }
 
-/// Loss of a classifier from the last block's output; the gradient of that, where it is needed.
+/// The loss of a classifier from the last block's output, and the gradient of that output, where it is needed.
 fn classify(
     model: &Model,
     trained: &mut Trained<'_>,
@@ -151,7 +151,7 @@ fn classify(
     let head = &trained.head.head;
     let logits = head.forward(&model.pool(x, batch));
     let loss = logits.cross_entropy_loss::<Tensor>(labels, None, Reduction::Sum, -100, 0.0) * weight;
-    let stage = Staged::of(model, trained.collector, Stage::Output);
+    let stage = StageParameters::of(model, trained.collector, Stage::Output);
     let mut inputs: Vec<&Tensor> = head.tensors.iter().chain(stage.tensors.iter().copied()).collect();
     inputs.extend(x.requires_grad().then_some(x));
     let mut gradients = Tensor::run_backward(&[&loss], &inputs, false, false);
@@ -162,8 +162,8 @@ fn classify(
     (loss.to_kind(Kind::Double).double_value(&[]), downstream)
 }
 
-/// Loss of a language model from the last block's output, with the logits of a bounded number of positions at a time; the
-/// gradient of that output, where it is needed.
+/// The loss of a language model from the last block's output, and the gradient of that output, where it is needed. The
+/// logits of a bounded number of positions exist at a time.
 fn predict(
     model: &Model,
     collector: &mut dyn Collector,
@@ -173,7 +173,7 @@ fn predict(
     weight: f64,
 ) -> (f64, Option<Tensor>) {
     let finished = model.finish(&pick(x, at));
-    let head = Staged::language_head(model, collector);
+    let head = StageParameters::language_head(model, collector);
     let frozen = |start: &Tensor, targets: &Tensor| {
         head.places.is_empty().then(|| predict_frozen(model, start, targets, weight)).flatten()
     };
@@ -188,7 +188,7 @@ fn predict(
             continue;
         }
         let start = start.set_requires_grad(true);
-        // The logits themselves are not needed any more when their gradient is computed.
+        // The logits are freed once their gradient is computed.
         let part =
             model.vocabulary(&start).cross_entropy_loss::<Tensor>(&targets, None, Reduction::Sum, -100, 0.0) * weight;
         let inputs: Vec<&Tensor> = std::iter::once(&start).chain(head.tensors.iter().copied()).collect();
@@ -201,13 +201,13 @@ fn predict(
     if !finished.requires_grad() || parts.is_empty() {
         return (loss, None);
     }
-    let stage = Staged::of(model, collector, Stage::Output).without(&head);
+    let stage = StageParameters::of(model, collector, Stage::Output).without(&head);
     let graph = Graph { output: finished, recorded: Recorded::default() };
     (loss, backward(graph, x, &Tensor::cat(&parts, 0), collector, &stage))
 }
 
-/// Loss of some targets from what [`Model::finish`] gave, and the gradient of that, by a way that needs no graph; none where
-/// logits are more than a product, or not on the CPU.
+/// The loss of some targets from the output of [`Model::finish`], and the gradient of that output, without a graph.
+/// None where the logits are not a plain product with the language-model head, or not on the CPU.
 fn predict_frozen(model: &Model, finished: &Tensor, targets: &Tensor, weight: f64) -> Option<(f64, Tensor)> {
     let rows = model.product_rows().filter(|_| model.device == Device::Cpu)?;
     tch::no_grad(|| {
@@ -219,28 +219,29 @@ fn predict_frozen(model: &Model, finished: &Tensor, targets: &Tensor, weight: f6
     })
 }
 
-/// Gives the method the gradients of a stage's taps and parameters; the gradient of its input, where it is needed.
+/// Passes the gradients of a stage's taps, leaves and parameters to the method. Returns the gradient of the stage's
+/// input, where it is needed.
 fn backward(
     graph: Graph,
     input: &Tensor,
     upstream: &Tensor,
     collector: &mut dyn Collector,
-    stage: &Staged<'_>,
+    stage: &StageParameters<'_>,
 ) -> Option<Tensor> {
-    let Graph { output, recorded: Recorded { taps, lent } } = graph;
+    let Graph { output, recorded: Recorded { taps, leaves } } = graph;
     // The gradient of this scalar by the output is the upstream gradient itself.
     let scalar = (output * upstream).sum(Kind::Float);
     let wanted = input.defined() && input.requires_grad();
     let mut inputs: Vec<&Tensor> = taps.iter().map(|tap| &tap.output).collect();
-    inputs.extend(lent.iter().map(|lent| &lent.tensor));
+    inputs.extend(leaves.iter().map(|leaf| &leaf.tensor));
     inputs.extend(&stage.tensors);
     inputs.extend(wanted.then_some(input));
     let mut gradients = Tensor::run_backward(&[&scalar], &inputs, false, false);
     let downstream = wanted.then(|| gradients.pop()).flatten();
     let (of_taps, rest) = gradients.split_at(taps.len());
-    let (of_leaves, of_stage) = rest.split_at(lent.len());
+    let (of_leaves, of_stage) = rest.split_at(leaves.len());
     collector.collect(&taps, of_taps);
-    lent.iter().zip(of_leaves).for_each(|(lent, gradient)| collector.collect_leaf(lent.leaf, gradient));
+    leaves.iter().zip(of_leaves).for_each(|(leaf, gradient)| collector.collect_leaf(leaf.leaf, gradient));
     stage.collect(collector, of_stage);
     downstream
 }

@@ -1,17 +1,17 @@
-//! The branches of a run: which steps, and which changes by hand, led to a state.
+//! The branches of a run: the steps and the changes by hand that led to each state.
 
 use std::collections::BTreeMap;
 
 use spartui_facts::protocol::{ActionKind, Branch, Entry, Evaluation, Intervention};
 
-/// A branch as it grew so far.
+/// The current state of a branch.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Grown {
-    /// The branch that it came from; none for the first.
+pub struct BranchState {
+    /// The parent branch; none for the first.
     pub parent: Option<u32>,
     /// The parent's step after which it began.
     pub from: u64,
-    /// Entries of the journal before this one, as far as they are the parent's, led to where it began.
+    /// The parent's entries of the journal before this index led to the state where the branch began.
     pub until: usize,
     /// Its last step.
     pub tip: u64,
@@ -19,25 +19,25 @@ pub struct Grown {
     pub best: Option<Evaluation>,
 }
 
-/// A moment: a step of a branch, and how many entries of the journal had been made, as far as they are that branch's.
+/// A point in the run's history: a step of a branch, and the length of the journal at that time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Point {
     /// The branch.
     pub branch: u32,
     /// Optimizer steps taken.
     pub step: u64,
-    /// Entries of the journal from this one on had not been made.
+    /// Length of the journal: entries from this index on came later.
     pub until: usize,
 }
 
-/// All branches, and the journal that made them.
+/// All branches of a run, and its journal.
 #[derive(Debug, Clone)]
 pub struct Tree {
-    branches: Vec<Grown>,
-    /// Each with the branch on which it was made.
+    branches: Vec<BranchState>,
+    /// The entries of the journal, each with its branch.
     entries: Vec<(u32, Entry)>,
     current: u32,
-    /// Branches and steps of the states that are kept for good.
+    /// Branches and steps of the pinned states.
     pins: Vec<(u32, u64)>,
     /// The last evaluation of each branch and step.
     evaluations: BTreeMap<(u32, u64), Evaluation>,
@@ -45,20 +45,20 @@ pub struct Tree {
 
 impl Default for Tree {
     fn default() -> Self {
-        let first = Grown { parent: None, from: 0, until: 0, tip: 0, best: None };
+        let first = BranchState { parent: None, from: 0, until: 0, tip: 0, best: None };
         Self { branches: vec![first], entries: Vec::new(), current: 0, pins: Vec::new(), evaluations: BTreeMap::new() }
     }
 }
 
 impl Tree {
-    /// As the entries of a journal made it, with the branch that trains at this step.
+    /// Rebuilds the tree from the entries of a journal; the current branch is at this step.
     ///
     /// # Errors
     /// Where an entry contradicts those before it.
     pub fn of_journal(entries: &[Entry], step: u64) -> Result<Self, String> {
         let mut tree = Self::default();
         for entry in entries {
-            tree.follow(entry).map_err(|why| format!("{}: {why}", entry.describe()))?;
+            tree.replay(entry).map_err(|why| format!("{}: {why}", entry.describe()))?;
         }
         if tree.here().step > step {
             return Err(format!("its last entry is of step {}", tree.here().step));
@@ -67,17 +67,18 @@ impl Tree {
         Ok(tree)
     }
 
-    fn follow(&mut self, entry: &Entry) -> Result<(), String> {
+    /// Applies one entry of a journal.
+    fn replay(&mut self, entry: &Entry) -> Result<(), String> {
         if entry.step() < self.here().step {
             return Err(format!("it comes after step {}", self.here().step));
         }
         self.reached(entry.step(), None);
-        let Entry::Action(deed) = entry else {
+        let Entry::Action(action) = entry else {
             self.add(entry.clone());
             return Ok(());
         };
-        let begins = match deed.what {
-            ActionKind::Rewind { to, branch } if to <= deed.step => Some((self.just_after(to), branch)),
+        let begins = match action.what {
+            ActionKind::Rewind { to, branch } if to <= action.step => Some((self.just_after(to), branch)),
             ActionKind::Rewind { .. } => return Err("that step was not taken yet".into()),
             ActionKind::Undo { branch, changes, .. } => {
                 let point = self.before_change(changes).ok_or("nothing was changed before")?;
@@ -86,7 +87,7 @@ impl Tree {
             _ => None,
         };
         self.add(entry.clone());
-        match deed.what {
+        match action.what {
             ActionKind::SwitchBranch { branch } if (branch as usize) < self.branches.len() => self.go_to(branch),
             ActionKind::SwitchBranch { .. } => return Err("there is no such branch".into()),
             ActionKind::Pin { branch, at, pinned } => self.pin(branch, at, pinned),
@@ -98,7 +99,7 @@ impl Tree {
         }
     }
 
-    /// The branch that trains.
+    /// The number of the current branch, the one that trains.
     #[must_use]
     pub fn current(&self) -> u32 {
         self.current
@@ -106,43 +107,43 @@ impl Tree {
 
     /// The branches, by their numbers.
     #[must_use]
-    pub fn branches(&self) -> &[Grown] {
+    pub fn branches(&self) -> &[BranchState] {
         &self.branches
     }
 
     /// A branch by its number.
     #[must_use]
-    pub fn get(&self, branch: u32) -> Option<&Grown> {
+    pub fn get(&self, branch: u32) -> Option<&BranchState> {
         self.branches.get(branch as usize)
     }
 
-    fn grown(&self, branch: u32) -> &Grown {
+    fn state_of(&self, branch: u32) -> &BranchState {
         &self.branches[branch as usize]
     }
 
-    /// An evaluation was made on a branch.
+    /// Records an evaluation.
     pub fn evaluated(&mut self, evaluation: Evaluation) {
         self.evaluations.insert((evaluation.branch, evaluation.step), evaluation);
-        if let Some(grown) = self.branches.get_mut(evaluation.branch as usize)
-            && grown.best.is_none_or(|best| evaluation.is_better_than(&best))
+        if let Some(state) = self.branches.get_mut(evaluation.branch as usize)
+            && state.best.is_none_or(|best| evaluation.is_better_than(&best))
         {
-            grown.best = Some(evaluation);
+            state.best = Some(evaluation);
         }
     }
 
-    /// How a step of a branch was evaluated.
+    /// The evaluation of a step of a branch, if there is one.
     #[must_use]
     pub fn evaluation(&self, branch: u32, step: u64) -> Option<Evaluation> {
         self.evaluations.get(&(branch, step)).copied()
     }
 
-    /// The best evaluation of the run, on whichever branch; of equal ones, the first branch's first.
+    /// The best evaluation of the run over all branches; of equal ones, the earliest of the lowest branch.
     #[must_use]
     pub fn best(&self) -> Option<Evaluation> {
         best_of(self.evaluations.values())
     }
 
-    /// The best evaluation on a way.
+    /// The best evaluation on a lineage.
     #[must_use]
     pub fn best_on(&self, lineage: &[Point]) -> Option<Evaluation> {
         let on_it =
@@ -150,8 +151,8 @@ impl Tree {
         best_of(self.evaluations.values().filter(on_it))
     }
 
-    /// Whether a state is the very one that was evaluated at its step: no setting was changed there before it was kept, which
-    /// may have changed the weights.
+    /// Whether a state is the one that was evaluated at its step, that is, no setting, which may have changed the
+    /// weights, was changed between the evaluation and the state.
     #[must_use]
     pub fn is_as_evaluated(&self, state: Point) -> bool {
         let here = |(branch, entry): &&(u32, Entry)| *branch == state.branch && entry.step() == state.step;
@@ -160,20 +161,20 @@ impl Tree {
         !matches!(last, Some(Entry::Set(_)))
     }
 
-    /// Whether a setting was changed since so many entries had been made.
+    /// Whether a setting was changed after the journal had this length.
     #[must_use]
     pub fn is_changed_since(&self, journal: usize) -> bool {
         self.entries.iter().skip(journal).any(|(_, entry)| matches!(entry, Entry::Set(_)))
     }
 
-    /// The branch that trains has reached this step.
+    /// Moves the tip of the current branch to this step.
     pub fn reached(&mut self, step: u64, best: Option<Evaluation>) {
-        let grown = &mut self.branches[self.current as usize];
-        grown.tip = step;
-        grown.best = best;
+        let state = &mut self.branches[self.current as usize];
+        state.tip = step;
+        state.best = best;
     }
 
-    /// Keeps the state of a step of a branch for good, or no longer.
+    /// Pins or unpins the state of a step of a branch.
     pub fn pin(&mut self, branch: u32, step: u64, pinned: bool) {
         self.pins.retain(|pin| *pin != (branch, step));
         if pinned {
@@ -181,39 +182,39 @@ impl Tree {
         }
     }
 
-    /// Branches and steps of the states that are kept for good.
+    /// Branches and steps of the pinned states.
     #[must_use]
     pub fn pins(&self) -> &[(u32, u64)] {
         &self.pins
     }
 
-    /// Entries of the journal so far.
+    /// Length of the journal.
     #[must_use]
     pub fn journal(&self) -> usize {
         self.entries.len()
     }
 
-    /// Adds an entry of the journal, made on the branch that trains.
+    /// Appends an entry of the current branch to the journal.
     pub fn add(&mut self, entry: Entry) {
         self.entries.push((self.current, entry));
     }
 
-    /// Begins a branch at a point; its number.
+    /// Begins a branch at a point and makes it current. Returns its number.
     pub fn fork(&mut self, at: Point) -> u32 {
-        let best = self.grown(at.branch).best;
+        let best = self.state_of(at.branch).best;
         let Point { branch, step, until } = at;
-        self.branches.push(Grown { parent: Some(branch), from: step, until, tip: step, best });
+        self.branches.push(BranchState { parent: Some(branch), from: step, until, tip: step, best });
         // A run has far fewer than 2^32 branches.
         self.current = u32::try_from(self.branches.len() - 1).unwrap_or(u32::MAX);
         self.current
     }
 
-    /// Goes to a branch that is there.
+    /// Makes an existing branch current.
     pub fn go_to(&mut self, branch: u32) {
         self.current = branch;
     }
 
-    /// Where the branch that trains stands.
+    /// The tip of the current branch.
     #[must_use]
     pub fn here(&self) -> Point {
         self.tip(self.current)
@@ -222,15 +223,14 @@ impl Tree {
     /// The tip of a branch.
     #[must_use]
     pub fn tip(&self, branch: u32) -> Point {
-        Point { branch, step: self.grown(branch).tip, until: self.entries.len() }
+        Point { branch, step: self.state_of(branch).tip, until: self.entries.len() }
     }
 
-    /// The moment when this step of the branch that trains, or of one that it came from, had just been taken, before any
-    /// change was made there.
+    /// The point just after this step of the current branch or of one of its ancestors, before any change at that step.
     #[must_use]
     pub fn just_after(&self, step: u64) -> Point {
         let mut point = Point { step, ..self.here() };
-        while let Grown { parent: Some(parent), from, until, .. } = self.grown(point.branch) {
+        while let BranchState { parent: Some(parent), from, until, .. } = self.state_of(point.branch) {
             if step > *from {
                 break;
             }
@@ -242,7 +242,7 @@ impl Tree {
         Point { until: first.unwrap_or(point.until), ..point }
     }
 
-    /// Settings that were changed by hand on the way to here, in order, each with the moment before it.
+    /// The changes by hand of settings on the current lineage, in order, each with the point before it.
     fn changes_by_hand(&self) -> Vec<(Point, &Intervention)> {
         let of_part = |part: Point| {
             let mine =
@@ -257,7 +257,7 @@ impl Tree {
         self.lineage(self.here()).into_iter().flat_map(of_part).collect()
     }
 
-    /// The moment before the last one, or the last ones, of the settings that were changed by hand on the way to here.
+    /// The point before the last `changes` changes by hand on the current lineage; none where there are fewer.
     #[must_use]
     pub fn before_change(&self, changes: u32) -> Option<Point> {
         let all = self.changes_by_hand();
@@ -265,17 +265,17 @@ impl Tree {
         all.get(at).map(|(point, _)| *point)
     }
 
-    /// How many changes by hand lie between here and the moment before the last one that stands. A change that was taken back by
-    /// setting the old value again does not, and what took it back does not either.
+    /// The number of changes by hand that undo has to revert to reach the point before the last change still in effect.
+    /// A change whose old value was set again is no longer in effect, and neither is the change that set it.
     #[must_use]
     pub fn changes_to_undo(&self) -> Option<u32> {
         let all = self.changes_by_hand();
         let mut standing: Vec<usize> = Vec::new();
         for (at, (_, change)) in all.iter().enumerate() {
-            let takes_back = |before: &Intervention| {
+            let reverts = |before: &Intervention| {
                 (&before.field, &before.from, &before.to) == (&change.field, &change.to, &change.from)
             };
-            if standing.last().is_some_and(|last| takes_back(all[*last].1)) {
+            if standing.last().is_some_and(|last| reverts(all[*last].1)) {
                 standing.pop();
             } else {
                 standing.push(at);
@@ -284,12 +284,12 @@ impl Tree {
         standing.last().map(|last| u32::try_from(all.len() - last).unwrap_or(u32::MAX))
     }
 
-    /// The way to a point: the parts of the branches that lead there, from the start on.
+    /// The lineage of a point: the parts of the branches that lead to it, from the start on.
     #[must_use]
     pub fn lineage(&self, to: Point) -> Vec<Point> {
         let mut parts = vec![to];
         let mut branch = to.branch;
-        while let Grown { parent: Some(parent), from, until, .. } = *self.grown(branch) {
+        while let BranchState { parent: Some(parent), from, until, .. } = *self.state_of(branch) {
             parts.push(Point { branch: parent, step: from, until });
             branch = parent;
         }
@@ -297,8 +297,7 @@ impl Tree {
         parts
     }
 
-    /// Whether a state (its branch and step, and the entries of the journal that had been made by then) lies on this way; its
-    /// place there, the greater the nearer to the end.
+    /// The position of a state on a lineage, which increases towards its end; none where the state does not lie on it.
     #[must_use]
     pub fn place_of(&self, lineage: &[Point], state: Point) -> Option<(usize, u64, usize)> {
         let at = lineage.iter().position(|part| part.branch == state.branch)?;
@@ -311,7 +310,7 @@ impl Tree {
         (state.step <= part.step && !has_more()).then_some((at, state.step, state.until))
     }
 
-    /// What was done by hand on this way after a state that lies on it.
+    /// The changes by hand on a lineage after a state that lies on it.
     #[must_use]
     pub fn changes_after(&self, lineage: &[Point], state: Point) -> Vec<Entry> {
         let from = lineage.iter().position(|part| part.branch == state.branch).unwrap_or(0);
@@ -323,17 +322,17 @@ impl Tree {
         lineage[from..].iter().enumerate().flat_map(of_part).collect()
     }
 
-    /// The branches for those who watch.
+    /// The branches as events report them.
     #[must_use]
     pub fn report(&self) -> Vec<Branch> {
         let numbered = (0..).zip(&self.branches);
-        let shown = numbered.map(|(id, grown)| Branch {
+        let shown = numbered.map(|(id, state)| Branch {
             id,
-            parent: grown.parent,
-            from: grown.from,
-            tip: grown.tip,
-            best: grown.best,
-            pinned: self.pins.contains(&(id, grown.tip)),
+            parent: state.parent,
+            from: state.from,
+            tip: state.tip,
+            best: state.best,
+            pinned: self.pins.contains(&(id, state.tip)),
             current: id == self.current,
         });
         shown.collect()
@@ -374,7 +373,7 @@ mod tests {
     }
 
     /// 0: set 1 at 10, set 2 at 20, to 40; 1: from 20 to 30, set 3 at 25; 2: from 22 of 1; then on with 0, set 4 at 40.
-    fn grown() -> Tree {
+    fn sample_tree() -> Tree {
         let mut tree = Tree::default();
         for (step, value) in [(10, 1), (20, 2)] {
             tree.reached(step, None);
@@ -400,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_way_holds_the_changes_that_were_made_on_it_and_no_others() {
-        let tree = grown();
+        let tree = sample_tree();
         assert_eq!(values(&tree, tree.here()), [1, 2, 4]);
         assert_eq!(values(&tree, tree.tip(1)), [1, 3]);
         assert_eq!(values(&tree, tree.tip(2)), [1]);
@@ -411,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_rewind_before_the_branch_began_is_one_of_its_parent() {
-        let mut tree = grown();
+        let mut tree = sample_tree();
         tree.go_to(2);
         assert_eq!(tree.just_after(22).branch, 1);
         assert_eq!(tree.just_after(20), Point { branch: 0, step: 20, until: 1 });
@@ -422,7 +421,7 @@ mod tests {
 
     #[test]
     fn undo_goes_before_the_last_change_and_again_before_the_one_before() {
-        let mut tree = grown();
+        let mut tree = sample_tree();
         let mut undo = |expected: &[i64]| {
             assert_eq!(tree.changes_to_undo(), Some(1));
             let point = tree.before_change(1).unwrap();
@@ -456,17 +455,17 @@ mod tests {
             for (step, field, from, to) in [(10, "f", 0, 1), (20, "g", 0, 5), (30, "g", 5, 0)] {
                 let (from, to) = (Value::Integer(from), Value::Integer(to));
                 let change = Intervention { step, field: field.into(), from, to, id: 7, time: 0.0 };
-                tree.follow(&Entry::Set(change)).unwrap();
+                tree.replay(&Entry::Set(change)).unwrap();
             }
             let what = ActionKind::Undo { to, branch: 1, changes };
-            tree.follow(&Entry::Action(JournalAction { step: 40, what, id: 1, time: 0.0 })).unwrap();
+            tree.replay(&Entry::Action(JournalAction { step: 40, what, id: 1, time: 0.0 })).unwrap();
             assert_eq!((tree.current(), tree.get(1).unwrap().from), (1, to));
         }
     }
 
     #[test]
     fn a_state_lies_on_the_ways_that_it_led_to() {
-        let tree = grown();
+        let tree = sample_tree();
         let to_tip_of_1 = tree.lineage(tree.tip(1));
         let lies = |branch, step, until| tree.place_of(&to_tip_of_1, Point { branch, step, until });
         assert_eq!(lies(0, 20, 1), Some((0, 20, 1)));
@@ -479,7 +478,7 @@ mod tests {
 
     #[test]
     fn a_journal_makes_the_same_branches_again_and_a_wrong_one_is_refused() {
-        let tree = grown();
+        let tree = sample_tree();
         let entries: Vec<Entry> = tree.entries.iter().map(|(_, entry)| entry.clone()).collect();
         let again = Tree::of_journal(&entries, 50).unwrap();
         assert_eq!(again.branches, tree.branches);
@@ -490,12 +489,12 @@ mod tests {
             entries[at] = entry;
             Tree::of_journal(&entries, 50).is_err()
         };
-        let deed = |step, what| Entry::Action(JournalAction { step, what, id: 1, time: 0.0 });
+        let action = |step, what| Entry::Action(JournalAction { step, what, id: 1, time: 0.0 });
         assert!(wrong(1, set(5, 1)));
-        assert!(wrong(2, deed(40, ActionKind::Rewind { to: 41, branch: 1 })));
-        assert!(wrong(2, deed(40, ActionKind::Rewind { to: 20, branch: 2 })));
-        assert!(wrong(0, deed(10, ActionKind::Undo { to: 0, branch: 1, changes: 1 })));
-        assert!(wrong(5, deed(22, ActionKind::SwitchBranch { branch: 7 })));
+        assert!(wrong(2, action(40, ActionKind::Rewind { to: 41, branch: 1 })));
+        assert!(wrong(2, action(40, ActionKind::Rewind { to: 20, branch: 2 })));
+        assert!(wrong(0, action(10, ActionKind::Undo { to: 0, branch: 1, changes: 1 })));
+        assert!(wrong(5, action(22, ActionKind::SwitchBranch { branch: 7 })));
         assert!(Tree::of_journal(&[], 0).is_ok());
     }
 }

@@ -1,4 +1,4 @@
-//! A snapshot as a checkpoint's files hold it, and back.
+//! Conversion of snapshots to and from the files of a checkpoint.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,51 +13,52 @@ use spartui_facts::recipe::{FIELDS, HeadInit, Init, MethodKind, Recipe, TaskKind
 use spartui_method::{self as method, Dense, Part, State};
 use spartui_run::{Checkpoint, Dtype, Identity, NamedTensor};
 
-/// Of the layout of `state.json`, and of what the program draws: with format 3 what is drawn comes from
+/// Version of the layout of `state.json` and of the random numbers: since format 3 they come from
 /// [`spartui_facts::random`].
 const FORMAT: u32 = 3;
-/// The same layout, with other numbers drawn.
-const DRAWN_OTHERWISE: u32 = 2;
-/// Bytes that a state may take beside what grows with the model.
+/// The format with the same layout and other random numbers.
+const FORMAT_WITH_OLD_DRAWS: u32 = 2;
+/// Part of the largest checkpoint that does not grow with the model, in bytes.
 const SMALL: u64 = 64 << 20;
 
-/// What a part of a site is made of.
+/// The tensors of a part of a site.
 const PART: [&str; 5] = ["indices", "delta", "first", "second", "written"];
-/// What the names of the head's tensors begin with.
+/// Prefix of the names of the head's tensors.
 const HEAD: &str = "head.";
 
-/// `state.json`, as far as it tells of the snapshot.
+/// The contents of `state.json`.
 #[derive(Debug, Serialize, Deserialize)]
-struct Told {
+struct StateFile {
     format: u32,
     step: u64,
     branch: u32,
     journal: usize,
     settings: BTreeMap<String, Value>,
     progress: Progress,
-    parts: Vec<PartTold>,
-    /// Missing in those of earlier versions.
+    parts: Vec<PartEntry>,
+    /// Missing in checkpoints of earlier versions.
     #[serde(default)]
     labels: Vec<String>,
     #[serde(default)]
     identity: Option<Identity>,
 }
 
-/// What a checkpoint holds.
+/// The contents of a checkpoint.
 #[derive(Debug)]
 pub struct Held {
     /// The snapshot.
     pub snapshot: Snapshot,
-    /// What the run belongs to, where that is known.
+    /// The identity of the run's model and data, if it is known.
     pub identity: Option<Identity>,
     format: u32,
 }
 
 impl Held {
-    /// Makes sure that this program can repeat the run from its first step, as far as what is drawn goes.
+    /// Checks that this version draws the same random numbers as the run did, so that it can repeat the run from its
+    /// first step.
     ///
     /// # Errors
-    /// Refuses a run of an earlier version, which drew other numbers, and names what it drew.
+    /// Refuses a run of an earlier version, which drew other numbers; the error names what was drawn.
     pub fn check_repeatable(&self) -> Result<()> {
         let recipe = &self.snapshot.recipe;
         let drawn = [
@@ -67,7 +68,7 @@ impl Held {
             (recipe.method.kind == MethodKind::Lora).then_some("LoRA's first factors"),
         ];
         let drawn: Vec<&str> = drawn.into_iter().flatten().collect();
-        if self.format != DRAWN_OTHERWISE || drawn.is_empty() {
+        if self.format != FORMAT_WITH_OLD_DRAWS || drawn.is_empty() {
             return Ok(());
         }
         Err(Error::refused(format!(
@@ -78,14 +79,15 @@ impl Held {
     }
 }
 
+/// One part of a site in `state.json`; its tensors are in the checkpoint's tensor file.
 #[derive(Debug, Serialize, Deserialize)]
-struct PartTold {
+struct PartEntry {
     site: String,
     part: usize,
     born: Option<u64>,
 }
 
-/// A snapshot and what its run belongs to, as plain numbers.
+/// Converts a snapshot, with the identity of its run, to a checkpoint.
 #[must_use]
 pub fn to_checkpoint(snapshot: &Snapshot, identity: Option<&Identity>) -> Checkpoint {
     let dense = snapshot.head.iter().chain(&snapshot.method.tensors);
@@ -95,11 +97,11 @@ pub fn to_checkpoint(snapshot: &Snapshot, identity: Option<&Identity>) -> Checkp
     for (site, of_site) in &snapshot.method.sites {
         for (at, part) in of_site.iter().enumerate() {
             tensors.extend(part_tensors(site, at, part));
-            parts.push(PartTold { site: site.clone(), part: at, born: part.born });
+            parts.push(PartEntry { site: site.clone(), part: at, born: part.born });
         }
     }
     let live = FIELDS.iter().filter(|field| field.live || CARRIED.contains(&field.name));
-    let told = Told {
+    let state = StateFile {
         format: FORMAT,
         step: snapshot.step,
         branch: snapshot.branch,
@@ -111,7 +113,7 @@ pub fn to_checkpoint(snapshot: &Snapshot, identity: Option<&Identity>) -> Checkp
         identity: identity.cloned(),
     };
     // Numbers and names are JSON.
-    Checkpoint { tensors, state: serde_json::to_value(told).unwrap_or_else(|error| json!(error.to_string())) }
+    Checkpoint { tensors, state: serde_json::to_value(state).unwrap_or_else(|error| json!(error.to_string())) }
 }
 
 fn key(site: &str, at: usize, what: &str) -> String {
@@ -135,18 +137,18 @@ fn part_tensors(site: &str, at: usize, part: &Part) -> Vec<NamedTensor> {
     tensors
 }
 
-/// Bytes that a checkpoint of this session may have; more is none of its own.
+/// Most bytes of a checkpoint of this session; a larger file is not one.
 #[must_use]
 pub fn largest_checkpoint(session: &Session) -> u64 {
     largest_of(session.parameters())
 }
 
-/// As [`largest_checkpoint`], of a model with so many parameters.
+/// As [`largest_checkpoint`], for a model with `parameters` parameters.
 pub(super) fn largest_of(parameters: u64) -> u64 {
     SMALL + 32 * parameters
 }
 
-/// What a checkpoint holds, for a session whose recipe is the run's.
+/// The contents of a checkpoint, for a session whose recipe is the run's.
 ///
 /// # Errors
 /// Refuses a checkpoint that does not fit the session; [`Session::restore`] checks its scalars.
@@ -154,22 +156,22 @@ pub fn from_checkpoint(checkpoint: &Checkpoint, session: &Session) -> Result<Hel
     held(checkpoint, &session.recipe)
 }
 
-/// What a checkpoint of a run with this recipe holds. Its scalars are not checked.
+/// The contents of a checkpoint of a run with this recipe. The scalars are not checked.
 pub(super) fn held(checkpoint: &Checkpoint, recipe: &Recipe) -> Result<Held> {
     let refuse = |why: String| Error::refused(format!("the checkpoint cannot be used: {why}"));
-    let told: Told = serde_json::from_value(checkpoint.state.clone())
+    let state: StateFile = serde_json::from_value(checkpoint.state.clone())
         .map_err(|error| refuse(format!("state.json: {}", spartui_facts::quote::one_line(&error.to_string()))))?;
-    if ![DRAWN_OTHERWISE, FORMAT].contains(&told.format) {
-        return Err(refuse(format!("it is of format {}, and {FORMAT} is understood", told.format)));
+    if ![FORMAT_WITH_OLD_DRAWS, FORMAT].contains(&state.format) {
+        return Err(refuse(format!("it is of format {}, and {FORMAT} is understood", state.format)));
     }
-    // The rest of what was drawn is in the checkpoint.
-    if told.format == DRAWN_OTHERWISE && recipe.model.init == Init::Random {
+    // All other drawn values are in the checkpoint.
+    if state.format == FORMAT_WITH_OLD_DRAWS && recipe.model.init == Init::Random {
         return Err(refuse(
             "an earlier version of the program drew the model's weights, with other numbers than this one".into(),
         ));
     }
     let mut recipe = recipe.clone();
-    for (field, value) in told.settings {
+    for (field, value) in state.settings {
         let may_change = FIELDS.iter().any(|known| known.name == field && known.live) || CARRIED.contains(&&*field);
         if !may_change {
             return Err(refuse(format!("it changes {}", spartui_facts::quote::quoted(&field))));
@@ -179,7 +181,7 @@ pub(super) fn held(checkpoint: &Checkpoint, recipe: &Recipe) -> Result<Held> {
     let tensors: BTreeMap<&str, &NamedTensor> =
         checkpoint.tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
     let mut sites: Vec<(String, Vec<Part>)> = Vec::new();
-    for part in &told.parts {
+    for part in &state.parts {
         if sites.last().is_none_or(|(site, _)| *site != part.site) {
             sites.push((part.site.clone(), Vec::new()));
         }
@@ -188,36 +190,41 @@ pub(super) fn held(checkpoint: &Checkpoint, recipe: &Recipe) -> Result<Held> {
         })?;
         sites.last_mut().into_iter().for_each(|(_, parts)| parts.push(read.clone()));
     }
-    let Dealt { method, head } = deal(checkpoint, &told.parts, recipe.method.kind).map_err(refuse)?;
-    let Told { format, step, branch, journal, progress, identity, labels, .. } = told;
+    let TensorsByOwner { method, head } =
+        split_by_owner(checkpoint, &state.parts, recipe.method.kind).map_err(refuse)?;
+    let StateFile { format, step, branch, journal, progress, identity, labels, .. } = state;
     let method = State { sites, tensors: method };
     let labels = Arc::new(labels);
     let snapshot = Snapshot { step, branch, journal, recipe, progress, method, head, labels };
     Ok(Held { snapshot, identity, format })
 }
 
-/// The tensors of a checkpoint but those of parts, by whom they belong to.
+/// The dense tensors of a checkpoint by owner; those of parts are not included.
 #[derive(Default)]
-struct Dealt {
+struct TensorsByOwner {
     method: Vec<Dense>,
     head: Vec<Dense>,
 }
 
-/// Gives each tensor to whom its name says.
+/// Splits the dense tensors of a checkpoint by owner, which follows from the prefix of the name.
 ///
 /// # Errors
-/// What nobody reads: training would go on without it.
-fn deal(checkpoint: &Checkpoint, parts: &[PartTold], kind: MethodKind) -> std::result::Result<Dealt, String> {
+/// A tensor without an owner: training would resume without it.
+fn split_by_owner(
+    checkpoint: &Checkpoint,
+    parts: &[PartEntry],
+    kind: MethodKind,
+) -> std::result::Result<TensorsByOwner, String> {
     let of_parts: BTreeSet<String> =
         parts.iter().flat_map(|part| PART.map(|what| key(&part.site, part.part, what))).collect();
     let prefixes = method::definition(kind).prefixes();
-    let mut dealt = Dealt::default();
+    let mut owned = TensorsByOwner::default();
     for tensor in &checkpoint.tensors {
         let name = tensor.name.as_str();
         if prefixes.iter().any(|prefix| name.starts_with(prefix)) {
-            dealt.method.extend(to_dense(tensor));
+            owned.method.extend(to_dense(tensor));
         } else if name.starts_with(HEAD) {
-            dealt.head.extend(to_dense(tensor));
+            owned.head.extend(to_dense(tensor));
         } else if !of_parts.contains(name) {
             return Err(format!(
                 "it holds {}, of which method.kind \"{}\" knows nothing; resume the run with the version that wrote it",
@@ -226,18 +233,18 @@ fn deal(checkpoint: &Checkpoint, parts: &[PartTold], kind: MethodKind) -> std::r
             ));
         }
     }
-    Ok(dealt)
+    Ok(owned)
 }
 
-fn read_part(told: &PartTold, tensors: &BTreeMap<&str, &NamedTensor>) -> Option<Part> {
-    let get = |what: &str| tensors.get(key(&told.site, told.part, what).as_str()).copied();
-    let moments = |what: &str| if told.born.is_some() { get(what)?.as_float32() } else { Some(Vec::new()) };
+fn read_part(part: &PartEntry, tensors: &BTreeMap<&str, &NamedTensor>) -> Option<Part> {
+    let get = |what: &str| tensors.get(key(&part.site, part.part, what).as_str()).copied();
+    let moments = |what: &str| if part.born.is_some() { get(what)?.as_float32() } else { Some(Vec::new()) };
     let bits = |tensor: &NamedTensor| {
         (tensor.dtype == Dtype::Bfloat16)
             .then(|| tensor.bytes.as_chunks().0.iter().map(|&bits| i16::from_le_bytes(bits)).collect())
     };
     Some(Part {
-        born: told.born,
+        born: part.born,
         indices: Arc::new(get("indices")?.as_int32()?.into_iter().map(i64::from).collect()),
         delta: get("delta")?.as_float32()?,
         first: moments("first")?,
@@ -265,9 +272,9 @@ mod tests {
         let names = ["lora.w.A.value", "head.score.weight.value", "w.0.delta", "w.0.written"];
         let mut checkpoint =
             Checkpoint { tensors: names.into_iter().map(tensor).collect(), state: serde_json::Value::Null };
-        let parts = [PartTold { site: "w".into(), part: 0, born: Some(0) }];
-        let dealt = deal(&checkpoint, &parts, MethodKind::Lora).unwrap();
-        assert_eq!((dealt.method[0].name.as_str(), dealt.method.len(), dealt.head.len()), (names[0], 1, 1));
+        let parts = [PartEntry { site: "w".into(), part: 0, born: Some(0) }];
+        let owned = split_by_owner(&checkpoint, &parts, MethodKind::Lora).unwrap();
+        assert_eq!((owned.method[0].name.as_str(), owned.method.len(), owned.head.len()), (names[0], 1, 1));
         for (name, kind) in [
             ("gates.w", MethodKind::Lora),
             ("w.1.delta", MethodKind::Lora),
@@ -275,7 +282,7 @@ mod tests {
             ("lora.w.A.value", MethodKind::Head),
         ] {
             checkpoint.tensors[0] = tensor(name);
-            let why = deal(&checkpoint, &parts, kind).map(|_| ()).unwrap_err();
+            let why = split_by_owner(&checkpoint, &parts, kind).map(|_| ()).unwrap_err();
             assert!(why.contains(&format!("it holds \"{name}\", of which method.kind \"{}\"", kind.name())), "{why}");
         }
     }

@@ -1,7 +1,7 @@
-//! The cross-entropy of many classes, and its gradient in the place of the logits.
+//! Cross-entropy over many classes, with its gradient written in place of the logits.
 //!
-//! Of a large vocabulary libtorch's own reads and writes the logits a dozen times: widened, as log-softmax, as the gradient of
-//! that, narrowed. Here each row is read once and written once, and computed in a cache between.
+//! For a large vocabulary libtorch's own reads and writes the logits a dozen times: widened, as log-softmax, as the
+//! gradient of that, narrowed. Here each row is read once and written once, and computed in the cache in between.
 #![allow(clippy::inline_always, reason = "compiled for each kind of processor, see `wide`")]
 
 use std::cell::RefCell;
@@ -13,13 +13,13 @@ use spartui_sparse::memory::{is_plain, values, values_mut};
 use spartui_sparse::scalar::Scalar;
 use spartui_sparse::{threads, wide};
 
-/// Whether [`cross_entropy`] can do with such logits.
+/// Whether [`cross_entropy`] supports these logits: `f32` or `bf16`, contiguous, on the CPU.
 pub fn is_possible(logits: &Tensor) -> bool {
     is_plain::<f32>(logits) || is_plain::<bf16>(logits)
 }
 
-/// The sum of the losses of `logits`, `[rows, classes]`, whose targets are `[rows]`, `i64`. Then the logits are `weight` times
-/// the gradient of that sum.
+/// The sum of the losses of `logits`, `[rows, classes]`, with the targets `[rows]`, `i64`. Overwrites the logits with
+/// `weight` times the gradient of that sum.
 pub fn cross_entropy(logits: &mut Tensor, targets: &Tensor, weight: f64) -> f64 {
     match logits.kind() {
         Kind::BFloat16 => compute::<bf16>(logits, targets, weight),
@@ -46,7 +46,7 @@ fn compute<T: Scalar>(logits: &mut Tensor, targets: &Tensor, weight: f64) -> f64
     rows.iter().map(|(.., loss)| loss).sum()
 }
 
-/// One row of logits; `buffer` is of their length.
+/// One row of logits; `buffer` has their length.
 struct Row<'a, T> {
     logits: &'a mut [T],
     buffer: &'a mut [f32],
@@ -54,10 +54,10 @@ struct Row<'a, T> {
     weight: f32,
 }
 
-/// Sums and maxima that are kept side by side.
+/// Number of partial sums and maxima, for vectorization.
 const LANES: usize = 32;
 
-/// Scalars that are summed in `f32` before the sum is widened.
+/// Scalars that are summed in `f32` before the sum is added in `f64`.
 const STRETCH: usize = 1024;
 
 impl<T: Scalar> wide::Work for Row<'_, T> {
@@ -100,7 +100,7 @@ fn greatest(values: &[f32]) -> f32 {
     lanes.into_iter().fold(f32::NEG_INFINITY, greater)
 }
 
-/// Puts `exp(value - greatest)` in the place of each value; their sum.
+/// Replaces each value by `exp(value - greatest)`. Returns the sum of these.
 #[inline(always)]
 fn exponentials(values: &mut [f32], greatest: f32) -> f64 {
     let mut lanes = [0.0; LANES];
@@ -113,8 +113,8 @@ fn exponentials(values: &mut [f32], greatest: f32) -> f64 {
     lanes.into_iter().map(f64::from).sum()
 }
 
-/// `e` to the power of `x`, which is not above 0; within two units in the last place, and 0 below the normal numbers. In a form
-/// that vectorises: 2 to the power of a whole number, times a polynomial (Taylor's; the next term is below 1e-8).
+/// `exp(x)` for `x` not above 0; within two units in the last place, and 0 below the normal numbers. In a form that
+/// vectorizes: a power of 2 times a Taylor polynomial, whose next term is below 1e-8.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
     /// 1.5 * 2^23: added to a small number, its lowest bits are that number, rounded.

@@ -1,4 +1,4 @@
-//! Loss, accuracy and Matthews correlation over rows.
+//! Evaluation: loss, accuracy and Matthews correlation over rows.
 
 use std::ops::ControlFlow;
 
@@ -8,17 +8,17 @@ use super::targets::{labels as label_tensor, to_tensors};
 use spartui_data::{self as data, Example};
 use spartui_facts::protocol::Confusion;
 use spartui_model::{Head, Model, Outputs};
-use spartui_run::Labelled;
+use spartui_run::LabelRow;
 
-/// How well a model does on some rows.
+/// The scores of a model on some rows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scores {
     /// Mean loss, in nats.
     pub loss: f64,
-    /// Share of rows with the right label; of a language model, share of target tokens that it finds the likeliest.
+    /// Share of rows with the right label; of a language model, share of target tokens that have the highest logit.
     pub accuracy: f64,
-    /// Matthews correlation coefficient over all labels (Gorodkin, 2004); 0 where it is not defined, none for a language
-    /// model.
+    /// Matthews correlation coefficient over all labels (Gorodkin, 2004); 0 where it is not defined, none for a
+    /// language model.
     pub mcc: Option<f64>,
 }
 
@@ -53,15 +53,15 @@ fn matthews(confusion: &[f64], classes: usize, right: f64, rows: f64) -> f64 {
     if norm > 0.0 { (right * rows - product(&actual, &predicted)) / norm } else { 0.0 }
 }
 
-/// What logits `[rows, labels]` (`f32`) say of rows with these labels, from these lines of their file.
+/// The prediction for each row, from logits `[rows, labels]` (`f32`), the rows' labels, and their lines in the file.
 #[must_use]
-pub(super) fn labelled(logits: &Tensor, labels: &[usize], lines: &[usize]) -> Vec<Labelled> {
+pub(super) fn labelled(logits: &Tensor, labels: &[usize], lines: &[usize]) -> Vec<LabelRow> {
     let targets = label_tensor(labels).unsqueeze(1);
     let logprobs = logits.log_softmax(1, Kind::Float).gather(1, &targets, false).squeeze_dim(1);
     let logprobs: Vec<f32> = Vec::try_from(logprobs).unwrap_or_default();
     let predicted: Vec<i64> = Vec::try_from(logits.argmax(1, false)).unwrap_or_default();
-    let told = labels.iter().zip(lines).zip(predicted.into_iter().zip(logprobs));
-    told.map(|((&label, &line), (predicted, logprob))| Labelled {
+    let rows = labels.iter().zip(lines).zip(predicted.into_iter().zip(logprobs));
+    rows.map(|((&label, &line), (predicted, logprob))| LabelRow {
         line,
         label,
         predicted: usize::try_from(predicted).unwrap_or(0),
@@ -70,7 +70,7 @@ pub(super) fn labelled(logits: &Tensor, labels: &[usize], lines: &[usize]) -> Ve
     .collect()
 }
 
-/// What logits `[.., labels]` make of each label's probability, `f32`; none where they are numbers.
+/// The probability of each label from logits `[.., labels]`, `f32`; none for regression.
 #[must_use]
 pub fn probabilities(logits: &Tensor, outputs: Outputs) -> Option<Tensor> {
     let logits = logits.to_kind(Kind::Float);
@@ -81,7 +81,7 @@ pub fn probabilities(logits: &Tensor, outputs: Outputs) -> Option<Tensor> {
     }
 }
 
-/// What is taken for what by logits `[rows, labels]` of rows with these labels.
+/// The confusion matrix of logits `[rows, labels]` of rows with these labels.
 #[must_use]
 pub fn confusion(logits: &Tensor, labels: &[usize], names: &[String]) -> Confusion {
     let predicted: Vec<i64> = Vec::try_from(logits.argmax(1, false)).unwrap_or_default();
@@ -89,8 +89,8 @@ pub fn confusion(logits: &Tensor, labels: &[usize], names: &[String]) -> Confusi
     Confusion::of(names, labels.iter().copied().zip(predicted))
 }
 
-/// Logits of every row, in order, `[rows, labels]`, `f32`, on the CPU. `progress` hears the rows done after each batch
-/// and may break off, which gives none.
+/// Logits of every row, in order, `[rows, labels]`, `f32`, on the CPU. `progress` is called after each batch with the
+/// number of rows done and may stop the evaluation; then the result is none.
 pub fn predict_logits(
     model: &Model,
     head: &Head,
@@ -108,8 +108,9 @@ pub fn predict_logits(
     Some(Tensor::cat(&parts, 0).index_select(0, &back))
 }
 
-/// Hands all rows out in batches, longest first: batches of like lengths, and the largest memory comes at once or never.
-/// `progress` hears the rows done after each batch and may break off. The rows in the order in which they were handed out.
+/// Calls `each` with batches of all rows, longest rows first: rows of a batch have similar lengths, and the first batch
+/// needs the most memory. `progress` is called after each batch with the number of rows done and may stop; then the
+/// result is none. Else it is the order of the rows.
 pub(super) fn in_batches(
     examples: &[Example],
     batch_size: usize,
@@ -148,8 +149,8 @@ mod tests {
     fn each_row_has_its_own_probability() {
         let logits = Tensor::from_slice(&[2.0_f32, 0.0, 0.0, 2.0]).view([2, 2]);
         let rows = labelled(&logits, &[0, 0], &[4, 7]);
-        let told: Vec<_> = rows.iter().map(|row| (row.line, row.label, row.predicted)).collect();
-        assert_eq!(told, [(4, 0, 0), (7, 0, 1)]);
+        let found: Vec<_> = rows.iter().map(|row| (row.line, row.label, row.predicted)).collect();
+        assert_eq!(found, [(4, 0, 0), (7, 0, 1)]);
         let (hit, miss) = (-(1.0 + (-2.0_f32).exp()).ln(), -(1.0 + 2.0_f32.exp()).ln());
         assert!((rows[0].logprob - hit).abs() < 1e-6 && (rows[1].logprob - miss).abs() < 1e-6);
     }

@@ -1,4 +1,4 @@
-//! What a session learned: plain numbers for the run folder to write.
+//! Export of a session: adapters and complete models as plain numbers.
 
 use std::path::Path;
 
@@ -17,32 +17,32 @@ use spartui_model::{Head, Model, dtype_name};
 use spartui_run::Dtype;
 use spartui_sparse::Saved;
 
-/// What the session learned; none where that is the model itself, which [`whole_model`] writes.
+/// The session's adapter; none where every parameter trains, for which [`whole_model`] writes a complete model.
 #[must_use]
 pub fn exported(session: &Session) -> Option<AnyAdapter> {
-    Beside::of(session).exported(&session.method.export())
+    ExportContext::of(session).exported(&session.method.export())
 }
 
-/// Writes the model as it stands as a complete folder, the base model's tokenizer among its files; its size in bytes.
+/// Writes the current model as a complete folder, with the base model's tokenizer. Returns its size in bytes.
 ///
 /// # Errors
 /// Fails for a value that is not finite, and where the folder cannot be written.
 pub fn whole_model(session: &Session, folder: &Path) -> Result<u64> {
     let base = session.model.parameters.iter().map(|parameter| (parameter.name.clone(), parameter.tensor.detach()));
-    write_whole(&Beside::of(session), base.collect(), &session.folder, folder)
+    write_whole(&ExportContext::of(session), base.collect(), &session.folder, folder)
 }
 
-/// What an export is made of beside what the method learned: of a session, or of a state that was kept.
-pub(super) struct Beside<'a> {
+/// The inputs of an export beside [`Learned`], from a session or from a stored state.
+pub(super) struct ExportContext<'a> {
     pub recipe: &'a Recipe,
     pub model: &'a Model,
     pub labels: &'a [String],
-    /// The head as it was learned, and as it started.
+    /// The trained head, and the head before training.
     pub head: &'a Head,
     pub start: &'a Head,
 }
 
-impl<'a> Beside<'a> {
+impl<'a> ExportContext<'a> {
     fn of(session: &'a Session) -> Self {
         Self {
             recipe: &session.recipe,
@@ -82,7 +82,7 @@ impl<'a> Beside<'a> {
         deltas.collect()
     }
 
-    /// An adapter of what was added to single scalars.
+    /// An adapter of sparse deltas.
     fn sparse(&self, deltas: &[(usize, Vec<Saved>)]) -> Adapter {
         let parameters = self.model.parameters.iter();
         Adapter {
@@ -95,7 +95,7 @@ impl<'a> Beside<'a> {
         }
     }
 
-    /// An adapter of what was put on top of layers.
+    /// An adapter of low-rank products.
     fn low_rank(&self, factors: &[(usize, Factors)]) -> LoraAdapter {
         let settings = &self.recipe.method;
         let layers = factors.iter().map(|(site, factors)| (self.model.sites[*site].name.clone(), factors.clone()));
@@ -117,7 +117,7 @@ impl<'a> Beside<'a> {
         }
     }
 
-    /// An adapter that only the method itself understands.
+    /// An adapter in the method's own format.
     fn own(&self, own: &OwnTensors) -> OwnAdapter {
         OwnAdapter {
             method: self.recipe.method.kind.name().to_owned(),
@@ -129,7 +129,7 @@ impl<'a> Beside<'a> {
         }
     }
 
-    /// The head's values, to which nothing is added.
+    /// The head with its trained values as `init` and zero deltas.
     fn head_as_it_is(&self) -> Vec<HeadDelta> {
         let values = self.head.kind.names().iter().zip(&self.head.tensors);
         let mut head = self.head();
@@ -143,15 +143,15 @@ impl<'a> Beside<'a> {
     }
 }
 
-/// Writes a complete model with these tensors below its head.
+/// Writes a complete model: these tensors and the head.
 pub(super) fn write_whole(
-    beside: &Beside<'_>,
+    context: &ExportContext<'_>,
     base: Vec<(String, Tensor)>,
     base_folder: &Path,
     folder: &Path,
 ) -> Result<u64> {
-    let model = beside.model;
-    let head = beside.head.kind.names().iter().zip(&beside.head.tensors);
+    let model = context.model;
+    let head = context.head.kind.names().iter().zip(&context.head.tensors);
     let head = head.map(|(name, tensor)| ((*name).to_owned(), tensor.detach().to_kind(model.kind)));
     let tensors: Vec<(String, Tensor)> = base.into_iter().chain(head).collect();
     if let Some((name, _)) = tensors.iter().find(|(_, tensor)| tensor.isfinite().all().int64_value(&[]) == 0) {
@@ -161,14 +161,14 @@ pub(super) fn write_whole(
     }
     let outlines: Vec<(String, Dtype, Vec<usize>)> =
         tensors.iter().map(|(name, tensor)| (name.clone(), dtype(tensor.kind()), shape(tensor))).collect();
-    let mut config = config_of_whole(&model.config.json, beside.labels, model.kind);
+    let mut config = config_of_whole(&model.config.json, context.labels, model.kind);
     if model.parameters.iter().any(|parameter| parameter.name == "lm_head.weight") {
         untie(&mut config);
     }
     write_model(folder, Some(base_folder), &config, &outlines, &mut |at| Ok(bytes(&tensors[at].1)))
 }
 
-/// The base model's config.json with the type of the weights, and a classifier's labels.
+/// The base model's config.json with the dtype of the weights, and a classifier's labels.
 fn config_of_whole(base: &Map<String, Value>, labels: &[String], kind: Kind) -> Value {
     let mut config = base.clone();
     let old = config.contains_key("torch_dtype") && !config.contains_key("dtype");

@@ -1,4 +1,4 @@
-//! What can go wrong in a step, and need not end the run.
+//! Faults of a step that need not end the run.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,14 +7,14 @@ use spartui_facts::error::Result;
 use spartui_facts::protocol::Step;
 use spartui_model::guarded;
 
-/// What became of a step.
+/// The outcome of a step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Attempt {
-    /// It was taken.
+    /// The step was taken.
     Taken(Step),
-    /// Loss or gradient are not finite.
+    /// Loss or gradient is not finite.
     NotFinite(NotFinite),
-    /// Memory does not suffice; what libtorch said.
+    /// Out of memory; libtorch's message.
     OutOfMemory(String),
 }
 
@@ -29,7 +29,7 @@ pub struct NotFinite {
     pub grad_norm: f64,
     /// Name of the file of training rows.
     pub file: String,
-    /// Lines of the batch's rows in it.
+    /// Lines of the batch's rows in that file.
     pub lines: Vec<usize>,
 }
 
@@ -46,7 +46,7 @@ impl fmt::Display for NotFinite {
 }
 
 impl NotFinite {
-    /// The lines, in order.
+    /// The lines, sorted, as text.
     #[must_use]
     pub fn lines_shown(&self) -> String {
         let mut lines = self.lines.clone();
@@ -55,7 +55,7 @@ impl NotFinite {
     }
 }
 
-/// What libtorch's allocators say, on the CPU and on devices, and cuBLAS and cuDNN when they cannot get any.
+/// Out-of-memory messages of libtorch's allocators, on the CPU and on devices, and of cuBLAS and cuDNN.
 const SIGNS: [&str; 6] = [
     "out of memory",
     "not enough memory: you tried to allocate",
@@ -65,18 +65,17 @@ const SIGNS: [&str; 6] = [
     "MPS backend out of memory",
 ];
 
-/// Runs something that computes with libtorch. Where memory did not suffice, the error is `Ok` with what libtorch said;
-/// anything else that panicked is an `Err`.
+/// Runs a computation with libtorch and catches its panics.
 ///
 /// # Errors
-/// As said.
+/// `Ok` with libtorch's message where it ran out of memory; `Err` for any other panic.
 pub fn out_of_memory<T>(work: impl FnOnce() -> T) -> std::result::Result<T, Result<String>> {
     let panic = match catch_unwind(AssertUnwindSafe(work)) {
         Ok(done) => return Ok(done),
         Err(panic) => panic,
     };
-    let told = guarded::<String>(|| std::panic::resume_unwind(panic));
-    Err(told.or_else(|error| {
+    let error = guarded::<String>(|| std::panic::resume_unwind(panic));
+    Err(error.or_else(|error| {
         let memory = SIGNS.iter().any(|sign| error.message().contains(sign));
         if memory { Ok(error.message().to_owned()) } else { Err(error) }
     }))

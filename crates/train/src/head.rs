@@ -1,4 +1,4 @@
-//! The classification head while it trains.
+//! The classification head in training.
 
 use tch::Tensor;
 
@@ -7,12 +7,12 @@ use spartui_method::state::copy_named;
 use spartui_model::Head;
 use spartui_sparse::{Optimizer, squared_norm};
 
-/// The head, its moments, and the values that it started from. A language model has none.
+/// The head, its gradients and moments, and its values before training. A language model has a head without parameters.
 #[derive(Debug)]
 pub struct TrainedHead {
-    /// The head in use.
+    /// The head with its current values.
     pub head: Head,
-    /// Where it started; adapters store the difference to it.
+    /// The head before training; adapters store the difference to it.
     pub start: Head,
     /// One for each parameter of the head.
     trained: Vec<Trained>,
@@ -26,7 +26,7 @@ struct Trained {
 }
 
 impl TrainedHead {
-    /// Starts to train this head.
+    /// A head before its first step.
     #[must_use]
     pub fn new(head: Head) -> Self {
         let zeros = |value: &Tensor| Trained {
@@ -51,14 +51,14 @@ impl TrainedHead {
         }
     }
 
-    /// Forgets the gradients that were collected.
-    pub fn forget(&mut self) {
+    /// Clears the accumulated gradients.
+    pub fn clear_gradients(&mut self) {
         for trained in &mut self.trained {
             trained.gradient = trained.gradient.zeros_like();
         }
     }
 
-    /// Squared Euclidean norm of the gradient that was collected.
+    /// Squared Euclidean norm of the accumulated gradient.
     #[must_use]
     pub fn squared_gradient_norm(&self) -> f64 {
         squared_norm(self.trained.iter().map(|trained| &trained.gradient))
@@ -82,8 +82,8 @@ impl TrainedHead {
         (3 * bytes, 2 * bytes)
     }
 
-    /// Values and moments with their names in a checkpoint, such as `head.classifier.weight.first`. Where it started is
-    /// derived from recipe and model.
+    /// Values and moments with their names in a checkpoint, such as `head.classifier.weight.first`. The values before
+    /// training are derived from recipe and model.
     fn named(&self) -> Vec<(String, Tensor)> {
         let names = self.head.kind.names().iter().zip(&self.head.tensors).zip(&self.trained);
         let tensors = names.flat_map(|((name, value), trained)| {
@@ -99,10 +99,10 @@ impl TrainedHead {
         self.named().into_iter().map(|(name, tensor)| Dense::new(name, &tensor)).collect()
     }
 
-    /// The head as it is in a state that [`TrainedHead::state`] gave.
+    /// The head with the values of a state of [`TrainedHead::state`].
     ///
     /// # Errors
-    /// What of the state does not fit.
+    /// The part of the state that does not fit.
     pub fn of_state(&self, state: &[Dense]) -> Result<Head, String> {
         let names = self.head.kind.names().iter().zip(&self.head.tensors);
         let tensors = names.map(|(name, now)| {
@@ -118,13 +118,13 @@ impl TrainedHead {
         Ok(Head { kind: self.head.kind, tensors: tensors.collect::<Result<_, String>>()? })
     }
 
-    /// Goes back to a state that [`TrainedHead::state`] gave. A gradient that was collected is gone.
+    /// Restores a state of [`TrainedHead::state`]. The accumulated gradient is cleared.
     ///
     /// # Errors
-    /// What of the state does not fit; nothing has changed then.
+    /// The part of the state that does not fit; nothing has changed then.
     pub fn restore(&mut self, state: &[Dense]) -> Result<(), String> {
         copy_named(self.named(), state)?;
-        self.forget();
+        self.clear_gradients();
         Ok(())
     }
 }

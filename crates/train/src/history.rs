@@ -1,75 +1,75 @@
-//! Snapshots in memory, within a budget: many of the last steps, few of the early ones.
+//! Snapshots in memory, within a budget: dense over the last steps, sparse over the early ones.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Point, Snapshot};
 
-/// Why a snapshot was kept. The ones named first go first where the budget does not suffice for all.
+/// The reason for keeping a snapshot. Where the budget is exceeded, reasons that come first here are dropped first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Why {
-    /// One of those of every few steps.
+    /// A periodic snapshot.
     Regular,
-    /// A change by hand came after it.
+    /// A change by hand followed.
     Change,
-    /// The tip of a branch that was left.
+    /// The tip of a branch at the switch to another.
     Tip,
     /// The start of the run.
     Start,
-    /// The user wants to keep it.
+    /// The user pinned it.
     Pinned,
 }
 
-/// Distances that are kept whole before they double.
+/// Number of the newest periodic snapshots that are all kept; further back the distance doubles.
 const NEAR: u64 = 4;
 
 #[derive(Debug)]
 struct Kept {
     snapshot: Arc<Snapshot>,
     why: Why,
-    /// Without the lists that an older one holds, too.
+    /// Bytes, without the lists that it shares with an older snapshot.
     bytes: u64,
 }
 
-/// Snapshots by branch, step, and entries of the journal.
+/// Snapshots by branch, step, and length of the journal.
 #[derive(Debug)]
 pub struct History {
     kept: BTreeMap<(u32, u64, usize), Kept>,
-    /// Bytes that all of them may take.
+    /// Most bytes of all snapshots.
     budget: u64,
-    /// Steps between two regular ones.
+    /// Steps between two periodic snapshots.
     every: u64,
     changed: bool,
-    /// Whether one alone is more than the budget.
+    /// Whether a single snapshot exceeds the budget.
     too_large: bool,
 }
 
 impl History {
-    /// Nothing yet. A distance of 0 takes none by itself.
+    /// An empty history. With `every` = 0 there are no periodic snapshots.
     #[must_use]
     pub fn new(budget: u64, every: u64) -> Self {
         Self { kept: BTreeMap::new(), budget, every, changed: false, too_large: false }
     }
 
-    /// Whether a regular snapshot is due at this step.
+    /// Whether a periodic snapshot is due at this step.
     #[must_use]
     pub fn is_due(&self, step: u64) -> bool {
         self.takes_regularly() && step.is_multiple_of(self.every)
     }
 
-    /// Whether there are regular snapshots at all.
+    /// Whether there are periodic snapshots.
     #[must_use]
     pub fn takes_regularly(&self) -> bool {
         self.takes() && self.every > 0
     }
 
-    /// Whether a snapshot fits the budget at all.
+    /// Whether a single snapshot fits the budget.
     #[must_use]
     pub fn takes(&self) -> bool {
         self.budget > 0 && !self.too_large
     }
 
-    /// Keeps a snapshot, and lets others go for it as far as they must.
+    /// Keeps a snapshot, and drops others as far as the budget requires.
     pub fn keep(&mut self, mut snapshot: Snapshot, why: Why) -> Arc<Snapshot> {
         let key = (snapshot.branch, snapshot.step, snapshot.journal);
         self.changed = true;
@@ -85,7 +85,7 @@ impl History {
         snapshot
     }
 
-    /// Of the regular ones of a branch, those stay that lie on a grid which gets wider with their age.
+    /// Thins the periodic snapshots of a branch to a grid that gets coarser with age.
     fn thin(&mut self, branch: u32, now: u64) {
         let near = NEAR * self.every.max(1);
         self.kept.retain(|(of, step, _), kept| {
@@ -95,8 +95,8 @@ impl History {
         });
     }
 
-    /// Drops the one that is missed least: of those with the least reason, the one whose going leaves the smallest gap for
-    /// its age.
+    /// Drops one snapshot: of those with the lowest reason, the one whose removal leaves the smallest gap relative to
+    /// its age. Returns whether there was one.
     fn drop_one(&mut self, branch: u32, now: u64) -> bool {
         let Some(least) = self.kept.values().map(|kept| kept.why).min() else { return false };
         let keys: Vec<(u32, u64, usize)> = self.kept.keys().copied().collect();
@@ -113,13 +113,13 @@ impl History {
         victim.is_some_and(|at| self.kept.remove(&keys[at]).is_some())
     }
 
-    /// Bytes that all of them take.
+    /// Bytes of all snapshots.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.kept.values().map(|kept| kept.bytes).sum()
     }
 
-    /// The one of this very moment, which there is another reason to keep now.
+    /// The snapshot of this point, if there is one. Its reason is raised to `why`.
     #[must_use]
     pub fn at(&mut self, branch: u32, step: u64, journal: usize, why: Why) -> Option<Arc<Snapshot>> {
         let kept = self.kept.get_mut(&(branch, step, journal))?;
@@ -127,20 +127,20 @@ impl History {
         Some(Arc::clone(&kept.snapshot))
     }
 
-    /// Whether it is this very snapshot that is kept.
+    /// Whether this snapshot object is kept.
     #[must_use]
     pub fn holds(&self, snapshot: &Arc<Snapshot>) -> bool {
         self.kept.values().any(|kept| Arc::ptr_eq(&kept.snapshot, snapshot))
     }
 
-    /// The last one of a step of a branch.
+    /// The last snapshot of a step of a branch.
     #[must_use]
     pub fn of_step(&self, branch: u32, step: u64) -> Option<Arc<Snapshot>> {
         let mut of_step = self.kept.range((branch, step, 0)..=(branch, step, usize::MAX));
         of_step.next_back().map(|(_, kept)| Arc::clone(&kept.snapshot))
     }
 
-    /// Changes why those of a step of a branch are kept: for good, or as regular ones.
+    /// Pins or unpins the snapshots of a step of a branch.
     pub fn pin(&mut self, branch: u32, step: u64, pinned: bool) {
         for (_, kept) in self.kept.range_mut((branch, step, 0)..=(branch, step, usize::MAX)) {
             match (pinned, kept.why) {
@@ -152,17 +152,17 @@ impl History {
         self.changed = true;
     }
 
-    /// All of them: where each is, its bytes, and why it is kept.
+    /// The points of all snapshots, with their bytes and reasons.
     pub fn iter(&self) -> impl Iterator<Item = (Point, u64, Why)> {
         self.kept.iter().map(|(&(branch, step, until), kept)| (Point { branch, step, until }, kept.bytes, kept.why))
     }
 
-    /// What is kept elsewhere has changed.
+    /// Notes that the set of kept states has changed elsewhere, such as on the disk.
     pub fn set_changed(&mut self) {
         self.changed = true;
     }
 
-    /// Whether anything has changed since this was asked last.
+    /// Whether anything has changed since the last call.
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }

@@ -1,11 +1,11 @@
-//! A state that was kept, as what its run would have exported there. No row of the data is needed for that.
+//! Export of a stored state, as its run would have exported it at that step. It needs no row of the data.
 
 use std::path::PathBuf;
 
 use tch::Tensor;
 
 use super::checkpoint::{held, largest_of};
-use super::export::{Beside, write_whole};
+use super::export::{ExportContext, write_whole};
 use super::{Snapshot, TrainedHead, start_from_adapter, starting_head};
 use spartui_adapters::AnyAdapter;
 use spartui_data::Tokenizer;
@@ -15,7 +15,7 @@ use spartui_method::{self as method, Learned, State};
 use spartui_model::{Head, Model, Open};
 use spartui_run::{Checkpoint, Found, read_checkpoint};
 
-/// A kept state, with the model that it belongs to.
+/// A stored state, with its model.
 #[derive(Debug)]
 pub struct Kept {
     model: Model,
@@ -28,8 +28,8 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// Reads a checkpoint of a run with this recipe, whose model is in the folder `base`. `labels` are asked where the
-    /// checkpoint does not tell them, as those of earlier versions.
+    /// Reads a checkpoint of a run with this recipe, whose model is in the folder `base`. `labels` is called where the
+    /// checkpoint does not hold the labels, as in earlier versions.
     ///
     /// # Errors
     /// Refuses a checkpoint that is damaged or does not fit, and a model that cannot be read.
@@ -41,7 +41,7 @@ impl Kept {
     ) -> Result<Self> {
         let model = Model::open(&Open {
             folder: &base,
-            // That type needs a device, which an export does not.
+            // Computing in float16 needs a CUDA device; an export does not compute.
             dtype: if recipe.model.dtype == "float16" { "auto" } else { &recipe.model.dtype },
             device: "cpu",
             task: recipe.task.kind,
@@ -90,10 +90,11 @@ impl Kept {
         Ok(Self { model, base, labels, head, start: trained.start, learned, snapshot })
     }
 
-    /// What the run would have exported there; none where that is the model itself, which [`Kept::write_model`] writes.
+    /// The adapter of this state; none where every parameter trains, for which [`Kept::write_model`] writes a complete
+    /// model.
     #[must_use]
     pub fn exported(&self) -> Option<AnyAdapter> {
-        self.beside().exported(&self.learned)
+        self.export_context().exported(&self.learned)
     }
 
     /// Names of the model's parameters.
@@ -117,11 +118,11 @@ impl Kept {
             Ok((parameter.name.clone(), value))
         });
         let tensors = tensors.collect::<Result<Vec<_>>>()?;
-        write_whole(&self.beside(), tensors, &self.base, folder)
+        write_whole(&self.export_context(), tensors, &self.base, folder)
     }
 
-    fn beside(&self) -> Beside<'_> {
-        Beside {
+    fn export_context(&self) -> ExportContext<'_> {
+        ExportContext {
             recipe: &self.snapshot.recipe,
             model: &self.model,
             labels: &self.labels,

@@ -1,4 +1,4 @@
-//! How well a language model predicts the tokens of a text.
+//! Evaluation of language models: losses and probabilities of target tokens.
 
 use std::ops::ControlFlow;
 
@@ -9,22 +9,22 @@ use super::evaluate::in_batches;
 use super::targets::{Targets, chunks, pick, to_tensors};
 use spartui_data::{self as data, Example, Target};
 use spartui_model::Model;
-use spartui_run::Told;
+use spartui_run::TokenRow;
 
-/// Mean loss and share of right predictions over the target tokens of all rows; none if `progress`, which hears the rows
-/// done, broke off.
+/// Mean loss and accuracy over the target tokens of all rows. `progress` is called with the number of rows done and may
+/// stop the evaluation; then the result is none.
 pub fn language_scores(
     model: &Model,
     examples: &[Example],
     batch_size: usize,
     progress: impl FnMut(usize) -> ControlFlow<()>,
 ) -> Option<Scores> {
-    told(model, examples, batch_size, progress).map(|rows| scores(&rows))
+    row_losses(model, examples, batch_size, progress).map(|rows| scores(&rows))
 }
 
-/// Of how each row was told, the scores over the target tokens of all.
+/// The scores over the target tokens of all rows, from the losses of each row.
 #[expect(clippy::cast_precision_loss, reason = "tokens are below 2^53")]
-pub(super) fn scores(rows: &[Told]) -> Scores {
+pub(super) fn scores(rows: &[TokenRow]) -> Scores {
     let (mut loss, mut right, mut tokens) = (0.0, 0, 0);
     for row in rows {
         loss += row.loss;
@@ -35,14 +35,15 @@ pub(super) fn scores(rows: &[Told]) -> Scores {
     Scores { loss: loss / tokens, accuracy: right as f64 / tokens, mcc: None }
 }
 
-/// How well the model tells each row, in order; none if `progress` broke off. The lines are those of nothing yet: 0.
-pub(super) fn told(
+/// The loss and the number of right predictions of each row, in order; none if `progress` stopped. The line numbers are
+/// not set yet: 0.
+pub(super) fn row_losses(
     model: &Model,
     examples: &[Example],
     batch_size: usize,
     progress: impl FnMut(usize) -> ControlFlow<()>,
-) -> Option<Vec<Told>> {
-    let mut rows = vec![Told { line: 0, loss: 0.0, tokens: 0, right: 0 }; examples.len()];
+) -> Option<Vec<TokenRow>> {
+    let mut rows = vec![TokenRow { line: 0, loss: 0.0, tokens: 0, right: 0 }; examples.len()];
     in_batches(examples, batch_size, progress, |places| {
         let mut found: Vec<(f32, bool)> = Vec::new();
         for_each_chunk(model, places.iter().map(|&row| &examples[row]), |logits, ids| {
@@ -53,19 +54,19 @@ pub(super) fn told(
         });
         let mut found = found.into_iter();
         for &row in places {
-            for (loss, right) in found.by_ref().take(asked(&examples[row])) {
-                let told = &mut rows[row];
-                told.loss += f64::from(loss);
-                told.tokens += 1;
-                told.right += usize::from(right);
+            for (loss, right) in found.by_ref().take(scored_tokens(&examples[row])) {
+                let entry = &mut rows[row];
+                entry.loss += f64::from(loss);
+                entry.tokens += 1;
+                entry.right += usize::from(right);
             }
         }
     })?;
     Some(rows)
 }
 
-/// Tokens of a row that are asked for: there is nothing from which the first could be told.
-fn asked(example: &Example) -> usize {
+/// Number of target tokens of a row that are scored: the first token has no context to predict it from.
+fn scored_tokens(example: &Example) -> usize {
     match &example.target {
         Target::Label(_) => 0,
         Target::Tokens(trained) => trained.iter().skip(1).filter(|&&trained| trained).count(),
@@ -100,8 +101,8 @@ fn predicted_throughout(tokens: &[u32]) -> Example {
     Example { tokens: tokens.to_vec(), token_types: Vec::new(), target }
 }
 
-/// Hands out the logits of the vocabulary, `[targets, vocab_size]`, before each target token, and the tokens, a bounded
-/// number at a time, row by row.
+/// Calls `each` with the logits that predict target tokens, `[targets, vocab_size]`, and these tokens, `[targets]`, for
+/// a bounded number of targets at a time, row by row.
 fn for_each_chunk<'a>(
     model: &Model,
     examples: impl Iterator<Item = &'a Example>,

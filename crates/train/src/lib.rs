@@ -27,7 +27,7 @@ mod version;
 
 pub use answers::{AnyLabelScores, NumberScores};
 pub use backward::{Trained, forward_backward};
-pub use branches::{Grown, Point, Tree};
+pub use branches::{BranchState, Point, Tree};
 pub use checkpoint::{Held, from_checkpoint, largest_checkpoint, to_checkpoint};
 pub use evaluate::{Scores, confusion, predict_logits, probabilities};
 pub use export::{exported, whole_model};
@@ -44,5 +44,5 @@ pub use snapshot::{CARRIED, Progress, Snapshot};
 pub use start::{start_from_adapter, starting_head};
 pub use stopwatch::Stopwatch;
 pub use survey::survey;
-pub use targets::{Targets, check_token_types, read_elsewhere, to_tensors};
+pub use targets::{Targets, check_token_types, padding_warning, to_tensors};
 pub use version::Version;

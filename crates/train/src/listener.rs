@@ -1,4 +1,4 @@
-//! What hears a backward pass and trains nothing.
+//! A collector that observes a backward pass and trains nothing.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use tch::Tensor;
 use spartui_method::Collector;
 use spartui_model::Tap;
 
-/// Tells what taps and output gradients it is given at some sites.
+/// Calls a function with the taps and output gradients of some sites.
 pub struct Listener<F> {
     adapted: Vec<bool>,
-    hear: F,
+    callback: F,
 }
 
 impl<F: FnMut(&[Tap], &[Tensor])> Listener<F> {
-    /// At the sites that are marked.
-    pub fn new(adapted: Vec<bool>, hear: F) -> Self {
-        Self { adapted, hear }
+    /// A listener at the marked sites.
+    pub fn new(adapted: Vec<bool>, callback: F) -> Self {
+        Self { adapted, callback }
     }
 }
 
@@ -32,6 +32,6 @@ impl<F: FnMut(&[Tap], &[Tensor])> Collector for Listener<F> {
     }
 
     fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]) {
-        (self.hear)(taps, output_gradients);
+        (self.callback)(taps, output_gradients);
     }
 }

@@ -1,11 +1,11 @@
-//! What sessions are made from: all that is read from files.
+//! Model, data and tokenizer, loaded from files for sessions.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use tch::Device;
 
-use super::{Session, check_token_types, read_elsewhere, starting_head};
+use super::{Session, check_token_types, padding_warning, starting_head};
 use spartui_data::{self as data, Prepared, Tokenizer};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::place;
@@ -15,7 +15,7 @@ use spartui_method as method;
 use spartui_model::{Head, Model, Open, Problem, Remark};
 use spartui_sparse::prepare_device;
 
-/// Model, data and tokenizer, with nothing trained yet and nothing chosen to train.
+/// Model, data and tokenizer, before any selection or training.
 #[derive(Debug)]
 pub struct Loaded {
     recipe: Recipe,
@@ -26,10 +26,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Reads all that a recipe asks for. `progress` hears what is being done, and how much of it where that is known.
+    /// Loads model, data and tokenizer of a recipe. `progress` is called with the current activity and the share done,
+    /// where that is known.
     ///
     /// # Errors
-    /// Refuses a model or data that will not do.
+    /// Refuses an invalid model and invalid data.
     pub fn read(recipe: Recipe, progress: &mut dyn FnMut(&str, Option<f32>)) -> Result<Self> {
         let folder = hub::resolve(&recipe.model.path, progress)?;
         progress("reading the model", None);
@@ -53,21 +54,22 @@ impl Loaded {
         let data = data::prepare(&recipe, &tokenizer, progress)?;
         check_token_types(&model, &data.train.examples)?;
         check_token_types(&model, &data.validation.examples)?;
-        let elsewhere = read_elsewhere(&model, &tokenizer, &data.train.examples);
+        let elsewhere = padding_warning(&model, &tokenizer, &data.train.examples);
         model.remarks.extend(elsewhere.map(Remark::warning));
         if let Device::Cuda(device) = model.device {
             progress("compiling kernels for the device", None);
-            // Without them the plain way is taken; `spartui doctor` says why.
+            // Without kernels libtorch's operations are used; `spartui doctor` says why.
             let _ = prepare_device(device);
         }
         progress("choosing the trainable parameters", None);
         Ok(Self { recipe, folder, model, data, tokenizer })
     }
 
-    /// The session that the recipe asks for.
+    /// The session of the recipe.
     ///
     /// # Errors
-    /// Refuses settings of the method that this model cannot have, and a head that cannot start as asked.
+    /// Refuses settings of the method that do not fit this model, and an initialization of the head that is not
+    /// possible.
     pub fn session(self) -> Result<Session> {
         let recipe = self.recipe.clone();
         let mut sessions = self.sessions(vec![recipe])?;
@@ -76,12 +78,12 @@ impl Loaded {
         Ok(session)
     }
 
-    /// Sessions on one copy of model and data, all of them away from the model: before one of them steps, it has to
-    /// [`Session::enter`].
+    /// Sessions that share one model and its data. The changes of all of them are removed from the model: before a
+    /// session steps, call [`Session::enter`].
     ///
     /// # Errors
-    /// As [`Loaded::session`]; and refuses recipes that ask for different models or data, and more than one session where
-    /// a method trains the model's own weights.
+    /// As [`Loaded::session`]; and refuses recipes that ask for different models or data, and more than one session
+    /// where a method trains the model's own weights.
     pub fn sessions(self, recipes: Vec<Recipe>) -> Result<Vec<Session>> {
         let Self { folder, mut model, data, tokenizer, .. } = self;
         if let [first, others @ ..] = recipes.as_slice() {
@@ -106,7 +108,7 @@ impl Loaded {
             let counts = method::written(&recipe.method, &model, head.parameters())?;
             most.iter_mut().zip(counts).for_each(|(most, count)| *most = count.max(*most));
         }
-        model.settle(&most);
+        model.move_to_large_pages(&most);
         let (model, data) = (Rc::new(model), Rc::new(data));
         let mut sessions = Vec::with_capacity(recipes.len());
         for (recipe, head) in recipes.into_iter().zip(heads) {
@@ -119,7 +121,7 @@ impl Loaded {
     }
 }
 
-/// Refuses a classifier that is made for more than one label of several: its rows would be learned as something else.
+/// Refuses a model for multi-label classification or regression: training implements single-label classification only.
 fn refuse_other_problems(model: &Model, folder: &Path) -> Result<()> {
     match model.config.problem.filter(|_| model.task == TaskKind::SequenceClassification) {
         None | Some(Problem::SingleLabelClassification) => Ok(()),
@@ -136,7 +138,7 @@ fn refuse_other_problems(model: &Model, folder: &Path) -> Result<()> {
 pub(super) fn check_alike(one: &Recipe, other: &Recipe) -> Result<()> {
     let tables = ["model.", "task.", "data."];
     let shared = FIELDS.iter().filter(|field| tables.iter().any(|table| field.name.starts_with(table)));
-    // Fresh weights are drawn with the seed of the method.
+    // Random weights are drawn with the seed of the method.
     let fresh = (one.model.init == Init::Random).then_some("method.seed");
     // A share of the training rows is drawn with the seed of their order.
     let drawn = matches!(one.data.validation, Validation::Share(_)).then_some("train.seed");

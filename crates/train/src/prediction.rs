@@ -1,7 +1,7 @@
-//! The peak of a run's memory, predicted before its first step.
+//! Forecast of a run's peak memory, before its first step.
 //!
-//! An account of the tensors that are alive at each moment of a step; the moment that takes most is the peak. What libtorch
-//! and the allocator take beside the tensors was measured, and is here as constants.
+//! It counts the tensors that are alive at each moment of a step; the largest moment is the peak. The overhead of
+//! libtorch and of the allocator was measured and is given by constants.
 
 mod account;
 
@@ -15,29 +15,29 @@ use spartui_facts::recipe::{KeepState, Recipe, Recompute, Steps, Train};
 use spartui_method as method;
 use spartui_model::Model;
 
-/// Pages of libtorch that are read for the first steps, resident since: bytes.
+/// Pages of libtorch's code that become resident in the first steps, in bytes.
 const CODE: u64 = 18 << 20;
 
-/// What the matrix products keep for packed operands, in `f32` and in narrower types: bytes.
+/// Buffers of the matrix products for packed operands, in `f32` and in narrower dtypes, in bytes.
 const BUFFERS: [u64; 2] = [20 << 20, 36 << 20];
 
-/// Holes between the tensors of the peak, as a share of these.
+/// Fragmentation of the allocator at the peak, as a share of the tensors.
 const HOLES: f64 = 0.03;
 
-/// Epochs whose batches are looked at; others are much like them.
+/// Epochs whose batches are examined; the others are similar.
 const EPOCHS: u64 = 4;
 
-/// Snapshots that lie in memory by and by: a few of each distance from the newest step.
+/// Number of snapshots in memory in the long run: a few at each distance from the newest step.
 const SNAPSHOTS: u64 = 16;
 
-/// A batch as far as memory is concerned.
+/// The sizes of a batch that determine memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Extent {
-    /// Rows.
+    /// Number of rows.
     pub rows: u64,
-    /// Tokens of each, padding included.
+    /// Tokens of each row, padding included.
     pub width: u64,
-    /// Tokens that are predicted; 0 for a classifier.
+    /// Number of target tokens; 0 for a classifier.
     pub targets: u64,
 }
 
@@ -76,31 +76,31 @@ impl Extent {
     }
 }
 
-/// What is in memory beside the model and its training.
+/// Memory beside the model and its training, and the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Surroundings {
-    /// The program before it loaded anything: bytes.
+    /// The program before it loads anything, in bytes.
     pub program: u64,
-    /// Rows and tokenizer: bytes.
+    /// Rows and tokenizer, in bytes.
     pub data: u64,
-    /// Memory of the machine or device: bytes.
+    /// Memory of the machine or device, in bytes.
     pub limit: u64,
 }
 
-/// The peak, in bytes.
+/// The predicted peak by owner, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Prediction {
     /// Base weights.
     pub weights: u64,
     /// Indices, original values and deltas, the head, and snapshots; with method full the weights in `f32`.
     pub deltas: u64,
-    /// Both moments.
+    /// Both moments of the optimizer.
     pub moments: u64,
-    /// What the forward pass keeps for the backward pass.
+    /// Tensors kept from the forward pass for the backward pass.
     pub kept: u64,
-    /// What is there for a moment: gradients, logits, temporaries.
+    /// Transient tensors: gradients, logits, temporaries.
     pub working: u64,
-    /// What libtorch and the allocator take for all that.
+    /// Overhead of libtorch and the allocator.
     pub slack: u64,
     /// Rows and tokenizer.
     pub data: u64,
@@ -111,8 +111,8 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// For a run of this recipe on micro-batches of this extent. Of the model, shapes are enough: see [`Model::outline`].
-    /// `head` counts the scalars of the classification head.
+    /// The forecast for a run of this recipe on micro-batches and evaluations of these extents. A model without weights
+    /// is enough: see [`Model::outline`]. `head` counts the scalars of the classification head.
     ///
     /// # Errors
     /// Where the method's settings do not fit the model.
@@ -145,7 +145,7 @@ impl Prediction {
         })
     }
 
-    /// All of it.
+    /// The predicted peak.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.parts().into_iter().map(|(_, bytes)| bytes).sum()
@@ -166,7 +166,7 @@ impl Prediction {
         ]
     }
 
-    /// By the owners that memory is measured by.
+    /// The forecast by the owners of measured memory.
     #[must_use]
     pub fn by_owner(&self) -> Memory {
         Memory {
@@ -195,23 +195,23 @@ fn holes(bytes: u64) -> u64 {
     (bytes as f64 * HOLES) as u64
 }
 
-/// All that the memory of a run depends on, beside its recipe.
+/// The inputs of a memory forecast beside the recipe.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan<'a> {
-    /// The model; shapes are enough: see [`Model::outline`].
+    /// The model; one without weights is enough: see [`Model::outline`].
     pub model: &'a Model,
     /// Scalars of the classification head.
     pub head: u64,
-    /// What is learned from.
+    /// The training rows.
     pub train: &'a [Example],
-    /// What is evaluated on.
+    /// The validation rows.
     pub validation: &'a [Example],
-    /// What is in memory beside.
+    /// Memory beside the model and its training.
     pub around: Surroundings,
 }
 
 impl Plan<'_> {
-    /// The peak of a run with this recipe.
+    /// The forecast for a run with this recipe.
     ///
     /// # Errors
     /// As [`Prediction::new`].
@@ -222,8 +222,8 @@ impl Plan<'_> {
         Ok(predicted)
     }
 
-    /// Bytes of snapshots, which lie in the machine's memory: deltas and moments of each, and lists that they share. A snapshot
-    /// that is not kept is in memory while a checkpoint is written from it.
+    /// Bytes of snapshots, which are held in the machine's memory: deltas and moments of each, and shared lists. A
+    /// snapshot that is not kept is in memory while a checkpoint is written from it.
     fn snapshots(&self, recipe: &Recipe, predicted: &Prediction) -> u64 {
         let (one, budget) = (predicted.moments / 2 * 3, recipe.history.budget_mb << 20);
         if self.model.device != Device::Cpu {
@@ -233,21 +233,22 @@ impl Plan<'_> {
         } else if self.writes_while_it_trains(recipe) {
             one
         } else {
-            // The last one, when no step takes anything.
+            // The last snapshot, which does not coincide with the memory of a step.
             one.saturating_sub(predicted.kept + predicted.working + predicted.slack)
         }
     }
 
-    /// Whether there are checkpoints before the end.
+    /// Whether checkpoints are written before the end of the run.
     fn writes_while_it_trains(&self, recipe: &Recipe) -> bool {
-        // A number of steps that is none in a run of one step is none in every run.
+        // An interval that resolves to 0 in a run of one step resolves to 0 in every run.
         let are_any = |steps: Steps| steps.of(1) > 0;
         let Train { checkpoint_every, evaluate_every, keep, .. } = recipe.train;
         let keeps_best = method::definition(recipe.method.kind).keeps_base() || keep == KeepState::Best;
         are_any(checkpoint_every) || (keeps_best && !self.validation.is_empty() && are_any(evaluate_every))
     }
 
-    /// One sentence for a run that is predicted to need more memory than there is: how much, and what would need less.
+    /// A warning of one sentence for a run that is predicted to exceed the limit: how much memory it needs, and which
+    /// settings need less.
     #[must_use]
     pub fn warning(&self, recipe: &Recipe, predicted: &Prediction) -> Option<String> {
         let mib = mebibytes;
@@ -268,7 +269,7 @@ impl Plan<'_> {
     }
 }
 
-/// Settings that need less memory, as a user would write them, each with the recipe that has them.
+/// Changed settings that need less memory, as a user would write them, each with the changed recipe.
 fn remedies(recipe: &Recipe) -> Vec<(String, Recipe)> {
     let mut remedies = Vec::new();
     let mut add = |settings: &str, change: &dyn Fn(&mut Recipe)| {

@@ -1,11 +1,11 @@
-//! The learning rate of each step.
+//! The schedule of the learning rate.
 
 use spartui_facts::recipe::{Schedule, ScheduleKind};
 
 /// The rate of optimizer step `step` (the first is 1) of `total`: a linear rise to `peak` over the warm-up, then the
 /// schedule's fall to its minimum at the last step.
 ///
-/// `peak` is what a live change of the rate moves, so that the next step does not undo it.
+/// A live change of the learning rate changes `peak`, so that the next step does not undo it.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 steps")]
 pub fn rate_at(schedule: &Schedule, peak: f64, step: u64, total: u64) -> f64 {

@@ -1,4 +1,4 @@
-//! Model, method, optimizer and data, and the step that they take together.
+//! A training session: model, method, optimizer and data.
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::time::Instant;
 use tch::Kind;
 
 use super::evaluate::{Scores, labelled, predict_logits};
-use super::language::{scores, told};
+use super::language::{row_losses, scores};
 use super::{Loaded, Plan, Progress, Snapshot, Surroundings, TrainedHead, start_from_adapter};
 use spartui_data::{Dataset, Example, Prepared, Target};
 use spartui_facts::error::{Error, Result};
@@ -19,51 +19,53 @@ use spartui_facts::recipe::{
 };
 use spartui_method::{self as method, Method};
 use spartui_model::{Head, Model, dtype_name};
-use spartui_run::{Each, Predictions};
+use spartui_run::{PredictedRows, Predictions};
 
-/// A run in memory. It knows no folder, no channel and no clock but the stopwatch of its steps.
+/// The training of a run, in memory. It does not depend on run folder, channels or clock; only its steps are timed.
 #[derive(Debug)]
 pub struct Session {
     /// The recipe, with every live change that was made.
     pub recipe: Recipe,
-    /// The folder that the model was read from.
+    /// The folder of the base model.
     pub folder: PathBuf,
     /// The model; the lanes of a race share it.
     pub model: Rc<Model>,
-    /// Its head.
+    /// The classification head.
     pub head: TrainedHead,
-    /// How it is adapted.
+    /// The method that adapts the model.
     pub method: Box<dyn Method>,
-    /// What it learns from; as the model.
+    /// The data; the lanes of a race share it.
     pub data: Rc<Prepared>,
     /// Optimizer steps taken.
     pub step: u64,
-    /// The branch that these steps belong to.
+    /// The current branch.
     pub branch: u32,
-    /// How the evaluations went so far.
+    /// The best and the last evaluation so far.
     pub progress: Progress,
     /// The labels of the data, for the snapshots.
     labels: Arc<Vec<String>>,
     /// The batches of the current epoch.
     pub(super) epoch: Option<(u64, Vec<Vec<usize>>)>,
-    /// Seconds of the last steps, for estimates: whole, and the part that grows with the trainable scalars.
+    /// Durations of the last steps, for estimates.
     pub(super) timing: Timing,
-    /// What the rule said, where it chose the learning rate.
+    /// The suggestion of the rule, where it chose the learning rate.
     chosen_rate: Option<SuggestedRate>,
-    /// Examples for which memory suffices, where a test limits them.
+    /// Most examples of a micro-batch before it fails as out of memory; set by tests only.
     pub(crate) memory_for: usize,
 }
 
-/// Moving averages of a step's time.
+/// Moving averages of a step's duration in seconds.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Timing {
     steps: u64,
+    /// The whole step.
     whole: f64,
+    /// The part that grows with the number of trainable scalars.
     sparse: f64,
 }
 
 impl Timing {
-    /// Weight of the newest step, once there are enough.
+    /// Weight of the newest step, after the first ten.
     const NEWEST: f64 = 0.1;
 
     #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^53 steps")]
@@ -76,24 +78,25 @@ impl Timing {
 }
 
 impl Session {
-    /// From here on, a pass with more examples than this fails as where memory does not suffice. Only tests do this.
+    /// Makes passes with more examples than this fail as out of memory. For tests.
     pub fn limit_memory(&mut self, examples: usize) {
         self.memory_for = examples;
     }
 
-    /// Loads all that a recipe asks for. `progress` hears what is being done, and how much of it where that is known.
+    /// Loads model and data of a recipe and builds the session. `progress` is called with the current activity and the
+    /// share done, where that is known.
     ///
     /// # Errors
-    /// Refuses a model, data or settings that will not do.
+    /// Refuses an invalid model, invalid data and invalid settings.
     pub fn load(recipe: Recipe, progress: &mut dyn FnMut(&str, Option<f32>)) -> Result<Self> {
         Loaded::read(recipe, progress)?.session()
     }
 
-    /// From parts that are there already. What other sessions on the same model have changed in it must be away: see
+    /// Builds a session on a loaded model and data. The changes of other sessions must be removed from the model: see
     /// [`Method::leave`].
     ///
     /// # Errors
-    /// Refuses settings of the method that this model cannot have.
+    /// Refuses settings of the method that do not fit this model.
     pub(super) fn of(
         recipe: Recipe,
         folder: PathBuf,
@@ -123,15 +126,15 @@ impl Session {
         if session.survey(&settings)? {
             session.method.apply(&settings, 0, session.recipe.optimizer.betas).map_err(Error::refused)?;
         }
-        // Only now is what trains known, whatever it was chosen by.
-        session.settle_rate();
+        // The set of trainable scalars is known from here on.
+        session.resolve_auto_rates();
         session.recipe.choose_steps(session.total_steps());
         Ok(session)
     }
 
-    /// Puts numbers in place of `learning_rate = "auto"` and of the head's; from then on the run's recipe says those, whatever
-    /// the rule of a later version is.
-    fn settle_rate(&mut self) {
+    /// Replaces `learning_rate = "auto"`, and that of the head, by numbers. The run's recipe then holds these, so that
+    /// the rule of a later version does not change them.
+    fn resolve_auto_rates(&mut self) {
         if self.recipe.optimizer.learning_rate == LearningRate::Auto {
             let mut suggested = self.suggested_rate(&self.recipe.method, self.method.trainable());
             let is_asked = self.recipe.optimizer.head_learning_rate == LearningRate::Auto;
@@ -141,18 +144,18 @@ impl Session {
         }
     }
 
-    /// The rate that goes with a method where so many scalars train, those of the head apart.
+    /// The suggested learning rate of a method with `trainable` trainable scalars, head excluded.
     fn suggested_rate(&self, method: &recipe::Method, trainable: u64) -> SuggestedRate {
         method.learning_rate(trainable, self.model.base_parameters())
     }
 
-    /// The rate in force at the schedule's peak.
+    /// The current learning rate at the schedule's peak.
     #[must_use]
     pub fn learning_rate(&self) -> f64 {
         self.rate_of(&self.recipe)
     }
 
-    /// As [`Session::learning_rate`], of the head.
+    /// As [`Session::learning_rate`], for the head.
     #[must_use]
     pub fn head_learning_rate(&self) -> f64 {
         match self.recipe.optimizer.head_learning_rate {
@@ -161,7 +164,7 @@ impl Session {
         }
     }
 
-    /// The rate that a recipe asks for while what trains now trains.
+    /// The learning rate of a recipe, with the current number of trainable scalars.
     fn rate_of(&self, recipe: &Recipe) -> f64 {
         match recipe.optimizer.learning_rate {
             LearningRate::At(rate) => rate,
@@ -169,28 +172,29 @@ impl Session {
         }
     }
 
-    /// What the rule said, where it chose the rate at the launch.
+    /// The suggestion of the rule, where it chose the rate at launch.
     #[must_use]
     pub fn chosen_rate(&self) -> Option<SuggestedRate> {
         self.chosen_rate
     }
 
-    /// What is worth a second look before the launch, a sentence each.
+    /// Remarks about the recipe before the launch, a sentence each.
     #[must_use]
     pub fn remarks(&self) -> Vec<String> {
         let suggested = self.suggested_rate(&self.recipe.method, self.method.trainable());
         self.recipe.remarks(self.total_steps(), Some(&suggested))
     }
 
-    /// The sparsity that a recipe asks for: where it gives a count, that follows.
+    /// The sparsity of a recipe; where it gives a count of trainable parameters, computed from that.
     fn sparsity_by(&self, recipe: &Recipe) -> f64 {
         match recipe.method.trainable {
-            trainable @ 1.. if recipe.method.has_use_for("sparsity") => self.shortest_sparsity_of(trainable),
+            trainable @ 1.. if recipe.method.uses_field("sparsity") => self.shortest_sparsity_of(trainable),
             _ => recipe.method.sparsity,
         }
     }
 
-    /// The sparsity at which so many parameters train, with no more digits than tell it from that of another count.
+    /// The sparsity for a number of trainable parameters, with as few digits as distinguish it from that of any other
+    /// number.
     fn shortest_sparsity_of(&self, trainable: u64) -> f64 {
         let whole = self.sparsity_of(trainable);
         #[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]
@@ -200,22 +204,22 @@ impl Session {
         rounded.into_iter().find(is_same).unwrap_or(whole)
     }
 
-    /// Another session at its first step, on the same model and data and with the same labels.
+    /// A new session at its first step, on the same model and data and with the same labels.
     ///
     /// # Errors
-    /// As [`Session::of`], and as [`Loaded::sessions`] where the recipe asks for another model or other data.
+    /// As [`Session::of`], and as [`Loaded::sessions`] where the recipe has another model or other data.
     pub fn beside(&self, recipe: Recipe) -> Result<Self> {
         super::loaded::check_alike(&self.recipe, &recipe)?;
         let shared = (Rc::clone(&self.model), Rc::clone(&self.data));
         Self::of(recipe, self.folder.clone(), shared, self.head.start.copy())
     }
 
-    /// Takes all that this session changed out of the model, for others that share it.
+    /// Removes all changes of this session from the model, for other sessions that share it.
     pub fn leave(&mut self) {
         self.method.leave();
     }
 
-    /// Puts back into the model what [`Session::leave`] took out, to the bit.
+    /// Restores in the model what [`Session::leave`] removed, to the bit.
     pub fn enter(&mut self) {
         self.method.enter();
     }
@@ -226,19 +230,19 @@ impl Session {
         self.data.train.examples.len().div_ceil(self.recipe.train.batch_size) as u64
     }
 
-    /// Optimizer steps that the recipe asks for.
+    /// Optimizer steps of the whole run.
     #[must_use]
     pub fn total_steps(&self) -> u64 {
         self.recipe.train.total_steps(self.steps_per_epoch())
     }
 
-    /// Scalars that train, head included.
+    /// Number of trainable parameters, head included.
     #[must_use]
     pub fn trainable(&self) -> u64 {
         self.method.trainable() + self.head.head.parameters()
     }
 
-    /// All parameters, head included.
+    /// Number of all parameters, head included.
     #[must_use]
     pub fn parameters(&self) -> u64 {
         self.model.base_parameters() + self.head.head.parameters()
@@ -255,8 +259,7 @@ impl Session {
         1.0 - trainable as f64 / self.parameters() as f64
     }
 
-    /// A copy of all that training has changed, and of the settings that are in force. `journal` counts the entries of the
-    /// journal that it contains.
+    /// A copy of the training state and of the current settings. `journal` is the length of the journal at this time.
     #[must_use]
     pub fn snapshot(&self, journal: usize) -> Snapshot {
         Snapshot {
@@ -271,7 +274,7 @@ impl Session {
         }
     }
 
-    /// Goes back, or forward, to a snapshot of this session or of one with the same recipe, model and data, to the bit.
+    /// Restores a snapshot of this session, or of one with the same recipe, model and data, to the bit.
     ///
     /// # Errors
     /// Refuses a snapshot that does not fit; nothing has changed then.
@@ -296,17 +299,18 @@ impl Session {
         !self.data.validation.examples.is_empty()
     }
 
-    /// Scores on the validation rows; none if there are none, or `progress`, which hears the rows done, broke off.
+    /// Evaluates on the validation rows; none if there are none, or if `progress`, which is called with the number of
+    /// rows done, stopped the evaluation.
     pub fn evaluate(&self, progress: impl FnMut(usize) -> ControlFlow<()>) -> Option<Evaluation> {
         self.evaluate_in(evaluation_rows(&self.recipe), progress)
     }
 
-    /// As [`Session::evaluate`], with so many rows in memory at once.
+    /// As [`Session::evaluate`], with `rows` rows in a batch.
     pub fn evaluate_in(&self, rows: usize, progress: impl FnMut(usize) -> ControlFlow<()>) -> Option<Evaluation> {
         self.evaluate_each(rows, progress).map(|(evaluation, _)| evaluation)
     }
 
-    /// As [`Session::evaluate_in`], and what is said of each row.
+    /// As [`Session::evaluate_in`], with the prediction for each row.
     pub fn evaluate_each(
         &self,
         rows: usize,
@@ -317,18 +321,18 @@ impl Session {
         }
         let started = Instant::now();
         let Dataset { examples, lines, fingerprint, .. } = &self.data.validation;
-        let (Scores { loss, accuracy, mcc }, each) = match self.model.task {
+        let (Scores { loss, accuracy, mcc }, predicted) = match self.model.task {
             TaskKind::CausalLm => {
-                let mut rows = told(&self.model, examples, rows, progress)?;
-                rows.iter_mut().zip(lines).for_each(|(told, line)| told.line = *line);
-                (scores(&rows), Each::Tokens(rows))
+                let mut rows = row_losses(&self.model, examples, rows, progress)?;
+                rows.iter_mut().zip(lines).for_each(|(row, line)| row.line = *line);
+                (scores(&rows), PredictedRows::Tokens(rows))
             }
             TaskKind::SequenceClassification => {
                 let logits = predict_logits(&self.model, &self.head.head, examples, rows, progress)?;
                 let logits = logits.to_kind(Kind::Float);
                 let labels: Vec<usize> = examples.iter().filter_map(label_of).collect();
                 let rows = labelled(&logits, &labels, lines);
-                (Scores::of(&logits, &labels), Each::Labels { names: self.data.labels.clone(), rows })
+                (Scores::of(&logits, &labels), PredictedRows::Labels { names: self.data.labels.clone(), rows })
             }
         };
         let evaluation = Evaluation {
@@ -340,22 +344,22 @@ impl Session {
             seconds: started.elapsed().as_secs_f64(),
             branch: self.branch,
         };
-        let (step, branch, rows) = (self.step, self.branch, fingerprint.clone());
-        Some((evaluation, Predictions { step, branch, rows, each }))
+        let (step, branch, rows_hash) = (self.step, self.branch, fingerprint.clone());
+        Some((evaluation, Predictions { step, branch, rows_hash, rows: predicted }))
     }
 
-    /// The value of a live-editable field that is in force: the even spread's `even` for a group without a density of
-    /// its own.
+    /// The current value of a live field; `even`, for the proportional allocation, for a group without a density of its
+    /// own.
     #[must_use]
     pub fn setting(&self, field: &str) -> Option<Value> {
         let of_group = || field.starts_with("method.density.").then(|| Value::String(EVEN.into()));
         self.recipe.get(field).or_else(of_group)
     }
 
-    /// What [`Session::set`] with the same field and value would do.
+    /// The effect that [`Session::set`] with the same field and value would have.
     ///
     /// # Errors
-    /// One sentence why it cannot be done.
+    /// One sentence why it is not possible.
     pub fn preview(&self, field: &str, value: Value) -> std::result::Result<Consequences, String> {
         let asks_the_rule = value.as_str() == Some(AUTO);
         let recipe = self.changed(field, value)?;
@@ -391,8 +395,8 @@ impl Session {
         })
     }
 
-    /// The rate now, and the one that goes with another count of trainable scalars: as far from the rule's as the one now is.
-    /// None where it stays.
+    /// The current learning rate, and the one for another number of trainable scalars that has the same ratio to the
+    /// suggested rate. None where the two are equal.
     fn rate_that_goes_with(&self, recipe: &Recipe, trainable: u64) -> Option<(f64, f64)> {
         let now = self.learning_rate();
         let by_rule = self.suggested_rate(&self.recipe.method, self.method.trainable()).rate;
@@ -400,10 +404,10 @@ impl Session {
         (then != two_digits(now)).then_some((now, then))
     }
 
-    /// Gives a live-editable field another value, from the next step on.
+    /// Sets a live field, from the next step on.
     ///
     /// # Errors
-    /// One sentence why it cannot be done; nothing has changed then.
+    /// One sentence why it is not possible; nothing has changed then.
     pub fn set(&mut self, field: &str, value: Value) -> std::result::Result<(), String> {
         let recipe = self.changed(field, value)?;
         if changes_selection(field) {
@@ -416,7 +420,8 @@ impl Session {
         Ok(())
     }
 
-    /// As [`Session::set`], for fields too that a fault or a longer run changes.
+    /// As [`Session::set`], but also for the fields of [`super::CARRIED`], which the engine changes after a fault or
+    /// for a longer run.
     ///
     /// # Errors
     /// As [`Session::set`].
@@ -424,6 +429,7 @@ impl Session {
         if super::snapshot::CARRIED.contains(&field) { self.recipe.set(field, value) } else { self.set(field, value) }
     }
 
+    /// The recipe after a change of a live field.
     fn changed(&self, field: &str, value: Value) -> std::result::Result<Recipe, String> {
         if !Field::find(field)?.live {
             return Err(format!("{field} cannot be changed while the run trains; start another run for that"));
@@ -436,7 +442,7 @@ impl Session {
         Ok(recipe)
     }
 
-    /// What trains, by group and layer.
+    /// The trainable scalars by group and layer.
     #[must_use]
     pub fn sparsity_report(&self) -> Sparsity {
         Sparsity {
@@ -451,7 +457,7 @@ impl Session {
         }
     }
 
-    /// What the model is.
+    /// Name, family and sizes of the model.
     #[must_use]
     pub fn summary(&self) -> ModelSummary {
         let path = &self.recipe.model.path;
@@ -466,7 +472,7 @@ impl Session {
         }
     }
 
-    /// What this run's memory depends on.
+    /// The inputs of this run's memory forecast.
     #[must_use]
     pub fn memory_plan(&self, around: Surroundings) -> Plan<'_> {
         Plan {
@@ -478,7 +484,7 @@ impl Session {
         }
     }
 
-    /// Bytes by owner as far as a session knows: deltas and head, moments, data.
+    /// Bytes of deltas and head, of moments, and of data.
     #[must_use]
     pub fn accounted(&self) -> [u64; 3] {
         let method = self.method.footprint();
@@ -489,7 +495,7 @@ impl Session {
     }
 }
 
-/// Rows that are evaluated at a time.
+/// Rows of a batch in evaluation.
 pub(super) fn evaluation_rows(recipe: &Recipe) -> usize {
     recipe.train.batch_size.max(32)
 }

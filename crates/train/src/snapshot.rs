@@ -1,4 +1,4 @@
-//! A moment of training: all that a session needs to be there again.
+//! Snapshots: the complete state of a session at one step.
 
 use std::sync::Arc;
 
@@ -8,24 +8,24 @@ use spartui_facts::protocol::Evaluation;
 use spartui_facts::recipe::Recipe;
 use spartui_method::{self as method, Dense};
 
-/// Fields of the recipe that no user changes while the run trains, and that a fault or a longer run may change.
+/// Fields of the recipe that are not live, but that the engine may change after a fault or for a longer run.
 pub const CARRIED: [&str; 4] =
     ["train.micro_batch_size", "train.epochs", "train.max_steps", "train.early_stopping_patience"];
 
-/// All that training has changed at one step. Where model, recipe and data are the same, it makes the same session.
+/// The training state at one step. With the same model, recipe and data it restores the same session.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// Optimizer steps taken.
     pub step: u64,
     /// The branch of that step.
     pub branch: u32,
-    /// Entries of the journal that it contains.
+    /// Length of the journal at this time.
     pub journal: usize,
     /// The recipe with every live change.
     pub recipe: Recipe,
-    /// How the evaluations went.
+    /// The best and the last evaluation.
     pub progress: Progress,
-    /// What the method learned.
+    /// The state of the method.
     pub method: method::State,
     /// Values and moments of the head, by their names in a checkpoint.
     pub head: Vec<Dense>,
@@ -33,21 +33,21 @@ pub struct Snapshot {
     pub labels: Arc<Vec<String>>,
 }
 
-/// How the evaluations of a run went so far.
+/// The evaluations of a run so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
-    /// The best: a classifier's by accuracy, a language model's by loss.
+    /// The best evaluation: of a classifier by accuracy, of a language model by loss.
     pub best: Option<Evaluation>,
-    /// The last.
+    /// The last evaluation.
     pub last: Option<Evaluation>,
-    /// Evaluations since the best.
+    /// Number of evaluations since the best.
     pub without_gain: usize,
-    /// Whether the last step calls for one that was not made yet.
+    /// Whether an evaluation is due after the last step and was not made yet.
     pub evaluation_due: bool,
 }
 
 impl Progress {
-    /// Takes an evaluation into account; whether it is the best so far.
+    /// Records an evaluation. Returns whether it is the best so far.
     pub fn judge(&mut self, evaluation: Evaluation) -> bool {
         self.last = Some(evaluation);
         self.evaluation_due = false;
@@ -63,7 +63,7 @@ impl Progress {
 }
 
 impl Snapshot {
-    /// Bytes in memory; what is shared with other snapshots counts as this one's.
+    /// Bytes in memory, lists that are shared with other snapshots included.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.method.bytes() + self.head.iter().map(Dense::bytes).sum::<u64>()

@@ -1,4 +1,4 @@
-//! How a classification head starts.
+//! Initialization of the classification head, and of a method from an adapter.
 
 use std::path::Path;
 
@@ -12,17 +12,17 @@ use spartui_facts::recipe::{HeadInit, Recipe};
 use spartui_method::{Learned, Method, Shape};
 use spartui_model::{Head, HeadKind, Model, listed};
 
-/// The head that a recipe asks for, with nothing trained yet.
+/// The initial head of a recipe.
 ///
 /// # Errors
-/// Refuses `from_pretrained` where the model has nothing to start from, and response classes that do not tell the labels
-/// apart.
+/// Refuses `from_pretrained` where the model has nothing to start from, and response classes that do not tell the
+/// labels apart.
 pub fn starting_head(recipe: &Recipe, model: &Model, labels: &[String], tokenizer: &Tokenizer) -> Result<Head> {
     match (recipe.task.head_init, model.head_kind()) {
         (HeadInit::Random, kind) => {
             Ok(Head::random(kind, labels.len(), model.config.hidden_size, recipe.method.seed, model.device))
         }
-        // A decoder that was saved as a classifier has its head, and often no language-model head any more.
+        // A decoder that was saved as a classifier has a classification head, and often no language-model head.
         (HeadInit::FromPretrained, HeadKind::Score) if recipe.task.response_classes.is_empty() && model.has_head() => {
             stored(model, labels)
         }
@@ -37,7 +37,7 @@ pub fn starting_head(recipe: &Recipe, model: &Model, labels: &[String], tokenize
     }
 }
 
-/// The rows of the language-model head that belong to the first token of each word, as the reference takes them.
+/// A head from the rows of the language-model head for the first token of each word, as in the reference.
 fn from_language_head(model: &Model, labels: &[String], words: &[String], tokenizer: &Tokenizer) -> Result<Head> {
     let refuse = |why: String| Err(Error::refused(why));
     if words.len() != labels.len() {
@@ -67,7 +67,7 @@ fn from_language_head(model: &Model, labels: &[String], words: &[String], tokeni
     Ok(Head { kind: HeadKind::Score, tensors: vec![chosen.to_kind(Kind::Float)] })
 }
 
-/// The head that the model's files hold.
+/// The head from the model's files.
 fn stored(model: &Model, labels: &[String]) -> Result<Head> {
     let names = model.config.labels.clone();
     let head = model.stored_head().ok_or_else(|| {
@@ -85,11 +85,11 @@ fn stored(model: &Model, labels: &[String]) -> Result<Head> {
     Ok(head)
 }
 
-/// Lets a method begin with the adapter that the recipe names, if it names one; the head, which is the adapter's where it has
-/// one.
+/// Initializes a method from the adapter of the recipe, if there is one. Returns the adapter's head, or `head` where it
+/// has none.
 ///
 /// # Errors
-/// Refuses an adapter that is none, or does not fit model, settings or labels.
+/// Refuses an invalid adapter, and one that does not fit model, settings or labels.
 pub fn start_from_adapter(recipe: &Recipe, model: &Model, method: &mut dyn Method, head: Head) -> Result<Head> {
     let path = &recipe.method.adapter;
     if path.as_os_str().is_empty() {
@@ -123,7 +123,7 @@ pub fn start_from_adapter(recipe: &Recipe, model: &Model, method: &mut dyn Metho
     head_of_adapter(path, head, &adapter.head)
 }
 
-/// As [`start_from_adapter`], with one that only its own method understands.
+/// As [`start_from_adapter`], for an adapter in a method's own format.
 fn start_from_own(recipe: &Recipe, path: &Path, method: &mut dyn Method, head: Head) -> Result<Head> {
     let adapter = OwnAdapter::read(path)?;
     let refuse = |why: &str| Error::refused(format!("method.adapter {}: {why}", place(path)));
@@ -136,7 +136,7 @@ fn start_from_own(recipe: &Recipe, path: &Path, method: &mut dyn Method, head: H
     head_of_adapter(path, head, &adapter.head)
 }
 
-/// The head of an adapter in the place of this one, where the adapter has one.
+/// The head of an adapter; `head` where the adapter has none.
 fn head_of_adapter(path: &Path, head: Head, parts: &[HeadDelta]) -> Result<Head> {
     if parts.is_empty() {
         return Ok(head);

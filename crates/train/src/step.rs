@@ -1,4 +1,4 @@
-//! The step of a session, and what becomes of one that cannot be taken.
+//! The optimizer step of a session, and its faults.
 
 use std::rc::Rc;
 use std::time::Instant;
@@ -14,9 +14,9 @@ use spartui_facts::recipe::{self, OptimizerKind, Recompute};
 use spartui_model::Model;
 use spartui_sparse::{Optimizer, Rule};
 
-/// What the passes over a batch gave.
+/// Loss and number of tokens of the passes over a batch.
 #[derive(Default)]
-struct Passed {
+struct BatchResult {
     loss: f64,
     tokens: usize,
 }
@@ -25,7 +25,7 @@ impl Session {
     /// One optimizer step: batch, forward and backward pass, clipping, update.
     ///
     /// # Errors
-    /// Where loss or gradient are not finite, or memory does not suffice; nothing was updated then.
+    /// Where loss or gradient is not finite, or memory runs out; nothing was updated then.
     pub fn train_step(&mut self) -> Result<Step> {
         match self.attempt_step()? {
             Attempt::Taken(step) => Ok(step),
@@ -34,33 +34,33 @@ impl Session {
         }
     }
 
-    /// As [`Session::train_step`], but tells the faults that training can go on after from those that it cannot. After a
-    /// fault all is as it was before.
+    /// As [`Session::train_step`], but returns faults after which training can go on as an [`Attempt`]. After a fault
+    /// the session is unchanged.
     ///
     /// # Errors
-    /// Where the computation failed otherwise.
+    /// Where the computation failed for another reason.
     pub fn attempt_step(&mut self) -> Result<Attempt> {
         let started = Instant::now();
         let rows = self.next_batch();
         let step = self.step + 1;
-        let passed = out_of_memory(|| {
-            let passed = self.passes(&rows);
+        let result = out_of_memory(|| {
+            let result = self.passes(&rows);
             let of = self.total_steps();
-            // A term that is not finite is a fault as a loss is.
+            // A regularization term that is not finite is a fault, like a loss.
             let terms = tch::no_grad(|| self.method.prepare(step, of));
-            Passed { loss: if terms.is_finite() { passed.loss } else { terms }, ..passed }
+            BatchResult { loss: if terms.is_finite() { result.loss } else { terms }, ..result }
         });
-        let Passed { loss, tokens } = match passed {
-            Ok(passed) => passed,
+        let BatchResult { loss, tokens } = match result {
+            Ok(result) => result,
             Err(fault) => {
-                self.forget();
+                self.clear_gradients();
                 return fault.map(Attempt::OutOfMemory);
             }
         };
         let updating = Instant::now();
         let grad_norm = (self.method.squared_gradient_norm() + self.head.squared_gradient_norm()).sqrt();
         if !loss.is_finite() || !grad_norm.is_finite() {
-            self.forget();
+            self.clear_gradients();
             let lines = rows.iter().map(|&row| self.data.train.lines[row]).collect();
             let file = self.data.train.left_out.file.clone();
             return Ok(Attempt::NotFinite(NotFinite { step, loss, grad_norm, file, lines }));
@@ -73,7 +73,7 @@ impl Session {
         Ok(Attempt::Taken(self.taken(rate, (loss, grad_norm), (rows.len(), tokens), seconds)))
     }
 
-    /// Counts a step whose batch gave no finite loss or gradient as taken, without an update.
+    /// Skips a step whose loss or gradient is not finite: counts it as taken, without an update.
     pub fn skip_step(&mut self, fault: &NotFinite) -> Step {
         let rows = self.next_batch();
         let tokens = rows.iter().map(|&row| self.data.train.examples[row].tokens.len()).sum();
@@ -108,9 +108,9 @@ impl Session {
         }
     }
 
-    /// Forward and backward pass over these rows, one micro-batch after the other. The loss of each is divided by the
-    /// targets of all, so that it does not matter how many there are.
-    fn passes(&mut self, rows: &[usize]) -> Passed {
+    /// Forward and backward passes over these rows, micro-batch by micro-batch. Each loss is divided by the number of
+    /// targets of all, so that the result does not depend on the size of the micro-batches.
+    fn passes(&mut self, rows: &[usize]) -> BatchResult {
         let micro_batch = self.micro_batch();
         assert!(micro_batch <= self.memory_for, "DefaultCPUAllocator: not enough memory: you tried to allocate");
         let mut trained = Trained { head: &mut self.head, collector: self.method.as_mut() };
@@ -118,11 +118,11 @@ impl Session {
         passes(&self.model, &mut trained, examples, (rows, micro_batch), (self.step + 1, self.recipe.train.recompute))
     }
 
-    /// Lets the method look at the base model's gradients of the first batches, where it chooses by them what trains; whether
-    /// it does. Other sessions on the same model must be away.
+    /// Computes the base model's dense gradients on the first batches, if the method selects by them. Returns whether
+    /// it does. The changes of other sessions must be removed from the model.
     ///
     /// # Errors
-    /// Where a gradient is not finite, or memory does not suffice; nothing has changed then.
+    /// Where a gradient is not finite, or memory runs out; nothing has changed then.
     pub(super) fn survey(&mut self, settings: &recipe::Method) -> Result<bool> {
         let (model, data) = (Rc::clone(&self.model), Rc::clone(&self.data));
         let (micro_batch, recompute) = (self.micro_batch(), self.recipe.train.recompute);
@@ -137,7 +137,7 @@ impl Session {
         })
     }
 
-    /// Examples that are in memory at once.
+    /// Number of examples of a micro-batch.
     #[must_use]
     pub fn micro_batch(&self) -> usize {
         match self.recipe.train.micro_batch_size {
@@ -146,10 +146,10 @@ impl Session {
         }
     }
 
-    /// Drops what was collected of a gradient.
-    fn forget(&mut self) {
-        self.method.forget();
-        self.head.forget();
+    /// Clears the accumulated gradients.
+    fn clear_gradients(&mut self) {
+        self.method.clear_gradients();
+        self.head.clear_gradients();
     }
 
     fn update(&mut self, [rate, head_rate]: [f64; 2], scale: f64, step: u64) {
@@ -159,7 +159,7 @@ impl Session {
         self.method.evolve(step, self.total_steps(), optimizer.betas);
     }
 
-    /// Factor that brings a gradient of this norm down to the bound, as PyTorch's `clip_grad_norm_`.
+    /// Gradient clipping: the factor that reduces a gradient of this norm to the bound, as PyTorch's `clip_grad_norm_`.
     fn clipping(&self, norm: f64) -> f64 {
         match self.recipe.optimizer.max_grad_norm {
             0.0 => 1.0,
@@ -179,7 +179,7 @@ impl Session {
     }
 }
 
-/// The registry of optimizers: the one that a recipe asks for.
+/// The registry of optimizers: that of a recipe.
 fn optimizer(settings: &recipe::Optimizer) -> Optimizer {
     let &recipe::Optimizer { kind, betas, epsilon, weight_decay, .. } = settings;
     let rule = match kind {
@@ -188,30 +188,30 @@ fn optimizer(settings: &recipe::Optimizer) -> Optimizer {
     Optimizer { rule, betas, epsilon, weight_decay }
 }
 
-/// Forward and backward pass over these rows, so many at a time; see [`Session::passes`].
+/// Forward and backward passes over these rows in micro-batches; see [`Session::passes`].
 fn passes(
     model: &Model,
     trained: &mut Trained<'_>,
     examples: &[Example],
     (rows, micro_batch): (&[usize], usize),
     (step, recompute): (u64, Recompute),
-) -> Passed {
+) -> BatchResult {
     let targets: usize = rows.iter().map(|&row| targets_of(&examples[row])).sum();
     #[expect(clippy::cast_precision_loss, reason = "targets are below 2^53")]
     let weight = 1.0 / targets.max(1) as f64;
-    let mut passed = Passed::default();
+    let mut result = BatchResult::default();
     let micro_batches = rows.chunks(micro_batch.clamp(1, rows.len().max(1)));
     for (number, rows) in (0..).zip(micro_batches) {
         trained.collector.begin_pass(step, number);
         let batch = data::collate(rows.iter().map(|&row| &examples[row]));
-        passed.tokens += batch.lengths.iter().sum::<usize>();
+        result.tokens += batch.lengths.iter().sum::<usize>();
         let (inputs, targets) = to_tensors(model, &batch);
-        passed.loss += forward_backward(model, trained, &inputs, &targets, weight, recompute);
+        result.loss += forward_backward(model, trained, &inputs, &targets, weight, recompute);
     }
-    passed
+    result
 }
 
-/// What the loss of an example counts: one label, or its target tokens.
+/// The number of targets of an example: one label, or its target tokens.
 fn targets_of(example: &Example) -> usize {
     match example.target {
         Target::Label(_) => 1,

@@ -1,4 +1,4 @@
-//! What a training step costs, and the floor under it.
+//! Benchmark of a training step, and of its floor.
 
 use std::time::Instant;
 
@@ -15,37 +15,37 @@ use spartui_method::Method;
 use spartui_model::{Batch, Model};
 use spartui_sparse::{Optimizer, Rule};
 
-/// Takes steps on random tokens and times them.
+/// Times training steps on random tokens.
 #[derive(Debug)]
 pub struct Stopwatch<'a> {
     /// The model.
     pub model: &'a Model,
-    /// Its head.
+    /// The classification head.
     pub head: &'a mut TrainedHead,
-    /// How it is adapted.
+    /// The method that adapts the model.
     pub method: &'a mut dyn Method,
     /// Rows of a batch.
     pub rows: usize,
     /// Tokens of a row.
     pub width: usize,
-    /// What the backward pass computes again.
+    /// What the backward pass recomputes.
     pub recompute: Recompute,
     /// Steps taken.
     pub step: u64,
 }
 
 impl Stopwatch<'_> {
-    /// Lets the method choose what trains, where it does so by the gradients of a batch.
+    /// Makes the selection of a method that selects by gradients, on a random batch.
     ///
     /// # Errors
     /// As [`Method::apply`].
     pub fn choose(&mut self, settings: &recipe::Method) -> Result<()> {
         let (batch, targets, weight) = self.batch();
         let (model, recompute) = (self.model, self.recompute);
-        let asked = survey(model, self.method, &self.head.start, settings, |trained| {
+        let surveyed = survey(model, self.method, &self.head.start, settings, |trained| {
             forward_backward(model, trained, &batch, &targets, weight, recompute);
         });
-        if asked? {
+        if surveyed? {
             self.method.apply(settings, 0, [0.9, 0.99]).map_err(spartui_facts::error::Error::refused)?;
         }
         Ok(())
@@ -53,11 +53,12 @@ impl Stopwatch<'_> {
 
     /// Milliseconds of a whole step: forward and backward pass, norm, update.
     pub fn step(&mut self) -> f64 {
-        // A rate too small to lead the weights anywhere.
+        // A rate too small to change the weights noticeably.
         self.train(|norm| 1e-6 / norm.max(1.0)).0
     }
 
-    /// A whole step at a rate that may depend on the gradient's norm: its milliseconds and its loss.
+    /// A whole step at a learning rate that may depend on the gradient's norm. Returns its duration in milliseconds and
+    /// its loss.
     pub fn train(&mut self, rate: impl Fn(f64) -> f64) -> (f64, f64) {
         self.step += 1;
         let (batch, targets, weight) = self.batch();
@@ -76,11 +77,11 @@ impl Stopwatch<'_> {
         (milliseconds(started), loss)
     }
 
-    /// Milliseconds of what no method of this kind can do without: the same forward pass and the gradients of the inputs of
-    /// the same blocks, and nothing done with them.
+    /// Milliseconds of the floor, which no method of this kind avoids: the same forward pass and the gradients of the
+    /// inputs of the same blocks, which are discarded.
     pub fn floor(&mut self) -> f64 {
         let (batch, targets, weight) = self.batch();
-        let everywhere = self.method.wants().contains(&true);
+        let everywhere = self.method.needs_gradient().contains(&true);
         let adapted = if everywhere { vec![true; self.model.sites.len()] } else { self.method.adapted().to_vec() };
         let mut floor = Listener::new(adapted, |_, _| {});
         wait(self.model.device);
@@ -89,7 +90,7 @@ impl Stopwatch<'_> {
         forward_backward(self.model, &mut trained, &batch, &targets, weight, self.recompute);
         wait(self.model.device);
         let time = milliseconds(started);
-        self.head.forget();
+        self.head.clear_gradients();
         time
     }
 
@@ -125,7 +126,7 @@ fn milliseconds(since: Instant) -> f64 {
     since.elapsed().as_secs_f64() * 1e3
 }
 
-/// Waits for what was asked of a device.
+/// Synchronizes with a device.
 fn wait(device: Device) {
     if let Device::Cuda(index) = device {
         tch::Cuda::synchronize(index.cast_signed() as i64);

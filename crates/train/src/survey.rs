@@ -1,8 +1,8 @@
-//! The base model's whole gradients, for a method that chooses by them what trains.
+//! The base model's dense gradients, for a method that selects trainable scalars by them.
 //!
-//! They are computed anew whenever they are needed, and not kept: all of them have the size of the model. They follow from the
-//! base weights, the head that training starts from and the first batches, so that a run that goes on, is repeated or is
-//! rewound finds the same ones.
+//! They are computed whenever they are needed, and not stored, since together they have the size of the model. They
+//! depend on the base weights, the initial head and the first batches only, so that a run that is resumed, repeated or
+//! rewound computes the same gradients.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,12 @@ use spartui_facts::recipe;
 use spartui_method::Method;
 use spartui_model::{Head, Model, Tap, guarded};
 
-/// Lets a method hear all that it asks for before these settings can hold, each round of sites in passes of their own; whether
-/// it asked for anything. `passes` goes forward and backward over all that the gradients are of.
+/// Computes the gradients that a method needs before these settings can be applied, each round of sites in passes of
+/// its own, and hands them to the method. Returns whether it needs any. `passes` runs the forward and backward passes
+/// over the batches.
 ///
 /// # Errors
-/// Where the settings cannot be, a gradient is not finite, or libtorch fails.
+/// Where the settings are not possible, a gradient is not finite, or libtorch fails.
 pub fn survey(
     model: &Model,
     method: &mut dyn Method,
@@ -27,7 +28,7 @@ pub fn survey(
     settings: &recipe::Method,
     mut passes: impl FnMut(&mut Trained<'_>),
 ) -> Result<bool> {
-    let rounds = method.asks(settings).map_err(Error::refused)?;
+    let rounds = method.sites_to_measure(settings).map_err(Error::refused)?;
     if rounds.is_empty() {
         return Ok(false);
     }
@@ -42,7 +43,7 @@ pub fn survey(
                     model.sites[site].name
                 )));
             }
-            method.hear(settings, site, &sum);
+            method.collect_gradient(settings, site, &sum);
         }
         Ok(())
     });
@@ -50,7 +51,7 @@ pub fn survey(
     done.map(|()| true)
 }
 
-/// The gradients of some sites, flat and in `f32`, added up over all passes; one site's needs its own size and no more.
+/// The dense gradients of some sites, flat and in `f32`, summed over all passes, by site.
 fn gradients(
     model: &Model,
     start: &Head,
@@ -66,7 +67,7 @@ fn gradients(
                 let width = tensor.size().last().copied().unwrap_or(1);
                 tensor.reshape([-1, width]).to_kind(Kind::Float)
             };
-            // A transposed weight is that of the product with inputs and outputs in each other's place.
+            // The gradient of a transposed weight is the product with input and output gradient swapped.
             let (input, output) =
                 if transposed[tap.site] { (output_gradient, &tap.input) } else { (&tap.input, output_gradient) };
             let (input, output) = (rows(input), rows(output));

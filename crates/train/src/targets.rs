@@ -1,4 +1,4 @@
-//! What a batch of examples becomes for a model: its inputs, and what is to be predicted from them.
+//! Conversion of a batch of examples to a model's inputs and targets.
 
 use tch::{Device, Tensor};
 
@@ -6,22 +6,22 @@ use spartui_data::{self as data, Example, Tokenizer};
 use spartui_facts::error::{Error, Result};
 use spartui_model::{Batch, Model};
 
-/// What is to be predicted.
+/// The targets of a batch.
 #[derive(Debug)]
 pub enum Targets {
     /// The label of each row, `[rows]`, `i64`.
     Labels(Tensor),
-    /// The tokens that follow some positions.
+    /// The tokens that a language model predicts.
     Tokens {
-        /// The positions, counted over all rows of the padded batch, `[targets]`, `i64`.
+        /// The positions before the target tokens, counted over all rows of the padded batch, `[targets]`, `i64`.
         at: Tensor,
-        /// The token behind each, `[targets]`, `i64`.
+        /// The target tokens, `[targets]`, `i64`.
         ids: Tensor,
     },
 }
 
 impl Targets {
-    /// What the loss is divided by: rows, or tokens.
+    /// Number of targets: rows, or tokens.
     #[must_use]
     pub fn count(&self) -> usize {
         match self {
@@ -31,7 +31,7 @@ impl Targets {
     }
 }
 
-/// Looks whether the model has embeddings for the token types of all examples.
+/// Checks that the model has embeddings for the token types of all examples.
 ///
 /// # Errors
 /// Refuses a type that it lacks.
@@ -47,10 +47,10 @@ pub fn check_token_types(model: &Model, examples: &[Example]) -> Result<()> {
     }
 }
 
-/// What is to be said where a classifier on a decoder reads other tokens of some rows than their last ones, or might: its
-/// tokenizer ends them with the padding token.
+/// A warning for a classifier on a decoder whose tokenizer ends rows with the padding token: the class of such a row is
+/// read, or may be read elsewhere, at a token before the last.
 #[must_use]
-pub fn read_elsewhere(model: &Model, tokenizer: &Tokenizer, examples: &[Example]) -> Option<String> {
+pub fn padding_warning(model: &Model, tokenizer: &Tokenizer, examples: &[Example]) -> Option<String> {
     let named = model.padding_token()?;
     let padding = named.or_else(|| tokenizer.padding_token().map(i64::from))?;
     let ends = |example: &&Example| example.tokens.last().is_some_and(|&last| i64::from(last) == padding);
@@ -73,11 +73,11 @@ pub fn read_elsewhere(model: &Model, tokenizer: &Tokenizer, examples: &[Example]
     })
 }
 
-/// Examples that were put side by side, on the model's device.
+/// Inputs and targets of a collated batch, on the model's device.
 #[must_use]
 pub fn to_tensors(model: &Model, batch: &data::Batch) -> (Batch, Targets) {
     let inputs = Batch::new(&batch.ids, &batch.lengths, model.device);
-    // A tokenizer may tell types apart for a model that does not.
+    // A tokenizer may give token types to a model that has none.
     let inputs = if model.token_types() > 1 { inputs.with_token_types(&batch.token_types) } else { inputs };
     let targets = if batch.trained.is_empty() {
         Targets::Labels(labels(&batch.labels).to_device(model.device))
@@ -99,7 +99,8 @@ pub(super) fn labels(labels: &[usize]) -> Tensor {
     Tensor::from_slice(&labels)
 }
 
-/// Logits of the vocabulary that exist at a time, at the most: this many scalars; more on a device, which small products leave idle.
+/// Most scalars of logits of the vocabulary that exist at a time; more on a device, which small products do not keep
+/// busy.
 pub(super) fn most_logits(device: Device) -> i64 {
     if device == Device::Cpu { 1 << 22 } else { 1 << 26 }
 }
@@ -110,7 +111,7 @@ pub(super) fn chunks(model: &Model, positions: i64) -> impl Iterator<Item = (i64
     (0..positions).step_by(usize::try_from(size).unwrap_or(1)).map(move |from| (from, size.min(positions - from)))
 }
 
-/// The rows of `x`, `[rows, width, hidden]`, at these positions, `[targets, hidden]`.
+/// Selects positions of `x`, `[rows, width, hidden]`, counted over all rows; the result is `[targets, hidden]`.
 pub(super) fn pick(x: &Tensor, at: &Tensor) -> Tensor {
     x.reshape([-1, x.size()[2]]).index_select(0, at)
 }

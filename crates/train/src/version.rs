@@ -1,4 +1,4 @@
-//! The model as it was at some moment, for a while.
+//! Temporary use of the model as it was at another step.
 
 use super::{Session, Snapshot};
 use spartui_facts::error::{Error, Result};
@@ -13,14 +13,14 @@ pub struct Version {
 }
 
 impl Session {
-    /// The adapted model of now. It stays what it is while training goes on.
+    /// The current adapted model, independent of further training.
     #[must_use]
     pub fn version_now(&self) -> Version {
         Version { patches: self.method.patches(), head: self.head.head.copy() }
     }
 
-    /// The model as it was before any training, with the head that training started from. Where every parameter trains, it
-    /// is taken from `start`, a snapshot from before the first step, if there is one.
+    /// The base model, with the initial head. Where every parameter trains, it is taken from `start`, a snapshot from
+    /// before the first step, if there is one.
     ///
     /// # Errors
     /// One sentence why the base model is not kept.
@@ -48,24 +48,24 @@ impl Session {
         let refuse = |why: String| Error::refused(format!("the state of step {} does not fit: {why}", snapshot.step));
         let head = self.head.of_state(&snapshot.head).map_err(refuse)?;
         let now = self.method.patches();
-        now.iter().for_each(Patch::lift);
+        now.iter().for_each(Patch::revert);
         let patches = self.method.patches_of(&snapshot.method, snapshot.step);
-        now.iter().for_each(Patch::lay);
+        now.iter().for_each(Patch::apply);
         Ok(Version { patches: patches.map_err(refuse)?, head })
     }
 
-    /// Lets something be done with the model as it is in a version. Afterwards all is as before, to the bit, whatever went
-    /// wrong meanwhile: training does not notice.
+    /// Runs `work` with the model of a version. Afterwards the session's model is restored to the bit, even if `work`
+    /// fails.
     ///
     /// # Errors
     /// Those of `work`, and what libtorch throws in it.
     pub fn with_version<T>(&mut self, version: &Version, work: impl FnOnce(&Model, &Head) -> Result<T>) -> Result<T> {
         let now = self.method.patches();
-        now.iter().for_each(Patch::lift);
-        version.patches.iter().for_each(Patch::lay);
+        now.iter().for_each(Patch::revert);
+        version.patches.iter().for_each(Patch::apply);
         let done = guarded(|| work(&self.model, &version.head));
-        version.patches.iter().for_each(Patch::lift);
-        now.iter().for_each(Patch::lay);
+        version.patches.iter().for_each(Patch::revert);
+        now.iter().for_each(Patch::apply);
         done
     }
 }

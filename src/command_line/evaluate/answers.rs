@@ -1,4 +1,4 @@
-//! Scores of classifiers whose answer is not one label.
+//! Evaluation of classifiers whose answer is not exactly one label: several labels, or numbers.
 
 use serde_json::json;
 use tch::Tensor;
@@ -12,9 +12,9 @@ use spartui_facts::recipe::Data;
 use spartui_model::{Outputs, Problem};
 use spartui_train::{AnyLabelScores, NumberScores};
 
-/// Evaluates such a classifier and says how well it does.
+/// Evaluates such a classifier and prints its scores.
 pub fn run(arguments: &Arguments, loaded: &Loaded, data: &Data) -> Result<()> {
-    // One output without a problem_type is a number to learn for transformers, whatever its pipeline shows of it.
+    // As in transformers, a single output without a problem_type is a regression.
     let named = loaded.model.config.problem == Some(Problem::MultiLabelClassification);
     let numbers = loaded.outputs == Outputs::Numbers || (loaded.labels.len() == 1 && !named);
     let wanted = if numbers { Answers::Numbers(loaded.labels.len()) } else { Answers::AnyOf(&loaded.labels) };

@@ -1,4 +1,4 @@
-//! What an evaluation says of each label.
+//! The scores of each label in an evaluation, and the confusion matrix.
 
 use serde_json::{Value, json};
 
@@ -7,17 +7,17 @@ use spartui_facts::error::Result;
 use spartui_facts::protocol::{Class, Confusion, Mean};
 use spartui_facts::quote::one_line;
 
-/// Labels of which the whole matrix is printed, and of which it is told as JSON.
+/// Most labels for which the whole matrix is printed, and for which it is written as JSON.
 const PRINTED: usize = 12;
-const TOLD: usize = 1000;
-/// Mistakes that are printed where the matrix is too large.
+const MOST_IN_JSON: usize = 1000;
+/// Number of mistakes that are printed if the matrix is too large.
 const MISTAKES: usize = 10;
-/// Characters of a label.
+/// Most characters of a label.
 const LONGEST: usize = 32;
-/// Characters of a line of the matrix, as far as its labels may be cut for it.
+/// Most characters of a line of the matrix, as far as shortening its labels allows.
 const LINE: usize = 100;
 
-/// Precision, recall and F1 of each label, their means, and what is taken for what.
+/// Prints precision, recall and F1 of each label, their means, and the confusion matrix.
 pub fn print(confusion: &Confusion) -> Result<()> {
     let classes = confusion.classes();
     let width =
@@ -40,7 +40,7 @@ pub fn print(confusion: &Confusion) -> Result<()> {
 }
 
 fn matrix(confusion: &Confusion, width: usize) -> Result<()> {
-    print_line("\nrows with the label at the left that were given the label above")?;
+    print_line("\nconfusion matrix: rows with the label at the left that were predicted as the label above")?;
     let most = (LINE.saturating_sub(width) / confusion.labels.len().max(1)).saturating_sub(1).clamp(10, LONGEST);
     let names: Vec<String> = confusion.labels.iter().map(|label| cut(&shown(label), most)).collect();
     let room = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(5);
@@ -62,7 +62,7 @@ fn mistakes(confusion: &Confusion) -> Result<()> {
     })
 }
 
-/// A label on one line, and not too long.
+/// A label on one line, cut if it is long.
 fn shown(label: &str) -> String {
     cut(&one_line(label), LONGEST)
 }
@@ -74,13 +74,13 @@ fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// The same as JSON, to be added to an object: the matrix as lists where there are not too many labels, else the pairs that occur.
+/// Adds the same to a JSON object: the matrix as lists, or with many labels as the list of pairs that occur.
 pub fn add_to(json: &mut Value, confusion: &Confusion) {
     json["classes"] = json!(confusion.classes());
     json["macro"] = json!(confusion.macro_mean());
     json["weighted"] = json!(confusion.weighted_mean());
     json["labels"] = json!(confusion.labels);
-    if confusion.labels.len() <= TOLD {
+    if confusion.labels.len() <= MOST_IN_JSON {
         json["confusion"] = json!(confusion.matrix());
     } else {
         json["confusion_cells"] = json!(confusion.cells);

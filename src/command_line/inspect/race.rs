@@ -1,4 +1,4 @@
-//! What a race holds: its lanes, the best first.
+//! The lanes of a race, the best first.
 
 use crate::command_line::print_line;
 use crate::command_line::printer::scored;
@@ -7,7 +7,7 @@ use spartui_facts::protocol::{Evaluation, Lane, Race, Step};
 use spartui_facts::quote::one_line;
 use spartui_run::{Metrics, RunFolder, Status};
 
-/// A lane, and what its folder says of it.
+/// A lane with the status and the metrics in its folder.
 struct Shown {
     about: Lane,
     status: Option<Status>,

@@ -1,4 +1,4 @@
-//! A race as lines.
+//! The events of a race as lines.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::{Printer, scored};
 use spartui_facts::protocol::{Evaluation, Event, Lane, Race, Summary};
 
-/// Time between two lines of progress of all lanes together.
+/// Shortest time between two progress lines, of all lanes together.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// The lanes of a race, as far as they were told of.
+/// The lanes of a race, as known from its events.
 #[derive(Debug, Default)]
 pub struct Lanes {
     lanes: Vec<Shown>,
@@ -26,14 +26,14 @@ struct Shown {
 }
 
 impl Lanes {
-    /// The line that an event of a race deserves.
+    /// The line for an event of a race.
     pub fn line(&mut self, event: &Event) -> Option<String> {
         match event {
             Event::Race(race) => Some(self.introduce(race)),
             Event::Halved { step, kept, stopped } => {
                 let names =
                     |lanes: &[u32]| lanes.iter().map(|lane| (lane + 1).to_string()).collect::<Vec<_>>().join(", ");
-                Some(format!("step {step:>6}  lanes {} go on, {} are stopped", names(kept), names(stopped)))
+                Some(format!("step {step:>6}  lanes {} continue, {} are stopped", names(kept), names(stopped)))
             }
             Event::Lane { lane, told } => self.of_lane(*lane, told),
             _ => None,
@@ -85,7 +85,7 @@ impl Lanes {
         lane.printer.line(event).map(|line| format!("lane {:>2}  {line}", number + 1))
     }
 
-    /// The lanes, the best first; none where there is no race.
+    /// The lanes as lines, the best first; none if there is no race.
     pub fn standing(&self) -> Option<String> {
         if self.lanes.is_empty() {
             return None;

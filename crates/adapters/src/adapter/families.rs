@@ -1,8 +1,8 @@
-//! The classification heads, as adapters hold them.
+//! The kinds of classification heads in adapters.
 
 use spartui_facts::family::Family;
 
-/// A parameter of a classification head; all of it trains.
+/// A parameter of a classification head; all of its scalars train.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeadPart {
     /// Name of the parameter.
@@ -16,8 +16,8 @@ pub struct HeadPart {
 /// The parameters of one kind of head.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct HeadKind {
-    /// Value of `sparta_extension`. The reference knows decoders with a `score` head only; adapters of encoders are
-    /// this project's own extension.
+    /// Value of `sparta_extension`. The reference supports decoders with a `score` head only; adapters of encoders are
+    /// an extension of this project.
     pub extension: Option<&'static str>,
     pub parts: &'static [HeadPart],
 }
@@ -30,7 +30,7 @@ const fn inner(parameter: &'static str, init_key: &'static str) -> HeadPart {
     HeadPart { parameter, init_key, of_labels: false }
 }
 
-/// Of a causal language model, which has no head of its own to learn.
+/// The kind for a causal language model, which has no classification head.
 pub(crate) static NO_HEAD: HeadKind = HeadKind { extension: None, parts: &[] };
 
 static DECODER: HeadKind = HeadKind { extension: None, parts: &[last("score.weight", "head")] };
@@ -40,7 +40,7 @@ static BERT: HeadKind = HeadKind {
     parts: &[last("classifier.weight", "head"), last("classifier.bias", "head_bias")],
 };
 
-/// Where the model has no pooler, that is a part of the head.
+/// The head of a BERT whose files lack the pooler, which is then a part of the head.
 static BERT_POOLED: HeadKind = HeadKind {
     extension: Some("bert-pooler"),
     parts: &[
@@ -88,12 +88,12 @@ pub(crate) fn head_kind(names: &[(&str, &str)]) -> Option<&'static HeadKind> {
     HEADS.iter().find(fits).copied()
 }
 
-/// The kind that `sparta_extension` names; none is the reference's own.
+/// The kind of a `sparta_extension`; without one, the reference's own kind.
 pub(crate) fn head_of_extension(extension: Option<&str>) -> Option<&'static HeadKind> {
     HEADS.iter().find(|kind| !kind.parts.is_empty() && kind.extension == extension).copied()
 }
 
-/// The language model's head, where it is not the input embeddings once more.
+/// Name of the language-model head's weight, where it is not tied to the word embeddings.
 pub(crate) const LM_HEAD: &str = "lm_head.weight";
 
 /// The family that config.json names.
@@ -101,8 +101,8 @@ pub(crate) fn family(config: &serde_json::Value) -> Option<&'static Family> {
     Family::named(config.get("model_type")?.as_str()?)
 }
 
-/// The parameters of the classification head that has these, in the order in which an adapter lists them; none where no head
-/// is made of them.
+/// The parts of the classification head with these parameters, in the order of an adapter; none where no kind of head
+/// has exactly these.
 #[must_use]
 pub fn head_parts(names: &[&str]) -> Option<&'static [HeadPart]> {
     let fits = |kind: &&&HeadKind| kind.parts.iter().map(|part| part.parameter).eq(names.iter().copied());

@@ -1,4 +1,4 @@
-//! Folders of adapters and models: whole or not there, and never in the place of anything else.
+//! Folders of adapters and models: written atomically, and never in place of unrelated files.
 
 use std::fs;
 use std::io;
@@ -9,17 +9,17 @@ use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::{one_line, place, quoted};
 use spartui_run::TOKENIZER;
 use spartui_run::files::{
-    failed, need_space, parent, remove, settle, sibling, size_of_folder, swap_in, sync_folder, write_synced,
+    failed, need_space, parent, recover_swap, remove, sibling, size_of_folder, swap_in, sync_folder, write_synced,
 };
-use spartui_run::followed;
+use spartui_run::follow_links;
 
-/// A folder of chat templates beside the main one.
+/// Folder of additional chat templates.
 const TEMPLATES: &str = "additional_chat_templates";
 
-/// Larger files are no licences.
+/// Largest file that is copied as a licence, in bytes.
 const LICENCE_LIMIT: u64 = 4 << 20;
 
-/// Whether a file of a model's folder tells under which terms it may be used.
+/// Whether a file of a model's folder holds licence terms, by its name.
 fn is_licence(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     ["LICENSE", "LICENCE", "NOTICE", "COPYING", "USE_POLICY"]
@@ -27,8 +27,8 @@ fn is_licence(name: &str) -> bool {
         .any(|start| upper.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '-', '_'])))
 }
 
-/// Copies licences and further chat templates of a model.
-pub(crate) fn copy_company(source: &Path, target: &Path) -> io::Result<()> {
+/// Copies the licences and additional chat templates of a model.
+pub(crate) fn copy_licences_and_templates(source: &Path, target: &Path) -> io::Result<()> {
     let mut names: Vec<String> = names_in(source)?.into_iter().filter(|name| is_licence(name)).collect();
     names.retain(|name| fs::metadata(source.join(name)).is_ok_and(|file| file.len() <= LICENCE_LIMIT));
     copy_files(source, names.iter().map(String::as_str), target)?;
@@ -49,18 +49,18 @@ fn names_in(folder: &Path) -> io::Result<Vec<String>> {
     Ok(entries.filter_map(|entry| entry.file_name().into_string().ok()).collect())
 }
 
-/// Fills a new folder and puts it in the place of an earlier one, with everything on the disk before. Gives its size.
+/// Fills a new folder, syncs it to the disk, and replaces an earlier folder by it. Returns its size in bytes.
 ///
-/// `what` is what the folder is to hold, and `bytes` about how much of it.
+/// `what` names the contents for messages, as in "an adapter"; `bytes` is their approximate size.
 pub(crate) fn put_folder(folder: &Path, what: &str, bytes: u64, fill: impl FnOnce(&Path) -> Result<()>) -> Result<u64> {
     let what = format!("write {what} to");
     let failed = failed(&what, folder);
-    // A link to a folder stays one.
-    let folder = &followed(folder).map_err(&failed)?;
+    // A symbolic link to a folder is kept.
+    let folder = &follow_links(folder).map_err(&failed)?;
     fs::create_dir_all(parent(folder)).map_err(&failed)?;
     need_space(parent(folder), bytes)?;
     let (new, old) = (sibling(folder, "new"), sibling(folder, "old"));
-    settle(&new, folder, &old).map_err(&failed)?;
+    recover_swap(&new, folder, &old).map_err(&failed)?;
     let write = || -> Result<u64> {
         fs::create_dir(&new).map_err(&failed)?;
         fill(&new)?;
@@ -68,12 +68,12 @@ pub(crate) fn put_folder(folder: &Path, what: &str, bytes: u64, fill: impl FnOnc
         size_of_folder(folder).map_err(&failed)
     };
     write().inspect_err(|_| {
-        // The error that led here is the one to tell.
+        // An error of this cleanup is ignored in favour of the first error.
         let _ = remove(&new);
     })
 }
 
-/// Copies those of these files that are there. What a link points to is copied, not the link.
+/// Copies those of these files that exist. Symbolic links are followed.
 pub(crate) fn copy_files<'a>(source: &Path, names: impl IntoIterator<Item = &'a str>, target: &Path) -> io::Result<()> {
     names
         .into_iter()
@@ -81,8 +81,8 @@ pub(crate) fn copy_files<'a>(source: &Path, names: impl IntoIterator<Item = &'a 
         .try_for_each(|name| write_synced(&target.join(name), &fs::read(source.join(name))?))
 }
 
-/// The names of a folder's entries, none where there is no folder; refuses a name that is not `known`, since a user
-/// may have named any folder. `what` is what is to be written there, as in "an adapter".
+/// The names of a folder's entries; none where the folder does not exist. Refuses an entry that is not `known`, since
+/// the user may have given any folder. `what` names what will be written there, as in "an adapter".
 pub(crate) fn only_known_entries(folder: &Path, what: &str, known: impl Fn(&str) -> bool) -> Result<Vec<String>> {
     let refuse = |why: &str| refuse_folder(folder, what, why);
     let entries = match fs::read_dir(folder) {
@@ -91,20 +91,21 @@ pub(crate) fn only_known_entries(folder: &Path, what: &str, known: impl Fn(&str)
         Err(error) => return Err(refuse(&format!("cannot be read: {error}"))),
     };
     let names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    // What macOS leaves in every folder that was looked at.
-    let is_company = |name: &str| name == ".DS_Store" || name == TEMPLATES || is_licence(name);
-    match names.iter().find(|name| !is_company(name) && !TOKENIZER.contains(&name.as_str()) && !known(name)) {
+    // macOS leaves .DS_Store in every folder that was opened.
+    let is_copied_beside = |name: &str| name == ".DS_Store" || name == TEMPLATES || is_licence(name);
+    match names.iter().find(|name| !is_copied_beside(name) && !TOKENIZER.contains(&name.as_str()) && !known(name)) {
         None => Ok(names),
         Some(name) => Err(refuse(&format!("holds {}, which is no part of {what}", quoted(name)))),
     }
 }
 
-/// That a folder is not replaced, and what to do.
+/// The error that a folder is not replaced, with advice.
 pub(crate) fn refuse_folder(folder: &Path, what: &str, why: &str) -> Error {
     let noun = what.split_once(' ').map_or(what, |(_, noun)| noun);
     Error::refused(format!("{} {why}; name a new folder for the {noun}", place(folder)))
 }
-/// Refuses a part of an adapter's folder, and why.
+
+/// The error that a file of an adapter's folder is refused, with the reason.
 pub(crate) fn refuse_part(folder: &Path, file: &str, why: &str) -> Error {
     Error::refused(format!(
         "{}: {}; give the folder of an adapter that was made for this model, or export it again",
@@ -113,8 +114,8 @@ pub(crate) fn refuse_part(folder: &Path, file: &str, why: &str) -> Error {
     ))
 }
 
-/// Refuses to write an adapter over a folder that holds anything but config.json and files of these names. Any one of `marks`
-/// tells such a folder from that of a model.
+/// Refuses to write an adapter over a folder that holds anything but config.json and files named in `marks` and
+/// `others`. A folder with config.json must hold one of `marks`, else it is a model's folder.
 pub(crate) fn refuse_to_replace_others(folder: &Path, what: &str, marks: &[&str], others: &[&str]) -> Result<()> {
     let is_ours = |name: &str| name == CONFIG || marks.contains(&name) || others.contains(&name);
     let names = only_known_entries(folder, what, is_ours)?;

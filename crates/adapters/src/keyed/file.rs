@@ -1,4 +1,4 @@
-//! The file of values.
+//! The file of deltas without indices.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
@@ -14,23 +14,23 @@ use spartui_facts::error::Result;
 use spartui_facts::quote::quoted;
 use spartui_run::files::failed;
 
-/// Key of the header's metadata.
+/// Key in the metadata of the safetensors header.
 const METADATA: &str = "sparta_keyed";
 const VERSION: u32 = 1;
 
-/// What the file says beside the values; JSON in the safetensors header's metadata.
+/// Seed and counts of the file; stored as JSON in the metadata of the safetensors header.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Header {
     version: u32,
     seed: u64,
-    /// Every parameter below the head.
+    /// The counts of all parameters below the head.
     pub parameters: BTreeMap<String, Counts>,
-    /// Of all positions and values: a wrong seed gives positions, too, and damaged values are numbers.
+    /// Checksum of all indices and deltas: neither a wrong seed nor damaged deltas can be detected otherwise.
     blake3: String,
 }
 
-/// How many of a parameter's scalars trained.
+/// Number of scalars of a parameter, and of its deltas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Counts {
@@ -66,7 +66,7 @@ pub(super) fn write_values(values: &[f32], to: &mut dyn Write, path: &Path) -> R
     to.write_all(&bytes).map_err(failed("write", path))
 }
 
-/// Over the names, positions and values of all parameters that have some, by name, and of the head's.
+/// Checksum of the names, indices and deltas of all parameters that have deltas, sorted by name, and of the head.
 pub(super) fn digest<'a>(deltas: impl Iterator<Item = &'a ParameterDelta>, head: &[HeadDelta]) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut add = |name: &str, indices: &[u32], values: &[f32]| {
@@ -86,21 +86,21 @@ pub(super) fn digest<'a>(deltas: impl Iterator<Item = &'a ParameterDelta>, head:
     hasher.finalize().to_hex().to_string()
 }
 
-/// An open file of values.
+/// An open file of deltas without indices.
 #[derive(Debug)]
 pub(crate) struct KeyedFile {
     pub header: Header,
     shard: Shard,
 }
 
-/// Opens a file of values, or says what is wrong with it.
+/// Opens a file of deltas without indices; the error says what is wrong with it.
 pub(crate) fn read_keyed(path: &Path) -> std::result::Result<KeyedFile, String> {
     let shard = Shard::open(path).map_err(|error| error.to_string())?;
     Ok(KeyedFile { header: Header::parse(&shard.metadata)?, shard })
 }
 
 impl KeyedFile {
-    /// Positions and values of a parameter of this name and shape.
+    /// Indices and deltas of a parameter of this name and shape.
     pub fn delta(&self, name: &str, shape: &[usize]) -> std::result::Result<ParameterDelta, String> {
         let shown = quoted(name);
         let Counts { scalars: of, count } =
@@ -112,7 +112,7 @@ impl KeyedFile {
         Ok(ParameterDelta { name: name.into(), indices: selected(self.header.seed, name, of, count), deltas })
     }
 
-    /// The values of a parameter that trains whole.
+    /// The deltas of a parameter all of whose scalars train.
     pub fn values(&self, name: &str, count: usize) -> std::result::Result<Vec<f32>, String> {
         let shown = quoted(name);
         let (_, info) = self
@@ -134,7 +134,7 @@ impl KeyedFile {
         }
     }
 
-    /// Every parameter with the number of its scalars that have a delta.
+    /// All parameters with the number of their deltas.
     pub fn scalars(&self) -> Vec<(String, usize)> {
         let below = self.header.parameters.iter().map(|(name, counts)| (name.clone(), counts.count));
         let is_head = |name: &String| !self.header.parameters.contains_key(name);
@@ -142,7 +142,7 @@ impl KeyedFile {
         below.chain(head.map(|(name, info)| (name.clone(), scalars(&info.shape)))).collect()
     }
 
-    /// Whether these are the positions and values that were written.
+    /// Compares the checksum of these indices and deltas with that of the file.
     pub fn check(&self, deltas: &[ParameterDelta], head: &[HeadDelta]) -> std::result::Result<(), String> {
         let named = |name: &String| deltas.iter().any(|delta| delta.name == *name);
         let unknown = self.header.parameters.iter().find(|(name, counts)| counts.count > 0 && !named(name));

@@ -1,4 +1,4 @@
-//! Reading adapters of low rank: all of it is checked before any of it is used.
+//! Reading low-rank adapters: everything is checked before anything is used.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,12 +17,12 @@ use spartui_run::files::read_bounded;
 use spartui_run::tensors::{Dtype, NamedTensor, parse_tensors};
 
 const CONFIG_LIMIT: u64 = 16 << 20;
-/// Adapters are small; this keeps a device or an endless file from filling the memory.
+/// Largest file of an adapter, in bytes: a device or an endless file must not fill the memory.
 const TENSORS_LIMIT: u64 = 64 << 30;
 
-/// Starts of A and B that change the base model's weights too, or take them from it.
+/// Values of `init_lora_weights` that do not change the base model's weights.
 const PLAIN_STARTS: [&str; 3] = ["gaussian", "orthogonal", "eva"];
-/// What is not understood here, and would make another model of an adapter that has it.
+/// Keys of `adapter_config.json` that are not supported and change the model.
 const UNREAD: [&str; 13] = [
     "alora_invocation_tokens",
     "arrow_config",
@@ -39,14 +39,14 @@ const UNREAD: [&str; 13] = [
     "lora_ga_config",
 ];
 
-/// Whether a folder holds an adapter in peft's format.
+/// Whether a folder holds an adapter in PEFT's format.
 #[must_use]
 pub fn is_lora(folder: &Path) -> bool {
     folder.join(SETTINGS).exists()
 }
 
-/// What `adapter_config.json` says.
-struct Said {
+/// The parsed `adapter_config.json`.
+struct PeftConfig {
     base: String,
     settings: LoraSettings,
     ranks: Vec<(String, f64)>,
@@ -63,14 +63,14 @@ struct Layer {
 }
 
 impl LoraAdapter {
-    /// Reads an adapter, whatever its base model is.
+    /// Reads an adapter, without its base model.
     ///
     /// # Errors
-    /// Refuses a folder that is no adapter, is damaged, or says of itself what is not understood.
+    /// Refuses a folder that is no adapter, is damaged, or uses features that are not supported.
     pub fn read(folder: &Path) -> Result<Self> {
         let bytes = read_bounded(&folder.join(SETTINGS), CONFIG_LIMIT)
             .map_err(|error| refuse(folder, SETTINGS, &error.to_string()))?;
-        let said = said(&bytes).map_err(|why| refuse(folder, SETTINGS, &why))?;
+        let config = parse_config(&bytes).map_err(|why| refuse(folder, SETTINGS, &why))?;
         let pickled = folder.join("adapter_model.bin");
         if !folder.join(FACTORS).exists() && pickled.exists() {
             return Err(Error::refused(format!(
@@ -82,9 +82,9 @@ impl LoraAdapter {
             .map_err(|error| refuse(folder, FACTORS, &error.to_string()))?;
         let tensors =
             parse_tensors(&bytes).map_err(|why| refuse(folder, FACTORS, &format!("it is damaged ({why})")))?;
-        let (layers, head, saved) = sorted(tensors).map_err(|why| refuse(folder, FACTORS, &why))?;
+        let (layers, head, saved) = split_tensors(tensors).map_err(|why| refuse(folder, FACTORS, &why))?;
         let layers = layers.into_iter().map(|(module, layer)| {
-            let factors = layer.factors(&module, &said)?;
+            let factors = layer.factors(&module, &config)?;
             Ok((format!("{module}.weight"), factors))
         });
         let layers =
@@ -95,19 +95,19 @@ impl LoraAdapter {
         let (base_config, labels) = own_config(folder)?;
         let known = head.last().and_then(|last| last.shape.first()).is_some_and(|rows| *rows == labels.len());
         Ok(Self {
-            base: said.base.into(),
+            base: config.base.into(),
             base_config,
             labels: if known { labels } else { Vec::new() },
-            settings: said.settings,
+            settings: config.settings,
             layers,
             head,
             saved,
-            targets: said.targets,
+            targets: config.targets,
         })
     }
 }
 
-/// The config.json beside, which only adapters of this program have, and the labels in it.
+/// The config.json in the folder, which only adapters of this program have, and its labels.
 fn own_config(folder: &Path) -> Result<(Value, Vec<String>)> {
     if !folder.join(CONFIG).exists() {
         return Ok((Value::Object(Map::new()), Vec::new()));
@@ -121,7 +121,7 @@ fn own_config(folder: &Path) -> Result<(Value, Vec<String>)> {
     Ok((json, labels))
 }
 
-fn said(bytes: &[u8]) -> std::result::Result<Said, String> {
+fn parse_config(bytes: &[u8]) -> std::result::Result<PeftConfig, String> {
     let json: Value = serde_json::from_slice(bytes).map_err(|error| format!("it is not JSON: {error}"))?;
     let json = json.as_object().ok_or("it is no JSON object")?;
     let text = |name: &str| json.get(name).and_then(Value::as_str);
@@ -168,7 +168,7 @@ fn said(bytes: &[u8]) -> std::result::Result<Said, String> {
         by_root: flag("use_rslora"),
         magnitudes: flag("use_dora"),
     };
-    Ok(Said {
+    Ok(PeftConfig {
         base: text("base_model_name_or_path").unwrap_or("unknown").to_owned(),
         settings,
         ranks: patterns("rank_pattern")?,
@@ -177,13 +177,13 @@ fn said(bytes: &[u8]) -> std::result::Result<Said, String> {
     })
 }
 
-/// A rank, of a number that may be anything.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it was looked at")]
+/// A rank from a number; none where it is not a valid rank.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
 fn whole(number: f64) -> Option<usize> {
     (number.fract() == 0.0 && (1.0..=65536.0).contains(&number)).then_some(number as usize)
 }
 
-/// The number that the first pattern which means a module has for it.
+/// The value of the first pattern that matches a module.
 fn of_pattern(patterns: &[(String, f64)], module: &str) -> std::result::Result<Option<f64>, String> {
     for (pattern, value) in patterns {
         if matches(pattern, module)? {
@@ -195,8 +195,8 @@ fn of_pattern(patterns: &[(String, f64)], module: &str) -> std::result::Result<O
 
 type Layers = BTreeMap<String, Layer>;
 
-/// Tensors by layer, the head's, and those of other modules that were saved whole.
-fn sorted(tensors: Vec<NamedTensor>) -> std::result::Result<(Layers, Vec<HeadDelta>, Vec<Saved>), String> {
+/// Splits tensors into the factors by layer, the head, and the parameters of other modules in `modules_to_save`.
+fn split_tensors(tensors: Vec<NamedTensor>) -> std::result::Result<(Layers, Vec<HeadDelta>, Vec<Saved>), String> {
     let mut layers = Layers::new();
     let mut rest: BTreeMap<String, NamedTensor> = BTreeMap::new();
     for tensor in tensors {
@@ -215,7 +215,7 @@ fn sorted(tensors: Vec<NamedTensor>) -> std::result::Result<(Layers, Vec<HeadDel
             rest.insert(name.to_owned(), tensor);
         }
     }
-    // What is read neither as factors nor as weights of modules would make another model.
+    // Tensors of unsupported features must not be ignored: the model would be another one.
     let is_odd = |name: &&String| name.contains("lora_") || name.contains("modules_to_save");
     if let Some(odd) = rest.keys().find(is_odd) {
         return Err(format!("it holds {}, which is not read by this version", quoted(odd)));
@@ -241,27 +241,27 @@ fn sorted(tensors: Vec<NamedTensor>) -> std::result::Result<(Layers, Vec<HeadDel
 }
 
 impl Layer {
-    fn factors(self, module: &str, said: &Said) -> std::result::Result<Factors, String> {
+    fn factors(self, module: &str, config: &PeftConfig) -> std::result::Result<Factors, String> {
         let shown = quoted(module);
         let (Some(down), Some(up)) = (self.down, self.up) else {
             return Err(format!("of {shown} it has only one of lora_A and lora_B"));
         };
         let ([rank, _], [out, other]) = (two(&down, &shown)?, two(&up, &shown)?);
-        let expected = match of_pattern(&said.ranks, module)? {
+        let expected = match of_pattern(&config.ranks, module)? {
             Some(own) => whole(own).ok_or_else(|| format!("the rank of {shown} is none"))?,
-            None => said.settings.rank,
+            None => config.settings.rank,
         };
         if rank != other || rank != expected {
             return Err(format!("the factors of {shown} are {rank} and {other} wide, not {expected}"));
         }
-        let magnitude = match (self.magnitude, said.settings.magnitudes) {
+        let magnitude = match (self.magnitude, config.settings.magnitudes) {
             (None, false) => None,
             (Some(magnitude), true) if magnitude.shape.iter().product::<usize>() == out => Some(floats(&magnitude)?),
             (Some(_), true) => return Err(format!("the magnitudes of {shown} are not {out}")),
             _ => return Err(format!("{shown} has magnitudes, or none, other than use_dora says")),
         };
-        let alpha = of_pattern(&said.alphas, module)?.unwrap_or(said.settings.alpha);
-        let scale = said.settings.scale(rank, alpha);
+        let alpha = of_pattern(&config.alphas, module)?.unwrap_or(config.settings.alpha);
+        let scale = config.settings.scale(rank, alpha);
         Ok(Factors { rank, down: floats(&down)?, up: floats(&up)?, magnitude, scale })
     }
 }
@@ -273,7 +273,7 @@ fn two(tensor: &NamedTensor, shown: &str) -> std::result::Result<[usize; 2], Str
     }
 }
 
-/// The numbers of a tensor, all of which have to be finite.
+/// The values of a tensor as `f32`; refuses values that are not finite.
 fn floats(tensor: &NamedTensor) -> std::result::Result<Vec<f32>, String> {
     let halves = || tensor.bytes.as_chunks().0.iter().copied();
     let values: Vec<f32> = match tensor.dtype {

@@ -1,25 +1,24 @@
-//! Names of layers as peft takes them: a module is meant by its name's end.
+//! Target modules as in PEFT: a module matches a target if its name ends with it.
 
 use std::collections::BTreeSet;
 
 use regex::Regex;
 use serde_json::{Map, Value};
 
-/// Which modules an adapter says that it adapts, as peft understands it. What it says with a pattern that is not understood
-/// means no module.
+/// The target modules of an adapter, by PEFT's rules. A regular expression that is not supported matches no module.
 #[derive(Debug, Clone, Default)]
 pub struct Targets {
     wanted: Names,
     excluded: Names,
-    /// Modules that were saved whole.
+    /// Modules in `modules_to_save`.
     saved: Vec<String>,
-    /// Blocks that are adapted, where not all are.
+    /// Indices of the adapted blocks; empty where all are adapted.
     blocks: Vec<u64>,
-    /// What stands before the number of a block; empty: anything.
+    /// Accepted name parts before the index of a block; empty accepts any.
     before: Vec<String>,
 }
 
-/// Ends of names, or a pattern for all of a name.
+/// A list of suffixes of names, or a pattern for whole names.
 #[derive(Debug, Clone)]
 enum Names {
     Ends(Vec<String>),
@@ -52,7 +51,7 @@ impl PartialEq for Targets {
 impl Names {
     fn of(value: Option<&Value>) -> Self {
         match value {
-            // An adapter that means all layers has them by name, since peft writes them out.
+            // PEFT writes "all-linear" out as a list of names.
             Some(Value::String(pattern)) => {
                 Regex::new(&format!("^(?:{pattern})$")).map_or_else(|_| Self::default(), Self::Pattern)
             }
@@ -60,15 +59,15 @@ impl Names {
         }
     }
 
-    fn mean(&self, module: &str) -> bool {
+    fn contains(&self, module: &str) -> bool {
         match self {
-            Self::Ends(ends) => ends.iter().any(|end| is_meant(end, module)),
+            Self::Ends(ends) => ends.iter().any(|end| name_matches(end, module)),
             Self::Pattern(pattern) => pattern.is_match(module),
         }
     }
 }
 
-/// The texts of a list, or the one that stands alone.
+/// The strings of a list, or a single string.
 fn texts(value: Option<&Value>) -> Vec<String> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     match value {
@@ -79,7 +78,7 @@ fn texts(value: Option<&Value>) -> Vec<String> {
 }
 
 impl Targets {
-    /// What an `adapter_config.json` says.
+    /// The targets of an `adapter_config.json`.
     pub(super) fn of(json: &Map<String, Value>) -> Self {
         let numbers = match json.get("layers_to_transform") {
             Some(Value::Array(list)) => list.iter().filter_map(Value::as_u64).collect(),
@@ -95,14 +94,14 @@ impl Targets {
         }
     }
 
-    /// Whether they mean a module.
-    pub(super) fn mean(&self, module: &str) -> bool {
+    /// Whether a module is a target.
+    pub(super) fn contains(&self, module: &str) -> bool {
         let is_saved = |name: &String| {
             let parts = format!(".{module}.");
             parts.contains(&format!(".{name}."))
         };
-        self.wanted.mean(module)
-            && !self.excluded.mean(module)
+        self.wanted.contains(module)
+            && !self.excluded.contains(module)
             && !self.saved.iter().any(is_saved)
             && self.is_in_a_block(module)
     }
@@ -118,25 +117,25 @@ impl Targets {
     }
 }
 
-/// What to name so that exactly the adapted ones of all modules are meant: the ends of their names behind the number of their
-/// block, and whole names where such an end would mean others too.
+/// Values of `target_modules` that match exactly the adapted ones of all modules: suffixes after the index of the
+/// block, and whole names where such a suffix would match other modules too.
 pub(super) fn target_modules(adapted: &[&str], all: &[&str]) -> Vec<String> {
     let mut targets = BTreeSet::new();
     for module in adapted {
         let end = behind_number(module);
-        let is_meant = |other: &&&str| is_meant(end, other);
-        let others = all.iter().filter(is_meant).any(|other| !adapted.contains(other));
+        let matches_end = |other: &&&str| name_matches(end, other);
+        let others = all.iter().filter(matches_end).any(|other| !adapted.contains(other));
         targets.insert(if others { *module } else { end }.to_owned());
     }
     targets.into_iter().collect()
 }
 
-/// Whether a target means a module.
-fn is_meant(target: &str, module: &str) -> bool {
+/// Whether a module's name equals a target or ends with it after a dot.
+fn name_matches(target: &str, module: &str) -> bool {
     module.strip_suffix(target).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
-/// What stands behind the first part of a name that is a number.
+/// The name after its first numeric part.
 fn behind_number(module: &str) -> &str {
     let mut rest = module;
     while let Some((part, behind)) = rest.split_once('.') {
@@ -148,7 +147,8 @@ fn behind_number(module: &str) -> &str {
     module
 }
 
-/// Whether one of peft's patterns of names means a module: the name's end, or all of it behind a `^`.
+/// Whether a key of PEFT's `rank_pattern` or `alpha_pattern` matches a module: a suffix of the name, or after a `^` the
+/// whole name.
 ///
 /// # Errors
 /// One sentence for a pattern that is more than a name.
@@ -164,7 +164,7 @@ pub(super) fn matches(pattern: &str, module: &str) -> Result<bool, String> {
             spartui_facts::quote::quoted(pattern)
         ));
     }
-    Ok(if whole { module == name } else { is_meant(&name, module) })
+    Ok(if whole { module == name } else { name_matches(&name, module) })
 }
 
 #[cfg(test)]
@@ -191,24 +191,26 @@ mod tests {
     fn targets_mean_what_they_mean_to_peft() {
         let of = |json: Value| Targets::of(json.as_object().unwrap());
         let module = "model.layers.1.self_attn.q_proj";
-        assert!(of(serde_json::json!({"target_modules": ["q_proj"]})).mean(module));
-        assert!(!of(serde_json::json!({"target_modules": ["proj"]})).mean(module));
-        assert!(!of(serde_json::json!({"target_modules": null})).mean(module));
+        assert!(of(serde_json::json!({"target_modules": ["q_proj"]})).contains(module));
+        assert!(!of(serde_json::json!({"target_modules": ["proj"]})).contains(module));
+        assert!(!of(serde_json::json!({"target_modules": null})).contains(module));
         assert!(
             !of(serde_json::json!({"target_modules": ["q_proj"], "exclude_modules": ["self_attn.q_proj"]}))
-                .mean(module)
+                .contains(module)
         );
-        assert!(!of(serde_json::json!({"target_modules": ["q_proj"], "modules_to_save": ["self_attn"]})).mean(module));
+        assert!(
+            !of(serde_json::json!({"target_modules": ["q_proj"], "modules_to_save": ["self_attn"]})).contains(module)
+        );
         for (blocks, meant) in
             [(serde_json::json!([1]), true), (serde_json::json!(0), false), (serde_json::json!([]), true)]
         {
             let json = serde_json::json!({"target_modules": ["q_proj"], "layers_to_transform": blocks});
-            assert_eq!(of(json).mean(module), meant, "{blocks}");
+            assert_eq!(of(json).contains(module), meant, "{blocks}");
         }
         let pattern = |pattern: &str| of(serde_json::json!({"target_modules": pattern}));
-        assert!(pattern(r".*\.1\.self_attn\.(q|v)_proj").mean(module));
-        assert!(!pattern("q_proj").mean(module));
-        assert!(!pattern("(?=q)").mean(module));
+        assert!(pattern(r".*\.1\.self_attn\.(q|v)_proj").contains(module));
+        assert!(!pattern("q_proj").contains(module));
+        assert!(!pattern("(?=q)").contains(module));
     }
 
     #[test]

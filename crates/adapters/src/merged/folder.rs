@@ -8,19 +8,20 @@ use serde_json::{Map, Value, json};
 
 use super::shard::{Outline, Shard};
 use super::source::INDEX;
-use crate::adapter::{CONFIG, copy_company, copy_files, only_known_entries, put_folder, refuse_folder};
+use crate::adapter::{CONFIG, copy_files, copy_licences_and_templates, only_known_entries, put_folder, refuse_folder};
 use spartui_facts::error::Result;
 use spartui_run::TOKENIZER;
 use spartui_run::files::{failed, write_synced};
 
 const GENERATION: &str = "generation_config.json";
 const A_MODEL: &str = "a model";
-/// In the header of every file of weights: only what was exported here is ever replaced by an export.
+/// Metadata key in the header of every exported file of weights. Only folders whose files have it are replaced by an
+/// export.
 const EXPORT: &str = "spartui_export";
 pub(super) const MERGED: &str = "merged";
 pub(super) const TRAINED: &str = "trained";
 
-/// The header's metadata of a file of an export.
+/// The metadata of the header of an exported file.
 pub(super) fn metadata(base: HashMap<String, String>, kind: &str) -> BTreeMap<String, String> {
     let mut metadata: BTreeMap<String, String> = base.into_iter().collect();
     metadata.entry("format".into()).or_insert_with(|| "pt".into());
@@ -28,7 +29,8 @@ pub(super) fn metadata(base: HashMap<String, String>, kind: &str) -> BTreeMap<St
     metadata
 }
 
-/// Writes a model's folder: `weights` writes the files of weights, and what goes with them is copied from `base`.
+/// Writes a model's folder: `weights` writes the files of weights; tokenizer, generation settings, licences and chat
+/// templates are copied from `base`.
 pub(super) fn put_model(
     folder: &Path,
     config: &Value,
@@ -42,13 +44,13 @@ pub(super) fn put_model(
             write_synced(&new.join(CONFIG), &serde_json::to_vec_pretty(config)?)?;
             let Some(base) = base else { return Ok(()) };
             copy_files(base, TOKENIZER.into_iter().chain([GENERATION]), new)?;
-            copy_company(base, new)
+            copy_licences_and_templates(base, new)
         };
         write_rest().map_err(failed("write the model to", folder))
     })
 }
 
-/// Only an earlier export may be replaced, never a model from elsewhere.
+/// Refuses to replace a folder that is not an earlier export.
 pub(super) fn refuse_to_replace_others(folder: &Path, base: Option<&Path>) -> Result<()> {
     let refuse = |why: &str| Err(refuse_folder(folder, A_MODEL, why));
     let is_weights = |name: &str| Path::new(name).extension().is_some_and(|extension| extension == "safetensors");
@@ -70,7 +72,7 @@ pub(super) fn refuse_to_replace_others(folder: &Path, base: Option<&Path>) -> Re
     }
 }
 
-/// The index of a model in several files; `kept` is the metadata of an earlier one.
+/// The index file of a model in several files; `kept` is the metadata of the base model's index.
 pub(super) fn index_bytes<'a, T: Iterator<Item = &'a Outline>>(
     kept: &Map<String, Value>,
     files: impl Iterator<Item = (&'a str, T)>,

@@ -1,4 +1,4 @@
-//! A model whose every weight was trained.
+//! Writing a fully fine-tuned model.
 
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
@@ -15,16 +15,16 @@ use spartui_facts::quote::one_line;
 use spartui_run::files::{failed, write_synced};
 use spartui_run::tensors::Dtype;
 
-/// A file of weights is closed before it has more bytes than this, as transformers does it.
+/// Largest file of weights in bytes, as in transformers.
 const SHARD: usize = 5_000_000_000;
 
-/// Writes a complete model folder of these tensors, in one or more files; `bytes` gives the numbers of the tensor with
+/// Writes a complete model folder of these tensors, in one or more files; `bytes` returns the values of the tensor at
 /// this position in `tensors`, row-major and little-endian. `config` becomes config.json, and the files of the
-/// tokenizer come from `base`. Gives the folder's size in bytes.
+/// tokenizer come from `base`. Returns the folder's size in bytes.
 ///
 /// # Errors
 /// Refuses to replace a folder that holds anything but an earlier export; fails where `bytes` does, or where the folder
-/// cannot be written. An earlier export is still there then.
+/// cannot be written. An earlier export is left unchanged then.
 pub fn write_model(
     folder: &Path,
     base: Option<&Path>,
@@ -75,15 +75,15 @@ fn check_names(tensors: &[(String, Dtype, Vec<usize>)]) -> Result<()> {
     }
 }
 
-/// A file of weights that is to be written.
+/// A planned file of weights.
 struct Planned {
     name: String,
     outlines: Vec<Outline>,
-    /// Where each is among all tensors.
+    /// The position of each tensor in the list of all tensors.
     positions: Vec<usize>,
 }
 
-/// Which tensors come into which file. A tensor is never divided.
+/// Assigns tensors to files. A tensor is never divided.
 fn divide(tensors: &[(String, Dtype, Vec<usize>)], limit: usize) -> Vec<Planned> {
     let outlines: Vec<Outline> = tensors.iter().map(outline).collect();
     let ranges = ranges(&outlines, limit);

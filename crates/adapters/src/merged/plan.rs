@@ -1,4 +1,4 @@
-//! Which tensor of an export comes from where.
+//! The plan of an export: the origin of each tensor.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,7 +21,7 @@ pub(super) struct Planned<'a> {
     pub origin: Origin<'a>,
 }
 
-/// Where a tensor's numbers come from.
+/// The origin of a tensor's values.
 #[derive(Debug)]
 pub(super) enum Origin<'a> {
     Base { shard: &'a Shard, place: u64, delta: Option<&'a ParameterDelta>, change: Option<&'a Change> },
@@ -36,13 +36,13 @@ pub(super) struct PlannedFile<'a> {
     pub tensors: Vec<Planned<'a>>,
 }
 
-/// Below-head parameters by name.
+/// Parameters below the head, by name, with shapes and deltas.
 type Parameters<'a> = HashMap<&'a str, (&'a [usize], Option<&'a ParameterDelta>)>;
 
 /// Plans the files of the export.
 ///
-/// Without a head, every tensor is there as it was stored. With one, the export is what transformers' class has: the
-/// parameters below the head under their full names, and the head in the last file.
+/// Without a head, the export has every stored tensor. With one, it has the parameters of the transformers class: those
+/// below the head under their full names, and the head in the last file.
 pub(super) fn plan<'a>(
     source: &'a Source,
     adapter: &'a Adapter,
@@ -83,6 +83,7 @@ fn embeddings(family: &Family) -> String {
     format!("{}{}", family.prefix, family.words)
 }
 
+/// Resolves stored names to parameters.
 struct Names<'a, 'n> {
     family: Option<&'n Family>,
     parameters: &'n Parameters<'a>,
@@ -93,7 +94,7 @@ struct Names<'a, 'n> {
 }
 
 impl<'a> Names<'a, '_> {
-    /// What becomes of a stored tensor; none for one that a classifier does not have.
+    /// The plan for a stored tensor; none for one that a classifier does not have.
     fn place(
         &mut self,
         shard: &'a Shard,
@@ -105,7 +106,7 @@ impl<'a> Names<'a, '_> {
         let name = match parameter {
             None if has_head => return Ok(None),
             Some(name) if has_head => name,
-            // Under their own name they are found by every version of transformers.
+            // All versions of transformers find the word embeddings under their own name.
             Some(name) if stored == LM_HEAD && self.head_alone => name,
             _ => stored,
         };
@@ -122,7 +123,7 @@ impl<'a> Names<'a, '_> {
     }
 
     /// The parameter that is stored under this name: old checkpoints call the scale and shift of a layer norm gamma
-    /// and beta, and some leave out what all names of a family begin with.
+    /// and beta, and some lack the prefix of the family's names.
     fn parameter(&self, stored: &str) -> Option<&'a str> {
         let renamed = [("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")]
             .into_iter()
@@ -163,14 +164,14 @@ impl<'a> Names<'a, '_> {
         Ok(delta)
     }
 
-    /// Some files repeat the input embeddings as the head of a model that ties the two; they must stay the same.
+    /// The deltas for a stored head that repeats the tied word embeddings; both must stay the same.
     fn delta_of_tied_head(&self, stored: &str, info: &TensorInfo) -> Option<&'a ParameterDelta> {
         let (shape, delta) = self.parameters.get(embeddings(self.family?).as_str())?;
         (stored == LM_HEAD && info.shape == *shape && is_float(info.dtype)).then_some(*delta)?
     }
 }
 
-/// The type that most bytes of the weights have.
+/// The dtype of most bytes of the weights.
 fn most_common_dtype(source: &Source) -> Dtype {
     let mut bytes: Vec<(Dtype, usize)> =
         [Dtype::F32, Dtype::BF16, Dtype::F16, Dtype::F64].map(|dtype| (dtype, 0)).into();

@@ -1,16 +1,16 @@
-//! Products of low rank, added to stored numbers.
+//! Changes to whole parameters: adding low-rank products, and replacing values.
 
 use safetensors::Dtype;
 
 use super::values::{read, write};
 use spartui_method::{Dense, Factors};
 
-/// What a parameter of the model becomes.
+/// A change to a parameter of the model.
 #[derive(Debug)]
 pub enum Change {
-    /// A product is added to it.
+    /// Adds a low-rank product.
     Product(Product),
-    /// It has other values, under the parameter's name and of its shape.
+    /// Replaces the values; the tensor has the parameter's name and shape.
     Values(Dense),
 }
 
@@ -23,7 +23,7 @@ impl Change {
         }
     }
 
-    /// Whether the parameter has this shape.
+    /// Whether the change fits a parameter of this shape.
     pub(super) fn fits(&self, shape: &[usize]) -> bool {
         match self {
             Self::Product(product) => shape == product.shape(),
@@ -34,11 +34,11 @@ impl Change {
         }
     }
 
-    /// Makes the change in these bytes of the parameter, the first of which belong to scalar number `first`.
+    /// Applies the change to a range of the parameter's bytes, which begins at scalar `first`.
     ///
     /// # Errors
-    /// The number of a scalar that would leave the range of its type.
-    pub(super) fn make(&self, bytes: &mut [u8], dtype: Dtype, first: usize) -> Result<(), usize> {
+    /// The index of a scalar that overflows its dtype.
+    pub(super) fn apply(&self, bytes: &mut [u8], dtype: Dtype, first: usize) -> Result<(), usize> {
         match self {
             Self::Product(product) => product.add(bytes, dtype, first),
             Self::Values(values) => {
@@ -55,7 +55,7 @@ impl Change {
     }
 }
 
-/// A product that is to be added to a weight.
+/// A low-rank product to add to a weight, with an optional factor for each output.
 #[derive(Debug)]
 pub struct Product {
     /// Name of the weight.
@@ -66,14 +66,14 @@ pub struct Product {
     rank: usize,
     columns: usize,
     scale: f32,
-    /// What the sum is multiplied by, by the layer's output.
+    /// Factor of the sum of weight and product, for each output of the layer.
     by_output: Option<Vec<f32>>,
     transposed: bool,
 }
 
 impl Product {
-    /// Of a layer whose weight may be stored the other way round; `by_output` is what the sum of weight and product is
-    /// multiplied by.
+    /// The product of a layer, whose weight may be stored transposed; `by_output` is the factor of the sum of weight
+    /// and product for each output.
     #[must_use]
     pub fn new(name: &str, transposed: bool, factors: &Factors, by_output: Option<Vec<f32>>) -> Self {
         let rank = factors.rank.max(1);
@@ -92,10 +92,10 @@ impl Product {
         [self.left.len() / self.rank, self.columns]
     }
 
-    /// Adds what belongs to these bytes of the weight, the first of which belong to scalar number `first`.
+    /// Adds the product to a range of the weight's bytes, which begins at scalar `first`.
     ///
     /// # Errors
-    /// The number of a scalar that would leave the range of its type.
+    /// The index of a scalar that overflows its dtype.
     fn add(&self, bytes: &mut [u8], dtype: Dtype, first: usize) -> Result<(), usize> {
         let size = dtype.bitsize() / 8;
         let (mut at, end) = (first, first + bytes.len() / size);
@@ -124,7 +124,7 @@ impl Product {
     }
 }
 
-/// Rows and columns in each other's place.
+/// Transposes a row-major matrix with this number of rows.
 fn turned(values: &[f32], rows: usize) -> Vec<f32> {
     let columns = values.len() / rows.max(1);
     (0..values.len()).map(|at| values[at % rows * columns + at / rows]).collect()
@@ -160,12 +160,12 @@ mod tests {
         assert!(change.fits(&[2, 3]) && !change.fits(&[3, 2]) && !change.fits(&[6]));
         let mut bytes = [0_u8; 6 * 2];
         for (number, bytes) in bytes.chunks_mut(4).enumerate() {
-            change.make(bytes, Dtype::BF16, number * 2).unwrap();
+            change.apply(bytes, Dtype::BF16, number * 2).unwrap();
         }
         let values = bytes.chunks(2).map(|scalar| read(scalar, Dtype::BF16));
         assert_eq!(values.collect::<Vec<_>>(), [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
         let large = Change::Values(Dense { name: "w".into(), shape: vec![2], values: vec![1.0, 1e6] });
-        assert_eq!(large.make(&mut [0; 4], Dtype::F16, 0), Err(1));
+        assert_eq!(large.apply(&mut [0; 4], Dtype::F16, 0), Err(1));
     }
 
     #[test]

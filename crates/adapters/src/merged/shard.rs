@@ -1,4 +1,4 @@
-//! Safetensors files, read and written a piece at a time: a model need not fit into the memory.
+//! Streaming reads and writes of safetensors files: a model need not fit into memory.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -13,13 +13,13 @@ use serde_json::{Map, Value, json};
 use spartui_facts::error::{Error, Result};
 use spartui_run::files::{failed, open_regular};
 
-/// The library's own bound.
+/// Largest header in bytes, as in the safetensors library.
 const HEADER_LIMIT: u64 = 100_000_000;
-/// Length of the number before the header.
+/// Bytes of the header's length, which precedes it.
 const PREFIX: usize = 8;
 const BUFFER: usize = 1 << 20;
 
-/// What a file says of itself, and where its tensors lie.
+/// An open safetensors file with its parsed header.
 #[derive(Debug)]
 pub(crate) struct Shard {
     pub path: PathBuf,
@@ -58,13 +58,13 @@ impl Shard {
         Ok(Self { path: path.to_owned(), metadata, tensors, file, data })
     }
 
-    /// Where this tensor's bytes lie in the file.
+    /// Offset of a tensor's bytes in the file, and their length.
     pub fn range(&self, info: &TensorInfo) -> (u64, usize) {
         let (start, end) = info.data_offsets;
         (self.data + start as u64, end - start)
     }
 
-    /// Reads from this place until the buffer is full.
+    /// Fills the buffer from this offset on.
     pub fn read_at(&self, place: u64, buffer: &mut [u8]) -> io::Result<()> {
         let mut file = &self.file;
         file.seek(SeekFrom::Start(place))?;
@@ -76,7 +76,7 @@ fn broken(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, format!("it is no safetensors file ({why})"))
 }
 
-/// A tensor that is to be written.
+/// Name, dtype and shape of a tensor to write.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Outline {
     pub name: String,
@@ -96,13 +96,13 @@ impl Outline {
     }
 }
 
-/// What to sort tensors by so that each begins at a multiple of its elements' size; the format's own writer does so too.
+/// Sort key with which each tensor begins at a multiple of its elements' size, as in the safetensors library.
 pub(crate) fn alignment(outline: &Outline) -> Reverse<Dtype> {
     Reverse(outline.dtype)
 }
 
-/// Writes a file with these tensors in this order, which `fill` writes, each when its number comes, and waits until
-/// all is on the disk.
+/// Writes a file with these tensors in this order and syncs it to the disk. `fill` writes the bytes of the tensor with
+/// the given position.
 pub(crate) fn write_shard(
     path: &Path,
     metadata: &BTreeMap<String, String>,
@@ -147,7 +147,7 @@ fn header(metadata: &BTreeMap<String, String>, tensors: &[Outline]) -> Vec<u8> {
         offset = end;
     }
     let mut bytes = Value::Object(entries).to_string().into_bytes();
-    // The tensors begin at a multiple of the largest element.
+    // The tensors begin at a multiple of the largest element's size.
     bytes.resize(bytes.len().next_multiple_of(PREFIX), b' ');
     bytes
 }

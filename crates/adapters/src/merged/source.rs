@@ -20,14 +20,14 @@ const JSON_LIMIT: u64 = 256 << 20;
 pub(super) struct Source {
     /// config.json.
     pub config: Map<String, Value>,
-    /// In the order of their names, which are the same in the export.
+    /// The files of weights, sorted by name; the export has the same names.
     pub shards: Vec<(String, Shard)>,
     /// `metadata` of the index, for a model in more than one file.
     pub index: Option<Map<String, Value>>,
 }
 
 impl Source {
-    /// Opens all files of weights; as elsewhere, a single file goes before an index.
+    /// Opens all files of weights; a single file takes precedence over an index.
     pub fn open(folder: &Path) -> Result<Self> {
         let config = read_object(&folder.join(CONFIG))?;
         let (names, index) = if folder.join(SINGLE).exists() {
@@ -69,7 +69,7 @@ fn shard_names(index: &Map<String, Value>) -> std::result::Result<BTreeSet<Strin
     map.values()
         .map(|name| {
             let name = name.as_str().ok_or("its weight_map has something else than file names")?;
-            // The export has the same names, which must not lead out of its folder either.
+            // The export uses the same names, which must not lead out of its folder.
             let mut parts = Path::new(name).components();
             let plain = matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None));
             if plain { Ok(name.to_owned()) } else { Err(format!("the file name {} is no plain name", quoted(name))) }

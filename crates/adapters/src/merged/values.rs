@@ -1,20 +1,20 @@
-//! Adding deltas to stored numbers.
+//! Adding deltas to stored values.
 
 use half::{bf16, f16};
 use safetensors::Dtype;
 
 use crate::adapter::ParameterDelta;
 
-/// Whether deltas can be added to numbers of this type.
+/// Whether deltas can be added to values of this dtype.
 pub(super) fn is_float(dtype: Dtype) -> bool {
     matches!(dtype, Dtype::F32 | Dtype::F64 | Dtype::BF16 | Dtype::F16)
 }
 
-/// Adds those deltas that belong to these bytes of a parameter, the first of which belong to scalar number `first`.
-/// The sum is made in `f32` and rounded to the nearest number of the stored type.
+/// Adds deltas to a range of a parameter's bytes, which begins at scalar `first`. The sum is computed in `f32` and
+/// rounded to nearest in the stored dtype.
 ///
 /// # Errors
-/// The number of a scalar that would leave the range of its type.
+/// The index of a scalar that overflows its dtype.
 pub(super) fn add(bytes: &mut [u8], dtype: Dtype, first: usize, delta: &ParameterDelta) -> Result<(), usize> {
     let size = dtype.bitsize() / 8;
     let end = first + bytes.len() / size;
@@ -32,10 +32,10 @@ pub(super) fn add(bytes: &mut [u8], dtype: Dtype, first: usize, delta: &Paramete
     Ok(())
 }
 
-/// These numbers in the given type.
+/// The bytes of these values in the given dtype.
 ///
 /// # Errors
-/// The number of a scalar that would leave the range of its type.
+/// The index of a scalar that overflows the dtype.
 pub(super) fn cast(values: impl Iterator<Item = f32>, dtype: Dtype) -> Result<Vec<u8>, usize> {
     let size = dtype.bitsize() / 8;
     let mut bytes = Vec::new();

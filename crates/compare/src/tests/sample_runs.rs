@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use spartui_compare::Subject;
 use spartui_facts::protocol::Evaluation;
 use spartui_facts::recipe::{Recipe, parse_assignment};
-use spartui_run::{Each, Labelled, Predictions, State};
+use spartui_run::{LabelRow, PredictedRows, Predictions, State};
 
 /// A run with these fields in its recipe.
 pub fn subject(name: &str, assignments: &[&str]) -> Subject {
@@ -46,9 +46,12 @@ pub fn subject(name: &str, assignments: &[&str]) -> Subject {
 /// Predictions of a classifier of two labels.
 pub fn classified(rows: &str, right: &[bool]) -> Predictions {
     let row =
-        |(line, right): (usize, &bool)| Labelled { line, label: 1, predicted: usize::from(*right), logprob: -0.5 };
-    let each = Each::Labels { names: vec!["a".into(), "b".into()], rows: right.iter().enumerate().map(row).collect() };
-    Predictions { step: 300, branch: 0, rows: rows.into(), each }
+        |(line, right): (usize, &bool)| LabelRow { line, label: 1, predicted: usize::from(*right), logprob: -0.5 };
+    let predicted = PredictedRows::Labels {
+        names: vec!["a".into(), "b".into()],
+        rows: right.iter().enumerate().map(row).collect(),
+    };
+    Predictions { step: 300, branch: 0, rows_hash: rows.into(), rows: predicted }
 }
 
 /// Three settings, the first with three seeds.

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 use toml::Value as Toml;
 
-use spartui_facts::recipe::{TemplateArguments, taken_by_chat};
+use spartui_facts::recipe::{TemplateArguments, reserved_by_chat};
 
 /// Arguments of a chat template by name.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -43,7 +43,7 @@ impl Arguments {
     /// # Errors
     /// Says what is wrong with them, as it reads after "line 3".
     pub fn check(&self) -> Result<bool, String> {
-        if let Some((name, why)) = self.0.keys().find_map(|name| Some((name, taken_by_chat(name)?))) {
+        if let Some((name, why)) = self.0.keys().find_map(|name| Some((name, reserved_by_chat(name)?))) {
             return Err(format!("gives the chat template {name} as an argument, and {why}"));
         }
         for name in ["tools", "documents"] {

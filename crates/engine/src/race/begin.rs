@@ -17,7 +17,7 @@ use spartui_facts::error::{Error, Result};
 use spartui_facts::protocol::{self, Command, Level};
 use spartui_facts::quote::{place, quoted};
 use spartui_facts::recipe::{Recipe, Value};
-use spartui_run::{LANE, Measured, RunFolder, State, lane_goes_on, lanes_of, read_race, take_count};
+use spartui_run::{LANE, PendingIdentity, RunFolder, State, lane_can_resume, lanes_of, read_race, resolve_match};
 use spartui_train::Tree;
 
 /// What all lanes have in common.
@@ -51,7 +51,7 @@ impl Race {
             let mut run = RunFolder::open(&about.folder)?;
             let state = run.status().map_or(State::Interrupted, |status| status.state);
             // A lane that another process trains is refused when it is claimed.
-            let goes_on = state == State::Running || lane_goes_on(of_race, state, about.out);
+            let goes_on = state == State::Running || lane_can_resume(of_race, state, about.out);
             if goes_on {
                 run.claim()?;
             }
@@ -72,7 +72,7 @@ impl Race {
         let mut sessions = loaded.sessions(recipes)?.into_iter();
         options.lanes = u64::try_from(sessions.len()).unwrap_or(1);
         let mut begun = Vec::new();
-        let mut measured: Option<Measured> = None;
+        let mut measured: Option<PendingIdentity> = None;
         for (about, run, state, goes_on) in runs {
             let Some(mut session) = goes_on.then(|| sessions.next()).flatten() else {
                 begun.push((about, Err(state)));
@@ -82,8 +82,8 @@ impl Race {
                 probe.loaded(&session);
             }
             let files = match &measured {
-                Some(files) => files.beside(&session.recipe),
-                None => Measured::start(session.recipe.clone(), session.folder.clone()),
+                Some(files) => files.with_recipe(&session.recipe),
+                None => PendingIdentity::start(session.recipe.clone(), session.folder.clone()),
             };
             measured.get_or_insert_with(|| files.clone());
             session.enter();
@@ -106,7 +106,7 @@ impl Race {
             .collect();
         let step = lanes.iter().filter(|lane| lane.training.is_some()).map(Lane::steps).min().unwrap_or(0);
         let halving = halving.map(|halving| halving.after(step));
-        folder.go_on(total_steps(&lanes), None)?;
+        folder.set_resumed(total_steps(&lanes), None)?;
         let race =
             Self { name: folder.name(), folder, lanes, router, halving, attended, started: Instant::now(), peak: 0 };
         race.announce(outbox);
@@ -139,10 +139,10 @@ impl Race {
         probe.loaded(first);
         let default = format!("{}-race", default_name(first));
         if let Some(name) = launch.name.as_deref().filter(|_| launch.overwrite) {
-            RunFolder::make_way(&launch.runs, name)?;
+            RunFolder::delete_existing(&launch.runs, name)?;
         }
         let folder = RunFolder::create(&launch.runs, launch.name.as_deref(), &launch.recipe, &default)?;
-        let measured = Measured::start(launch.recipe.clone(), first.folder.clone());
+        let measured = PendingIdentity::start(launch.recipe.clone(), first.folder.clone());
         let router = Router::start(later, commands);
         let common =
             Common { probe: &probe, router: &router, attended, lanes: u64::try_from(sessions.len()).unwrap_or(1) };
@@ -151,7 +151,7 @@ impl Race {
         for (session, varied) in sessions.into_iter().zip(varied) {
             let name = name_of(lanes.len());
             let run = RunFolder::create(&runs, Some(&name), &session.recipe, &name)?;
-            let measured = measured.beside(&session.recipe);
+            let measured = measured.with_recipe(&session.recipe);
             let mut record = Record::open(run, &session, measured)?;
             launch.remarks.iter().for_each(|remark| record.note(Level::Info, remark.clone()));
             let about = protocol::Lane { name, folder: record.folder(), varied, origin: None, out: false };
@@ -198,6 +198,6 @@ fn recipe_of(common: &Launch, varied: &[(String, Value)]) -> Result<Recipe> {
     for (field, value) in varied {
         recipe.set(field, value.clone()).map_err(|why| Error::refused(format!("--vary {}: {why}", quoted(field))))?;
     }
-    take_count(&mut recipe, &common.runs)?;
+    resolve_match(&mut recipe, &common.runs)?;
     Ok(recipe)
 }

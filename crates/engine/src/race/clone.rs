@@ -61,7 +61,7 @@ impl Race {
                 })?;
             }
         }
-        let record = Record::open(run, &session, parent.record.measured.beside(&recipe))?;
+        let record = Record::open(run, &session, parent.record.measured.with_recipe(&recipe))?;
         let mut varied = about.varied.clone();
         for (field, value) in &set {
             varied.retain(|(name, _)| name != field);

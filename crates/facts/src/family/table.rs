@@ -43,7 +43,7 @@ const fn decoder(
     }
 }
 
-/// What Llama's relatives differ from.
+/// Llama; related families are given by their differences from it.
 const LLAMA_LIKE: Decoder = Decoder {
     blocks: "layers",
     final_norm: "norm",
@@ -114,7 +114,7 @@ static QWEN3: Family = decoder(
     Decoder { query_key_norm: true, head_width: HeadWidth::GivenOr(128), windows: Windows::Late, ..LLAMA_LIKE },
 );
 
-/// What the Gemmas have in common.
+/// The common values of the Gemma families.
 const GEMMA_LIKE: Decoder = Decoder {
     norm: Norm::RmsFromOne,
     activation: ("hidden_activation", Activation::GeluTanh),
@@ -132,7 +132,7 @@ static GEMMA: Family = Family {
         "GemmaForCausalLM",
         &["is_decoder", "attention_bias", "rope_scaling", "rope_parameters"],
         Decoder {
-            // The official checkpoints say gelu and mean the tanh form.
+            // config.json of the official checkpoints has gelu for the variant with tanh.
             activation: ("hidden_act", Activation::GeluTanh),
             gelu_is_tanh: true,
             kv_heads: KvHeads::GivenOr(16),
@@ -141,7 +141,7 @@ static GEMMA: Family = Family {
     )
 };
 
-/// What the second and the third Gemma have in common.
+/// The common values of Gemma 2 and Gemma 3.
 const LATER_GEMMA_LIKE: Decoder = Decoder {
     norms: Norms {
         before_attention: "input_layernorm",
@@ -295,7 +295,7 @@ const fn encoder(
     }
 }
 
-/// What BERT's relatives differ from.
+/// BERT; related families are given by their differences from it.
 const BERT_LIKE: Encoder = Encoder {
     blocks: "encoder.layer",
     layers: [

@@ -1,8 +1,8 @@
-//! What a recipe asked for, beside what was chosen for it.
+//! The table `[asked]`: the values that a recipe asked for, where the launch chose a number instead.
 //!
-//! A run's recipe says what is done: numbers in place of `"auto"` and of shares. So a run resumes and replays with these, whatever a
-//! later version would choose. A new run that begins from that recipe shall choose anew: what fits one method does not fit
-//! another. So the recipe also keeps, in its table `[asked]`, what stood there before.
+//! The recipe of a run has numbers in place of `"auto"` and of shares, so that the run is resumed and replayed with the
+//! same numbers by any later version. A new run from that recipe has to choose again: a number that suits one method
+//! does not suit another. So the recipe also keeps the original values, in its table `[asked]`.
 
 use std::collections::BTreeMap;
 
@@ -17,11 +17,11 @@ const WARMUP: &str = "schedule.warmup_steps";
 const EVALUATE: &str = "train.evaluate_every";
 const CHECKPOINT: &str = "train.checkpoint_every";
 
-/// The fields for which something is chosen.
+/// The fields for which the launch may choose a number.
 const CHOSEN: [&str; 5] = [RATE, HEAD_RATE, WARMUP, EVALUATE, CHECKPOINT];
 
 impl Recipe {
-    /// Puts the learning rate that was chosen in place of `"auto"`, and that of the head where one was chosen too.
+    /// Replaces `"auto"` by the learning rate that was chosen, and by that of the head if one was chosen.
     pub fn choose_rates(&mut self, rate: f64, head: Option<f64>) {
         self.optimizer.learning_rate = LearningRate::At(rate);
         self.asked.insert(RATE.into(), AUTO.into());
@@ -31,7 +31,7 @@ impl Recipe {
         }
     }
 
-    /// Puts counts in place of what is given as a share of a run of so many steps.
+    /// Replaces shares and `"auto"` by numbers of steps, for a run of `total` steps.
     pub fn choose_steps(&mut self, total: u64) {
         let places: [(&str, &mut Steps); 3] = [
             (WARMUP, &mut self.schedule.warmup_steps),
@@ -57,10 +57,10 @@ impl Recipe {
         }
     }
 
-    /// Asks again for what was asked, in place of what was chosen for it.
-    pub fn ask_again(&mut self) {
+    /// Restores the values that were asked for, in place of the numbers that were chosen.
+    pub fn restore_asked(&mut self) {
         for (name, value) in std::mem::take(&mut self.asked) {
-            // It was checked when it came in.
+            // The value was checked when it was read.
             let _ = self.set(&name, value);
         }
     }
@@ -72,19 +72,19 @@ impl Recipe {
 /// One sentence, where it holds anything but values that its fields take.
 pub(super) fn read(table: &Value) -> Result<BTreeMap<String, Value>, String> {
     let table = table.as_table().ok_or_else(|| {
-        format!("\"{TABLE}\" is the table of what was asked where something else was chosen; take it out")
+        format!("\"{TABLE}\" is the table of the values asked for before the launch chose numbers; remove it")
     })?;
     let checked = table.iter().map(|(name, value)| {
         let checked = Field::find(name).and_then(|field| field.check(name, value.clone()));
         let value = checked.map_err(|why| format!("[{TABLE}]: {why}"))?;
         if !CHOSEN.contains(&name.as_str()) {
             return Err(format!(
-                "[{TABLE}] holds what was asked where something else was chosen, which is never so for {name}; take it out there"
+                "[{TABLE}] holds the values asked for before the launch chose numbers, and {name} is never chosen; remove it there"
             ));
         }
         if !matches!(value, Value::String(_) | Value::Float(_)) || (is_rate(name) && value.as_str().is_none()) {
             let or_share = if is_rate(name) { "" } else { ", or a share of the run" };
-            return Err(format!("[{TABLE}]: for {name}, nothing was chosen where {value} was asked; it takes \"{AUTO}\"{or_share}"));
+            return Err(format!("[{TABLE}]: {name} cannot be {value}, for which nothing is chosen; it takes \"{AUTO}\"{or_share}"));
         }
         Ok((name.clone(), value))
     });
@@ -127,23 +127,23 @@ mod tests {
         assert_eq!(recipe.optimizer.head_learning_rate, LearningRate::Auto);
         let mut run = chosen();
         run.set(RATE, Value::Float(0.5)).unwrap();
-        run.ask_again();
+        run.restore_asked();
         assert_eq!(run.optimizer.learning_rate, LearningRate::At(0.5));
         assert_eq!(run.schedule.warmup_steps, Steps::Share(0.1));
     }
 
     #[test]
-    fn a_recipe_of_before_has_no_such_table_and_a_broken_one_is_refused() {
+    fn a_recipe_of_an_earlier_version_has_no_such_table_and_a_broken_one_is_refused() {
         let before = "[optimizer]\nlearning_rate = 0.004\n[schedule]\nwarmup_steps = 100\n";
         let recipe = Recipe::parse(before, Path::new(""), &[]).unwrap();
         assert_eq!(recipe.optimizer.learning_rate, LearningRate::At(0.004));
         assert_eq!(recipe.schedule.warmup_steps, Steps::Count(100));
         for (broken, expected) in [
-            ("asked = 5", "is the table of what was asked"),
+            ("asked = 5", "is the table of the values asked for"),
             ("[asked]\n\"optimizer.rate\" = 1", "[asked]: the recipe has no field \"optimizer.rate\"; did you mean"),
             ("[asked.optimizer]\nlearning_rate = \"auto\"", "[asked]: the recipe has no field \"optimizer\""),
             ("[asked]\n\"train.seed\" = \"x\"", "[asked]: train.seed takes a whole number"),
-            ("[asked]\n\"train.seed\" = 5", "never so for train.seed; take it out there"),
+            ("[asked]\n\"train.seed\" = 5", "train.seed is never chosen; remove it there"),
             ("[asked]\n\"optimizer.learning_rate\" = 0.5", "it takes \"auto\""),
             ("[asked]\n\"train.evaluate_every\" = 5", "it takes \"auto\", or a share of the run"),
         ] {

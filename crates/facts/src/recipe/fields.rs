@@ -4,29 +4,29 @@
 //! defaults are not repeated here, they come from [`super::Recipe::default`].
 
 use super::reading::{check_template_argument, delimiter, encoding};
-use super::{AUTO, OptimizerKind, Value, meant, method};
+use super::{AUTO, OptimizerKind, Value, method, suggestions};
 
 /// One field of the recipe.
 #[derive(Debug, Clone, Copy)]
 pub struct Field {
     /// Dotted name, such as `method.sparsity`.
     pub name: &'static str,
-    /// What it means, in one sentence without a full stop.
+    /// Its meaning, in one sentence without a full stop.
     pub help: &'static str,
-    /// Which values it takes.
+    /// The values that it takes.
     pub kind: Kind,
     /// Whether it can be changed while the run trains.
     pub live: bool,
 }
 
-/// Which values a field takes.
+/// The values that a field takes.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {
     /// Path of a file or folder, relative to the recipe's own folder.
     Path,
     /// A path, or a model's name on the hub.
     PathOrName,
-    /// A path, or a share of another file: from 0, which is none of it, to below 1.
+    /// A path, or a share of another file: from 0 (none of it) to below 1.
     PathOrShare,
     /// Any text.
     Text,
@@ -42,7 +42,7 @@ pub enum Kind {
     NumberOrAuto(f64, f64),
     /// A number above 0 up to this bound.
     Positive(f64),
-    /// A whole number of steps, or a share of the run's below 1; where this is true, [`AUTO`] too.
+    /// A whole number of steps, or a share of the run's steps below 1; if this is true, also [`AUTO`].
     Steps(bool),
     /// Two numbers, each within these bounds, the upper one excluded.
     Pair(f64, f64),
@@ -52,18 +52,18 @@ pub enum Kind {
     NumberByName(f64, f64),
     /// Any value for each of several names.
     ValueByName,
-    /// What stands between two fields of a line, or [`AUTO`].
+    /// The separator of the fields of a line, or [`AUTO`].
     Delimiter,
-    /// The name of an encoding of text, or [`AUTO`].
+    /// The name of a character encoding, or [`AUTO`].
     Encoding,
 }
 
-/// In place of a group's number: it has none of its own.
+/// In place of a group's density: the group has none of its own.
 pub const EVEN: &str = "even";
 
 pub(super) const ANY: i64 = i64::MAX;
 
-/// Characters of a name or a value that a message shows.
+/// Most characters of a name or a value in a message.
 const SHOWN: usize = 200;
 
 pub(super) const fn field(name: &'static str, kind: Kind, help: &'static str) -> Field {
@@ -78,7 +78,7 @@ pub(super) const fn live(name: &'static str, kind: Kind, help: &'static str) -> 
 pub const FIELDS: &[Field] =
     &joined::<{ BEFORE.len() + method::FIELDS.len() + AFTER.len() }>(&[BEFORE, method::FIELDS, AFTER]);
 
-/// These lists as one.
+/// Joins the lists.
 const fn joined<const ALL: usize>(lists: &[&[Field]]) -> [Field; ALL] {
     let mut all = [lists[0][0]; ALL];
     let (mut list, mut at, mut next) = (0, 0, 0);
@@ -92,77 +92,77 @@ const fn joined<const ALL: usize>(lists: &[&[Field]]) -> [Field; ALL] {
     all
 }
 
-/// Those before the table `[method]`.
+/// The fields before the table `[method]`.
 #[rustfmt::skip]
 const BEFORE: &[Field] = &[
     field("model.path", Kind::PathOrName, "folder of the model in Hugging Face layout, or its name on the hub such as owner/name"),
-    field("model.dtype", Kind::Choice(&["auto", "float32", "bfloat16", "float16"]), "type of the weights in memory; auto: as stored"),
-    field("model.device", Kind::Text, "auto, cpu, cuda, cuda:N or mps; one that is named and missing is an error"),
-    field("model.init", Kind::Choice(&["pretrained", "random"]), "random: fresh weights, drawn as config.json says with method.seed"),
+    field("model.dtype", Kind::Choice(&["auto", "float32", "bfloat16", "float16"]), "data type of the weights in memory; auto: as stored"),
+    field("model.device", Kind::Text, "auto, cpu, cuda, cuda:N or mps; a device that is named but missing is an error"),
+    field("model.init", Kind::Choice(&["pretrained", "random"]), "pretrained: the weights in the model's files; random: new weights, initialized as config.json says, with method.seed"),
 
     field("task.kind", Kind::Choice(&["sequence-classification", "causal-lm"]), "what the model learns to do"),
     field("task.labels", Kind::Words, "labels in the order of the logits; empty: those of the training rows, sorted"),
-    field("task.head_init", Kind::Choice(&["random", "from_pretrained"]), "how the classification head starts; from_pretrained: rows of the language-model head, or the stored classification head"),
-    field("task.response_classes", Kind::Words, "for from_pretrained: the word for each label whose first token's row is taken; empty: the labels"),
+    field("task.head_init", Kind::Choice(&["random", "from_pretrained"]), "how the classification head is initialized; from_pretrained: with rows of the language-model head, or with the stored classification head"),
+    field("task.response_classes", Kind::Words, "for head_init from_pretrained: a word for each label, whose first token gives the row of the language-model head; empty: the labels"),
 
     field("data.train", Kind::Path, "training rows: jsonl, ndjson, json, csv, tsv or parquet, by extension; also packed, as in rows.jsonl.gz or rows.csv.zst"),
     field("data.validation", Kind::PathOrShare, "validation rows: a file, or a share of the training rows such as 0.1; 0: none, and nothing is evaluated"),
-    field("data.delimiter", Kind::Delimiter, "what stands between the fields of csv and tsv; auto: a comma (tsv: a tab), or the semicolon, tab or bar that the header has instead"),
-    field("data.encoding", Kind::Encoding, "how a file writes its characters, such as utf-8, utf-16, windows-1252 or gbk; auto: by its byte order mark, else utf-8, or windows-1252 where it is not valid utf-8"),
-    field("data.format", Kind::Choice(&["auto", "text", "completion", "messages"]), "what causal-lm learns from; auto: by the columns of the first row"),
+    field("data.delimiter", Kind::Delimiter, "separator of the fields in csv and tsv; auto: a comma (tsv: a tab), or the semicolon, tab or bar that the header has instead"),
+    field("data.encoding", Kind::Encoding, "character encoding of a file, such as utf-8, utf-16, windows-1252 or gbk; auto: by its byte order mark, else utf-8, or windows-1252 if it is not valid utf-8"),
+    field("data.format", Kind::Choice(&["auto", "text", "completion", "messages"]), "what causal-lm trains on; auto: by the columns of the first row"),
     field("data.text", Kind::Text, "column of the text"),
     field("data.text_pair", Kind::Text, "column of the second text of a pair; empty: no pairs"),
     field("data.label", Kind::Text, "column of the label"),
-    field("data.prompt", Kind::Text, "column of the prompt, a text or a list of messages; nothing of it is learned"),
-    field("data.completion", Kind::Text, "column of the completion, a text or a list of messages, which is learned"),
-    field("data.messages", Kind::Text, "column of a conversation, of which the assistant's turns are learned; where there is none, conversations (ShareGPT) is taken"),
-    field("data.template", Kind::Text, "minijinja template over the row that makes the text; empty: the text column"),
-    field("data.template_arguments", Kind::ValueByName, "what the model's chat template gets beside the messages, such as { enable_thinking = false }; a row's own tools, documents and chat_template_kwargs come before these"),
-    field("data.append_end", Kind::Flag, "put the model's end token behind a text or a completion, so that it learns to stop"),
+    field("data.prompt", Kind::Text, "column of the prompt, a text or a list of messages; the loss leaves its tokens out"),
+    field("data.completion", Kind::Text, "column of the completion, a text or a list of messages; the loss is over its tokens"),
+    field("data.messages", Kind::Text, "column of a conversation; the loss is over the assistant's turns; if the column is missing, conversations (ShareGPT) is used"),
+    field("data.template", Kind::Text, "minijinja template that makes the text from a row; empty: the text column"),
+    field("data.template_arguments", Kind::ValueByName, "arguments of the model's chat template besides the messages, such as { enable_thinking = false }; a row's own tools, documents and chat_template_kwargs override them"),
+    field("data.append_end", Kind::Flag, "append the model's end token to a text or a completion, so that the model learns to stop"),
     field("data.max_length", Kind::Integer(1, 1 << 20), "longest example in tokens"),
-    field("data.too_long", Kind::Choice(&["drop", "truncate"]), "what happens to longer ones"),
-    field("data.shuffle", Kind::Flag, "false: file order, no grouping by length"),
-    field("data.group_by_length", Kind::Flag, "make batches of like lengths, so that padding is rare"),
-    field("data.bad_rows", Kind::Choice(&["report", "fail"]), "report: leave bad rows out and say which; fail: refuse the file"),
+    field("data.too_long", Kind::Choice(&["drop", "truncate"]), "what happens to examples longer than max_length"),
+    field("data.shuffle", Kind::Flag, "shuffle the training rows; false: the order of the file, without grouping by length"),
+    field("data.group_by_length", Kind::Flag, "make batches of examples of similar length, which need little padding"),
+    field("data.bad_rows", Kind::Choice(&["report", "fail"]), "report: skip invalid rows and report them; fail: refuse the file"),
 ];
 
-/// Those behind the table `[method]`.
+/// The fields after the table `[method]`.
 #[rustfmt::skip]
 const AFTER: &[Field] = &[
-    field("optimizer.kind", Kind::Choice(&OptimizerKind::NAMES), "how a gradient becomes an update"),
-    live("optimizer.learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate at the schedule's peak; auto: the one that goes with the method and the share of the weights that trains, a number from the launch on"),
-    live("optimizer.head_learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate of a classification head at the schedule's peak; auto: learning_rate, or one of its own where that is auto at the launch"),
-    field("optimizer.betas", Kind::Pair(0.0, 1.0), "decay of AdamW's first and second moment"),
-    field("optimizer.epsilon", Kind::Number(0.0, 1.0), "keeps AdamW from dividing by zero"),
-    live("optimizer.weight_decay", Kind::Number(0.0, 1.0), "decoupled decay of the deltas, with full of the weights; the head is exempt"),
+    field("optimizer.kind", Kind::Choice(&OptimizerKind::NAMES), "optimizer"),
+    live("optimizer.learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate at the schedule's peak; auto: the one for the method and the share of the weights that trains; the launch turns it into a number"),
+    live("optimizer.head_learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate of a classification head at the schedule's peak; auto: learning_rate, or a rate of its own if that is auto at the launch"),
+    field("optimizer.betas", Kind::Pair(0.0, 1.0), "decay rates of AdamW's first and second moment"),
+    field("optimizer.epsilon", Kind::Number(0.0, 1.0), "AdamW's epsilon, which prevents a division by zero"),
+    live("optimizer.weight_decay", Kind::Number(0.0, 1.0), "decoupled weight decay of the deltas (method full: of the weights); the head is exempt"),
     live("optimizer.max_grad_norm", Kind::Number(0.0, 1e9), "clip the gradient to this norm; 0: off"),
 
-    field("schedule.kind", Kind::Choice(&["constant", "linear", "cosine"]), "how the rate falls after the warm-up"),
-    field("schedule.warmup_steps", Kind::Steps(false), "steps over which the rate rises from 0: a number of them, or a share of the run such as 0.1; a number from the launch on"),
-    field("schedule.min_learning_rate", Kind::Number(0.0, 10.0), "rate at the end"),
+    field("schedule.kind", Kind::Choice(&["constant", "linear", "cosine"]), "how the learning rate falls after the warm-up"),
+    field("schedule.warmup_steps", Kind::Steps(false), "steps over which the learning rate rises from 0: a number, or a share of the run such as 0.1; the launch turns it into a number"),
+    field("schedule.min_learning_rate", Kind::Number(0.0, 10.0), "learning rate at the end of the schedule"),
 
-    field("train.epochs", Kind::Positive(1e6), "passes over the training rows; 0.5 is half of one"),
-    field("train.max_steps", Kind::Integer(0, ANY), "bound on the optimizer steps; 0: none"),
-    field("train.batch_size", Kind::Integer(1, 1 << 20), "examples that one optimizer step sees"),
-    field("train.micro_batch_size", Kind::Integer(0, 1 << 20), "examples that are in memory at once; 0: the whole batch"),
-    live("train.evaluate_every", Kind::Steps(true), "steps between evaluations: a number, a share of the run such as 0.1, or auto: a tenth of the run and at most 100; 0: at the end only; a number from the launch on"),
+    field("train.epochs", Kind::Positive(1e6), "passes over the training rows; 0.5 is half an epoch"),
+    field("train.max_steps", Kind::Integer(0, ANY), "maximum number of optimizer steps; 0: no limit"),
+    field("train.batch_size", Kind::Integer(1, 1 << 20), "examples per optimizer step"),
+    field("train.micro_batch_size", Kind::Integer(0, 1 << 20), "examples per forward and backward pass, whose gradients are accumulated; 0: the whole batch"),
+    live("train.evaluate_every", Kind::Steps(true), "steps between evaluations: a number, a share of the run such as 0.1, or auto: a tenth of the run and at most 100; 0: at the end only; the launch turns it into a number"),
     live("train.checkpoint_every", Kind::Steps(true), "steps between checkpoints, as train.evaluate_every; 0: at the end only"),
     live("train.keep_checkpoints", Kind::Integer(1, 1_000_000), "newest checkpoints that are kept"),
-    field("train.recompute", Kind::Choice(&["none", "blocks"]), "blocks: compute each block again in the backward pass instead of keeping it"),
+    field("train.recompute", Kind::Choice(&["none", "blocks"]), "blocks: recompute the activations of each block in the backward pass instead of keeping them (gradient checkpointing)"),
     field("train.early_stopping_patience", Kind::Integer(0, 1_000_000), "stop after this many evaluations without a better accuracy (causal-lm: a lower loss); 0: never"),
-    field("train.keep", Kind::Choice(&["last", "best"]), "which state the adapter (method.kind \"full\": the model) holds at the end, after early stopping too: the last one, or that of the best evaluation"),
-    field("train.on_nonfinite", Kind::Choice(&["pause", "skip", "lower_rate"]), "where loss or gradient are not finite: go back to the last good state and pause (headless: end), leave the batch out, or go back and on at half the rate"),
+    field("train.keep", Kind::Choice(&["last", "best"]), "state that the adapter (method.kind \"full\": the model) holds at the end, also after early stopping: the last one, or that of the best evaluation"),
+    field("train.on_nonfinite", Kind::Choice(&["pause", "skip", "lower_rate"]), "if loss or gradient is not finite: rewind to the last good state and pause (headless: end), skip the batch, or rewind and continue at half the learning rate"),
     field("train.seed", Kind::Integer(0, ANY), "seed of the order of the rows"),
 
-    field("history.every", Kind::Integer(0, ANY), "steps between the snapshots in memory that can be rewound to at once; 0: only what a change by hand or a checkpoint keeps"),
-    field("history.budget_mb", Kind::Integer(0, 1 << 20), "megabytes that all snapshots in memory may take; old ones are thinned"),
+    field("history.every", Kind::Integer(0, ANY), "steps between snapshots in memory, to which a rewind is immediate; 0: snapshots only at changes by hand and at checkpoints"),
+    field("history.budget_mb", Kind::Integer(0, 1 << 20), "most megabytes for all snapshots in memory; older ones are thinned out"),
 ];
 
 impl Field {
-    /// Finds the field of this dotted name; `method.density.value` is found as `method.density`.
+    /// Finds the field with this dotted name; `method.density.value` is found as `method.density`.
     ///
     /// # Errors
-    /// One sentence with the nearest known name.
+    /// One sentence with the most similar known name.
     pub fn find(name: &str) -> Result<&'static Self, String> {
         let known = |field: &&Self| {
             field.name == name
@@ -172,17 +172,17 @@ impl Field {
         FIELDS
             .iter()
             .find(known)
-            .ok_or_else(|| format!("the recipe has no field \"{}\"; {}", shown(name), meant::field(name)))
+            .ok_or_else(|| format!("the recipe has no field \"{}\"; {}", shown(name), suggestions::suggest_field(name)))
     }
 
-    /// Checks a value for the field of this dotted name and puts it into the form in which it is kept: whole numbers
-    /// become floats where the field is a number.
+    /// Checks a value for the field of this dotted name and converts it to the form in which it is stored: whole
+    /// numbers become floats if the field is a number.
     ///
     /// # Errors
     /// One sentence that names the field, what it takes and what it got.
     pub fn check(&self, name: &str, value: Value) -> Result<Value, String> {
-        let wrong = |value: &Value| {
-            let hint = meant::value(self, value).map(|hint| format!("; {hint}")).unwrap_or_default();
+        let refuse = |value: &Value| {
+            let hint = suggestions::suggest_value(self, value).map(|hint| format!("; {hint}")).unwrap_or_default();
             Err(format!("{} takes {}, not {}{hint}", shown(name), self.kind.describe(), shown(&value.to_string())))
         };
         match (self.kind, value) {
@@ -191,7 +191,7 @@ impl Field {
             }
             (Kind::PathOrShare, value) => match number(&value) {
                 Some(share) if (0.0..1.0).contains(&share) => Ok(Value::Float(share)),
-                _ => wrong(&value),
+                _ => refuse(&value),
             },
             (Kind::Delimiter, Value::String(word)) if delimiter(&word).is_ok() => Ok(Value::String(word)),
             (Kind::Encoding, Value::String(word)) if encoding(&word).is_ok() => Ok(Value::String(word)),
@@ -205,11 +205,11 @@ impl Field {
             }
             (Kind::Number(low, high) | Kind::NumberOrAuto(low, high), value) => match number(&value) {
                 Some(number) if (low..=high).contains(&number) => Ok(Value::Float(number)),
-                _ => wrong(&value),
+                _ => refuse(&value),
             },
             (Kind::Positive(high), value) => match number(&value) {
                 Some(number) if number > 0.0 && number <= high => Ok(Value::Float(number)),
-                _ => wrong(&value),
+                _ => refuse(&value),
             },
             (Kind::Steps(_), Value::Integer(count)) if count >= 0 => Ok(Value::Integer(count)),
             (Kind::Steps(_), Value::Float(0.0)) => Ok(Value::Integer(0)),
@@ -219,7 +219,7 @@ impl Field {
                 if items.len() == 2 && numbers.len() == 2 {
                     Ok(Value::Array(numbers.into_iter().map(Value::Float).collect()))
                 } else {
-                    wrong(&Value::Array(items))
+                    refuse(&Value::Array(items))
                 }
             }
             (Kind::Words, Value::Array(items)) if items.iter().all(Value::is_str) => Ok(Value::Array(items)),
@@ -247,14 +247,14 @@ impl Field {
             }
             (Kind::NumberByName(low, high), value) if name != self.name => match number(&value) {
                 Some(number) if number > low && number <= high => Ok(Value::Float(number)),
-                _ => wrong(&value),
+                _ => refuse(&value),
             },
-            (_, value) => wrong(&value),
+            (_, value) => refuse(&value),
         }
     }
 }
 
-/// A text from a recipe for a message: on one line, and cut where it is long.
+/// A text from a recipe for a message: on one line, and cut if it is long.
 fn shown(text: &str) -> String {
     let printable = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
     let more = if text.chars().nth(SHOWN).is_some() { "…" } else { "" };
@@ -262,7 +262,7 @@ fn shown(text: &str) -> String {
 }
 
 impl Kind {
-    /// What it takes, as it stands after "takes".
+    /// The values, as the rest of a sentence after "takes".
     #[must_use]
     pub fn describe(&self) -> String {
         let bound = |high: i64| if high == ANY { String::from("up") } else { format!("to {high}") };
@@ -293,7 +293,7 @@ impl Kind {
     }
 }
 
-/// A value as a number, whole or not.
+/// A value as a float, if it is a number.
 #[expect(clippy::cast_precision_loss, reason = "a recipe's whole numbers are far below 2^53")]
 #[must_use]
 pub fn number(value: &Value) -> Option<f64> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// The hub's own limit for either part.
+/// The hub's limit for owner and name, in characters.
 const LONGEST_PART: usize = 96;
 const LONGEST_REVISION: usize = 200;
 const DEFAULT_REVISION: &str = "main";
@@ -10,9 +10,9 @@ const DEFAULT_REVISION: &str = "main";
 /// A model on the hub, at a revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubName {
-    /// Who published it.
+    /// The user or organization.
     pub owner: String,
-    /// Its own name.
+    /// The name of the model.
     pub name: String,
     /// A branch, tag or commit. Safe as a relative path.
     pub revision: String,
@@ -25,7 +25,7 @@ pub fn is_hub_name(text: &str) -> bool {
 }
 
 impl HubName {
-    /// Takes the text apart, if it has that form.
+    /// Parses the text; none if it has another form.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (id, revision) = text.split_once('@').unwrap_or((text, DEFAULT_REVISION));

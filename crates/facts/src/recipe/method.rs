@@ -6,30 +6,30 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::fields::{ANY, Field, Kind, field, live};
-use super::rate::{Law, of_product};
+use super::rate::{Law, relative_scale};
 
-/// The fields of the table `[method]`, in the order of the documents. Those of one kind alone stand behind the others, in a
-/// table of its name.
+/// The fields of the table `[method]`, in the order of the documents. Fields of a single kind of method come last, in a
+/// table with the name of that kind.
 #[rustfmt::skip]
 pub(super) const FIELDS: &[Field] = &[
-    field("method.kind", Kind::Choice(&MethodKind::NAMES), "how the model is adapted; lora: a product of low rank on top of each weight; full: every parameter; head: the classification head alone"),
+    field("method.kind", Kind::Choice(&MethodKind::NAMES), "fine-tuning method; sparta: a sparse set of scalars; lora: a low-rank product added to each weight; full: every parameter; head: the classification head alone"),
     live("method.sparsity", Kind::Number(0.0, 1.0), "share of all parameters that stay frozen"),
-    live("method.trainable", Kind::Integer(0, ANY), "parameters that train, the head among them, in place of method.sparsity, which follows; 0: as many as that leaves"),
-    field("method.match", Kind::Text, "a run, by name or folder, or a lane as RACE/lane-2: as many parameters train as train there; method.trainable holds their number from the launch on"),
-    field("method.targets", Kind::Words, "groups to adapt; all-linear: every one"),
-    live("method.density", Kind::NumberByName(0.0, 1.0), "share of a group's scalars that train, for groups that shall not share the rest evenly"),
-    live("method.on_shrink", Kind::Choice(&["retire", "revert"]), "scalars that leave keep their delta (retire) or lose it (revert)"),
-    field("method.rounding", Kind::Choice(&["nearest", "stochastic"]), "how weight plus delta is cast to the type of the weights"),
-    field("method.rank", Kind::Integer(1, 1 << 16), "lora: rank of what is put on top of each weight"),
-    field("method.alpha", Kind::Number(0.0, 1e6), "lora: scales the product, divided by the rank (rslora: by its root)"),
-    field("method.dropout", Kind::Number(0.0, 0.9), "lora: share of a layer's input that is dropped before the product in training"),
-    field("method.variant", Kind::Choice(&["plain", "rslora", "dora"]), "lora: rslora divides alpha by the rank's root; dora trains the length of each row of a weight apart"),
-    field("method.adapter", Kind::Path, "lora: folder of an adapter in peft's format to start from, of the same rank, alpha, variant and targets; empty: none"),
-    field("method.seed", Kind::Integer(0, ANY), "seed of the selection, of lora's start and dropout, and of the head"),
-    field("method.selection", Kind::Choice(&["random", "smallest", "largest", "gradient", "dynamic"]), "which scalars of a target train: any, those with the smallest or largest weights, those with the largest gradients on the first batches, or any at first and better ones by and by"),
-    field("method.gradient_batches", Kind::Integer(1, 100_000), "for selection gradient: the first batches whose gradients are added up, before the first step"),
-    field("method.regrow_every", Kind::Integer(1, ANY), "for selection dynamic: steps after which scalars are dropped for others"),
-    field("method.regrow_share", Kind::Number(0.0, 1.0), "for selection dynamic: share of the scalars, those with the smallest deltas, that are dropped at first; it falls to 0 along half a cosine by the last step"),
+    live("method.trainable", Kind::Integer(0, ANY), "parameters that train, the head among them, instead of method.sparsity, which follows from it; 0: as many as method.sparsity leaves"),
+    field("method.match", Kind::Text, "another run, by name or folder, or a lane as RACE/lane-2, whose number of trainable parameters is used; the launch writes that number to method.trainable"),
+    field("method.targets", Kind::Words, "groups of weights to adapt; all-linear: all of them"),
+    live("method.density", Kind::NumberByName(0.0, 1.0), "share of a group's scalars that train, for groups that do not share the rest evenly"),
+    live("method.on_shrink", Kind::Choice(&["retire", "revert"]), "scalars that stop training after a change keep their delta (retire) or lose it (revert)"),
+    field("method.rounding", Kind::Choice(&["nearest", "stochastic"]), "how weight plus delta is rounded to the data type of the weights"),
+    field("method.rank", Kind::Integer(1, 1 << 16), "lora: rank of the product added to each weight"),
+    field("method.alpha", Kind::Number(0.0, 1e6), "lora: scale of the product, divided by the rank (rslora: by its square root)"),
+    field("method.dropout", Kind::Number(0.0, 0.9), "lora: dropout of a layer's input to the product, in training"),
+    field("method.variant", Kind::Choice(&["plain", "rslora", "dora"]), "lora: rslora divides alpha by the square root of the rank; dora trains the magnitude of each row of a weight separately"),
+    field("method.adapter", Kind::Path, "lora: folder of an adapter in PEFT's format to start from, with the same rank, alpha, variant and targets; empty: none"),
+    field("method.seed", Kind::Integer(0, ANY), "seed of the selection, of the initialization and dropout of lora, and of the head"),
+    field("method.selection", Kind::Choice(&["random", "smallest", "largest", "gradient", "dynamic"]), "which scalars of a target train: random ones, those with the smallest or largest weights, those with the largest gradients on the first batches, or (dynamic) random ones that better ones replace during training"),
+    field("method.gradient_batches", Kind::Integer(1, 100_000), "for selection gradient: number of batches whose gradients are summed before the first step"),
+    field("method.regrow_every", Kind::Integer(1, ANY), "for selection dynamic: steps between two replacements of scalars"),
+    field("method.regrow_share", Kind::Number(0.0, 1.0), "for selection dynamic: share of the scalars, those with the smallest deltas, that the first replacement drops; it falls to 0 along half a cosine by the last step"),
     field("method.on_drop", Kind::Choice(&["revert", "retire"]), "for selection dynamic: scalars that are dropped lose their delta (revert) or keep it (retire)"),
 ];
 
@@ -42,7 +42,7 @@ pub struct Method {
     pub sparsity: f64,
     pub trainable: u64,
     #[serde(rename = "match")]
-    pub same_as: String,
+    pub match_run: String,
     pub targets: Vec<String>,
     pub density: BTreeMap<String, f64>,
     pub on_shrink: OnShrink,
@@ -61,9 +61,9 @@ pub struct Method {
 }
 
 impl Method {
-    /// Whether a field of this table, without the table's name, means anything beside the others.
+    /// Whether a field of this table, given without the table's name, has an effect with the other settings.
     #[must_use]
-    pub fn has_use_for(&self, field: &str) -> bool {
+    pub fn uses_field(&self, field: &str) -> bool {
         let own_table = field.split_once('.').map(|(table, _)| table).filter(|table| MethodKind::NAMES.contains(table));
         match own_table {
             Some(table) => table == self.kind.name(),
@@ -71,7 +71,7 @@ impl Method {
         }
     }
 
-    /// What a run with these settings is, in a few words behind a heading.
+    /// A summary of the settings: a heading, and a few words.
     #[must_use]
     pub fn summary(&self) -> (&'static str, String) {
         (self.kind.facts().summary)(self)
@@ -82,15 +82,15 @@ impl Method {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Selection {
-    /// Any, drawn with the seed.
+    /// Random scalars, drawn with the seed.
     Random,
-    /// Those with the smallest weights.
+    /// The scalars with the smallest weights.
     Smallest,
-    /// Those with the largest weights.
+    /// The scalars with the largest weights.
     Largest,
-    /// Those with the largest gradients on the first batches.
+    /// The scalars with the largest gradients on the first batches.
     Gradient,
-    /// At first any; then, again and again, some are dropped for others.
+    /// Random scalars at first, some of which are regularly replaced by others.
     Dynamic,
 }
 
@@ -114,7 +114,7 @@ impl Selection {
 pub enum MethodKind {
     /// A random set of single scalars, and the head.
     Sparta,
-    /// A product of low rank on top of each weight, and the head.
+    /// A low-rank product added to each weight, and the head.
     Lora,
     /// Every parameter.
     Full,
@@ -122,19 +122,19 @@ pub enum MethodKind {
     Head,
 }
 
-/// What a recipe knows of a kind: a row for each, and nothing else in this floor of the house tells kinds apart.
+/// The properties of a kind of method: one row for each kind. No other code of this crate distinguishes kinds.
 pub(super) struct Facts {
     kind: MethodKind,
     name: &'static str,
-    /// Whether a field that several kinds share means anything beside the others.
+    /// Whether a field that several kinds share has an effect with the other settings.
     uses: fn(&Method, &str) -> bool,
-    /// What a run is, in a few words behind a heading.
+    /// A summary of the settings: a heading, and a few words.
     summary: fn(&Method) -> (&'static str, String),
-    /// What a remark on the learning rate calls it.
+    /// The name of the method in a remark on the learning rate.
     pub called: fn(&Method) -> &'static str,
-    /// The learning rate that goes with it.
+    /// The rule of its learning rate.
     pub law: fn(&Method) -> Law,
-    /// Whether a classification head beside it has a learning rate of its own.
+    /// Whether the classification head has a learning rate of its own.
     pub head_apart: bool,
 }
 
@@ -165,7 +165,7 @@ const FACTS: [Facts; 4] = [
             trainable => ("method", format!("lora, with the rank nearest to {trainable} parameters")),
         },
         called: |_| "lora",
-        law: |method| Law { dense: 1e-4 * of_product(method).powf(-0.4), exponent: 0.5, highest: 0.02 },
+        law: |method| Law { dense: 1e-4 * relative_scale(method).powf(-0.4), exponent: 0.5, highest: 0.02 },
         head_apart: true,
     },
     Facts {
@@ -221,15 +221,15 @@ impl MethodKind {
     }
 }
 
-/// How a product of low rank is scaled, and whether its weight has a magnitude.
+/// How a low-rank product is scaled, and whether the magnitudes of the weight's rows train separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Variant {
-    /// By alpha over the rank.
+    /// Scaled by alpha over the rank.
     Plain,
-    /// By alpha over the root of the rank.
+    /// Scaled by alpha over the square root of the rank.
     Rslora,
-    /// By alpha over the rank; the length of each row of the weight trains apart from its direction.
+    /// Scaled by alpha over the rank; the magnitude of each row of the weight trains separately from its direction.
     Dora,
 }
 
@@ -237,7 +237,7 @@ pub enum Variant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnShrink {
-    /// It stays.
+    /// The delta stays.
     Retire,
     /// The original value is restored.
     Revert,
@@ -259,7 +259,7 @@ impl Default for Method {
             kind: MethodKind::Sparta,
             sparsity: 0.99,
             trainable: 0,
-            same_as: String::new(),
+            match_run: String::new(),
             targets: vec!["v_proj".into(), "o_proj".into()],
             density: BTreeMap::new(),
             on_shrink: OnShrink::Retire,
@@ -300,9 +300,9 @@ mod tests {
         for kind in MethodKind::ALL {
             let method = Method { kind, ..Method::default() };
             for other in MethodKind::NAMES {
-                assert_eq!(method.has_use_for(&format!("{other}.anything")), other == kind.name());
+                assert_eq!(method.uses_field(&format!("{other}.anything")), other == kind.name());
             }
-            assert!(method.has_use_for("kind"));
+            assert!(method.uses_field("kind"));
         }
     }
 }

@@ -5,15 +5,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Method, Variant};
 
-/// The word in place of a number.
+/// The word that stands for an automatic value.
 pub const AUTO: &str = "auto";
 
 /// A learning rate at the schedule's peak.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum LearningRate {
-    /// The one that goes with method and density: see [`Method::learning_rate`].
+    /// The learning rate for the method and the density: see [`Method::learning_rate`].
     Auto,
-    /// This one.
+    /// This learning rate.
     At(f64),
 }
 
@@ -42,35 +42,35 @@ impl<'de> Deserialize<'de> for LearningRate {
     }
 }
 
-/// What the rule says.
+/// The learning rates of the rule.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SuggestedRate {
     /// The learning rate at the schedule's peak.
     pub rate: f64,
-    /// That of a classification head beside the weights; none where the head is all that trains.
+    /// The learning rate of the classification head; none if only the head trains.
     pub head: Option<f64>,
-    /// What the method is called.
+    /// The name of the method.
     method: &'static str,
-    /// Share of the weights that trains, where the rate goes by it.
+    /// Share of the weights that trains, if the rate depends on it.
     density: Option<f64>,
 }
 
-/// The rate of a head beside weights that train; docs/learning-rate.md says why it has one of its own.
+/// The learning rate of a head, if weights train too; docs/learning-rate.md says why the head has its own.
 const HEAD: f64 = 0.02;
 
 impl SuggestedRate {
-    /// What it goes by, in a few words, such as `sparta, 1 % trains`: the method, and the share of the weights that trains.
+    /// The basis of the rule, such as `sparta, 1 % trains`: the method, and the share of the weights that trains.
     #[must_use]
     pub fn basis(&self) -> String {
         self.share().map_or_else(|| self.method.into(), |share| format!("{}, {share} % trains", self.method))
     }
 
-    /// Percentage of the weights that trains, where the rate goes by it.
+    /// Percentage of the weights that trains, if the rate depends on it.
     fn share(&self) -> Option<f64> {
         self.density.map(|density| two_digits(density * 100.0))
     }
 
-    /// Which rate, and why, in one sentence.
+    /// The rate and its basis, in one sentence.
     #[must_use]
     pub fn remark(&self) -> String {
         let of = self.share().map_or_else(String::new, |share| format!(" where {share} % of the weights train"));
@@ -79,21 +79,21 @@ impl SuggestedRate {
     }
 }
 
-/// A rate along a power law of the density.
+/// A power law of the density.
 pub(super) struct Law {
     /// The rate where every weight trains.
     pub dense: f64,
-    /// How it rises as density falls: by ten to this power with each factor of ten.
+    /// Exponent: the rate is proportional to the density to the power of minus this.
     pub exponent: f64,
-    /// What is never passed.
+    /// The highest rate.
     pub highest: f64,
 }
 
 impl Method {
-    /// The learning rate that goes with this method where so many of the base model's `parameters` train, those of a head
-    /// apart; to two digits.
+    /// The learning rate of this method for `trainable` of the base model's `parameters`, without those of a head; to
+    /// two digits.
     ///
-    /// The rule is grounded on the study in `examples/study`: docs/learning-rate.md says how.
+    /// The rule is derived from the study in `examples/study`: docs/learning-rate.md says how.
     #[must_use]
     pub fn learning_rate(&self, trainable: u64, parameters: u64) -> SuggestedRate {
         let facts = self.kind.facts();
@@ -109,12 +109,12 @@ impl Method {
     }
 }
 
-/// How much stronger a product of low rank weighs in than with alpha at twice the rank.
-pub(super) fn of_product(method: &Method) -> f64 {
+/// The scale of a low-rank product, relative to that with alpha at twice the rank.
+pub(super) fn relative_scale(method: &Method) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "ranks are small")]
     let rank = method.rank.max(1) as f64;
     let by = if method.variant == Variant::Rslora { rank.sqrt() } else { rank };
-    // Alpha may be 0, which makes every rate the same.
+    // Alpha may be 0, for which any rate gives the same result.
     (method.alpha / by / 2.0).max(1e-3)
 }
 

@@ -1,22 +1,22 @@
-//! How rows are read, as a recipe says it: the encoding of their file, what stands between its fields, and what a chat template
-//! gets beside their messages.
+//! The values of a recipe that say how rows are read: the encoding of their file, the separator of its fields, and the
+//! arguments of a chat template.
 
 use encoding_rs::{Encoding, UTF_8, UTF_16LE};
 
 use super::{AUTO, Value};
 
-/// How the characters of a file are written as bytes.
+/// The character encoding of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextEncoding {
     /// UTF-8.
     Utf8,
     /// ISO 8859-1: each byte is the character of its number.
     Latin1,
-    /// Another one.
+    /// Another encoding.
     Other(&'static Encoding),
 }
 
-/// Names that Python knows and browsers do not, with the browsers' names.
+/// Python's names of encodings that browsers name otherwise, with the browsers' names.
 const PYTHON: [(&str, &str); 9] = [
     ("utf-16-le", "utf-16le"),
     ("utf-16-be", "utf-16be"),
@@ -29,10 +29,10 @@ const PYTHON: [(&str, &str); 9] = [
     ("latin-9", "iso-8859-15"),
 ];
 
-/// The encoding of this name; none for `auto`.
+/// The encoding with this name; none for `auto`.
 ///
 /// # Errors
-/// Where there is none of this name.
+/// Refuses an unknown name.
 pub fn encoding(name: &str) -> Result<Option<TextEncoding>, String> {
     let name = name.trim().to_lowercase().replace('_', "-");
     let name = name.strip_suffix("-sig").unwrap_or(&name);
@@ -51,10 +51,10 @@ pub fn encoding(name: &str) -> Result<Option<TextEncoding>, String> {
     }))
 }
 
-/// What stands between two fields by this name; none for `auto`.
+/// The separator with this name; none for `auto`.
 ///
 /// # Errors
-/// Where it is no single character of ASCII.
+/// Refuses a text that is no single ASCII character.
 pub fn delimiter(name: &str) -> Result<Option<u8>, String> {
     Ok(Some(match name {
         AUTO => return Ok(None),
@@ -67,37 +67,37 @@ pub fn delimiter(name: &str) -> Result<Option<u8>, String> {
             [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r' | 0) && !byte.is_ascii_alphanumeric() => {
                 *byte
             }
-            _ => return Err(format!("\"{}\" is no delimiter", other.escape_debug())),
+            _ => return Err(format!("\"{}\" is not a delimiter", other.escape_debug())),
         },
     }))
 }
 
-/// What transformers' `apply_chat_template` takes under a name of its own, so that no template gets it, and why it is not taken
-/// here; what it takes beside these changes no text.
-const TAKEN: [(&str, &str); 3] = [
+/// The parameters of transformers' `apply_chat_template` that change the text and never reach a template, with the
+/// reason why a recipe cannot set them.
+const RESERVED: [(&str, &str); 3] = [
     ("messages", "the conversation itself comes from the rows (data.messages)"),
     ("chat_template", "the template is the model's own, its chat_template.jinja"),
     ("continue_final_message", "the last message of a row is learned to its end"),
 ];
 
-/// Why no chat template is given an argument of this name.
+/// Why a recipe cannot set a template argument with this name; none if it can.
 #[must_use]
-pub fn taken_by_chat(name: &str) -> Option<&'static str> {
-    TAKEN.iter().find(|(taken, _)| *taken == name).map(|(_, why)| *why)
+pub fn reserved_by_chat(name: &str) -> Option<&'static str> {
+    RESERVED.iter().find(|(reserved, _)| *reserved == name).map(|(_, why)| *why)
 }
 
-/// Checks an argument that a chat template is to get with every conversation. `prompted` says whether the conversations end where
-/// the assistant is asked to answer, or with its answer.
+/// Checks an argument of the chat template. `prompted` says whether the conversations end with a request for an answer,
+/// or with the answer.
 ///
 /// # Errors
-/// What is wrong with it, as it stands after its name.
+/// The rest of a sentence that begins with the name.
 pub fn check_template_argument(name: &str, value: &Value, prompted: bool) -> Result<(), String> {
-    if let Some(why) = taken_by_chat(name) {
-        return Err(format!("is no argument to give: {why}; take it out"));
+    if let Some(why) = reserved_by_chat(name) {
+        return Err(format!("cannot be set: {why}; remove it"));
     }
     if name == "add_generation_prompt" && *value != Value::Boolean(prompted) {
         let ends = if prompted { "where the assistant is asked to answer" } else { "with an answer" };
-        return Err(format!("can be {prompted} only, since each conversation ends {ends}; take it out"));
+        return Err(format!("can only be {prompted}, since each conversation ends {ends}; remove it"));
     }
     Ok(())
 }
@@ -136,14 +136,14 @@ mod tests {
         };
         for name in ["messages", "chat_template", "continue_final_message"] {
             let why = of(name, "x".into()).unwrap_err();
-            assert!(why.starts_with(&format!("data.template_arguments.{name} is no argument to give: ")), "{why}");
+            assert!(why.starts_with(&format!("data.template_arguments.{name} cannot be set: ")), "{why}");
         }
         let why = of("add_generation_prompt", true.into()).unwrap_err();
-        assert!(why.contains("can be false only, since each conversation ends with an answer"), "{why}");
+        assert!(why.contains("can only be false, since each conversation ends with an answer"), "{why}");
         assert!(of("add_generation_prompt", false.into()).is_ok() && of("enable_thinking", true.into()).is_ok());
         let table: toml::Table = toml::from_str("messages = []").unwrap();
         let why = crate::recipe::Recipe::default().set("data.template_arguments", table.into()).unwrap_err();
-        assert!(why.starts_with("data.template_arguments.messages is no argument"), "{why}");
+        assert!(why.starts_with("data.template_arguments.messages cannot be set"), "{why}");
         assert!(check_template_argument("add_generation_prompt", &true.into(), true).is_ok());
     }
 

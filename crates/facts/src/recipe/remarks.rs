@@ -1,14 +1,14 @@
-//! What in a recipe is worth a second look before the launch.
+//! Remarks on unusual values in a recipe, before the launch.
 
 use super::{LearningRate, Recipe, SuggestedRate};
 
-/// A rate this many times the rule's, or less than one part in so many of it, is remarked upon. The rule itself was measured to be
-/// 25 times too low for one small language model, so that less would be said of rates that are right.
+/// A rate that differs from the rule's by more than this factor gets a remark. For one small language model the rule
+/// was measured to be 25 times too low, so a smaller factor would remark on good rates.
 const FAR: f64 = 50.0;
 
 impl Recipe {
-    /// What is worth a second look in a run of so many steps, a sentence each; `suggested` is what the rule says of its rate, where
-    /// that is known.
+    /// The remarks on a run of so many steps, one sentence each; `suggested` is the learning rate of the rule, if
+    /// known.
     #[must_use]
     pub fn remarks(&self, steps: u64, suggested: Option<&SuggestedRate>) -> Vec<String> {
         let of_head = match self.optimizer.head_learning_rate {
@@ -40,9 +40,9 @@ impl Recipe {
         let name = "optimizer.learning_rate";
         let Some(suggested) = suggested else { return too_high(name, rate) };
         let times = rate / suggested.rate;
-        let by_rule = format!("the {} of the rule ({})", told(suggested.rate), suggested.basis());
+        let by_rule = format!("the {} of the rule ({})", formatted(suggested.rate), suggested.basis());
         let is = if rate == 0.0 {
-            format!("is 0, far from {by_rule}: nothing is learned")
+            format!("is 0, not {by_rule}: nothing is learned")
         } else if times > FAR {
             format!("is {} times {by_rule}", short(times))
         } else if times < 1.0 / FAR {
@@ -50,18 +50,21 @@ impl Recipe {
         } else {
             return too_high(name, rate);
         };
-        Some(format!("{name} {} {is}; \"auto\" takes that one", told(rate)))
+        Some(format!("{name} {} {is}; \"auto\" takes the rate of the rule", formatted(rate)))
     }
 }
 
 fn too_high(name: &str, rate: f64) -> Option<String> {
     (rate > 1.0).then(|| {
-        format!("{name} {} is above 1, which hardly any run survives; \"auto\" takes a rate that fits", told(rate))
+        format!(
+            "{name} {} is above 1, with which nearly every run diverges; \"auto\" chooses a suitable rate",
+            formatted(rate)
+        )
     })
 }
 
-/// A rate as people write it.
-fn told(rate: f64) -> String {
+/// A rate in decimal notation, or with an exponent if it is small.
+fn formatted(rate: f64) -> String {
     if rate != 0.0 && rate < 1e-3 { format!("{rate:e}") } else { rate.to_string() }
 }
 
@@ -81,7 +84,8 @@ mod tests {
         recipe
     }
 
-    /// The rule's word for one scalar in a hundred: 4e-3 of SpaRTA, 2e-4 of full fine-tuning.
+    /// Remarks for a run in which one scalar in a hundred trains: the rule gives 4e-3 for SpaRTA, 2e-4 for full
+    /// fine-tuning.
     fn remarks(recipe: &Recipe) -> Vec<String> {
         recipe.remarks(40, Some(&recipe.method.learning_rate(10_000, 1_000_000)))
     }
@@ -95,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_warm_up_as_long_as_the_run_is_told() {
+    fn a_warm_up_as_long_as_the_run_gets_a_remark() {
         let of = |steps: i64| remarks(&with("schedule.warmup_steps", steps)).pop().unwrap_or_default();
         assert_eq!(of(39), "");
         assert!(
@@ -109,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn rates_far_from_the_rule_are_told_and_others_are_not() {
+    fn rates_far_from_the_rule_get_a_remark_and_others_do_not() {
         let of = |rate: f64| remarks(&with("optimizer.learning_rate", rate)).pop().unwrap_or_default();
         for fine in [1e-4, 1e-3, 4e-3, 0.03, 0.1] {
             assert_eq!(of(fine), "", "{fine}");
         }
         assert_eq!(
             of(1.0),
-            "optimizer.learning_rate 1 is 250 times the 0.004 of the rule (sparta, 1 % trains); \"auto\" takes that one"
+            "optimizer.learning_rate 1 is 250 times the 0.004 of the rule (sparta, 1 % trains); \"auto\" takes the rate of the rule"
         );
         assert!(
             of(5e-5).contains("5e-5 is one part in 80 of the 0.004 of the rule (sparta, 1 % trains);"),

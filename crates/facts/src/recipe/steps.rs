@@ -1,4 +1,4 @@
-//! A number of steps that a recipe asks for: a count, or a share of the run's.
+//! A number of steps in a recipe: a count, a share of the run's steps, or `"auto"`.
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -8,11 +8,11 @@ use super::AUTO;
 /// A number of optimizer steps.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Steps {
-    /// As many as suit the run: a tenth of its steps, and at most [`MOST`].
+    /// A tenth of the run's steps, and at most [`MOST`].
     Auto,
     /// This share of the run's steps, rounded up, as transformers rounds its shares.
     Share(f64),
-    /// So many.
+    /// This number.
     Count(u64),
 }
 
@@ -20,7 +20,7 @@ pub enum Steps {
 pub const MOST: u64 = 100;
 
 impl Steps {
-    /// How many these are in a run of so many steps.
+    /// The number of steps, in a run of `total` steps.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -82,7 +82,8 @@ mod tests {
     use super::*;
     use crate::recipe::{Recipe, Value};
 
-    /// `TrainingArguments(warmup_steps=share).get_warmup_steps(total)` of transformers 5.23; `tests/golden/make_steps.py`.
+    /// `TrainingArguments(warmup_steps=share).get_warmup_steps(total)` of transformers 5.23;
+    /// `tests/golden/make_steps.py`.
     const GOLDEN: &str = include_str!("../../../../tests/golden/steps.json");
 
     #[test]

@@ -1,4 +1,4 @@
-//! The tables of a recipe but `[method]`, with their defaults.
+//! The tables of a recipe, except `[method]`, with their defaults.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ pub struct Model {
 pub enum Init {
     /// From the model's files.
     Pretrained,
-    /// Fresh: drawn as config.json says.
+    /// New weights, initialized as config.json says.
     Random,
 }
 
@@ -49,14 +49,14 @@ pub enum TaskKind {
     CausalLm,
 }
 
-/// How a classification head starts.
+/// How a classification head is initialized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HeadInit {
-    /// From small random weights.
+    /// With small random weights.
     Random,
-    /// A decoder's from the rows of its language-model head that belong to `task.response_classes`; an encoder's from the
-    /// head that its files hold.
+    /// For a decoder, with the rows of its language-model head that belong to `task.response_classes`; for an encoder,
+    /// with the classification head in its files.
     FromPretrained,
 }
 
@@ -86,18 +86,18 @@ pub struct Data {
     pub bad_rows: BadRows,
 }
 
-/// What a model's chat template gets beside the messages, by name.
+/// Arguments of the model's chat template besides the messages, by name.
 pub type TemplateArguments = BTreeMap<String, toml::Value>;
 
-/// What a language model learns from in a row.
+/// What a language model trains on in a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DataFormat {
-    /// What the first row's columns allow: messages, else prompt and completion, else text.
+    /// By the columns of the first row: messages, else prompt and completion, else text.
     Auto,
     /// All of a text.
     Text,
-    /// A completion behind a prompt.
+    /// The completion after a prompt.
     Completion,
     /// The assistant's turns of a conversation.
     Messages,
@@ -127,7 +127,7 @@ pub enum TooLong {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BadRows {
-    /// It is left out and named.
+    /// It is left out and reported.
     Report,
     /// The file is refused.
     Fail,
@@ -147,7 +147,7 @@ pub struct Optimizer {
     pub max_grad_norm: f64,
 }
 
-/// How a gradient becomes an update.
+/// The optimization algorithm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OptimizerKind {
@@ -170,7 +170,7 @@ pub struct Schedule {
     pub min_learning_rate: f64,
 }
 
-/// How the rate falls after the warm-up.
+/// How the learning rate falls after the warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScheduleKind {
@@ -202,7 +202,8 @@ pub struct Train {
 }
 
 impl Train {
-    /// Optimizer steps of a run with so many in an epoch; a part of an epoch is rounded up to whole steps, as with transformers.
+    /// Optimizer steps of a run with `per_epoch` steps in an epoch; a part of an epoch is rounded up to whole steps, as
+    /// in transformers.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -222,19 +223,19 @@ impl Train {
 pub enum KeepState {
     /// The last one.
     Last,
-    /// That of the best evaluation, on whichever branch.
+    /// The state of the best evaluation on any branch.
     Best,
 }
 
-/// What happens where loss or gradient are not finite; the update is never applied.
+/// What happens if loss or gradient is not finite; the update is never applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnNonfinite {
-    /// Back to the last good snapshot, and wait for the user; the run ends where there is none to wait for.
+    /// Rewind to the last good snapshot and pause; without a user interface, the run ends.
     Pause,
-    /// The batch is left out.
+    /// Skip the batch.
     Skip,
-    /// Back to the last good snapshot, and on at half the rate.
+    /// Rewind to the last good snapshot and continue at half the learning rate.
     LowerRate,
 }
 
@@ -247,7 +248,7 @@ pub struct History {
     pub budget_mb: u64,
 }
 
-/// What the backward pass computes again instead of keeping.
+/// What the backward pass recomputes instead of keeping it in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Recompute {

@@ -1,4 +1,4 @@
-//! What the lanes of a race differ in: every combination of some values, or some drawn at random.
+//! The values in which the lanes of a race differ: all combinations, or some drawn at random.
 
 use super::{Field, Recipe, Value, parse_value};
 use crate::error::{Error, Result};
@@ -10,12 +10,12 @@ use crate::random::Source;
 /// The fields in which one lane differs from the recipe, with their values.
 pub type Lane = Vec<(String, Value)>;
 
-/// The most lanes that a race has unless more are asked for.
+/// Default of the largest number of lanes of a race.
 pub const MOST_LANES: usize = 16;
-/// Seed of what is drawn unless another one is given.
+/// Default seed of the random lanes.
 pub const LANES_SEED: u64 = 10605;
 
-/// The lanes of a race: every combination of `FIELD=A,B,…`, or so many drawn ones.
+/// The lanes of a race: every combination of `FIELD=A,B,…`, or `random` of them.
 ///
 /// # Errors
 /// Refuses fields that lanes cannot differ in, values that a field does not take, and more lanes than `most`.
@@ -35,17 +35,17 @@ fn too_many(lanes: usize, most: usize) -> Error {
     ))
 }
 
-/// A field, and what it may be.
+/// A field that varies between the lanes.
 #[derive(Debug, Clone, PartialEq)]
 struct Varied {
     field: String,
     values: Vec<Value>,
-    /// In place of values: anything between these.
+    /// In place of values: any number between these.
     range: Option<(f64, f64)>,
 }
 
 impl Varied {
-    /// Reads `field=a,b,c` or `field=low..high`, of fields of a recipe.
+    /// Parses `field=a,b,c` or `field=low..high`.
     ///
     /// # Errors
     /// Refuses a field that does not exist and values that it does not take.
@@ -55,7 +55,7 @@ impl Varied {
         let field = field.trim().to_owned();
         if let Some(shared) = ["model.", "task.", "data."].iter().find(|shared| field.starts_with(*shared)) {
             return Err(refuse(format!(
-                "the lanes of a race share model and rows, so that {shared}* is the same in all; start a run of its own \
+                "the lanes of a race share model and rows, so {shared}* is the same in all of them; start a separate run \
                  for that"
             )));
         }
@@ -72,12 +72,12 @@ impl Varied {
         let values = split(values).into_iter().map(|text| check(parse_value(text)));
         let values = values.collect::<std::result::Result<Vec<_>, _>>().map_err(refuse)?;
         if let Some(twice) = (1..values.len()).find(|&place| values[..place].contains(&values[place])) {
-            return Err(refuse(format!("{} is there twice; give each value once", values[twice])));
+            return Err(refuse(format!("{} is given twice; give each value once", values[twice])));
         }
         Ok(Self { field, values, range: None })
     }
 
-    /// The value that belongs to a number from 0 to 1, without the latter.
+    /// The value at a position from 0 to below 1 in the list or the range; a range above 0 is even in its logarithm.
     fn at(&self, share: f64) -> Option<Value> {
         match self.range {
             Some((low, high)) if low > 0.0 => Some(Value::Float(low * (high / low).powf(share))),
@@ -96,12 +96,12 @@ impl Varied {
 /// Every combination; the last field changes fastest.
 ///
 /// # Errors
-/// Refuses ranges, a field twice, and more than `most` combinations.
+/// Refuses ranges, a field that is given twice, and more than `most` combinations.
 fn grid(varied: &[Varied], most: usize) -> Result<Vec<Lane>> {
     once_each(varied)?;
     if let Some(range) = varied.iter().find(|varied| varied.range.is_some()) {
         return Err(Error::refused(format!(
-            "--vary {} has a range, which has no end of values; give some, or draw with --random LANES",
+            "--vary {} has a range, of which not all values can be tried; list the values, or draw some with --random LANES",
             range.field
         )));
     }
@@ -117,10 +117,10 @@ fn grid(varied: &[Varied], most: usize) -> Result<Vec<Lane>> {
     Ok(lanes)
 }
 
-/// So many different combinations, drawn with a seed. Where there are no more than that, all of them.
+/// So many different combinations, drawn with a seed; all of them if there are no more.
 ///
 /// # Errors
-/// Refuses a field twice, and none at all.
+/// Refuses a field that is given twice, and 0 lanes.
 fn drawn(varied: &[Varied], lanes: usize, seed: u64) -> Result<Vec<Lane>> {
     once_each(varied)?;
     if lanes == 0 {
@@ -159,7 +159,7 @@ fn range(text: &str) -> Option<(f64, f64)> {
     (low < high).then_some((low, high))
 }
 
-/// Parts between commas, but for those in quotes and brackets.
+/// Splits a text at its commas, except for those within quotes and brackets.
 fn split(text: &str) -> Vec<&str> {
     let (mut parts, mut from, mut depth, mut quote) = (Vec::new(), 0, 0usize, None);
     for (at, character) in text.char_indices() {

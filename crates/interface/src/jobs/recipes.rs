@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use spartui_facts::recipe::Recipe;
-use spartui_run::followed;
+use spartui_run::follow_links;
 
 /// The largest size of a recipe in bytes.
 const LARGEST: u64 = 1 << 20;
@@ -64,7 +64,7 @@ pub(super) fn save(working: &Path, path: &Path, given: bool, recipe: &Recipe) ->
     let text = located(working, recipe)?.to_toml();
     let write = |path: &Path| -> io::Result<PathBuf> {
         // A given path may be a symbolic link, which is kept.
-        let whole = if given { followed(&working.join(path))? } else { working.join(path) };
+        let whole = if given { follow_links(&working.join(path))? } else { working.join(path) };
         let folder = whole.parent().unwrap_or(working);
         fs::create_dir_all(folder)?;
         let mut new = tempfile::Builder::new().prefix(".new-").tempfile_in(folder)?;

@@ -66,7 +66,7 @@ impl KnownRun {
             self.spark = best.spark.clone();
         }
         self.run.lanes = lanes.iter().map(|lane| lane.run.clone()).collect();
-        self.run.sum_up();
+        self.run.summarize_lanes();
         self.lanes = lanes;
     }
 

@@ -70,7 +70,7 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         Action::MarkRun => launcher.home.mark(),
         Action::MarkAllRuns => launcher.home.mark_all(),
         Action::RunFacts => launcher.layers.push(Dialog::Facts),
-        Action::ResumeRun if run.run.can_go_on() => return Launcher::open(Open::Resume(folder)),
+        Action::ResumeRun if run.run.can_resume() => return Launcher::open(Open::Resume(folder)),
         Action::ResumeRun if ended_at_its_bound(&run) => return vec![Effect::Job(Job::AskMore(folder))],
         Action::ResumeRun => why_not_resumed(launcher, &run),
         Action::CopyRun => {

@@ -12,7 +12,7 @@ use crate::jobs::{Done, FoundModel};
 use crate::keys::{Action, Context};
 use crate::text;
 use crate::typed::Typed;
-use spartui_run::proposal;
+use spartui_run::proposed_extension;
 
 /// Handles a result.
 pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
@@ -34,7 +34,7 @@ pub fn done(launcher: &mut Launcher, done: Done) -> Vec<Effect> {
         }
         Done::Noted(_, Ok(())) => launcher.layers.retain(|layer| !matches!(layer, Dialog::Ask(..))),
         Done::More(folder, Ok((field, now))) if launcher.view == View::Home => {
-            let text = value::typed(&proposal(field, now));
+            let text = value::typed(&proposed_extension(field, now));
             let typed = Typed { cursor: text.chars().count(), text, fresh: true };
             launcher.layers.push(Dialog::More(More { folder, field, now, typed, problem: None }));
         }

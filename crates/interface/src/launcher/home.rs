@@ -82,7 +82,7 @@ impl Sort {
             }),
             Self::Status => runs.sort_by_key(|run| match run.run.state {
                 Some(State::Running) => 0,
-                Some(state) if state.can_go_on() => 1,
+                Some(state) if state.can_resume() => 1,
                 Some(_) => 2,
                 None => 3,
             }),
@@ -316,7 +316,7 @@ pub fn action_of(run: &KnownRun) -> RunAction {
         None => RunAction::Nothing,
         Some(State::Running) => RunAction::Attach,
         Some(_) if !run.lanes.is_empty() => RunAction::Lanes,
-        Some(_) if run.run.can_go_on() => RunAction::Resume,
+        Some(_) if run.run.can_resume() => RunAction::Resume,
         Some(_) => RunAction::Look,
     }
 }
@@ -476,11 +476,11 @@ mod tests {
         let mut race = run("race", State::Stopped);
         race.lanes = vec![lane("lane-1", State::Stopped, 0.2), lane("lane-2", State::Stopped, 0.4)];
         race.run.lanes = race.lanes.iter().map(|lane| lane.run.clone()).collect();
-        assert_eq!((action_of(&race), race.run.can_go_on()), (RunAction::Lanes, true));
+        assert_eq!((action_of(&race), race.run.can_resume()), (RunAction::Lanes, true));
         // All lanes were stopped individually: the race has nothing to resume.
         let mut over = race.clone();
         over.run.lanes.iter_mut().for_each(|lane| lane.out = true);
-        assert_eq!((action_of(&over), over.run.can_go_on()), (RunAction::Lanes, false));
+        assert_eq!((action_of(&over), over.run.can_resume()), (RunAction::Lanes, false));
         let mut home = Home::default();
         home.listed(Ok(vec![run("other", State::Completed), race.clone()]));
         home.enter(&race.run.folder);

@@ -1,4 +1,4 @@
-//! What holds for every run of `LoRA`.
+//! The definition of the method `LoRA`.
 
 use super::super::definition::{Definition, Needs, PerToken};
 use super::super::{Method, Shape};
@@ -9,7 +9,7 @@ use spartui_facts::recipe::{self, Variant};
 use spartui_model::{Head, Model, Site};
 use spartui_sparse::Footprint;
 
-/// Of `method.kind = "lora"`.
+/// The definition of `method.kind = "lora"`.
 pub struct Defined;
 
 impl Definition for Defined {
@@ -55,16 +55,16 @@ impl Definition for Defined {
     }
 }
 
-/// What the product on top of a site takes where so many scalars train there.
+/// Activation memory of the product on a site with `count` trainable scalars.
 fn per_token(recipe: &recipe::Method, site: &Site, count: u64, is_narrow: bool) -> PerToken {
     let [out, input] = extents(site).map(i64::unsigned_abs);
     let when = |so: bool, width: u64| if so { width } else { 0 };
     let magnitudes = when(recipe.variant == Variant::Dora, out);
     let rank = count.saturating_sub(magnitudes) / (out + input).max(1);
     PerToken {
-        // The inside, the sum that the magnitudes multiply, and the mask.
+        // `A x`, the sum that the magnitudes multiply, and the dropout mask.
         kept: 4 * (rank + magnitudes + when(recipe.dropout > 0.0, input)),
-        // The product and the result; what is narrow is copied.
+        // The product and the result; a narrow input is copied to `f32`.
         working: 4 * (2 * out + when(is_narrow, input)),
     }
 }

@@ -1,12 +1,12 @@
-//! A product of low rank on a layer (`LoRA`, arXiv 2106.09685), and with it a magnitude (`DoRA`, arXiv 2402.09353).
+//! A low-rank product on a layer (`LoRA`, arXiv 2106.09685), optionally with magnitudes (`DoRA`, arXiv 2402.09353).
 
 use tch::Tensor;
 
 use spartui_facts::permutation::mix;
-use spartui_model::{Below, Kept, Merged, Overlay, Tape, keep};
+use spartui_model::{BaseLayer, Kept, Merged, Overlay, Tape, dropout_mask};
 
-/// Makes of a layer `y = W x + b` the layer `y = c (W x + s B A drop(x)) + b`. The product is computed in the type of its
-/// factors, and the result has that of the input.
+/// Turns a layer `y = W x + b` into `y = c (W x + s B A drop(x)) + b`. The product is computed in the type of its
+/// factors; the result has the type of the input.
 #[derive(Debug)]
 pub struct Addition {
     /// A, `[rank, in]`.
@@ -15,18 +15,18 @@ pub struct Addition {
     pub up: Tensor,
     /// s.
     pub scale: f64,
-    /// c, `[out]`; none is 1.
+    /// c, `[out]`; none means 1.
     pub factor: Option<Tensor>,
-    /// Share of the layer's input that is dropped in training, for the product alone.
+    /// Dropout probability of the product's input during training; the layer's own input is not dropped.
     pub dropout: f64,
-    /// Tells the masks of this layer from those of others.
+    /// Key of this layer's dropout masks.
     pub key: u64,
 }
 
-/// What was computed on the way to the output.
+/// Intermediate results of the forward pass, kept for the gradients.
 #[derive(Debug)]
 pub(super) struct Inside {
-    /// What the input was multiplied by: 0 where it was dropped; none where nothing is.
+    /// Dropout mask, the factor of the input: 0 where it was dropped. None without dropout.
     pub mask: Option<Tensor>,
     /// `A drop(x)`, `[.., rank]`.
     pub low: Tensor,
@@ -48,22 +48,22 @@ impl Addition {
 }
 
 impl Overlay for Addition {
-    fn apply(&self, below: &Below<'_>, x: &Tensor, tape: &mut Tape<'_>) -> (Tensor, Kept) {
+    fn apply(&self, base: &BaseLayer<'_>, x: &Tensor, tape: &mut Tape<'_>) -> (Tensor, Kept) {
         let kind = self.down.kind();
         let mask = tape.noise().filter(|_| self.dropout > 0.0).map(|noise| {
             let key = mix(self.key ^ noise);
-            keep(key, self.dropout, (kind, x.device()), &x.size())
+            dropout_mask(key, self.dropout, (kind, x.device()), &x.size())
         });
         let wide = x.to_kind(kind);
         let wide = mask.as_ref().map_or_else(|| wide.shallow_clone(), |mask| &wide * mask);
         let low = wide.linear(&self.down, None::<&Tensor>);
         let mut product = (&low * self.scale).linear(&self.up, None::<&Tensor>);
         let (y, sum) = match &self.factor {
-            None => (product.g_add_(&(below.forward)(x, below.bias).to_kind(kind)), None),
+            None => (product.g_add_(&(base.forward)(x, base.bias).to_kind(kind)), None),
             Some(factor) => {
-                let sum = product.g_add_(&(below.forward)(x, None).to_kind(kind));
+                let sum = product.g_add_(&(base.forward)(x, None).to_kind(kind));
                 let mut y = &sum * factor;
-                if let Some(bias) = below.bias {
+                if let Some(bias) = base.bias {
                     y += bias.to_kind(kind);
                 }
                 (y, Some(sum.detach()))
@@ -100,7 +100,7 @@ mod tests {
             let addition =
                 Addition { down: random(&[2, 7]), up: random(&[5, 2]), scale: 0.5, factor, dropout: 0.5, key: 1 };
             let forward = |x: &Tensor, bias: Option<&Tensor>| x.linear(&weight, bias);
-            let (on_top, _) = addition.apply(&Below { bias, forward: &forward }, &x, &mut Tape::idle());
+            let (on_top, _) = addition.apply(&BaseLayer { bias, forward: &forward }, &x, &mut Tape::idle());
             let (merged, merged_bias) = addition.merge(&weight, bias).unwrap();
             let apart = (x.linear(&merged, merged_bias.as_ref()) - on_top).abs().max().double_value(&[]);
             assert!(apart < 1e-12, "{apart}");

@@ -1,4 +1,4 @@
-//! One weight of the model and what is on top of it.
+//! One weight of the model with its low-rank product.
 
 use tch::{Kind, Tensor};
 
@@ -13,16 +13,16 @@ use spartui_facts::recipe::{self, Variant};
 use spartui_model::{Site, Slot, Tap, uniform};
 use spartui_sparse::Optimizer;
 
-/// Scalars of a weight that are looked at at a time for the lengths of its rows.
+/// Scalars of a weight that are processed at a time for the norms of its rows.
 pub(super) const AT_A_TIME: u64 = 1 << 20;
 
-/// `scale * up * down` on top of a weight, and the magnitudes of its rows where these train.
+/// `scale * up * down` added to a weight, and the magnitudes of its rows where these train.
 #[derive(Debug)]
 pub(super) struct Adapted {
     pub name: String,
     pub group: &'static str,
     pub layer: usize,
-    /// Shares its memory with the model's, which never changes.
+    /// The frozen weight; shares its memory with the model's.
     weight: Tensor,
     transposed: bool,
     slot: Slot,
@@ -36,35 +36,35 @@ pub(super) struct Adapted {
 
 #[derive(Debug)]
 struct Magnitude {
-    /// One number for each row of the weight.
+    /// The magnitudes, one for each row of the weight, `[out]`.
     rows: Leaf,
-    /// Lengths of the rows of weight and product together, of which no gradient is taken.
+    /// Norms of the rows of `W + scale * B A`, `[out]`; treated as constants by the gradient.
     lengths: Tensor,
 }
 
-/// What alpha is divided by.
+/// The factor of the product: alpha divided by the rank, or by its root for rank-stabilized `LoRA`.
 #[expect(clippy::cast_precision_loss, reason = "a rank is small")]
 pub(super) fn scale(settings: &recipe::Method) -> f64 {
     let rank = settings.rank.max(1) as f64;
     settings.alpha / if settings.variant == Variant::Rslora { rank.sqrt() } else { rank }
 }
 
-/// Scalars that train at a weight.
+/// Number of trainable scalars of a site.
 pub(super) fn count(settings: &recipe::Method, site: &Site) -> u64 {
     let [out, input] = extents(site);
     let magnitudes = if settings.variant == Variant::Dora { out } else { 0 };
     settings.rank as u64 * (out + input).cast_unsigned() + magnitudes.cast_unsigned()
 }
 
-/// Outputs and inputs of a layer.
+/// Number of outputs and of inputs of a layer.
 pub(super) fn extents(site: &Site) -> [i64; 2] {
     let (first, second) = (site.weight.size()[0], site.weight.size()[1]);
     if site.transposed { [second, first] } else { [first, second] }
 }
 
 impl Adapted {
-    /// As the reference starts: A uniform up to one over the root of the inputs (Kaiming's, with a = sqrt 5), B zero, the
-    /// magnitudes the lengths of the weight's rows.
+    /// Initializes as the reference does: A uniform up to `1 / sqrt(in)` (Kaiming's, with a = sqrt 5), B zero, the
+    /// magnitudes the norms of the weight's rows.
     pub fn new(settings: &recipe::Method, site: &Site) -> Self {
         let [out, input] = extents(site);
         let rank = settings.rank.cast_signed() as i64;
@@ -96,13 +96,13 @@ impl Adapted {
         adapted
     }
 
-    /// Lengths of the rows of the weight with such a product on top, `[out]`.
+    /// Norms of the rows of the weight with this product added, `[out]`.
     fn lengths(&self, down: &Tensor, up: &Tensor) -> Tensor {
         row_lengths(&self.weight, self.transposed, (down, up, self.scale))
     }
 
-    /// Puts what is trained, which is not what it was, on top of the model's layer.
-    pub fn renew(&mut self) {
+    /// Recomputes the row norms after the factors have changed, and renews the overlay on the model's layer.
+    pub fn refresh_overlay(&mut self) {
         if self.magnitude.is_some() {
             let lengths = self.lengths(&self.down.value, &self.up.value);
             self.magnitude.iter_mut().for_each(|magnitude| magnitude.lengths = lengths.shallow_clone());
@@ -110,12 +110,12 @@ impl Adapted {
         self.enter();
     }
 
-    /// Puts what is trained on top of the model's layer.
+    /// Puts the overlay on the model's layer.
     pub fn enter(&self) {
         self.slot.set(Some(Box::new(self.addition())));
     }
 
-    /// Takes it away.
+    /// Removes the overlay.
     pub fn leave(&self) {
         self.slot.set(None);
     }
@@ -131,16 +131,16 @@ impl Adapted {
         }
     }
 
-    /// What is on the layer now; it stays what it is while training goes on.
+    /// A copy of the overlay's current values, independent of further training.
     pub fn copied(&self) -> (Slot, Addition) {
         let now = self.addition();
         (self.slot.clone(), Addition { down: now.down.copy(), up: now.up.copy(), ..now })
     }
 
-    /// As [`Adapted::copied`], in a state.
+    /// As [`Adapted::copied`], with the values of a state.
     ///
     /// # Errors
-    /// What of the state does not fit.
+    /// The part of the state that does not fit.
     pub fn copied_from(&self, state: &[Dense]) -> Result<(Slot, Addition), String> {
         let down = self.down.value.zeros_like();
         let up = self.up.value.zeros_like();
@@ -157,7 +157,7 @@ impl Adapted {
         format!("lora.{}.{what}", self.name)
     }
 
-    /// All that trains and its moments, by their names in a checkpoint.
+    /// The trainable tensors and their moments, with their names in a checkpoint.
     pub fn named(&self) -> Vec<(String, Tensor)> {
         let mut named = Vec::from(self.down.named(&self.tensor_name("A")));
         named.extend(self.up.named(&self.tensor_name("B")));
@@ -176,7 +176,7 @@ impl Adapted {
         }
     }
 
-    /// Whether it can begin with these factors.
+    /// Checks that training can start from these factors.
     ///
     /// # Errors
     /// One sentence why it cannot.
@@ -203,7 +203,7 @@ impl Adapted {
         Ok(())
     }
 
-    /// Begins with these factors, which [`Adapted::check`] has looked at.
+    /// Starts from these factors, which [`Adapted::check`] has accepted.
     pub fn start_from(&mut self, factors: &Factors) {
         let put = |trained: &mut Leaf, values: &[f32]| {
             let value = Tensor::from_slice(values).view(trained.value.size().as_slice());
@@ -214,10 +214,10 @@ impl Adapted {
         if let (Some(magnitude), Some(values)) = (&mut self.magnitude, &factors.magnitude) {
             put(&mut magnitude.rows, values);
         }
-        self.renew();
+        self.refresh_overlay();
     }
 
-    /// Adds what a tap and the gradient of its output contribute.
+    /// Adds the contribution of a tap and of the gradient of its output.
     pub fn collect(&mut self, tap: &Tap, output_gradient: &Tensor) {
         let inside = tap.kept.as_ref().and_then(|kept| kept.downcast_ref());
         let Some(Inside { mask, low, sum }) = inside else { return };
@@ -242,34 +242,34 @@ impl Adapted {
         self.down.collect(through.tr().matmul(&input));
     }
 
-    /// What was collected.
+    /// The accumulated gradients.
     pub fn gradients(&self) -> impl Iterator<Item = &Tensor> {
         let magnitude = self.magnitude.as_ref().and_then(|magnitude| magnitude.rows.gradient.as_ref());
         [&self.down, &self.up].into_iter().filter_map(|trained| trained.gradient.as_ref()).chain(magnitude)
     }
 
-    /// Magnitudes are exempt from decay, which would shrink the model's own weight.
+    /// One optimizer step. Magnitudes are exempt from decay, which would shrink the model's own weight.
     pub fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
         self.down.update(optimizer, rate, scale, step);
         self.up.update(optimizer, rate, scale, step);
         if let Some(magnitude) = &mut self.magnitude {
             magnitude.rows.update(&Optimizer { weight_decay: 0.0, ..*optimizer }, rate, scale, step);
         }
-        self.renew();
+        self.refresh_overlay();
     }
 
-    pub fn forget(&mut self) {
+    pub fn clear_gradients(&mut self) {
         self.down.gradient = None;
         self.up.gradient = None;
         self.magnitude.iter_mut().for_each(|magnitude| magnitude.rows.gradient = None);
     }
 
-    /// Scalars that train.
+    /// Number of trainable scalars.
     pub fn count(&self) -> u64 {
         self.down.numel() + self.up.numel() + self.magnitude.as_ref().map_or(0, |magnitude| magnitude.rows.numel())
     }
 
-    /// Sum of the squares of the product, and its scalars.
+    /// Sum of the squares of `scale * up * down`, and its number of scalars.
     pub fn squares(&self) -> (f64, u64) {
         let [down, up] = [&self.down.value, &self.up.value];
         let squares = (up.tr().matmul(up) * down.matmul(&down.tr())).sum(Kind::Double).double_value(&[]);
@@ -283,7 +283,7 @@ impl Magnitude {
     }
 }
 
-/// Factors of an adapter as an addition to a site's layer, in use rather than in training.
+/// The factors of an adapter as an overlay on a site's layer, for inference.
 ///
 /// # Errors
 /// One sentence where they do not fit the layer.
@@ -309,8 +309,8 @@ pub fn addition_of(site: &Site, factors: &Factors) -> Result<Addition, String> {
     Ok(Addition { down, up, scale: factors.scale, factor, dropout: 0.0, key: 0 })
 }
 
-/// Lengths of the rows of a weight (of its columns, where it is transposed) with the product of these factors on top,
-/// `[out]`, a part of it at a time.
+/// Norms of the rows of a weight (of its columns, where it is transposed) plus the product of these factors, `[out]`.
+/// They are computed for a part of the rows at a time.
 fn row_lengths(weight: &Tensor, transposed: bool, (down, up, scale): (&Tensor, &Tensor, f64)) -> Tensor {
     let weight = if transposed { weight.tr() } else { weight.shallow_clone() };
     let rows = (AT_A_TIME.cast_signed() / weight.size()[1].max(1)).max(1);

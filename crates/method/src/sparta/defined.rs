@@ -1,4 +1,4 @@
-//! What holds for every run of `SpaRTA`.
+//! The definition of the method `SpaRTA`.
 
 use super::super::definition::{Definition, Needs};
 use super::super::scope::Scope;
@@ -11,7 +11,7 @@ use spartui_facts::recipe::{self, Selection};
 use spartui_model::{Head, Model, Site};
 use spartui_sparse::{Footprint, Saved};
 
-/// Of `method.kind = "sparta"`.
+/// The definition of `method.kind = "sparta"`.
 pub struct Defined;
 
 impl Definition for Defined {
@@ -29,7 +29,7 @@ impl Definition for Defined {
         let of_site = |(site, count): (&Site, u64)| candidates(recipe, count, site.weight.numel() as u64);
         let (scalars, candidates) = (counts.iter().sum::<u64>(), numbered().map(of_site).sum::<u64>());
         let size = model.kind.elt_size_in_bytes() as u64;
-        // A candidate has a position, a sum and a gradient.
+        // A candidate has an index, a gradient sum and a gradient.
         let held = Footprint { deltas: scalars * (8 + size + 4) + 16 * candidates, moments: scalars * 8 };
         let surveyed = (recipe.selection == Selection::Gradient).then(|| {
             let trained = numbered().filter(|(_, count)| *count > 0).map(|(site, _)| 4 * site.weight.numel() as u64);
@@ -69,7 +69,7 @@ fn deltas(state: &State, model: &Model, step: u64) -> std::result::Result<Vec<(u
     sites.collect()
 }
 
-/// Scalars beside those that train whose gradients are collected, where so many train at a site.
+/// Number of candidates of a site: frozen scalars whose gradients are accumulated too.
 pub(super) fn candidates(recipe: &recipe::Method, trainable: u64, scalars: u64) -> u64 {
     match recipe.selection {
         Selection::Dynamic => dynamic::candidates(recipe.regrow_share, trainable, scalars),

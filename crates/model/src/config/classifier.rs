@@ -1,18 +1,18 @@
-//! What config.json says of a classifier: its labels, what its logits are, and its padding token.
+//! The settings of a classifier in config.json: labels, meaning of the logits, padding token.
 
 use serde_json::{Map, Value};
 
 use super::keys::{shown, whole};
 use spartui_facts::family::Family;
 
-/// What the logits of a classifier are, as transformers' pipeline for texts takes them.
+/// The meaning of a classifier's logits, as in transformers' text-classification pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outputs {
-    /// One of the labels is right: their softmax is the probability of each.
+    /// Single-label: the softmax of the logits is the probability of each label.
     OneLabel,
-    /// Any of the labels may be right: the sigmoid of each logit is its probability.
+    /// Multi-label: the sigmoid of each logit is the probability of its label.
     AnyLabels,
-    /// Numbers, as they are.
+    /// Regression: the logits are the predicted numbers.
     Numbers,
 }
 
@@ -32,7 +32,7 @@ impl Problem {
         ("regression", Self::Regression),
     ];
 
-    /// What the file names; transformers takes an unknown name as none.
+    /// The `problem_type` of the file; an unknown name counts as none, as in transformers.
     pub(super) fn parse(json: &Map<String, Value>) -> Option<Self> {
         let name = json.get("problem_type")?.as_str()?;
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, problem)| *problem)
@@ -46,7 +46,7 @@ impl Problem {
 }
 
 impl Outputs {
-    /// Of a classifier with this problem, if the file names one, and so many labels.
+    /// The meaning of the logits for this `problem_type`, if there is one, and this number of labels.
     #[must_use]
     pub fn of(problem: Option<Problem>, labels: usize) -> Self {
         match (problem, labels) {
@@ -57,14 +57,15 @@ impl Outputs {
     }
 }
 
-/// No classifier has more labels; a damaged file may say so.
+/// More labels than any classifier has; a larger number comes from a damaged file.
 const MOST_LABELS: usize = 1 << 20;
 
-/// The labels in the order of the logits: those of `id2label`; without it `LABEL_0` and on, `num_labels` of them, or two,
-/// which transformers leaves out of a file. Where the two contradict each other, it goes by `num_labels`.
+/// The labels in the order of the logits: those of `id2label`; without it `LABEL_0` and so on, `num_labels` of them, or
+/// two, the default that transformers does not write. Where `id2label` and `num_labels` contradict each other,
+/// `num_labels` wins.
 ///
 /// # Errors
-/// One sentence for a number that is none.
+/// One sentence for a `num_labels` that is not a valid number.
 pub fn labels(json: &Map<String, Value>) -> Result<Vec<String>, String> {
     let named = json.get("id2label").and_then(Value::as_object).filter(|named| !named.is_empty());
     let number = json.get("num_labels").filter(|number| !number.is_null());
@@ -83,7 +84,7 @@ pub fn labels(json: &Map<String, Value>) -> Result<Vec<String>, String> {
     Ok((0..count).map(name).collect())
 }
 
-/// The padding token. Where the key is missing it is the family's own, a null means none.
+/// The id of the padding token. The family's default where the key is missing; none where it is null.
 pub(super) fn padding(json: &Map<String, Value>, family: &Family) -> Result<Option<i64>, String> {
     match json.get("pad_token_id") {
         None => Ok(family.padding),

@@ -1,4 +1,4 @@
-//! The decoders. Their differences are data: one forward pass serves all.
+//! The configuration of decoders. The families differ in these values only: one forward pass serves all.
 
 use serde_json::Value;
 
@@ -7,50 +7,50 @@ use super::keys::{Keys, shown};
 use super::rope::Rope;
 use spartui_facts::family::{self, Activation, Biases, Cap, HeadWidth, KvHeads, Scale, Windows};
 
-/// What distinguishes one decoder from another.
+/// The configuration of a decoder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoder {
-    /// What its family has in common.
+    /// The properties of its family.
     pub family: &'static family::Decoder,
-    /// How a token attends to the ones before it.
+    /// The attention layers.
     pub attention: Attention,
-    /// The feed-forward layer.
+    /// The feed-forward layers.
     pub feed: Feed,
     /// Epsilon of the norms.
     pub norm_eps: f64,
     /// Factor of the embeddings, rounded to the type of the weights.
     pub embedding_scale: Option<f64>,
-    /// Where the positions come in.
+    /// Position embeddings.
     pub positions: Positions,
     /// The blocks, one by one.
     pub layers: Vec<Layer>,
     /// Logits z of the vocabulary become `cap * tanh(z / cap)`.
     pub logit_cap: Option<f64>,
-    /// Whether the language-model head is the word embedding itself. The files may say otherwise than config.json: see
+    /// Whether the language-model head is tied to the word embeddings. The files may contradict config.json: see
     /// `model::tie`.
     pub tied: bool,
-    /// The padding token: a classifier reads the last token that is another.
+    /// Id of the padding token: a classifier reads the last token that is not padding.
     pub padding: Option<i64>,
 }
 
-/// How a token attends to the ones before it.
+/// The configuration of the attention layers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Attention {
-    /// Heads of keys and values.
+    /// Number of key/value heads.
     pub kv_heads: i64,
     /// Width of a head.
     pub head_dim: i64,
     /// Whether queries, keys and values have biases.
     pub bias: bool,
-    /// Whether the output projection has one.
+    /// Whether the output projection has a bias.
     pub output_bias: bool,
-    /// Whether queries and keys go through a norm, head by head.
+    /// Whether queries and keys are normalized, head by head.
     pub query_key_norm: bool,
     /// Scores s become `cap * tanh(s / cap)`.
     pub cap: Option<f64>,
 }
 
-/// The feed-forward layer.
+/// The configuration of the feed-forward layers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Feed {
     /// Its inner width.
@@ -61,21 +61,21 @@ pub struct Feed {
     pub bias: bool,
 }
 
-/// Where the positions come in.
+/// Position embeddings.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Positions {
-    /// As embeddings that were learned; so many rows.
+    /// Learned embeddings, with this number of rows.
     Learned(i64),
-    /// As rotations of queries and keys; blocks name theirs by its place here.
+    /// Rotary embeddings of queries and keys; [`Layer::rope`] is the index of a block's rotation in this list.
     Rotary(Vec<Rope>),
 }
 
-/// One block.
+/// The configuration of one block.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Layer {
-    /// A token sees only so many tokens, itself among them.
+    /// Sliding window: the number of tokens that a token attends to, itself included.
     pub window: Option<i64>,
-    /// Place of its rotation.
+    /// Index of its rotation in [`Positions::Rotary`].
     pub rope: usize,
     /// Factor of the attention scores.
     pub scale: f64,
@@ -115,7 +115,7 @@ impl Decoder {
         })
     }
 
-    /// The longest input, where config.json gives `given` positions: dynamic scaling takes more.
+    /// The longest input in tokens. `given` is `max_position_embeddings`; dynamic scaling allows more.
     #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "clamped to 2^31")]
     pub(super) fn max_positions(&self, given: i64) -> i64 {
         match &self.positions {
@@ -129,7 +129,7 @@ impl Decoder {
 }
 
 fn attention(keys: &Keys<'_>, family: &family::Decoder, hidden: i64, heads: i64) -> Result<Attention, String> {
-    // A null here means as many as query heads, a missing key the family's own number.
+    // Null means as many as query heads; a missing key means the family's default.
     let kv_heads = match (family.kv_heads, keys.json.get("num_key_value_heads")) {
         (KvHeads::AsQueries, _) | (_, Some(Value::Null)) => heads,
         (KvHeads::GivenOrAsQueries, _) => keys.size_or("num_key_value_heads", heads)?,
@@ -177,7 +177,7 @@ fn feed(keys: &Keys<'_>, family: &family::Decoder, hidden: i64) -> Result<Feed, 
     Ok(Feed { width, activation, bias: keys.flag_or("mlp_bias", false)? || family.feed_bias })
 }
 
-/// A bound on logits or scores.
+/// The soft cap of logits or attention scores; none where there is none.
 fn cap(keys: &Keys<'_>, name: &str, of_family: Cap) -> Result<Option<f64>, String> {
     let cap = match of_family {
         Cap::Never => None,
@@ -204,10 +204,10 @@ fn scale(keys: &Keys<'_>, of_family: Scale, head_dim: i64, layer: usize) -> Resu
     Ok(width.powf(-0.5) / divisor)
 }
 
-/// Size of a window where config.json has no key for it.
+/// Size of the sliding window where config.json has no key for it.
 const WINDOW: i64 = 4096;
 
-/// The size of windows, where there are any.
+/// The size of the sliding windows; none where there are none.
 fn window(keys: &Keys<'_>, windows: Windows) -> Result<Option<i64>, String> {
     let default = match windows {
         Windows::Never => return Ok(None),
@@ -218,7 +218,7 @@ fn window(keys: &Keys<'_>, windows: Windows) -> Result<Option<i64>, String> {
     if keys.json.contains_key("sliding_window") { keys.size_if("sliding_window") } else { Ok(default) }
 }
 
-/// Which blocks have a window.
+/// For each block, whether it has a sliding window.
 fn kinds(keys: &Keys<'_>, windows: Windows, layers: usize) -> Result<Vec<bool>, String> {
     match windows {
         Windows::Never => return Ok(vec![false; layers]),

@@ -1,39 +1,40 @@
-//! The encoders: BERT, `RoBERTa`, `DistilBERT`.
+//! The configuration of encoders: BERT, `RoBERTa`, `DistilBERT`.
 
 use super::keys::{Keys, shown};
 use spartui_facts::family::{self, Activation};
 
-/// What distinguishes one encoder from another.
+/// The configuration of an encoder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Encoder {
-    /// What its family has in common.
+    /// The properties of its family.
     pub family: &'static family::Encoder,
-    /// Width inside the feed-forward layer.
+    /// Inner width of the feed-forward layers.
     pub intermediate_size: i64,
     /// Activation of the feed-forward layer.
     pub activation: Activation,
     /// Epsilon of the layer norms.
     pub layer_norm_eps: f64,
-    /// Rows of the token-type embeddings; 0: there are none.
+    /// Rows of the token-type embeddings; 0 where there are none.
     pub token_types: i64,
     /// Rows of the position embeddings.
     pub positions: i64,
     /// Position of the first token.
     pub first_position: i64,
-    /// The token that has the position before the first one, wherever it stands; none where every token counts.
+    /// Id of the padding token, which gets position `first_position - 1` wherever it occurs; none where positions count
+    /// all tokens.
     pub padding: Option<i64>,
-    /// How a classifier starts from the first token's output.
+    /// The layer between the first token's output and the classification head.
     pub start: Start,
 }
 
-/// What comes between the last block and a classification head.
+/// The layer between the last block and a classification head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Start {
-    /// BERT's pooler, which is part of the model.
+    /// BERT's pooler, loaded from the files and frozen.
     Pooler,
-    /// BERT's pooler, which the files lack: it is made fresh, and trains as a part of the head.
+    /// BERT's pooler, missing in the files: it is randomly initialized and trains as a part of the head.
     FreshPooler,
-    /// Nothing: the head has a layer of its own.
+    /// None: the head has an inner layer of its own.
     Bare,
 }
 
@@ -61,7 +62,7 @@ impl Encoder {
     }
 }
 
-/// Id of the padding token, behind which `RoBERTa` begins to count positions.
+/// Id of the padding token; `RoBERTa`'s first position is this id plus one.
 fn padding(keys: &Keys<'_>) -> Result<i64, String> {
     let Some(value) = keys.get("pad_token_id") else { return Ok(1) };
     value

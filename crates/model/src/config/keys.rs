@@ -1,10 +1,10 @@
-//! Reading single keys, with one sentence for what is wrong.
+//! Typed access to the keys of config.json; each error is one sentence.
 
 use serde_json::{Map, Value};
 
 use spartui_facts::family::{Activation, Family};
 
-/// The keys of a config.json. Some families have other names for some of them.
+/// The keys of a config.json. Some families use other names for some of them.
 pub(super) struct Keys<'a> {
     pub json: &'a Map<String, Value>,
     pub family: &'static Family,
@@ -13,7 +13,7 @@ pub(super) struct Keys<'a> {
 type Read<T> = Result<T, String>;
 
 impl<'a> Keys<'a> {
-    /// The value of a key that is there and not null.
+    /// The value of a key that is present and not null.
     pub fn get(&self, name: &str) -> Option<&'a Value> {
         let own = self.family.keys.iter().find(|(general, _)| *general == name).map_or(name, |(_, own)| own);
         self.json.get(own).or_else(|| self.json.get(name)).filter(|value| !value.is_null())
@@ -24,7 +24,7 @@ impl<'a> Keys<'a> {
         self.size_if(name)?.ok_or_else(|| format!("{name} is missing; get the model's files again"))
     }
 
-    /// A whole number above 0, where there is one.
+    /// A whole number above 0, if the key is present.
     pub fn size_if(&self, name: &str) -> Read<Option<i64>> {
         self.get(name).map(|value| whole(name, value)).transpose()
     }
@@ -41,7 +41,7 @@ impl<'a> Keys<'a> {
         Ok(self.number_if(name)?.unwrap_or(default))
     }
 
-    /// As [`Keys::number_or`], for what must not be below 0.
+    /// As [`Keys::number_or`], but refuses numbers below 0.
     pub fn amount_or(&self, name: &str, default: f64) -> Read<f64> {
         match self.number_or(name, default)? {
             amount if amount < 0.0 => Err(format!("{name} {amount} is below 0; get the model's files again")),
@@ -95,7 +95,7 @@ pub(super) fn number(name: &str, value: &Value) -> Read<f64> {
         .ok_or_else(|| format!("{name} is {}, not a number; get the model's files again", shown(value)))
 }
 
-/// A value for a message: short and escaped.
+/// A value as text for a message: shortened and escaped.
 pub(super) fn shown(value: &Value) -> String {
     let text = value.to_string();
     let short: String = text.chars().take(80).collect();

@@ -1,4 +1,4 @@
-//! Rotary position embeddings as config.json describes them, in its older and its newer form.
+//! Rotary position embeddings in config.json, in the older and the newer layout of the keys.
 
 use std::ops::RangeInclusive;
 
@@ -11,37 +11,38 @@ use super::keys::{Keys, number, shown, whole};
 pub struct Rope {
     /// Base of the frequencies.
     pub theta: f64,
-    /// Width of the part of a head that is rotated.
+    /// Number of dimensions of a head that are rotated.
     pub width: i64,
-    /// How the frequencies are stretched beyond the length that the model was pretrained on.
+    /// Scaling of the frequencies beyond the length of pretraining.
     pub scaling: Scaling,
 }
 
-/// How frequencies are stretched. The names of the fields are those of config.json.
+/// Scaling of the frequencies. The fields have the names of config.json's keys.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scaling {
-    /// Not at all.
+    /// No scaling.
     None,
-    /// All by one factor.
+    /// All frequencies are divided by one factor.
     Linear { factor: f64 },
-    /// By a larger base, once a text is longer than `original` (Dynamic NTK).
+    /// A larger base for texts longer than `original` tokens (Dynamic NTK).
     Dynamic { factor: f64, original: i64 },
-    /// By wavelength: some not, some by the factor, those between by a ramp (`YaRN`, arXiv 2309.00071). `low` and `high`
-    /// are the ramp's ends; cos and sin are multiplied by `attention_factor`.
+    /// By wavelength: short ones are kept, long ones are scaled by the factor, those between by a ramp (`YaRN`, arXiv
+    /// 2309.00071). `low` and `high` are the ramp's ends; cos and sin are multiplied by `attention_factor`.
     Yarn { factor: f64, low: f64, high: f64, attention_factor: f64 },
-    /// In three bands of wavelengths (Llama 3.1).
+    /// By three bands of wavelengths (Llama 3.1).
     Llama3 { factor: f64, low_freq_factor: f64, high_freq_factor: f64, original: i64 },
-    /// Each by a factor of its own, other ones once a text is longer than `original` (`LongRoPE`, arXiv 2402.13753).
+    /// One factor for each frequency; `long_factor` for texts longer than `original` tokens (`LongRoPE`, arXiv
+    /// 2402.13753).
     Long { short_factor: Vec<f64>, long_factor: Vec<f64>, original: i64, attention_factor: f64 },
 }
 
-/// What scaling may multiply or divide by: far beyond what models have, and far from where an `f32` ends.
+/// Accepted range of scaling factors: wider than any model's, and far from the limits of `f32`.
 const FACTORS: RangeInclusive<f64> = 1e-6..=1e6;
 const NO_FACTOR: &str = "not between 0.000001 and 1000000";
 const MOST_THETA: f64 = 1e15;
 
 impl Rope {
-    /// By how much a text may be longer than `max_position_embeddings`.
+    /// Ratio of the longest input to `max_position_embeddings`.
     pub(super) fn growth(&self) -> f64 {
         match self.scaling {
             Scaling::Dynamic { factor, .. } => factor.max(1.0),
@@ -49,12 +50,12 @@ impl Rope {
         }
     }
 
-    /// The one rotation of all blocks.
+    /// The rotation that all blocks share.
     pub(super) fn one(keys: &Keys<'_>, head_dim: i64) -> Result<Self, String> {
         Self::parse(keys, &parameters(keys)?, head_dim, 10_000.0)
     }
 
-    /// The rotation of blocks that see everything, and that of blocks with a window.
+    /// The rotation of blocks with full attention, and that of blocks with a sliding window.
     pub(super) fn by_window(keys: &Keys<'_>, head_dim: i64) -> Result<Vec<Self>, String> {
         let nested = |kind: &str| match keys.get("rope_parameters").and_then(|all| all.get(kind)) {
             None | Some(Value::Null) => Ok(Map::new()),
@@ -105,7 +106,7 @@ fn parameters(keys: &Keys<'_>) -> Result<Map<String, Value>, String> {
     if parameters.is_empty() {
         parameters = object(keys, "rope_parameters")?;
     }
-    // A model whose blocks all rotate alike may still list its one kind by name.
+    // A model with one rotation for all blocks may still nest it under the name of its kind.
     if let Some(Value::Object(inner)) = parameters.get("full_attention") {
         let inner = inner.clone();
         match parameters.get("sliding_attention") {
@@ -134,7 +135,7 @@ fn object(keys: &Keys<'_>, name: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
-/// The keys of one rotation.
+/// The keys of one rotary embedding.
 struct Own<'a> {
     keys: &'a Keys<'a>,
     parameters: &'a Map<String, Value>,
@@ -149,7 +150,7 @@ impl Own<'_> {
         self.get(name).map(|value| number(&format!("rope_parameters.{name}"), value)).transpose()
     }
 
-    /// A number that may multiply or divide frequencies without making nothing or infinity of them.
+    /// A scaling factor within [`FACTORS`], so that frequencies neither vanish nor overflow.
     fn factor_if(&self, name: &str) -> Result<Option<f64>, String> {
         match self.number_if(name)? {
             Some(factor) if !FACTORS.contains(&factor) => {
@@ -163,7 +164,7 @@ impl Own<'_> {
         self.factor_if(name)?.ok_or_else(|| format!("rope_parameters.{name} is missing; get the model's files again"))
     }
 
-    /// The length that the model was pretrained on: the key beside the rotation wins, as in the reference.
+    /// The length of pretraining in tokens: the top-level key wins over the nested one, as in the reference.
     fn original(&self) -> Result<i64, String> {
         let name = "original_max_position_embeddings";
         let beside = self.keys.size_if(name)?.or(self.long_rope());
@@ -254,14 +255,14 @@ fn yarn(own: &Own<'_>, theta: f64, width: i64) -> Result<Scaling, String> {
     let original = own.original()?;
     let factor = stretch(own, original)?;
     let scale = |weight: f64| if factor <= 1.0 { 1.0 } else { 0.1 * weight * factor.ln() + 1.0 };
-    // In these, 0 is none.
+    // For these keys 0 means absent.
     let given = |name: &str| if own.number_if(name)? == Some(0.0) { Ok(None) } else { own.factor_if(name) };
     let attention_factor = match (own.factor_if("attention_factor")?, given("mscale")?, given("mscale_all_dim")?) {
         (Some(given), ..) => given,
         (None, Some(mscale), Some(all)) => scale(mscale) / scale(all),
         _ => scale(1.0),
     };
-    // The dimension that turns so many times over the original length.
+    // The dimension with this number of rotations over the original length.
     let dimension = |rotations: f64| {
         width as f64 * (original as f64 / (rotations * std::f64::consts::TAU)).ln() / (2.0 * theta.ln())
     };

@@ -1,11 +1,13 @@
-//! Keys that change the numbers and are not implemented: a model is never run a little wrong.
+//! Keys of config.json that change the computation. Values that a family does not implement are refused, so that no
+//! model runs with wrong numbers.
 
 use serde_json::{Map, Value};
 
 use super::keys::shown;
 use spartui_facts::family::Family;
 
-/// A key with the values that change nothing. Families name those that they implement.
+/// A key, and whether a value of it is neutral, that is, changes nothing. Each family lists the switches that it
+/// implements.
 struct Switch {
     name: &'static str,
     neutral: fn(&Value) -> bool,
@@ -58,7 +60,7 @@ const SWITCHES: &[Switch] = &[
     Switch { name: "position_embedding_type", neutral: |value| value.as_str() == Some("absolute") },
 ];
 
-/// Refuses, by its name, a switch that this family does not implement.
+/// Refuses a switch that this family does not implement; the error names it.
 pub(super) fn check(json: &Map<String, Value>, family: &Family) -> Result<(), String> {
     let refused = SWITCHES.iter().find_map(|switch| {
         let value = json.get(switch.name).filter(|value| !value.is_null())?;

@@ -14,7 +14,7 @@ fn parse(config: &Value) -> Result<Config, String> {
     Config::parse(config.as_object().unwrap().clone())
 }
 
-/// What is said about this configuration with other values for some keys.
+/// The refusal of this configuration with other values for some keys.
 fn refusal(mut config: Value, changes: &Value) -> String {
     for (key, value) in changes.as_object().unwrap().clone() {
         config[key] = value;

@@ -1,25 +1,25 @@
-//! Scalars that are chosen from outside, and what they are chosen by.
+//! Changing the trainable set by given indices, and choosing them by value, score or delta.
 
 use tch::{Device, Kind, Tensor};
 
 use super::super::rank::{self, First};
 use super::{Delta, Resized, to_vec};
 
-/// Scalars of one weight that are to begin to train, and to cease; positions that rise.
+/// A change of the trainable set of one weight. Flat indices, ascending.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Change {
-    /// None of them trains.
+    /// Scalars that become trainable.
     pub joining: Vec<i64>,
-    /// All of them train.
+    /// Scalars that cease to be trainable.
     pub leaving: Vec<i64>,
 }
 
 impl Delta {
-    /// Makes a change of what trains; see [`Delta::resize`] for what becomes of scalars that join or leave.
+    /// Applies a change of the trainable set; [`Delta::resize`] describes what happens to scalars that join or leave.
     pub fn alter(&mut self, change: &Change, step: u64, revert: bool, betas: [f64; 2]) -> Resized {
         let Change { joining, leaving } = change;
         if !leaving.is_empty() {
-            self.take_out(leaving, false, revert);
+            self.deactivate(leaving, false, revert);
         }
         if !joining.is_empty() {
             self.merge_mature(betas, step);
@@ -29,7 +29,7 @@ impl Delta {
         Resized { joined: joining.len() as u64, left: leaving.len() as u64 }
     }
 
-    /// The scalars that train, sorted.
+    /// The indices of the trainable scalars, sorted.
     #[must_use]
     pub fn training(&self) -> Vec<i64> {
         let mut all: Vec<i64> = self.cohorts.iter().flat_map(|cohort| to_vec(&cohort.indices)).collect();
@@ -37,7 +37,7 @@ impl Delta {
         all
     }
 
-    /// What leads to `count` scalars that train, where they rank by the magnitude of their original values.
+    /// The change after which the first `count` scalars by magnitude of the original value train.
     #[must_use]
     pub fn to_count_by_value(&self, count: u64, first: First) -> Change {
         self.to_count(
@@ -50,7 +50,8 @@ impl Delta {
         )
     }
 
-    /// As [`Delta::to_count_by_value`], where they rank by the magnitude of a number that each has in `scores`, largest first.
+    /// As [`Delta::to_count_by_value`], with scalars ranked by the magnitude of their `scores` (flat, one for each
+    /// scalar of the weight), largest first.
     #[must_use]
     pub fn to_count_by_score(&self, count: u64, scores: &Tensor) -> Change {
         let first = First::Largest;
@@ -61,19 +62,21 @@ impl Delta {
         )
     }
 
-    /// As [`Delta::to_count_by_value`]: those with the smallest deltas leave; those that were retired join again, the ones with
-    /// the largest deltas first, and then those that `others` gives, for so many, without the sorted ones that it is told of.
+    /// The change after which `count` scalars train, by deltas: the scalars with the smallest deltas leave; the retired
+    /// scalars with the largest deltas join first, and then those that `others` returns. `others` takes the number of
+    /// missing scalars and the sorted indices that it must not return.
     #[must_use]
     pub fn to_count_by_delta(&self, count: u64, others: impl FnOnce(usize, &[i64]) -> Vec<i64>) -> Change {
         let join = |missing: usize| {
-            let (rested, deltas) = match &self.retired {
-                Some(resting) => (to_vec::<i64>(&resting.indices), to_vec::<f32>(&resting.delta)),
+            let (retired_indices, deltas) = match &self.retired {
+                Some(retired) => (to_vec::<i64>(&retired.indices), to_vec::<f32>(&retired.delta)),
                 None => (Vec::new(), Vec::new()),
             };
-            let keyed = rested.iter().zip(&deltas).map(|(&at, &delta)| (First::Largest.key(delta), at)).collect();
+            let keyed =
+                retired_indices.iter().zip(&deltas).map(|(&at, &delta)| (First::Largest.key(delta), at)).collect();
             let mut joining = rank::first_among(keyed, missing);
             if joining.len() < missing {
-                let mut known = [self.training(), rested].concat();
+                let mut known = [self.training(), retired_indices].concat();
                 known.sort_unstable();
                 joining.extend(others(missing - joining.len(), &known));
                 joining.sort_unstable();
@@ -83,7 +86,7 @@ impl Delta {
         self.to_count(count, join, || self.keyed(First::Largest, |cohort| cohort.delta.shallow_clone()))
     }
 
-    /// The `count` scalars with the smallest deltas, of those that train since a step no later than `born`; sorted. If there
+    /// The `count` scalars with the smallest deltas, of those that train since step `born` or longer, sorted. If there
     /// are fewer, all of them.
     #[must_use]
     pub fn smallest(&self, count: usize, born: u64) -> Vec<i64> {
@@ -108,7 +111,7 @@ impl Delta {
         }
     }
 
-    /// The scalars that train, each with its key by a number that is taken from its cohort.
+    /// The trainable scalars, each with the ranking key of a number that `number` takes from its cohort.
     fn keyed(&self, first: First, number: impl Fn(&super::Cohort) -> Tensor) -> Vec<(u32, i64)> {
         let keyed = self.cohorts.iter().flat_map(|cohort| {
             let numbers: Vec<f32> = to_vec(&number(cohort).to_device(Device::Cpu));
@@ -117,10 +120,10 @@ impl Delta {
         keyed.collect()
     }
 
-    /// Where scalars are retired, and what they were before any training.
+    /// Indices and original values of the retired scalars.
     fn retired_values(&self) -> (Vec<i64>, Vec<f32>) {
         match &self.retired {
-            Some(resting) => (to_vec(&resting.indices), to_vec(&resting.original.to_kind(Kind::Float))),
+            Some(retired) => (to_vec(&retired.indices), to_vec(&retired.original.to_kind(Kind::Float))),
             None => (Vec::new(), Vec::new()),
         }
     }

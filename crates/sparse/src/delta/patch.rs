@@ -1,4 +1,4 @@
-//! What a weight holds where it is not as it was before any training.
+//! Saved values of a weight at the scalars that training has changed.
 
 use tch::Tensor;
 
@@ -6,30 +6,30 @@ use super::super::Cast;
 use super::super::cohort::sum;
 use super::{Delta, Saved};
 
-/// Values of a weight at one moment. Laid on, it holds them; lifted, it is as it was before any training: both to the bit.
+/// Values of a weight at one step. Applying the patch writes them; reverting it restores the original values. Both are
+/// exact to the bit.
 #[derive(Debug)]
 pub struct Patch {
     /// Flat; shares its memory with the model's.
     weight: Tensor,
-    /// Positions, and what they held before any training; none where all of the weight is meant, and what it held is not
-    /// kept.
+    /// Flat indices and original values; none for a patch of the whole weight, whose original values are not kept.
     sparse: Option<(Tensor, Tensor)>,
     value: Tensor,
 }
 
 impl Patch {
-    /// All of a weight, as `value` has it.
+    /// A patch of the whole weight with the values of `value`.
     #[must_use]
     pub fn whole(weight: &Tensor, value: &Tensor) -> Self {
         let weight = weight.detach().view(-1);
         let value = value.detach().reshape(-1).to_device(weight.device()).to_kind(weight.kind());
-        // What is the same tensor would change with the weight.
+        // A value that shares the weight's memory would change with it.
         let value = if value.data_ptr() == weight.data_ptr() { value.copy() } else { value };
         Self { weight, sparse: None, value }
     }
 
-    /// Writes the values into the weight.
-    pub fn lay(&self) {
+    /// Writes the saved values into the weight.
+    pub fn apply(&self) {
         let mut weight = self.weight.shallow_clone();
         match &self.sparse {
             Some((indices, _)) => drop(weight.index_copy_(0, indices, &self.value)),
@@ -37,8 +37,8 @@ impl Patch {
         }
     }
 
-    /// Writes what was there before any training, where that is kept.
-    pub fn lift(&self) {
+    /// Writes the original values into the weight, where they are kept.
+    pub fn revert(&self) {
         if let Some((indices, original)) = &self.sparse {
             let _ = self.weight.shallow_clone().index_copy_(0, indices, original);
         }
@@ -46,7 +46,7 @@ impl Patch {
 }
 
 impl Delta {
-    /// The values of now.
+    /// The current values of all trainable and retired scalars.
     #[must_use]
     pub fn patches(&self) -> Vec<Patch> {
         let patch = |(indices, original, _): (&Tensor, &Tensor, &Tensor)| Patch {
@@ -57,8 +57,8 @@ impl Delta {
         self.parts().map(patch).collect()
     }
 
-    /// The values of a saved state's part, while the weight is as it was before any training: `cast(original + delta)` to the
-    /// nearest, or what is given as `written`.
+    /// The values of a part of a saved state: `original + delta` rounded to nearest, or `written` where it is given.
+    /// The weight must hold its original values.
     #[must_use]
     pub fn patch_of(&self, saved: &Saved, written: Option<Tensor>) -> Patch {
         let device = self.weight.device();
@@ -100,13 +100,13 @@ mod tests {
         let late = weight.copy();
         assert_ne!(early, late);
         let now = delta.patches();
-        now.iter().for_each(Patch::lift);
+        now.iter().for_each(Patch::revert);
         assert_eq!(weight, start);
         let then: Vec<Patch> = saved.iter().map(|part| delta.patch_of(part, None)).collect();
-        then.iter().for_each(Patch::lay);
+        then.iter().for_each(Patch::apply);
         assert_eq!(weight, early);
-        then.iter().for_each(Patch::lift);
-        now.iter().for_each(Patch::lay);
+        then.iter().for_each(Patch::revert);
+        now.iter().for_each(Patch::apply);
         assert_eq!(weight, late);
     }
 
@@ -116,10 +116,10 @@ mod tests {
         let now = Patch::whole(&weight, &weight);
         let before = weight.detach().copy();
         tch::no_grad(|| {
-            Patch::whole(&weight, &Tensor::zeros([20], (Kind::Float, Device::Cpu))).lay();
+            Patch::whole(&weight, &Tensor::zeros([20], (Kind::Float, Device::Cpu))).apply();
             assert_eq!(weight.abs().max().double_value(&[]), 0.0);
-            now.lift();
-            now.lay();
+            now.revert();
+            now.apply();
         });
         assert_eq!(weight.detach(), before);
     }

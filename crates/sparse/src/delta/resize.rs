@@ -1,15 +1,15 @@
-//! Scalars that begin to train and cease to.
+//! Changing the number of trainable scalars of a weight.
 
 use tch::{Kind, Tensor};
 
 use super::super::{sorted, threads};
-use super::{Cohort, Delta, Resized, Resting, to_vec};
+use super::{Cohort, Delta, Resized, Retired, to_vec};
 
 impl Delta {
     /// Makes the first `count` scalars of the selection train. `step` counts the optimizer steps taken.
     ///
     /// Scalars that join start with zero moments, at age 0, and with a zero delta, or with the delta that they had
-    /// when they were retired: the model does not change by their joining. Scalars that leave are retired with their
+    /// when they were retired, so that the weight does not change. Scalars that leave are retired with their
     /// delta, or, with `revert`, get their original value back.
     pub fn resize(&mut self, count: u64, step: u64, revert: bool, betas: [f64; 2]) -> Resized {
         let before = std::mem::replace(&mut self.count, count);
@@ -22,7 +22,7 @@ impl Delta {
         Resized { joined: count.saturating_sub(before), left: before.saturating_sub(count) }
     }
 
-    /// As [`Delta::resize`], of many weights at once, each with its count.
+    /// As [`Delta::resize`], for many weights at once, each with its count.
     pub fn resize_together<'a>(
         deltas: impl IntoIterator<Item = (&'a mut Self, u64)>,
         step: u64,
@@ -43,18 +43,18 @@ impl Delta {
     }
 
     fn shrink(&mut self, before: u64, revert: bool) {
-        // The fewer are looked up: those that leave or those that stay.
+        // The smaller set is looked up: the scalars that leave or those that stay.
         let few_stay = self.count < before - self.count;
         let few = self.selection.indices(if few_stay { 0..self.count } else { self.count..before });
-        self.take_out(&few, few_stay, revert);
+        self.deactivate(&few, few_stay, revert);
     }
 
-    /// Makes all but `few` (sorted) of the scalars cease to train, or `few` of them.
-    pub(super) fn take_out(&mut self, few: &[i64], few_stay: bool, revert: bool) {
+    /// Retires or reverts trainable scalars: with `few_stay` all but `few` (sorted), else those of `few`.
+    pub(super) fn deactivate(&mut self, few: &[i64], few_stay: bool, revert: bool) {
         for cohort in std::mem::take(&mut self.cohorts) {
             let [among, others] = sorted::split(&to_vec(&cohort.indices), few).map(|places| self.on_device(&places));
             let (stays, leaves) = if few_stay { (among, others) } else { (others, among) };
-            let gone = Resting {
+            let gone = Retired {
                 indices: cohort.indices.index_select(0, &leaves),
                 original: cohort.original.index_select(0, &leaves),
                 delta: cohort.delta.index_select(0, &leaves),
@@ -75,24 +75,24 @@ impl Delta {
         self.join(&joining, step);
     }
 
-    /// Makes scalars (sorted) train that do not.
+    /// Makes frozen scalars (sorted) trainable.
     pub(super) fn join(&mut self, joining: &[i64], step: u64) {
         let indices = self.on_device(joining);
         let mut original = self.weight.index_select(0, &indices);
         let mut delta = Tensor::zeros(indices.size(), (Kind::Float, indices.device()));
-        if let Some(resting) = self.retired.take() {
-            let rested = to_vec(&resting.indices);
-            let [returning, _] = sorted::split(joining, &rested).map(|places| self.on_device(&places));
-            let [returns, stays] = sorted::split(&rested, joining).map(|places| self.on_device(&places));
-            let _ = original.index_copy_(0, &returning, &resting.original.index_select(0, &returns));
-            let _ = delta.index_copy_(0, &returning, &resting.delta.index_select(0, &returns));
-            self.retired = (stays.numel() > 0).then(|| resting.pick(&stays));
+        if let Some(retired) = self.retired.take() {
+            let retired_indices = to_vec(&retired.indices);
+            let [returning, _] = sorted::split(joining, &retired_indices).map(|places| self.on_device(&places));
+            let [returns, stays] = sorted::split(&retired_indices, joining).map(|places| self.on_device(&places));
+            let _ = original.index_copy_(0, &returning, &retired.original.index_select(0, &returns));
+            let _ = delta.index_copy_(0, &returning, &retired.delta.index_select(0, &returns));
+            self.retired = (stays.numel() > 0).then(|| retired.pick(&stays));
         }
         self.cohorts.push(Cohort::newborn(step, indices, original, delta));
     }
 
-    /// Cohorts whose ages no longer matter become one, so that their number stays small however often the sparsity
-    /// changes.
+    /// Merges the cohorts whose ages no longer matter, so that the number of cohorts stays small however often the
+    /// sparsity changes.
     pub(super) fn merge_mature(&mut self, betas: [f64; 2], step: u64) {
         let (mature, young): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.cohorts).into_iter().partition(|cohort| cohort.is_mature(betas, step));
@@ -118,7 +118,7 @@ impl Cohort {
         }
     }
 
-    /// All as one, as old as the youngest; none if there are none.
+    /// Merges cohorts into one with the age of the youngest; none for an empty list.
     fn merge(mut cohorts: Vec<Self>) -> Option<Self> {
         let born = cohorts.iter().map(|cohort| cohort.born).max()?;
         if cohorts.len() == 1 {
@@ -138,7 +138,7 @@ impl Cohort {
     }
 }
 
-impl Resting {
+impl Retired {
     /// The scalars at these positions.
     fn pick(&self, places: &Tensor) -> Self {
         let pick = |all: &Tensor| all.index_select(0, places);

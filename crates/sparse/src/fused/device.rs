@@ -1,10 +1,10 @@
-//! The update on an NVIDIA device, by a kernel of our own: one launch where libtorch needs a dozen.
+//! The update on an NVIDIA device by a custom kernel: one launch where libtorch needs a dozen.
 
 use std::ffi::CStr;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Cast, Due, Factors};
+use super::{Cast, CohortUpdate, Factors};
 use spartui_cuda::{Argument, Launch, Program};
 
 static PROGRAM: Program = Program::new(include_str!("update.cu"));
@@ -19,8 +19,8 @@ pub fn prepare(device: usize) -> Result<(), String> {
     PROGRAM.prepare(device)
 }
 
-/// Whether a device did it.
-pub fn update(due: &Due<'_>, factors: Factors) -> bool {
+/// Runs the update on the device. Returns false where the kernel cannot run.
+pub fn update(due: &CohortUpdate<'_>, factors: Factors) -> bool {
     let (Device::Cuda(device), Some(kernel)) = (due.weight.device(), kernel(due.weight.kind())) else { return false };
     let cohort = &due.cohort;
     let count = cohort.len();
@@ -44,14 +44,14 @@ pub fn update(due: &Due<'_>, factors: Factors) -> bool {
         .chain([Argument::from(stochastic), Argument::from(key)])
         .collect();
     let launch = Launch { grid: [blocks, 1], block: THREADS, shared: 0 };
-    // SAFETY: the arguments are those of the kernel, all of the cohort's length but the weight, in which its indices lie; no
-    // two of them are the same.
+    // SAFETY: the arguments are those of the kernel, all of the cohort's length but the weight, in which its indices
+    // lie; no two of them are the same.
     #[allow(unsafe_code)]
     unsafe { PROGRAM.launch(kernel, device, launch, &arguments) }.is_ok()
 }
 
-/// Whether all tensors are as the kernel reads them.
-fn is_plain(due: &Due<'_>) -> bool {
+/// Whether all tensors have the device, dtype and layout that the kernel needs.
+fn is_plain(due: &CohortUpdate<'_>) -> bool {
     let cohort = &due.cohort;
     let plain = |tensor: &Tensor, kind: Kind| {
         tensor.device() == due.weight.device() && tensor.kind() == kind && tensor.is_contiguous()

@@ -1,14 +1,14 @@
-//! The whole gradient of a weight, block by block, and a gather from each.
+//! The dense gradient of a weight, block by block, and a gather from each block.
 
 use tch::{Device, Kind, Tensor};
 
-/// Rows of the dense gradient that exist at a time, at the most: this many scalars.
+/// Most scalars of the dense gradient that exist at a time.
 const BLOCK_SCALARS: i64 = 1 << 22;
-/// On an NVIDIA device, which small products leave idle.
+/// As `BLOCK_SCALARS`, on an NVIDIA device, which small products do not keep busy.
 const BLOCK_SCALARS_ON_CUDA: i64 = 1 << 24;
 
-/// The gradient at flat, sorted `indices` of a weight of shape `[out, in]`, by libtorch's matrix product; `f32`, one tensor
-/// for each cohort.
+/// The gradient at flat, sorted `indices` of a weight of shape `[out, in]`, by libtorch's matrix product; `f32`, one
+/// tensor for each cohort.
 ///
 /// `input` is `[.., in]` and `output_gradient` `[.., out]`, with the same leading dimensions, on any device.
 #[must_use]
@@ -25,7 +25,8 @@ pub fn dense_then_gather(input: &Tensor, output_gradient: &Tensor, indices: &[&T
         return indices.iter().map(|indices| dense.index_select(0, indices)).collect();
     }
     let firsts: Vec<i64> = (0..height).step_by(usize::try_from(block).unwrap_or(1)).collect();
-    // Where each block's scalars begin; looked up at once, since on a device each answer has to be waited for.
+    // The position of each block's first scalar; all are looked up in one call, since each result from a device is a
+    // synchronization.
     let bounds =
         Tensor::from_slice(&firsts.iter().map(|first| first * width).collect::<Vec<_>>()).to_device(x.device());
     let starts = |indices: &&Tensor| {
@@ -46,7 +47,7 @@ pub fn dense_then_gather(input: &Tensor, output_gradient: &Tensor, indices: &[&T
     parts.into_iter().map(|parts| Tensor::cat(&parts, 0)).collect()
 }
 
-/// Both as matrices, in a type whose products are summed in `f32`: their own on an NVIDIA device, else `f32`.
+/// Both operands as matrices, in a dtype whose products are summed in `f32`: their own on an NVIDIA device, else `f32`.
 fn operands(input: &Tensor, output_gradient: &Tensor) -> (Tensor, Tensor) {
     let rows = |tensor: &Tensor| tensor.reshape([-1, tensor.size().last().copied().unwrap_or(1)]);
     let (x, dy) = (rows(input), rows(output_gradient));

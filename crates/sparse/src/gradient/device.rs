@@ -1,4 +1,4 @@
-//! The sampled product on an NVIDIA device, by a kernel of our own: `device.cu` says how it goes about it.
+//! The sampled product on an NVIDIA device by a custom kernel; `device.cu` describes the algorithm.
 
 use std::ffi::CStr;
 
@@ -9,18 +9,18 @@ use spartui_cuda::{self as cuda, Argument, Launch, Program, Properties};
 
 static PROGRAM: Program = Program::new(include_str!("device.cu"));
 
-/// Threads of a block, and scalars of each; as in the source.
+/// Threads of a block, and scalars of each thread; the same as in `device.cu`.
 const THREADS: u32 = 512;
 const ITEMS: i64 = 16;
-/// Scalars that the rows of a block should have at the average: a little below what its threads take in one pass.
+/// Mean number of scalars of a block's rows: a little below the number that its threads compute in one pass.
 const SCALARS: i64 = THREADS as i64 * ITEMS * 15 / 16;
 /// Bytes of a unit of a column.
 const UNIT: i64 = 16;
-/// A column is told by 16 bits, and one value means none.
+/// Most columns of a weight: a column index has 16 bits, and one value means none.
 const MOST_COLUMNS: i64 = u16::MAX as i64 - 1;
-/// With more, an operand's columns would seldom fit two at a time.
+/// Most rows of a block: with more, two units of each column would seldom fit into shared memory.
 const MOST_ROWS: i64 = 4096;
-/// Sums of groups of tokens that may wait for being added up: this many scalars.
+/// Most scalars in the partial sums of all groups of tokens.
 const MOST_SUMS: i64 = 1 << 24;
 
 /// Compiles the kernel for a device, which takes a moment, once.
@@ -31,8 +31,8 @@ pub fn prepare(device: usize) -> Result<(), String> {
     PROGRAM.prepare(device)
 }
 
-/// Density above which the dense product and a gather are faster, as measured on an H100 at 4096 tokens and four shapes: in
-/// half precision the tensor cores compute all scalars in the time that a few in a thousand take one by one.
+/// Density above which the dense product and a gather are faster, measured on an H100 at 4096 tokens and four shapes:
+/// in half precision the tensor cores compute all scalars in the time that the kernel takes for a few in a thousand.
 pub fn dense_above(kind: Kind) -> f64 {
     if kind == Kind::Float { 0.03 } else { 0.003 }
 }
@@ -47,7 +47,7 @@ pub fn can(product: &Product<'_>) -> bool {
         && PROGRAM.prepare(device).is_ok()
 }
 
-/// One tensor for each cohort; none if the device refuses.
+/// The gradients of a product, one tensor for each cohort; none if a launch fails.
 #[must_use]
 pub fn sampled(product: &Product<'_>) -> Option<Vec<Tensor>> {
     let Device::Cuda(device) = product.input.device() else { return None };
@@ -68,7 +68,7 @@ pub fn sampled(product: &Product<'_>) -> Option<Vec<Tensor>> {
     cohorts.collect::<Result<_, String>>().ok()
 }
 
-/// The kernels of a type: with one unit of a column at a time, and with two.
+/// The kernels of a dtype: with one unit of a column at a time, and with two.
 fn kernels(kind: Kind) -> Option<[&'static CStr; 2]> {
     match kind {
         Kind::Float => Some([c"float32_1", c"float32_2"]),
@@ -78,7 +78,7 @@ fn kernels(kind: Kind) -> Option<[&'static CStr; 2]> {
     }
 }
 
-/// What there is to compute: `count` scalars of a weight of shape `[height, width]`.
+/// The size of a product: `count` scalars of a weight of shape `[height, width]`.
 #[derive(Clone, Copy)]
 struct Size {
     count: i64,
@@ -87,21 +87,21 @@ struct Size {
     height: i64,
 }
 
-/// How it is shared out among blocks.
+/// The division of a product into blocks.
 #[derive(Debug, PartialEq, Eq)]
 struct Cut {
-    /// Rows of the weight that a block takes.
+    /// Rows of the weight of each block.
     rows: i64,
-    /// Columns that it holds at a time, and units of each.
+    /// Columns that a block holds in shared memory at a time, and units of each column.
     columns: i64,
     units: i64,
-    /// Tokens that it takes, and into how many groups that cuts them.
+    /// Tokens of each block, and the number of groups of tokens.
     group: i64,
     groups: i64,
 }
 
 impl Size {
-    /// So that two blocks fit a multiprocessor, and all multiprocessors have work.
+    /// Chooses the division so that two blocks fit a multiprocessor, and all multiprocessors have work.
     fn cut(self, properties: &Properties, kind: Kind) -> Cut {
         let even = |number: i64| number + number % 2;
         let room = (i64::from(properties.shared_memory) / 2 - 1024) / UNIT;
@@ -118,7 +118,7 @@ impl Size {
     }
 }
 
-/// Rounded up.
+/// Quotient, rounded up.
 fn divided(number: i64, by: i64) -> i64 {
     (number + by - 1) / by
 }
@@ -144,8 +144,8 @@ fn launch(
     let shared = narrow(UNIT * cut.units * (cut.columns + cut.rows))?;
     let sampling = Launch { grid, block: THREADS, shared };
     let kernel = if cut.units == 1 { one } else { two };
-    // SAFETY: the arguments are those of the kernel. Both operands are contiguous with these sizes, the sums have room for
-    // each group's, and indices of a selection lie in the weight.
+    // SAFETY: the arguments are those of the kernel. Both operands are contiguous with these sizes, the sums have room
+    // for each group's, and indices of a selection lie in the weight.
     #[allow(unsafe_code)]
     unsafe {
         PROGRAM.launch(kernel, device, sampling, &arguments)?;

@@ -1,7 +1,8 @@
-//! What differs between processors and dtypes: transposing a few cache lines, and multiplying columns.
+//! The parts of the sampled product that depend on processor and dtype: transposing cache lines, and multiplying
+//! columns.
 //!
-//! What all of them share is generic and always inlined, so that it is compiled with the features of the function that each
-//! of them enters by.
+//! The shared parts are generic and always inlined, so that they are compiled with the target features of the calling
+//! function.
 #![allow(clippy::inline_always, clippy::wildcard_imports, reason = "see above; a list of intrinsics tells nothing")]
 
 #[cfg(target_arch = "x86_64")]
@@ -21,9 +22,9 @@ use half::bf16;
 use super::line::{Line, Rows, STRIDE, TILE};
 use crate::memory::Stored;
 
-/// A way to compute on one processor, from one dtype.
+/// An implementation for one kind of processor and one dtype.
 pub trait Kernel: Copy + Send + Sync {
-    /// What the operands are made of.
+    /// Element type of the operands.
     type Scalar: Stored;
 
     /// Columns that are transposed at once: the scalars in a cache line of a row.
@@ -31,15 +32,15 @@ pub trait Kernel: Copy + Send + Sync {
     /// Tokens in a line.
     const TOKENS: usize;
 
-    /// Transposes up to `TILE * TOKENS` tokens of the columns from each of `firsts` on, `COLUMNS` each or as many as there
-    /// are: line `l` of column `c` goes to `lines[c * STRIDE + l]`.
+    /// Transposes up to `TILE * TOKENS` tokens of the columns from each of `firsts` on, `COLUMNS` each or as many as
+    /// there are: line `l` of column `c` goes to `lines[c * STRIDE + l]`.
     fn transpose(self, rows: Rows<'_, Self::Scalar>, firsts: &[usize], lines: &mut [Line]);
 
     /// Adds to each gradient the product of `row` and of the column at its index, which counts from `origin`.
     fn multiply(self, row: &[Line], block: &[Line], origin: i64, indices: &[i64], gradient: &mut [f32]);
 }
 
-/// A scalar whose value an `f32` holds.
+/// A scalar that converts to `f32` exactly.
 pub trait Widen: Stored {
     fn widen(self) -> f32;
 }
@@ -64,7 +65,8 @@ trait Lanes: Copy {
     fn sum(self) -> f32;
 }
 
-/// See [`Kernel::multiply`]. The number of lines is a constant below, so that the compiler can keep the row in registers.
+/// See [`Kernel::multiply`]. The number of lines is a constant of `multiply_lines`, so that the compiler can keep the
+/// row in registers.
 #[inline(always)]
 fn multiply<L: Lanes>(row: &[Line], block: &[Line], origin: i64, indices: &[i64], gradient: &mut [f32]) {
     match row.len() {

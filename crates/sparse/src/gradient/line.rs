@@ -1,4 +1,4 @@
-//! How operands are stored: row by row in tensors, and for the kernels by columns, in whole cache lines.
+//! Layout of the operands: row by row in tensors, and for the kernels transposed, in whole cache lines.
 
 use std::ops::Range;
 
@@ -14,22 +14,22 @@ impl Line {
 /// Lines of a column that are held at a time: as many as fit the registers (AVX-512 has 32) with room for the sums.
 pub const TILE: usize = 8;
 
-/// From a column to the next, in lines. Odd, or the columns would meet in a few of a cache's sets.
+/// Distance between columns in lines. Odd, since with an even one the columns would fall into few sets of the cache.
 pub const STRIDE: usize = TILE + 1;
 
 /// Some columns of a row-major matrix `[tokens, width]`.
 #[derive(Clone, Copy)]
 pub struct Rows<'a, T> {
-    /// From the first of these scalars on.
+    /// The scalars, from the first of the first column on.
     pub values: &'a [T],
-    /// From a row to the next.
+    /// Distance between rows in scalars.
     pub width: usize,
     pub columns: usize,
     pub tokens: usize,
 }
 
 impl<'a, T: Copy> Rows<'a, T> {
-    /// Of the columns from `first` on, at the most so many.
+    /// Up to `count` columns from `first` on.
     pub fn columns(self, first: usize, count: usize) -> Self {
         let columns = count.min(self.columns - first);
         Self { values: self.values.get(first..).unwrap_or_default(), columns, ..self }
@@ -45,8 +45,8 @@ impl<'a, T: Copy> Rows<'a, T> {
         &self.values[token * self.width..][..self.columns]
     }
 
-    /// Cuts these rows into pieces of so many tokens and, at each of the given first columns, so many columns; with each
-    /// comes the place of its first line.
+    /// Divides these rows into pieces of `tokens` tokens and, at each of the given first columns, `columns` columns.
+    /// Each piece comes with the index of its first line.
     #[inline(always)]
     #[allow(clippy::inline_always, reason = "so that it is compiled with the features of its caller")]
     pub fn pieces(self, firsts: &[usize], columns: usize, tokens: usize) -> impl Iterator<Item = (Self, usize)> {

@@ -1,4 +1,4 @@
-//! What is needed of one of the two matrices, in units of cache lines.
+//! The needed columns of one of the two matrices, in groups of a cache line.
 
 use std::ops::Range;
 
@@ -6,10 +6,10 @@ use super::kernel::Kernel;
 use super::line::{Line, Rows};
 use crate::memory::{Cache, prefetch};
 
-/// Neighbouring columns of a matrix, of which only those near a wanted one are ever read.
+/// Adjacent columns of a matrix, of which only groups with a needed column are read.
 pub struct Operand<'a, T> {
     rows: Rows<'a, T>,
-    /// Columns at which the wanted groups of `Kernel::COLUMNS` begin.
+    /// First columns of the needed groups of `Kernel::COLUMNS` columns.
     firsts: Vec<usize>,
 }
 
@@ -24,7 +24,7 @@ impl<'a, T: Copy> Operand<'a, T> {
         kernel.transpose(self.rows.tokens(tokens), &self.firsts, lines);
     }
 
-    /// Asks for these tokens to be brought from memory, while something else is computed.
+    /// Prefetches these tokens.
     #[inline]
     pub fn prefetch(&self, tokens: Range<usize>) {
         for token in tokens {

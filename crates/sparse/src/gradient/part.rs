@@ -1,10 +1,11 @@
 //! The sampled product of some rows, for one thread, in pieces that fit its caches.
 //!
-//! Each scalar is the product of two columns, of which each token lies in another row of its matrix. So a tile of so many
-//! tokens is transposed first: the input's columns into a buffer that stays in the second-level cache, and chunk by chunk
-//! the output gradient's into one that stays in the first. Each column of the chunk then meets those columns of the input
-//! that its row of the weight wants; their way from one cache to the other is what this takes its time for. Meanwhile, what
-//! comes next is asked from memory.
+//! Each scalar is the product of two columns, whose elements lie in different rows of a row-major matrix. So a tile of
+//! tokens is transposed first: the input's columns into a buffer that stays in the second-level cache, and chunk by
+//! chunk the output gradient's into one that stays in the first-level cache. Then each column of the chunk is
+//! multiplied by the columns of the input at which its row of the weight has trainable scalars; transfers from the
+//! second-level to the first-level cache dominate the time. Meanwhile the operands of the next piece are prefetched
+//! from memory.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -13,8 +14,8 @@ use super::kernel::Kernel;
 use super::line::{Line, Rows, STRIDE, TILE};
 use super::operand::Operand;
 
-/// Columns of the input that are held transposed at a time, at the most: not half a megabyte. With more of them the output
-/// gradients are transposed less often, until the cache is full.
+/// Most columns of the input that are held transposed at a time: less than half a megabyte. With more of them the
+/// output gradients are transposed less often, until the cache is full.
 const BLOCK: usize = 768;
 
 /// Rows of the weight whose output gradients are held transposed at a time.
@@ -27,7 +28,7 @@ pub struct Part<'a, T> {
     pub strips: Vec<Strip<'a, T>>,
 }
 
-/// Neighbouring rows of one weight.
+/// Adjacent rows of one weight.
 pub struct Strip<'a, T> {
     /// `[tokens, rows]`
     pub output_gradient: Rows<'a, T>,
@@ -91,11 +92,11 @@ impl<'a, T: Copy> Part<'a, T> {
         }
     }
 
-    /// For each block, what is needed of the input.
+    /// For each block, the needed columns of the input.
     fn inputs<K: Kernel<Scalar = T>>(&self, chunks: &[Strip<'_, T>], blocks: &Blocks) -> Vec<Operand<'a, T>> {
         let cohorts = chunks.iter().flat_map(|chunk| chunk.cohorts.iter().map(|cohort| (chunk.first, cohort)));
         let scalars: usize = cohorts.clone().map(|(_, cohort)| cohort.indices.len()).sum();
-        // With so many scalars hardly a group of columns is left out.
+        // With that many scalars hardly any group of columns is unneeded.
         let all = scalars > blocks.width;
         let mut wanted = vec![all; blocks.width];
         if !all {
@@ -115,7 +116,7 @@ impl<'a, T: Copy> Part<'a, T> {
 }
 
 impl<'a, T: Copy> Strip<'a, T> {
-    /// Takes the first `rows` rows off, of a weight of this width.
+    /// Splits the first `rows` rows off, of a weight with `width` columns.
     pub fn take(&mut self, rows: usize, width: usize) -> Self {
         let end = self.first + flat_index(rows * width);
         let count = |cohort: &Cohort<'_>| cohort.indices.partition_point(|index| *index < end);
@@ -123,7 +124,7 @@ impl<'a, T: Copy> Strip<'a, T> {
         self.take_counted(rows, width, &counts)
     }
 
-    /// As [`Strip::take`], where it is known how many scalars of each cohort these rows have.
+    /// As [`Strip::take`], with the number of scalars of each cohort in these rows.
     fn take_counted(&mut self, rows: usize, width: usize, counts: &[usize]) -> Self {
         let take = |(cohort, count): (&mut Cohort<'a>, &usize)| Cohort {
             indices: cohort.indices.split_off(..*count).unwrap_or_default(),
@@ -139,7 +140,7 @@ impl<'a, T: Copy> Strip<'a, T> {
         taken
     }
 
-    /// Chunks of up to `CHUNK` rows, and what is known of each.
+    /// Chunks of up to `CHUNK` rows, each with its output gradient.
     fn cut<K: Kernel<Scalar = T>>(mut self, blocks: &Blocks) -> impl Iterator<Item = (Self, Output<'a, T>)> {
         std::iter::from_fn(move || {
             let rows = CHUNK.min(self.output_gradient.columns);
@@ -179,11 +180,11 @@ impl<'a, T: Copy> Strip<'a, T> {
     }
 }
 
-/// What is known of a chunk before the first round.
+/// The output gradient of a chunk, prepared before the first round.
 struct Output<'a, T> {
     /// For each cohort, see [`Blocks::starts`].
     starts: Vec<Vec<usize>>,
-    /// For each block, what is needed of the output gradient.
+    /// For each block, the needed columns of the output gradient.
     operands: Vec<Operand<'a, T>>,
 }
 
@@ -197,7 +198,7 @@ impl<'a, T: Copy> Output<'a, T> {
     }
 }
 
-/// How the columns of a weight are cut into blocks.
+/// The division of a weight's columns into blocks.
 pub struct Blocks {
     width: usize,
     block: usize,
@@ -225,7 +226,8 @@ impl Blocks {
         tiles.flat_map(|tokens| (0..self.count).map(move |block| Round { block, tokens: tokens.clone() })).collect()
     }
 
-    /// Where the scalars of each row and block begin among the sorted indices from `first` on; last, where they end.
+    /// Positions of the first scalar of each row and block in the sorted indices, and the position past the last one;
+    /// `first` is the flat index of the first row's first scalar.
     fn starts(&self, first: i64, rows: usize, indices: &[i64]) -> Vec<usize> {
         let mut starts = vec![0];
         let ends =
@@ -233,7 +235,7 @@ impl Blocks {
         for end in ends {
             let end = first + flat_index(end);
             let mut at = starts.last().copied().unwrap_or_default();
-            // Counting a few at a time is faster than looking for the first that is too large.
+            // Counting 16 at a time is faster than a search for the first index that is too large.
             loop {
                 let some = &indices[at..indices.len().min(at + 16)];
                 let count = some.iter().filter(|index| **index < end).count();
@@ -254,7 +256,7 @@ impl Blocks {
     }
 }
 
-/// What comes next, to be brought from memory while the rows of a chunk are computed.
+/// The next operands, prefetched while the rows of a chunk are computed.
 struct Ahead<'a, T> {
     output: Option<Share<'a, T>>,
     input: Option<Share<'a, T>>,
@@ -264,12 +266,12 @@ struct Ahead<'a, T> {
 struct Share<'a, T> {
     operand: &'a Operand<'a, T>,
     tokens: Range<usize>,
-    /// For each row.
+    /// Tokens to prefetch for each row.
     each: usize,
 }
 
 impl<T: Copy> Ahead<'_, T> {
-    /// This row's share of it.
+    /// Prefetches this row's share.
     #[inline]
     fn prefetch(&self, row: usize) {
         for Share { operand, tokens, each } in [&self.output, &self.input].into_iter().flatten() {
@@ -279,12 +281,12 @@ impl<T: Copy> Ahead<'_, T> {
     }
 }
 
-/// One of so many equal parts of a range.
+/// Part `number` of a range that is divided into `of` equal parts.
 fn part_of(range: &Range<usize>, number: usize, of: usize) -> Range<usize> {
     range.start + range.len() * number / of..range.start + range.len() * (number + 1) / of
 }
 
-/// As tensors hold it.
+/// An index in the type of index tensors.
 pub fn flat_index(index: usize) -> i64 {
     i64::try_from(index).unwrap_or(i64::MAX)
 }

@@ -1,9 +1,9 @@
-//! Who computes what: the rows of all weights, cut into parts of about the same cost.
+//! Division of the work among threads: the rows of all weights, in parts of about the same cost.
 
 use super::line::Rows;
 use super::part::{Blocks, CHUNK, Part, Strip};
 
-/// What it costs to read and transpose a column, counted in scalars of the gradient; measured, for `f32` and `bf16` alike.
+/// Cost of reading and transposing a column, in scalars of the gradient; measured, the same for `f32` and `bf16`.
 const COLUMN: usize = 8;
 
 /// One weight.
@@ -19,7 +19,7 @@ impl<T: Copy> Site<'_, T> {
         self.rows.output_gradient.columns
     }
 
-    /// Of all rows, without that of the input.
+    /// The cost of all rows, without that of the input.
     fn cost(&self) -> usize {
         let scalars: usize = self.rows.cohorts.iter().map(|cohort| cohort.indices.len()).sum();
         scalars + COLUMN * self.height() * Blocks::of(self.input.columns).count
@@ -29,7 +29,7 @@ impl<T: Copy> Site<'_, T> {
         COLUMN * self.input.columns
     }
 
-    /// Whether the input is that of the last part, so that it is not transposed again.
+    /// Whether the last part has the same input, so that it is not transposed again.
     fn continues(&self, parts: &[Part<'_, T>]) -> bool {
         parts.last().is_some_and(|part| is_same(part.input, self.input))
     }
@@ -40,9 +40,9 @@ fn is_same<T: Copy>(one: Rows<'_, T>, other: Rows<'_, T>) -> bool {
     std::ptr::eq(one.values, other.values) && one.columns == other.columns
 }
 
-/// Shares the sites out among so many tasks, each of them a list of parts, in the order of the rows: so at each cut no more
-/// than one input is transposed twice. (More tasks than threads would even out what disturbs a thread, but a few cuts more
-/// cost a tenth of the time.)
+/// Divides the sites among `tasks` tasks, each of them a list of parts, in the order of the rows, so that at each
+/// boundary no more than one input is transposed twice. (More tasks than threads would balance disturbances of a
+/// thread, but a few more boundaries cost a tenth of the time.)
 pub fn share_out<'a, T: Copy>(sites: Vec<Site<'a, T>>, tasks: usize) -> Vec<Vec<Part<'a, T>>> {
     let mut left = expected(&sites, tasks);
     let mut shared: Vec<Vec<Part<'a, T>>> = (0..tasks).map(|_| Vec::new()).collect();
@@ -73,7 +73,8 @@ pub fn share_out<'a, T: Copy>(sites: Vec<Site<'a, T>>, tasks: usize) -> Vec<Vec<
     shared
 }
 
-/// What all of it is going to cost: most cuts lie between rows which share an input, and have it transposed once more.
+/// Estimate of the total cost: most boundaries lie between rows that share an input, which is then transposed once
+/// more.
 fn expected<T: Copy>(sites: &[Site<'_, T>], tasks: usize) -> usize {
     let rows: usize = sites.iter().map(Site::cost).sum();
     let is_new = |at: &usize| *at == 0 || !is_same(sites[at - 1].input, sites[*at].input);
@@ -91,7 +92,7 @@ mod tests {
     const BLOCK: [(usize, usize, usize); 7] =
         [(512, 512, 0), (512, 512, 0), (512, 512, 0), (512, 512, 1), (1408, 512, 2), (1408, 512, 2), (512, 1408, 3)];
 
-    /// Of each task, the heights of its strips, and what they cost with the inputs.
+    /// For each task, the heights of its strips and its cost, inputs included.
     fn shares(tasks: usize, every: usize) -> Vec<(Vec<usize>, usize)> {
         let inputs = [[0.0_f32]; 4];
         let indices: Vec<Vec<i64>> = BLOCK

@@ -1,4 +1,4 @@
-//! From tensors to kernels.
+//! The sampled product on the CPU: from tensors to kernels.
 
 use half::bf16;
 use tch::{Device, Kind, Tensor};
@@ -13,7 +13,8 @@ use super::plan::{Site, share_out};
 use crate::memory::{Stored, values, values_mut};
 use crate::threads;
 
-/// For each product one tensor for each cohort. All on the CPU. Of mixed dtypes, all are widened.
+/// The gradients of products on the CPU, for each product one tensor for each cohort. Unless all operands are `bf16`,
+/// they are converted to `f32`.
 pub fn sampled(products: &[&Product<'_>]) -> Vec<Vec<Tensor>> {
     let threads = threads::count();
     if products.iter().all(|product| product.is_half()) {
@@ -45,11 +46,11 @@ fn in_f32(products: &[&Product<'_>], threads: usize) -> Vec<Vec<Tensor>> {
 
 /// Density above which the dense product and a gather are faster on this processor.
 ///
-/// From `benches/gradient.rs` with two threads, 512 x 1408. On a Zen 4, 256 to 4096 tokens, both ways took the same time at 0.37
-/// to 0.43 in `f32`, and at some 0.85 from `bf16`, which the dense product has to widen to sum in `f32`. Where dense products
-/// are two to three times as fast: 0.3 and 0.5 on a Zen 5, 0.3 and 0.37 on a Xeon with AMX (Emerald Rapids). The bounds of other
-/// x86 processors follow from how much slower their kernels were on the Zen 4, at 0.3, on one thread; on those that are not x86
-/// nothing was measured.
+/// From `benches/gradient.rs` with two threads, 512 x 1408. On a Zen 4, 256 to 4096 tokens, both algorithms took the
+/// same time at 0.37 to 0.43 in `f32`, and at some 0.85 from `bf16`, which the dense product has to widen to sum in
+/// `f32`. Where dense products are two to three times as fast: 0.3 and 0.5 on a Zen 5, 0.3 and 0.37 on a Xeon with AMX
+/// (Emerald Rapids). The bounds of other x86 processors follow from how much slower their kernels were on the Zen 4, at
+/// 0.3, on one thread; on those that are not x86 nothing was measured.
 #[cfg(target_arch = "x86_64")]
 pub fn dense_above(half: bool) -> f64 {
     let best = if half { Avx512Bf16::detect().is_some() } else { Avx512::detect().is_some() };
@@ -87,7 +88,7 @@ fn is_zen_5() -> bool {
     family == 0xf && family + extension == 0x1a
 }
 
-/// By this kernel, in whose dtype the operands are taken.
+/// Computes the products by this kernel; operands are converted to its dtype.
 pub(super) fn compute<K: Kernel>(kernel: K, products: &[&Product<'_>], threads: usize) -> Vec<Vec<Tensor>> {
     let mut operands = Operands::of(products, K::Scalar::KIND);
     let sites = operands.iter_mut().map(Operands::site::<K::Scalar>).collect();
@@ -97,7 +98,7 @@ pub(super) fn compute<K: Kernel>(kernel: K, products: &[&Product<'_>], threads: 
     operands.into_iter().map(|operands| operands.gradients).collect()
 }
 
-/// Contiguous matrices of one dtype, and room for the result.
+/// Contiguous matrices of one dtype, and buffers for the gradients.
 struct Operands {
     input: Tensor,
     output_gradient: Tensor,
@@ -109,7 +110,7 @@ impl Operands {
     fn of(products: &[&Product<'_>], kind: Kind) -> Vec<Self> {
         let mut operands: Vec<Self> = Vec::with_capacity(products.len());
         for (at, product) in products.iter().enumerate() {
-            // Where the dtype or the layout has to be changed, that is done once for neighbours that share an input.
+            // Consecutive products that share an input convert its dtype or layout once.
             let shared = at.checked_sub(1).filter(|before| is_same(products[*before].input, product.input));
             operands.push(Self {
                 input: shared.map_or_else(|| matrix(product.input, kind), |at| operands[at].input.shallow_clone()),
@@ -138,13 +139,13 @@ impl Operands {
     }
 }
 
-/// `[.., width]` as `[tokens, width]`, one row after the other.
+/// `[.., width]` as a contiguous `[tokens, width]`.
 fn matrix(tensor: &Tensor, kind: Kind) -> Tensor {
     let width = tensor.size().last().copied().unwrap_or(1);
     tensor.reshape([-1, width]).to_kind(kind).contiguous()
 }
 
-/// Whether they are the same scalars in memory.
+/// Whether both tensors are the same scalars in memory.
 fn is_same(one: &Tensor, other: &Tensor) -> bool {
     let layout = |tensor: &Tensor| (tensor.data_ptr(), tensor.kind(), tensor.size(), tensor.stride());
     layout(one) == layout(other)

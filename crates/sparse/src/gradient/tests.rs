@@ -8,40 +8,40 @@ use super::sampled::compute;
 use super::*;
 use crate::threads;
 
-type Way = fn(&[&Product<'_>], usize) -> Vec<Vec<Tensor>>;
+type Implementation = fn(&[&Product<'_>], usize) -> Vec<Vec<Tensor>>;
 
 /// All kernels that this processor can run, for a dtype.
-fn ways(kind: Kind) -> Vec<Way> {
-    fn of<K: Kernel>(detect: fn() -> Option<K>, way: Way) -> Option<Way> {
-        detect().map(|_| way)
+fn implementations(kind: Kind) -> Vec<Implementation> {
+    fn of<K: Kernel>(detect: fn() -> Option<K>, implementation: Implementation) -> Option<Implementation> {
+        detect().map(|_| implementation)
     }
     let half = kind == Kind::BFloat16;
-    let mut ways: Vec<Option<Way>> = vec![Some(if half {
+    let mut found: Vec<Option<Implementation>> = vec![Some(if half {
         |products, threads| compute(Portable::<bf16>::new(), products, threads)
     } else {
         |products, threads| compute(Portable::<f32>::new(), products, threads)
     })];
     #[cfg(target_arch = "x86_64")]
     if half {
-        ways.push(of(Avx2::<bf16>::detect, |products, threads| {
+        found.push(of(Avx2::<bf16>::detect, |products, threads| {
             compute(Avx2::<bf16>::detect().unwrap(), products, threads)
         }));
-        ways.push(of(Avx512Bf16::detect, |products, threads| {
+        found.push(of(Avx512Bf16::detect, |products, threads| {
             compute(Avx512Bf16::detect().unwrap(), products, threads)
         }));
     } else {
-        ways.push(of(Avx2::<f32>::detect, |products, threads| {
+        found.push(of(Avx2::<f32>::detect, |products, threads| {
             compute(Avx2::<f32>::detect().unwrap(), products, threads)
         }));
-        ways.push(of(Avx512::detect, |products, threads| compute(Avx512::detect().unwrap(), products, threads)));
+        found.push(of(Avx512::detect, |products, threads| compute(Avx512::detect().unwrap(), products, threads)));
     }
-    ways.into_iter().flatten().collect()
+    found.into_iter().flatten().collect()
 }
 
 struct Case {
     inputs: Vec<Tensor>,
     output_gradients: Vec<Tensor>,
-    /// For each product, of which input and with which indices.
+    /// For each product, the position of its input and the indices of its cohorts.
     products: Vec<(usize, Vec<Tensor>)>,
 }
 
@@ -95,18 +95,18 @@ fn worst_error(products: &[Product<'_>], gradients: &[Vec<Tensor>]) -> f64 {
     worst
 }
 
-fn check_all_ways(case: &Case, kind: Kind, bound: f64) -> Result<(), TestCaseError> {
+fn check_all_implementations(case: &Case, kind: Kind, bound: f64) -> Result<(), TestCaseError> {
     let products = case.products();
     let refs: Vec<_> = products.iter().collect();
-    for way in ways(kind) {
-        let alone = way(&refs, 1);
+    for compute in implementations(kind) {
+        let alone = compute(&refs, 1);
         let worst = worst_error(&products, &alone);
         prop_assert!(worst < bound, "{worst}");
         for threads in [2, 3, 7] {
-            prop_assert_eq!(&way(&refs, threads), &alone);
+            prop_assert_eq!(&compute(&refs, threads), &alone);
         }
         for (product, gradients) in refs.iter().zip(&alone) {
-            prop_assert_eq!(&way(&[product], 2)[0], gradients);
+            prop_assert_eq!(&compute(&[product], 2)[0], gradients);
         }
     }
     let dense = |product: &Product<'_>| dense_then_gather(product.input, product.output_gradient, &product.indices);
@@ -123,7 +123,7 @@ proptest! {
         share in 0.0..1.0, half: bool,
     ) {
         let kind = if half { Kind::BFloat16 } else { Kind::Float };
-        check_all_ways(&Case::random(tokens, widths, heights, share, kind), kind, 1e-5 * f64::sqrt(70.0))?;
+        check_all_implementations(&Case::random(tokens, widths, heights, share, kind), kind, 1e-5 * f64::sqrt(70.0))?;
     }
 }
 
@@ -135,7 +135,7 @@ proptest! {
         share in prop::sample::select(vec![1e-4, 1e-3, 0.01, 0.2]), half: bool,
     ) {
         let kind = if half { Kind::BFloat16 } else { Kind::Float };
-        check_all_ways(&Case::random(tokens, widths, heights, share, kind), kind, 1e-5 * f64::sqrt(1200.0))?;
+        check_all_implementations(&Case::random(tokens, widths, heights, share, kind), kind, 1e-5 * f64::sqrt(1200.0))?;
     }
 }
 
@@ -187,8 +187,8 @@ fn values_that_are_not_finite_reach_only_their_own_scalars() {
         let dy = Tensor::ones([40, 2], (Kind::Float, Device::Cpu)).to_kind(kind);
         let all = every(66, 1);
         let product = Product { input: &x, output_gradient: &dy, indices: vec![&all] };
-        for way in ways(kind) {
-            let spoilt = way(&[&product], 1)[0][0].isnan().nonzero().view(-1);
+        for compute in implementations(kind) {
+            let spoilt = compute(&[&product], 1)[0][0].isnan().nonzero().view(-1);
             assert_eq!(spoilt, Tensor::from_slice(&[32_i64, 65]));
         }
     }

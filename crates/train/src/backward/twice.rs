@@ -1,28 +1,28 @@
-//! The loss of two forward passes over one micro-batch, in which different things were drawn at random: that of the first, and
-//! how far the predictions of the two are apart.
+//! The loss of two forward passes over one micro-batch with different random draws: the loss of the first pass plus a
+//! consistency term, the divergence between the predictions of the two.
 //!
-//! With the probabilities p and q that the passes give, each target adds `c / 2 (KL(p | q) + KL(q | p))`, in which what a
-//! prediction is compared with counts as a constant (`AdaMix`, arXiv 2205.12410). So the gradient by the first logits has
-//! `c / 2 (p - q)` more, and that by the second ones is the opposite.
+//! With the probabilities p and q of the two passes, each target adds `c / 2 (KL(p | q) + KL(q | p))`, where the
+//! distribution that a prediction is compared with counts as a constant (`AdaMix`, arXiv 2205.12410). So the
+//! consistency term adds `c / 2 (p - q)` to the gradient by the first logits, and the opposite to that by the second.
 
 use tch::{Kind, Reduction, Tensor};
 
-use super::wanted::Staged;
+use super::wanted::StageParameters;
 use super::{Graph, Trained, backward};
 use crate::targets::{Targets, chunks, pick};
 use spartui_method::Collector;
 use spartui_model::{Batch, Model, Recorded, Stage};
 
-/// What the parts of the loss are multiplied by.
+/// Weights of the terms of the loss.
 #[derive(Debug, Clone, Copy)]
 pub struct Weights {
-    /// Each target.
+    /// Weight of each target.
     pub weight: f64,
-    /// How far apart the predictions are, times `weight`.
+    /// Weight of the consistency term, relative to `weight`.
     pub consistency: f64,
 }
 
-/// The loss from the last block's outputs of both passes; their gradients, where they are needed.
+/// The loss from the last block's outputs of both passes, and the gradients of these outputs, where they are needed.
 pub fn loss(
     model: &Model,
     trained: &mut Trained<'_>,
@@ -47,8 +47,8 @@ fn classify(
 ) -> (f64, [Option<Tensor>; 2]) {
     let head = &trained.head.head;
     let logits = outputs.map(|x| head.forward(&model.pool(x, batch)));
-    let Apart { scalar, loss } = apart(&logits, labels, weights);
-    let stage = Staged::of(model, trained.collector, Stage::Output);
+    let PairLoss { scalar, loss } = pair_loss(&logits, labels, weights);
+    let stage = StageParameters::of(model, trained.collector, Stage::Output);
     let mut inputs: Vec<&Tensor> = head.tensors.iter().chain(stage.tensors.iter().copied()).collect();
     inputs.extend(outputs.into_iter().filter(|x| x.requires_grad()));
     let mut gradients = Tensor::run_backward(&[&scalar], &inputs, false, false);
@@ -60,7 +60,7 @@ fn classify(
     (loss, [first, second])
 }
 
-/// With the logits of a bounded number of positions at a time.
+/// The loss of a language model, with the logits of a bounded number of positions at a time.
 fn predict(
     model: &Model,
     collector: &mut dyn Collector,
@@ -69,13 +69,13 @@ fn predict(
     weights: Weights,
 ) -> (f64, [Option<Tensor>; 2]) {
     let finished = outputs.map(|x| model.finish(&pick(x, at)));
-    let head = Staged::language_head(model, collector);
+    let head = StageParameters::language_head(model, collector);
     let mut loss = 0.0;
     let mut parts = [Vec::new(), Vec::new()];
     for (from, size) in chunks(model, ids.size()[0]) {
         let starts = finished.each_ref().map(|all| all.narrow(0, from, size).detach().set_requires_grad(true));
         let logits = starts.each_ref().map(|start| model.vocabulary(start));
-        let part = apart(&logits, &ids.narrow(0, from, size), weights);
+        let part = pair_loss(&logits, &ids.narrow(0, from, size), weights);
         let inputs: Vec<&Tensor> = starts.iter().chain(head.tensors.iter().copied()).collect();
         let mut gradients = Tensor::run_backward(&[&part.scalar], &inputs, false, false);
         head.collect(collector, &gradients[2..]);
@@ -83,7 +83,7 @@ fn predict(
         parts.iter_mut().zip(gradients).for_each(|(parts, gradient)| parts.push(gradient));
         loss += part.loss;
     }
-    let stage = Staged::of(model, collector, Stage::Output).without(&head);
+    let stage = StageParameters::of(model, collector, Stage::Output).without(&head);
     let mut upstream = [None, None];
     for (place, (output, parts)) in finished.into_iter().zip(parts).enumerate() {
         if output.requires_grad() && !parts.is_empty() {
@@ -94,14 +94,14 @@ fn predict(
     (loss, upstream)
 }
 
-/// The loss of some targets.
-struct Apart {
-    /// Has the gradient of the loss, and another value.
+/// The loss of some targets in both passes.
+struct PairLoss {
+    /// A scalar with the gradient of the loss; its value differs from the loss.
     scalar: Tensor,
     loss: f64,
 }
 
-fn apart(logits: &[Tensor; 2], targets: &Tensor, weights: Weights) -> Apart {
+fn pair_loss(logits: &[Tensor; 2], targets: &Tensor, weights: Weights) -> PairLoss {
     let own = logits[0].cross_entropy_loss::<Tensor>(targets, None, Reduction::Sum, -100, 0.0) * weights.weight;
     let [p, q] = logits.each_ref().map(|logits| logits.detach().log_softmax(-1, logits.kind()));
     let difference = p.exp() - q.exp();
@@ -109,7 +109,7 @@ fn apart(logits: &[Tensor; 2], targets: &Tensor, weights: Weights) -> Apart {
     let divergence = (&difference * (p - q)).sum(Kind::Double).double_value(&[]) * half;
     let loss = own.to_kind(Kind::Double).double_value(&[]) + divergence;
     let pull = ((&logits[0] - &logits[1]) * difference).sum(own.kind()) * half;
-    Apart { scalar: own + pull, loss }
+    PairLoss { scalar: own + pull, loss }
 }
 
 #[cfg(test)]
@@ -123,7 +123,7 @@ mod tests {
         let weights = Weights { weight: 0.25, consistency: 3.0 };
         let labels = Tensor::from_slice(&[1_i64, 0, 4]);
         let logits = [(); 2].map(|()| Tensor::randn([3, 5], (Kind::Double, Device::Cpu)).set_requires_grad(true));
-        let Apart { scalar, loss } = apart(&logits, &labels, weights);
+        let PairLoss { scalar, loss } = pair_loss(&logits, &labels, weights);
         let found = Tensor::run_backward(&[&scalar], &logits, false, false);
 
         let [p, q] = logits.each_ref().map(|logits| logits.log_softmax(-1, Kind::Double));

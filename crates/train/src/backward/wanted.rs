@@ -1,28 +1,29 @@
-//! What of the model itself a pass has to give gradients of.
+//! The parameters of the model whose dense gradients a pass computes, and the blocks that need a graph.
 
 use tch::Tensor;
 
 use spartui_method::Collector;
 use spartui_model::{Model, Stage};
 
-/// Where the graph of a pass begins.
-pub struct Start {
-    /// Whether it begins with the embeddings, whose graph is walked back last.
+/// The start of a pass's autograd graph.
+pub struct GraphStart {
+    /// Whether the embeddings have a graph.
     pub embedding: bool,
-    /// The first block that is in it.
+    /// The first block with a graph.
     pub lowest: usize,
 }
 
-impl Start {
-    /// At the first block with a site that leaves a tap or lends a leaf, or with a parameter that is wanted; all blocks lie below
-    /// it if there is none.
+impl GraphStart {
+    /// The first block with a site that records a tap or registers a leaf, or with a parameter whose dense gradient is
+    /// needed; the number of blocks if there is none.
     pub fn of(model: &Model, collector: &dyn Collector) -> Self {
         let of_sites = |marked: &[bool]| {
             model.sites.iter().zip(marked).filter(|(_, marked)| **marked).map(|(site, _)| site.layer).min()
         };
-        let lowest = [of_sites(collector.adapted()), of_sites(collector.lends())].into_iter().flatten().min();
+        let lowest =
+            [of_sites(collector.adapted()), of_sites(collector.registers_leaves())].into_iter().flatten().min();
         let mut start = Self { embedding: false, lowest: lowest.unwrap_or(model.layers()) };
-        for (parameter, _) in model.parameters.iter().zip(collector.wants()).filter(|(_, wanted)| **wanted) {
+        for (parameter, _) in model.parameters.iter().zip(collector.needs_gradient()).filter(|(_, wanted)| **wanted) {
             match parameter.stage {
                 Stage::Embedding => start = Self { embedding: true, lowest: 0 },
                 Stage::Block(layer) => start.lowest = start.lowest.min(layer),
@@ -33,23 +34,24 @@ impl Start {
     }
 }
 
-/// The parameters of one stage that are wanted.
-pub struct Staged<'a> {
+/// The parameters of one stage whose dense gradients are needed.
+pub struct StageParameters<'a> {
+    /// Indices among the model's parameters.
     pub places: Vec<usize>,
     pub tensors: Vec<&'a Tensor>,
 }
 
-impl<'a> Staged<'a> {
+impl<'a> StageParameters<'a> {
     pub fn of(model: &'a Model, collector: &dyn Collector, stage: Stage) -> Self {
-        let numbered = model.parameters.iter().zip(collector.wants()).enumerate();
+        let numbered = model.parameters.iter().zip(collector.needs_gradient()).enumerate();
         let wanted = numbered.filter(|(_, (parameter, wanted))| **wanted && parameter.stage == stage);
         let (places, tensors) = wanted.map(|(place, (parameter, _))| (place, &parameter.tensor)).unzip();
         Self { places, tensors }
     }
 
-    /// The one parameter that language-model logits are made with.
+    /// The weight of the language-model head, if its dense gradient is needed.
     pub fn language_head(model: &'a Model, collector: &dyn Collector) -> Self {
-        let is_wanted = |place: &usize| collector.wants().get(*place).copied().unwrap_or(false);
+        let is_wanted = |place: &usize| collector.needs_gradient().get(*place).copied().unwrap_or(false);
         let place = model.language_parameter().filter(is_wanted);
         let tensors = place.iter().map(|&place| &model.parameters[place].tensor).collect();
         Self { places: place.into_iter().collect(), tensors }

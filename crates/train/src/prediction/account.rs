@@ -8,12 +8,12 @@ use spartui_facts::recipe::{Recipe, Recompute};
 use spartui_method::Needs;
 use spartui_model::{BlockMemory, Load, Model, Stage};
 
-/// What is alive at some moment, beside weights, deltas and moments.
+/// Bytes alive at one moment of a step, beside weights, deltas and moments.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Moment {
-    /// For the backward pass.
+    /// Kept for the backward pass.
     pub kept: u64,
-    /// For that moment.
+    /// Transient at this moment.
     pub working: u64,
 }
 
@@ -27,9 +27,9 @@ impl Moment {
 pub struct Account<'a> {
     pub recipe: &'a Recipe,
     pub model: &'a Model,
-    /// Scalars that train at each site.
+    /// Number of trainable scalars of each site.
     pub counts: &'a [u64],
-    /// What the method takes.
+    /// Memory needs of the method.
     pub needs: &'a Needs,
     /// The largest micro-batch.
     pub batch: Extent,
@@ -40,7 +40,7 @@ impl Account<'_> {
         self.needs.everything
     }
 
-    /// Every moment of a step that may be its peak.
+    /// All moments of a step that may be its peak.
     pub fn moments(&self) -> Vec<Moment> {
         let recomputes = self.recipe.train.recompute == Recompute::Blocks;
         let adapted: Vec<bool> = self.counts.iter().map(|&count| count > 0).collect();
@@ -55,12 +55,12 @@ impl Account<'_> {
                 self.with_overlays(block, layer, self.batch)
             })
             .collect();
-        // What is kept of a block until its turn comes.
+        // Bytes kept of a block until its backward pass.
         let waits = |block: &BlockMemory| if recomputes { block.output } else { block.kept };
         let before = |at: usize| embedded + blocks[..at].iter().map(waits).sum::<u64>();
         let idle = |layer| Moment { kept: 0, working: embedded + self.model.block_memory(layer, &load, false).idle };
         let mut moments: Vec<Moment> = (0..lowest).map(idle).collect();
-        // Of another pass over the same rows all is there still.
+        // With two passes per micro-batch, the tensors of the other pass are still alive.
         let other = if self.needs.twice { before(blocks.len()) } else { 0 };
         moments.push(Moment { kept: before(blocks.len()) + other, working: self.loss() });
         for (at, block) in blocks.iter().enumerate() {
@@ -74,7 +74,7 @@ impl Account<'_> {
         moments
     }
 
-    /// What a block takes with what a method puts on its layers.
+    /// The memory of a block, overlays included.
     fn with_overlays(&self, block: BlockMemory, layer: usize, Extent { rows, width, .. }: Extent) -> BlockMemory {
         let tokens = rows * width;
         let of_layer = self.model.sites.iter().zip(&self.needs.overlays).filter(|(site, _)| site.layer == layer);
@@ -84,8 +84,8 @@ impl Account<'_> {
         BlockMemory { kept: block.kept + kept, backward: block.backward + working, idle: block.idle + working, ..block }
     }
 
-    /// Moments before the first step, where whole gradients decide what trains. What trains takes no memory yet, which is
-    /// counted elsewhere as if it did.
+    /// Moments before the first step, where dense gradients decide what trains. Deltas and moments do not exist yet at
+    /// that time, but are counted elsewhere, so they are subtracted here.
     pub fn survey(&self) -> Vec<Moment> {
         let Some(gradients) = self.needs.surveyed else { return Vec::new() };
         let saved = self.needs.held.deltas + self.needs.held.moments;
@@ -93,7 +93,7 @@ impl Account<'_> {
         self.moments().into_iter().map(with).collect()
     }
 
-    /// `[rows, width, hidden]`
+    /// Bytes of `[rows, width, hidden]`.
     fn tokens(&self, Extent { rows, width, .. }: Extent) -> u64 {
         rows * width * self.hidden() * bytes_of(self.model.kind)
     }
@@ -110,20 +110,21 @@ impl Account<'_> {
         trained.map(|(site, _)| site.layer).min().unwrap_or(self.model.layers())
     }
 
-    /// Loss and its gradient: what stands behind the last block, and the logits of a bounded number of positions.
+    /// Loss and its gradient: tensors after the last block, and the logits of a bounded number of positions.
     fn loss(&self) -> u64 {
         let vocabulary = self.model.config.vocab_size.cast_unsigned();
         let behind = self.batch.targets * self.hidden() * bytes_of(self.model.kind);
         let wide = if self.is_narrow() { 2 * behind } else { 0 };
         let head = self.model.language_parameter().filter(|_| self.trains_everything());
-        // Chosen positions, their norm's copy in f32, the norm's output, and its gradient in parts.
+        // Target positions, the norm's copy of them in f32, the norm's output, and its gradient in chunks.
         3 * behind
             + wide
             + self.batch_logits()
             + head.map_or(0, |_| vocabulary * self.hidden() * (bytes_of(self.model.kind) + 4))
     }
 
-    /// In the model's type, with the gradient in their place; or behind the softmax, and the gradients before and behind it.
+    /// Logits of a batch: in the model's dtype, with the gradient in place; else the softmax, and the gradients before
+    /// and after it.
     fn batch_logits(&self) -> u64 {
         let logits = self.logits(self.batch);
         let in_place = !self.trains_everything()
@@ -133,14 +134,14 @@ impl Account<'_> {
         if in_place { logits / 4 * bytes_of(self.model.kind) } else { 3 * logits }
     }
 
-    /// Logits that exist at a time, in `f32`.
+    /// Bytes of the logits that exist at a time, in `f32`.
     fn logits(&self, extent: Extent) -> u64 {
         let vocabulary = self.model.config.vocab_size.max(1);
         let positions = (most_logits(self.model.device) / vocabulary).max(1).cast_unsigned().min(extent.targets);
         4 * positions * vocabulary.cast_unsigned()
     }
 
-    /// The gradients that were collected when this block's turn comes: those of the blocks above.
+    /// Bytes of the gradients accumulated before this block's backward pass: those of the blocks above.
     fn gradients(&self, layer: usize) -> u64 {
         if self.trains_everything() {
             let above = |stage: Stage| match stage {
@@ -157,7 +158,7 @@ impl Account<'_> {
         above.map(|(_, count)| 4 * count).sum()
     }
 
-    /// The gradients of a block's own, as they come and in `f32`.
+    /// Bytes of a block's own gradients, in the model's dtype and in `f32`.
     fn fresh_gradients(&self, layer: usize) -> u64 {
         if self.trains_everything() {
             let size = if self.is_narrow() { bytes_of(self.model.kind) + 4 } else { 4 };
@@ -168,7 +169,7 @@ impl Account<'_> {
         own.map(|(_, count)| 4 * count).sum()
     }
 
-    /// The squares that a gradient's norm is the sum of; and the embedding's gradient.
+    /// Bytes of the update's temporaries: the squares for the gradient norm; and the embedding's gradient.
     fn update(&self) -> u64 {
         if !self.trains_everything() {
             let squares = 4 * self.counts.iter().max().copied().unwrap_or(0);
@@ -178,18 +179,18 @@ impl Account<'_> {
         4 * embedding.map(|one| one.tensor.numel() as u64).sum::<u64>() + self.largest()
     }
 
-    /// Where everything trains, the gradients of the blocks lie where activations were. What these leave between them is too
-    /// small for the gradient of the largest parameter and for its squares.
+    /// Fragmentation where every parameter trains: the gradients of the blocks reuse the memory of activations, whose
+    /// gaps are too small for the gradient of the largest parameter and for its squares.
     pub fn holes_for_the_largest(&self) -> u64 {
         if self.trains_everything() { 2 * self.largest() } else { 0 }
     }
 
-    /// The largest parameter, in `f32`.
+    /// Bytes of the largest parameter, in `f32`.
     fn largest(&self) -> u64 {
         self.model.parameters.iter().map(|one| 4 * one.tensor.numel() as u64).max().unwrap_or(0)
     }
 
-    /// The largest batch of an evaluation: input and inside of a block, without a graph; then the logits.
+    /// The largest batch of an evaluation: input and temporaries of a block without a graph, or the logits.
     pub fn evaluation(&self, extent: Extent) -> Moment {
         let Extent { rows, width, .. } = extent;
         let load = Load { rows, width, adapted: &[], everything: false };

@@ -290,7 +290,7 @@ pub fn facts(pen: &mut Pen, area: Rect, known: &KnownRun, launcher: &Launcher) {
     let keys = &launcher.env.look.keys;
     let hint = match action_of(known) {
         RunAction::Attach => keys.hints(Context::Home, &[(Action::OpenRun, "opens its cockpit")]),
-        RunAction::Lanes if known.run.can_go_on() => {
+        RunAction::Lanes if known.run.can_resume() => {
             keys.hints(Context::Home, &[(Action::OpenRun, "its lanes"), (Action::ResumeRun, "resumes it")])
         }
         RunAction::Lanes => {

@@ -1,4 +1,4 @@
-//! For x86 processors since about 2013 (Haswell) and 2017 (Zen).
+//! The kernel for x86 processors with AVX2 and FMA: since about 2013 (Haswell) and 2017 (Zen).
 
 use std::arch::x86_64::*;
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use half::bf16;
 use super::super::line::{Line, Rows, STRIDE};
 use super::{Kernel, Lanes, Widen, portable};
 
-/// From `f32` or `bf16`, in `f32`. It exists only where the processor was found to have AVX2 and FMA.
+/// Reads `f32` or `bf16` and computes in `f32`. A value exists only where the processor was found to have AVX2 and FMA.
 #[derive(Clone, Copy)]
 pub struct Avx2<T>(PhantomData<T>);
 
@@ -75,7 +75,7 @@ impl Lanes for [__m256; 2] {
     }
 }
 
-/// A dtype that eight scalars can be loaded of.
+/// A dtype of which eight scalars can be loaded as `f32`.
 pub trait Load: Widen {
     fn load(from: &[Self; 8]) -> __m256;
 }

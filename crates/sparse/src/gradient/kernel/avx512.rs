@@ -1,4 +1,4 @@
-//! For x86 processors with AVX-512: since about 2017 (Skylake-SP) and 2022 (Zen 4).
+//! The kernels for x86 processors with AVX-512: since about 2017 (Skylake-SP) and 2022 (Zen 4).
 
 use std::arch::x86_64::*;
 
@@ -7,7 +7,7 @@ use half::bf16;
 use super::super::line::{Line, Rows, STRIDE};
 use super::{Kernel, Lanes, portable};
 
-/// From `f32`, in `f32`. It exists only where the processor was found to have the features.
+/// Reads `f32` and computes in `f32`. A value exists only where the processor was found to have the features.
 #[derive(Clone, Copy)]
 pub struct Avx512(());
 
@@ -36,7 +36,8 @@ impl Kernel for Avx512 {
     }
 }
 
-/// From `bf16` by products of pairs, summed in `f32`. It exists only where the processor was found to have the features.
+/// Reads `bf16`; products of pairs are summed in `f32`. A value exists only where the processor was found to have the
+/// features.
 #[derive(Clone, Copy)]
 pub struct Avx512Bf16(());
 
@@ -199,7 +200,7 @@ fn store(columns: &[__m512; 16], lines: &mut [Line], place: impl Fn(usize) -> us
     }
 }
 
-/// What is left at the edges.
+/// Transposes a piece at the edges of a matrix, which has fewer columns or tokens.
 fn transpose_odd_piece_of_pairs(rows: Rows<'_, bf16>, lines: &mut [Line]) {
     let bits = |token: usize, column: usize| {
         u32::from(if token < rows.tokens { rows.row(token)[column].to_bits() } else { 0 })

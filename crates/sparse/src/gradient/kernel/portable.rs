@@ -1,11 +1,11 @@
-//! For processors of which nothing is known: loops that compilers turn into vector instructions (NEON among them).
+//! The kernel for all other processors: loops that compilers vectorize (for NEON, among others).
 
 use std::marker::PhantomData;
 
 use super::super::line::{Line, Rows, STRIDE};
 use super::{Kernel, Lanes, Widen};
 
-/// From `f32` or `bf16`, in `f32`.
+/// Reads `f32` or `bf16` and computes in `f32`.
 #[derive(Clone, Copy)]
 pub struct Portable<T>(PhantomData<T>);
 

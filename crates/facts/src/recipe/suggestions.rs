@@ -1,9 +1,9 @@
-//! What was probably meant by a name or a value that a recipe does not know: by meaning first, by spelling then.
+//! Suggestions for an unknown name or value in a recipe: first by the names of other tools, then by spelling.
 
 use super::fields::number;
 use super::{FIELDS, Field, Kind, Value};
 
-/// What other tools call a field, without case and without anything but letters and digits, and the field.
+/// Names of other tools for a field, in lower case and only letters and digits, and the field.
 const NAMES: &[(&str, &str)] = &[
     ("model", "model.path"),
     ("modelname", "model.path"),
@@ -143,7 +143,7 @@ const NAMES: &[(&str, &str)] = &[
     ("randomseed", "train.seed"),
 ];
 
-/// What other tools have a switch of its own for, and the field with the value that says so.
+/// Switches of other tools, and the field with its value for the same.
 const SWITCHES: &[(&str, &str)] = &[
     ("fp16", "model.dtype = \"float16\""),
     ("float16", "model.dtype = \"float16\""),
@@ -161,7 +161,7 @@ const SWITCHES: &[(&str, &str)] = &[
     ("seed", "train.seed (order of the rows) and method.seed (what trains)"),
 ];
 
-/// What other tools write for one of the words that a field takes.
+/// Values of other tools, and the word for the same here.
 const WORDS: &[(&str, &str)] = &[
     ("fp16", "float16"),
     ("half", "float16"),
@@ -199,19 +199,21 @@ const WORDS: &[(&str, &str)] = &[
     ("magnitude", "largest"),
 ];
 
-/// How near a name must be to be named for its spelling.
+/// Lowest similarity (Jaro-Winkler) for a suggestion by spelling.
 const NEAR: f64 = 0.8;
 
+/// The name in lower case, only letters and digits.
 fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }
 
+/// The entry for a name in a table.
 fn known(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
-    table.iter().find(|(other, _)| *other == name).map(|(_, meant)| *meant)
+    table.iter().find(|(other, _)| *other == name).map(|(_, suggested)| *suggested)
 }
 
-/// Which field was meant, as a question or an advice.
-pub(super) fn field(name: &str) -> String {
+/// A suggestion for an unknown field, as the rest of an error message.
+pub(super) fn suggest_field(name: &str) -> String {
     let last = name.rsplit('.').next().unwrap_or(name);
     let ask = |field: &str| format!("did you mean \"{field}\"?");
     let keys = || FIELDS.iter().map(|field| (field.name, field.name.split_once('.').map_or("", |(_, key)| key)));
@@ -224,7 +226,7 @@ pub(super) fn field(name: &str) -> String {
             return ask(field);
         }
     }
-    // Without their tables: that these are the same makes no two names alike.
+    // Names are compared without their tables: an equal table does not make two fields similar.
     let near = |(field, key): (&'static str, &str)| (strsim::jaro_winkler(last, key), field);
     match keys().map(near).max_by(|(a, _), (b, _)| a.total_cmp(b)) {
         Some((nearness, field)) if nearness > NEAR => ask(field),
@@ -232,31 +234,31 @@ pub(super) fn field(name: &str) -> String {
     }
 }
 
-/// Which value was meant, if that can be told.
-pub(super) fn value(field: &Field, value: &Value) -> Option<String> {
+/// A suggestion for a value that the field does not take, if there is one.
+pub(super) fn suggest_value(field: &Field, value: &Value) -> Option<String> {
     match (field.kind, value) {
         (Kind::Choice(words), Value::String(word)) => {
-            let said = plain(word);
-            let same = words.iter().copied().find(|word| plain(word) == said);
-            let meant = WORDS.iter().filter(|(other, _)| *other == said).map(|(_, meant)| *meant);
-            let by_meaning = meant.into_iter().find(|meant| words.contains(meant));
-            let near = |known: &&&str| strsim::jaro_winkler(&said, known);
+            let given = plain(word);
+            let same = words.iter().copied().find(|word| plain(word) == given);
+            let suggested = WORDS.iter().filter(|(other, _)| *other == given).map(|(_, suggested)| *suggested);
+            let by_name = suggested.into_iter().find(|suggested| words.contains(suggested));
+            let near = |known: &&&str| strsim::jaro_winkler(&given, known);
             let by_spelling = || {
                 let best = words.iter().max_by(|a, b| near(a).total_cmp(&near(b)))?;
                 (near(&best) > NEAR).then_some(*best)
             };
-            Some(format!("did you mean \"{}\"?", same.or(by_meaning).or_else(by_spelling)?))
+            Some(format!("did you mean \"{}\"?", same.or(by_name).or_else(by_spelling)?))
         }
         (Kind::Number(_, 1.0) | Kind::PathOrShare | Kind::NumberByName(..), value) => {
             let percent = number(value).filter(|percent| *percent > 1.0 && *percent < 100.0)?;
-            // Else 99.9 / 100 shows the error of its division.
+            // Rounded, since 99.9 / 100 would show its rounding error.
             let share = format!("{:.12}", percent / 100.0);
             Some(format!("{percent} % is {}", share.trim_end_matches('0')))
         }
         (
             Kind::Integer(..) | Kind::Number(..) | Kind::NumberOrAuto(..) | Kind::Positive(_) | Kind::Steps(_),
             Value::String(text),
-        ) => as_number(field, text),
+        ) => suggest_number(field, text),
         (Kind::Steps(_), value) => {
             let whole = number(value).filter(|number| *number >= 1.0 && number.fract() == 0.0)?;
             Some(format!("{whole:.1} is neither; did you mean {whole:.0}?"))
@@ -265,14 +267,14 @@ pub(super) fn value(field: &Field, value: &Value) -> Option<String> {
     }
 }
 
-/// What is to be said of a number that is written as a text: because of its quotes, or because it has more digits than fit.
-fn as_number(field: &Field, text: &str) -> Option<String> {
+/// A suggestion for a number in quotes, or with too many digits.
+fn suggest_number(field: &Field, text: &str) -> Option<String> {
     let text = text.trim();
     if super::is_too_large(text) {
         return Some(format!("numbers go up to {}", i64::MAX));
     }
     let value = super::parse_value(text);
-    (number(&value).is_some() && field.check(field.name, value).is_ok()).then(|| "leave its quotes out".to_owned())
+    (number(&value).is_some() && field.check(field.name, value).is_ok()).then(|| "remove the quotes".to_owned())
 }
 
 #[cfg(test)]
@@ -295,15 +297,15 @@ mod tests {
             Recipe::default().set(field, crate::recipe::parse_value(value)).unwrap();
             assert_eq!(*name, plain(name));
         }
-        for (word, meant) in WORDS {
-            let takes = |field: &Field| matches!(field.kind, Kind::Choice(words) if words.contains(meant));
-            assert!(FIELDS.iter().any(takes) && *word == plain(word), "{word}: {meant}");
+        for (word, suggested) in WORDS {
+            let takes = |field: &Field| matches!(field.kind, Kind::Choice(words) if words.contains(suggested));
+            assert!(FIELDS.iter().any(takes) && *word == plain(word), "{word}: {suggested}");
         }
     }
 
     #[test]
     fn names_of_other_tools_are_understood() {
-        for (name, meant) in [
+        for (name, suggested) in [
             ("epochs", "\"train.epochs\""),
             ("num_train_epochs", "\"train.epochs\""),
             ("training.epochs", "\"train.epochs\""),
@@ -322,7 +324,7 @@ mod tests {
             ("method.sparsty", "\"method.sparsity\""),
         ] {
             let why = why(name, 1);
-            assert_eq!(why, format!("the recipe has no field \"{name}\"; did you mean {meant}?"));
+            assert_eq!(why, format!("the recipe has no field \"{name}\"; did you mean {suggested}?"));
         }
         for name in ["qwertz", "train.num_workers", "model.threads", "optimizer.momentum", "train.logging_steps"] {
             assert!(why(name, 1).ends_with("list all of them"), "{}", why(name, 1));
@@ -343,7 +345,7 @@ mod tests {
 
     #[test]
     fn values_of_other_tools_are_understood() {
-        for (name, value, meant) in [
+        for (name, value, suggested) in [
             ("model.dtype", Value::from("fp16"), "did you mean \"float16\"?"),
             ("model.dtype", "BF16".into(), "did you mean \"bfloat16\"?"),
             ("task.kind", "classification".into(), "did you mean \"sequence-classification\"?"),
@@ -356,11 +358,11 @@ mod tests {
             ("train.evaluate_every", Value::Float(50.0), "50.0 is neither; did you mean 50?"),
             ("schedule.warmup_steps", "18446744073709551615".into(), "numbers go up to 9223372036854775807"),
             ("train.seed", "18446744073709551615".into(), "numbers go up to 9223372036854775807"),
-            ("schedule.warmup_steps", "100".into(), "leave its quotes out"),
-            ("optimizer.learning_rate", "1e-3".into(), "leave its quotes out"),
+            ("schedule.warmup_steps", "100".into(), "remove the quotes"),
+            ("optimizer.learning_rate", "1e-3".into(), "remove the quotes"),
         ] {
             let why = why(name, value);
-            assert!(why.ends_with(&format!("; {meant}")), "{why}");
+            assert!(why.ends_with(&format!("; {suggested}")), "{why}");
         }
         assert!(!why("model.dtype", "qwertz").contains("did you mean"));
         assert!(!why("method.sparsity", Value::Integer(-1)).contains('%'));

@@ -1,31 +1,32 @@
-//! Weights that training writes to all over, moved into memory with large pages.
+//! Moves weights that training writes to densely into memory with large pages.
 //!
-//! Where one scalar in a hundred trains, an update writes to nearly every page of a weight. In the pages of a mapped file
-//! that is a translation for each write, and the processor has no room to keep so many. The system would copy the pages at
-//! the first write anyway, so that moving them takes no memory.
+//! Where one scalar in a hundred trains, an update writes to nearly every page of a weight. In the small pages of a
+//! mapped file each write needs another address translation, and the TLB cannot hold so many. The system would copy the
+//! pages at the first write anyway, so that moving them takes no additional memory.
 
 use memmap2::MmapMut;
 use tch::{Device, Tensor};
 
 use super::Model;
 
-/// Large pages of the processors that have them in this size; others take what they have.
+/// Size of a large page on most processors, in bytes.
 const LARGE: usize = 2 << 20;
 
-/// Common pages.
+/// Size of a small page, in bytes.
 const SMALL: usize = 4 << 10;
 
-/// Weights begin at such places, as libtorch's own do.
+/// Alignment of each weight in bytes, as in libtorch's allocator.
 const ALIGNMENT: usize = 64;
 
-/// Memory with large pages, and weights in it.
+/// Memory with large pages that holds weights.
 #[derive(Debug)]
 pub struct LargePages(MmapMut);
 
 impl LargePages {
-    /// Moves weights on the CPU into memory with large pages, for all who share the tensors; `left` is told each as it was.
-    /// None where there is no such memory, or too little to move: nothing has changed then.
-    pub fn take_in(weights: &[Tensor], left: impl Fn(&Tensor)) -> Option<Self> {
+    /// Moves weights on the CPU into memory with large pages; all tensors that share a weight's storage see the new
+    /// place. `left` is called with each weight at its old place. None where there is no such memory, or the weights
+    /// are smaller than one large page: nothing has changed then.
+    pub fn move_weights(weights: &[Tensor], left: impl Fn(&Tensor)) -> Option<Self> {
         let room: usize = weights.iter().map(|weight| size(weight).next_multiple_of(ALIGNMENT)).sum();
         if room < LARGE {
             return None;
@@ -34,8 +35,8 @@ impl LargePages {
         let mut place = memory.as_ptr().align_offset(LARGE);
         for weight in weights {
             let room = &mut memory[place..place + size(weight)];
-            // SAFETY: there is room for the weight, at a place that is aligned for every type. The memory is dropped after
-            // the tensors in it: see `Model::settled`.
+            // SAFETY: there is room for the weight, at a place that is aligned for every type. The memory is dropped
+            // after the tensors in it: see `Model::large_pages`.
             #[allow(unsafe_code)]
             let moved =
                 unsafe { Tensor::f_from_blob(room.as_mut_ptr(), &weight.size(), &[], weight.kind(), Device::Cpu) };
@@ -54,28 +55,29 @@ impl LargePages {
 }
 
 impl Model {
-    /// Moves the sites of which most pages are going to be written to, given how many scalars of each train. To be called
-    /// before anything refers to their memory.
-    pub fn settle(&mut self, trainable: &[u64]) {
-        if !self.is_mapped() || self.settled.is_some() {
+    /// Moves the sites most of whose pages training will write to; `trainable` holds the number of trainable scalars of
+    /// each. Must be called before anything holds a pointer into their memory.
+    pub fn move_to_large_pages(&mut self, trainable: &[u64]) {
+        if !self.is_mapped() || self.large_pages.is_some() {
             return;
         }
         let sites = self.sites.iter().zip(trainable).filter(|(site, count)| is_written_all_over(&site.weight, **count));
-        let movers: Vec<Tensor> = sites.map(|(site, _)| site.weight.shallow_clone()).collect();
-        self.settled =
-            LargePages::take_in(&movers, |weight| self.weights.iter().for_each(|files| files.forget(weight)));
+        let moved: Vec<Tensor> = sites.map(|(site, _)| site.weight.shallow_clone()).collect();
+        self.large_pages = LargePages::move_weights(&moved, |weight| {
+            self.weights.iter().for_each(|files| files.release_pages(weight))
+        });
     }
 
     /// Bytes of the weights that were moved.
     #[must_use]
-    pub fn settled_bytes(&self) -> u64 {
-        let Some(settled) = &self.settled else { return 0 };
-        let moved = self.sites.iter().filter(|site| settled.holds(&site.weight));
+    pub fn large_page_bytes(&self) -> u64 {
+        let Some(large_pages) = &self.large_pages else { return 0 };
+        let moved = self.sites.iter().filter(|site| large_pages.holds(&site.weight));
         moved.map(|site| size(&site.weight) as u64).sum()
     }
 }
 
-/// Whether training so many scalars, spread evenly, writes to more than every second small page.
+/// Whether updates of `trainable` scalars at random positions write to more than half of the small pages.
 #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
 fn is_written_all_over(weight: &Tensor, trainable: u64) -> bool {
     let density = trainable as f64 / (weight.numel() as f64).max(1.0);
@@ -88,7 +90,7 @@ fn size(weight: &Tensor) -> usize {
     weight.numel() * weight.kind().elt_size_in_bytes()
 }
 
-/// So many bytes of which the system is asked to make large pages; none where it has no such pages.
+/// Allocates memory for which the system is asked to use large pages; none where it does not support them.
 fn of_system(bytes: usize) -> Option<MmapMut> {
     #[cfg(target_os = "linux")]
     {
@@ -128,7 +130,7 @@ mod tests {
         let sharers = weights.each_ref().map(Tensor::shallow_clone);
         let before = weights.each_ref().map(Tensor::copy);
         let old = weights.each_ref().map(Tensor::data_ptr);
-        let pages = LargePages::take_in(&weights, |_| ()).unwrap();
+        let pages = LargePages::move_weights(&weights, |_| ()).unwrap();
         for ((sharer, before), old) in sharers.iter().zip(&before).zip(old) {
             assert!(pages.holds(sharer) && sharer.data_ptr() != old);
             assert_eq!(sharer, before);

@@ -1,4 +1,4 @@
-//! What the user has chosen on the screen, kept until the next start.
+//! The theme that the user chose in the interface, stored for the next start.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -6,34 +6,34 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use spartui_run::followed;
+use spartui_run::follow_links;
 
 /// The file, in the user's folder.
 const FILE: &str = "chosen.toml";
 
-/// What was chosen.
+/// The theme that was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Chosen {
-    /// A theme.
+pub enum ChosenTheme {
+    /// One theme.
     One(String),
     /// A theme for dark backgrounds, and one for light ones.
     Pair {
-        /// That for dark ones.
+        /// Name of the theme for dark backgrounds.
         dark: String,
-        /// That for light ones.
+        /// Name of the theme for light backgrounds.
         light: String,
     },
 }
 
-impl Chosen {
-    /// What was chosen last; none where nothing ever was.
+impl ChosenTheme {
+    /// Reads the theme that was chosen last; none if none ever was.
     ///
     /// # Errors
     /// One sentence that says what is wrong with the file.
     pub fn read(folder: &Path) -> Result<Option<Self>, String> {
         let file = folder.join(FILE);
         let wrong =
-            |why: String| format!("{}: {why}; it is left out, and written anew when a theme is chosen", file.display());
+            |why: String| format!("{}: {why}; it is ignored, and written again when a theme is chosen", file.display());
         let text = match fs::read_to_string(&file) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -52,8 +52,8 @@ impl Chosen {
         chosen.map(Some).ok_or_else(|| wrong(takes.into()))
     }
 
-    /// Keeps this theme for the next start: where there is a pair, as that of its background. The file is there in one
-    /// piece, whoever else writes it.
+    /// Stores this theme for the next start; of a pair of themes, it replaces the one for the current background. The
+    /// file is replaced at once.
     ///
     /// # Errors
     /// One sentence that says why it could not be written.
@@ -69,16 +69,15 @@ impl Chosen {
         };
         let written = || {
             fs::create_dir_all(folder)?;
-            // Those who keep their settings elsewhere put a link here, which stays one.
-            let file = followed(&file)?;
+            // A link to a file elsewhere stays a link.
+            let file = follow_links(&file)?;
             let mut part = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(folder))?;
             let table = Table::from_iter([("theme".to_owned(), value)]);
             write!(part, "# Chosen on the screen; --theme and SPARTUI_THEME override it.\n{table}")?;
             part.persist(&file)?;
             Ok(())
         };
-        written()
-            .map_err(|error: std::io::Error| format!("the theme cannot be remembered in {}: {error}", file.display()))
+        written().map_err(|error: std::io::Error| format!("the theme cannot be saved in {}: {error}", file.display()))
     }
 }
 
@@ -90,10 +89,10 @@ mod tests {
     fn what_was_chosen_is_read_again() {
         let folder = tempfile::tempdir().expect("a folder");
         let config = folder.path().join("config/spartui");
-        assert_eq!(Chosen::read(&config), Ok(None));
+        assert_eq!(ChosenTheme::read(&config), Ok(None));
         for name in ["tide", "my \"own\"\n"] {
-            Chosen::write(&config, name, Some(false)).expect("written");
-            assert_eq!(Chosen::read(&config), Ok(Some(Chosen::One(name.to_owned()))));
+            ChosenTheme::write(&config, name, Some(false)).expect("written");
+            assert_eq!(ChosenTheme::read(&config), Ok(Some(ChosenTheme::One(name.to_owned()))));
         }
         assert_eq!(fs::read_dir(&config).expect("a folder").count(), 1, "nothing else is left there");
     }
@@ -102,32 +101,32 @@ mod tests {
     fn of_a_pair_the_theme_of_the_background_is_replaced() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join(FILE), "theme = { dark = \"tide\", light = \"light\" }").expect("written");
-        let pair = |dark: &str, light: &str| Ok(Some(Chosen::Pair { dark: dark.into(), light: light.into() }));
-        assert_eq!(Chosen::read(folder.path()), pair("tide", "light"));
-        Chosen::write(folder.path(), "ember", Some(false)).expect("written");
-        assert_eq!(Chosen::read(folder.path()), pair("ember", "light"));
-        Chosen::write(folder.path(), "mine", Some(true)).expect("written");
-        assert_eq!(Chosen::read(folder.path()), pair("ember", "mine"));
-        Chosen::write(folder.path(), "tide", None).expect("written");
-        assert_eq!(Chosen::read(folder.path()), Ok(Some(Chosen::One("tide".into()))));
+        let pair = |dark: &str, light: &str| Ok(Some(ChosenTheme::Pair { dark: dark.into(), light: light.into() }));
+        assert_eq!(ChosenTheme::read(folder.path()), pair("tide", "light"));
+        ChosenTheme::write(folder.path(), "ember", Some(false)).expect("written");
+        assert_eq!(ChosenTheme::read(folder.path()), pair("ember", "light"));
+        ChosenTheme::write(folder.path(), "mine", Some(true)).expect("written");
+        assert_eq!(ChosenTheme::read(folder.path()), pair("ember", "mine"));
+        ChosenTheme::write(folder.path(), "tide", None).expect("written");
+        assert_eq!(ChosenTheme::read(folder.path()), Ok(Some(ChosenTheme::One("tide".into()))));
     }
 
     #[test]
-    fn a_file_that_is_none_is_told_and_does_no_harm() {
+    fn an_invalid_file_is_reported_and_does_no_harm() {
         let folder = tempfile::tempdir().expect("a folder");
         for text in ["theme = 3", "theme =", "\u{0}", "theme = { dark = \"tide\" }"] {
             fs::write(folder.path().join(FILE), text).expect("written");
-            assert!(Chosen::read(folder.path()).is_err_and(|why| why.contains("chosen.toml")), "{text}");
+            assert!(ChosenTheme::read(folder.path()).is_err_and(|why| why.contains("chosen.toml")), "{text}");
         }
         fs::write(folder.path().join(FILE), "# nothing\n").expect("written");
-        assert_eq!(Chosen::read(folder.path()), Ok(None));
+        assert_eq!(ChosenTheme::read(folder.path()), Ok(None));
     }
 
     #[test]
     fn where_nothing_can_be_written_that_is_said() {
         let folder = tempfile::tempdir().expect("a folder");
         fs::write(folder.path().join("file"), "").expect("written");
-        let written = Chosen::write(&folder.path().join("file/config"), "tide", None);
-        assert!(written.is_err_and(|why| why.contains("remembered")));
+        let written = ChosenTheme::write(&folder.path().join("file/config"), "tide", None);
+        assert!(written.is_err_and(|why| why.contains("saved")));
     }
 }

@@ -1,4 +1,4 @@
-//! As many parameters as train in another run.
+//! `method.match`: as many trainable parameters as another run has.
 
 use std::path::Path;
 
@@ -8,16 +8,16 @@ use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::place;
 use spartui_facts::recipe::Recipe;
 
-/// Puts the count of the run that `method.match` names, the head among them, in place of the name, so that the recipe needs
-/// nobody else from then on. It is the count of that run's last step.
+/// Replaces `method.match` by `method.trainable`: the number of trainable parameters, the head included, at the last
+/// step of the run that it names. From then on the recipe depends on no other run.
 ///
 /// # Errors
-/// Refuses what is no run, and a run that has taken no step.
-pub fn take_count(recipe: &mut Recipe, runs_dir: &Path) -> Result<()> {
-    if recipe.method.same_as.is_empty() {
+/// Refuses a path that is no run, and a run that has taken no step.
+pub fn resolve_match(recipe: &mut Recipe, runs_dir: &Path) -> Result<()> {
+    if recipe.method.match_run.is_empty() {
         return Ok(());
     }
-    let name = std::mem::take(&mut recipe.method.same_as);
+    let name = std::mem::take(&mut recipe.method.match_run);
     let folder = RunFolder::find(runs_dir, Path::new(&name))
         .and_then(|folder| refuse_race(&folder, "method.match=").map(|()| folder))
         .map_err(|error| Error::refused(format!("method.match: {}", error.message())))?;
@@ -29,7 +29,7 @@ pub fn take_count(recipe: &mut Recipe, runs_dir: &Path) -> Result<()> {
     })?;
     recipe.method.trainable = trainable.filter(|count| *count > 0).ok_or_else(|| {
         Error::refused(format!(
-            "method.match: the run {} has taken no step, so that it is not known what trains there; give \
+            "method.match: the run {} has taken no step, so that its number of trainable parameters is not known; give \
              method.trainable, or another run",
             place(folder.path())
         ))
@@ -69,18 +69,18 @@ mod tests {
             recipe.set("method.match", "first".into()).unwrap();
             recipe
         };
-        let why = take_count(&mut asking(), runs.path()).unwrap_err();
+        let why = resolve_match(&mut asking(), runs.path()).unwrap_err();
         assert!(why.message().contains("has taken no step"), "{why}");
         let mut metrics = Metrics::open(&folder.metrics_path()).unwrap();
         metrics.step(&step(1, 5000)).unwrap();
         metrics.step(&step(2, 6000)).unwrap();
         metrics.flush().unwrap();
         let mut recipe = asking();
-        take_count(&mut recipe, runs.path()).unwrap();
-        assert_eq!((recipe.method.trainable, recipe.method.same_as.as_str()), (6000, ""));
+        resolve_match(&mut recipe, runs.path()).unwrap();
+        assert_eq!((recipe.method.trainable, recipe.method.match_run.as_str()), (6000, ""));
         let mut by_folder = Recipe::default();
         by_folder.set("method.match", folder.path().to_string_lossy().into_owned().into()).unwrap();
-        take_count(&mut by_folder, Path::new("elsewhere")).unwrap();
+        resolve_match(&mut by_folder, Path::new("elsewhere")).unwrap();
         assert_eq!(by_folder.method.trainable, 6000);
     }
 
@@ -94,7 +94,7 @@ mod tests {
         metrics.flush().unwrap();
         let mut recipe = Recipe::default();
         recipe.set("method.match", "race/lane-2".into()).unwrap();
-        take_count(&mut recipe, runs.path()).unwrap();
+        resolve_match(&mut recipe, runs.path()).unwrap();
         assert_eq!(recipe.method.trainable, 7000);
     }
 
@@ -102,10 +102,10 @@ mod tests {
     fn a_run_that_is_not_there_is_refused_and_without_a_name_nothing_happens() {
         let runs = tempfile::tempdir().unwrap();
         let mut recipe = Recipe::default();
-        take_count(&mut recipe, runs.path()).unwrap();
+        resolve_match(&mut recipe, runs.path()).unwrap();
         assert_eq!(recipe, Recipe::default());
         recipe.set("method.match", "nobody".into()).unwrap();
-        let why = take_count(&mut recipe, runs.path()).unwrap_err();
+        let why = resolve_match(&mut recipe, runs.path()).unwrap_err();
         assert!(why.message().starts_with("method.match: nobody is not a run folder"), "{why}");
     }
 }

@@ -1,4 +1,4 @@
-//! What is true of a run that the interface has left: it is asked of the run's folder, and never supposed.
+//! The state of a run after the interface has left it: it is read from the run's folder, never assumed.
 
 use std::path::Path;
 use std::thread;
@@ -8,25 +8,25 @@ use spartui_facts::protocol::Command;
 use spartui_facts::quote::place;
 use spartui_run::{RunFolder, State};
 
-/// How long a run that was asked to end may take to, before it is told that it is ending.
+/// How long a run that was asked to end is waited for, before it is reported as still ending.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How a run stands that the interface has left.
+/// A run after the interface has left it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Left {
-    /// What its folder says; nothing where that cannot be read.
+pub struct DetachedRun {
+    /// Its state; none if its folder cannot be read.
     state: Option<State>,
-    /// How it was asked to end, if it was.
+    /// The command that asked it to end, if there was one.
     asked: Option<Command>,
-    /// What a user calls it.
+    /// The name or path that the user can give to other commands.
     name: String,
     folder: String,
 }
 
-impl Left {
-    /// Looks at the folder of the run. One that was `asked` to end is waited for, for a moment.
+impl DetachedRun {
+    /// Reads the state of the run in a folder. A run that was `asked` to end is waited for, for a moment.
     #[must_use]
-    pub fn look(folder: &Path, asked: Option<&Command>) -> Self {
+    pub fn read(folder: &Path, asked: Option<&Command>) -> Self {
         let begun = Instant::now();
         let state = loop {
             let state = RunFolder::open(folder).and_then(|run| run.status()).ok().map(|status| status.state);
@@ -41,45 +41,45 @@ impl Left {
         Self { state, asked: asked.cloned(), name: place(name), folder: place(folder) }
     }
 
-    /// Whether it was broken off, or its process is gone.
+    /// Whether the run was aborted or failed, or its process is gone.
     #[must_use]
-    pub fn is_bad(&self) -> bool {
+    pub fn is_failed(&self) -> bool {
         matches!(self.state, Some(State::Aborted | State::Failed | State::Interrupted) | None)
     }
 
-    /// Whether it trains, and nobody has asked it to end.
+    /// Whether the run trains and was not asked to end.
     #[must_use]
-    pub fn goes_on(&self) -> bool {
+    pub fn is_running(&self) -> bool {
         (self.state, &self.asked) == (Some(State::Running), &None)
     }
 
-    /// One sentence about it.
+    /// The state in one sentence.
     #[must_use]
     pub fn sentence(&self) -> String {
         let Self { name, folder, .. } = self;
         match (self.state, &self.asked) {
             (Some(State::Running), None) => {
-                format!("detached; the run goes on, and `spartui attach {name}` comes back to it")
+                format!("detached; the run goes on, and `spartui attach {name}` reconnects")
             }
             (Some(State::Running), Some(Command::Abort)) => {
-                format!("detached; the run is being aborted, and {folder} keeps what it had written")
+                format!("detached; the run is being aborted; what it has written stays in {folder}")
             }
             (Some(State::Running), Some(Command::Terminate)) => {
-                format!("detached; the run is ending and writes a checkpoint; `spartui resume {name}` resumes it then")
+                format!("detached; the run is ending and writes a checkpoint; `spartui resume {name}` resumes it afterwards")
             }
             (Some(State::Running), Some(_)) => {
-                "detached; the run is stopping and writes checkpoint and adapter; `spartui runs` shows when it has"
+                "detached; the run is stopping and writes checkpoint and adapter; `spartui runs` shows when it has ended"
                     .into()
             }
             (Some(State::Aborted), _) => format!("the run was aborted; what it had written is in {folder}"),
             (Some(State::Interrupted), _) => {
                 format!("the run is not running: its process was killed; `spartui resume {name}` resumes it")
             }
-            (Some(state), _) if state.can_go_on() => {
+            (Some(state), _) if state.can_resume() => {
                 format!("the run has ended ({state}); `spartui resume {name}` resumes it")
             }
             (Some(state), _) => format!("the run has ended ({state})"),
-            (None, _) => format!("what became of the run cannot be read in {folder}; `spartui runs` lists the runs"),
+            (None, _) => format!("the state of the run cannot be read from {folder}; `spartui runs` lists the runs"),
         }
     }
 }
@@ -94,16 +94,16 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let run = RunFolder::create(root.path(), Some("first"), &Recipe::default(), "").unwrap();
         let path = run.path().to_owned();
-        let said = |asked: Option<&Command>| {
-            let left = Left::look(&path, asked);
-            (left.is_bad(), left.sentence())
+        let read = |asked: Option<&Command>| {
+            let left = DetachedRun::read(&path, asked);
+            (left.is_failed(), left.sentence())
         };
-        let (bad, sentence) = said(None);
+        let (bad, sentence) = read(None);
         assert!(!bad && sentence.contains("goes on") && sentence.contains("spartui attach"), "{sentence}");
         for (asked, word) in
             [(Command::Stop, "is stopping"), (Command::Abort, "is being aborted"), (Command::Terminate, "is ending")]
         {
-            let (bad, sentence) = said(Some(&asked));
+            let (bad, sentence) = read(Some(&asked));
             assert!(!bad && sentence.contains(word) && !sentence.contains("goes on"), "{sentence}");
         }
         for (state, is_bad, word) in [
@@ -114,15 +114,15 @@ mod tests {
         ] {
             run.end(state, 1, None, None).unwrap();
             for asked in [None, Some(Command::Abort)] {
-                let (bad, sentence) = said(asked.as_ref());
+                let (bad, sentence) = read(asked.as_ref());
                 assert!(bad == is_bad && sentence.contains(word) && !sentence.contains("goes on"), "{sentence}");
             }
         }
-        run.go_on(5, None).unwrap();
+        run.set_resumed(5, None).unwrap();
         drop(run);
-        let (bad, sentence) = said(None);
+        let (bad, sentence) = read(None);
         assert!(bad && sentence.contains("was killed") && sentence.contains("spartui resume"), "{sentence}");
         std::fs::remove_dir_all(&path).unwrap();
-        assert!(said(None).0);
+        assert!(read(None).0);
     }
 }

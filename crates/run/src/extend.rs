@@ -1,4 +1,4 @@
-//! What a run that has ended is to be given more of, to go on.
+//! The field that ended a run, and a larger value for it with which the run continues.
 
 use std::path::Path;
 
@@ -12,11 +12,11 @@ const EPOCHS: &str = "train.epochs";
 const MAX_STEPS: &str = "train.max_steps";
 const PATIENCE: &str = "train.early_stopping_patience";
 
-/// The field of the recipe at which a run ended, and its value: with more of it, the run goes on.
+/// The field of the recipe whose limit ended a run, and its value: with a larger value, the run can continue.
 ///
 /// # Errors
 /// Refuses what is no run folder, and a race, whose lanes are runs.
-pub fn ended_at(path: &Path) -> Result<(&'static str, f64)> {
+pub fn limiting_field(path: &Path) -> Result<(&'static str, f64)> {
     let run = RunFolder::open(path)?;
     if read_race(path)?.is_some() {
         return Err(Error::refused(format!("{} is a race; give one of its lanes more steps", place(path))));
@@ -40,9 +40,9 @@ pub fn ended_at(path: &Path) -> Result<(&'static str, f64)> {
     Ok((name, value.unwrap_or(0.0)))
 }
 
-/// The field at which a run ended with as much more of it as the run had, as a first proposal; an epoch more, of epochs.
+/// A first proposal for the field that ended a run: one more epoch, or twice the number of steps or evaluations.
 #[must_use]
-pub fn proposal(name: &str, now: f64) -> Value {
+pub fn proposed_extension(name: &str, now: f64) -> Value {
     #[expect(clippy::cast_possible_truncation, reason = "steps and evaluations are far below 2^53")]
     match name {
         EPOCHS => Value::Float(now.floor() + 1.0),
@@ -57,7 +57,7 @@ mod tests {
     use spartui_facts::recipe::Recipe;
 
     #[test]
-    fn it_is_what_bound_the_run_that_last_said_so() {
+    fn the_limit_that_ended_the_run_is_found() {
         let runs = tempfile::tempdir().unwrap();
         let ended = |name: &str, state: State, total: u64, settings: &[(&str, i64)]| {
             let mut recipe = Recipe::default();
@@ -70,17 +70,18 @@ mod tests {
             run
         };
         let whole = ended("a", State::Completed, 30, &[(EPOCHS, 3)]);
-        assert_eq!(ended_at(whole.path()).unwrap(), (EPOCHS, 3.0));
+        assert_eq!(limiting_field(whole.path()).unwrap(), (EPOCHS, 3.0));
         let (step, from, to) = (30, Value::Integer(3), Value::Integer(5));
         let more = Entry::Set(Intervention { step, field: EPOCHS.into(), from, to, id: 1, time: 0.0 });
         Journal::open(&whole.journal_path()).unwrap().append(&more).unwrap();
-        assert_eq!(ended_at(whole.path()).unwrap(), (EPOCHS, 5.0));
+        assert_eq!(limiting_field(whole.path()).unwrap(), (EPOCHS, 5.0));
         let bounded = ended("b", State::Completed, 20, &[(EPOCHS, 3), (MAX_STEPS, 20)]);
-        assert_eq!(ended_at(bounded.path()).unwrap(), (MAX_STEPS, 20.0));
+        assert_eq!(limiting_field(bounded.path()).unwrap(), (MAX_STEPS, 20.0));
         let early = ended("c", State::StoppedEarly, 20, &[(PATIENCE, 4)]);
-        assert_eq!(ended_at(early.path()).unwrap(), (PATIENCE, 4.0));
-        assert!(ended_at(runs.path()).is_err());
-        let proposals = [proposal(EPOCHS, 2.5), proposal(MAX_STEPS, 20.0), proposal(PATIENCE, 4.0)];
+        assert_eq!(limiting_field(early.path()).unwrap(), (PATIENCE, 4.0));
+        assert!(limiting_field(runs.path()).is_err());
+        let proposals =
+            [proposed_extension(EPOCHS, 2.5), proposed_extension(MAX_STEPS, 20.0), proposed_extension(PATIENCE, 4.0)];
         assert_eq!(proposals, [Value::Float(3.0), Value::Integer(40), Value::Integer(8)]);
     }
 }
