@@ -283,7 +283,7 @@ fn a_run_without_its_process_is_told_as_such() {
     watcher.press("q");
     assert_eq!((cockpit.ends(), watcher.ends()), (1, 1));
     let (status, said) = run.output(&["attach", "one"]);
-    assert!(status == 2 && said.contains("`spartui resume one` goes on"), "{status} {said}");
+    assert!(status == 2 && said.contains("`spartui resume one` continues it"), "{status} {said}");
     assert_eq!(run.listed()["alive"], false);
 }
 

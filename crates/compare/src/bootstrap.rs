@@ -31,7 +31,7 @@ pub fn interval(differences: &[f64], weights: &[f64], source: &Source) -> Option
     let ratio = |(difference, weight): (f64, f64)| if weight > 0.0 { difference / weight } else { 0.0 };
     let all: (f64, f64) = (differences.iter().sum(), weights.iter().sum());
     let any_row = Uniform::new(0, u32::try_from(rows).ok()?).ok()?;
-    if !all.0.is_finite() || !(all.1.is_finite() && all.1 > 0.0) {
+    if !(all.0.is_finite() && all.1.is_finite() && all.1 > 0.0) {
         return None;
     }
     let resample = |number: usize| {

@@ -64,7 +64,7 @@ impl Model {
         let sites = self.sites.iter().zip(trainable).filter(|(site, count)| is_written_all_over(&site.weight, **count));
         let moved: Vec<Tensor> = sites.map(|(site, _)| site.weight.shallow_clone()).collect();
         self.large_pages = LargePages::move_weights(&moved, |weight| {
-            self.weights.iter().for_each(|files| files.release_pages(weight))
+            self.weights.iter().for_each(|files| files.release_pages(weight));
         });
     }
 

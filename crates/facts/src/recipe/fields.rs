@@ -1,6 +1,6 @@
 //! The one table of the recipe's fields.
 //!
-//! The launch form, `--set`, validation, live editing, `--help` and the README's reference all read this table;
+//! The launch form, `--set`, validation, live editing, `--help` and docs/recipe.md all read this table;
 //! defaults are not repeated here, they come from [`super::Recipe::default`].
 
 use super::reading::{check_template_argument, delimiter, encoding};

@@ -145,7 +145,7 @@ const FACTS: [Facts; 4] = [
         uses: |method, field| match field {
             "gradient_batches" => method.selection == Selection::Gradient,
             "regrow_every" | "regrow_share" | "on_drop" => method.selection == Selection::Dynamic,
-            "rank" | "alpha" | "dropout" | "variant" => false,
+            "rank" | "alpha" | "dropout" | "variant" | "adapter" => false,
             _ => true,
         },
         summary: |method| ("sparsity", method.sparsity.to_string()),
@@ -159,7 +159,7 @@ const FACTS: [Facts; 4] = [
     Facts {
         kind: MethodKind::Lora,
         name: "lora",
-        uses: |_, field| ["trainable", "targets", "rank", "alpha", "dropout", "variant"].contains(&field),
+        uses: |_, field| ["trainable", "targets", "rank", "alpha", "dropout", "variant", "adapter"].contains(&field),
         summary: |method| match method.trainable {
             0 => ("method", format!("lora, rank {}", method.rank)),
             trainable => ("method", format!("lora, with the rank nearest to {trainable} parameters")),

@@ -557,7 +557,7 @@ pub const TABLE: &[Binding] = &[
     step(Context::Playground, &[(char('-'), Action::PlaygroundTokens(-1)), (char('='), Action::PlaygroundTokens(1)), (char('+'), Action::PlaygroundTokens(1))], "tokens", "let a language model write fewer tokens, and more"),
     step(Context::Playground, &[(code(KeyCode::Down), Action::PlaygroundScroll(1)), (code(KeyCode::Up), Action::PlaygroundScroll(-1)), (char('j'), Action::PlaygroundScroll(1)), (char('k'), Action::PlaygroundScroll(-1)), (code(KeyCode::PageDown), Action::PlaygroundScroll(10)), (code(KeyCode::PageUp), Action::PlaygroundScroll(-10))], "", "scroll the answers"),
 
-    bind(Context::Quit, &[(char('s'), Action::StopNow)], "stop and leave", "stop cleanly: finish the step, write checkpoint and adapter, leave"),
+    bind(Context::Quit, &[(char('s'), Action::StopNow)], "stop and leave", "stop: finish the step, write checkpoint and adapter, leave"),
     bind(Context::Quit, &[(char('d'), Action::Detach)], "detach", "detach: the run goes on"),
     bind(Context::Quit, &[(char('a'), Action::AbortNow)], "abort", "abort: write nothing more, leave"),
     bind(Context::Quit, &[(code(KeyCode::Esc), Action::Leave), (char('n'), Action::Leave), (char('q'), Action::Leave)], "stay", "stay"),
