@@ -358,11 +358,11 @@ fn a_replay_with_another_number_of_threads_says_why_it_differs() {
             .env("OMP_NUM_THREADS", threads)
             .output()
             .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        (output.status.code(), String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
     };
     spartui("1", &["train", "recipe.toml", "--run", "one", "--headless", "--set", "train.max_steps=20"]);
-    let same = spartui("1", &["replay", "one", "--run", "same"]);
+    let (status, same) = spartui("1", &["replay", "one", "--run", "same"]);
+    assert_eq!(status, Some(0), "{same}");
     assert!(same.contains("the result is that of one, byte for byte"), "{same}");
     // Whether the bytes of so small a run differ is the machine's affair; here they do.
     let adapter = folder.path().join("runs/one/adapter/config.json");
@@ -370,8 +370,10 @@ fn a_replay_with_another_number_of_threads_says_why_it_differs() {
     bytes.push(b' ');
     std::fs::write(&adapter, bytes).unwrap();
     let why = "since it was trained with 1 thread and this run with 2; OMP_NUM_THREADS=1 repeats it";
-    let other = spartui("2", &["replay", "one", "--run", "other"]);
+    let (status, other) = spartui("2", &["replay", "one", "--run", "other"]);
+    assert_eq!(status, Some(1), "{other}");
     assert!(other.contains("the result is not that of one") && other.contains(why), "{other}");
-    let again = spartui("1", &["replay", "one", "--run", "again"]);
+    let (status, again) = spartui("1", &["replay", "one", "--run", "again"]);
+    assert_eq!(status, Some(1), "{again}");
     assert!(again.contains("the result is not that of one") && !again.contains("threads"), "{again}");
 }

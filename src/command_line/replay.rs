@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::launch::{Output, run_to_end};
 use super::print_line;
 use spartui_engine::Replay;
-use spartui_facts::error::Result;
+use spartui_facts::error::{Error, Result};
 use spartui_run::{RunFolder, refuse_race};
 
 #[derive(Debug, clap::Args)]
@@ -44,7 +44,10 @@ pub fn run(arguments: &Arguments, runs: PathBuf) -> Result<()> {
     }
 }
 
-/// Prints whether two results are equal, and if not, whether the number of threads is the reason.
+/// Prints that two results are equal.
+///
+/// # Errors
+/// Fails if they are not, and says whether the number of threads is the reason.
 fn print_comparison(original: &RunFolder, before: &Path, now: &Path) -> Result<()> {
     let name = original.name();
     let differs = |file: &String| std::fs::read(before.join(file)).ok() != std::fs::read(now.join(file)).ok();
@@ -54,7 +57,7 @@ fn print_comparison(original: &RunFolder, before: &Path, now: &Path) -> Result<(
     match files.iter().find(|file| differs(file)) {
         None => print_line(&format!("the result is that of {name}, byte for byte")),
         Some(file) => {
-            print_line(&format!("the result is not that of {name}: {file} differs{}", threads(original, now)))
+            Err(Error::failed(format!("the result is not that of {name}: {file} differs{}", threads(original, now))))
         }
     }
 }

@@ -193,26 +193,37 @@ fn a_run_goes_on_from_a_forged_checkpoint_only_if_it_fits() {
 
 /// Earlier versions drew other numbers, and wrote format 2.
 #[test]
-fn a_run_of_an_earlier_version_goes_on_and_is_not_replayed_where_something_was_drawn() {
+fn a_run_of_an_earlier_version_is_refused_where_something_was_drawn() {
     let (folder, run) = with_run();
     let newest = checkpoints(&run.join("checkpoints")).unwrap().remove(0);
     let mut state: Value = serde_json::from_slice(&std::fs::read(newest.path.join("state.json")).unwrap()).unwrap();
     assert_eq!(state["format"], 3);
     put(&mut state, "/format", Some(json!(2)));
     forge(&newest.path, &state);
-    let replay =
-        || Replay { runs: folder.at("runs"), run: "run".into(), name: Some("again".into()), ..Replay::default() };
-    let (why, is_refused) = refused(replay()).expect("a refusal");
-    assert!(is_refused && why.contains("drew the classification head otherwise"), "{why}");
+    let replay = Replay { runs: folder.at("runs"), run: "run".into(), name: Some("again".into()), ..Replay::default() };
+    for refusal in [refused(replay), resumed(&folder)] {
+        let (why, is_refused) = refusal.expect("a refusal");
+        assert!(is_refused && why.contains("drew the classification head with other numbers"), "{why}");
+    }
     assert!(!folder.at("runs/again").exists());
 
-    let recipe = std::fs::read_to_string(run.join("recipe.toml")).unwrap();
-    assert!(recipe.contains("init = \"pretrained\""), "{recipe}");
-    std::fs::write(run.join("recipe.toml"), recipe.replace("init = \"pretrained\"", "init = \"random\"")).unwrap();
-    let (why, is_refused) = resumed(&folder).expect("a refusal");
-    assert!(is_refused && why.contains("drew the model's weights"), "{why}");
-    std::fs::write(run.join("recipe.toml"), recipe).unwrap();
-    assert_eq!(resumed(&folder), None, "all that was drawn is in the checkpoint");
+    let mut recipe = Recipe::load(&run.join("recipe.toml"), &[]).unwrap();
+    let mut session = Session::load(recipe.clone(), &mut |_, _| {}).unwrap();
+    let checkpoint = read_checkpoint(&newest, LARGEST).unwrap();
+    let check = |session: &Session| from_checkpoint(&checkpoint, session).and_then(|held| held.check_draws());
+    assert!(check(&session).is_err());
+    for (field, value, says) in [
+        ("task.head_init", "from_pretrained", None),
+        ("method.kind", "full", None),
+        ("method.kind", "lora", Some("drew LoRA's first factors")),
+        ("model.init", "random", Some("drew the model's weights")),
+    ] {
+        recipe.set(field, spartui::recipe::Value::String(value.into())).unwrap();
+        session.recipe = recipe.clone();
+        let found = check(&session).err().map(|error| error.message().to_owned());
+        assert_eq!(found.is_some(), says.is_some(), "{field}: {found:?}");
+        assert!(found.unwrap_or_default().contains(says.unwrap_or_default()), "{field}");
+    }
 }
 
 #[test]

@@ -256,7 +256,11 @@ fn damaged(folder: &RunFolder, why: &str) -> Error {
 fn newest(folder: &RunFolder, session: &Session, notes: &mut Vec<String>) -> Result<Option<Held>> {
     for found in checkpoints(&folder.checkpoints_path())? {
         match read_checkpoint(&found, largest_checkpoint(session)) {
-            Ok(checkpoint) => return Ok(Some(from_checkpoint(&checkpoint, session)?)),
+            Ok(checkpoint) => {
+                let held = from_checkpoint(&checkpoint, session)?;
+                held.check_draws()?;
+                return Ok(Some(held));
+            }
             Err(error) => notes.push(error.message().to_owned()),
         }
     }
@@ -366,7 +370,6 @@ fn repeat(replay: &Replay, commands: &Receiver<Command>, outbox: &mut Outbox) ->
     let (loaded, mut later) = load(folder.recipe().clone(), commands, outbox)?;
     let session = loaded.session()?;
     if let Some(held) = newest(&folder, &session, &mut notes)? {
-        held.check_repeatable()?;
         let measured = PendingIdentity::start(session.recipe.clone(), session.folder.clone());
         wait_for(&measured, commands, &mut later)?;
         compare(held.identity.as_ref(), &measured, &replay.allow_changed, &folder, &mut notes)?;

@@ -54,12 +54,11 @@ pub struct Held {
 }
 
 impl Held {
-    /// Checks that this version draws the same random numbers as the run did, so that it can repeat the run from its
-    /// first step.
+    /// Makes sure that this program draws the numbers that the run began with.
     ///
     /// # Errors
     /// Refuses a run of an earlier version, which drew other numbers; the error names what was drawn.
-    pub fn check_repeatable(&self) -> Result<()> {
+    pub fn check_draws(&self) -> Result<()> {
         let recipe = &self.snapshot.recipe;
         let drawn = [
             (recipe.model.init == Init::Random).then_some("the model's weights"),
@@ -72,8 +71,8 @@ impl Held {
             return Ok(());
         }
         Err(Error::refused(format!(
-            "the run is of an earlier version of the program, which drew {} otherwise: it can go on, but only that version \
-             repeats it",
+            "the run is of an earlier version of the program, which drew {} with other numbers; resume or replay it with that \
+             version (evaluate, predict and export read it)",
             drawn.join(" and ")
         )))
     }
@@ -167,7 +166,7 @@ pub(super) fn held(checkpoint: &Checkpoint, recipe: &Recipe) -> Result<Held> {
     // All other drawn values are in the checkpoint.
     if state.format == FORMAT_WITH_OLD_DRAWS && recipe.model.init == Init::Random {
         return Err(refuse(
-            "an earlier version of the program drew the model's weights, with other numbers than this one".into(),
+            "an earlier version of the program drew the model's weights with other numbers; use that version".into(),
         ));
     }
     let mut recipe = recipe.clone();
