@@ -92,11 +92,13 @@ impl Cockpit {
         self.screen.lock().unwrap().screen().contents()
     }
 
-    /// Gives the terminal another size.
+    /// Gives the terminal another size. Locked, so that nothing that the program draws for the new size is read before the
+    /// terminal has it.
     pub fn resize(&self, columns: u16, rows: u16) {
+        let mut screen = self.screen.lock().unwrap();
         self.pty.resize(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 }).unwrap();
         if columns > 0 && rows > 0 {
-            self.screen.lock().unwrap().screen_mut().set_size(rows, columns);
+            screen.screen_mut().set_size(rows, columns);
         }
     }
 
