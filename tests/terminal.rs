@@ -10,7 +10,6 @@ mod cockpit;
 use std::path::Path;
 
 use cockpit::Cockpit;
-use portable_pty::PtySize;
 use serde_json::Value;
 
 fn lines(path: &Path) -> Vec<Value> {
@@ -51,8 +50,7 @@ fn launch_steer_pause_resume_export_quit() {
     cockpit.press("x");
     let adapter = folder.path().join("runs/steered/adapter/sparse_deltas.safetensors");
     cockpit.waits("an adapter", |_| adapter.exists());
-    cockpit.pty.resize(PtySize { rows: 20, cols: 60, pixel_width: 0, pixel_height: 0 }).unwrap();
-    cockpit.screen.lock().unwrap().screen_mut().set_size(20, 60);
+    cockpit.resize(60, 20);
     cockpit.shows("● training");
     cockpit.press("q");
     cockpit.waits("the question", |text| text.to_lowercase().contains("stop"));
