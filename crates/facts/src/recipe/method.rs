@@ -26,7 +26,7 @@ pub(super) const FIELDS: &[Field] = &[
     field("method.variant", Kind::Choice(&["plain", "rslora", "dora"]), "lora: rslora divides alpha by the square root of the rank; dora trains the magnitude of each row of a weight separately"),
     field("method.adapter", Kind::Path, "lora: folder of an adapter in PEFT's format to start from, with the same rank, alpha, variant and targets; empty: none"),
     field("method.seed", Kind::Integer(0, ANY), "seed of the selection, of the initialization and dropout of lora, and of the head"),
-    field("method.selection", Kind::Choice(&["random", "smallest", "largest", "gradient", "dynamic"]), "which scalars of a target train: random ones, those with the smallest or largest weights, those with the largest gradients on the first batches, or (dynamic) random ones that better ones replace during training"),
+    field("method.selection", Kind::Choice(&["random", "smallest", "largest", "gradient", "dynamic"]), "which scalars of a target train; random: any; smallest, largest: those with the smallest or largest weights; gradient: those with the largest gradients on the first batches; dynamic: random ones, which better ones replace during training"),
     field("method.gradient_batches", Kind::Integer(1, 100_000), "for selection gradient: number of batches whose gradients are summed before the first step"),
     field("method.regrow_every", Kind::Integer(1, ANY), "for selection dynamic: steps between two replacements of scalars"),
     field("method.regrow_share", Kind::Number(0.0, 1.0), "for selection dynamic: share of the scalars, those with the smallest deltas, that the first replacement drops; it falls to 0 along half a cosine by the last step"),
