@@ -172,6 +172,15 @@ fn the_best_state_of_a_branch_that_was_left_stays_and_is_marked() {
     assert!(error.contains("is not on the branch where it stands; add --branch 0"), "{error}");
     let error = refused(folder, &["export", "a", "--at", "best", "--branch", "9", "--output", "x"]);
     assert!(error.contains("a has no branch 9; the last one is 1"), "{error}");
+    // What a run wrote itself is not replaced, by whatever path; another folder inside the run is.
+    let before = files(&folder.join("runs/short/adapter"));
+    std::os::unix::fs::symlink("runs/short", folder.join("link")).unwrap();
+    for inside in ["runs/short/adapter", "link/adapter", "runs/short/model", "runs/short/checkpoints"] {
+        let error = refused(folder, &["export", "a", "--output", inside]);
+        assert!(error.contains("belongs to the run \"short\"; give --output another folder"), "{error}");
+    }
+    assert!(files(&folder.join("runs/short/adapter")) == before);
+    assert!(spartui(folder, &["export", "a", "--output", "runs/short/mine"]).status.success());
 }
 
 #[test]

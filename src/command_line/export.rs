@@ -1,5 +1,6 @@
 //! `spartui export`
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
@@ -9,7 +10,7 @@ use super::states::{StateOptions, newest};
 use super::{end_progress, print_line, show_progress};
 use spartui_adapters::{Adapter, AnyAdapter, Change, LoraAdapter, OwnAdapter, Product, write_merged};
 use spartui_facts::error::{Error, Result};
-use spartui_facts::quote::one_line;
+use spartui_facts::quote::{one_line, place, quoted};
 use spartui_facts::recipe::Recipe;
 use spartui_hub as hub;
 use spartui_method::{Dense, Shape, addition_of, definition};
@@ -52,6 +53,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     let recipe = run.recipe();
     let shape = shape(&run);
     check_format(&run, arguments)?;
+    refuse_part_of_run(&arguments.output)?;
     let chosen = match arguments.state.find(&run)? {
         None if shape != Shape::Whole && !run.adapter_path().exists() => Some(newest(&run)?),
         chosen => chosen,
@@ -98,6 +100,21 @@ fn shape(run: &RunFolder) -> Shape {
     definition(run.recipe().method.kind).shape()
 }
 
+/// Refuses a folder that a run has written itself: its result would be lost.
+fn refuse_part_of_run(output: &Path) -> Result<()> {
+    let beside = || Some(fs::canonicalize(output.parent()?).ok()?.join(output.file_name()?));
+    let Some(folder) = fs::canonicalize(output).ok().or_else(beside) else { return Ok(()) };
+    let Some(run) = folder.parent().and_then(|parent| RunFolder::open(parent).ok()) else { return Ok(()) };
+    if ![run.adapter_path(), run.model_path(), run.checkpoints_path()].contains(&folder) {
+        return Ok(());
+    }
+    Err(Error::refused(format!(
+        "{} belongs to the run {}; give --output another folder",
+        place(output),
+        quoted(&run.name())
+    )))
+}
+
 /// Refuses a format that does not exist for the run's method, before anything is read.
 fn check_format(run: &RunFolder, arguments: &Arguments) -> Result<()> {
     let formats = match (shape(run), arguments.format(run)) {
@@ -108,7 +125,7 @@ fn check_format(run: &RunFolder, arguments: &Arguments) -> Result<()> {
         | (Shape::LowRank, Format::Lora)
         | (Shape::Own, Format::Own) => return Ok(()),
         (Shape::Whole, _) => "merged",
-        (Shape::Sparse, _) => "sparta or merged",
+        (Shape::Sparse, _) => "sparta, keyed or merged",
         (Shape::LowRank, _) => "lora or merged",
         (Shape::Own, _) => "own or merged",
     };

@@ -54,17 +54,18 @@ pub struct Held {
 }
 
 impl Held {
-    /// Makes sure that this program draws the numbers that the run began with.
+    /// Makes sure that this program draws the head and the factors that the run began with. Drawn weights of the model are
+    /// refused when a checkpoint is read, by whatever reads it.
     ///
     /// # Errors
     /// Refuses a run of an earlier version, which drew other numbers; the error names what was drawn.
     pub fn check_draws(&self) -> Result<()> {
         let recipe = &self.snapshot.recipe;
         let drawn = [
-            (recipe.model.init == Init::Random).then_some("the model's weights"),
             (recipe.task.kind == TaskKind::SequenceClassification && recipe.task.head_init == HeadInit::Random)
                 .then_some("the classification head"),
-            (recipe.method.kind == MethodKind::Lora).then_some("LoRA's first factors"),
+            (recipe.method.kind == MethodKind::Lora && recipe.method.adapter.as_os_str().is_empty())
+                .then_some("LoRA's first factors"),
         ];
         let drawn: Vec<&str> = drawn.into_iter().flatten().collect();
         if self.format != FORMAT_WITH_OLD_DRAWS || drawn.is_empty() {
@@ -163,7 +164,7 @@ pub(super) fn held(checkpoint: &Checkpoint, recipe: &Recipe) -> Result<Held> {
     if ![FORMAT_WITH_OLD_DRAWS, FORMAT].contains(&state.format) {
         return Err(refuse(format!("it is of format {}, and {FORMAT} is understood", state.format)));
     }
-    // All other drawn values are in the checkpoint.
+    // The base is drawn anew at each load.
     if state.format == FORMAT_WITH_OLD_DRAWS && recipe.model.init == Init::Random {
         return Err(refuse(
             "an earlier version of the program drew the model's weights with other numbers; use that version".into(),
