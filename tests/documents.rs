@@ -121,6 +121,12 @@ fn documents() -> Vec<PathBuf> {
     found
 }
 
+/// Without the changelog and the history of measurements, which tell of the past.
+fn current_documents() -> Vec<PathBuf> {
+    let is_past = |path: &PathBuf| path.ends_with("CHANGELOG.md") || path.ends_with("HISTORY.md");
+    documents().into_iter().filter(|path| !is_past(path)).collect()
+}
+
 /// A document without its blocks of code, in which nothing is a link or a heading.
 fn prose(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
@@ -168,11 +174,7 @@ fn every_link_leads_to_a_file_and_an_anchor() {
 fn every_path_that_is_named_exists() {
     let path = Regex::new(r"`((?:src|crates|tests|docs|benches|examples|scripts|themes)/[^`\s]*)`").unwrap();
     let mut missing = Vec::new();
-    for document in documents() {
-        // The changelog and the history of measurements tell of the past.
-        if document.ends_with("CHANGELOG.md") || document.ends_with("HISTORY.md") {
-            continue;
-        }
+    for document in current_documents() {
         let text = prose(&document);
         let named = path.captures_iter(&text).map(|found| found[1].to_owned());
         missing.extend(
@@ -202,6 +204,23 @@ fn functions_of_the_architecture_are_where_it_says() {
         rows += 1;
     }
     assert!(rows > 10 && wrong.is_empty(), "functions that are elsewhere:\n{}", wrong.join("\n"));
+}
+
+/// "`name` in `file`": there it is.
+#[test]
+fn what_a_page_places_in_a_file_is_there() {
+    let placed = Regex::new(r"`([A-Za-z_][\w:]*)`\s+in\s+`((?:crates|src|tests)/[^`]+)`").unwrap();
+    let (mut found, mut wrong) = (0, Vec::new());
+    for document in current_documents() {
+        for place in placed.captures_iter(&prose(&document)) {
+            let name = place[1].rsplit("::").next().unwrap_or_default();
+            if !Regex::new(&format!(r"\b{name}\b")).unwrap().is_match(&source_of(&root().join(&place[2]))) {
+                wrong.push(format!("{}: {}", document.display(), &place[0]));
+            }
+            found += 1;
+        }
+    }
+    assert!(found > 20 && wrong.is_empty(), "{found} found; elsewhere:\n{}", wrong.join("\n"));
 }
 
 /// A file, or all files of a folder.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use common::methods::Scaled;
-use common::{golden, json, part};
+use common::{golden, in_float64, json, part};
 use serde_json::{Value, json};
 use spartui::adapters::{LoraAdapter, LoraSettings};
 use spartui::method::{self, Collector, Dense, Factors, Learned, Lora, Method, Passes};
@@ -411,17 +411,6 @@ fn what_layers_share_gets_its_gradient_by_the_graph_in_one_pass_or_two() {
         let (again, recomputed) = two(Recompute::Blocks);
         assert!((again - twice).abs() < 1e-12 && apart(&recomputed, &other) < 1e-12, "{name}");
     }
-}
-
-fn in_float64(from: &Path, task: TaskKind) -> Model {
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::copy(from.join("config.json"), folder.path().join("config.json")).unwrap();
-    let tensors = Tensor::read_safetensors(from.join("model.safetensors")).unwrap().into_iter();
-    let doubled: Vec<(String, Tensor)> = tensors.map(|(name, tensor)| (name, tensor.to_kind(Kind::Double))).collect();
-    Tensor::write_safetensors(&doubled, folder.path().join("model.safetensors")).unwrap();
-    let model = Model::load(folder.path(), "auto", "cpu", task).unwrap();
-    assert_eq!(model.kind, Kind::Double);
-    model
 }
 
 fn session(folder: &Path, overrides: &[&str]) -> Session {

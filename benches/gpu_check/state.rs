@@ -9,12 +9,14 @@ const ADAMW: Optimizer = Optimizer { rule: Rule::AdamW, betas: [0.9, 0.99], epsi
 const SCALARS: i64 = 300_000;
 
 pub fn check(checks: &mut Checks) {
-    for kind in [Kind::Float, Kind::BFloat16] {
+    let rules = [Rule::AdamW, Rule::AdamAtan2];
+    for (rule, kind) in rules.into_iter().flat_map(|rule| [Kind::Float, Kind::BFloat16].map(|kind| (rule, kind))) {
+        let optimizer = Optimizer { rule, ..ADAMW };
         for stochastic in [false, true] {
             tch::manual_seed(2);
             let start = Tensor::randn([SCALARS], (Kind::Float, Device::Cpu)).to_kind(kind);
-            let [here, there] = [Device::Cpu, DEVICE].map(|device| life(&start.to_device(device).copy(), stochastic));
-            let what = format!("{}, {} cast", name(kind), if stochastic { "stochastic" } else { "nearest" });
+            let [here, there] = [Device::Cpu, DEVICE].map(|device| life(&start.to_device(device).copy(), &optimizer, stochastic));
+            let what = format!("{rule:?}, {}, {} cast", name(kind), if stochastic { "stochastic" } else { "nearest" });
             let figure = format!("{} of {SCALARS} weights differ from the CPU's", here.differing(&there));
             checks.check(&what, &figure, here.differing(&there) == 0);
             checks.check(&format!("{what}, back to a snapshot"), "the same bits", there.restored);
@@ -37,7 +39,7 @@ impl Life {
 }
 
 /// Trains, shrinks, grows, goes back and takes everything off again.
-fn life(weight: &Tensor, stochastic: bool) -> Life {
+fn life(weight: &Tensor, optimizer: &Optimizer, stochastic: bool) -> Life {
     let start = weight.copy();
     let mut delta = Delta::new(weight, Selection::new(5, "weight", SCALARS.cast_unsigned()));
     let cast = |step: u64| {
@@ -46,13 +48,13 @@ fn life(weight: &Tensor, stochastic: bool) -> Life {
         }
     };
     for (step, count) in (1..).zip([50_000, 50_000, 20_000, 20_000, 90_000, 90_000]) {
-        delta.resize(count, step - 1, false, ADAMW.betas);
+        delta.resize(count, step - 1, false, optimizer.betas);
         let gradients: Vec<Tensor> = delta.indices().map(|indices| gradient(indices, step)).collect();
-        delta.update(&ADAMW, &gradients, (1e-3, 0.7), step, cast(step));
+        delta.update(optimizer, &gradients, (1e-3, 0.7), step, cast(step));
     }
     let (trained, saved) = (weight.copy(), delta.save());
     let gradients: Vec<Tensor> = delta.indices().map(|indices| gradient(indices, 7)).collect();
-    delta.update(&ADAMW, &gradients, (1e-3, 1.0), 7, cast(7));
+    delta.update(optimizer, &gradients, (1e-3, 1.0), 7, cast(7));
     delta.restore(&saved, cast(6));
     let restored = delta.save() == saved && (stochastic || *weight == trained);
     delta.remove();

@@ -97,7 +97,7 @@ impl Arguments {
 
 /// The shape of what a run learns.
 fn shape(run: &RunFolder) -> Shape {
-    definition(run.recipe().method.kind).shape()
+    definition(run.recipe().method.kind).shape(&run.recipe().method)
 }
 
 /// Refuses a folder that a run has written itself: its result would be lost.

@@ -69,7 +69,7 @@ impl ModelOptions {
 
     fn of_run(&self, run: &RunFolder) -> Result<Origin> {
         refuse_race(run, "--run ")?;
-        let whole = definition(run.recipe().method.kind).shape() == Shape::Whole;
+        let whole = definition(run.recipe().method.kind).shape(&run.recipe().method) == Shape::Whole;
         let (result, scratch) = match self.state.find(run)? {
             Some(chosen) => {
                 let scratch = tempfile::tempdir()

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use spartui::model::{Batch, Head, HeadKind};
+use spartui::model::{Batch, Head, HeadKind, Model};
 use spartui::recipe::{Recipe, TaskKind};
 use spartui::train::Targets;
 use tch::{Device, Kind, Tensor};
@@ -81,6 +81,18 @@ pub fn part(batch: &Value, from: usize, to: usize, task: TaskKind) -> (Batch, Ta
 
 pub fn worst(a: &Tensor, b: &Tensor) -> f64 {
     (a.to_kind(Kind::Double) - b.to_kind(Kind::Double)).abs().max().double_value(&[])
+}
+
+/// A copy of the model of a folder, in float64.
+pub fn in_float64(from: &Path, task: TaskKind) -> Model {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(from.join("config.json"), folder.path().join("config.json")).unwrap();
+    let tensors = Tensor::read_safetensors(from.join("model.safetensors")).unwrap().into_iter();
+    let doubled: Vec<(String, Tensor)> = tensors.map(|(name, tensor)| (name, tensor.to_kind(Kind::Double))).collect();
+    Tensor::write_safetensors(&doubled, folder.path().join("model.safetensors")).unwrap();
+    let model = Model::load(folder.path(), "auto", "cpu", task).unwrap();
+    assert_eq!(model.kind, Kind::Double);
+    model
 }
 
 /// A copy of the smallest model in `folder`.

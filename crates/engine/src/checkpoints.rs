@@ -87,7 +87,7 @@ impl Training {
     }
 
     fn keeps_base(&self) -> bool {
-        method::definition(self.session.recipe.method.kind).keeps_base()
+        method::definition(self.session.recipe.method.kind).keeps_base(&self.session.recipe.method)
     }
 
     /// Which checkpoints are kept: the newest, the best of the run and of each branch, the pinned ones, and the tips

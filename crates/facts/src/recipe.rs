@@ -20,7 +20,10 @@ mod vary;
 pub use fields::number;
 pub use fields::{EVEN, FIELDS, Field, Kind};
 pub use hub_name::{HubName, is_hub_name};
-pub use method::{Method, MethodKind, OnShrink, Rounding, Selection, Variant};
+pub use method::{
+    AdaMix, AdaMixVariant, Ether, EtherPlus, FineGates, Ia3, Loretta, LorettaStart, LorettaVariant, Lorta, Melora, Method,
+    MethodKind, OnShrink, Orientation, Rounding, Selection, Side, Variant, Vera,
+};
 pub use rate::{AUTO, LearningRate, SuggestedRate, two_digits};
 pub use reading::{TextEncoding, check_template_argument, delimiter, encoding, reserved_by_chat};
 pub use steps::Steps;

@@ -546,6 +546,21 @@ fn ctrl_c_leads_out_step_by_step() {
 }
 
 #[test]
+fn an_action_without_a_run_says_why_it_does_nothing() {
+    let mut desk = Desk::new(COMMON, "dark");
+    desk.press("i");
+    assert!(desk.text().contains("the runs are still being read"), "{}", desk.text());
+    desk.done(Done::Runs(Ok(Vec::new())));
+    desk.press("i");
+    assert!(desk.text().contains("there is no run yet"), "{}", desk.text());
+    desk.done(Done::Runs(Ok(runs())));
+    desk.press("/");
+    desk.press("xyz");
+    desk.press("Enter i");
+    assert!(desk.text().matches("no run fits the filter").count() == 2, "{}", desk.text());
+}
+
+#[test]
 fn every_field_of_the_recipe_is_reached_explained_and_checked() {
     let mut desk = Desk::planned(HUGE, "dark");
     for field in spartui_facts::recipe::FIELDS {

@@ -49,11 +49,11 @@ pub trait Definition: Sync {
     }
 
     /// The form of what it learns.
-    fn shape(&self) -> Shape;
+    fn shape(&self, recipe: &recipe::Method) -> Shape;
 
     /// Whether the base weights can be restored while it trains. Where they cannot, lanes do not share the model.
-    fn keeps_base(&self) -> bool {
-        self.shape() != Shape::Whole
+    fn keeps_base(&self, recipe: &recipe::Method) -> bool {
+        self.shape(recipe) != Shape::Whole
     }
 
     /// What a state at optimizer step `step` has learned, computed without a method in training. None where a method

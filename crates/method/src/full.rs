@@ -41,7 +41,7 @@ impl Definition for Defined {
         &["full."]
     }
 
-    fn shape(&self) -> Shape {
+    fn shape(&self, _: &recipe::Method) -> Shape {
         Shape::Whole
     }
 

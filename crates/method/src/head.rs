@@ -31,7 +31,7 @@ impl Definition for Defined {
         Needs::default()
     }
 
-    fn shape(&self) -> Shape {
+    fn shape(&self, _: &recipe::Method) -> Shape {
         Shape::Sparse
     }
 

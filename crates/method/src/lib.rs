@@ -7,6 +7,7 @@ mod head;
 mod leaf;
 mod learned;
 mod lora;
+mod overlaid;
 mod patch;
 mod scope;
 mod sparta;
@@ -220,6 +221,15 @@ pub fn definition(kind: MethodKind) -> &'static dyn Definition {
         MethodKind::Lora => &lora::Defined,
         MethodKind::Full => &full::Defined,
         MethodKind::Head => &head::Defined,
+        MethodKind::Melora => &overlaid::MELORA,
+        MethodKind::Lorta => &overlaid::LORTA,
+        MethodKind::Ether => &overlaid::ETHER,
+        MethodKind::EtherPlus => &overlaid::ETHER_PLUS,
+        MethodKind::Loretta => &overlaid::LORETTA,
+        MethodKind::Finegates => &overlaid::FINEGATES,
+        MethodKind::Adamix => &overlaid::ADAMIX,
+        MethodKind::Ia3 => &overlaid::IA3,
+        MethodKind::Vera => &overlaid::VERA,
     }
 }
 

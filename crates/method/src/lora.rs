@@ -11,6 +11,7 @@ pub(super) use self::defined::Defined;
 pub use self::product::Addition;
 use self::site::Adapted;
 pub use self::site::addition_of;
+pub(super) use self::site::extents;
 use super::scope::{Scope, is_target};
 use super::state::copy_named;
 use super::{Collector, Dense, Learned, Method, Patch, Plan, State};

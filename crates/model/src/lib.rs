@@ -37,7 +37,7 @@ pub use head::Head;
 pub use large_pages::LargePages;
 pub use memory::{BlockMemory, Load};
 pub use overlay::{BaseLayer, Kept, Merged, Overlay, Slot};
-pub use random::{dropout_mask, uniform};
+pub use random::{dropout_mask, normal, uniform};
 pub use spartui_facts::family::HeadKind;
 pub use tape::{Recorded, RecordedLeaf, Tap, Tape};
 pub use task::task_of;

@@ -7,7 +7,13 @@ use tch::Tensor;
 pub enum Rule {
     /// AdamW (Loshchilov and Hutter, 2019): decay decoupled from the gradient.
     AdamW,
+    /// Adam-atan2 (Everett et al., arXiv 2407.05872): the arc tangent of the moments' quotient in place of the quotient,
+    /// so that there is no epsilon, and a gradient of another scale gives the same update. Decay as in AdamW.
+    AdamAtan2,
 }
+
+/// Factor of Adam-atan2's arc tangent, with which a steady gradient moves a value by 0.9975 of the rate.
+pub(super) const ATAN2: f64 = 1.27;
 
 /// An update rule and its hyperparameters.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -37,6 +43,11 @@ impl Optimizer {
             Rule::AdamW => {
                 let denominator = second.sqrt() / Self::correction(beta2, age).sqrt() + self.epsilon;
                 *value -= &*first / denominator * (rate / Self::correction(beta1, age));
+            }
+            Rule::AdamAtan2 => {
+                let mean = &*first / Self::correction(beta1, age);
+                let root = second.sqrt() / Self::correction(beta2, age).sqrt();
+                *value -= mean.atan2(&root) * (ATAN2 * rate);
             }
         }
     }

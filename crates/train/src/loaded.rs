@@ -88,8 +88,11 @@ impl Loaded {
         let Self { folder, mut model, data, tokenizer, .. } = self;
         if let [first, others @ ..] = recipes.as_slice() {
             others.iter().try_for_each(|other| check_alike(first, other))?;
-            let alone =
-                recipes.iter().map(|recipe| recipe.method.kind).find(|kind| !method::definition(*kind).keeps_base());
+            let methods = recipes.iter().map(|recipe| &recipe.method);
+            let alone = methods
+                .filter(|of_lane| !method::definition(of_lane.kind).keeps_base(of_lane))
+                .map(|of_lane| of_lane.kind)
+                .next();
             if let Some(kind) = alone.filter(|_| !others.is_empty()) {
                 return Err(Error::refused(format!(
                     "method.kind \"{}\" changes every weight and cannot share the model with other lanes; train it as a run of \

@@ -243,7 +243,7 @@ impl Plan<'_> {
         // An interval that resolves to 0 in a run of one step resolves to 0 in every run.
         let are_any = |steps: Steps| steps.of(1) > 0;
         let Train { checkpoint_every, evaluate_every, keep, .. } = recipe.train;
-        let keeps_best = method::definition(recipe.method.kind).keeps_base() || keep == KeepState::Best;
+        let keeps_best = method::definition(recipe.method.kind).keeps_base(&recipe.method) || keep == KeepState::Best;
         are_any(checkpoint_every) || (keeps_best && !self.validation.is_empty() && are_any(evaluate_every))
     }
 

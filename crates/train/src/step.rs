@@ -184,6 +184,7 @@ fn optimizer(settings: &recipe::Optimizer) -> Optimizer {
     let &recipe::Optimizer { kind, betas, epsilon, weight_decay, .. } = settings;
     let rule = match kind {
         OptimizerKind::Adamw => Rule::AdamW,
+        OptimizerKind::AdamAtan2 => Rule::AdamAtan2,
     };
     Optimizer { rule, betas, epsilon, weight_decay }
 }

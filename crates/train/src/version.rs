@@ -26,7 +26,7 @@ impl Session {
     /// One sentence why the base model is not kept.
     pub fn base_version(&self, start: Option<&Snapshot>) -> std::result::Result<Version, String> {
         let kind = self.recipe.method.kind;
-        let patches = match (method::definition(kind).keeps_base(), start) {
+        let patches = match (method::definition(kind).keeps_base(&self.recipe.method), start) {
             (true, _) => Vec::new(),
             (false, Some(start)) => self.method.patches_of(&start.method, start.step)?,
             (false, None) => {

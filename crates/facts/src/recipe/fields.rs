@@ -79,7 +79,7 @@ pub const FIELDS: &[Field] =
     &joined::<{ BEFORE.len() + method::FIELDS.len() + AFTER.len() }>(&[BEFORE, method::FIELDS, AFTER]);
 
 /// Joins the lists.
-const fn joined<const ALL: usize>(lists: &[&[Field]]) -> [Field; ALL] {
+pub(super) const fn joined<const ALL: usize>(lists: &[&[Field]]) -> [Field; ALL] {
     let mut all = [lists[0][0]; ALL];
     let (mut list, mut at, mut next) = (0, 0, 0);
     while list < lists.len() {
@@ -129,11 +129,11 @@ const BEFORE: &[Field] = &[
 /// The fields after the table `[method]`.
 #[rustfmt::skip]
 const AFTER: &[Field] = &[
-    field("optimizer.kind", Kind::Choice(&OptimizerKind::NAMES), "optimizer"),
+    live("optimizer.kind", Kind::Choice(&OptimizerKind::NAMES), "optimizer; adam_atan2: Adam with an arc tangent in place of the quotient, so that it needs no epsilon and the scale of the gradients does not matter"),
     live("optimizer.learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate at the schedule's peak; auto: the one for the method and the share of the weights that trains; the launch turns it into a number"),
     live("optimizer.head_learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate of a classification head at the schedule's peak; auto: learning_rate, or a rate of its own if that is auto at the launch"),
-    field("optimizer.betas", Kind::Pair(0.0, 1.0), "decay rates of AdamW's first and second moment"),
-    field("optimizer.epsilon", Kind::Number(0.0, 1.0), "AdamW's epsilon, which prevents a division by zero"),
+    field("optimizer.betas", Kind::Pair(0.0, 1.0), "decay rates of the first and second moment"),
+    field("optimizer.epsilon", Kind::Number(0.0, 1.0), "adamw: added to the divisor, which prevents a division by zero"),
     live("optimizer.weight_decay", Kind::Number(0.0, 1.0), "decoupled weight decay of the deltas (method full: of the weights); the head is exempt"),
     live("optimizer.max_grad_norm", Kind::Number(0.0, 1e9), "clip the gradient to this norm; 0: off"),
 

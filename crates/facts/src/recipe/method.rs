@@ -1,18 +1,24 @@
 //! The table `[method]`, with its defaults.
 
+mod kinds;
+mod tables;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::fields::{ANY, Field, Kind, field, live};
-use super::rate::{Law, relative_scale};
+use super::fields::{ANY, Field, Kind, field, joined, live};
+pub use kinds::MethodKind;
+pub use tables::*;
 
 /// The fields of the table `[method]`, in the order of the documents. Fields of a single kind of method come last, in a
 /// table with the name of that kind.
+pub(super) const FIELDS: &[Field] = &joined::<{ SHARED.len() + tables::FIELDS.len() }>(&[SHARED, tables::FIELDS]);
+
 #[rustfmt::skip]
-pub(super) const FIELDS: &[Field] = &[
-    field("method.kind", Kind::Choice(&MethodKind::NAMES), "fine-tuning method; sparta: a sparse set of scalars; lora: a low-rank product added to each weight; full: every parameter; head: the classification head alone"),
+const SHARED: &[Field] = &[
+    field("method.kind", Kind::Choice(&MethodKind::NAMES), "fine-tuning method; sparta: a sparse set of scalars; lora: a low-rank product added to each weight; full: every parameter; head: the classification head alone; the others: see docs/methods.md"),
     live("method.sparsity", Kind::Number(0.0, 1.0), "share of all parameters that stay frozen"),
     live("method.trainable", Kind::Integer(0, ANY), "parameters that train, the head among them, instead of method.sparsity, which follows from it; 0: as many as method.sparsity leaves"),
     field("method.match", Kind::Text, "another run, by name or folder, or a lane as RACE/lane-2, whose number of trainable parameters is used; the launch writes that number to method.trainable"),
@@ -58,6 +64,15 @@ pub struct Method {
     pub regrow_every: u64,
     pub regrow_share: f64,
     pub on_drop: OnShrink,
+    pub melora: Melora,
+    pub lorta: Lorta,
+    pub ether: Ether,
+    pub ether_plus: EtherPlus,
+    pub loretta: Loretta,
+    pub finegates: FineGates,
+    pub adamix: AdaMix,
+    pub ia3: Ia3,
+    pub vera: Vera,
 }
 
 impl Method {
@@ -105,119 +120,6 @@ impl Selection {
             Self::Gradient => "gradient",
             Self::Dynamic => "dynamic",
         }
-    }
-}
-
-/// How the model is adapted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MethodKind {
-    /// A random set of single scalars, and the head.
-    Sparta,
-    /// A low-rank product added to each weight, and the head.
-    Lora,
-    /// Every parameter.
-    Full,
-    /// The head alone.
-    Head,
-}
-
-/// The properties of a kind of method: one row for each kind. No other code of this crate distinguishes kinds.
-pub(super) struct Facts {
-    kind: MethodKind,
-    name: &'static str,
-    /// Whether a field that several kinds share has an effect with the other settings.
-    uses: fn(&Method, &str) -> bool,
-    /// A summary of the settings: a heading, and a few words.
-    summary: fn(&Method) -> (&'static str, String),
-    /// The name of the method in a remark on the learning rate.
-    pub called: fn(&Method) -> &'static str,
-    /// The rule of its learning rate.
-    pub law: fn(&Method) -> Law,
-    /// Whether the classification head has a learning rate of its own.
-    pub head_apart: bool,
-}
-
-const FACTS: [Facts; 4] = [
-    Facts {
-        kind: MethodKind::Sparta,
-        name: "sparta",
-        uses: |method, field| match field {
-            "gradient_batches" => method.selection == Selection::Gradient,
-            "regrow_every" | "regrow_share" | "on_drop" => method.selection == Selection::Dynamic,
-            "rank" | "alpha" | "dropout" | "variant" | "adapter" => false,
-            _ => true,
-        },
-        summary: |method| ("sparsity", method.sparsity.to_string()),
-        called: |method| if method.selection == Selection::Random { "sparta" } else { method.selection.name() },
-        law: |method| match method.selection {
-            Selection::Gradient => Law { dense: 2e-5, exponent: 0.7, highest: 0.01 },
-            _ => Law { dense: 1e-4, exponent: 0.8, highest: 0.05 },
-        },
-        head_apart: true,
-    },
-    Facts {
-        kind: MethodKind::Lora,
-        name: "lora",
-        uses: |_, field| ["trainable", "targets", "rank", "alpha", "dropout", "variant", "adapter"].contains(&field),
-        summary: |method| match method.trainable {
-            0 => ("method", format!("lora, rank {}", method.rank)),
-            trainable => ("method", format!("lora, with the rank nearest to {trainable} parameters")),
-        },
-        called: |_| "lora",
-        law: |method| Law { dense: 1e-4 * relative_scale(method).powf(-0.4), exponent: 0.5, highest: 0.02 },
-        head_apart: true,
-    },
-    Facts {
-        kind: MethodKind::Full,
-        name: "full",
-        uses: |_, _| false,
-        summary: |_| ("method", "full".into()),
-        called: |_| "full fine-tuning",
-        law: |_| Law { dense: 2e-4, exponent: 0.0, highest: 2e-4 },
-        head_apart: true,
-    },
-    Facts {
-        kind: MethodKind::Head,
-        name: "head",
-        uses: |_, _| false,
-        summary: |_| ("method", "head".into()),
-        called: |_| "the head alone",
-        law: |_| Law { dense: 0.1, exponent: 0.0, highest: 0.1 },
-        head_apart: false,
-    },
-];
-
-impl MethodKind {
-    /// Every kind, in the order of the documents.
-    pub const ALL: [Self; FACTS.len()] = {
-        let (mut all, mut at) = ([Self::Sparta; FACTS.len()], 0);
-        while at < all.len() {
-            all[at] = FACTS[at].kind;
-            at += 1;
-        }
-        all
-    };
-
-    /// Their names in a recipe.
-    pub const NAMES: [&str; FACTS.len()] = {
-        let (mut names, mut at) = ([""; FACTS.len()], 0);
-        while at < names.len() {
-            names[at] = FACTS[at].name;
-            at += 1;
-        }
-        names
-    };
-
-    /// Its name in a recipe.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        self.facts().name
-    }
-
-    pub(super) fn facts(self) -> &'static Facts {
-        static TABLE: [Facts; FACTS.len()] = FACTS;
-        &TABLE[self as usize]
     }
 }
 
@@ -275,34 +177,15 @@ impl Default for Method {
             regrow_every: 20,
             regrow_share: 0.2,
             on_drop: OnShrink::Revert,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_kind_has_its_row_in_its_place_and_its_name() {
-        let why = serde_json::from_value::<MethodKind>("none of them".into()).unwrap_err().to_string();
-        // As serde lists them: `sparta`, `lora`, …
-        let variants: Vec<&str> = why.split('`').skip(3).step_by(2).collect();
-        assert_eq!(variants, MethodKind::NAMES);
-        for (at, kind) in MethodKind::ALL.into_iter().enumerate() {
-            assert_eq!((kind as usize, kind.facts().kind), (at, kind));
-            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
-        }
-    }
-
-    #[test]
-    fn a_table_of_one_kind_means_nothing_to_another() {
-        for kind in MethodKind::ALL {
-            let method = Method { kind, ..Method::default() };
-            for other in MethodKind::NAMES {
-                assert_eq!(method.uses_field(&format!("{other}.anything")), other == kind.name());
-            }
-            assert!(method.uses_field("kind"));
+            melora: Melora::default(),
+            lorta: Lorta::default(),
+            ether: Ether::default(),
+            ether_plus: EtherPlus::default(),
+            loretta: Loretta::default(),
+            finegates: FineGates::default(),
+            adamix: AdaMix::default(),
+            ia3: Ia3::default(),
+            vera: Vera::default(),
         }
     }
 }

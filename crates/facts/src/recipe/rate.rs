@@ -89,6 +89,13 @@ pub(super) struct Law {
     pub highest: f64,
 }
 
+impl Law {
+    /// The same rate whatever the density, such as the one of a method's paper.
+    pub const fn flat(rate: f64) -> Self {
+        Self { dense: rate, exponent: 0.0, highest: rate }
+    }
+}
+
 impl Method {
     /// The learning rate of this method for `trainable` of the base model's `parameters`, without those of a head; to
     /// two digits.

@@ -153,11 +153,13 @@ pub struct Optimizer {
 pub enum OptimizerKind {
     /// `AdamW`.
     Adamw,
+    /// Adam-atan2.
+    AdamAtan2,
 }
 
 impl OptimizerKind {
     /// The names in a recipe.
-    pub const NAMES: [&str; 1] = ["adamw"];
+    pub const NAMES: [&str; 2] = ["adamw", "adam_atan2"];
 }
 
 /// The table `[schedule]`.

@@ -42,6 +42,21 @@ pub fn act(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     }
 }
 
+/// Says why an action on the selected run does nothing.
+fn no_run_is_selected(launcher: &mut Launcher) {
+    match &launcher.home.runs {
+        None => launcher.say(Severity::Info, "the runs are still being read"),
+        Some(Err(why)) => {
+            let why = why.clone();
+            launcher.say(Severity::Warning, why);
+        }
+        Some(Ok(runs)) if !runs.is_empty() => launcher.say(Severity::Warning, "no run fits the filter"),
+        Some(Ok(_)) => {
+            launcher.advise(Severity::Warning, "there is no run yet", (Context::Home, Action::NewRun), "makes one");
+        }
+    }
+}
+
 fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
     match action {
         Action::NewRun => return new_run(launcher),
@@ -54,7 +69,7 @@ fn at_home(launcher: &mut Launcher, action: Action) -> Vec<Effect> {
         _ => {}
     }
     let Some(run) = launcher.home.selected().cloned() else {
-        launcher.advise(Severity::Warning, "there is no run yet", (Context::Home, Action::NewRun), "makes one");
+        no_run_is_selected(launcher);
         return Vec::new();
     };
     let folder = run.run.folder.clone();

@@ -182,6 +182,11 @@ impl Form {
             if next != section {
                 section = next;
                 let others = FIELDS.iter().enumerate().filter(|(_, field)| section_of(field) == section);
+                // A search finds the fields of all methods.
+                let is_hidden = |at: usize, field: &'static Field| {
+                    wanted.is_none() && self.slot != Slot::Field(at) && self.is_of_another_method(field)
+                };
+                let others = others.filter(|(at, field)| !is_hidden(*at, field));
                 let slots = others.map(|(at, _)| Slot::Field(at)).filter(|slot| !essential.contains(slot));
                 add(section, slots.collect());
             }
@@ -197,6 +202,12 @@ impl Form {
             Line::Heading(_) => None,
         };
         self.lines().into_iter().filter_map(slot).collect()
+    }
+
+    /// Whether a field stands in the table of a single kind of method, and the recipe has another kind.
+    fn is_of_another_method(&self, field: &Field) -> bool {
+        let own = field.name.strip_prefix("method.").and_then(|rest| rest.split_once('.'));
+        own.is_some_and(|(kind, _)| kind != self.recipe.method.kind.name())
     }
 
     fn is_essential(&self, name: &str) -> bool {

@@ -46,7 +46,7 @@ impl Definition for Defined {
         "method.variant = \"plain\""
     }
 
-    fn shape(&self) -> Shape {
+    fn shape(&self, _: &recipe::Method) -> Shape {
         Shape::LowRank
     }
 

@@ -57,7 +57,7 @@ pub(super) fn count(settings: &recipe::Method, site: &Site) -> u64 {
 }
 
 /// Number of outputs and of inputs of a layer.
-pub(super) fn extents(site: &Site) -> [i64; 2] {
+pub fn extents(site: &Site) -> [i64; 2] {
     let (first, second) = (site.weight.size()[0], site.weight.size()[1]);
     if site.transposed { [second, first] } else { [first, second] }
 }

@@ -44,7 +44,7 @@ impl Definition for Defined {
         "method.sparsity = 0.999"
     }
 
-    fn shape(&self) -> Shape {
+    fn shape(&self, _: &recipe::Method) -> Shape {
         Shape::Sparse
     }
 

@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Cast, CohortUpdate, Factors};
+use super::{Cast, CohortUpdate, Factors, Rule};
 use spartui_cuda::{Argument, Launch, Program};
 
 static PROGRAM: Program = Program::new(include_str!("update.cu"));
@@ -30,8 +30,9 @@ pub fn update(due: &CohortUpdate<'_>, factors: Factors) -> bool {
     let Ok(blocks) = u32::try_from(count.div_ceil(THREADS.into())) else { return false };
     let tensors =
         [due.weight, &cohort.original, &cohort.indices, &cohort.delta, &cohort.first, &cohort.second, due.gradient];
-    let Factors { scale, keep: [keep_first, keep_second], decay, correction, epsilon, rate } = factors;
-    let numbers = [scale, keep_first, keep_second, decay, correction, epsilon, rate];
+    let Factors { rule, scale, keep: [keep_first, keep_second], decay, correction: [first, second], epsilon, rate } = factors;
+    let numbers = [scale, keep_first, keep_second, decay, first, second, epsilon, rate];
+    let rule = u32::from(rule == Rule::AdamAtan2);
     let (stochastic, key) = match due.cast {
         Cast::Nearest => (0_u32, 0),
         Cast::Stochastic { key } => (1, key),
@@ -41,7 +42,7 @@ pub fn update(due: &CohortUpdate<'_>, factors: Factors) -> bool {
         .into_iter()
         .chain([Argument::from(count)])
         .chain(numbers.map(Argument::from))
-        .chain([Argument::from(stochastic), Argument::from(key)])
+        .chain([Argument::from(rule), Argument::from(stochastic), Argument::from(key)])
         .collect();
     let launch = Launch { grid: [blocks, 1], block: THREADS, shared: 0 };
     // SAFETY: the arguments are those of the kernel, all of the cohort's length but the weight, in which its indices

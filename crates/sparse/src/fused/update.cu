@@ -8,7 +8,8 @@ typedef unsigned long long u64;
 typedef long long i64;
 
 struct Factors {
-    float scale, keep_first, keep_second, decay, correction, epsilon, rate;
+    float scale, keep_first, keep_second, decay, correction_first, correction_second, epsilon, rate;
+    u32 atan2;
 };
 
 struct Cast {
@@ -54,6 +55,21 @@ struct Float16 {
     }
 };
 
+// As in the program: the polynomial of Cephes' atanf.
+__device__ float arc_tangent(float numerator, float denominator) {
+    const float size = fabsf(numerator);
+    const bool above = size > __fmul_rn(2.4142136f, denominator), middle = size > __fmul_rn(0.41421357f, denominator);
+    const float base = above ? 1.57079632679489662f : middle ? 0.785398163397448310f : 0.0f;
+    const float top = above ? -denominator : middle ? __fsub_rn(size, denominator) : size;
+    const float bottom = above ? size : middle ? __fadd_rn(size, denominator) : denominator;
+    const float x = __fdiv_rn(top, bottom == 0.0f ? 1.0f : bottom);
+    const float z = __fmul_rn(x, x);
+    float series = __fadd_rn(__fmul_rn(8.0537446e-2f, z), -1.3877686e-1f);
+    series = __fadd_rn(__fmul_rn(series, z), 1.9977711e-1f);
+    series = __fadd_rn(__fmul_rn(series, z), -3.333295e-1f);
+    return copysignf(__fadd_rn(base, __fadd_rn(__fmul_rn(__fmul_rn(series, z), x), x)), numerator);
+}
+
 template <class Dtype>
 __device__ void update(typename Dtype::Scalar *weight, const typename Dtype::Scalar *original, const i64 *indices,
                        float *delta, float *first, float *second, const float *gradient, i64 count, Factors factors,
@@ -64,8 +80,10 @@ __device__ void update(typename Dtype::Scalar *weight, const typename Dtype::Sca
     float m = first[at], v = second[at], d = delta[at];
     m = __fadd_rn(m, __fmul_rn(factors.keep_first, __fsub_rn(g, m)));
     v = __fadd_rn(v, __fmul_rn(factors.keep_second, __fsub_rn(__fmul_rn(g, g), v)));
-    const float denominator = __fadd_rn(__fdiv_rn(__fsqrt_rn(v), factors.correction), factors.epsilon);
-    d = __fsub_rn(__fmul_rn(d, factors.decay), __fmul_rn(__fdiv_rn(m, denominator), factors.rate));
+    const float root = __fdiv_rn(__fsqrt_rn(v), factors.correction_second);
+    const float change = factors.atan2 ? arc_tangent(__fdiv_rn(m, factors.correction_first), root)
+                                       : __fdiv_rn(m, __fadd_rn(root, factors.epsilon));
+    d = __fsub_rn(__fmul_rn(d, factors.decay), __fmul_rn(change, factors.rate));
     first[at] = m;
     second[at] = v;
     delta[at] = d;
@@ -75,10 +93,13 @@ __device__ void update(typename Dtype::Scalar *weight, const typename Dtype::Sca
 #define UPDATE(name, Dtype)                                                                                           \
     extern "C" __global__ void name(Dtype::Scalar *weight, const Dtype::Scalar *original, const i64 *indices,         \
                                     float *delta, float *first, float *second, const float *gradient, i64 count,      \
-                                    float scale, float keep_first, float keep_second, float decay, float correction,  \
-                                    float epsilon, float rate, u32 stochastic, u64 key) {                             \
+                                    float scale, float keep_first, float keep_second, float decay,                    \
+                                    float correction_first, float correction_second, float epsilon, float rate,       \
+                                    u32 atan2, u32 stochastic, u64 key) {                                             \
         update<Dtype>(weight, original, indices, delta, first, second, gradient, count,                               \
-                      {scale, keep_first, keep_second, decay, correction, epsilon, rate}, {stochastic, key});         \
+                      {scale, keep_first, keep_second, decay, correction_first, correction_second, epsilon, rate,     \
+                       atan2},                                                                                        \
+                      {stochastic, key});                                                                             \
     }
 
 UPDATE(update_float32, Float32)
