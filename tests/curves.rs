@@ -173,11 +173,11 @@ fn every_selection_loses_what_pytorch_loses_with_its_masks() {
             let training = |method: &dyn Method, what: &str| {
                 let saved = deltas(method);
                 assert_eq!(saved.len(), 4);
-                for (site, parts) in saved {
+                for (name, parts) in saved {
                     let mut all: Vec<(i64, f32)> =
                         parts.into_iter().flat_map(|part| part.indices.into_iter().zip(part.delta)).collect();
                     all.sort_by_key(|(at, _)| *at);
-                    let name = &model.sites[site].name;
+                    let name = &name;
                     let found: Vec<i64> = all.iter().map(|(at, _)| *at).collect();
                     assert_eq!(found, indices(what, name).unwrap(), "{} {name} {what}", curve.name);
                     if what == "last" {

@@ -59,7 +59,8 @@ impl Curve {
 
     fn settings(&self) -> recipe::Method {
         let mut recipe = Recipe::default();
-        for (field, value) in self.facts["settings"].as_object().unwrap() {
+        let settings = self.facts["settings"].as_object().unwrap().iter();
+        for (field, value) in settings.filter(|(field, _)| field.starts_with("method.")) {
             recipe.set(field, recipe::Value::try_from(value.clone()).unwrap()).unwrap();
         }
         recipe.method
@@ -170,6 +171,76 @@ impl Curve {
     }
 }
 
+#[test]
+fn every_method_that_chooses_weights_loses_what_its_reference_loses() {
+    let curves = Curve::all();
+    let mut followed = Vec::new();
+    for curve in &curves {
+        let kind = curve.facts["settings"]["method.kind"].as_str().unwrap_or_default();
+        if !["bitfit", "ln_tuning", "id3", "dst", "sara"].contains(&kind) {
+            continue;
+        }
+        for recompute in [Recompute::None, Recompute::Blocks] {
+            let model = curve.model();
+            let mut head = curve.head(&model);
+            let mut settings = curve.settings();
+            if let Some(counts) = curve.facts["counts"].as_object() {
+                // The same share of every target.
+                let scalars: u64 = model.sites.iter().filter(|site| counts.contains_key(&site.name)).map(|site| site.weight.numel() as u64).sum();
+                let wanted: u64 = counts.values().map(|count| count.as_u64().unwrap()).sum();
+                assert!(wanted * 10 < scalars);
+                settings.trainable = wanted;
+            }
+            if let Some(budget) = curve.facts["settings"]["budget"].as_u64() {
+                settings.trainable = budget;
+            }
+            let before: Vec<Tensor> = model.parameters.iter().map(|parameter| parameter.tensor.detach().copy()).collect();
+            let mut method = method::build(&settings, &model, &head.head, curve.optimizer().betas).unwrap();
+            if kind == "sara" {
+                curve.trains(method.as_ref(), "indices");
+            }
+            curve.follow(&model, &mut head, method.as_mut(), recompute);
+            curve.trains(method.as_ref(), if kind == "sara" { "last" } else { "indices" });
+            let expected = |name: &str| {
+                let name = format!("final.{name}");
+                curve.tensors.iter().find(|(own, _)| *own == name).map(|(_, tensor)| tensor.reshape([-1]))
+            };
+            let mut checked = 0;
+            for (name, parts) in common::methods::deltas(method.as_ref()) {
+                let mut all: Vec<(i64, f32)> =
+                    parts.into_iter().flat_map(|part| part.indices.into_iter().zip(part.delta)).collect();
+                all.sort_by_key(|(at, _)| *at);
+                let found = Tensor::from_slice(&all.iter().map(|(_, delta)| *delta).collect::<Vec<_>>());
+                let Some(expected) = curve.tensor(&format!("deltas.{name}")).or_else(|| expected(&name)) else { continue };
+                let off = common::worst(&found, &expected) / expected.abs().max().double_value(&[]).max(1e-3);
+                assert!(off < 1e-4, "{} {name}: {off}", curve.name);
+                checked += 1;
+            }
+            assert!(checked >= 2, "{}: {checked}", curve.name);
+            // Taken off, the weights have their bits again.
+            method.leave();
+            for (parameter, before) in model.parameters.iter().zip(&before) {
+                assert_eq!(parameter.tensor.detach(), *before, "{} {}", curve.name, parameter.name);
+            }
+            followed.push(curve.name.clone());
+        }
+    }
+    assert_eq!(followed.len(), 18, "{followed:?}");
+}
+
+impl Curve {
+    /// Checks which scalars train.
+    fn trains(&self, method: &dyn Method, what: &str) {
+        for (name, parts) in common::methods::deltas(method) {
+            let Some(expected) = self.tensor(&format!("{what}.{name}")) else { continue };
+            let mut found: Vec<i64> =
+                parts.into_iter().filter(|part| part.born.is_some()).flat_map(|part| part.indices).collect();
+            found.sort_unstable();
+            assert_eq!(found, Vec::<i64>::try_from(expected).unwrap(), "{} {name} {what}", self.name);
+        }
+    }
+}
+
 /// Each kind and variant with tensors of its own, with settings for the small models.
 fn kinds() -> Vec<(&'static str, Vec<&'static str>)> {
     vec![
@@ -188,6 +259,19 @@ fn kinds() -> Vec<(&'static str, Vec<&'static str>)> {
     ]
 }
 
+/// Each kind that chooses scalars of the model's own weights.
+fn choosing_kinds() -> Vec<(&'static str, Vec<&'static str>)> {
+    vec![
+        ("bitfit", vec![]),
+        ("ln_tuning", vec![]),
+        ("id3", vec!["method.sparsity=0.9"]),
+        ("dst", vec!["method.sparsity=0.9"]),
+        ("dst", vec!["method.dst.distance=relative", "optimizer.weight_decay=0.1"]),
+        ("sara", vec!["method.sara.nuclear=0.01", "method.sara.nuclear_every=2", "method.trainable=900"]),
+        ("sara", vec!["method.sara.threshold=0.01", "method.targets=[\"all-linear\"]"]),
+    ]
+}
+
 fn settings_of(kind: &str, more: &[&str]) -> recipe::Method {
     let mut recipe = Recipe::default();
     for assignment in [&[&*format!("method.kind={kind}")][..], more].concat() {
@@ -199,7 +283,8 @@ fn settings_of(kind: &str, more: &[&str]) -> recipe::Method {
 
 #[test]
 fn every_kind_has_been_tried() {
-    let tried: std::collections::BTreeSet<&str> = kinds().into_iter().map(|(kind, _)| kind).collect();
+    let tried = kinds().into_iter().chain(choosing_kinds()).map(|(kind, _)| kind);
+    let tried: std::collections::BTreeSet<&str> = tried.collect();
     let elsewhere = ["sparta", "lora", "full", "head"];
     for kind in MethodKind::NAMES {
         assert!(tried.contains(kind) || elsewhere.contains(&kind), "{kind}");
@@ -359,7 +444,7 @@ fn replay(folder: &Path, run: &str, name: &str) -> Replay {
 
 #[test]
 fn a_run_of_each_method_is_the_same_however_it_was_interrupted_and_replays() {
-    for (number, (kind, more)) in kinds().into_iter().enumerate() {
+    for (number, (kind, more)) in kinds().into_iter().chain(choosing_kinds()).enumerate() {
         let folder = workshop(number % 2 == 1);
         let runs = folder.path().join("runs");
         let kind = format!("method.kind={kind}");
@@ -379,6 +464,8 @@ fn a_run_of_each_method_is_the_same_however_it_was_interrupted_and_replays() {
         ];
         match settings[0] {
             "method.kind=finegates" => asked.insert(1, (7, set(2, "method.finegates.target", 0.8))),
+            "method.kind=sara" => asked.insert(1, (7, set(2, "method.sara.nuclear", 0.02))),
+            "method.kind=id3" | "method.kind=dst" => asked.insert(1, (7, set(2, "method.sparsity", 0.85))),
             "method.kind=adamix" => asked.insert(1, (7, set(2, "method.adamix.consistency", 3.0))),
             _ => {}
         }

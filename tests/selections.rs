@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::rc::Rc;
 
-use common::methods::{Watched, deltas};
+use common::methods::{Watched, deltas_by_site};
 use common::runs::{course, drive, journal, launch, result, workshop};
 use proptest::prelude::*;
 use spartui::data;
@@ -155,7 +155,7 @@ fn selected(session: &Session) -> BTreeMap<usize, Vec<i64>> {
         all.sort_unstable();
         all
     };
-    let sites = deltas(session.method.as_ref()).into_iter().map(|(site, parts)| (site, of_site(parts)));
+    let sites = deltas_by_site(session).into_iter().map(|(site, parts)| (site, of_site(parts)));
     sites.filter(|(_, scalars)| !scalars.is_empty()).collect()
 }
 
@@ -335,7 +335,7 @@ fn a_dynamic_selection_keeps_its_count_and_gives_newcomers_their_first_step() {
         .map(|(at, site)| (at, session.model.parameters.iter().position(|one| one.name == site.name).unwrap()))
         .collect();
     for step in 1..=60 {
-        let old: BTreeMap<(usize, i64), f32> = deltas(session.method.as_ref())
+        let old: BTreeMap<(usize, i64), f32> = deltas_by_site(&session)
             .into_iter()
             .flat_map(|(site, parts)| {
                 parts.into_iter().flat_map(move |part| {
@@ -356,7 +356,7 @@ fn a_dynamic_selection_keeps_its_count_and_gives_newcomers_their_first_step() {
         } else {
             assert_eq!(newcomers, 0);
         }
-        for (site, parts) in deltas(session.method.as_ref()) {
+        for (site, parts) in deltas_by_site(&session) {
             for part in parts {
                 let born = part.born.unwrap();
                 assert!(born == 0 || born.is_multiple_of(4));

@@ -11,7 +11,7 @@ use spartui::train::Session;
 
 /// Which scalars train: site and flat index.
 fn selected(session: &Session) -> Vec<(usize, i64)> {
-    let sites = common::methods::deltas(session.method.as_ref()).into_iter();
+    let sites = common::methods::deltas_by_site(session).into_iter();
     let mut scalars: Vec<(usize, i64)> = sites
         .flat_map(|(site, parts)| {
             let training = parts.into_iter().filter(|part| part.born.is_some());

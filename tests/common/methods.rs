@@ -6,6 +6,7 @@ use spartui::model::{BaseLayer, Kept, Model, Overlay, Tap, Tape};
 use spartui::protocol::Group;
 use spartui::recipe;
 use spartui::sparse::{Cast, Cohort, Footprint, Optimizer, Saved, gradient};
+use spartui::train::Session;
 use tch::{Device, Kind, Tensor};
 
 /// Trains scalars that are given, as far as a training step goes.
@@ -245,10 +246,16 @@ impl Collector for Scaled {
     }
 }
 
-/// The deltas of a method that trains single scalars, by site.
-pub fn deltas(method: &dyn Method) -> Vec<(usize, Vec<Saved>)> {
+/// The deltas of a method that trains single scalars, by the name of the parameter.
+pub fn deltas(method: &dyn Method) -> Vec<(String, Vec<Saved>)> {
     match method.export() {
         Learned::Sparse(deltas) => deltas,
         other => panic!("{other:?}"),
     }
+}
+
+/// The deltas of a session, by the index of the site.
+pub fn deltas_by_site(session: &Session) -> Vec<(usize, Vec<Saved>)> {
+    let place = |name: &str| session.model.sites.iter().position(|site| site.name == name).unwrap();
+    deltas(session.method.as_ref()).into_iter().map(|(name, parts)| (place(&name), parts)).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{Learned, Method, OwnTensors, Shape, State};
 use spartui_facts::{error, recipe};
-use spartui_model::{Head, Model, Overlay};
+use spartui_model::{Head, Model, Overlay, Stage};
 use spartui_sparse::Footprint;
 
 /// Overlays, each with the index of its site among [`Model::sites`].
@@ -87,6 +87,10 @@ pub struct Needs {
     pub surveyed: Option<u64>,
     /// Whether each micro-batch takes two forward passes before its backward pass.
     pub twice: bool,
+    /// The first stage of the forward pass with a parameter that trains, where parameters that are no sites do.
+    pub graph: Option<Stage>,
+    /// Whether the dense gradients of the adapted sites are held until the update.
+    pub dense: bool,
     /// Bytes of temporaries of the update, without the squares for the gradient norm.
     pub update: u64,
 }

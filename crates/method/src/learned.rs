@@ -8,8 +8,8 @@ use spartui_sparse::Saved;
 /// The result of training, by its form: the formats of adapters depend on the form, not on the kind of method.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Learned {
-    /// Deltas of single scalars, by the index of the site among [`spartui_model::Model::sites`].
-    Sparse(Vec<(usize, Vec<Saved>)>),
+    /// Deltas of single scalars, by the name of the parameter.
+    Sparse(Vec<(String, Vec<Saved>)>),
     /// Low-rank products added to sites, by the index of the site.
     LowRank(Vec<(usize, Factors)>),
     /// Tensors that only the method itself interprets.

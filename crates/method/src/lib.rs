@@ -1,5 +1,6 @@
 //! Methods of fine-tuning: full, sparse, low-rank, and the head alone.
 
+mod chosen;
 mod definition;
 mod dynamic;
 mod full;
@@ -230,6 +231,11 @@ pub fn definition(kind: MethodKind) -> &'static dyn Definition {
         MethodKind::Adamix => &overlaid::ADAMIX,
         MethodKind::Ia3 => &overlaid::IA3,
         MethodKind::Vera => &overlaid::VERA,
+        MethodKind::Bitfit => &chosen::BITFIT,
+        MethodKind::LnTuning => &chosen::LN_TUNING,
+        MethodKind::Id3 => &chosen::ID3,
+        MethodKind::Dst => &chosen::DST,
+        MethodKind::Sara => &chosen::SARA,
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use tch::{Kind, Tensor};
 
 use choose::AT_A_TIME;
-pub(super) use defined::Defined;
+pub(super) use defined::{Defined, deltas};
 
 use super::dynamic::Candidates;
 use super::scope::{Scope, is_target};
@@ -227,7 +227,7 @@ impl Method for Sparta {
     }
 
     fn export(&self) -> Learned {
-        let saved = self.sites.iter().enumerate().map(|(at, site)| (at, site.delta.save()));
+        let saved = self.sites.iter().map(|site| (site.name.clone(), site.delta.save()));
         Learned::Sparse(saved.filter(|(_, parts)| !parts.is_empty()).collect())
     }
 

@@ -58,6 +58,16 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Its place in the forward pass: a later stage has a larger number.
+    #[must_use]
+    pub fn order(self) -> usize {
+        match self {
+            Self::Embedding => 0,
+            Self::Block(layer) => 1 + layer,
+            Self::Output => usize::MAX,
+        }
+    }
+
     pub(super) fn layer(self) -> usize {
         if let Self::Block(layer) = self { layer } else { 0 }
     }

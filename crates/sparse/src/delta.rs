@@ -108,6 +108,12 @@ impl Delta {
         self.cohorts.iter().map(|cohort| &cohort.indices)
     }
 
+    /// The values before training of the trainable scalars, one tensor for each cohort, in the data type of the weight.
+    #[must_use]
+    pub fn originals(&self) -> impl ExactSizeIterator<Item = &Tensor> {
+        self.cohorts.iter().map(|cohort| &cohort.original)
+    }
+
     /// One optimizer step with `scale` times the gradients, one `f32` tensor for each cohort; `step` counts this step
     /// too.
     pub fn update(

@@ -11,7 +11,7 @@ use spartui_adapters::{
     trained_config, untie, write_model,
 };
 use spartui_facts::error::{Error, Result};
-use spartui_facts::recipe::{Recipe, Variant};
+use spartui_facts::recipe::{MethodKind, Recipe, Variant};
 use spartui_method::{Factors, Learned, OwnTensors};
 use spartui_model::{Head, Model, dtype_name};
 use spartui_run::Dtype;
@@ -83,14 +83,14 @@ impl<'a> ExportContext<'a> {
     }
 
     /// An adapter of sparse deltas.
-    fn sparse(&self, deltas: &[(usize, Vec<Saved>)]) -> Adapter {
+    fn sparse(&self, deltas: &[(String, Vec<Saved>)]) -> Adapter {
         let parameters = self.model.parameters.iter();
         Adapter {
             base: self.recipe.model.path.clone(),
             base_config: self.base_config(),
             labels: self.labels.to_vec(),
             parameters: parameters.map(|parameter| (parameter.name.clone(), shape(&parameter.tensor))).collect(),
-            deltas: deltas.iter().map(|(site, parts)| merged(&self.model.sites[*site].name, parts)).collect(),
+            deltas: deltas.iter().map(|(name, parts)| merged(name, parts)).collect(),
             head: self.head(),
         }
     }
@@ -98,6 +98,7 @@ impl<'a> ExportContext<'a> {
     /// An adapter of low-rank products.
     fn low_rank(&self, factors: &[(usize, Factors)]) -> LoraAdapter {
         let settings = &self.recipe.method;
+        let is_lora = settings.kind == MethodKind::Lora;
         let layers = factors.iter().map(|(site, factors)| (self.model.sites[*site].name.clone(), factors.clone()));
         LoraAdapter {
             base: self.recipe.model.path.clone(),
@@ -105,10 +106,11 @@ impl<'a> ExportContext<'a> {
             labels: self.labels.to_vec(),
             settings: LoraSettings {
                 rank: factors.first().map_or(settings.rank, |(_, factors)| factors.rank),
-                alpha: settings.alpha,
-                dropout: settings.dropout,
-                by_root: settings.variant == Variant::Rslora,
-                magnitudes: settings.variant == Variant::Dora,
+                // That of the products, which other methods than LoRA make too.
+                alpha: if is_lora { settings.alpha } else { factors.first().map_or(0.0, |(_, factors)| alpha_of(factors)) },
+                dropout: if is_lora { settings.dropout } else { 0.0 },
+                by_root: is_lora && settings.variant == Variant::Rslora,
+                magnitudes: is_lora && settings.variant == Variant::Dora,
             },
             layers: layers.collect(),
             head: self.head_as_it_is(),
@@ -141,6 +143,12 @@ impl<'a> ExportContext<'a> {
         }
         head
     }
+}
+
+/// The alpha with which PEFT scales a product of this rank so.
+#[expect(clippy::cast_precision_loss, reason = "a rank is small")]
+fn alpha_of(factors: &Factors) -> f64 {
+    factors.scale * factors.rank as f64
 }
 
 /// Writes a complete model: these tensors and the head.

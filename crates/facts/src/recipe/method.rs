@@ -73,6 +73,9 @@ pub struct Method {
     pub adamix: AdaMix,
     pub ia3: Ia3,
     pub vera: Vera,
+    pub id3: Id3,
+    pub dst: Dst,
+    pub sara: Sara,
 }
 
 impl Method {
@@ -186,6 +189,9 @@ impl Default for Method {
             adamix: AdaMix::default(),
             ia3: Ia3::default(),
             vera: Vera::default(),
+            id3: Id3::default(),
+            dst: Dst::default(),
+            sara: Sara::default(),
         }
     }
 }

@@ -57,14 +57,13 @@ impl Definition for Defined {
     }
 }
 
-/// The deltas of a state, by site.
-fn deltas(state: &State, model: &Model, step: u64) -> std::result::Result<Vec<(usize, Vec<Saved>)>, String> {
+/// The deltas of a state, by the name of the parameter.
+pub fn deltas(state: &State, model: &Model, step: u64) -> std::result::Result<Vec<(String, Vec<Saved>)>, String> {
     let sites = state.sites.iter().map(|(name, parts)| {
-        let place = model.sites.iter().position(|site| site.name == *name);
-        let place = place.ok_or_else(|| format!("the model has no {}", quoted(name)))?;
-        check(parts, model.sites[place].weight.numel() as u64, step)
-            .map_err(|why| format!("{}: {why}", quoted(name)))?;
-        Ok((place, parts.iter().map(Part::to_saved).collect()))
+        let parameter = model.parameters.iter().find(|parameter| parameter.name == *name);
+        let parameter = parameter.ok_or_else(|| format!("the model has no {}", quoted(name)))?;
+        check(parts, parameter.tensor.numel() as u64, step).map_err(|why| format!("{}: {why}", quoted(name)))?;
+        Ok((name.clone(), parts.iter().map(Part::to_saved).collect()))
     });
     sites.collect()
 }

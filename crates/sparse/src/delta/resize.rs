@@ -70,6 +70,19 @@ impl Delta {
         }
     }
 
+    /// Makes frozen scalars (sorted) trainable as if they had been so since `born` steps were taken, with zero moments:
+    /// they join the cohort of that age, if there is one.
+    pub fn join_at(&mut self, joining: &[i64], born: u64) {
+        if joining.is_empty() {
+            return;
+        }
+        self.join(joining, born);
+        let (same, others): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.cohorts).into_iter().partition(|cohort| cohort.born == born);
+        self.cohorts = others.into_iter().chain(Cohort::merge(same)).collect();
+        self.count = self.cohorts.iter().map(Cohort::len).sum();
+    }
+
     fn grow(&mut self, before: u64, step: u64) {
         let joining = self.selection.indices(before..self.count);
         self.join(&joining, step);

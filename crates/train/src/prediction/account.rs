@@ -6,7 +6,7 @@ use super::Extent;
 use crate::targets::most_logits;
 use spartui_facts::recipe::{Recipe, Recompute};
 use spartui_method::Needs;
-use spartui_model::{BlockMemory, Load, Model, Stage};
+use spartui_model::{BlockMemory, Load, Model, Site, Stage};
 
 /// Bytes alive at one moment of a step, beside weights, deltas and moments.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,13 +45,14 @@ impl Account<'_> {
         let recomputes = self.recipe.train.recompute == Recompute::Blocks;
         let adapted: Vec<bool> = self.counts.iter().map(|&count| count > 0).collect();
         let lowest = self.lowest_layer();
+        let embeds = self.needs.graph == Some(Stage::Embedding);
         let everything = self.trains_everything();
         let Extent { rows, width, .. } = self.batch;
         let load = Load { rows, width, adapted: &adapted, everything };
         let embedded = self.tokens(self.batch);
         let blocks: Vec<BlockMemory> = (lowest..self.model.layers())
             .map(|layer| {
-                let block = self.model.block_memory(layer, &load, layer > lowest || everything);
+                let block = self.model.block_memory(layer, &load, layer > lowest || everything || embeds);
                 self.with_overlays(block, layer, self.batch)
             })
             .collect();
@@ -107,7 +108,12 @@ impl Account<'_> {
             return 0;
         }
         let trained = self.model.sites.iter().zip(self.counts).filter(|(_, count)| **count > 0);
-        trained.map(|(site, _)| site.layer).min().unwrap_or(self.model.layers())
+        let of_sites = trained.map(|(site, _)| site.layer).min().unwrap_or(self.model.layers());
+        match self.needs.graph {
+            Some(Stage::Embedding) => 0,
+            Some(Stage::Block(layer)) => of_sites.min(layer),
+            Some(Stage::Output) | None => of_sites,
+        }
     }
 
     /// Loss and its gradient: tensors after the last block, and the logits of a bounded number of positions.
@@ -155,7 +161,12 @@ impl Account<'_> {
             return collected.chain(tied).map(|parameter| 4 * parameter.tensor.numel() as u64).sum();
         }
         let above = self.model.sites.iter().zip(self.counts).filter(|(site, _)| site.layer > layer);
-        above.map(|(_, count)| 4 * count).sum()
+        above.map(|(site, count)| 4 * self.collected(site, *count)).sum()
+    }
+
+    /// Scalars of a site whose gradients are held until the update.
+    fn collected(&self, site: &Site, count: u64) -> u64 {
+        if self.needs.dense && count > 0 { site.weight.numel() as u64 } else { count }
     }
 
     /// Bytes of a block's own gradients, in the model's dtype and in `f32`.
@@ -166,7 +177,7 @@ impl Account<'_> {
             return own.map(|parameter| size * parameter.tensor.numel() as u64).sum();
         }
         let own = self.model.sites.iter().zip(self.counts).filter(|(site, _)| site.layer == layer);
-        own.map(|(_, count)| 4 * count).sum()
+        own.map(|(site, count)| 4 * self.collected(site, *count)).sum()
     }
 
     /// Bytes of the update's temporaries: the squares for the gradient norm; and the embedding's gradient.

@@ -35,6 +35,16 @@ pub enum MethodKind {
     Ia3,
     /// Scales between random products that do not train (`VeRA`, arXiv 2310.11454).
     Vera,
+    /// Every bias (`BitFit`, arXiv 2106.10199).
+    Bitfit,
+    /// Every norm (arXiv 2312.11420).
+    LnTuning,
+    /// More scalars at each step, those with the best scores (`ID3`, arXiv 2408.14470).
+    Id3,
+    /// The scalars that are farthest from their values before training (Dynamic Subset Tuning, arXiv 2411.08610).
+    Dst,
+    /// The scalars with small weights (`SaRA`, arXiv 2409.06633).
+    Sara,
 }
 
 /// The properties of a kind of method: one row for each kind. No other code of this crate distinguishes kinds.
@@ -53,7 +63,7 @@ pub(in crate::recipe) struct Facts {
     pub head_apart: bool,
 }
 
-const FACTS: [Facts; 13] = [
+const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::Sparta,
         name: "sparta",
@@ -104,7 +114,7 @@ const FACTS: [Facts; 13] = [
     Facts {
         kind: MethodKind::Melora,
         name: "melora",
-        uses: |_, field| ["trainable", "targets"].contains(&field) || field == "seed",
+        uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
         summary: |method| ("method", match method.trainable {
             0 => format!("melora, {} blocks of rank {}", method.melora.blocks, method.melora.rank),
             trainable => format!("melora, with the rank nearest to {trainable} parameters"),
@@ -116,7 +126,7 @@ const FACTS: [Facts; 13] = [
     Facts {
         kind: MethodKind::Lorta,
         name: "lorta",
-        uses: |_, field| ["trainable", "targets"].contains(&field) || field == "seed",
+        uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
         summary: |method| ("method", match method.trainable {
             0 => format!("lorta, rank {}", method.lorta.rank),
             trainable => format!("lorta, with the rank nearest to {trainable} parameters"),
@@ -146,7 +156,7 @@ const FACTS: [Facts; 13] = [
     Facts {
         kind: MethodKind::Loretta,
         name: "loretta",
-        uses: |_, field| ["trainable", "targets"].contains(&field) || field == "seed",
+        uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
         summary: |method| ("method", match method.trainable {
             0 => format!("loretta {}, tensor rank {}", method.loretta.variant.name(), method.loretta.tensor_rank),
             trainable => format!("loretta, with the tensor rank nearest to {trainable} parameters"),
@@ -167,7 +177,7 @@ const FACTS: [Facts; 13] = [
     Facts {
         kind: MethodKind::Adamix,
         name: "adamix",
-        uses: |_, field| ["trainable", "targets"].contains(&field) || field == "seed",
+        uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
         summary: |method| ("method", match method.trainable {
             0 => format!("adamix, {} experts", method.adamix.experts),
             trainable => format!("adamix, with the width nearest to {trainable} parameters"),
@@ -188,13 +198,64 @@ const FACTS: [Facts; 13] = [
     Facts {
         kind: MethodKind::Vera,
         name: "vera",
-        uses: |_, field| ["trainable", "targets"].contains(&field) || field == "seed",
+        uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
         summary: |method| ("method", match method.trainable {
             0 => format!("vera, rank {}", method.vera.rank),
             trainable => format!("vera, with the rank nearest to {trainable} parameters"),
         }),
         called: |_| "vera in its paper",
         law: |_| Law::flat(4e-3),
+        head_apart: true,
+    },
+    Facts {
+        kind: MethodKind::Bitfit,
+        name: "bitfit",
+        uses: |_, field| field == "seed",
+        summary: |_| ("method", "bitfit".into()),
+        called: |_| "bitfit in its paper",
+        law: |_| Law::flat(1e-3),
+        head_apart: true,
+    },
+    Facts {
+        kind: MethodKind::LnTuning,
+        name: "ln_tuning",
+        uses: |_, field| field == "seed",
+        summary: |_| ("method", "ln_tuning".into()),
+        called: |_| "ln_tuning",
+        law: |_| Law::flat(1e-3),
+        head_apart: true,
+    },
+    Facts {
+        kind: MethodKind::Id3,
+        name: "id3",
+        uses: |_, field| ["sparsity", "trainable", "match", "targets", "density", "seed"].contains(&field),
+        summary: |method| ("sparsity", method.sparsity.to_string()),
+        called: |_| "id3 in its authors' code",
+        law: |_| Law::flat(1e-4),
+        head_apart: true,
+    },
+    Facts {
+        kind: MethodKind::Dst,
+        name: "dst",
+        uses: |_, field| ["sparsity", "trainable", "match", "targets", "density", "seed"].contains(&field),
+        summary: |method| ("sparsity", method.sparsity.to_string()),
+        called: |_| "dst, as for full fine-tuning",
+        law: |_| Law::flat(2e-4),
+        head_apart: true,
+    },
+    Facts {
+        kind: MethodKind::Sara,
+        name: "sara",
+        uses: |method, field| match field {
+            "sparsity" | "trainable" | "match" => method.sara.threshold <= 0.0,
+            _ => ["targets", "seed"].contains(&field),
+        },
+        summary: |method| match method.sara.threshold {
+            threshold if threshold > 0.0 => ("method", format!("sara, weights below {threshold}")),
+            _ => ("sparsity", method.sparsity.to_string()),
+        },
+        called: |_| "sara in its paper",
+        law: |method| Law::flat(1e-3 * (-350.0 * method.sara.threshold).exp()),
         head_apart: true,
     },
 ];

@@ -39,6 +39,14 @@ pub(super) const FIELDS: &[Field] = &[
     field("method.ia3.inputs", Kind::Words, "ia3: targets whose inputs are scaled; the outputs of the others are"),
     field("method.vera.rank", Kind::Integer(1, 1 << 16), "vera: rank of the random product"),
     field("method.vera.start", Kind::Number(-1e3, 1e3), "vera: value of the scales between the two random factors before training"),
+    field("method.id3.epsilon", Kind::Number(0.0, 1e6), "id3: added to the size of a weight in its score |gradient| / (|weight| + epsilon)^exponent"),
+    field("method.id3.exponent", Kind::Number(0.0, 100.0), "id3: exponent of the score; 0: by the gradient alone"),
+    field("method.dst.distance", Kind::Choice(&["absolute", "relative"]), "dst: distance from the value before training; relative: divided by its size plus method.dst.floor"),
+    field("method.dst.floor", Kind::Positive(1e6), "dst: what is added to the size of a weight for a relative distance"),
+    field("method.sara.threshold", Kind::Number(0.0, 1e6), "sara: weights smaller than this train; 0: the smallest ones, as many as method.sparsity or method.trainable says"),
+    field("method.sara.progressive", Kind::Flag, "sara: after half of the steps, weights that have left the range stop training and keep their values"),
+    live("method.sara.nuclear", Kind::Number(0.0, 1e6), "sara: factor of the nuclear norm of the trained part of a weight, which takes one decomposition of the weight a step; 0: none"),
+    field("method.sara.nuclear_every", Kind::Integer(1, 1_000_000), "sara: steps between two decompositions, each with as many times the factor"),
 ];
 
 /// A choice of words, each with its name in a recipe.
@@ -194,4 +202,29 @@ table! {
 table! {
     /// The table `[method.vera]`.
     Vera { rank: usize = 256, start: f64 = 0.1 }
+}
+
+words! {
+    /// A distance from the value before training.
+    Distance {
+        /// The size of the difference.
+        Absolute = "absolute",
+        /// The size of the difference, divided by that of the value.
+        Relative = "relative",
+    }
+}
+
+table! {
+    /// The table `[method.id3]`.
+    Id3 { epsilon: f64 = 1e-3, exponent: f64 = 0.0 }
+}
+
+table! {
+    /// The table `[method.dst]`.
+    Dst { distance: Distance = Distance::Absolute, floor: f64 = 1e-3 }
+}
+
+table! {
+    /// The table `[method.sara]`.
+    Sara { threshold: f64 = 0.0, progressive: bool = true, nuclear: f64 = 0.0, nuclear_every: u64 = 1 }
 }
