@@ -228,6 +228,41 @@ fn every_method_that_chooses_weights_loses_what_its_reference_loses() {
     assert_eq!(followed.len(), 18, "{followed:?}");
 }
 
+#[test]
+fn adam_atan2_moves_a_value_as_its_package_does() {
+    let facts = json(&golden("methods/atan2.json"));
+    let tensors = Tensor::read_safetensors(golden("methods/atan2.safetensors")).unwrap();
+    let tensor = |name: &str| tensors.iter().find(|(own, _)| own == name).unwrap().1.shallow_clone();
+    let rate = facts["learning_rate"].as_f64().unwrap();
+    for (name, decay) in facts["weight_decay"].as_object().unwrap() {
+        let weight_decay = decay.as_f64().unwrap();
+        let optimizer = Optimizer { rule: Rule::AdamAtan2, betas: [0.9, 0.99], epsilon: 1.0, weight_decay };
+        let mut value = tensor("values0").copy();
+        let [mut first, mut second] = [value.zeros_like(), value.zeros_like()];
+        for step in 1..=6 {
+            let gradient = tensor("gradients").get(step - 1);
+            optimizer.update(&mut value, [&mut first, &mut second], &gradient, rate, step.cast_unsigned());
+            let off = common::worst(&value, &tensor(name).get(step - 1));
+            assert!(off < 1e-6, "{name}, step {step}: {off}");
+        }
+    }
+}
+
+#[test]
+fn full_fine_tuning_with_adam_atan2_loses_what_its_package_loses() {
+    let curve = Curve::all().into_iter().find(|curve| curve.name == "atan2_full").unwrap();
+    let model = curve.model();
+    let start: Vec<Tensor> = model.parameters.iter().map(|parameter| parameter.tensor.copy()).collect();
+    let mut head = TrainedHead::new(Head::none());
+    let mut full = method::Full::new(&model);
+    curve.follow(&model, &mut head, &mut full, Recompute::None);
+    for (parameter, start) in model.parameters.iter().zip(start) {
+        let expected = curve.facts["change"][&parameter.name].as_f64().unwrap();
+        let change = (parameter.tensor.detach() - start).square().sum(Kind::Double).sqrt().double_value(&[]);
+        assert!((change - expected).abs() < 1e-3 * expected, "{}: {change}", parameter.name);
+    }
+}
+
 impl Curve {
     /// Checks which scalars train.
     fn trains(&self, method: &dyn Method, what: &str) {
@@ -431,6 +466,64 @@ fn at_steps(mut asked: Vec<(u64, Command)>) -> impl FnMut(&Event) -> Vec<Command
     move |event| match event {
         Event::Step(step) if asked.first().is_some_and(|(at, _)| *at <= step.step) => vec![asked.remove(0).1],
         _ => Vec::new(),
+    }
+}
+
+/// The exit status of the program, what it printed, and what it said.
+fn spartui(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_spartui"))
+        .current_dir(folder)
+        .env("OMP_NUM_THREADS", "1")
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn what_a_run_learned_is_exported_read_and_merged() {
+    for (number, (kind, more)) in kinds().into_iter().chain(choosing_kinds()).enumerate() {
+        let causal = number % 3 == 2;
+        let folder = workshop(causal);
+        let kind = format!("method.kind={kind}");
+        let settings = [&[&*kind][..], &more, &["train.epochs=6", "optimizer.learning_rate=2e-2"]].concat();
+        let ran = drive(launch(folder.path(), "run", &settings), |_| Vec::new());
+        let evaluation = ran.events.iter().rev().find_map(|event| match event {
+            Event::Evaluated(evaluation) => Some(evaluation.eval_loss),
+            _ => None,
+        });
+        let expected = evaluation.unwrap_or_else(|| panic!("{settings:?}: {}", ran.fault));
+        let base = folder.path().join("model");
+        let base = base.to_str().unwrap();
+        let loss = |of: &[&str]| {
+            let evaluate = ["evaluate", "--data", "validation.jsonl", "--json"];
+            let (status, text, why) = spartui(folder.path(), &[&evaluate[..], of].concat());
+            assert_eq!(status, 0, "{settings:?} {of:?}: {why}");
+            serde_json::from_str::<Value>(&text).unwrap()["eval_loss"].as_f64().unwrap()
+        };
+        let mut found = vec![("the run", loss(&["--run", "run"])), ("its state", loss(&["--run", "run", "--at", "last"]))];
+        let export = ["export", "run", "--output", "adapter"];
+        assert_eq!(spartui(folder.path(), &export).0, 0, "{settings:?}");
+        found.push(("its adapter", loss(&["--model", base, "--adapter", "adapter"])));
+        let (status, _, why) = spartui(folder.path(), &["export", "run", "--format", "merged", "--output", "merged"]);
+        let cannot = more.contains(&"method.loretta.variant=adp")
+            || kind.ends_with("adamix") && !more.contains(&"method.adamix.variant=lora");
+        if cannot {
+            assert_eq!(status, 2, "{why}");
+            assert!(why.contains("cannot be merged into the weights") && why.lines().count() == 1, "{why}");
+        } else {
+            assert_eq!(status, 0, "{settings:?}: {why}");
+            found.push(("merged", loss(&["--model", "merged"])));
+        }
+        for (what, found) in found {
+            let off = (found - expected).abs() / expected;
+            // The weights of the language model are in bfloat16, to which a merged weight is rounded.
+            let close = if what == "merged" && causal { 5e-3 } else { 2e-5 };
+            assert!(off < close, "{settings:?}, {what}: {found}, not {expected}");
+        }
+        let (status, _, why) = spartui(folder.path(), &["inspect", "adapter"]);
+        assert_eq!(status, 0, "{settings:?}: {why}");
     }
 }
 

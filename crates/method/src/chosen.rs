@@ -54,6 +54,8 @@ struct Weight {
     transposed: bool,
     /// The weight itself; shares its memory with the model's.
     weight: Tensor,
+    /// The model's own handle, which requires a gradient while the method is in the model, where it needs a dense one.
+    parameter: Tensor,
     delta: Delta,
     /// The dense gradient, flat, where the rule needs all of it.
     dense: Option<Tensor>,
@@ -104,6 +106,7 @@ impl Chosen {
             ));
         }
         method.choose_first()?;
+        method.ask_for_gradients(true);
         Ok(method)
     }
 
@@ -118,10 +121,7 @@ impl Chosen {
         }
         match (self.kind.source, site) {
             (Source::Taps, Some(site)) => self.adapted[site] = true,
-            _ => {
-                let _ = parameter.tensor.shallow_clone().set_requires_grad(true);
-                self.needs_gradient[place] = true;
-            }
+            _ => self.needs_gradient[place] = true,
         }
         let weight = parameter.tensor.detach();
         let scalars = weight.numel() as u64;
@@ -135,10 +135,19 @@ impl Chosen {
             transposed: site.is_some_and(|site| model.sites[site].transposed),
             delta: Delta::new(&weight, Selection::new(self.settings.seed, &parameter.name, scalars)),
             weight,
+            parameter: parameter.tensor.shallow_clone(),
             dense: None,
             gradients: None,
             moments: None,
         });
+    }
+
+    /// Whether autograd computes the dense gradients.
+    fn ask_for_gradients(&self, wanted: bool) {
+        let places = self.by_parameter.iter().zip(&self.needs_gradient).filter(|(_, needed)| **needed);
+        for place in places.filter_map(|(place, _)| *place) {
+            let _ = self.weights[place].parameter.shallow_clone().set_requires_grad(wanted);
+        }
     }
 
     fn choose_first(&mut self) -> Result<(), String> {
@@ -433,11 +442,13 @@ impl Method for Chosen {
             self.away = self.patches();
             tch::no_grad(|| self.away.iter().for_each(Patch::revert));
         }
+        self.ask_for_gradients(false);
     }
 
     fn enter(&mut self) {
         let away = std::mem::take(&mut self.away);
         tch::no_grad(|| away.iter().for_each(Patch::apply));
+        self.ask_for_gradients(true);
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::tests::{Ran, drive, launch, losses, quiet, result, resume, workshop};
 use crate::{Race, Replay};
 use spartui_facts::protocol::{Command, Ending, Event};
-use spartui_facts::recipe::{Recipe, Value};
+use spartui_facts::recipe::{MethodKind, Recipe, Value};
 use spartui_run::{Journal, RunFolder, State, read_race};
 
 type Varied = Vec<(String, Value)>;
@@ -94,6 +94,37 @@ fn every_lane_ends_with_the_bytes_that_it_gets_alone() {
     }
     let known = read_race(&summary.folder).unwrap().unwrap();
     assert_eq!(known.lanes.iter().map(|lane| lane.varied.clone()).collect::<Vec<_>>(), lanes);
+}
+
+#[test]
+fn every_kind_that_shares_the_model_races_with_the_others() {
+    let (folder, mut recipe) = workshop();
+    recipe.set("train.max_steps", Value::Integer(9)).unwrap();
+    let with = |kind: MethodKind, more: &[(&str, Value)]| {
+        varied(&[&[("method.kind", Value::String(kind.name().into()))], more].concat())
+    };
+    let words = |words: &[&str]| Value::Array(words.iter().map(|&word| word.into()).collect());
+    let lanes: Vec<Varied> = MethodKind::ALL
+        .into_iter()
+        .filter(|kind| *kind != MethodKind::Full)
+        .map(|kind| match kind {
+            MethodKind::Lorta => with(kind, &[("method.targets", words(&["q_proj", "o_proj"]))]),
+            MethodKind::Adamix => with(kind, &[("method.targets", words(&["down_proj"]))]),
+            MethodKind::Ether => with(kind, &[("method.ether.blocks", Value::Integer(4))]),
+            MethodKind::EtherPlus => with(kind, &[("method.ether_plus.blocks", Value::Integer(4))]),
+            MethodKind::Sara => with(kind, &[("method.sara.nuclear", Value::Float(0.01))]),
+            kind => with(kind, &[]),
+        })
+        .collect();
+    assert!(lanes.len() >= 17);
+    let ran = quiet(race(folder.path(), "race", &recipe, lanes.clone(), None));
+    assert!(ran.summary.is_some(), "{}", ran.fault);
+    for (number, lane_varied) in lanes.iter().enumerate() {
+        let alone = alone(folder.path(), &format!("alone-{number}"), &recipe, lane_varied);
+        let lane = lane(folder.path(), "race", number + 1);
+        assert!(result(&lane) == result(&alone), "{lane_varied:?}");
+        assert_eq!(losses(&lane), losses(&alone), "{lane_varied:?}");
+    }
 }
 
 #[test]
