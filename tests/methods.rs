@@ -186,7 +186,12 @@ fn every_method_that_chooses_weights_loses_what_its_reference_loses() {
             let mut settings = curve.settings();
             if let Some(counts) = curve.facts["counts"].as_object() {
                 // The same share of every target.
-                let scalars: u64 = model.sites.iter().filter(|site| counts.contains_key(&site.name)).map(|site| site.weight.numel() as u64).sum();
+                let scalars: u64 = model
+                    .sites
+                    .iter()
+                    .filter(|site| counts.contains_key(&site.name))
+                    .map(|site| site.weight.numel() as u64)
+                    .sum();
                 let wanted: u64 = counts.values().map(|count| count.as_u64().unwrap()).sum();
                 assert!(wanted * 10 < scalars);
                 settings.trainable = wanted;
@@ -194,7 +199,8 @@ fn every_method_that_chooses_weights_loses_what_its_reference_loses() {
             if let Some(budget) = curve.facts["settings"]["budget"].as_u64() {
                 settings.trainable = budget;
             }
-            let before: Vec<Tensor> = model.parameters.iter().map(|parameter| parameter.tensor.detach().copy()).collect();
+            let before: Vec<Tensor> =
+                model.parameters.iter().map(|parameter| parameter.tensor.detach().copy()).collect();
             let mut method = method::build(&settings, &model, &head.head, curve.optimizer().betas).unwrap();
             if kind == "sara" {
                 curve.trains(method.as_ref(), "indices");
@@ -211,7 +217,9 @@ fn every_method_that_chooses_weights_loses_what_its_reference_loses() {
                     parts.into_iter().flat_map(|part| part.indices.into_iter().zip(part.delta)).collect();
                 all.sort_by_key(|(at, _)| *at);
                 let found = Tensor::from_slice(&all.iter().map(|(_, delta)| *delta).collect::<Vec<_>>());
-                let Some(expected) = curve.tensor(&format!("deltas.{name}")).or_else(|| expected(&name)) else { continue };
+                let Some(expected) = curve.tensor(&format!("deltas.{name}")).or_else(|| expected(&name)) else {
+                    continue;
+                };
                 let off = common::worst(&found, &expected) / expected.abs().max().double_value(&[]).max(1e-3);
                 assert!(off < 1e-4, "{} {name}: {off}", curve.name);
                 checked += 1;
@@ -285,7 +293,10 @@ fn kinds() -> Vec<(&'static str, Vec<&'static str>)> {
         ("ether", vec!["method.ether.blocks=4", "method.ether.side=both"]),
         ("ether_plus", vec!["method.ether_plus.blocks=2"]),
         ("loretta", vec!["method.loretta.rank=4", "method.loretta.tensor_rank=2", "method.loretta.dropout=0.2"]),
-        ("loretta", vec!["method.loretta.variant=adp", "method.loretta.bottleneck=4", "method.targets=[\"down_proj\"]"]),
+        (
+            "loretta",
+            vec!["method.loretta.variant=adp", "method.loretta.bottleneck=4", "method.targets=[\"down_proj\"]"],
+        ),
         ("finegates", vec!["method.finegates.strength=0.5", "method.finegates.start=3"]),
         ("adamix", vec!["method.adamix.bottleneck=4", "method.targets=[\"down_proj\"]"]),
         ("adamix", vec!["method.adamix.variant=lora", "method.adamix.experts=3"]),
@@ -437,7 +448,9 @@ fn a_method_starts_at_the_base_model_unless_its_paper_says_otherwise() {
         for (kind, more) in kinds() {
             let mut settings = settings_of(kind, &more);
             (settings.finegates.noise, settings.finegates.target) = (0.0, 0.0);
-            let is_other = kind == "ether" || more.iter().any(|assignment| assignment.contains("=adp")) || kind == "adamix" && more[0].contains("bottleneck");
+            let is_other = kind == "ether"
+                || more.iter().any(|assignment| assignment.contains("=adp"))
+                || kind == "adamix" && more[0].contains("bottleneck");
             let mut method = method::build(&settings, &exact.model, &exact.head.head, [0.9, 0.99]).unwrap();
             let off = (exact.pass(method.as_mut(), Recompute::None) - base).abs() / base;
             method.leave();
@@ -502,7 +515,8 @@ fn what_a_run_learned_is_exported_read_and_merged() {
             assert_eq!(status, 0, "{settings:?} {of:?}: {why}");
             serde_json::from_str::<Value>(&text).unwrap()["eval_loss"].as_f64().unwrap()
         };
-        let mut found = vec![("the run", loss(&["--run", "run"])), ("its state", loss(&["--run", "run", "--at", "last"]))];
+        let mut found =
+            vec![("the run", loss(&["--run", "run"])), ("its state", loss(&["--run", "run", "--at", "last"]))];
         let export = ["export", "run", "--output", "adapter"];
         assert_eq!(spartui(folder.path(), &export).0, 0, "{settings:?}");
         found.push(("its adapter", loss(&["--model", base, "--adapter", "adapter"])));

@@ -67,6 +67,7 @@ impl Trainee {
             width,
             recompute,
             step: self.step,
+            of: 100,
         };
         let done = work(&mut stopwatch);
         self.step = stopwatch.step;

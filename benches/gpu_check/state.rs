@@ -15,7 +15,8 @@ pub fn check(checks: &mut Checks) {
         for stochastic in [false, true] {
             tch::manual_seed(2);
             let start = Tensor::randn([SCALARS], (Kind::Float, Device::Cpu)).to_kind(kind);
-            let [here, there] = [Device::Cpu, DEVICE].map(|device| life(&start.to_device(device).copy(), &optimizer, stochastic));
+            let [here, there] =
+                [Device::Cpu, DEVICE].map(|device| life(&start.to_device(device).copy(), &optimizer, stochastic));
             let what = format!("{rule:?}, {}, {} cast", name(kind), if stochastic { "stochastic" } else { "nearest" });
             let figure = format!("{} of {SCALARS} weights differ from the CPU's", here.differing(&there));
             checks.check(&what, &figure, here.differing(&there) == 0);

@@ -10,7 +10,7 @@ use super::{end_progress, print_line, show_progress};
 use spartui_cuda as cuda;
 use spartui_engine::{high_water_mark, machine_memory, resident_size};
 use spartui_facts::error::{Error, Result};
-use spartui_facts::recipe::{MethodKind, Recipe, Recompute, Selection, TaskKind, Variant};
+use spartui_facts::recipe::{self, MethodKind, Recipe, Recompute, Selection, TaskKind, Variant};
 use spartui_hub as hub;
 use spartui_method as method;
 use spartui_model::{Head, Model, Open, dtype_name, task_of};
@@ -42,6 +42,9 @@ pub struct Arguments {
     /// Groups to adapt, separated by commas; all-linear: all of them.
     #[arg(long, default_value = "all-linear", value_name = "GROUPS", value_delimiter = ',')]
     targets: Vec<String>,
+    /// Sets a field of the method, as in method.melora.blocks=4; may be repeated.
+    #[arg(long, value_name = "FIELD=VALUE")]
+    set: Vec<String>,
     /// Rows of a batch.
     #[arg(long, default_value_t = 8, value_name = "B", value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
@@ -118,7 +121,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             Head::random(model.head_kind(), LABELS, model.config.hidden_size, 0, model.device)
         }
     };
-    let recipe = arguments.recipe();
+    let recipe = arguments.recipe()?;
     // As at the start of a run.
     model.move_to_large_pages(&method::written(&recipe.method, &model, head.parameters())?);
     let mut method = method::build(&recipe.method, &model, &head, [0.9, 0.99])?;
@@ -133,6 +136,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         width,
         recompute: recipe.train.recompute,
         step: 0,
+        of: u64::from(arguments.warmup) + u64::from(arguments.steps),
     };
     stopwatch.choose(&recipe.method)?;
     let trainable = stopwatch.method.trainable() + stopwatch.head.head.parameters();
@@ -238,7 +242,7 @@ impl Arguments {
         Ok(model)
     }
 
-    fn recipe(&self) -> Recipe {
+    fn recipe(&self) -> Result<Recipe> {
         let mut recipe = Recipe::default();
         recipe.method.kind = self.method;
         recipe.method.sparsity = self.sparsity;
@@ -249,7 +253,16 @@ impl Arguments {
         recipe.method.targets.clone_from(&self.targets);
         recipe.train.recompute = if self.recompute { Recompute::Blocks } else { Recompute::None };
         recipe.optimizer.max_grad_norm = 0.0;
-        recipe
+        for assignment in &self.set {
+            let (field, value) = recipe::parse_assignment(assignment).map_err(Error::refused)?;
+            if !field.starts_with("method.") {
+                return Err(Error::refused(format!(
+                    "--set {assignment}: give a field of the method, as method.melora.blocks=4"
+                )));
+            }
+            recipe.set(&field, value).map_err(Error::refused)?;
+        }
+        Ok(recipe)
     }
 
     fn extent(&self, model: &Model) -> Extent {

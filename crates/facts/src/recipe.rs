@@ -21,8 +21,8 @@ pub use fields::number;
 pub use fields::{EVEN, FIELDS, Field, Kind};
 pub use hub_name::{HubName, is_hub_name};
 pub use method::{
-    AdaMix, AdaMixVariant, Distance, Dst, Ether, EtherPlus, FineGates, Ia3, Id3, Loretta, LorettaStart, LorettaVariant, Lorta, Melora, Method,
-    MethodKind, OnShrink, Orientation, Rounding, Sara, Selection, Side, Variant, Vera,
+    AdaMix, AdaMixVariant, Distance, Dst, Ether, EtherPlus, FineGates, Ia3, Id3, Loretta, LorettaStart, LorettaVariant,
+    Lorta, Melora, Method, MethodKind, OnShrink, Orientation, Rounding, Sara, Selection, Side, Variant, Vera,
 };
 pub use rate::{AUTO, LearningRate, SuggestedRate, two_digits};
 pub use reading::{TextEncoding, check_template_argument, delimiter, encoding, reserved_by_chat};

@@ -273,7 +273,8 @@ impl Method for Chosen {
             tch::no_grad(|| self.update_dst(optimizer, rate, scale, step));
             return;
         }
-        let collected: Vec<Option<Vec<Tensor>>> = self.weights.iter_mut().map(|weight| weight.gradients.take()).collect();
+        let collected: Vec<Option<Vec<Tensor>>> =
+            self.weights.iter_mut().map(|weight| weight.gradients.take()).collect();
         let due = self.weights.iter_mut().zip(&collected);
         let due = due.filter_map(|(weight, gradients)| Some((&mut weight.delta, gradients.as_deref()?)));
         tch::no_grad(|| Delta::update_together(due, optimizer, (rate, scale), step, |_, _| Cast::Nearest));

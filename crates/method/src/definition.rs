@@ -89,6 +89,8 @@ pub struct Needs {
     pub twice: bool,
     /// The first stage of the forward pass with a parameter that trains, where parameters that are no sites do.
     pub graph: Option<Stage>,
+    /// Whether the adapted sites record no taps, since their overlays register leaves.
+    pub tapless: bool,
     /// Whether the dense gradients of the adapted sites are held until the update.
     pub dense: bool,
     /// Bytes of temporaries of the update, without the squares for the gradient norm.
@@ -102,4 +104,6 @@ pub struct PerToken {
     pub kept: u64,
     /// Held while the layer is computed.
     pub working: u64,
+    /// Whether the layer's input is held too, which other layers may share.
+    pub input: bool,
 }

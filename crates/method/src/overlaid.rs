@@ -68,18 +68,18 @@ impl Overlaid {
     /// # Errors
     /// One sentence: a target that the model does not have, or one that the method does not fit.
     #[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]
-    pub fn new(
-        kind: Kind,
-        settings: &recipe::Method,
-        model: &Model,
-        head: &Head,
-    ) -> Result<Self, String> {
+    pub fn new(kind: Kind, settings: &recipe::Method, model: &Model, head: &Head) -> Result<Self, String> {
         let (scope, settings, design) = kind.design(settings, model, head.parameters())?;
         let tensors = design.draw(kind.name, settings.seed, model);
-        let leaves: Vec<Leaf> = design.tensors.iter().zip(tensors).map(|(tensor, value)| match tensor.trains {
-            true => Leaf::new(value.set_requires_grad(true)),
-            false => Leaf::new(value),
-        }).collect();
+        let leaves: Vec<Leaf> = design
+            .tensors
+            .iter()
+            .zip(tensors)
+            .map(|(tensor, value)| match tensor.trains {
+                true => Leaf::new(value.set_requires_grad(true)),
+                false => Leaf::new(value),
+            })
+            .collect();
         let mut registers_leaves = vec![false; model.sites.len()];
         design.layers.iter().for_each(|layer| registers_leaves[layer.site] = true);
         let (trained, all) = (design.trainable() + head.parameters(), model.base_parameters() + head.parameters());
@@ -288,7 +288,10 @@ impl Method for Overlaid {
             return Err("only method.kind \"lora\" starts from factors".into());
         };
         let places = self.design.tensors.iter().zip(&self.leaves);
-        copy_named(places.map(|(tensor, leaf)| (tensor.name.clone(), leaf.value.shallow_clone())).collect(), &own.tensors)?;
+        copy_named(
+            places.map(|(tensor, leaf)| (tensor.name.clone(), leaf.value.shallow_clone())).collect(),
+            &own.tensors,
+        )?;
         self.replaced = self.design.tensors.iter().any(|tensor| !tensor.trains);
         self.start = self.values();
         Ok(())
@@ -296,7 +299,10 @@ impl Method for Overlaid {
 
     fn state(&self) -> State {
         let named = self.named();
-        State { sites: Vec::new(), tensors: named.iter().map(|(name, tensor)| Dense::new(name.clone(), tensor)).collect() }
+        State {
+            sites: Vec::new(),
+            tensors: named.iter().map(|(name, tensor)| Dense::new(name.clone(), tensor)).collect(),
+        }
     }
 
     fn restore(&mut self, state: &State, settings: &recipe::Method, _: u64) -> Result<(), String> {
@@ -322,9 +328,8 @@ impl Method for Overlaid {
     fn patches_of(&self, state: &State, _: u64) -> Result<Vec<Patch>, String> {
         let values = self.values();
         let named = self.design.tensors.iter().zip(&values).filter(|(tensor, _)| tensor.trains || self.replaced);
-        let named = named.map(|(tensor, value)| {
-            (format!("{}.{}.value", self.kind.name, tensor.name), value.shallow_clone())
-        });
+        let named =
+            named.map(|(tensor, value)| (format!("{}.{}.value", self.kind.name, tensor.name), value.shallow_clone()));
         copy_named(named.collect(), &state.tensors)?;
         Ok(self.patches_from(&values))
     }

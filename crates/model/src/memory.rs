@@ -18,6 +18,8 @@ pub struct Load<'a> {
     pub width: u64,
     /// For each site, whether it records a tap.
     pub adapted: &'a [bool],
+    /// For each site without a tap, whether its input is kept.
+    pub inputs: &'a [bool],
     /// Whether every parameter trains.
     pub everything: bool,
 }
@@ -52,9 +54,12 @@ impl Model {
             heads: unsigned(self.config.heads),
             short: is_short(self.device, i64::try_from(load.width).unwrap_or(i64::MAX)),
         };
-        let of_layer = self.sites.iter().enumerate().filter(|(_, site)| site.layer == layer);
-        let taps = of_layer.map(|(at, _)| load.adapted.get(at).copied().unwrap_or(false)).collect::<Vec<_>>();
-        let taps = Taps::of(&taps, load.everything);
+        let marked = |marks: &[bool]| {
+            let of_layer = self.sites.iter().enumerate().filter(|(_, site)| site.layer == layer);
+            of_layer.map(|(at, _)| marks.get(at).copied().unwrap_or(false)).collect::<Vec<_>>()
+        };
+        let inputs = Inputs::of(&marked(load.inputs));
+        let taps = Taps { inputs, ..Taps::of(&marked(load.adapted), load.everything) };
         match &self.config.architecture {
             Architecture::Encoder(_) => encoder(&sizes, taps),
             Architecture::Decoder(decoder) => Block { decoder, sizes, taps, input_needs_gradient }.memory(),
@@ -137,6 +142,34 @@ struct Taps {
     up: bool,
     down: bool,
     everything: bool,
+    inputs: Inputs,
+}
+
+/// The inputs of layers that are kept beside those of taps.
+#[derive(Clone, Copy, Default)]
+struct Inputs {
+    /// Of queries, keys and values.
+    attention: bool,
+    output: bool,
+    /// Of the first layers of the feed-forward part.
+    feed: bool,
+    down: bool,
+}
+
+impl Inputs {
+    /// From the flags of a block's sites, in their order.
+    fn of(sites: &[bool]) -> Self {
+        match *sites {
+            [query, key, value, output, gate, up, down] => {
+                Self { attention: query || key || value, output, feed: gate || up, down }
+            }
+            [query, key, value, output, inner, down] => {
+                Self { attention: query || key || value, output, feed: inner, down }
+            }
+            [together, output, inner, down] => Self { attention: together, output, feed: inner, down },
+            _ => Self::default(),
+        }
+    }
 }
 
 impl Taps {
@@ -148,7 +181,7 @@ impl Taps {
             [together, output, inner, down] => [together, together, together, output, inner, inner, down],
             _ => [everything; 7],
         };
-        Self { query, key, value, output, gate, up, down, everything }
+        Self { query, key, value, output, gate, up, down, everything, inputs: Inputs::default() }
     }
 
     /// Whether the common input of these layers is kept: one of them has a tap, or every parameter trains.
@@ -165,7 +198,7 @@ fn encoder(sizes: &Sizes, taps: Taps) -> BlockMemory {
         + when(taps.query, out(hidden))
         + when(taps.key, all(hidden))
         + when(taps.value, all(hidden))
-        + when(taps.output, out(hidden)); // the context
+        + when(taps.output || taps.inputs.output, out(hidden)); // the context
     let by_libtorch = out(hidden) // the context
         + sizes.normalisers();
     let kept = out(hidden) // queries
@@ -174,7 +207,7 @@ fn encoder(sizes: &Sizes, taps: Taps) -> BlockMemory {
         + out(hidden) // the first norm's input
         + out(hidden) // its output
         + out(inner) // the activation's input
-        + when(taps.input(&[taps.down]), out(inner)) // its output
+        + when(taps.input(&[taps.down, taps.inputs.down]), out(inner)) // its output
         + out(hidden) // the second norm's input
         + out(hidden); // its output
     let feed = 2 * out(hidden) // upstream gradient, and that of the second norm's input
@@ -256,7 +289,7 @@ impl Block<'_> {
             when(tapped || direct, bytes) + when(of_norms, sizes.wide(bytes))
         };
         let served = if self.repeats() { queries } else { keys };
-        when(taps.input(&[taps.query, taps.key, taps.value]), sizes.all(sizes.hidden)) // what they come from
+        when(taps.input(&[taps.query, taps.key, taps.value, taps.inputs.attention]), sizes.all(sizes.hidden)) // what they come from
             + saved(taps.query, sizes.out(queries))
             + saved(taps.key, sizes.all(keys))
             + when(taps.value || !self.repeats(), sizes.all(keys))
@@ -278,7 +311,7 @@ impl Block<'_> {
             + when(taps.query && !self.is_rotary(), queries)
             + when(taps.key && !self.is_rotary(), keys)
             + when(taps.value && !self.repeats(), keys)
-            + when(taps.output, queries)
+            + when(taps.output || taps.inputs.output, queries)
     }
 
     /// The scores after tanh, and the probabilities, in `f32` and in the model's dtype.
@@ -300,10 +333,10 @@ impl Block<'_> {
     fn feed(&self) -> u64 {
         let (sizes, taps) = (&self.sizes, &self.taps);
         let inner = sizes.out(sizes.inner);
-        when(taps.input(&[taps.gate, taps.up]), sizes.out(sizes.hidden)) // what it starts from
+        when(taps.input(&[taps.gate, taps.up, taps.inputs.feed]), sizes.out(sizes.hidden)) // what it starts from
             + inner // the activation's input
             + when(self.is_gated(), 2 * inner) // its output, and what that multiplies
-            + when(taps.input(&[taps.down]), inner) // what the last layer starts from
+            + when(taps.input(&[taps.down, taps.inputs.down]), inner) // what the last layer starts from
     }
 
     /// Gradients during the backward pass of the feed-forward layer: the upstream one, that of its output, and the

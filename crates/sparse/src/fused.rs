@@ -13,8 +13,8 @@ use half::bf16;
 use tch::{Kind, Tensor};
 
 use super::memory::{Cache, is_plain, prefetch, values, values_mut};
-use super::scalar::Scalar;
 use super::optimizer::ATAN2;
+use super::scalar::Scalar;
 use super::{Cast, Cohort, Optimizer, Rule, threads, wide};
 use spartui_facts::permutation::mix;
 

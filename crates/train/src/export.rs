@@ -107,7 +107,11 @@ impl<'a> ExportContext<'a> {
             settings: LoraSettings {
                 rank: factors.first().map_or(settings.rank, |(_, factors)| factors.rank),
                 // That of the products, which other methods than LoRA make too.
-                alpha: if is_lora { settings.alpha } else { factors.first().map_or(0.0, |(_, factors)| alpha_of(factors)) },
+                alpha: if is_lora {
+                    settings.alpha
+                } else {
+                    factors.first().map_or(0.0, |(_, factors)| alpha_of(factors))
+                },
                 dropout: if is_lora { settings.dropout } else { 0.0 },
                 by_root: is_lora && settings.variant == Variant::Rslora,
                 magnitudes: is_lora && settings.variant == Variant::Dora,

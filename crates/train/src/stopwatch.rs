@@ -12,7 +12,7 @@ use spartui_facts::error::Result;
 use spartui_facts::random::Source;
 use spartui_facts::recipe::{self, Recompute, TaskKind};
 use spartui_method::Method;
-use spartui_model::{Batch, Model};
+use spartui_model::{Batch, Model, Stage};
 use spartui_sparse::{Optimizer, Rule};
 
 /// Times training steps on random tokens.
@@ -32,6 +32,8 @@ pub struct Stopwatch<'a> {
     pub recompute: Recompute,
     /// Steps taken.
     pub step: u64,
+    /// Number of steps in all, over which a method may spread what it does.
+    pub of: u64,
 }
 
 impl Stopwatch<'_> {
@@ -68,11 +70,11 @@ impl Stopwatch<'_> {
         let started = Instant::now();
         let mut trained = Trained { head: self.head, collector: self.method };
         let loss = forward_backward(self.model, &mut trained, &batch, &targets, weight, self.recompute);
-        self.method.prepare(self.step, u64::MAX);
+        self.method.prepare(self.step, self.of);
         let norm = (self.method.squared_gradient_norm() + self.head.squared_gradient_norm()).sqrt();
         self.method.update(&optimizer, rate(norm), 1.0, self.step);
         self.head.update(&optimizer, rate(norm), 1.0, self.step);
-        self.method.evolve(self.step, u64::MAX, optimizer.betas);
+        self.method.evolve(self.step, self.of, optimizer.betas);
         wait(self.model.device);
         (milliseconds(started), loss)
     }
@@ -81,9 +83,7 @@ impl Stopwatch<'_> {
     /// inputs of the same blocks, which are discarded.
     pub fn floor(&mut self) -> f64 {
         let (batch, targets, weight) = self.batch();
-        let everywhere = self.method.needs_gradient().contains(&true);
-        let adapted = if everywhere { vec![true; self.model.sites.len()] } else { self.method.adapted().to_vec() };
-        let mut floor = Listener::new(adapted, |_, _| {});
+        let mut floor = Listener::new(self.tapped(), |_, _| {});
         wait(self.model.device);
         let started = Instant::now();
         let mut trained = Trained { head: self.head, collector: &mut floor };
@@ -92,6 +92,27 @@ impl Stopwatch<'_> {
         let time = milliseconds(started);
         self.head.clear_gradients();
         time
+    }
+
+    /// The sites whose taps make the backward pass reach the same blocks as the method's.
+    fn tapped(&self) -> Vec<bool> {
+        let method = &self.method;
+        let every = method.needs_gradient().len() == self.model.parameters.len()
+            && method.needs_gradient().iter().all(|needed| *needed);
+        if every || method.adapted().contains(&true) {
+            return if every { vec![true; self.model.sites.len()] } else { method.adapted().to_vec() };
+        }
+        // One site of the lowest block is enough.
+        let parameters = self.model.parameters.iter().zip(method.needs_gradient()).filter(|(_, needed)| **needed);
+        let of_parameters = parameters.filter_map(|(parameter, _)| match parameter.stage {
+            Stage::Embedding => Some(0),
+            Stage::Block(layer) => Some(layer),
+            Stage::Output => None,
+        });
+        let leaves = self.model.sites.iter().zip(method.registers_leaves()).filter(|(_, leaf)| **leaf);
+        let lowest = of_parameters.chain(leaves.map(|(site, _)| site.layer)).min();
+        let first = self.model.sites.iter().position(|site| Some(site.layer) == lowest);
+        (0..self.model.sites.len()).map(|site| Some(site) == first).collect()
     }
 
     fn batch(&self) -> (Batch, Targets, f64) {

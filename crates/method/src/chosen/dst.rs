@@ -14,7 +14,8 @@ use spartui_sparse::{Cast, Optimizer, Saved};
 impl Chosen {
     pub(super) fn start_dst(&mut self) {
         for weight in &mut self.weights {
-            let zeros = || Tensor::zeros([weight.weight.numel().cast_signed() as i64], (Kind::Float, weight.weight.device()));
+            let zeros =
+                || Tensor::zeros([weight.weight.numel().cast_signed() as i64], (Kind::Float, weight.weight.device()));
             weight.moments = Some([zeros(), zeros()]);
         }
     }
@@ -22,7 +23,8 @@ impl Chosen {
     /// One optimizer step on all scalars of the targets, and the choice of those that keep it.
     pub(super) fn update_dst(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
         let Ok(counts) = self.scope.counts(&self.settings) else { return };
-        let counts: Vec<u64> = self.by_site.iter().zip(counts).filter(|(place, _)| place.is_some()).map(|(_, count)| count).collect();
+        let counts: Vec<u64> =
+            self.by_site.iter().zip(counts).filter(|(place, _)| place.is_some()).map(|(_, count)| count).collect();
         let recipe = &self.settings.dst;
         for (weight, count) in self.weights.iter_mut().zip(counts) {
             let (Some(gradient), Some([first, second])) = (weight.dense.take(), &mut weight.moments) else { continue };
@@ -31,7 +33,8 @@ impl Chosen {
             let mut distance = first.zeros_like();
             for part in weight.delta.save() {
                 let indices = Tensor::from_slice(&part.indices).to_device(distance.device());
-                let _ = distance.index_copy_(0, &indices, &Tensor::from_slice(&part.delta).to_device(distance.device()));
+                let _ =
+                    distance.index_copy_(0, &indices, &Tensor::from_slice(&part.delta).to_device(distance.device()));
             }
             let before = distance.copy();
             optimizer.update(&mut distance, [first, second], &gradient, rate, step);
@@ -47,8 +50,13 @@ impl Chosen {
             let numbers = |tensor: &Tensor| {
                 Vec::<f32>::try_from(tensor.index_select(0, &places).to_device(Device::Cpu)).unwrap_or_default()
             };
-            let saved =
-                Saved { born: Some(0), delta: numbers(&distance), first: numbers(first), second: numbers(second), indices };
+            let saved = Saved {
+                born: Some(0),
+                delta: numbers(&distance),
+                first: numbers(first),
+                second: numbers(second),
+                indices,
+            };
             weight.delta.restore(&[saved], |_| Cast::Nearest);
         }
     }
@@ -80,9 +88,14 @@ mod tests {
     fn equal_distances_rank_by_gradient_and_then_by_position() {
         let scores = Tensor::from_slice(&[1.0_f32, 2.0, 1.0, 1.0, 0.5, 1.0]);
         let gradient = Tensor::from_slice(&[0.1_f32, 0.0, -0.7, 0.1, 9.0, 0.1]);
-        for (count, expected) in
-            [(0, vec![]), (1, vec![1]), (2, vec![1, 2]), (3, vec![0, 1, 2]), (4, vec![0, 1, 2, 3]), (6, vec![0, 1, 2, 3, 4, 5])]
-        {
+        for (count, expected) in [
+            (0, vec![]),
+            (1, vec![1]),
+            (2, vec![1, 2]),
+            (3, vec![0, 1, 2]),
+            (4, vec![0, 1, 2, 3]),
+            (6, vec![0, 1, 2, 3, 4, 5]),
+        ] {
             assert_eq!(farthest(&scores, &gradient, count), expected);
         }
     }

@@ -48,30 +48,17 @@ pub enum Source {
     Dense,
 }
 
-pub static BITFIT: Kind = Kind {
-    name: "bitfit",
-    prefix: &[],
-    trains: "biases",
-    rule: Rule::All,
-    source: Source::Gathered,
-    live: false,
-};
+pub static BITFIT: Kind =
+    Kind { name: "bitfit", prefix: &[], trains: "biases", rule: Rule::All, source: Source::Gathered, live: false };
 
 pub static LN_TUNING: Kind = Kind { name: "ln_tuning", trains: "norms", ..BITFIT };
 
-pub static ID3: Kind = Kind {
-    name: "id3",
-    prefix: &[],
-    trains: "targets",
-    rule: Rule::StepByStep,
-    source: Source::Dense,
-    live: true,
-};
+pub static ID3: Kind =
+    Kind { name: "id3", prefix: &[], trains: "targets", rule: Rule::StepByStep, source: Source::Dense, live: true };
 
 pub static DST: Kind = Kind { name: "dst", prefix: &["dst."], rule: Rule::Farthest, ..ID3 };
 
-pub static SARA: Kind =
-    Kind { name: "sara", rule: Rule::SmallWeights, source: Source::Taps, live: false, ..ID3 };
+pub static SARA: Kind = Kind { name: "sara", rule: Rule::SmallWeights, source: Source::Taps, live: false, ..ID3 };
 
 impl Kind {
     /// The settings with every target under the model's own name for it.

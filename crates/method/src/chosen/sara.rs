@@ -46,9 +46,10 @@ impl Chosen {
             let values = Vec::<f32>::try_from(values.to_kind(Kind::Float).to_device(Device::Cpu)).unwrap_or_default();
             let keys = values.into_iter().map(|value| First::Smallest.key(value));
             keyed.extend(keys.zip(first).map(|(key, index)| (key, at, index)));
+            // No more are held than those of two weights.
+            keyed.sort_unstable();
+            keyed.truncate(count);
         }
-        keyed.sort_unstable();
-        keyed.truncate(count);
         let mut chosen = vec![Vec::new(); self.weights.len()];
         keyed.into_iter().for_each(|(_, at, index)| chosen[at].push(index));
         chosen.iter_mut().for_each(|indices: &mut Vec<i64>| indices.sort_unstable());

@@ -66,5 +66,7 @@ fn per_token(recipe: &recipe::Method, site: &Site, count: u64, is_narrow: bool) 
         kept: 4 * (rank + magnitudes + when(recipe.dropout > 0.0, input)),
         // The product and the result; a narrow input is copied to `f32`.
         working: 4 * (2 * out + when(is_narrow, input)),
+        // A tap holds it.
+        input: false,
     }
 }

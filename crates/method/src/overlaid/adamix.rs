@@ -9,11 +9,10 @@ use std::sync::Arc;
 use tch::{Kind as Type, Tensor};
 
 use super::design::{Design, LayerPlan, Start, TensorPlan};
-use super::kind::{Kind, Live, Size, extent, floats, module, targets};
-use super::loretta::adapter_memory;
+use super::kind::{Kind, Live, Size, extent, memory, module, targets};
 use super::placed::{Layer, numbers};
 use crate::lora::extents;
-use crate::{Factors, PerToken, Shape};
+use crate::{Factors, Shape};
 use spartui_facts::permutation::{derive_key, mix};
 use spartui_facts::recipe::{self, AdaMixVariant};
 use spartui_model::{BaseLayer, Merged, Model};
@@ -88,7 +87,7 @@ fn adapters(settings: &recipe::Method, model: &Model) -> Design {
             site: at,
             tensors,
             layer: Arc::new(Bottleneck { routing: Routing::new(settings, module(site)) }),
-            per_token: adapter_memory(site, width),
+            per_token: memory(model, 0, out + 2 * width, 2 * out),
         });
     }
     design
@@ -125,7 +124,7 @@ fn products(settings: &recipe::Method, model: &Model) -> Design {
             site: at,
             tensors: vec![down, up],
             layer: Arc::new(layer),
-            per_token: PerToken { kept: floats(rank), working: floats(2 * out) },
+            per_token: memory(model, input, rank, 2 * out),
         });
     }
     design

@@ -156,10 +156,8 @@ impl Design {
     /// The overlays of the layers with these values of the tensors.
     pub fn placed(&self, values: &[Tensor]) -> Vec<Placed> {
         let trains = |number: usize| self.tensors[number].trains;
-        let place = |plan: &LayerPlan| Placed {
-            layer: Arc::clone(&plan.layer),
-            tensors: bound(values, &plan.tensors, trains),
-        };
+        let place =
+            |plan: &LayerPlan| Placed { layer: Arc::clone(&plan.layer), tensors: bound(values, &plan.tensors, trains) };
         self.layers.iter().map(place).collect()
     }
 

@@ -9,17 +9,19 @@ use std::sync::Arc;
 use tch::Tensor;
 
 use super::design::{Design, LayerPlan, Start, TensorPlan};
-use super::kind::{Kind, divides, extent, floats, module, targets};
+use super::kind::{Kind, divides, extent, memory, module, targets};
 use super::placed::Layer;
+use crate::Shape;
 use crate::lora::extents;
-use crate::{PerToken, Shape};
 use spartui_facts::recipe::{self, Side};
 use spartui_model::{BaseLayer, Merged, Model};
 
 pub static ETHER: Kind = Kind {
     name: "ether",
     prefix: &["ether."],
-    design: |settings, model| design(settings, model, "method.ether.blocks", (settings.ether.blocks, settings.ether.side), false),
+    design: |settings, model| {
+        design(settings, model, "method.ether.blocks", (settings.ether.blocks, settings.ether.side), false)
+    },
     size: |_| None,
     shape: |_| Shape::Own,
     live: None,
@@ -50,7 +52,7 @@ fn design(
     for (at, site) in targets(settings, model) {
         let [out, input] = extents(site);
         let mut tensors = Vec::new();
-        let mut kept = 0;
+        let (mut of_input, mut kept) = (0, 0);
         let sides = side.input_and_output();
         for (which, what, width) in [(0, "in", input), (1, "out", out)] {
             if !sides[which] {
@@ -67,14 +69,14 @@ fn design(
                 let start = Start::Times(u, -1.0);
                 tensors.push(design.add(TensorPlan::new(name("v"), &shape, at, start).without_decay()));
             }
-            kept += (if relaxed { 3 } else { 2 }) * width;
+            if what == "in" { of_input = width } else { kept = width }
         }
         let layer = Reflected { sides, relaxed };
         design.layers.push(LayerPlan {
             site: at,
             tensors,
             layer: Arc::new(layer),
-            per_token: PerToken { kept: floats(kept), working: floats(2 * out.max(input)) },
+            per_token: memory(model, of_input, kept, 4 * out.max(input)),
         });
     }
     Ok(design)

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use tch::Tensor;
 
 use super::design::{Design, LayerPlan, Penalty, Start, TensorPlan};
-use super::kind::{Kind, Live, floats, has_bias, module, targets};
+use super::kind::{Kind, Live, has_bias, memory, module, targets};
 use super::placed::Layer;
+use crate::Shape;
 use crate::lora::extents;
-use crate::{PerToken, Shape};
 use spartui_facts::permutation::{derive_key, mix};
 use spartui_facts::random::Source;
 use spartui_facts::recipe;
@@ -54,10 +54,7 @@ fn design(settings: &recipe::Method, model: &Model) -> Result<Design, String> {
             site: at,
             tensors,
             layer: Arc::new(layer),
-            per_token: PerToken {
-                kept: floats(input + out),
-                working: floats(input + 2 * out),
-            },
+            per_token: memory(model, input, out, input + 2 * out),
         });
     }
     Ok(design)

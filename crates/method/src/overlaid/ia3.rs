@@ -5,21 +5,15 @@ use std::sync::Arc;
 use tch::Tensor;
 
 use super::design::{Design, LayerPlan, Start, TensorPlan};
-use super::kind::{Kind, floats, module, targets};
+use super::kind::{Kind, memory, module, targets};
 use super::placed::Layer;
+use crate::Shape;
 use crate::lora::extents;
-use crate::{PerToken, Shape};
 use spartui_facts::recipe;
 use spartui_model::{BaseLayer, Merged, Model};
 
-pub static IA3: Kind = Kind {
-    name: "ia3",
-    prefix: &["ia3."],
-    design,
-    size: |_| None,
-    shape: |_| Shape::Own,
-    live: None,
-};
+pub static IA3: Kind =
+    Kind { name: "ia3", prefix: &["ia3."], design, size: |_| None, shape: |_| Shape::Own, live: None };
 
 fn design(settings: &recipe::Method, model: &Model) -> Result<Design, String> {
     let mut design = Design::default();
@@ -45,7 +39,7 @@ fn design(settings: &recipe::Method, model: &Model) -> Result<Design, String> {
             site: at,
             tensors: vec![scale],
             layer: Arc::new(Scaled { scales_input }),
-            per_token: PerToken { kept: floats(width), working: floats(out.max(input)) },
+            per_token: if scales_input { memory(model, input, 0, input) } else { memory(model, 0, out, out) },
         });
     }
     Ok(design)

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value};
 use tch::Tensor;
 
-use super::design::{Design, Penalty};
 use super::Overlaid;
+use super::design::{Design, Penalty};
 use crate::definition::{Definition, Needs, OnSites, PerToken};
 use crate::scope::{Scope, is_target};
 use crate::{Method, OwnTensors, Shape};
@@ -149,6 +149,7 @@ impl Definition for Kind {
         let mut needs = Needs {
             held: Footprint { deltas: 4 * scalars, moments: 8 * scalars },
             overlays: vec![PerToken::default(); model.sites.len()],
+            tapless: true,
             ..Needs::default()
         };
         // The head counts only where a number of parameters is asked for, and there all of these were counted already.
@@ -174,8 +175,8 @@ impl Definition for Kind {
     }
 
     fn overlays(&self, own: &OwnTensors, model: &Model) -> Result<OnSites, String> {
-        let settings: recipe::Method =
-            serde_json::from_value(own.settings.clone()).map_err(|error| format!("its settings are damaged: {error}"))?;
+        let settings: recipe::Method = serde_json::from_value(own.settings.clone())
+            .map_err(|error| format!("its settings are damaged: {error}"))?;
         let settings = recipe::Method { trainable: 0, ..settings };
         let (_, _, design) = self.design(&settings, model, 0)?;
         let values = design.tensors.iter().map(|plan| {
@@ -220,9 +221,17 @@ pub fn extent(number: usize) -> i64 {
     number.cast_signed() as i64
 }
 
-/// Bytes of so many `f32` scalars.
-pub fn floats(scalars: i64) -> u64 {
-    4 * scalars.unsigned_abs()
+/// Memory of a layer for each token: `kept` scalars are held until the backward pass, and up to `working` while it is
+/// computed. `input`: the width of its input, where the overlay's gradients need that; 0 elsewhere.
+pub fn memory(model: &Model, input: i64, kept: i64, working: i64) -> PerToken {
+    let is_narrow = model.kind.elt_size_in_bytes() < 4;
+    // Of a narrow input a copy in `f32` is held.
+    let copied = if is_narrow { input } else { 0 };
+    PerToken {
+        kept: 4 * (kept + copied).unsigned_abs(),
+        working: 4 * working.unsigned_abs(),
+        input: input > 0 && !is_narrow,
+    }
 }
 
 /// One sentence where a number does not divide the widths of a layer.

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use tch::Tensor;
 
 use super::design::{Design, LayerPlan, Start, TensorPlan};
-use super::kind::{Kind, Size, extent, floats, module, targets};
+use super::kind::{Kind, Size, extent, memory, module, targets};
 use super::placed::{Dropout, Layer, numbers};
 use crate::lora::extents;
-use crate::{Factors, PerToken, Shape};
+use crate::{Factors, Shape};
 use spartui_facts::recipe::{self, LorettaStart, LorettaVariant};
-use spartui_model::{BaseLayer, Merged, Model, Site};
+use spartui_model::{BaseLayer, Merged, Model};
 
 pub static LORETTA: Kind = Kind {
     name: "loretta",
@@ -69,8 +69,10 @@ fn most_equal(number: i64, length: usize, least: i64) -> Option<Vec<i64>> {
     if length == 1 {
         return (number >= least).then(|| vec![number]);
     }
-    let candidates = (least..=number).take_while(|factor| factor * factor <= number).filter(|factor| number % factor == 0);
-    let modes = candidates.filter_map(|factor| Some([vec![factor], most_equal(number / factor, length - 1, factor)?].concat()));
+    let candidates =
+        (least..=number).take_while(|factor| factor * factor <= number).filter(|factor| number % factor == 0);
+    let modes =
+        candidates.filter_map(|factor| Some([vec![factor], most_equal(number / factor, length - 1, factor)?].concat()));
     modes.min_by_key(|modes| modes.last().copied())
 }
 
@@ -140,10 +142,7 @@ fn products(settings: &recipe::Method, model: &Model) -> Design {
             site: at,
             tensors,
             layer: Arc::new(layer),
-            per_token: PerToken {
-                kept: floats(ranks + input + masked),
-                working: floats(2 * out),
-            },
+            per_token: memory(model, input, ranks + masked, 2 * out),
         });
     }
     design
@@ -226,16 +225,10 @@ fn adapters(settings: &recipe::Method, model: &Model) -> Design {
             site: at,
             tensors,
             layer: Arc::new(layer),
-            per_token: adapter_memory(site, width),
+            per_token: memory(model, 0, out + 2 * width, 2 * out),
         });
     }
     design
-}
-
-/// Memory of a bottleneck after a layer: what its nonlinearity and its products need, and the layer's own output.
-pub fn adapter_memory(site: &Site, width: i64) -> PerToken {
-    let out = extents(site)[0];
-    PerToken { kept: floats(out + 2 * width), working: floats(2 * out) }
 }
 
 #[derive(Debug)]

@@ -10,10 +10,10 @@ use std::sync::Arc;
 use tch::Tensor;
 
 use super::design::{Design, LayerPlan, Start, TensorPlan};
-use super::kind::{Kind, Size, extent, floats, targets};
+use super::kind::{Kind, Size, extent, memory, targets};
 use super::placed::{Dropout, Layer};
+use crate::Shape;
 use crate::lora::extents;
-use crate::{PerToken, Shape};
 use spartui_facts::recipe::{self, Orientation};
 use spartui_model::{BaseLayer, Merged, Model};
 
@@ -40,7 +40,12 @@ fn design(settings: &recipe::Method, model: &Model) -> Result<Design, String> {
             ));
         }
     }
-    let groups: Vec<&str> = model.groups().iter().map(|group| &**group).filter(|group| settings.targets.iter().any(|target| target == group)).collect();
+    let groups: Vec<&str> = model
+        .groups()
+        .iter()
+        .map(|group| &**group)
+        .filter(|group| settings.targets.iter().any(|target| target == group))
+        .collect();
     let Some((first, _)) = targets(settings, model).next() else { return Ok(design) };
     let by_rank = Start::Uniform(1.0 / (rank as f64).sqrt());
     let coefficient = Start::Uniform((6.0 / rank as f64).sqrt());
@@ -64,12 +69,12 @@ fn design(settings: &recipe::Method, model: &Model) -> Result<Design, String> {
             dropout,
         };
         // `B x_h` of each head, and the sum over the heads.
-        let kept = floats(2 * heads * rank + rank + masked + width);
+        let kept = heads * rank + rank + masked;
         design.layers.push(LayerPlan {
             site: at,
             tensors: tensors.clone(),
             layer: Arc::new(layer),
-            per_token: PerToken { kept, working: floats(2 * width) },
+            per_token: memory(model, width, kept, 2 * width),
         });
     }
     Ok(design)

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use tch::Tensor;
 
 use super::design::{Design, LayerPlan, Start, TensorPlan};
-use super::kind::{Kind, Size, divides, extent, floats, module, targets};
+use super::kind::{Kind, Size, divides, extent, memory, module, targets};
 use super::placed::{Dropout, Layer, numbers};
 use crate::lora::extents;
-use crate::{Factors, PerToken, Shape};
+use crate::{Factors, Shape};
 use spartui_facts::recipe;
 use spartui_model::{BaseLayer, Merged, Model};
 
@@ -41,10 +41,7 @@ fn design(settings: &recipe::Method, model: &Model) -> Result<Design, String> {
             site: at,
             tensors: vec![down, up],
             layer: Arc::new(layer),
-            per_token: PerToken {
-                kept: floats(blocks * rank + input + masked),
-                working: floats(2 * out),
-            },
+            per_token: memory(model, input, blocks * rank + masked, 3 * out),
         });
     }
     Ok(design)

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use tch::Tensor;
 
 use super::design::{Design, LayerPlan, Start, TensorPlan};
-use super::kind::{Kind, Size, extent, floats, module, targets};
+use super::kind::{Kind, Size, extent, memory, module, targets};
 use super::placed::Layer;
+use crate::Shape;
 use crate::lora::extents;
-use crate::{PerToken, Shape};
 use spartui_facts::recipe;
 use spartui_model::{BaseLayer, Merged, Model};
 
@@ -43,10 +43,7 @@ fn design(settings: &recipe::Method, model: &Model) -> Result<Design, String> {
             site: at,
             tensors: vec![down, up, d, b],
             layer: Arc::new(Scales),
-            per_token: PerToken {
-                kept: floats(2 * rank + out),
-                working: floats(2 * out),
-            },
+            per_token: memory(model, 0, rank + out, 2 * out),
         });
     }
     Ok(design)

@@ -30,7 +30,8 @@ pub fn update(due: &CohortUpdate<'_>, factors: Factors) -> bool {
     let Ok(blocks) = u32::try_from(count.div_ceil(THREADS.into())) else { return false };
     let tensors =
         [due.weight, &cohort.original, &cohort.indices, &cohort.delta, &cohort.first, &cohort.second, due.gradient];
-    let Factors { rule, scale, keep: [keep_first, keep_second], decay, correction: [first, second], epsilon, rate } = factors;
+    let Factors { rule, scale, keep: [keep_first, keep_second], decay, correction: [first, second], epsilon, rate } =
+        factors;
     let numbers = [scale, keep_first, keep_second, decay, first, second, epsilon, rate];
     let rule = u32::from(rule == Rule::AdamAtan2);
     let (stochastic, key) = match due.cast {

@@ -43,12 +43,13 @@ impl Account<'_> {
     /// All moments of a step that may be its peak.
     pub fn moments(&self) -> Vec<Moment> {
         let recomputes = self.recipe.train.recompute == Recompute::Blocks;
-        let adapted: Vec<bool> = self.counts.iter().map(|&count| count > 0).collect();
+        let adapted: Vec<bool> = self.counts.iter().map(|&count| count > 0 && !self.needs.tapless).collect();
         let lowest = self.lowest_layer();
         let embeds = self.needs.graph == Some(Stage::Embedding);
         let everything = self.trains_everything();
         let Extent { rows, width, .. } = self.batch;
-        let load = Load { rows, width, adapted: &adapted, everything };
+        let inputs: Vec<bool> = self.needs.overlays.iter().map(|overlay| overlay.input).collect();
+        let load = Load { rows, width, adapted: &adapted, inputs: &inputs, everything };
         let embedded = self.tokens(self.batch);
         let blocks: Vec<BlockMemory> = (lowest..self.model.layers())
             .map(|layer| {
@@ -107,7 +108,9 @@ impl Account<'_> {
         if self.trains_everything() {
             return 0;
         }
-        let trained = self.model.sites.iter().zip(self.counts).filter(|(_, count)| **count > 0);
+        let of_overlay = |site: usize| self.needs.overlays.get(site).is_some_and(|overlay| overlay.kept > 0);
+        let trained = self.model.sites.iter().zip(self.counts).enumerate();
+        let trained = trained.filter(|(at, (_, count))| **count > 0 || of_overlay(*at)).map(|(_, site)| site);
         let of_sites = trained.map(|(site, _)| site.layer).min().unwrap_or(self.model.layers());
         match self.needs.graph {
             Some(Stage::Embedding) => 0,
@@ -204,7 +207,7 @@ impl Account<'_> {
     /// The largest batch of an evaluation: input and temporaries of a block without a graph, or the logits.
     pub fn evaluation(&self, extent: Extent) -> Moment {
         let Extent { rows, width, .. } = extent;
-        let load = Load { rows, width, adapted: &[], everything: false };
+        let load = Load { rows, width, adapted: &[], inputs: &[], everything: false };
         let block = |layer| self.with_overlays(self.model.block_memory(layer, &load, false), layer, extent).idle;
         let block = (0..self.model.layers()).map(block).max();
         let logits = 2 * self.logits(extent);

@@ -115,10 +115,15 @@ const FACTS: [Facts; 18] = [
         kind: MethodKind::Melora,
         name: "melora",
         uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
-        summary: |method| ("method", match method.trainable {
-            0 => format!("melora, {} blocks of rank {}", method.melora.blocks, method.melora.rank),
-            trainable => format!("melora, with the rank nearest to {trainable} parameters"),
-        }),
+        summary: |method| {
+            (
+                "method",
+                match method.trainable {
+                    0 => format!("melora, {} blocks of rank {}", method.melora.blocks, method.melora.rank),
+                    trainable => format!("melora, with the rank nearest to {trainable} parameters"),
+                },
+            )
+        },
         called: |_| "melora in its paper",
         law: |_| Law::flat(4e-4),
         head_apart: true,
@@ -127,10 +132,15 @@ const FACTS: [Facts; 18] = [
         kind: MethodKind::Lorta,
         name: "lorta",
         uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
-        summary: |method| ("method", match method.trainable {
-            0 => format!("lorta, rank {}", method.lorta.rank),
-            trainable => format!("lorta, with the rank nearest to {trainable} parameters"),
-        }),
+        summary: |method| {
+            (
+                "method",
+                match method.trainable {
+                    0 => format!("lorta, rank {}", method.lorta.rank),
+                    trainable => format!("lorta, with the rank nearest to {trainable} parameters"),
+                },
+            )
+        },
         called: |_| "lorta in its paper",
         law: |_| Law::flat(1e-2),
         head_apart: true,
@@ -157,10 +167,17 @@ const FACTS: [Facts; 18] = [
         kind: MethodKind::Loretta,
         name: "loretta",
         uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
-        summary: |method| ("method", match method.trainable {
-            0 => format!("loretta {}, tensor rank {}", method.loretta.variant.name(), method.loretta.tensor_rank),
-            trainable => format!("loretta, with the tensor rank nearest to {trainable} parameters"),
-        }),
+        summary: |method| {
+            (
+                "method",
+                match method.trainable {
+                    0 => {
+                        format!("loretta {}, tensor rank {}", method.loretta.variant.name(), method.loretta.tensor_rank)
+                    }
+                    trainable => format!("loretta, with the tensor rank nearest to {trainable} parameters"),
+                },
+            )
+        },
         called: |_| "loretta in its paper",
         law: |_| Law::flat(1e-4),
         head_apart: true,
@@ -178,10 +195,15 @@ const FACTS: [Facts; 18] = [
         kind: MethodKind::Adamix,
         name: "adamix",
         uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
-        summary: |method| ("method", match method.trainable {
-            0 => format!("adamix, {} experts", method.adamix.experts),
-            trainable => format!("adamix, with the width nearest to {trainable} parameters"),
-        }),
+        summary: |method| {
+            (
+                "method",
+                match method.trainable {
+                    0 => format!("adamix, {} experts", method.adamix.experts),
+                    trainable => format!("adamix, with the width nearest to {trainable} parameters"),
+                },
+            )
+        },
         called: |_| "adamix in its paper",
         law: |_| Law::flat(3e-4),
         head_apart: true,
@@ -199,10 +221,15 @@ const FACTS: [Facts; 18] = [
         kind: MethodKind::Vera,
         name: "vera",
         uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
-        summary: |method| ("method", match method.trainable {
-            0 => format!("vera, rank {}", method.vera.rank),
-            trainable => format!("vera, with the rank nearest to {trainable} parameters"),
-        }),
+        summary: |method| {
+            (
+                "method",
+                match method.trainable {
+                    0 => format!("vera, rank {}", method.vera.rank),
+                    trainable => format!("vera, with the rank nearest to {trainable} parameters"),
+                },
+            )
+        },
         called: |_| "vera in its paper",
         law: |_| Law::flat(4e-3),
         head_apart: true,
