@@ -28,7 +28,7 @@ fn session(folder: &Path, overrides: &[&str]) -> Session {
 fn rate_of(run: &Path) -> f64 {
     match Recipe::load_run(&run.join("recipe.toml")).unwrap().optimizer.learning_rate {
         LearningRate::At(rate) => rate,
-        LearningRate::Auto => panic!("the recipe of the run {} says no number", run.display()),
+        LearningRate::Auto | LearningRate::Race => panic!("the recipe of the run {} says no number", run.display()),
     }
 }
 
@@ -129,6 +129,77 @@ fn a_run_says_it_writes_the_number_down_and_replays_to_the_same_bytes() {
     };
     drive(replay, |_| Vec::new()).summary();
     assert_eq!(result(&run), result(&folder.path().join("runs/again")));
+}
+
+#[test]
+fn a_race_of_rates_chooses_one_and_leaves_nothing_else_behind() {
+    for method in [
+        &["method.kind=sparta", "method.sparsity=0.95"][..],
+        &["method.kind=lora", "method.dropout=0.1"],
+        &["method.kind=full"],
+        &["method.kind=head"],
+    ] {
+        let folder = workshop(false);
+        let runs = folder.path().join("runs");
+        let common = [
+            method,
+            &["train.epochs=230", "train.max_steps=690", "train.evaluate_every=0", "train.checkpoint_every=0"],
+        ]
+        .concat();
+        let asked = ["optimizer.learning_rate=race", "optimizer.head_learning_rate=auto"];
+        let ran = drive(launch(folder.path(), "raced", &[&common[..], &asked].concat()), |_| Vec::new());
+        ran.summary();
+        let notes: Vec<&String> = ran
+            .events
+            .iter()
+            .filter_map(|event| if let Event::Note { message, .. } = event { Some(message) } else { None })
+            .collect();
+        let said = notes.iter().find(|note| note.starts_with("the race of learning rates chose"));
+        let said = said.unwrap_or_else(|| panic!("{notes:?}"));
+        assert!(said.matches(" after ").count() >= 5, "{said}");
+        let shown = ran
+            .events
+            .iter()
+            .filter(|event| matches!(event, Event::Loading { what, .. } if what.starts_with("racing")));
+        assert!(shown.count() >= 30, "it is shown while it goes on");
+        let recipe = Recipe::load_run(&runs.join("raced/recipe.toml")).unwrap();
+        let number = |rate: LearningRate| match rate {
+            LearningRate::At(rate) => rate,
+            other => panic!("{other:?}"),
+        };
+        let rates = [number(recipe.optimizer.learning_rate), number(recipe.optimizer.head_learning_rate)];
+        assert!(said.contains(&format!("chose {:e}", rates[0])), "{said}");
+        // With that rate given, a run has the same bytes; and a new run from this recipe races again.
+        let given =
+            [format!("optimizer.learning_rate={}", rates[0]), format!("optimizer.head_learning_rate={}", rates[1])];
+        let given: Vec<&str> = given.iter().map(String::as_str).collect();
+        drive(launch(folder.path(), "given", &[&common[..], &given].concat()), |_| Vec::new()).summary();
+        let of = |run: &str| std::fs::read(runs.join(run).join("predictions.jsonl")).unwrap();
+        assert!(of("raced") == of("given"), "{method:?}");
+        assert_eq!(
+            Recipe::load(&runs.join("raced/recipe.toml"), &[]).unwrap().optimizer.learning_rate,
+            LearningRate::Race
+        );
+        // The same race chooses the same.
+        drive(launch(folder.path(), "again", &[&common[..], &asked].concat()), |_| Vec::new()).summary();
+        let again = Recipe::load_run(&runs.join("again/recipe.toml")).unwrap();
+        assert_eq!(again.optimizer, recipe.optimizer);
+    }
+}
+
+#[test]
+fn a_short_run_has_no_race_and_says_so() {
+    let folder = workshop(false);
+    let asked = ["optimizer.learning_rate=race", "train.max_steps=100"];
+    let ran = drive(launch(folder.path(), "short", &asked), |_| Vec::new());
+    ran.summary();
+    let says = |event: &Event| matches!(event, Event::Note { message, .. } if message.starts_with("the run is too short for a race"));
+    assert!(ran.events.iter().any(says));
+    let rule = session(folder.path(), &[AUTO]).learning_rate();
+    assert_eq!(rate_of(&folder.path().join("runs/short")), rule);
+    let mut session = session(folder.path(), &[AUTO]);
+    let why = session.set(RATE, Value::String("race".into())).unwrap_err();
+    assert!(why.contains("before the first step"), "{why}");
 }
 
 #[test]

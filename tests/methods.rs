@@ -237,6 +237,70 @@ fn every_method_that_chooses_weights_loses_what_its_reference_loses() {
 }
 
 #[test]
+fn dropped_deltas_count_as_zero_in_a_pass_and_are_back_after_it() {
+    let model = Model::load(&golden("curves/models/llama"), "float32", "cpu", TaskKind::CausalLm).unwrap();
+    let batches = json(&golden("curves").join("batches.json"));
+    let (inputs, targets) = part(&batches["batches"][3], 0, 4, TaskKind::CausalLm);
+    let mut settings = settings_of("sparta", &["method.sparsity=0.9", "method.sparta.dropout=0.4"]);
+    let plain = Optimizer { rule: Rule::AdamW, betas: [0.0, 0.0], epsilon: 1.0, weight_decay: 0.0 };
+    let weights = |model: &Model| -> Vec<Tensor> {
+        model.sites.iter().map(|site| site.weight.detach().copy().view(-1)).collect()
+    };
+    let base = weights(&model);
+    let mut head = TrainedHead::new(Head::none());
+    let mut method = method::build(&settings, &model, &head.head, [0.9, 0.99]).unwrap();
+    let mut state = method.state();
+    for (_, parts) in &mut state.sites {
+        for (number, delta) in (0_u16..).zip(&mut parts[0].delta) {
+            *delta = 0.05 * f32::from(number % 61 + 1).sin();
+        }
+    }
+    // The loss, and the gradient of each trained scalar.
+    let mut pass = |method: &mut dyn Method, state: &method::State, settings: &recipe::Method| {
+        method.restore(state, settings, 0).unwrap();
+        method.begin_pass(3, 1);
+        let seen = weights(&model);
+        let trained = &mut Trained { head: &mut head, collector: method };
+        let loss = forward_backward(&model, trained, &inputs, &targets, 0.1, Recompute::Blocks);
+        method.prepare(3, 9);
+        method.update(&plain, 0.0, 1.0, 1);
+        let gradients: Vec<Vec<f32>> = method.state().sites.iter().map(|(_, parts)| parts[0].first.clone()).collect();
+        (loss, gradients, seen)
+    };
+    let (loss, gradients, seen) = pass(method.as_mut(), &state, &settings);
+    // The same deltas without those that were dropped, and without dropout.
+    let (mut expected, mut masks) = (state.clone(), Vec::new());
+    let (mut dropped, mut all) = (0, 0);
+    for (name, parts) in &mut expected.sites {
+        let site = model.sites.iter().position(|site| site.name == *name).unwrap();
+        let at = Tensor::from_slice(&parts[0].indices);
+        let moved = (seen[site].index_select(0, &at) - base[site].index_select(0, &at)).abs();
+        let is_there: Vec<bool> = Vec::try_from(moved.gt(1e-7)).unwrap();
+        masks.push(is_there.iter().map(|there| if *there { 1.0 / 0.6_f32 } else { 0.0 }).collect::<Vec<f32>>());
+        parts[0].delta.iter_mut().zip(masks.last().unwrap()).for_each(|(delta, mask)| *delta *= mask);
+        dropped += is_there.iter().filter(|there| !**there).count();
+        all += is_there.len();
+    }
+    #[expect(clippy::cast_precision_loss)]
+    let share = dropped as f64 / all as f64;
+    assert!((share - 0.4).abs() < 0.04, "{share} of {all}");
+    settings.sparta.dropout = 0.0;
+    let (same, undropped, _) = pass(method.as_mut(), &expected, &settings);
+    assert!((same - loss).abs() < 1e-6 * loss, "{same}, not {loss}");
+    for ((found, expected), mask) in gradients.iter().zip(&undropped).zip(&masks) {
+        for ((found, expected), mask) in found.iter().zip(expected).zip(mask) {
+            assert!((found - expected * mask).abs() < 1e-6, "{found}, not {expected} times {mask}");
+        }
+    }
+    // After a step nothing of it is left.
+    settings.sparta.dropout = 0.4;
+    pass(method.as_mut(), &state, &settings);
+    let after = weights(&model);
+    method.restore(&state, &settings, 0).unwrap();
+    assert_eq!(after, weights(&model));
+}
+
+#[test]
 fn adam_atan2_moves_a_value_as_its_package_does() {
     let facts = json(&golden("methods/atan2.json"));
     let tensors = Tensor::read_safetensors(golden("methods/atan2.safetensors")).unwrap();
@@ -314,6 +378,16 @@ fn choosing_kinds() -> Vec<(&'static str, Vec<&'static str>)> {
         ("dst", vec!["method.sparsity=0.9"]),
         ("dst", vec!["method.dst.distance=relative", "optimizer.weight_decay=0.1"]),
         ("sara", vec!["method.sara.nuclear=0.01", "method.sara.nuclear_every=2", "method.trainable=900"]),
+        ("sparta", vec!["method.sparsity=0.9", "method.sparta.dropout=0.3"]),
+        (
+            "sparta",
+            vec![
+                "method.selection=dynamic",
+                "method.regrow_every=4",
+                "method.sparta.dropout=0.3",
+                "method.rounding=stochastic",
+            ],
+        ),
         ("sara", vec!["method.sara.threshold=0.01", "method.targets=[\"all-linear\"]"]),
     ]
 }
@@ -331,7 +405,7 @@ fn settings_of(kind: &str, more: &[&str]) -> recipe::Method {
 fn every_kind_has_been_tried() {
     let tried = kinds().into_iter().chain(choosing_kinds()).map(|(kind, _)| kind);
     let tried: std::collections::BTreeSet<&str> = tried.collect();
-    let elsewhere = ["sparta", "lora", "full", "head"];
+    let elsewhere = ["lora", "full", "head"];
     for kind in MethodKind::NAMES {
         assert!(tried.contains(kind) || elsewhere.contains(&kind), "{kind}");
     }

@@ -40,6 +40,14 @@ const CASES: &[Case] = &[
     case("bert", "bfloat16", [4, 512], &[]),
     case("gemma2", "float32", [2, 256], &[]),
     case("gpt2", "bfloat16", [8, 128], &[]),
+    case("llama", "bfloat16", [8, 128], &["--method", "melora"]),
+    case("bert", "float32", [8, 128], &["--method", "ether_plus", "--set", "method.ether_plus.blocks=8"]),
+    case("llama", "float32", [8, 128], &["--method", "loretta", "--set", "method.loretta.variant=adp"]),
+    case("llama", "float32", [8, 128], &["--method", "finegates"]),
+    case("llama", "float32", [4, 128], &["--method", "adamix", "--targets", "down_proj"]),
+    case("bert", "float32", [8, 128], &["--method", "bitfit"]),
+    case("llama", "float32", [8, 128], &["--method", "id3"]),
+    case("bert", "float32", [8, 128], &["--method", "dst"]),
 ];
 
 /// Whether a step in `bfloat16` takes seconds here: without these instructions libtorch multiplies number by number, which

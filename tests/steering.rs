@@ -88,6 +88,12 @@ fn a_preview_tells_what_every_live_field_does() {
             "optimizer.learning_rate" | "optimizer.head_learning_rate" | "optimizer.weight_decay" => {
                 (field.name.to_owned(), Value::Float(1e-3))
             }
+            "optimizer.kind" => (field.name.to_owned(), Value::String("adam_atan2".into())),
+            "method.finegates.target"
+            | "method.finegates.strength"
+            | "method.adamix.consistency"
+            | "method.sara.nuclear" => (field.name.to_owned(), Value::Float(0.5)),
+            "method.finegates.start" => (field.name.to_owned(), Value::Integer(3)),
             "optimizer.max_grad_norm" => (field.name.to_owned(), Value::Float(1.0)),
             "train.evaluate_every" | "train.checkpoint_every" | "train.keep_checkpoints" => {
                 (field.name.to_owned(), Value::Integer(7))

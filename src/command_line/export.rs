@@ -8,7 +8,7 @@ use tch::{Kind, Tensor};
 
 use super::states::{StateOptions, newest};
 use super::{end_progress, print_line, show_progress};
-use spartui_adapters::{Adapter, AnyAdapter, Change, LoraAdapter, OwnAdapter, Product, write_merged};
+use spartui_adapters::{Adapter, AnyAdapter, Change, LoraAdapter, OwnAdapter, PeftFormat, Product, write_merged};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::{one_line, place, quoted};
 use spartui_facts::recipe::Recipe;
@@ -21,8 +21,9 @@ use spartui_run::{RunFolder, refuse_race};
 pub struct Arguments {
     /// The run, by name or folder.
     run: PathBuf,
-    /// sparta: for peft-sparta; keyed: the same without indices, a fraction of the size; lora: for PEFT; merged: a
-    /// complete model. Default: the format of the run's method; merged if every parameter was trained.
+    /// sparta: for peft-sparta; keyed: the same without indices, a fraction of the size; shira, super: single parameters
+    /// for PEFT; lora: for PEFT; own: for a method without a format elsewhere; merged: a complete model. Default: the
+    /// format of the run's method; merged if every parameter was trained.
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     /// Folder for the result.
@@ -37,8 +38,8 @@ enum Format {
     Sparta,
     Keyed,
     Lora,
-    /// For a method without a format in other programs; no method in the recipe needs it yet.
-    #[value(hide = true)]
+    Shira,
+    Super,
     Own,
     Merged,
 }
@@ -121,11 +122,11 @@ fn check_format(run: &RunFolder, arguments: &Arguments) -> Result<()> {
         // A whole model is refused later, with another message.
         (Shape::Whole, _) if arguments.state.at.is_none() => return Ok(()),
         (_, Format::Merged)
-        | (Shape::Sparse, Format::Sparta | Format::Keyed)
+        | (Shape::Sparse, Format::Sparta | Format::Keyed | Format::Shira | Format::Super)
         | (Shape::LowRank, Format::Lora)
         | (Shape::Own, Format::Own) => return Ok(()),
         (Shape::Whole, _) => "merged",
-        (Shape::Sparse, _) => "sparta, keyed or merged",
+        (Shape::Sparse, _) => "sparta, keyed, shira, super or merged",
         (Shape::LowRank, _) => "lora or merged",
         (Shape::Own, _) => "own or merged",
     };
@@ -145,6 +146,8 @@ fn sparta(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &Adapter
             keyed.write(&arguments.output, Some(base))
         }
         Format::Merged => write_merged(base, adapter, &[], &arguments.output, &mut writing),
+        Format::Shira => peft(arguments, run, base, adapter, PeftFormat::Shira),
+        Format::Super => peft(arguments, run, base, adapter, PeftFormat::Supertuning),
         Format::Sparta | Format::Lora | Format::Own => {
             let bytes = adapter.write(&arguments.output, Some(base))?;
             if !open(run.recipe(), base)?.config.family.is_decoder() {
@@ -153,6 +156,12 @@ fn sparta(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &Adapter
             Ok(bytes)
         }
     }
+}
+
+fn peft(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &Adapter, format: PeftFormat) -> Result<u64> {
+    let model = open(run.recipe(), base)?;
+    let names: Vec<&str> = model.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+    adapter.write_peft(format, &arguments.output, &names, Some(base))
 }
 
 fn lora(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &LoraAdapter) -> Result<u64> {

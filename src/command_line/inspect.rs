@@ -52,6 +52,7 @@ pub fn run(arguments: &Arguments, runs: &Path) -> Result<()> {
     match adapter_shape(path) {
         Shape::LowRank => return inspect_lora(path),
         Shape::Own => return inspect_own(path),
+        Shape::Sparse if path.join("adapter_config.json").is_file() => return inspect_adapter(path),
         Shape::Sparse | Shape::Whole => {}
     }
     if path.join("config.json").is_file() {

@@ -7,6 +7,7 @@ use super::adapter::refuse_part as refuse;
 use super::adapter::{Adapter, CONFIG, DELTAS, HEAD, HeadDelta, HeadPart, KEYED, LM_HEAD, ParameterDelta};
 use super::adapter_config::{self, AdapterConfig};
 use super::keyed::{KeyedFile, read_keyed};
+use super::sparse_peft::{self, PeftFormat};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::{place, quoted};
 use spartui_run::files::read_bounded;
@@ -23,6 +24,8 @@ pub struct Contents {
     pub base: PathBuf,
     /// Labels in the order of the logits.
     pub labels: Vec<String>,
+    /// Whether it has a classification head.
+    pub classifies: bool,
     /// All parameters, sorted by name, with the number of their deltas.
     pub scalars: Vec<(String, usize)>,
 }
@@ -32,10 +35,13 @@ pub struct Contents {
 /// # Errors
 /// Refuses a folder that is no adapter.
 pub fn adapter_contents(folder: &Path) -> Result<Contents> {
+    if let Some(format) = PeftFormat::of(folder) {
+        return sparse_peft::contents(folder, format);
+    }
     let config = read_config(folder)?;
     let mut scalars = Deltas::open(folder)?.scalars();
     scalars.sort();
-    Ok(Contents { base: config.base.into(), labels: config.labels, scalars })
+    Ok(Contents { base: config.base.into(), classifies: !config.labels.is_empty(), labels: config.labels, scalars })
 }
 
 impl Adapter {
@@ -54,6 +60,9 @@ impl Adapter {
     /// # Errors
     /// As [`Adapter::read`].
     pub fn read_noting(folder: &Path, parameters: &[(String, Vec<usize>)]) -> Result<(Self, Vec<String>)> {
+        if let Some(format) = PeftFormat::of(folder) {
+            return sparse_peft::read(folder, format, parameters);
+        }
         let config = read_config(folder)?;
         refuse_new_tokens(folder)?;
         let file = Deltas::open(folder)?;

@@ -6,6 +6,7 @@ use super::adapter::Adapter;
 use super::adapter_reading::adapter_contents;
 use super::lora::{LoraAdapter, is_lora};
 use super::own_adapter::{OwnAdapter, is_own};
+use super::sparse_peft::PeftFormat;
 use spartui_facts::error::Result;
 use spartui_method::Shape;
 
@@ -34,7 +35,9 @@ pub struct About {
 /// The format of the adapter in a folder, by its files; that of peft-sparta where no other is detected.
 #[must_use]
 pub fn adapter_shape(folder: &Path) -> Shape {
-    if is_lora(folder) {
+    if PeftFormat::of(folder).is_some() {
+        Shape::Sparse
+    } else if is_lora(folder) {
         Shape::LowRank
     } else if is_own(folder) {
         Shape::Own
@@ -59,7 +62,7 @@ pub fn about_adapter(folder: &Path) -> Result<About> {
         }
         Shape::Sparse | Shape::Whole => {
             let contents = adapter_contents(folder)?;
-            About { classifies: !contents.labels.is_empty(), base: contents.base, labels: contents.labels }
+            About { classifies: contents.classifies, base: contents.base, labels: contents.labels }
         }
     })
 }

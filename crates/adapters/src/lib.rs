@@ -8,6 +8,7 @@ mod keyed;
 mod lora;
 mod merged;
 mod own_adapter;
+mod sparse_peft;
 
 pub use adapter::{Adapter, HeadDelta, HeadPart, ParameterDelta, head_parts};
 pub use adapter_reading::{Contents, adapter_contents};
@@ -16,3 +17,4 @@ pub use keyed::Keyed;
 pub use lora::{LoraAdapter, LoraSettings, Saved, Targets, is_lora};
 pub use merged::{Change, Product, trained_config, untie, write_merged, write_model};
 pub use own_adapter::OwnAdapter;
+pub use sparse_peft::PeftFormat;

@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 pub use reading::is_lora;
+pub(super) use reading::{own_config, split_head};
 pub use targets::Targets;
 
-use self::targets::target_modules;
+pub(super) use self::targets::target_modules;
 use super::adapter::{Adapter, CONFIG, HeadDelta, copy_files, family, finite, put_folder};
 use super::adapter::{refuse_part as refuse, refuse_to_replace_others};
 use super::merged::trained_config;
@@ -21,11 +22,11 @@ use spartui_run::TOKENIZER;
 use spartui_run::files::{failed, write_synced};
 use spartui_run::tensors::{NamedTensor, write_tensors};
 
-const SETTINGS: &str = "adapter_config.json";
-const FACTORS: &str = "adapter_model.safetensors";
+pub(super) const SETTINGS: &str = "adapter_config.json";
+pub(super) const FACTORS: &str = "adapter_model.safetensors";
 const AN_ADAPTER: &str = "an adapter";
 /// PEFT's prefix of the names of modules.
-const PREFIX: &str = "base_model.model.";
+pub(super) const PREFIX: &str = "base_model.model.";
 const DOWN: &str = ".lora_A.weight";
 const UP: &str = ".lora_B.weight";
 const MAGNITUDE: &str = ".lora_magnitude_vector";
@@ -204,7 +205,7 @@ impl LoraAdapter {
 }
 
 /// The module in `modules_to_save` that contains a parameter of a head.
-fn saved_module(parameter: &str) -> &str {
+pub(super) fn saved_module(parameter: &str) -> &str {
     let mut parts = parameter.split('.');
     match (parts.next(), parts.next()) {
         (Some("bert"), Some(inner)) => inner,
@@ -213,6 +214,6 @@ fn saved_module(parameter: &str) -> &str {
 }
 
 /// The module that a weight belongs to.
-fn module(weight: &str) -> &str {
+pub(super) fn module(weight: &str) -> &str {
     weight.strip_suffix(".weight").unwrap_or(weight)
 }

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
-use super::loading::load;
+use super::loading::{ended, load};
 use super::memory::Probe;
 use super::playground::Playground;
 use super::record::{Record, now};
 use super::training::{JournalReplay, Peers, Training};
 use super::{Launch, Mission, Outbox, Replay, Resume};
 use spartui_facts::error::{Error, Result};
-use spartui_facts::protocol::{ActionKind, Command, Entry, JournalAction, Level};
+use spartui_facts::protocol::{ActionKind, Command, Entry, Event, JournalAction, Level};
 use spartui_facts::quote::place;
 use spartui_facts::recipe::{Field, Value, number, parse_assignment};
 use spartui_run::{
@@ -105,16 +105,53 @@ fn train(launch: Launch, commands: &Receiver<Command>, outbox: &mut Outbox) -> R
     let Launch { runs, name, overwrite, .. } = &launch;
     RunFolder::check_new(runs, name.as_deref(), *overwrite)?;
     let (loaded, later) = load(launch.recipe, commands, outbox)?;
-    let session = loaded.session()?;
+    let mut later = later;
+    let mut session = loaded.session()?;
+    let raced = race_rates(&mut session, commands, &mut later, outbox)?;
     let name = launch.name.as_deref();
     if let Some(name) = name.filter(|_| launch.overwrite) {
         RunFolder::delete_existing(&launch.runs, name)?;
     }
     let mut record = Record::create(&launch.runs, name, &session)?;
-    launch.remarks.into_iter().for_each(|remark| record.note(Level::Info, remark));
+    launch.remarks.into_iter().chain(raced).for_each(|remark| record.note(Level::Info, remark));
     let (history, tree) = (begin(&session, 1), Tree::default());
     let begun = StartState { session, record, tree, history, replay: JournalReplay::default(), given: Vec::new() };
     Ok((begun, later))
+}
+
+/// Chooses the learning rate by a race, where the recipe asks for one. Returns a remark on it.
+///
+/// # Errors
+/// Where the computation fails, or the run was ended.
+pub(super) fn race_rates(
+    session: &mut Session,
+    commands: &Receiver<Command>,
+    later: &mut Vec<Command>,
+    outbox: &mut Outbox,
+) -> Result<Option<String>> {
+    if !session.races_rates() {
+        return Ok(None);
+    }
+    let mut is_ended = false;
+    let race = session.race_rates(&mut |what, share| {
+        outbox.send(Event::Loading { what: what.to_owned(), fraction: Some(share) });
+        for command in commands.try_iter() {
+            match command {
+                Command::Stop | Command::Abort | Command::Terminate => is_ended = true,
+                command => later.push(command),
+            }
+        }
+        !is_ended
+    })?;
+    if is_ended {
+        return Err(ended());
+    }
+    Ok(Some(match race {
+        Some(race) => race.remark(),
+        None => "the run is too short for a race of learning rates, of which a tenth of its steps would be taken; the rule's \
+                 rates stay"
+            .into(),
+    }))
 }
 
 fn go_on(resume: &Resume, commands: &Receiver<Command>, outbox: &mut Outbox) -> Result<(StartState, Vec<Command>)> {

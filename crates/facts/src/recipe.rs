@@ -22,9 +22,9 @@ pub use fields::{EVEN, FIELDS, Field, Kind};
 pub use hub_name::{HubName, is_hub_name};
 pub use method::{
     AdaMix, AdaMixVariant, Distance, Dst, Ether, EtherPlus, FineGates, Ia3, Id3, Loretta, LorettaStart, LorettaVariant,
-    Lorta, Melora, Method, MethodKind, OnShrink, Orientation, Rounding, Sara, Selection, Side, Variant, Vera,
+    Lorta, Melora, Method, MethodKind, OnShrink, Orientation, Rounding, Sara, Selection, Side, Sparta, Variant, Vera,
 };
-pub use rate::{AUTO, LearningRate, SuggestedRate, two_digits};
+pub use rate::{AUTO, LearningRate, RACE, SuggestedRate, two_digits};
 pub use reading::{TextEncoding, check_template_argument, delimiter, encoding, reserved_by_chat};
 pub use steps::Steps;
 pub use tables::{

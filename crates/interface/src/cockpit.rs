@@ -343,6 +343,18 @@ impl State {
         matches!(self.stage, Stage::Loading | Stage::Training)
     }
 
+    /// The live fields that the settings panel shows: those of a table of a single kind of method only where the run has
+    /// a value for them. The optimizer, which is seldom changed, comes last.
+    pub fn shown_fields(&self) -> impl Iterator<Item = &'static Field> {
+        let is_of_kind = |field: &Field| field.name.strip_prefix("method.").is_some_and(|rest| rest.contains('.'));
+        let shown = move |field: &&Field| !is_of_kind(field) || self.settings.contains_key(field.name);
+        let is_last = |field: &&Field| field.name == "optimizer.kind";
+        Self::live_fields()
+            .filter(shown)
+            .filter(move |field| !is_last(field))
+            .chain(Self::live_fields().filter(is_last))
+    }
+
     /// The live fields.
     pub fn live_fields() -> impl Iterator<Item = &'static Field> {
         FIELDS.iter().filter(|field| field.live)

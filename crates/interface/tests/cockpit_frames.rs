@@ -10,8 +10,8 @@ use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use spartui_facts::protocol::{
     About, Answer, Command, CommandStatus, Confusion, Event, Memory, Question, Ready, Side, Step,
 };
+use spartui_interface::Input;
 use spartui_interface::keys::Panel;
-use spartui_interface::{Input, State};
 
 use synthetic::{Desk, kept, memory, ready, sparsity, step, vitals};
 
@@ -311,7 +311,10 @@ fn click(desk: &mut Desk, what: &str) {
 fn a_click_chooses_a_row_of_a_list() {
     let mut desk = Desk::training((120, 40), "dark", 60);
     click(&mut desk, "weight_decay");
-    assert_eq!(desk.state.setting_row, State::live_fields().position(|field| field.name.ends_with("decay")).unwrap());
+    assert_eq!(
+        desk.state.setting_row,
+        desk.state.shown_fields().position(|field| field.name.ends_with("decay")).unwrap()
+    );
     click(&mut desk, "attention.output");
     let groups = desk.state.sparsity.as_ref().unwrap().groups.iter();
     let row = groups.map(|group| group.name.as_str()).position(|name| name == "attention.output").unwrap() + 1;

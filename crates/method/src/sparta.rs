@@ -3,6 +3,7 @@
 
 mod choose;
 mod defined;
+mod dropout;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +33,8 @@ pub struct Sparta {
     active: Vec<bool>,
     /// The trained values, while they are removed from the model; see [`Method::leave`].
     away: Vec<Patch>,
+    /// The trained values without dropout, while deltas are dropped; see [`dropout`].
+    complete: Vec<Patch>,
 }
 
 /// One site of the model with its deltas.
@@ -45,6 +48,8 @@ struct Adapted {
     weight: Tensor,
     delta: Delta,
     gradients: Option<Vec<Tensor>>,
+    /// The dropout mask of each cohort, while deltas are dropped.
+    masks: Vec<Tensor>,
     /// The change that the site's gradient selects, until it is applied.
     scored: Option<choose::Scored>,
     candidates: Option<Candidates>,
@@ -71,6 +76,7 @@ impl Sparta {
                 weight: site.weight.view(-1),
                 delta: Delta::new(&site.weight, Selection::new(settings.seed, &site.name, scalars)),
                 gradients: None,
+                masks: Vec::new(),
                 scored: None,
                 candidates: None,
             }
@@ -81,6 +87,7 @@ impl Sparta {
             active: vec![false; model.sites.len()],
             sites: sites.collect(),
             away: Vec::new(),
+            complete: Vec::new(),
         };
         if settings.selection == By::Gradient {
             // Nothing trains before the gradients are scored.
@@ -96,6 +103,10 @@ impl Sparta {
 impl Collector for Sparta {
     fn adapted(&self) -> &[bool] {
         &self.active
+    }
+
+    fn begin_pass(&mut self, step: u64, micro_batch: u64) {
+        self.drop_deltas(step, micro_batch);
     }
 
     fn collect(&mut self, taps: &[Tap], output_gradients: &[Tensor]) {
@@ -116,6 +127,9 @@ impl Collector for Sparta {
             {
                 candidates.gradient = Some(add(candidates.gradient.take(), gradient));
             }
+            for (gradient, mask) in gradients.iter_mut().zip(&site.masks) {
+                *gradient = &*gradient * mask;
+            }
             let sum = site.gradients.take();
             site.gradients = Some(match sum {
                 None => gradients,
@@ -128,6 +142,11 @@ impl Collector for Sparta {
 impl Method for Sparta {
     fn squared_gradient_norm(&self) -> f64 {
         squared_norm(self.sites.iter().filter_map(|site| site.gradients.as_ref()).flatten())
+    }
+
+    fn prepare(&mut self, _: u64, _: u64) -> f64 {
+        self.restore_dropped();
+        0.0
     }
 
     fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
@@ -317,6 +336,7 @@ impl Method for Sparta {
     }
 
     fn clear_gradients(&mut self) {
+        self.restore_dropped();
         for site in &mut self.sites {
             site.gradients = None;
             site.candidates.iter_mut().for_each(|candidates| candidates.gradient = None);

@@ -108,6 +108,16 @@ impl Delta {
         self.cohorts.iter().map(|cohort| &cohort.indices)
     }
 
+    /// Writes `original + mask * delta`, rounded to nearest, into the weight, with a mask for each cohort, in the order of
+    /// [`Delta::indices`]. The deltas themselves stay.
+    pub fn write_masked(&self, masks: &[Tensor]) {
+        let mut weight = self.weight.shallow_clone();
+        for (cohort, mask) in self.cohorts.iter().zip(masks) {
+            let values = sum(&cohort.original, &(&cohort.delta * mask), Cast::Nearest);
+            let _ = weight.index_copy_(0, &cohort.indices, &values);
+        }
+    }
+
     /// The values before training of the trainable scalars, one tensor for each cohort, in the data type of the weight.
     #[must_use]
     pub fn originals(&self) -> impl ExactSizeIterator<Item = &Tensor> {

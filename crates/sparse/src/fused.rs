@@ -95,7 +95,7 @@ impl Factors {
     #[expect(clippy::cast_possible_truncation, reason = "to f32, in which libtorch computes too")]
     fn new(optimizer: &Optimizer, rate: f64, scale: f64, age: u64) -> Self {
         let [first, second] = optimizer.betas.map(|beta| Optimizer::correction(beta, age));
-        let (first, rate) = match optimizer.rule {
+        let (first, factor) = match optimizer.rule {
             Rule::AdamW => (1.0, rate / first),
             Rule::AdamAtan2 => (first, rate * ATAN2),
         };
@@ -106,7 +106,7 @@ impl Factors {
             rule: optimizer.rule,
             correction: [first as f32, second.sqrt() as f32],
             epsilon: optimizer.epsilon as f32,
-            rate: rate as f32,
+            rate: factor as f32,
         }
     }
 }

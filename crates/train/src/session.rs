@@ -15,7 +15,7 @@ use spartui_data::{Dataset, Example, Prepared, Target};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::protocol::{Consequences, Evaluation, ModelSummary, Sparsity};
 use spartui_facts::recipe::{
-    self, AUTO, EVEN, Field, LearningRate, OnShrink, Recipe, SuggestedRate, TaskKind, Value, two_digits,
+    self, AUTO, EVEN, Field, LearningRate, OnShrink, RACE, Recipe, SuggestedRate, TaskKind, Value, two_digits,
 };
 use spartui_method::{self as method, Method};
 use spartui_model::{Head, Model, dtype_name};
@@ -50,6 +50,8 @@ pub struct Session {
     pub(super) timing: Timing,
     /// The suggestion of the rule, where it chose the learning rate.
     chosen_rate: Option<SuggestedRate>,
+    /// Whether a race of learning rates is still to choose one.
+    pub(super) race_is_due: bool,
     /// Most examples of a micro-batch before it fails as out of memory; set by tests only.
     pub(crate) memory_for: usize,
 }
@@ -119,6 +121,7 @@ impl Session {
             epoch: None,
             timing: Timing::default(),
             chosen_rate: None,
+            race_is_due: false,
             memory_for: usize::MAX,
         };
         session.recipe.method.sparsity = session.sparsity_by(&session.recipe);
@@ -135,13 +138,25 @@ impl Session {
     /// Replaces `learning_rate = "auto"`, and that of the head, by numbers. The run's recipe then holds these, so that
     /// the rule of a later version does not change them.
     fn resolve_auto_rates(&mut self) {
-        if self.recipe.optimizer.learning_rate == LearningRate::Auto {
+        let is_race = self.recipe.optimizer.learning_rate == LearningRate::Race;
+        if is_race || self.recipe.optimizer.learning_rate == LearningRate::Auto {
             let mut suggested = self.suggested_rate(&self.recipe.method, self.method.trainable());
             let is_asked = self.recipe.optimizer.head_learning_rate == LearningRate::Auto;
             suggested.head = suggested.head.filter(|_| is_asked && self.head.head.parameters() > 0);
             self.recipe.choose_rates(suggested.rate, suggested.head);
+            if is_race {
+                // The rule's rates, around which the race goes and which stay where there is none.
+                self.recipe.asked.insert("optimizer.learning_rate".into(), RACE.into());
+                self.race_is_due = true;
+            }
             self.chosen_rate = Some(suggested);
         }
+    }
+
+    /// Whether the recipe asks for a race of learning rates that was not run yet.
+    #[must_use]
+    pub fn races_rates(&self) -> bool {
+        self.race_is_due && self.step == 0
     }
 
     /// The suggested learning rate of a method with `trainable` trainable scalars, head excluded.
@@ -160,7 +175,7 @@ impl Session {
     pub fn head_learning_rate(&self) -> f64 {
         match self.recipe.optimizer.head_learning_rate {
             LearningRate::At(rate) => rate,
-            LearningRate::Auto => self.learning_rate(),
+            LearningRate::Auto | LearningRate::Race => self.learning_rate(),
         }
     }
 
@@ -168,7 +183,9 @@ impl Session {
     fn rate_of(&self, recipe: &Recipe) -> f64 {
         match recipe.optimizer.learning_rate {
             LearningRate::At(rate) => rate,
-            LearningRate::Auto => self.suggested_rate(&recipe.method, self.method.trainable()).rate,
+            LearningRate::Auto | LearningRate::Race => {
+                self.suggested_rate(&recipe.method, self.method.trainable()).rate
+            }
         }
     }
 
@@ -436,6 +453,11 @@ impl Session {
         }
         let mut recipe = self.recipe.clone();
         recipe.set(field, value)?;
+        if recipe.optimizer.learning_rate == LearningRate::Race {
+            return Err(format!(
+                "{field} = \"{RACE}\" chooses a rate before the first step; give a number or \"{AUTO}\", or start another run with it"
+            ));
+        }
         recipe.method.sparsity = self.sparsity_by(&recipe);
         recipe.optimizer.learning_rate = LearningRate::At(self.rate_of(&recipe));
         recipe.choose_steps(self.total_steps());

@@ -108,7 +108,7 @@ impl LoraAdapter {
 }
 
 /// The config.json in the folder, which only adapters of this program have, and its labels.
-fn own_config(folder: &Path) -> Result<(Value, Vec<String>)> {
+pub fn own_config(folder: &Path) -> Result<(Value, Vec<String>)> {
     if !folder.join(CONFIG).exists() {
         return Ok((Value::Object(Map::new()), Vec::new()));
     }
@@ -220,6 +220,15 @@ fn split_tensors(tensors: Vec<NamedTensor>) -> std::result::Result<(Layers, Vec<
     if let Some(odd) = rest.keys().find(is_odd) {
         return Err(format!("it holds {}, which is not read by this version", quoted(odd)));
     }
+    let (head, saved) = split_head(rest)?;
+    Ok((layers, head, saved))
+}
+
+/// Splits the tensors beside those of an adapter's layers, by name without [`PREFIX`], into the head and the parameters of
+/// other modules in `modules_to_save`.
+pub fn split_head(
+    mut rest: BTreeMap<String, NamedTensor>,
+) -> std::result::Result<(Vec<HeadDelta>, Vec<Saved>), String> {
     let is_there = |kind: &&&HeadKind| kind.parts.iter().all(|part| rest.contains_key(part.parameter));
     let kind: &HeadKind =
         HEADS.iter().filter(is_there).max_by_key(|kind| kind.parts.len()).map_or(&NO_HEAD, |kind| kind);
@@ -237,7 +246,7 @@ fn split_tensors(tensors: Vec<NamedTensor>) -> std::result::Result<(Layers, Vec<
     let head = head.collect::<std::result::Result<_, String>>()?;
     let saved =
         rest.into_iter().map(|(name, tensor)| Ok(Saved { values: floats(&tensor)?, shape: tensor.shape, name }));
-    Ok((layers, head, saved.collect::<std::result::Result<_, String>>()?))
+    Ok((head, saved.collect::<std::result::Result<_, String>>()?))
 }
 
 impl Layer {

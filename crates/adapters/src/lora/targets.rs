@@ -119,7 +119,7 @@ impl Targets {
 
 /// Values of `target_modules` that match exactly the adapted ones of all modules: suffixes after the index of the
 /// block, and whole names where such a suffix would match other modules too.
-pub(super) fn target_modules(adapted: &[&str], all: &[&str]) -> Vec<String> {
+pub fn target_modules(adapted: &[&str], all: &[&str]) -> Vec<String> {
     let mut targets = BTreeSet::new();
     for module in adapted {
         let end = behind_number(module);

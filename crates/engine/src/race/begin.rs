@@ -10,7 +10,7 @@ use super::{Lane, Race};
 use crate::loading::load;
 use crate::memory::Probe;
 use crate::record::{Record, default_name};
-use crate::start::{ResumeOptions, StartState, begin, continued};
+use crate::start::{ResumeOptions, StartState, begin, continued, race_rates};
 use crate::training::{JournalReplay, Peers, Training};
 use crate::{Launch, Outbox, Resume};
 use spartui_facts::error::{Error, Result};
@@ -133,8 +133,14 @@ impl Race {
             }
         }
         let halving = halve_every.map(|every| Halving::new(every, &recipes)).transpose()?;
-        let (loaded, later) = load(launch.recipe.clone(), &commands, outbox)?;
-        let sessions = loaded.sessions(recipes)?;
+        let (loaded, mut later) = load(launch.recipe.clone(), &commands, outbox)?;
+        let mut sessions = loaded.sessions(recipes)?;
+        let mut raced = Vec::with_capacity(sessions.len());
+        for session in &mut sessions {
+            session.enter();
+            raced.push(race_rates(session, &commands, &mut later, outbox)?);
+            session.leave();
+        }
         let Some(first) = sessions.first() else { return Err(Error::refused("a race without lanes is none")) };
         probe.loaded(first);
         let default = format!("{}-race", default_name(first));
@@ -148,12 +154,13 @@ impl Race {
             Common { probe: &probe, router: &router, attended, lanes: u64::try_from(sessions.len()).unwrap_or(1) };
         let runs = lanes_of(folder.path());
         let mut lanes = Vec::with_capacity(sessions.len());
-        for (session, varied) in sessions.into_iter().zip(varied) {
+        for ((session, varied), raced) in sessions.into_iter().zip(varied).zip(raced) {
             let name = name_of(lanes.len());
             let run = RunFolder::create(&runs, Some(&name), &session.recipe, &name)?;
             let measured = measured.with_recipe(&session.recipe);
             let mut record = Record::open(run, &session, measured)?;
-            launch.remarks.iter().for_each(|remark| record.note(Level::Info, remark.clone()));
+            let remarks = launch.remarks.iter().cloned().chain(raced);
+            remarks.for_each(|remark| record.note(Level::Info, remark));
             let about = protocol::Lane { name, folder: record.folder(), varied, origin: None, out: false };
             let (history, tree) = (begin(&session, common.lanes), Tree::default());
             let begun =

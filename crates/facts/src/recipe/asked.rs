@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{AUTO, Field, LearningRate, Recipe, Steps, Value};
+use super::{AUTO, Field, LearningRate, RACE, Recipe, Steps, Value};
 
 /// Name of the table in the file.
 pub(super) const TABLE: &str = "asked";
@@ -29,6 +29,13 @@ impl Recipe {
             self.optimizer.head_learning_rate = LearningRate::At(head);
             self.asked.insert(HEAD_RATE.into(), AUTO.into());
         }
+    }
+
+    /// Replaces `"race"` by the learning rate that the race chose, and by that of the head if it chose one.
+    pub fn choose_raced_rates(&mut self, rate: f64, head: Option<f64>) {
+        let is_asked = self.asked.contains_key(HEAD_RATE) || self.optimizer.head_learning_rate == LearningRate::Auto;
+        self.choose_rates(rate, head.filter(|_| is_asked));
+        self.asked.insert(RATE.into(), RACE.into());
     }
 
     /// Replaces shares and `"auto"` by numbers of steps, for a run of `total` steps.

@@ -4,7 +4,7 @@
 //! defaults are not repeated here, they come from [`super::Recipe::default`].
 
 use super::reading::{check_template_argument, delimiter, encoding};
-use super::{AUTO, OptimizerKind, Value, method, suggestions};
+use super::{AUTO, OptimizerKind, RACE, Value, method, suggestions};
 
 /// One field of the recipe.
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +40,8 @@ pub enum Kind {
     Number(f64, f64),
     /// A number within these bounds, both included, or [`AUTO`].
     NumberOrAuto(f64, f64),
+    /// A number within these bounds, both included, [`AUTO`] or [`RACE`].
+    Rate(f64, f64),
     /// A number above 0 up to this bound.
     Positive(f64),
     /// A whole number of steps, or a share of the run's steps below 1; if this is true, also [`AUTO`].
@@ -130,7 +132,7 @@ const BEFORE: &[Field] = &[
 #[rustfmt::skip]
 const AFTER: &[Field] = &[
     live("optimizer.kind", Kind::Choice(&OptimizerKind::NAMES), "optimizer; adam_atan2: Adam with an arc tangent in place of the quotient, so that it needs no epsilon and the scale of the gradients does not matter"),
-    live("optimizer.learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate at the schedule's peak; auto: the one for the method and the share of the weights that trains; the launch turns it into a number"),
+    live("optimizer.learning_rate", Kind::Rate(0.0, 10.0), "rate at the schedule's peak; auto: the one for the method and the share of the weights that trains; race: the best of several around that one, which train for a few steps before the first step; the launch turns it into a number"),
     live("optimizer.head_learning_rate", Kind::NumberOrAuto(0.0, 10.0), "rate of a classification head at the schedule's peak; auto: learning_rate, or a rate of its own if that is auto at the launch"),
     field("optimizer.betas", Kind::Pair(0.0, 1.0), "decay rates of the first and second moment"),
     field("optimizer.epsilon", Kind::Number(0.0, 1.0), "adamw: added to the divisor, which prevents a division by zero"),
@@ -200,13 +202,16 @@ impl Field {
             (Kind::Integer(low, high), Value::Integer(number)) if (low..=high).contains(&number) => {
                 Ok(Value::Integer(number))
             }
-            (Kind::NumberOrAuto(..) | Kind::Steps(true), Value::String(word)) if word == AUTO => {
+            (Kind::NumberOrAuto(..) | Kind::Rate(..) | Kind::Steps(true), Value::String(word)) if word == AUTO => {
                 Ok(Value::String(word))
             }
-            (Kind::Number(low, high) | Kind::NumberOrAuto(low, high), value) => match number(&value) {
-                Some(number) if (low..=high).contains(&number) => Ok(Value::Float(number)),
-                _ => refuse(&value),
-            },
+            (Kind::Rate(..), Value::String(word)) if word == RACE => Ok(Value::String(word)),
+            (Kind::Number(low, high) | Kind::NumberOrAuto(low, high) | Kind::Rate(low, high), value) => {
+                match number(&value) {
+                    Some(number) if (low..=high).contains(&number) => Ok(Value::Float(number)),
+                    _ => refuse(&value),
+                }
+            }
             (Kind::Positive(high), value) => match number(&value) {
                 Some(number) if number > 0.0 && number <= high => Ok(Value::Float(number)),
                 _ => refuse(&value),
@@ -276,6 +281,7 @@ impl Kind {
             Self::Integer(low, high) => format!("a whole number from {low} {}", bound(*high)),
             Self::Number(low, high) => format!("a number from {low} to {high}"),
             Self::NumberOrAuto(low, high) => format!("a number from {low} to {high}, or \"{AUTO}\""),
+            Self::Rate(low, high) => format!("a number from {low} to {high}, \"{AUTO}\" or \"{RACE}\""),
             Self::Positive(high) => format!("a number above 0, to {high}"),
             Self::Steps(auto) => {
                 let or_auto = if *auto { format!(", or \"{AUTO}\"") } else { String::new() };

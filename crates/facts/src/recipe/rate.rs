@@ -7,12 +7,16 @@ use super::{Method, Variant};
 
 /// The word that stands for an automatic value.
 pub const AUTO: &str = "auto";
+/// The word for a learning rate that a race chooses.
+pub const RACE: &str = "race";
 
 /// A learning rate at the schedule's peak.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum LearningRate {
     /// The learning rate for the method and the density: see [`Method::learning_rate`].
     Auto,
+    /// The best of several around that one, by a race before the first step.
+    Race,
     /// This learning rate.
     At(f64),
 }
@@ -21,6 +25,7 @@ impl Serialize for LearningRate {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Auto => serializer.serialize_str(AUTO),
+            Self::Race => serializer.serialize_str(RACE),
             Self::At(rate) => serializer.serialize_f64(*rate),
         }
     }
@@ -37,7 +42,8 @@ impl<'de> Deserialize<'de> for LearningRate {
         match Written::deserialize(deserializer)? {
             Written::Number(rate) => Ok(Self::At(rate)),
             Written::Word(word) if word == AUTO => Ok(Self::Auto),
-            Written::Word(word) => Err(D::Error::custom(format!("a number or \"{AUTO}\", not \"{word}\""))),
+            Written::Word(word) if word == RACE => Ok(Self::Race),
+            Written::Word(word) => Err(D::Error::custom(format!("a number, \"{AUTO}\" or \"{RACE}\", not \"{word}\""))),
         }
     }
 }
@@ -150,7 +156,7 @@ mod tests {
         assert_eq!(recipe.optimizer.learning_rate, LearningRate::At(1.0));
         assert_eq!(again(&recipe), recipe);
         let why = recipe.set("optimizer.learning_rate", "fast".into()).unwrap_err();
-        assert_eq!(why, "optimizer.learning_rate takes a number from 0 to 10, or \"auto\", not \"fast\"");
+        assert_eq!(why, "optimizer.learning_rate takes a number from 0 to 10, \"auto\" or \"race\", not \"fast\"");
         assert!(recipe.set("schedule.min_learning_rate", "auto".into()).is_err());
         recipe.set("optimizer.learning_rate", "auto".into()).unwrap();
         assert_eq!(recipe, Recipe::default());

@@ -13,7 +13,7 @@ impl Recipe {
     pub fn remarks(&self, steps: u64, suggested: Option<&SuggestedRate>) -> Vec<String> {
         let of_head = match self.optimizer.head_learning_rate {
             LearningRate::At(rate) => too_high("optimizer.head_learning_rate", rate),
-            LearningRate::Auto => None,
+            LearningRate::Auto | LearningRate::Race => None,
         };
         [self.of_warmup(steps), self.of_rate(suggested), of_head].into_iter().flatten().collect()
     }

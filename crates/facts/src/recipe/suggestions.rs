@@ -256,7 +256,12 @@ pub(super) fn suggest_value(field: &Field, value: &Value) -> Option<String> {
             Some(format!("{percent} % is {}", share.trim_end_matches('0')))
         }
         (
-            Kind::Integer(..) | Kind::Number(..) | Kind::NumberOrAuto(..) | Kind::Positive(_) | Kind::Steps(_),
+            Kind::Integer(..)
+            | Kind::Number(..)
+            | Kind::NumberOrAuto(..)
+            | Kind::Rate(..)
+            | Kind::Positive(_)
+            | Kind::Steps(_),
             Value::String(text),
         ) => suggest_number(field, text),
         (Kind::Steps(_), value) => {

@@ -111,7 +111,7 @@ pub(super) fn move_row(state: &mut State, by: isize) {
             state.group_row = state.group_row.saturating_add_signed(by).min(rows - 1);
         }
         Panel::Settings => {
-            let rows = State::live_fields().count();
+            let rows = state.shown_fields().count();
             state.setting_row = state.setting_row.saturating_add_signed(by).min(rows.saturating_sub(1));
         }
         Panel::Log => state.log.scroll(-by),

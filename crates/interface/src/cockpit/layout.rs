@@ -110,7 +110,7 @@ fn places(state: &State, body: Rect) -> Vec<(Rect, Vec<Panel>)> {
         return vec![(body, panels)];
     }
     let groups = state.sparsity.as_ref().map_or(6, |sparsity| u16::try_from(sparsity.groups.len()).unwrap_or(40));
-    let settings = u16::try_from(State::live_fields().count()).unwrap_or(20) + 2;
+    let settings = u16::try_from(state.shown_fields().count()).unwrap_or(20) + 2;
     match (body.width, body.height) {
         (110.., 29..) => wide(body, groups, settings),
         (80.., 29..) => tall(body, groups, settings),

@@ -80,7 +80,7 @@ fn choose_row(state: &mut State, panel: Panel, area: Rect, y: u16) {
             }
         }
         Panel::Settings => {
-            let rows = State::live_fields().count();
+            let rows = state.shown_fields().count();
             let row = first_row(state.setting_row, rows, room) + line;
             if row < rows {
                 state.setting_row = row;

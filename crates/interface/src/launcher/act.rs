@@ -363,7 +363,7 @@ fn ask_for_race(launcher: &mut Launcher) {
     let form = &launcher.form;
     let number = form.field().filter(|field| {
         let shared = ["model.", "task.", "data."].iter().any(|shared| field.name.starts_with(shared));
-        !shared && matches!(field.kind, Kind::Integer(..) | Kind::Number(..) | Kind::NumberOrAuto(..))
+        !shared && matches!(field.kind, Kind::Integer(..) | Kind::Number(..) | Kind::NumberOrAuto(..) | Kind::Rate(..))
     });
     let text = match number {
         _ if !form.race.is_empty() => form.race.clone(),
@@ -428,6 +428,7 @@ impl Form {
                 Kind::Integer(..)
                     | Kind::Number(..)
                     | Kind::NumberOrAuto(..)
+                    | Kind::Rate(..)
                     | Kind::Positive(_)
                     | Kind::Steps(_)
                     | Kind::Pair(..)

@@ -1,7 +1,7 @@
 //! The text of a field's value in the form, and its parsing.
 
 use crate::text;
-use spartui_facts::recipe::{self, AUTO, Field, Kind, Value};
+use spartui_facts::recipe::{self, AUTO, Field, Kind, RACE, Value};
 
 /// The displayed value.
 #[must_use]
@@ -64,7 +64,10 @@ pub fn read(field: &Field, typed: &str) -> Result<Value, String> {
         Kind::Path | Kind::PathOrName | Kind::Choice(_) | Kind::Delimiter | Kind::Encoding => {
             Value::String(unquoted(text))
         }
-        Kind::NumberOrAuto(..) | Kind::Steps(true) if unquoted(text) == AUTO => Value::String(AUTO.into()),
+        Kind::NumberOrAuto(..) | Kind::Rate(..) | Kind::Steps(true) if unquoted(text) == AUTO => {
+            Value::String(AUTO.into())
+        }
+        Kind::Rate(..) if unquoted(text) == RACE => Value::String(RACE.into()),
         Kind::Text => Value::String(if is_quoted(text) { unquoted(text) } else { typed.to_owned() }),
         Kind::PathOrShare => match recipe::parse_value(text) {
             number @ (Value::Float(_) | Value::Integer(_)) => number,
@@ -78,7 +81,12 @@ pub fn read(field: &Field, typed: &str) -> Result<Value, String> {
         Kind::NumberByName(..) | Kind::ValueByName if !text.starts_with('{') => {
             recipe::parse_value(&format!("{{ {text} }}"))
         }
-        Kind::Integer(..) | Kind::Number(..) | Kind::NumberOrAuto(..) | Kind::Positive(_) | Kind::Steps(_)
+        Kind::Integer(..)
+        | Kind::Number(..)
+        | Kind::NumberOrAuto(..)
+        | Kind::Rate(..)
+        | Kind::Positive(_)
+        | Kind::Steps(_)
             if text.is_empty() =>
         {
             return Err("type a value".into());
@@ -143,7 +151,7 @@ pub fn turned(field: &Field, value: &Value, by: isize) -> Option<Value> {
         (Kind::Number(low, high), Value::Float(number)) if field.name == "method.sparsity" => {
             Value::Float(ladder::sparsity(*number, by > 0, (low, high.min(1.0 - 1e-9))))
         }
-        (Kind::Number(low, high) | Kind::NumberOrAuto(low, high), Value::Float(number)) => {
+        (Kind::Number(low, high) | Kind::NumberOrAuto(low, high) | Kind::Rate(low, high), Value::Float(number)) => {
             let next = if by > 0 { ladder::up(*number) } else { ladder::down(*number) };
             Value::Float(next.clamp(low, high))
         }

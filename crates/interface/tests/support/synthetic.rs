@@ -254,6 +254,7 @@ pub fn settings() -> Vec<(&'static str, Value)> {
         ("method.trainable", Value::Integer(0)),
         ("method.density", Value::Table(toml::Table::new())),
         ("method.on_shrink", Value::String("retire".into())),
+        ("optimizer.kind", Value::String("adamw".into())),
         ("optimizer.learning_rate", Value::Float(5e-4)),
         ("optimizer.head_learning_rate", Value::Float(0.02)),
         ("optimizer.weight_decay", Value::Float(0.0)),

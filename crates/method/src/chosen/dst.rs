@@ -66,10 +66,10 @@ impl Chosen {
 fn farthest(scores: &Tensor, gradient: &Tensor, count: usize) -> Vec<i64> {
     let scores = scores.to_device(Device::Cpu);
     let first = rank::first_of(&scores, First::Largest, count, &[], (&[], &[]));
-    let lowest = scores.index_select(0, &Tensor::from_slice(&first)).min();
     if first.is_empty() {
         return first;
     }
+    let lowest = scores.index_select(0, &Tensor::from_slice(&first)).min();
     let ties: Vec<i64> = Vec::try_from(scores.eq_tensor(&lowest).nonzero().view(-1)).unwrap_or_default();
     let mut above: Vec<i64> = Vec::try_from(scores.gt_tensor(&lowest).nonzero().view(-1)).unwrap_or_default();
     let sizes = gradient.to_device(Device::Cpu).index_select(0, &Tensor::from_slice(&ties));

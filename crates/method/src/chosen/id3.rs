@@ -31,10 +31,10 @@ impl Chosen {
                 let values = Vec::<f32>::try_from(scores.index_select(0, &Tensor::from_slice(&first)));
                 let keys = values.unwrap_or_default().into_iter().map(|value| First::Largest.key(value));
                 best.extend(keys.zip(first).map(|(key, index)| (key, at, index)));
+                // Ties go to the earlier weight and position. No more are held than those of two weights.
+                best.sort_unstable();
+                best.truncate(count);
             }
-            // Ties go to the earlier weight and position.
-            best.sort_unstable();
-            best.truncate(count);
             best
         });
         for (at, weight) in self.weights.iter_mut().enumerate() {

@@ -136,6 +136,10 @@ impl Account<'_> {
     /// and after it.
     fn batch_logits(&self) -> u64 {
         let logits = self.logits(self.batch);
+        if self.needs.twice {
+            // Of both passes: the logits, their logarithms of probabilities and gradients; and a softmax.
+            return 7 * logits;
+        }
         let in_place = !self.trains_everything()
             && self.model.device == Device::Cpu
             && self.model.product_rows().is_some()

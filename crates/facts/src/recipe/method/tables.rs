@@ -7,6 +7,7 @@ use super::super::fields::{ANY, Field, Kind, field, live};
 /// The fields of these tables, in the order of the documents.
 #[rustfmt::skip]
 pub(super) const FIELDS: &[Field] = &[
+    field("method.sparta.dropout", Kind::Number(0.0, 0.9), "sparta: dropout of the deltas, anew in each forward pass of training"),
     field("method.melora.rank", Kind::Integer(1, 1 << 16), "melora: rank of the product on each block"),
     field("method.melora.blocks", Kind::Integer(1, 1 << 16), "melora: number of blocks, which divides the inputs and the outputs of each target"),
     field("method.melora.alpha", Kind::Number(0.0, 1e6), "melora: scale of the products, divided by the rank"),
@@ -142,6 +143,11 @@ macro_rules! table {
             }
         }
     };
+}
+
+table! {
+    /// The table `[method.sparta]`.
+    Sparta { dropout: f64 = 0.0 }
 }
 
 table! {

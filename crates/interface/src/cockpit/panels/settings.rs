@@ -14,17 +14,17 @@ use spartui_facts::recipe::{AUTO, Value};
 
 /// Draws the list; returns the facts for the title.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
-    let fields: Vec<&str> = State::live_fields().map(|field| field.name).collect();
+    let fields: Vec<&str> = state.shown_fields().map(|field| field.name).collect();
     let longest = fields.iter().map(|name| text::width(name)).max().unwrap_or(0);
     let whole_names = area.width >= longest + 16;
-    let shown = |name: &'static str| if whole_names { name } else { name.rsplit('.').next().unwrap_or(name) };
-    let name_width = State::live_fields().map(|field| text::width(shown(field.name))).max().unwrap_or(0) + 1;
-    let help = State::live_fields().nth(state.setting_row).map(|field| field.help);
+    let shown = |name: &'static str| if whole_names { name } else { short(name) };
+    let name_width = state.shown_fields().map(|field| text::width(shown(field.name))).max().unwrap_or(0) + 1;
+    let help = state.shown_fields().nth(state.setting_row).map(|field| field.help);
     let help_rows = u16::from(usize::from(area.height) > fields.len() + 1) * 3;
     let first = first_row(state.setting_row, fields.len(), usize::from(area.height));
     let mut rows = Pen::rows(area);
     for (index, row) in (&mut rows).take(fields.len()).enumerate() {
-        let Some(field) = State::live_fields().nth(first + index) else { break };
+        let Some(field) = state.shown_fields().nth(first + index) else { break };
         pen.put(row.x, row.y, name_width, shown(field.name), Meaning::Muted);
         let x = row.x + name_width;
         let room = row.right().saturating_sub(x);
@@ -44,6 +44,14 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
         }
     }
     Facts::new()
+}
+
+/// A field's name without its table, where that tells it.
+fn short(name: &'static str) -> &'static str {
+    match name.rsplit('.').next() {
+        Some("kind") | None => name,
+        Some(last) => last,
+    }
 }
 
 /// A value, and the effective value if it follows another field.

@@ -140,7 +140,12 @@ fn turn(state: &mut State, by: isize) -> Vec<Effect> {
         field => {
             let kind = Field::find(field).map(|field| field.kind);
             let highest = match kind {
-                Ok(Kind::NumberByName(_, high) | Kind::Number(_, high) | Kind::NumberOrAuto(_, high)) => high,
+                Ok(
+                    Kind::NumberByName(_, high)
+                    | Kind::Number(_, high)
+                    | Kind::NumberOrAuto(_, high)
+                    | Kind::Rate(_, high),
+                ) => high,
                 _ => f64::MAX,
             };
             let field = field.to_owned();
@@ -200,7 +205,7 @@ fn edit_row(state: &mut State) -> Vec<Effect> {
                 return Vec::new();
             }
         },
-        Panel::Settings => match State::live_fields().nth(state.setting_row) {
+        Panel::Settings => match selected_setting(state) {
             Some(field) if matches!(field.kind, Kind::NumberByName(..)) => {
                 state.focus_on(Panel::Sparsity);
                 let key = state.env.look.keys.label(Context::Rows, Action::Edit).unwrap_or_else(|| "edit".into());
@@ -326,4 +331,9 @@ fn set(state: &mut State, field: String, value: Value) -> Vec<Effect> {
     state.note(Severity::Info, format!("asked for {field} {}", text::value(&value)));
     state.env.notice = None;
     vec![Effect::Send(Command::Set { id, field, value })]
+}
+
+/// The field of the selected row of the settings panel.
+fn selected_setting(state: &State) -> Option<&'static Field> {
+    state.shown_fields().nth(state.setting_row)
 }

@@ -1,0 +1,392 @@
+//! Sparse adapters in the formats of the Python package PEFT: `SHiRA` and Super-Tuning.
+//!
+//! PEFT loads as many scalars for each layer as its settings say: `r (in + out)` for `SHiRA`, a share of the weight for
+//! Super-Tuning. A layer with fewer deltas is filled up with zeros at positions without a delta. When such an adapter is
+//! read, zeros are left out.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::adapter::{Adapter, CONFIG, ParameterDelta, copy_files, family, put_folder};
+use super::adapter::{refuse_part as refuse, refuse_to_replace_others};
+use super::adapter_reading::Contents;
+use super::lora::{FACTORS, PREFIX, SETTINGS, module, own_config, saved_module, split_head, target_modules};
+use super::merged::trained_config;
+use spartui_facts::error::{Error, Result};
+use spartui_facts::family::Family;
+use spartui_facts::quote::{one_line, quoted};
+use spartui_run::TOKENIZER;
+use spartui_run::files::{failed, read_bounded, write_synced};
+use spartui_run::tensors::{Dtype, NamedTensor, parse_tensors, write_tensors};
+
+const AN_ADAPTER: &str = "an adapter";
+const CONFIG_LIMIT: u64 = 16 << 20;
+/// Largest file of an adapter, in bytes: a device or an endless file must not fill the memory.
+const TENSORS_LIMIT: u64 = 64 << 30;
+
+/// A sparse format of PEFT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PeftFormat {
+    /// arXiv 2406.13175; rows and columns of the scalars.
+    Shira,
+    /// arXiv 2607.09287; flat positions of the scalars.
+    Supertuning,
+}
+
+impl PeftFormat {
+    const ALL: [Self; 2] = [Self::Shira, Self::Supertuning];
+
+    fn peft_type(self) -> &'static str {
+        match self {
+            Self::Shira => "SHIRA",
+            Self::Supertuning => "SUPERTUNING",
+        }
+    }
+
+    /// The ends of the names of values and positions.
+    fn ends(self) -> [&'static str; 2] {
+        match self {
+            Self::Shira => [".shira_weight", ".shira_indices"],
+            Self::Supertuning => [".supertuning_values", ".supertuning_indices"],
+        }
+    }
+
+    /// The format of a folder's `adapter_config.json`; none where it is another one.
+    pub(super) fn of(folder: &Path) -> Option<Self> {
+        let bytes = read_bounded(&folder.join(SETTINGS), CONFIG_LIMIT).ok()?;
+        let json: Value = serde_json::from_slice(&bytes).ok()?;
+        let kind = json.get("peft_type")?.as_str()?;
+        Self::ALL.into_iter().find(|format| format.peft_type() == kind)
+    }
+}
+
+/// How many scalars each layer has.
+enum Filling {
+    /// `SHiRA`'s r.
+    Rank(usize),
+    /// Super-Tuning's sparsity.
+    Sparsity(f64),
+}
+
+impl Filling {
+    /// The smallest filling that has room for the deltas of all these weights, `[rows, columns]`.
+    ///
+    /// # Errors
+    /// One sentence where there is none.
+    #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
+    fn of(format: PeftFormat, weights: &[(&str, [usize; 2], usize)]) -> std::result::Result<Self, String> {
+        match format {
+            PeftFormat::Shira => {
+                let rank = weights.iter().map(|(_, [rows, columns], count)| count.div_ceil(rows + columns)).max();
+                let rank = rank.unwrap_or(1).max(1);
+                match weights.iter().find(|(_, [rows, columns], _)| rank * (rows + columns) > rows * columns) {
+                    None => Ok(Self::Rank(rank)),
+                    Some((name, ..)) => Err(format!(
+                        "PEFT's SHiRA has r (in + out) scalars in every layer, and the r that the run needs is {rank}, more than {} has \
+                         room for; use --format super or sparta",
+                        one_line(name)
+                    )),
+                }
+            }
+            PeftFormat::Supertuning => {
+                let share = |[rows, columns]: [usize; 2], count: usize| count as f64 / (rows * columns) as f64;
+                let dense = weights.iter().map(|(_, shape, count)| share(*shape, *count)).fold(0.0, f64::max);
+                // PEFT rounds down; a share that is a little larger has room for all.
+                let smallest = weights.iter().map(|(_, [rows, columns], _)| rows * columns).min().unwrap_or(1);
+                let mut sparsity = (1.0 - dense).max(0.0);
+                let fits = |sparsity: f64| {
+                    weights.iter().all(|(_, [rows, columns], count)| {
+                        let room = Self::Sparsity(sparsity).room([*rows, *columns]);
+                        room >= *count && room > 0
+                    })
+                };
+                while !fits(sparsity) && sparsity > 0.0 {
+                    sparsity = (sparsity - 0.5 / smallest as f64).max(0.0);
+                }
+                Ok(Self::Sparsity(sparsity))
+            }
+        }
+    }
+
+    /// Number of scalars of a weight, as PEFT computes it.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "scalars are below 2^53"
+    )]
+    fn room(&self, [rows, columns]: [usize; 2]) -> usize {
+        match self {
+            Self::Rank(rank) => rank * (rows + columns),
+            Self::Sparsity(sparsity) => ((rows * columns) as f64 * (1.0 - sparsity)) as usize,
+        }
+    }
+}
+
+impl Adapter {
+    /// Writes the adapter's folder in a sparse format of PEFT, with the tokenizer's files; an earlier adapter is replaced.
+    /// `modules` holds the names of the weights of all the model's layers. Returns the size of the folder in bytes.
+    ///
+    /// # Errors
+    /// Refuses deltas of other parameters than linear layers, more of them than the format has room for, and a family
+    /// whose layers PEFT does not adapt; else as [`Adapter::write`].
+    pub fn write_peft(
+        &self,
+        format: PeftFormat,
+        folder: &Path,
+        modules: &[&str],
+        tokenizer_folder: Option<&Path>,
+    ) -> Result<u64> {
+        self.check()?;
+        if family(&self.base_config).and_then(Family::decoder).is_some_and(|decoder| decoder.transposed) {
+            return Err(Error::refused(
+                "PEFT's sparse adapters are for layers of class Linear, and this family has Conv1D; use --format sparta or merged",
+            ));
+        }
+        let mut weights = Vec::new();
+        for (name, shape, delta) in self.below_head() {
+            let Some(delta) = delta.filter(|delta| !delta.indices.is_empty()) else { continue };
+            let [rows, columns] = *shape else {
+                return Err(Error::refused(format!(
+                    "{} trains, which is no weight of a linear layer and has no place in PEFT's sparse adapters; use --format sparta \
+                     or merged",
+                    one_line(name)
+                )));
+            };
+            weights.push((name, [rows, columns], delta));
+        }
+        let counts: Vec<(&str, [usize; 2], usize)> =
+            weights.iter().map(|(name, shape, delta)| (*name, *shape, delta.indices.len())).collect();
+        let filling = Filling::of(format, &counts).map_err(Error::refused)?;
+        let mut tensors: Vec<NamedTensor> = Vec::new();
+        for (name, shape, delta) in &weights {
+            tensors.extend(layer(format, name, *shape, &filled(delta, filling.room(*shape))));
+        }
+        tensors.extend(self.head.iter().map(|part| {
+            let trained: Vec<f32> = part.init.iter().zip(&part.deltas).map(|(init, delta)| init + delta).collect();
+            NamedTensor::float32(format!("{PREFIX}{}", part.parameter), part.shape.clone(), &trained)
+        }));
+        let adapted: Vec<&str> = weights.iter().map(|(name, ..)| module(name)).collect();
+        let settings = self.peft_settings(format, &filling, &adapted, modules);
+        let config = trained_config(self.base_config.as_object().unwrap_or(&Map::new()), &self.labels);
+        refuse_to_replace_others(folder, AN_ADAPTER, &[SETTINGS], &[FACTORS])?;
+        let bytes = tensors.iter().map(|tensor| tensor.bytes.len() as u64).sum();
+        put_folder(folder, AN_ADAPTER, bytes, |new| {
+            let write = || {
+                write_tensors(&new.join(FACTORS), tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)))?;
+                write_synced(&new.join(SETTINGS), &serde_json::to_vec_pretty(&settings)?)?;
+                write_synced(&new.join(CONFIG), &serde_json::to_vec_pretty(&config)?)?;
+                tokenizer_folder.map_or(Ok(()), |source| copy_files(source, TOKENIZER, new))
+            };
+            write().map_err(failed("write the adapter to", folder))
+        })
+    }
+
+    fn peft_settings(&self, format: PeftFormat, filling: &Filling, adapted: &[&str], modules: &[&str]) -> Value {
+        let all: Vec<&str> = modules.iter().map(|name| module(name)).collect();
+        let mut heads: Vec<&str> = self.head.iter().map(|part| saved_module(&part.parameter)).collect();
+        heads.dedup();
+        let mut settings = json!({
+            "auto_mapping": null,
+            "base_model_name_or_path": self.base.to_string_lossy(),
+            "inference_mode": true,
+            "init_weights": true,
+            "modules_to_save": if heads.is_empty() { Value::Null } else { json!(heads) },
+            "peft_type": format.peft_type(),
+            "revision": null,
+            "target_modules": target_modules(adapted, &all),
+            "task_type": if self.head.is_empty() { "CAUSAL_LM" } else { "SEQ_CLS" },
+        });
+        match filling {
+            Filling::Rank(rank) => {
+                settings["r"] = json!(rank);
+                settings["mask_type"] = json!("random");
+                settings["random_seed"] = json!(0);
+                settings["fan_in_fan_out"] = json!(false);
+            }
+            Filling::Sparsity(sparsity) => {
+                settings["sparsity"] = json!(sparsity);
+                settings["select_top"] = json!(true);
+                settings["save_precomputed_indices"] = json!(true);
+            }
+        }
+        settings
+    }
+}
+
+/// Positions and values of a weight, filled up with zeros to `room` scalars.
+fn filled(delta: &ParameterDelta, room: usize) -> Vec<(u32, f32)> {
+    let taken: HashSet<u32> = delta.indices.iter().copied().collect();
+    let missing = room.saturating_sub(taken.len());
+    let free = (0..u32::MAX).filter(|index| !taken.contains(index)).take(missing).map(|index| (index, 0.0));
+    let mut all: Vec<(u32, f32)> =
+        delta.indices.iter().copied().zip(delta.deltas.iter().copied()).chain(free).collect();
+    all.sort_unstable_by_key(|(index, _)| *index);
+    all
+}
+
+/// The tensors of one layer.
+fn layer(format: PeftFormat, name: &str, [_, columns]: [usize; 2], scalars: &[(u32, f32)]) -> [NamedTensor; 2] {
+    let [of_values, of_indices] = format.ends().map(|end| format!("{PREFIX}{}{end}", module(name)));
+    let values: Vec<f32> = scalars.iter().map(|(_, value)| *value).collect();
+    let narrow = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+    let (shape, indices): (Vec<usize>, Vec<i32>) = match format {
+        PeftFormat::Shira => {
+            let rows = scalars.iter().map(|(index, _)| narrow(*index as usize / columns.max(1)));
+            let along = scalars.iter().map(|(index, _)| narrow(*index as usize % columns.max(1)));
+            (vec![2, scalars.len()], rows.chain(along).collect())
+        }
+        PeftFormat::Supertuning => {
+            (vec![scalars.len()], scalars.iter().map(|(index, _)| narrow(*index as usize)).collect())
+        }
+    };
+    [NamedTensor::float32(of_values, vec![values.len()], &values), NamedTensor::int32(of_indices, shape, &indices)]
+}
+
+/// The contents of such a folder before they are checked against a model.
+struct Read {
+    base: String,
+    /// Values and positions by the name of the weight.
+    layers: BTreeMap<String, [Option<NamedTensor>; 2]>,
+    rest: BTreeMap<String, NamedTensor>,
+}
+
+/// Reads the tensors of a folder by layer.
+fn read_layers(folder: &Path, format: PeftFormat) -> Result<Read> {
+    let bytes = read_bounded(&folder.join(SETTINGS), CONFIG_LIMIT)
+        .map_err(|error| refuse(folder, SETTINGS, &error.to_string()))?;
+    let json: Value = serde_json::from_slice(&bytes)
+        .map_err(|error| refuse(folder, SETTINGS, &format!("it is not JSON: {error}")))?;
+    let is_set = |name: &str| !matches!(json.get(name), None | Some(Value::Null | Value::Bool(false)));
+    for unread in ["fan_in_fan_out", "trainable_token_indices"] {
+        if is_set(unread) {
+            return Err(refuse(folder, SETTINGS, &format!("it has {unread}, which is not read by this version")));
+        }
+    }
+    if format == PeftFormat::Supertuning && is_set("r") {
+        return Err(refuse(
+            folder,
+            SETTINGS,
+            "it has a low-rank part beside the sparse one, which is not read by this version",
+        ));
+    }
+    let bytes = read_bounded(&folder.join(FACTORS), TENSORS_LIMIT)
+        .map_err(|error| refuse(folder, FACTORS, &error.to_string()))?;
+    let tensors = parse_tensors(&bytes).map_err(|why| refuse(folder, FACTORS, &format!("it is damaged ({why})")))?;
+    let (mut layers, mut rest) = (BTreeMap::<String, [Option<NamedTensor>; 2]>::new(), BTreeMap::new());
+    for tensor in tensors {
+        let shown = quoted(&tensor.name);
+        let name = tensor
+            .name
+            .strip_prefix(PREFIX)
+            .ok_or_else(|| refuse(folder, FACTORS, &format!("it holds {shown}, no part of an adapter")))?;
+        let [of_values, of_indices] = format.ends();
+        let place = [of_values, of_indices].into_iter().position(|end| name.ends_with(end));
+        match place {
+            Some(place) => {
+                let end = if place == 0 { of_values } else { of_indices };
+                let weight = format!("{}.weight", name.strip_suffix(end).unwrap_or(name));
+                layers.entry(weight).or_default()[place] = Some(tensor);
+            }
+            None if name.contains(".shira_") || name.contains(".supertuning_") => {
+                return Err(refuse(folder, FACTORS, &format!("it holds {shown}, which is not read by this version")));
+            }
+            None => _ = rest.insert(name.to_owned(), tensor),
+        }
+    }
+    let base = json.get("base_model_name_or_path").and_then(Value::as_str).unwrap_or("unknown").to_owned();
+    Ok(Read { base, layers, rest })
+}
+
+/// The summary of such a folder, read without the base model.
+pub(super) fn contents(folder: &Path, format: PeftFormat) -> Result<Contents> {
+    let Read { base, layers, rest } = read_layers(folder, format)?;
+    let (_, labels) = own_config(folder)?;
+    let (head, _) = split_head(rest).map_err(|why| refuse(folder, FACTORS, &why))?;
+    let count = |values: &Option<NamedTensor>| values.as_ref().map_or(0, |values| values.shape.iter().product());
+    let scalars = layers.iter().map(|(name, [values, _])| (name.clone(), count(values))).collect();
+    Ok(Contents { base: base.into(), labels, classifies: !head.is_empty(), scalars })
+}
+
+/// Reads an adapter for a model with these parameters; also returns the names of layers that the model does not have.
+pub(super) fn read(
+    folder: &Path,
+    format: PeftFormat,
+    parameters: &[(String, Vec<usize>)],
+) -> Result<(Adapter, Vec<String>)> {
+    let Read { base, layers, rest } = read_layers(folder, format)?;
+    let refuse = |why: &str| refuse(folder, FACTORS, why);
+    let (head, saved) = split_head(rest).map_err(|why| refuse(&why))?;
+    if let Some(saved) = saved.first() {
+        return Err(refuse(&format!(
+            "it has other values for the whole of {}, which is not read by this version",
+            quoted(&saved.name)
+        )));
+    }
+    let (mut deltas, mut unknown) = (Vec::new(), Vec::new());
+    for (name, [values, indices]) in layers {
+        let Some((_, shape)) = parameters.iter().find(|(known, _)| *known == name) else {
+            unknown.push(name);
+            continue;
+        };
+        let (Some(values), Some(indices)) = (values, indices) else {
+            return Err(refuse(&format!("of {} it has only one of values and positions", quoted(&name))));
+        };
+        deltas.push(delta(format, name, shape, &values, &indices).map_err(|why| refuse(&why))?);
+    }
+    deltas.retain(|delta| !delta.indices.is_empty());
+    let (base_config, labels) = own_config(folder)?;
+    let rows = head.last().and_then(|part| part.shape.first().copied()).unwrap_or(0);
+    let labels = if labels.len() == rows { labels } else { (0..rows).map(|row| format!("LABEL_{row}")).collect() };
+    let adapter = Adapter { base: base.into(), base_config, labels, parameters: parameters.to_vec(), deltas, head };
+    Ok((adapter, unknown))
+}
+
+/// The deltas of one weight, without zeros.
+fn delta(
+    format: PeftFormat,
+    name: String,
+    shape: &[usize],
+    values: &NamedTensor,
+    indices: &NamedTensor,
+) -> std::result::Result<ParameterDelta, String> {
+    let shown = quoted(&name);
+    let [rows, columns] = *shape else { return Err(format!("{shown} is no matrix in the model")) };
+    let numbers =
+        values.as_float32().ok_or_else(|| format!("the values of {shown} are {:?}, not float32", values.dtype))?;
+    if let Some(value) = numbers.iter().find(|value| !value.is_finite()) {
+        return Err(format!("{shown} has the value {value}"));
+    }
+    // PEFT on Windows writes positions as float32.
+    #[expect(clippy::cast_possible_truncation, reason = "checked against the extents below")]
+    let positions: Vec<i64> = match indices.dtype {
+        Dtype::Int32 => indices.as_int32().unwrap_or_default().into_iter().map(i64::from).collect(),
+        Dtype::Float32 => indices.as_float32().unwrap_or_default().into_iter().map(|at| at as i64).collect(),
+        Dtype::Int64 => indices.bytes.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect(),
+        dtype => return Err(format!("the positions of {shown} are {dtype:?}, no integers")),
+    };
+    let each = if format == PeftFormat::Shira { 2 } else { 1 };
+    if positions.len() != each * numbers.len() {
+        return Err(format!("{shown} has {} values and {} positions", numbers.len(), positions.len() / each));
+    }
+    let inside = |at: i64, extent: usize| usize::try_from(at).ok().filter(|at| *at < extent);
+    let flat = |number: usize| match format {
+        PeftFormat::Shira => {
+            let (row, column) = (positions[number], positions[numbers.len() + number]);
+            Some(inside(row, rows)? * columns + inside(column, columns)?)
+        }
+        PeftFormat::Supertuning => inside(positions[number], rows * columns),
+    };
+    let mut sum: BTreeMap<u32, f32> = BTreeMap::new();
+    for (number, value) in numbers.iter().enumerate() {
+        let at = flat(number).and_then(|at| u32::try_from(at).ok());
+        let at = at.ok_or_else(|| format!("{shown} has a position outside of its shape {shape:?}"))?;
+        // A position that occurs twice counts twice, as in PEFT.
+        *sum.entry(at).or_default() += value;
+    }
+    sum.retain(|_, value| *value != 0.0);
+    let (indices, deltas) = sum.into_iter().unzip();
+    Ok(ParameterDelta { name, indices, deltas })
+}
