@@ -1,4 +1,4 @@
-//! The methods beside SpaRTA and LoRA: fifty steps against the reference of each, made by `tests/golden/make_methods.py`;
+//! The methods beside `SpaRTA` and `LoRA`: fifty steps against the reference of each, made by `tests/golden/make_methods.py`;
 //! gradients against finite differences; and runs that are resumed, rewound and repeated.
 
 mod common;
@@ -138,7 +138,7 @@ fn every_method_with_tensors_of_its_own_loses_what_its_reference_loses() {
     let curves = Curve::all();
     let mut followed = 0;
     for curve in curves.iter().filter(|curve| curve.tensors.iter().any(|(name, _)| name.starts_with("final."))) {
-        if !curve.tensors.iter().any(|(name, _)| curve.start_names(name)) {
+        if !curve.tensors.iter().any(|(name, _)| is_start(name)) {
             continue;
         }
         for recompute in [Recompute::None, Recompute::Blocks] {
@@ -164,11 +164,9 @@ fn every_method_with_tensors_of_its_own_loses_what_its_reference_loses() {
     assert!(followed > 100, "{followed}");
 }
 
-impl Curve {
-    /// Whether this is a tensor of the method before the first step.
-    fn start_names(&self, name: &str) -> bool {
-        name.starts_with("initial.") && !name.starts_with("initial.classifier.")
-    }
+/// Whether this is a tensor of a method before the first step.
+fn is_start(name: &str) -> bool {
+    name.starts_with("initial.") && !name.starts_with("initial.classifier.")
 }
 
 #[test]
@@ -392,6 +390,11 @@ fn choosing_kinds() -> Vec<(&'static str, Vec<&'static str>)> {
     ]
 }
 
+/// Whether this is the name of a tensor's values in a checkpoint, not of its moments.
+fn is_value(name: &str) -> bool {
+    name.rsplit('.').next() == Some("value")
+}
+
 fn settings_of(kind: &str, more: &[&str]) -> recipe::Method {
     let mut recipe = Recipe::default();
     for assignment in [&[&*format!("method.kind={kind}")][..], more].concat() {
@@ -456,7 +459,7 @@ fn gradients_are_finite_differences_of_the_loss_in_float64_with_all_that_is_draw
             let mut method = method::build(&settings, &exact.model, &exact.head.head, [0.9, 0.99]).unwrap();
             // Nothing stays where its gradient is zero.
             let mut state = method.state();
-            for (at, dense) in (0_u16..).zip(state.tensors.iter_mut().filter(|dense| dense.name.ends_with(".value"))) {
+            for (at, dense) in (0_u16..).zip(state.tensors.iter_mut().filter(|dense| is_value(&dense.name))) {
                 for (number, value) in (0_u16..).zip(&mut dense.values) {
                     *value = 0.3 * *value + 0.05 * f32::from(number % 97 * 31 + at).sin();
                 }
@@ -480,7 +483,7 @@ fn gradients_are_finite_differences_of_the_loss_in_float64_with_all_that_is_draw
             };
             let numbered: Vec<(usize, Dense)> = state.tensors.iter().cloned().enumerate().collect();
             let mut checked = 0;
-            for (place, dense) in numbered.iter().filter(|(_, dense)| dense.name.ends_with(".value")) {
+            for (place, dense) in numbered.iter().filter(|(_, dense)| is_value(&dense.name)) {
                 let largest = (0..dense.values.len()).map(|at| gradient(&dense.name, at).abs()).fold(0.0, f64::max);
                 for at in (0..dense.values.len()).step_by(43) {
                     let mut loss_at = |by: f32| {

@@ -53,7 +53,7 @@ struct Weight {
     layer: Option<usize>,
     transposed: bool,
     /// The weight itself; shares its memory with the model's.
-    weight: Tensor,
+    values: Tensor,
     /// The model's own handle, which requires a gradient while the method is in the model, where it needs a dense one.
     parameter: Tensor,
     delta: Delta,
@@ -134,7 +134,7 @@ impl Chosen {
             },
             transposed: site.is_some_and(|site| model.sites[site].transposed),
             delta: Delta::new(&weight, Selection::new(self.settings.seed, &parameter.name, scalars)),
-            weight,
+            values: weight,
             parameter: parameter.tensor.shallow_clone(),
             dense: None,
             gradients: None,
@@ -389,7 +389,7 @@ impl Method for Chosen {
 
     fn state(&self) -> State {
         let parts = self.weights.iter().map(|weight| {
-            let parts = weight.delta.save().into_iter().map(|saved| Part::new(saved, &weight.weight, false)).collect();
+            let parts = weight.delta.save().into_iter().map(|saved| Part::new(saved, &weight.values, false)).collect();
             (weight.name.clone(), parts)
         });
         State {

@@ -76,6 +76,7 @@ pub trait Definition: Sync {
 
 /// Memory that training needs beside the weights and the activations of the base model. Bytes.
 #[derive(Debug, Clone, PartialEq, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "they do not depend on each other")]
 pub struct Needs {
     /// Deltas and moments, held from the first step to the last.
     pub held: Footprint,

@@ -75,10 +75,7 @@ impl Overlaid {
             .tensors
             .iter()
             .zip(tensors)
-            .map(|(tensor, value)| match tensor.trains {
-                true => Leaf::new(value.set_requires_grad(true)),
-                false => Leaf::new(value),
-            })
+            .map(|(tensor, value)| Leaf::new(if tensor.trains { value.set_requires_grad(true) } else { value }))
             .collect();
         let mut registers_leaves = vec![false; model.sites.len()];
         design.layers.iter().for_each(|layer| registers_leaves[layer.site] = true);
@@ -157,7 +154,7 @@ impl Collector for Overlaid {
     }
 
     fn passes(&self) -> Passes {
-        self.design.consistency.map_or(Passes::One, |consistency| Passes::Two { consistency })
+        self.design.terms.consistency.map_or(Passes::One, |consistency| Passes::Two { consistency })
     }
 
     fn begin_pass(&mut self, step: u64, micro_batch: u64) {
@@ -187,7 +184,7 @@ impl Method for Overlaid {
     }
 
     fn prepare(&mut self, step: u64, _: u64) -> f64 {
-        let Some(Penalty { value, start }) = &self.design.penalty else { return 0.0 };
+        let Some(Penalty { value, start }) = &self.design.terms.penalty else { return 0.0 };
         if step < *start {
             return 0.0;
         }
@@ -229,7 +226,7 @@ impl Method for Overlaid {
     fn configure(&mut self, settings: &recipe::Method) {
         let Some(live) = &self.kind.live else { return };
         (live.copy)(settings, &mut self.settings);
-        (self.design.consistency, self.design.penalty) = (live.terms)(&self.settings, &self.design);
+        self.design.terms = (live.terms)(&self.settings, &self.design);
     }
 
     fn remark(&self) -> Option<String> {

@@ -147,6 +147,7 @@ struct Taps {
 
 /// The inputs of layers that are kept beside those of taps.
 #[derive(Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "one for each input of a block")]
 struct Inputs {
     /// Of queries, keys and values.
     attention: bool,

@@ -15,7 +15,6 @@ const SEQUENCE: usize = 1 << 16;
 
 /// `count` normal numbers with mean 0 and this standard deviation, `[count]`. They are drawn on the CPU and so are the
 /// same on all devices.
-#[must_use]
 pub fn normal(source: &Source, count: i64, deviation: f64, (kind, device): (Kind, Device)) -> Tensor {
     let numbers = Tensor::empty([count], (kind, device));
     let mut from = 0;

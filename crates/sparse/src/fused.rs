@@ -318,10 +318,9 @@ fn arc_tangent(numerator: f32, denominator: f32) -> f32 {
         (0.0, size, denominator)
     };
     let x = top / if bottom == 0.0 { 1.0 } else { bottom };
-    let z = x * x;
-    let [a, b, c, d] = SERIES;
-    let series = ((a * z + b) * z + c) * z + d;
-    (base + (series * z * x + x)).copysign(numerator)
+    let square = x * x;
+    let series = ((SERIES[0] * square + SERIES[1]) * square + SERIES[2]) * square + SERIES[3];
+    (base + (series * square * x + x)).copysign(numerator)
 }
 
 impl<T: Scalar> Weight<T> {

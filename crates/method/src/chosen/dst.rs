@@ -15,7 +15,7 @@ impl Chosen {
     pub(super) fn start_dst(&mut self) {
         for weight in &mut self.weights {
             let zeros =
-                || Tensor::zeros([weight.weight.numel().cast_signed() as i64], (Kind::Float, weight.weight.device()));
+                || Tensor::zeros([weight.values.numel().cast_signed() as i64], (Kind::Float, weight.values.device()));
             weight.moments = Some([zeros(), zeros()]);
         }
     }
@@ -41,7 +41,7 @@ impl Chosen {
             let score = match recipe.distance {
                 Distance::Absolute => distance.abs(),
                 Distance::Relative => {
-                    let original = weight.weight.view(-1).to_kind(Kind::Float) - before;
+                    let original = weight.values.view(-1).to_kind(Kind::Float) - before;
                     distance.abs() / (original.abs() + recipe.floor)
                 }
             };

@@ -26,7 +26,7 @@ impl Chosen {
             let mut best: Vec<(u32, usize, i64)> = Vec::new();
             for (at, weight) in self.weights.iter().enumerate().filter(|_| count > 0) {
                 let Some(gradient) = &weight.dense else { continue };
-                let scores = score(&weight.weight, gradient).to_device(tch::Device::Cpu);
+                let scores = score(&weight.values, gradient).to_device(tch::Device::Cpu);
                 let first = rank::first_of(&scores, First::Largest, count, &weight.delta.training(), (&[], &[]));
                 let values = Vec::<f32>::try_from(scores.index_select(0, &Tensor::from_slice(&first)));
                 let keys = values.unwrap_or_default().into_iter().map(|value| First::Largest.key(value));

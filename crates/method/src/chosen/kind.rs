@@ -72,7 +72,7 @@ impl Kind {
     /// The places of the parameters, of which scalars may train, among the model's.
     pub fn parameters(&self, settings: &recipe::Method, model: &Model) -> Vec<usize> {
         let is_of_kind = |parameter: &Parameter| match self.name {
-            "bitfit" => parameter.name.ends_with(".bias"),
+            "bitfit" => parameter.name.rsplit('.').next() == Some("bias"),
             "ln_tuning" => is_norm(parameter),
             _ => {
                 let site = model.sites.iter().find(|site| site.name == parameter.name);

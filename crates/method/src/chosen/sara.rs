@@ -29,7 +29,7 @@ impl Chosen {
     /// Scalars of each weight that are smaller than a threshold.
     fn below(&self, threshold: f64) -> Vec<Vec<i64>> {
         let below = |weight: &Weight| {
-            let values = weight.weight.view(-1).to_kind(Kind::Float).abs();
+            let values = weight.values.view(-1).to_kind(Kind::Float).abs();
             Vec::try_from(values.lt(threshold).nonzero().view(-1).to_device(Device::Cpu)).unwrap_or_default()
         };
         self.weights.iter().map(below).collect()
@@ -40,7 +40,7 @@ impl Chosen {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let mut keyed: Vec<(u32, usize, i64)> = Vec::new();
         for (at, weight) in self.weights.iter().enumerate() {
-            let flat = weight.weight.view(-1);
+            let flat = weight.values.view(-1);
             let first = rank::first_of(&flat, First::Smallest, count, &[], (&[], &[]));
             let values = flat.index_select(0, &Tensor::from_slice(&first).to_device(flat.device()));
             let values = Vec::<f32>::try_from(values.to_kind(Kind::Float).to_device(Device::Cpu)).unwrap_or_default();
@@ -50,9 +50,13 @@ impl Chosen {
             keyed.sort_unstable();
             keyed.truncate(count);
         }
-        let mut chosen = vec![Vec::new(); self.weights.len()];
-        keyed.into_iter().for_each(|(_, at, index)| chosen[at].push(index));
-        chosen.iter_mut().for_each(|indices: &mut Vec<i64>| indices.sort_unstable());
+        let mut chosen: Vec<Vec<i64>> = vec![Vec::new(); self.weights.len()];
+        for (_, at, index) in keyed {
+            chosen[at].push(index);
+        }
+        for indices in &mut chosen {
+            indices.sort_unstable();
+        }
         chosen
     }
 
@@ -96,12 +100,12 @@ impl Chosen {
         let weight = &mut self.weights[turn];
         let Some(gradients) = weight.gradients.take() else { return 0.0 };
         tch::no_grad(|| {
-            let flat = weight.weight.view(-1).to_kind(Kind::Float);
+            let flat = weight.values.view(-1).to_kind(Kind::Float);
             let trained = flat.zeros_like();
             for indices in weight.delta.indices() {
                 let _ = trained.shallow_clone().index_copy_(0, indices, &flat.index_select(0, indices));
             }
-            let trained = trained.view(weight.weight.size().as_slice());
+            let trained = trained.view(weight.values.size().as_slice());
             let (u, values, v) = trained.svd(true, true);
             let polar = u.matmul(&v.tr()).view(-1) * strength;
             let with = gradients.into_iter().zip(weight.delta.indices());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tch::{Kind as Type, Tensor};
 
-use super::design::{Design, LayerPlan, Start, TensorPlan};
+use super::design::{Design, LayerPlan, Start, TensorPlan, Terms};
 use super::kind::{Kind, Live, Size, extent, memory, module, targets};
 use super::placed::{Layer, numbers};
 use crate::lora::extents;
@@ -40,7 +40,10 @@ pub static ADAMIX: Kind = Kind {
     },
     live: Some(Live {
         copy: |from, to| to.adamix.consistency = from.adamix.consistency,
-        terms: |settings, _| (Some(settings.adamix.consistency).filter(|weight| *weight > 0.0), None),
+        terms: |settings, _| Terms {
+            consistency: Some(settings.adamix.consistency).filter(|weight| *weight > 0.0),
+            penalty: None,
+        },
     }),
 };
 

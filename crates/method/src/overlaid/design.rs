@@ -81,10 +81,13 @@ pub struct LayerPlan {
     pub per_token: PerToken,
 }
 
+/// The value of a regularization term.
+pub type PenaltyValue = Box<dyn Fn(&[Tensor]) -> Tensor + Send>;
+
 /// A regularization term of the tensors.
 pub struct Penalty {
     /// Its value, from all tensors of the design.
-    pub value: Box<dyn Fn(&[Tensor]) -> Tensor + Send>,
+    pub value: PenaltyValue,
     /// First step at which it applies.
     pub start: u64,
 }
@@ -104,6 +107,13 @@ pub struct Design {
     pub layers: Vec<LayerPlan>,
     /// Whether layers draw random numbers in training.
     pub draws: bool,
+    /// What follows from settings that can be changed live.
+    pub terms: Terms,
+}
+
+/// Terms of the loss beside that of the task.
+#[derive(Debug, Default)]
+pub struct Terms {
     /// Weight of the divergence between two passes, where there are two.
     pub consistency: Option<f64>,
     /// A regularization term.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use tch::Tensor;
 
-use super::design::{Design, LayerPlan, Penalty, Start, TensorPlan};
+use super::design::{Design, LayerPlan, Penalty, Start, TensorPlan, Terms};
 use super::kind::{Kind, Live, has_bias, memory, module, targets};
 use super::placed::Layer;
 use crate::Shape;
@@ -21,7 +21,7 @@ use spartui_model::{BaseLayer, Merged, Model, normal};
 pub static FINEGATES: Kind = Kind {
     name: "finegates",
     prefix: &["finegates."],
-    design,
+    design: |settings, model| Ok(design(settings, model)),
     size: |_| None,
     shape: |_| Shape::Own,
     live: Some(Live {
@@ -29,11 +29,11 @@ pub static FINEGATES: Kind = Kind {
             let noise = to.finegates.noise;
             to.finegates = recipe::FineGates { noise, ..from.finegates.clone() };
         },
-        terms: |settings, design| (None, penalty(settings, design)),
+        terms: |settings, design| Terms { penalty: penalty(settings, design), consistency: None },
     }),
 };
 
-fn design(settings: &recipe::Method, model: &Model) -> Result<Design, String> {
+fn design(settings: &recipe::Method, model: &Model) -> Design {
     let mut design = Design { draws: settings.finegates.noise > 0.0, ..Design::default() };
     for (at, site) in targets(settings, model) {
         let [out, input] = extents(site);
@@ -57,7 +57,7 @@ fn design(settings: &recipe::Method, model: &Model) -> Result<Design, String> {
             per_token: memory(model, input, out, input + 2 * out),
         });
     }
-    Ok(design)
+    design
 }
 
 /// `strength` times the mean over the layers of how far the shares of open gates are from `1 - target`, the share being
@@ -91,14 +91,14 @@ impl Gates {
     /// The values of gates with these arguments; `side` tells the two vectors of a layer apart.
     fn open(&self, arguments: &Tensor, side: u64, noise: Option<u64>) -> Tensor {
         let middle = arguments.tanh() + 0.5;
-        let noisy = match noise.filter(|_| self.noise > 0.0) {
+        let drawn = match noise.filter(|_| self.noise > 0.0) {
             None => middle,
             Some(noise) => {
                 let source = Source::new(mix(mix(self.key ^ noise) ^ side), "finegates", "noise");
                 middle + normal(&source, arguments.size()[0], self.noise, (arguments.kind(), arguments.device()))
             }
         };
-        noisy.clamp(0.0, 1.0)
+        drawn.clamp(0.0, 1.0)
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use tch::Tensor;
 
 use super::Overlaid;
-use super::design::{Design, Penalty};
+use super::design::{Design, Terms};
 use crate::definition::{Definition, Needs, OnSites, PerToken};
 use crate::scope::{Scope, is_target};
 use crate::{Method, OwnTensors, Shape};
@@ -52,8 +52,8 @@ pub struct Size {
 pub struct Live {
     /// Copies them from the first settings to the second.
     pub copy: fn(&recipe::Method, &mut recipe::Method),
-    /// What follows from them: the weight of the divergence between two passes, and the regularization term.
-    pub terms: fn(&recipe::Method, &Design) -> (Option<f64>, Option<Penalty>),
+    /// What follows from them.
+    pub terms: fn(&recipe::Method, &Design) -> Terms,
 }
 
 impl Kind {
@@ -93,7 +93,7 @@ impl Kind {
         }
         let mut design = (self.design)(&settings, model)?;
         if let Some(live) = &self.live {
-            (design.consistency, design.penalty) = (live.terms)(&settings, &design);
+            design.terms = (live.terms)(&settings, &design);
         }
         Ok((scope, settings, design))
     }
@@ -157,7 +157,7 @@ impl Definition for Kind {
             for layer in &design.layers {
                 needs.overlays[layer.site] = layer.per_token;
             }
-            needs.twice = design.consistency.is_some();
+            needs.twice = design.terms.consistency.is_some();
         }
         needs
     }

@@ -19,7 +19,12 @@ use spartui_model::{BaseLayer, Merged, Model};
 pub static LORETTA: Kind = Kind {
     name: "loretta",
     prefix: &["loretta."],
-    design,
+    design: |settings, model| {
+        Ok(match settings.loretta.variant {
+            LorettaVariant::Rep => products(settings, model),
+            LorettaVariant::Adp => adapters(settings, model),
+        })
+    },
     size: |_| Some(Size { called: "tensor rank", highest: 1 << 12, field: |method| &mut method.loretta.tensor_rank }),
     shape: |method| match method.loretta.variant {
         LorettaVariant::Rep => Shape::LowRank,
@@ -105,13 +110,6 @@ fn matrix(cores: &[Tensor], sizes: [i64; 2]) -> Tensor {
         product = product.matmul(&core.reshape([before, mode * after])).reshape([-1, after]);
     }
     product.reshape(sizes)
-}
-
-fn design(settings: &recipe::Method, model: &Model) -> Result<Design, String> {
-    match settings.loretta.variant {
-        LorettaVariant::Rep => Ok(products(settings, model)),
-        LorettaVariant::Adp => Ok(adapters(settings, model)),
-    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "widths are small")]

@@ -17,17 +17,17 @@ use spartui_model::{BaseLayer, Merged, Model};
 pub static VERA: Kind = Kind {
     name: "vera",
     prefix: &["vera."],
-    design,
+    design: |settings, model| Ok(design(settings, model)),
     size: |_| Some(Size { called: "rank", highest: 1 << 16, field: |method| &mut method.vera.rank }),
     shape: |_| Shape::Own,
     live: None,
 };
 
 #[expect(clippy::cast_precision_loss, reason = "widths are small")]
-fn design(settings: &recipe::Method, model: &Model) -> Result<Design, String> {
+fn design(settings: &recipe::Method, model: &Model) -> Design {
     let mut design = Design::default();
     let rank = extent(settings.vera.rank);
-    let Some((first, _)) = targets(settings, model).next() else { return Ok(design) };
+    let Some((first, _)) = targets(settings, model).next() else { return design };
     let widest = |which: usize| targets(settings, model).map(|(_, site)| extents(site)[which]).max().unwrap_or(0);
     let [out, input] = [widest(0), widest(1)];
     // Kaiming's bound for ReLU, as PEFT draws them.
@@ -46,7 +46,7 @@ fn design(settings: &recipe::Method, model: &Model) -> Result<Design, String> {
             per_token: memory(model, 0, rank + out, 2 * out),
         });
     }
-    Ok(design)
+    design
 }
 
 #[derive(Debug)]
