@@ -141,11 +141,11 @@ fn a_race_of_rates_chooses_one_and_leaves_nothing_else_behind() {
     ] {
         let folder = workshop(false);
         let runs = folder.path().join("runs");
-        let common = [
-            method,
-            &["train.epochs=230", "train.max_steps=690", "train.evaluate_every=0", "train.checkpoint_every=0"],
-        ]
-        .concat();
+        // Long enough for five rates and those of the head, or for three.
+        let (steps, trials) = if method[0] == "method.kind=sparta" { (690, 7) } else { (190, 3) };
+        let steps = format!("train.max_steps={steps}");
+        let always = ["train.epochs=230", "train.evaluate_every=0", "train.checkpoint_every=0", steps.as_str()];
+        let common = [method, &always].concat();
         let asked = ["optimizer.learning_rate=race", "optimizer.head_learning_rate=auto"];
         let ran = drive(launch(folder.path(), "raced", &[&common[..], &asked].concat()), |_| Vec::new());
         ran.summary();
@@ -156,12 +156,12 @@ fn a_race_of_rates_chooses_one_and_leaves_nothing_else_behind() {
             .collect();
         let said = notes.iter().find(|note| note.starts_with("the race of learning rates chose"));
         let said = said.unwrap_or_else(|| panic!("{notes:?}"));
-        assert!(said.matches(" after ").count() >= 5, "{said}");
+        assert_eq!(said.matches(" after ").count(), trials + 1, "{said}");
         let shown = ran
             .events
             .iter()
             .filter(|event| matches!(event, Event::Loading { what, .. } if what.starts_with("racing")));
-        assert!(shown.count() >= 30, "it is shown while it goes on");
+        assert!(shown.count() >= 18, "it is shown while it goes on");
         let recipe = Recipe::load_run(&runs.join("raced/recipe.toml")).unwrap();
         let number = |rate: LearningRate| match rate {
             LearningRate::At(rate) => rate,

@@ -319,6 +319,36 @@ fn adam_atan2_moves_a_value_as_its_package_does() {
 }
 
 #[test]
+fn each_class_of_parameters_has_its_factor_of_the_rate() {
+    let model = Model::load(&golden("curves/models/llama"), "float32", "cpu", TaskKind::CausalLm).unwrap();
+    let batches = json(&golden("curves").join("batches.json"));
+    let (inputs, targets) = part(&batches["batches"][3], 0, 4, TaskKind::CausalLm);
+    let start: Vec<Tensor> = model.parameters.iter().map(|parameter| parameter.tensor.detach().copy()).collect();
+    let mut full = method::Full::new(&model);
+    let factors = recipe::ClassFactors { embedding: 2.0, hidden: 3.0, readout: 5.0 };
+    assert_eq!(full.class_factor(factors), 1.0);
+    let mut head = TrainedHead::new(Head::none());
+    let trained = &mut Trained { head: &mut head, collector: &mut full };
+    forward_backward(&model, trained, &inputs, &targets, 0.1, Recompute::None);
+    let adamw = Optimizer { rule: Rule::AdamW, betas: [0.9, 0.99], epsilon: 1e-12, weight_decay: 0.0 };
+    full.update(&adamw, 1e-4, 1.0, 1);
+    for (parameter, start) in model.parameters.iter().zip(start) {
+        // Adam's first step moves every scalar with a gradient by the rate.
+        let moved = (parameter.tensor.detach() - start).abs().max().double_value(&[]);
+        let factor = match parameter.name.as_str() {
+            "lm_head.weight" => 5.0,
+            name if name.contains("norm") || name.contains("embed") => 2.0,
+            _ => 3.0,
+        };
+        assert!((moved / 1e-4 - factor).abs() < 0.01, "{}: {moved}", parameter.name);
+    }
+    let mut settings = settings_of("bitfit", &[]);
+    settings.kind = MethodKind::LnTuning;
+    let mut norms = method::build(&settings, &model, &Head::none(), [0.9, 0.99]).unwrap();
+    assert_eq!(norms.class_factor(factors), 2.0);
+}
+
+#[test]
 fn full_fine_tuning_with_adam_atan2_loses_what_its_package_loses() {
     let curve = Curve::all().into_iter().find(|curve| curve.name == "atan2_full").unwrap();
     let model = curve.model();

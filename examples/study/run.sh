@@ -2,7 +2,7 @@
 # SpaRTA at several counts of trainable parameters, other selections, LoRA at the same counts, full fine-tuning and the
 # head alone, each at its best learning rate and with three seeds; the report is made by `spartui compare`.
 #
-#   examples/study/run.sh [--budget] [--report] [--task section|support|language|role|team]... [--only METHOD]... [--work FOLDER]
+#   examples/study/run.sh [--budget] [--report] [--task section|support|language|role|team|field]... [--only METHOD]... [--work FOLDER]
 #
 # Runs that are complete are not run again, so that it can be broken off and called again. --budget: few steps, few
 # methods, two seeds; it shows that all works, not who wins. --report: train nothing, write the report of what is complete.
@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-all=(section support language role team)
+all=(section support language role team field)
 [ ${#tasks[@]} -gt 0 ] || tasks=("${all[@]}")
 spartui=${SPARTUI:-$root/target/release/spartui}
 model=${STUDY_MODEL:-$root/models/all-MiniLM-L6-v2}
@@ -58,16 +58,17 @@ describe() {
             fi
             about=$(cat "$data/drawn.txt")
             ;;
-        support)
+        support | field)
             recipe=$here/support.toml data=$root/examples/support
             about="The demo's rows: which of twelve things does a customer want? The same words occur in all twelve."
             ;;
-        *) echo "there is no task $task: section, support, language, role or team" >&2; exit 2 ;;
+        *) echo "there is no task $task: section, support, language, role, team or field" >&2; exit 2 ;;
     esac
     case $task in
         section) title="Which section of Debian is a package in?" tune_steps=240 steps=480 ;;
         support) title="What does a customer want?" tune_steps=100 steps=200 ;;
         language) title="Which language is a package written in?" tune_steps=120 steps=200 ;;
+        field) title="Every method of the field on the demo's rows" tune_steps=100 steps=200 ;;
         role) title="What is a package?" tune_steps=160 steps=320 ;;
         team) title="Which team looks after a package? The rule of \`auto\` has not seen this task" tune_steps=120 steps=240 ;;
     esac
@@ -81,6 +82,10 @@ describe() {
 # The three counts are those of LoRA with ranks 1, 4 and 24 on the same layers, the head included.
 methods() {
     local low=$((9216 + head)) mid=$((4 * 9216 + head)) high=$((24 * 9216 + head))
+    if [ "$task" = field ]; then
+        field
+        return
+    fi
     echo "sparta-low -3 method.trainable=$low"
     echo "sparta-mid -3 method.trainable=$mid"
     echo "sparta-high -5 method.trainable=$high"
@@ -94,6 +99,30 @@ methods() {
     echo "lora-high -6 method.kind=lora method.rank=24 method.alpha=48"
     # With an eighth of the usual alpha.
     echo "lora-soft -4 method.kind=lora method.rank=4 method.alpha=1"
+    echo "full -8 method.kind=full"
+    echo "head -2 method.kind=head"
+}
+
+# The methods beside SpaRTA and LoRA, each with as many parameters as LoRA of rank 4 where that can be chosen.
+field() {
+    local mid=$((4 * 9216 + head)) down='method.targets=["down_proj"]'
+    echo "sparta-mid -3 method.trainable=$mid"
+    echo "lora-mid -5 method.kind=lora method.rank=4 method.alpha=8"
+    echo "melora-mid -5 method.kind=melora method.trainable=$mid method.melora.alpha=8"
+    echo "loretta-mid -5 method.kind=loretta method.trainable=$mid"
+    echo "adamix-mid -5 method.kind=adamix method.adamix.variant=lora method.trainable=$mid"
+    echo "lorta-mid -4 method.kind=lorta method.trainable=$mid"
+    echo "vera-mid -4 method.kind=vera method.trainable=$mid"
+    echo "id3-mid -3 method.kind=id3 method.trainable=$mid"
+    echo "dst-mid -6 method.kind=dst method.trainable=$mid"
+    echo "sara-mid -3 method.kind=sara method.trainable=$mid"
+    echo "adapter -5 method.kind=adamix method.adamix.bottleneck=8 $down"
+    echo "ether -4 method.kind=ether"
+    echo "ether-plus -4 method.kind=ether_plus"
+    echo "finegates -4 method.kind=finegates method.finegates.target=0"
+    echo "ia3 -4 method.kind=ia3 method.targets=[\"k_proj\",\"v_proj\",\"down_proj\"]"
+    echo "bitfit -4 method.kind=bitfit"
+    echo "norms -4 method.kind=ln_tuning"
     echo "full -8 method.kind=full"
     echo "head -2 method.kind=head"
 }
@@ -198,7 +227,7 @@ study() { # first half decade, settings
 }
 
 tries_auto() { # whether the rule's rates are tried on the task beside the best ones
-    case $task in language | role | team) ;; *) return 1 ;; esac
+    case $task in language | role | team | field) ;; *) return 1 ;; esac
 }
 
 seeds_at() { # rate, file, infix of the names, settings; the runs of all seeds, on the test rows
@@ -255,6 +284,11 @@ chapter() {
     against "As many as LoRA of rank 1:" sparta-low lora-low
     against "As many as LoRA of rank 4:" sparta-mid smallest-mid largest-mid gradient-mid dynamic-mid lora-mid lora-soft
     against "As many as LoRA of rank 24:" sparta-high lora-high
+    if [ "$task" = field ]; then
+        against "As many as LoRA of rank 4, the other methods:" sparta-mid melora-mid loretta-mid adamix-mid lorta-mid vera-mid id3-mid \
+            dst-mid sara-mid
+        against "With a number of parameters of their own:" sparta-mid adapter ether ether-plus finegates ia3 bitfit norms
+    fi
     if tries_auto; then
         printf '\n### The rates of the rule beside the best ones\n\nMean accuracy on the test rows.\n\n'
         printf '| method | best rate | at the best rate | `auto` | at `auto` | difference in points |\n|---|--:|--:|--:|--:|--:|\n'

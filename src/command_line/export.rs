@@ -130,7 +130,11 @@ fn check_format(run: &RunFolder, arguments: &Arguments) -> Result<()> {
         (Shape::LowRank, _) => "lora or merged",
         (Shape::Own, _) => "own or merged",
     };
-    Err(Error::refused(format!("{} was trained with another method; use --format {formats}", run.name())))
+    Err(Error::refused(format!(
+        "{} was trained with method.kind \"{}\", which has no such format; use --format {formats}",
+        run.name(),
+        run.recipe().method.kind.name()
+    )))
 }
 
 fn sparta(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &Adapter) -> Result<u64> {
@@ -138,8 +142,8 @@ fn sparta(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &Adapter
         Format::Keyed => {
             let keyed = adapter.to_keyed(run.recipe().method.seed).ok_or_else(|| {
                 Error::refused(format!(
-                    "{}: its trained scalars are not those of one keyed selection, since some were retired or its densities \
-                     were changed by hand; use --format sparta",
+                    "{}: its trained scalars are not those of one keyed selection: they were chosen in another way than at random, or \
+                     some were retired, or densities were changed by hand; use --format sparta",
                     run.name()
                 ))
             })?;

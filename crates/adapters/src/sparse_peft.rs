@@ -305,7 +305,11 @@ pub(super) fn contents(folder: &Path, format: PeftFormat) -> Result<Contents> {
     let Read { base, layers, rest } = read_layers(folder, format)?;
     let (_, labels) = own_config(folder)?;
     let (head, _) = split_head(rest).map_err(|why| refuse(folder, FACTORS, &why))?;
-    let count = |values: &Option<NamedTensor>| values.as_ref().map_or(0, |values| values.shape.iter().product());
+    // Without the zeros that a layer is filled up with.
+    let count = |values: &Option<NamedTensor>| {
+        let numbers = values.as_ref().and_then(NamedTensor::as_float32).unwrap_or_default();
+        numbers.into_iter().filter(|number| *number != 0.0).count()
+    };
     let scalars = layers.iter().map(|(name, [values, _])| (name.clone(), count(values))).collect();
     Ok(Contents { base: base.into(), labels, classifies: !head.is_empty(), scalars })
 }

@@ -148,7 +148,7 @@ pub(super) fn race_rates(
     }
     Ok(Some(match race {
         Some(race) => race.remark(),
-        None => "the run is too short for a race of learning rates, of which a tenth of its steps would be taken; the rule's \
+        None => "the run is too short for a race of learning rates, which takes a tenth of its steps and at least 18; the rule's \
                  rates stay"
             .into(),
     }))

@@ -12,6 +12,7 @@ mod method;
 mod rate;
 mod reading;
 mod remarks;
+mod scaling;
 mod steps;
 mod suggestions;
 mod tables;
@@ -26,6 +27,7 @@ pub use method::{
 };
 pub use rate::{AUTO, LearningRate, RACE, SuggestedRate, two_digits};
 pub use reading::{TextEncoding, check_template_argument, delimiter, encoding, reserved_by_chat};
+pub use scaling::{Alignment, ClassFactors, Scaling};
 pub use steps::Steps;
 pub use tables::{
     BadRows, Data, DataFormat, HeadInit, History, Init, KeepState, Model, OnNonfinite, Optimizer, OptimizerKind,

@@ -343,11 +343,12 @@ impl State {
         matches!(self.stage, Stage::Loading | Stage::Training)
     }
 
-    /// The live fields that the settings panel shows: those of a table of a single kind of method only where the run has
-    /// a value for them. The optimizer, which is seldom changed, comes last.
+    /// The live fields that the settings panel shows: those of the method only where the run has a value for them, and a
+    /// density where it has a sparsity. The optimizer, which is seldom changed, comes last.
     pub fn shown_fields(&self) -> impl Iterator<Item = &'static Field> {
-        let is_of_kind = |field: &Field| field.name.strip_prefix("method.").is_some_and(|rest| rest.contains('.'));
-        let shown = move |field: &&Field| !is_of_kind(field) || self.settings.contains_key(field.name);
+        let has =
+            |name: &str| self.settings.contains_key(if name == "method.density" { "method.sparsity" } else { name });
+        let shown = move |field: &&Field| !field.name.starts_with("method.") || has(field.name);
         let is_last = |field: &&Field| field.name == "optimizer.kind";
         Self::live_fields()
             .filter(shown)

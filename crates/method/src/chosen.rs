@@ -18,7 +18,7 @@ use super::scope::Scope;
 use super::state::{check, copy_named};
 use super::{Collector, Dense, Learned, Method, Part, Patch, Plan, State};
 use spartui_facts::protocol::{Group, Layer};
-use spartui_facts::recipe;
+use spartui_facts::recipe::{self, ClassFactors};
 use spartui_model::{Head, Model, Stage, Tap};
 use spartui_sparse::gradient::{self, Product};
 use spartui_sparse::{Cast, Delta, Footprint, Optimizer, Resized, Saved, Selection, squared_norm};
@@ -286,6 +286,11 @@ impl Method for Chosen {
         }
     }
 
+    fn class_factor(&mut self, factors: ClassFactors) -> f64 {
+        // Biases and norms are vectors.
+        if self.kind.rule == Rule::All { factors.embedding } else { factors.hidden }
+    }
+
     fn plan(&self, settings: &recipe::Method) -> Result<Plan, String> {
         if !self.kind.live {
             return Err(format!(
@@ -320,10 +325,12 @@ impl Method for Chosen {
         match self.kind.rule {
             Rule::StepByStep => Some("scalars join step by step until the last step".into()),
             Rule::SmallWeights if self.settings.sara.threshold > 0.0 => Some(format!(
-                "{} weights are smaller than method.sara.threshold {}",
-                self.trainable() + self.weights.iter().map(|weight| weight.delta.retired()).sum::<u64>(),
+                "{} weights are smaller than method.sara.threshold {}, which says how many train in place of method.sparsity and \
+                 method.trainable",
+                self.trainable() + self.retired(),
                 self.settings.sara.threshold
             )),
+            Rule::All if self.settings.trainable > 0 => Some(without_effect(self.kind.name, self.kind.trains)),
             _ => None,
         }
     }
@@ -338,7 +345,9 @@ impl Method for Chosen {
     }
 
     fn trainable(&self) -> u64 {
-        self.weights.iter().map(|weight| weight.delta.count()).sum()
+        let now = self.weights.iter().map(|weight| weight.delta.count()).sum();
+        // Before the first step nothing is chosen yet; after it, as many as the settings say.
+        if self.kind.rule == Rule::Farthest && now == 0 { self.budget().unwrap_or(0) } else { now }
     }
 
     fn retired(&self) -> u64 {
@@ -451,6 +460,11 @@ impl Method for Chosen {
         tch::no_grad(|| away.iter().for_each(Patch::apply));
         self.ask_for_gradients(true);
     }
+}
+
+/// A remark where a number of parameters was asked for that nothing can change.
+fn without_effect(kind: &str, trains: &str) -> String {
+    format!("method.trainable has no effect: method.kind \"{kind}\" trains all {trains}")
 }
 
 /// Adds gradients to an optional sum.

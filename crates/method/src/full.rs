@@ -7,8 +7,8 @@ use super::state::copy_named;
 use super::{Collector, Dense, Learned, Method, Patch, Plan, Shape, State, untouched_groups};
 use spartui_facts::error;
 use spartui_facts::protocol::Group;
-use spartui_facts::recipe::{self, MethodKind};
-use spartui_model::{Head, Model, Tap};
+use spartui_facts::recipe::{self, ClassFactors, MethodKind};
+use spartui_model::{Head, Model, Parameter, Stage, Tap};
 use spartui_sparse::{Footprint, Optimizer, squared_norm};
 
 /// Scalars of a parameter that are updated at a time, which bounds the temporaries of the update.
@@ -59,6 +59,25 @@ pub struct Full {
     groups: Vec<Group>,
 }
 
+/// Classes of parameters whose learning rates may differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Embedding,
+    Hidden,
+    Readout,
+}
+
+impl Class {
+    fn of(parameter: &Parameter, language_head: bool) -> Self {
+        match parameter.stage {
+            _ if language_head => Self::Readout,
+            _ if parameter.tensor.dim() < 2 => Self::Embedding,
+            Stage::Embedding => Self::Embedding,
+            Stage::Block(_) | Stage::Output => Self::Hidden,
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Trained {
     name: String,
@@ -67,6 +86,9 @@ struct Trained {
     /// Master copy in `f32`, where the model's type is narrower: small updates would be rounded away there.
     master: Option<Tensor>,
     gradient: Option<Tensor>,
+    class: Class,
+    /// Factor of the learning rate.
+    factor: f64,
     first: Tensor,
     second: Tensor,
 }
@@ -81,7 +103,10 @@ impl Full {
     /// Makes every parameter of the model trainable.
     #[must_use]
     pub fn new(model: &Model) -> Self {
-        let parameters = model.parameters.iter().map(|parameter| {
+        let language_head = model.language_parameter();
+        let parameters = model.parameters.iter().enumerate().map(|(place, parameter)| {
+            // A head that is tied to the embeddings is one of them.
+            let is_head = language_head == Some(place) && parameter.stage == Stage::Output;
             let weight = parameter.tensor.shallow_clone().set_requires_grad(true);
             let value = weight.detach();
             let narrow = !matches!(value.kind(), Kind::Float | Kind::Double);
@@ -90,6 +115,8 @@ impl Full {
                 name: parameter.name.clone(),
                 weight,
                 gradient: None,
+                class: Class::of(parameter, is_head),
+                factor: 1.0,
                 first: wide.zeros_like(),
                 second: wide.zeros_like(),
                 master: narrow.then_some(wide),
@@ -120,6 +147,7 @@ impl Trained {
 
     fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
         let Some(gradient) = self.gradient.take() else { return };
+        let rate = rate * self.factor;
         let flat = |tensor: &Tensor| tensor.detach().reshape([-1]);
         let (weight, value) = (flat(&self.weight), flat(self.master.as_ref().unwrap_or(&self.weight)));
         let (first, second, gradient) = (flat(&self.first), flat(&self.second), flat(&gradient));
@@ -167,6 +195,17 @@ impl Method for Full {
 
     fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64) {
         tch::no_grad(|| self.parameters.iter_mut().for_each(|trained| trained.update(optimizer, rate, scale, step)));
+    }
+
+    fn class_factor(&mut self, factors: ClassFactors) -> f64 {
+        for trained in &mut self.parameters {
+            trained.factor = match trained.class {
+                Class::Embedding => factors.embedding,
+                Class::Hidden => factors.hidden,
+                Class::Readout => factors.readout,
+            };
+        }
+        1.0
     }
 
     fn plan(&self, _: &recipe::Method) -> Result<Plan, String> {

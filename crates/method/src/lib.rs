@@ -28,7 +28,7 @@ pub use state::{Dense, Part, State};
 
 use spartui_facts::error::Result;
 use spartui_facts::protocol::{Group, Layer};
-use spartui_facts::recipe::{self, MethodKind};
+use spartui_facts::recipe::{self, ClassFactors, MethodKind};
 use spartui_model::{Head, Model, Tap};
 use spartui_sparse::{Footprint, Optimizer, Resized};
 
@@ -110,6 +110,12 @@ pub trait Method: Collector + std::fmt::Debug + Send {
 
     /// One optimizer step with `scale` times the accumulated gradient, which is cleared. `step` counts this step too.
     fn update(&mut self, optimizer: &Optimizer, rate: f64, scale: f64, step: u64);
+
+    /// The factor of the learning rate under these factors of the classes. A method with parameters of several classes
+    /// takes the factors itself and returns 1.
+    fn class_factor(&mut self, factors: ClassFactors) -> f64 {
+        factors.hidden
+    }
 
     /// The effect that [`Method::apply`] with the same settings would have.
     ///

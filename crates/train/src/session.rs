@@ -50,6 +50,8 @@ pub struct Session {
     pub(super) timing: Timing,
     /// The suggestion of the rule, where it chose the learning rate.
     chosen_rate: Option<SuggestedRate>,
+    /// Factors of the learning rates of method and head, by the class of their parameters.
+    pub(super) class_factors: [f64; 2],
     /// Whether a race of learning rates is still to choose one.
     pub(super) race_is_due: bool,
     /// Most examples of a micro-batch before it fails as out of memory; set by tests only.
@@ -107,6 +109,8 @@ impl Session {
     ) -> Result<Self> {
         let mut method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
         let head = start_from_adapter(&recipe, &model, method.as_mut(), head)?;
+        let factors = recipe.optimizer.class_factors(model.config.hidden_size);
+        let class_factors = [method.class_factor(factors), factors.readout];
         let mut session = Self {
             folder,
             head: TrainedHead::new(head),
@@ -122,6 +126,7 @@ impl Session {
             timing: Timing::default(),
             chosen_rate: None,
             race_is_due: false,
+            class_factors,
             memory_for: usize::MAX,
         };
         session.recipe.method.sparsity = session.sparsity_by(&session.recipe);

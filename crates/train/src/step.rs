@@ -154,8 +154,9 @@ impl Session {
 
     fn update(&mut self, [rate, head_rate]: [f64; 2], scale: f64, step: u64) {
         let optimizer = optimizer(&self.recipe.optimizer);
-        self.method.update(&optimizer, rate, scale, step);
-        self.head.update(&optimizer, head_rate, scale, step);
+        let [of_method, of_head] = self.class_factors;
+        self.method.update(&optimizer, rate * of_method, scale, step);
+        self.head.update(&optimizer, head_rate * of_head, scale, step);
         self.method.evolve(step, self.total_steps(), optimizer.betas);
     }
 

@@ -4,7 +4,7 @@
 //! defaults are not repeated here, they come from [`super::Recipe::default`].
 
 use super::reading::{check_template_argument, delimiter, encoding};
-use super::{AUTO, OptimizerKind, RACE, Value, method, suggestions};
+use super::{AUTO, Alignment, OptimizerKind, RACE, Scaling, Value, method, suggestions};
 
 /// One field of the recipe.
 #[derive(Debug, Clone, Copy)]
@@ -138,6 +138,10 @@ const AFTER: &[Field] = &[
     field("optimizer.epsilon", Kind::Number(0.0, 1.0), "adamw: added to the divisor, which prevents a division by zero"),
     live("optimizer.weight_decay", Kind::Number(0.0, 1.0), "decoupled weight decay of the deltas (method full: of the weights); the head is exempt"),
     live("optimizer.max_grad_norm", Kind::Number(0.0, 1e9), "clip the gradient to this norm; 0: off"),
+
+    field("optimizer.scaling", Kind::Choice(&Scaling::NAMES), "parameterization by whose exponents the learning rates of embeddings with all vectors, of the weights of blocks, and of heads follow the model's width; none: one rate for all"),
+    field("optimizer.alignment", Kind::Choice(&Alignment::NAMES), "assumption of optimizer.scaling: whether updates are aligned with the activations"),
+    field("optimizer.base_width", Kind::Integer(1, 1 << 20), "for optimizer.scaling: width of the model at which the learning rate was tuned"),
 
     field("schedule.kind", Kind::Choice(&["constant", "linear", "cosine"]), "how the learning rate falls after the warm-up"),
     field("schedule.warmup_steps", Kind::Steps(false), "steps over which the learning rate rises from 0: a number, or a share of the run such as 0.1; the launch turns it into a number"),

@@ -86,7 +86,7 @@ impl Method {
         let own_table = field.split_once('.').map(|(table, _)| table).filter(|table| MethodKind::NAMES.contains(table));
         match own_table {
             Some(table) => table == self.kind.name(),
-            None => field == "kind" || (self.kind.facts().uses)(self, field),
+            None => ["kind", "seed"].contains(&field) || (self.kind.facts().uses)(self, field),
         }
     }
 

@@ -32,7 +32,8 @@ impl Recipe {
                 "the warm-up of {warmup} steps takes the whole run: the rate reaches its peak at the last step only"
             )
         };
-        Some(format!("{what}; lower schedule.warmup_steps or raise train.epochs"))
+        let limit = if self.train.max_steps > 0 { "train.max_steps" } else { "train.epochs" };
+        Some(format!("{what}; lower schedule.warmup_steps or raise {limit}"))
     }
 
     fn of_rate(&self, suggested: Option<&SuggestedRate>) -> Option<String> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::scaling::{Alignment, Scaling};
 use super::{AUTO, LearningRate, Steps};
 
 /// The table `[model]`.
@@ -145,6 +146,9 @@ pub struct Optimizer {
     pub epsilon: f64,
     pub weight_decay: f64,
     pub max_grad_norm: f64,
+    pub scaling: Scaling,
+    pub alignment: Alignment,
+    pub base_width: i64,
 }
 
 /// The optimization algorithm.
@@ -313,6 +317,9 @@ impl Default for Optimizer {
             epsilon: 1e-8,
             weight_decay: 0.0,
             max_grad_norm: 0.0,
+            scaling: Scaling::None,
+            alignment: Alignment::Full,
+            base_width: 1024,
         }
     }
 }

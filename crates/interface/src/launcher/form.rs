@@ -164,8 +164,16 @@ impl Form {
             None => true,
             Some(wanted) => matches(*slot, wanted),
         };
-        let essential: Vec<Slot> =
-            ESSENTIAL.iter().filter(|name| self.is_essential(name)).map(|name| slot_of(name)).collect();
+        // A search finds the fields of all methods.
+        let is_hidden = |at: usize, field: &Field| {
+            wanted.is_none() && self.slot != Slot::Field(at) && self.is_of_another_method(field)
+        };
+        let is_there = |slot: &Slot| match slot {
+            Slot::Field(at) => FIELDS.get(*at).is_none_or(|field| !is_hidden(*at, field)),
+            Slot::Name | Slot::File => true,
+        };
+        let essential = ESSENTIAL.iter().filter(|name| self.is_essential(name)).map(|name| slot_of(name));
+        let essential: Vec<Slot> = essential.filter(is_there).collect();
         let mut lines = Vec::new();
         let mut add = |heading: &'static str, slots: Vec<Slot>| {
             let slots: Vec<Slot> = slots.into_iter().filter(&shown).collect();
@@ -182,10 +190,6 @@ impl Form {
             if next != section {
                 section = next;
                 let others = FIELDS.iter().enumerate().filter(|(_, field)| section_of(field) == section);
-                // A search finds the fields of all methods.
-                let is_hidden = |at: usize, field: &'static Field| {
-                    wanted.is_none() && self.slot != Slot::Field(at) && self.is_of_another_method(field)
-                };
                 let others = others.filter(|(at, field)| !is_hidden(*at, field));
                 let slots = others.map(|(at, _)| Slot::Field(at)).filter(|slot| !essential.contains(slot));
                 add(section, slots.collect());
@@ -204,10 +208,9 @@ impl Form {
         self.lines().into_iter().filter_map(slot).collect()
     }
 
-    /// Whether a field stands in the table of a single kind of method, and the recipe has another kind.
+    /// Whether the recipe's method does not use a field.
     fn is_of_another_method(&self, field: &Field) -> bool {
-        let own = field.name.strip_prefix("method.").and_then(|rest| rest.split_once('.'));
-        own.is_some_and(|(kind, _)| kind != self.recipe.method.kind.name())
+        field.name.strip_prefix("method.").is_some_and(|of_method| !self.recipe.method.uses_field(of_method))
     }
 
     fn is_essential(&self, name: &str) -> bool {

@@ -100,7 +100,11 @@ impl Kind {
 
     /// A remark where a number of trainable parameters was asked for.
     pub fn remark(&self, settings: &recipe::Method, trained: u64) -> Option<String> {
-        let size = (self.size)(settings)?;
+        let Some(size) = (self.size)(settings) else {
+            let why =
+                format!("method.trainable has no effect: method.kind \"{}\" trains what its targets have", self.name);
+            return (settings.trainable > 0).then_some(why);
+        };
         let wanted = settings.trainable;
         let number = *(size.field)(&mut settings.clone());
         let called = size.called;

@@ -84,7 +84,9 @@ const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::Lora,
         name: "lora",
-        uses: |_, field| ["trainable", "targets", "rank", "alpha", "dropout", "variant", "adapter"].contains(&field),
+        uses: |_, field| {
+            ["trainable", "match", "targets", "rank", "alpha", "dropout", "variant", "adapter"].contains(&field)
+        },
         summary: |method| match method.trainable {
             0 => ("method", format!("lora, rank {}", method.rank)),
             trainable => ("method", format!("lora, with the rank nearest to {trainable} parameters")),
@@ -114,7 +116,7 @@ const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::Melora,
         name: "melora",
-        uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
+        uses: |_, field| ["trainable", "match", "targets"].contains(&field),
         summary: |method| {
             (
                 "method",
@@ -131,7 +133,7 @@ const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::Lorta,
         name: "lorta",
-        uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
+        uses: |_, field| ["trainable", "match", "targets"].contains(&field),
         summary: |method| {
             (
                 "method",
@@ -148,7 +150,7 @@ const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::Ether,
         name: "ether",
-        uses: |_, field| ["targets"].contains(&field) || field == "seed",
+        uses: |_, field| field == "targets",
         summary: |method| ("method", format!("ether, {} blocks", method.ether.blocks)),
         called: |_| "ether in its paper",
         law: |_| Law::flat(2e-3),
@@ -157,7 +159,7 @@ const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::EtherPlus,
         name: "ether_plus",
-        uses: |_, field| ["targets"].contains(&field) || field == "seed",
+        uses: |_, field| field == "targets",
         summary: |method| ("method", format!("ether_plus, {} blocks", method.ether_plus.blocks)),
         called: |_| "ether_plus in its paper",
         law: |_| Law::flat(5e-3),
@@ -166,7 +168,7 @@ const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::Loretta,
         name: "loretta",
-        uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
+        uses: |_, field| ["trainable", "match", "targets"].contains(&field),
         summary: |method| {
             (
                 "method",
@@ -185,7 +187,7 @@ const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::Finegates,
         name: "finegates",
-        uses: |_, field| ["targets"].contains(&field) || field == "seed",
+        uses: |_, field| field == "targets",
         summary: |_| ("method", "finegates".into()),
         called: |_| "finegates in its paper",
         law: |_| Law::flat(1e-3),
@@ -194,7 +196,7 @@ const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::Adamix,
         name: "adamix",
-        uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
+        uses: |_, field| ["trainable", "match", "targets"].contains(&field),
         summary: |method| {
             (
                 "method",
@@ -211,7 +213,7 @@ const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::Ia3,
         name: "ia3",
-        uses: |_, field| ["targets"].contains(&field) || field == "seed",
+        uses: |_, field| field == "targets",
         summary: |_| ("method", "ia3".into()),
         called: |_| "ia3 in its paper",
         law: |_| Law::flat(3e-3),
@@ -220,7 +222,7 @@ const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::Vera,
         name: "vera",
-        uses: |_, field| ["trainable", "match", "targets"].contains(&field) || field == "seed",
+        uses: |_, field| ["trainable", "match", "targets"].contains(&field),
         summary: |method| {
             (
                 "method",
@@ -237,7 +239,7 @@ const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::Bitfit,
         name: "bitfit",
-        uses: |_, field| field == "seed",
+        uses: |_, _| false,
         summary: |_| ("method", "bitfit".into()),
         called: |_| "bitfit in its paper",
         law: |_| Law::flat(1e-3),
@@ -246,7 +248,7 @@ const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::LnTuning,
         name: "ln_tuning",
-        uses: |_, field| field == "seed",
+        uses: |_, _| false,
         summary: |_| ("method", "ln_tuning".into()),
         called: |_| "ln_tuning",
         law: |_| Law::flat(1e-3),
@@ -255,7 +257,7 @@ const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::Id3,
         name: "id3",
-        uses: |_, field| ["sparsity", "trainable", "match", "targets", "density", "seed"].contains(&field),
+        uses: |_, field| ["sparsity", "trainable", "match", "targets", "density"].contains(&field),
         summary: |method| ("sparsity", method.sparsity.to_string()),
         called: |_| "id3 in its authors' code",
         law: |_| Law::flat(1e-4),
@@ -264,7 +266,7 @@ const FACTS: [Facts; 18] = [
     Facts {
         kind: MethodKind::Dst,
         name: "dst",
-        uses: |_, field| ["sparsity", "trainable", "match", "targets", "density", "seed"].contains(&field),
+        uses: |_, field| ["sparsity", "trainable", "match", "targets", "density"].contains(&field),
         summary: |method| ("sparsity", method.sparsity.to_string()),
         called: |_| "dst, as for full fine-tuning",
         law: |_| Law::flat(2e-4),
@@ -275,7 +277,7 @@ const FACTS: [Facts; 18] = [
         name: "sara",
         uses: |method, field| match field {
             "sparsity" | "trainable" | "match" => method.sara.threshold <= 0.0,
-            _ => ["targets", "seed"].contains(&field),
+            _ => field == "targets",
         },
         summary: |method| match method.sara.threshold {
             threshold if threshold > 0.0 => ("method", format!("sara, weights below {threshold}")),

@@ -11,6 +11,7 @@ use crate::text;
 use crate::theme::Meaning;
 use crate::typed::Typed;
 use crate::widgets::list;
+use spartui_facts::recipe::FIELDS;
 
 /// The prefix of a line that sets a field.
 const SET: &str = "set ";
@@ -124,8 +125,12 @@ impl Palette {
             }
             entry
         };
-        let only_fields = value.is_some();
-        let fits = |entry: &Entry| !only_fields || matches!(entry.choice, Choice::Set(..));
+        // A field that is named in full is meant, and no other one that looks like it.
+        let named = value.as_ref().and_then(|_| named_field(&query));
+        let fits = |entry: &Entry| match &entry.choice {
+            Choice::Set(field, _) => named.is_none_or(|named| field.as_str() == named),
+            _ => value.is_none(),
+        };
         found.into_iter().map(|(_, entry)| entry).filter(fits).map(with_value).collect()
     }
 
@@ -146,7 +151,12 @@ impl Palette {
         let found = self.found(look, scope);
         if found.is_empty() {
             if let Some(row) = rows.nth(1) {
-                pen.put(row.x, row.y, row.width, "no match; type fewer letters", Meaning::Muted);
+                let (query, value) = self.query();
+                let why = match named_field(&query).filter(|_| value.is_some()) {
+                    Some(field) => format!("{field} cannot be changed while a run trains"),
+                    None => "no match; type fewer letters".into(),
+                };
+                pen.put(row.x, row.y, row.width, &why, Meaning::Muted);
             }
             return;
         }
@@ -160,6 +170,12 @@ impl Palette {
             }
         }
     }
+}
+
+/// The field that a query names in full.
+fn named_field(query: &str) -> Option<&'static str> {
+    let name = query.strip_prefix(SET)?;
+    FIELDS.iter().map(|field| field.name).find(|known| *known == name)
 }
 
 impl Entry {
