@@ -444,6 +444,41 @@ fn every_kind_has_been_tried() {
     }
 }
 
+#[test]
+fn settings_that_do_not_fit_the_model_are_refused_in_one_sentence() {
+    let model = Model::load(&golden("curves/models/llama"), "float32", "cpu", TaskKind::CausalLm).unwrap();
+    let cases: &[(&str, &str, &str)] = &[
+        ("melora", "method.melora.blocks=5", "does not divide the 32 inputs"),
+        ("lorta", "method.targets=[\"k_proj\"]", "square weights only"),
+        ("ether", "method.ether.blocks=7", "method.ether.blocks 7 does not divide"),
+        ("ether_plus", "method.ether_plus.blocks=64", "method.ether_plus.blocks 64 does not divide"),
+        ("loretta", "method.loretta.tensor_rank=4096", "more than the 19616 of the model"),
+        ("adamix", "method.adamix.experts=4096", "more than the 19616 of the model"),
+        ("vera", "method.vera.rank=65536", "more than the 19616 of the model"),
+        ("melora", "method.trainable=999999999999", "more than the 19616 of the model"),
+        ("lora", "method.rank=65536", "more than the 19616 of the model"),
+        ("ia3", "method.ia3.inputs=[\"wte\"]", "the model has no group \"wte\""),
+        ("bitfit", "method.seed=1", "the model has no biases to train"),
+        ("sara", "method.sara.threshold=1e-12", "no weight of the targets is smaller"),
+        ("sara", "method.sparsity=0.0001", "sparsity"),
+        ("id3", "method.trainable=999999", "too high"),
+        ("dst", "method.targets=[\"wte\"]", "the model has no group \"wte\""),
+    ];
+    for (kind, setting, expected) in cases {
+        let why = method::build(&settings_of(kind, &[setting]), &model, &Head::none(), [0.9, 0.99]).unwrap_err();
+        assert!(why.message().contains(expected) && !why.message().contains('\n'), "{kind} {setting}: {why}");
+        assert!(matches!(why, spartui::error::Error::Refused(_)), "{kind} {setting}");
+    }
+    for kind in
+        MethodKind::ALL.into_iter().filter(|kind| !["sparta", "id3", "dst", "full", "head"].contains(&kind.name()))
+    {
+        let mut settings = settings_of(kind.name(), &[]);
+        settings.density.insert("v_proj".into(), 0.1);
+        let why = method::build(&settings, &model, &Head::none(), [0.9, 0.99]).unwrap_err();
+        assert!(why.message().contains("method.density does not go with"), "{kind:?}: {why}");
+    }
+}
+
 /// A model with its head and a batch, in float64.
 struct Exact {
     model: Model,

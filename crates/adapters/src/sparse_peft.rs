@@ -248,6 +248,7 @@ fn layer(format: PeftFormat, name: &str, [_, columns]: [usize; 2], scalars: &[(u
 /// The contents of such a folder before they are checked against a model.
 struct Read {
     base: String,
+    filling: Filling,
     /// Values and positions by the name of the weight.
     layers: BTreeMap<String, [Option<NamedTensor>; 2]>,
     rest: BTreeMap<String, NamedTensor>,
@@ -259,6 +260,20 @@ fn read_layers(folder: &Path, format: PeftFormat) -> Result<Read> {
         .map_err(|error| refuse(folder, SETTINGS, &error.to_string()))?;
     let json: Value = serde_json::from_slice(&bytes)
         .map_err(|error| refuse(folder, SETTINGS, &format!("it is not JSON: {error}")))?;
+    let number = |name: &str| json.get(name).and_then(Value::as_f64).filter(|number| number.is_finite());
+    let filling = match format {
+        PeftFormat::Shira => json
+            .get("r")
+            .and_then(Value::as_u64)
+            .filter(|rank| (1..=1 << 24).contains(rank))
+            .and_then(|rank| Some(Filling::Rank(usize::try_from(rank).ok()?))),
+        PeftFormat::Supertuning => number("sparsity").filter(|share| (0.0..1.0).contains(share)).map(Filling::Sparsity),
+    };
+    let filling = filling.ok_or_else(|| {
+        let wanted =
+            if format == PeftFormat::Shira { "r, a whole number above 0" } else { "sparsity, from 0 to below 1" };
+        refuse(folder, SETTINGS, &format!("it has no {wanted}"))
+    })?;
     let is_set = |name: &str| !matches!(json.get(name), None | Some(Value::Null | Value::Bool(false)));
     for unread in ["fan_in_fan_out", "trainable_token_indices"] {
         if is_set(unread) {
@@ -296,13 +311,16 @@ fn read_layers(folder: &Path, format: PeftFormat) -> Result<Read> {
             None => _ = rest.insert(name.to_owned(), tensor),
         }
     }
+    if layers.is_empty() {
+        return Err(refuse(folder, FACTORS, "it holds no deltas"));
+    }
     let base = json.get("base_model_name_or_path").and_then(Value::as_str).unwrap_or("unknown").to_owned();
-    Ok(Read { base, layers, rest })
+    Ok(Read { base, filling, layers, rest })
 }
 
 /// The summary of such a folder, read without the base model.
 pub(super) fn contents(folder: &Path, format: PeftFormat) -> Result<Contents> {
-    let Read { base, layers, rest } = read_layers(folder, format)?;
+    let Read { base, layers, rest, .. } = read_layers(folder, format)?;
     let (_, labels) = own_config(folder)?;
     let (head, _) = split_head(rest).map_err(|why| refuse(folder, FACTORS, &why))?;
     // Without the zeros that a layer is filled up with.
@@ -320,7 +338,7 @@ pub(super) fn read(
     format: PeftFormat,
     parameters: &[(String, Vec<usize>)],
 ) -> Result<(Adapter, Vec<String>)> {
-    let Read { base, layers, rest } = read_layers(folder, format)?;
+    let Read { base, filling, layers, rest } = read_layers(folder, format)?;
     let refuse = |why: &str| refuse(folder, FACTORS, why);
     let (head, saved) = split_head(rest).map_err(|why| refuse(&why))?;
     if let Some(saved) = saved.first() {
@@ -338,6 +356,16 @@ pub(super) fn read(
         let (Some(values), Some(indices)) = (values, indices) else {
             return Err(refuse(&format!("of {} it has only one of values and positions", quoted(&name))));
         };
+        if let [rows, columns] = *shape.as_slice() {
+            let (room, found) = (filling.room([rows, columns]), values.shape.iter().product::<usize>());
+            if room != found {
+                return Err(refuse(&format!(
+                    "{} has {found} values, and its settings say {room} for a weight of the shape {shape:?}; it was made for another \
+                     model, or is damaged",
+                    quoted(&name)
+                )));
+            }
+        }
         deltas.push(delta(format, name, shape, &values, &indices).map_err(|why| refuse(&why))?);
     }
     deltas.retain(|delta| !delta.indices.is_empty());
@@ -363,18 +391,22 @@ fn delta(
     if let Some(value) = numbers.iter().find(|value| !value.is_finite()) {
         return Err(format!("{shown} has the value {value}"));
     }
+    let expected: &[usize] = if format == PeftFormat::Shira { &[2, numbers.len()] } else { &[numbers.len()] };
+    if values.shape.len() != 1 || indices.shape != expected {
+        return Err(format!(
+            "values {:?} and positions {:?} of {shown} do not fit each other",
+            values.shape, indices.shape
+        ));
+    }
     // PEFT on Windows writes positions as float32.
     #[expect(clippy::cast_possible_truncation, reason = "checked against the extents below")]
+    let whole = |at: f32| if at.fract() == 0.0 { at as i64 } else { -1 };
     let positions: Vec<i64> = match indices.dtype {
         Dtype::Int32 => indices.as_int32().unwrap_or_default().into_iter().map(i64::from).collect(),
-        Dtype::Float32 => indices.as_float32().unwrap_or_default().into_iter().map(|at| at as i64).collect(),
+        Dtype::Float32 => indices.as_float32().unwrap_or_default().into_iter().map(whole).collect(),
         Dtype::Int64 => indices.bytes.as_chunks().0.iter().map(|&bytes| i64::from_le_bytes(bytes)).collect(),
         dtype => return Err(format!("the positions of {shown} are {dtype:?}, no integers")),
     };
-    let each = if format == PeftFormat::Shira { 2 } else { 1 };
-    if positions.len() != each * numbers.len() {
-        return Err(format!("{shown} has {} values and {} positions", numbers.len(), positions.len() / each));
-    }
     let inside = |at: i64, extent: usize| usize::try_from(at).ok().filter(|at| *at < extent);
     let flat = |number: usize| match format {
         PeftFormat::Shira => {
@@ -387,10 +419,124 @@ fn delta(
     for (number, value) in numbers.iter().enumerate() {
         let at = flat(number).and_then(|at| u32::try_from(at).ok());
         let at = at.ok_or_else(|| format!("{shown} has a position outside of its shape {shape:?}"))?;
-        // A position that occurs twice counts twice, as in PEFT.
-        *sum.entry(at).or_default() += value;
+        if sum.insert(at, *value).is_some() {
+            return Err(format!("{shown} has two deltas for the position {at}"));
+        }
     }
     sum.retain(|_, value| *value != 0.0);
     let (indices, deltas) = sum.into_iter().unzip();
     Ok(ParameterDelta { name, indices, deltas })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V: &str = "model.layers.0.self_attn.v_proj.weight";
+    const O: &str = "model.layers.0.self_attn.o_proj.weight";
+
+    fn parameters() -> Vec<(String, Vec<usize>)> {
+        vec![(V.into(), vec![4, 12]), (O.into(), vec![12, 4]), ("model.norm.weight".into(), vec![12])]
+    }
+
+    fn adapter() -> Adapter {
+        let delta = |name: &str, indices: &[u32], deltas: &[f32]| ParameterDelta {
+            name: name.into(),
+            indices: indices.to_vec(),
+            deltas: deltas.to_vec(),
+        };
+        Adapter {
+            base: "models/base".into(),
+            base_config: json!({"model_type": "llama"}),
+            labels: Vec::new(),
+            parameters: parameters(),
+            deltas: vec![delta(V, &[0, 7, 47], &[0.5, -1.0, 2.0]), delta(O, &[3], &[1.5])],
+            head: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_was_written_is_read_without_the_filling() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = [V, O];
+        for format in PeftFormat::ALL {
+            let path = folder.path().join(format.peft_type());
+            adapter().write_peft(format, &path, &names, None).unwrap();
+            assert_eq!(PeftFormat::of(&path), Some(format));
+            let (read, unknown) = Adapter::read_noting(&path, &parameters()).unwrap();
+            assert_eq!(
+                (read.deltas, unknown),
+                (vec![adapter().deltas[1].clone(), adapter().deltas[0].clone()], vec![])
+            );
+            let tensors = parse_tensors(&std::fs::read(path.join(FACTORS)).unwrap()).unwrap();
+            // As many as PEFT will expect: 1 (4 + 12), or the share of the fullest weight.
+            let held = if format == PeftFormat::Shira { 16 } else { 3 };
+            let values = tensors.iter().filter(|tensor| tensor.dtype == Dtype::Float32);
+            assert!(values.clone().count() == 2 && values.clone().all(|values| values.shape == [held]), "{tensors:?}");
+        }
+        let mut of_norm = adapter();
+        of_norm.deltas[0] = ParameterDelta { name: "model.norm.weight".into(), indices: vec![1], deltas: vec![1.0] };
+        let why = of_norm.write_peft(PeftFormat::Shira, &folder.path().join("n"), &names, None).unwrap_err();
+        assert!(why.message().contains("no weight of a linear layer"), "{why}");
+        let mut dense = adapter();
+        // Four times 5 + 12 is more than there are.
+        dense.parameters[0].1 = vec![5, 12];
+        dense.deltas[0].indices = (0..60).collect();
+        dense.deltas[0].deltas = vec![1.0; 60];
+        let why = dense.write_peft(PeftFormat::Shira, &folder.path().join("d"), &names, None).unwrap_err();
+        assert!(why.message().contains("--format super or sparta"), "{why}");
+        dense.write_peft(PeftFormat::Supertuning, &folder.path().join("d"), &names, None).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_adapter_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for format in PeftFormat::ALL {
+            let path = folder.path().join(format.peft_type());
+            let write = || adapter().write_peft(format, &path, &[V, O], None).unwrap();
+            let refused = |why: &str| {
+                let error = Adapter::read_noting(&path, &parameters()).unwrap_err();
+                assert!(error.message().contains(why) && !error.message().contains('\n'), "{format:?}: {error}");
+            };
+            let [_, of_indices] = format.ends();
+            let tensors = |change: &dyn Fn(&mut Vec<NamedTensor>)| {
+                write();
+                let file = path.join(FACTORS);
+                let mut all = parse_tensors(&std::fs::read(&file).unwrap()).unwrap();
+                change(&mut all);
+                write_tensors(&file, all.iter().map(|tensor| (tensor.name.as_str(), tensor))).unwrap();
+            };
+            let indices = |change: &'static dyn Fn(&mut NamedTensor)| {
+                tensors(&move |all| all.iter_mut().filter(|one| one.name.ends_with(of_indices)).for_each(change));
+            };
+            indices(&|one| one.dtype = Dtype::Float32);
+            refused("outside of its shape");
+            indices(&|one| one.bytes.fill(0));
+            refused("two deltas for the position 0");
+            indices(&|one| one.bytes.fill(0xff));
+            refused("outside of its shape");
+            indices(&|one| one.shape = vec![one.shape.iter().product(), 1]);
+            refused("do not fit each other");
+            tensors(&Vec::clear);
+            refused("it holds no deltas");
+            tensors(&|all| all.retain(|one| !one.name.ends_with(of_indices)));
+            refused("only one of values and positions");
+            for (key, value) in
+                [("r", json!(0)), ("r", json!(-3)), ("r", json!(2)), ("sparsity", json!(2.0)), ("sparsity", json!(0.5))]
+            {
+                write();
+                let file = path.join(SETTINGS);
+                let mut settings: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+                if settings.get(key).is_none() {
+                    continue;
+                }
+                settings[key] = value;
+                std::fs::write(&file, settings.to_string()).unwrap();
+                refused("");
+            }
+            write();
+            let others = [(V.to_owned(), vec![4, 10]), (O.to_owned(), vec![12, 4])];
+            assert!(Adapter::read_noting(&path, &others).is_err(), "it is another model's");
+        }
+    }
 }

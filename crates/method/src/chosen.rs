@@ -158,8 +158,11 @@ impl Chosen {
                     weight.delta.join_at(&all, 0);
                 }
             }
-            Rule::StepByStep => {}
-            Rule::Farthest => self.start_dst(),
+            Rule::StepByStep => _ = self.budget()?,
+            Rule::Farthest => {
+                self.budget()?;
+                self.start_dst();
+            }
             Rule::SmallWeights => self.choose_small()?,
         }
         Ok(())

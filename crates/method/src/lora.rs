@@ -12,7 +12,7 @@ pub use self::product::Addition;
 use self::site::Adapted;
 pub use self::site::addition_of;
 pub(super) use self::site::extents;
-use super::scope::{Scope, is_target};
+use super::scope::{Scope, is_target, refuse_more_than_the_model};
 use super::state::copy_named;
 use super::{Collector, Dense, Learned, Method, Patch, Plan, State};
 use spartui_facts::permutation::{derive_key, mix};
@@ -83,6 +83,9 @@ fn resolve(scope: &Scope, settings: &recipe::Method, (model, head): (&Model, u64
         let rank = usize::try_from((wanted + each / 2) / each).unwrap_or(LARGEST);
         settings.rank = rank.clamp(1, LARGEST);
     }
+    let targets = model.sites.iter().filter(|site| is_target(&settings, site.group));
+    let trained = targets.map(|site| site::count(&settings, site)).sum();
+    refuse_more_than_the_model("lora", trained, model)?;
     Ok(settings)
 }
 

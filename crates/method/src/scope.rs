@@ -103,6 +103,21 @@ impl Scope {
     }
 }
 
+/// Refuses settings of a method that adds tensors to the model, if these were more than the model itself.
+///
+/// # Errors
+/// One sentence with both numbers.
+pub fn refuse_more_than_the_model(kind: &str, trainable: u64, model: &Model) -> Result<(), String> {
+    let parameters = model.base_parameters();
+    if trainable <= parameters {
+        return Ok(());
+    }
+    Err(format!(
+        "method.kind \"{kind}\" would train {trainable} parameters with these settings, more than the {parameters} of the model; give a \
+         smaller size in its settings, a smaller method.trainable, or fewer targets"
+    ))
+}
+
 /// Whether the (resolved) settings adapt this group.
 pub fn is_target(settings: &recipe::Method, group: &str) -> bool {
     settings.targets.iter().any(|target| target == group) || settings.density.contains_key(group)

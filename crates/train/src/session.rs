@@ -456,6 +456,13 @@ impl Session {
         if !Field::find(field)?.live {
             return Err(format!("{field} cannot be changed while the run trains; start another run for that"));
         }
+        let own = field.strip_prefix("method.").filter(|of_method| of_method.contains('.'));
+        if own
+            .is_some_and(|of_method| !field.starts_with("method.density") && !self.recipe.method.uses_field(of_method))
+        {
+            let kind = self.recipe.method.kind.name();
+            return Err(format!("{field} has no effect with method.kind \"{kind}\""));
+        }
         let mut recipe = self.recipe.clone();
         recipe.set(field, value)?;
         if recipe.optimizer.learning_rate == LearningRate::Race {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tch::{Kind, Tensor};
 
-use spartui_adapters::{HeadDelta, LoraAdapter, OwnAdapter, adapter_shape};
+use spartui_adapters::{HeadDelta, LoraAdapter, OwnAdapter, adapter_shape, is_lora};
 use spartui_data::Tokenizer;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::{one_line, place, quoted};
@@ -98,8 +98,13 @@ pub fn start_from_adapter(recipe: &Recipe, model: &Model, method: &mut dyn Metho
     if adapter_shape(path) == Shape::Own {
         return start_from_own(recipe, path, method, head);
     }
-    let adapter = LoraAdapter::read(path)?;
     let refuse = |why: &str| Error::refused(format!("method.adapter {}: {why}", place(path)));
+    if adapter_shape(path) == Shape::Sparse && is_lora(path) {
+        return Err(refuse(
+            "it holds deltas of single parameters, from which no method starts; take an adapter of LoRA, or one in the format of the method itself",
+        ));
+    }
+    let adapter = LoraAdapter::read(path)?;
     let of_head = |name: &str| head.kind.names().contains(&name);
     let saved = adapter.saved.iter().map(|saved| saved.name.as_str());
     let saved = saved.chain(adapter.head.iter().map(|part| part.parameter.as_str()).filter(|name| !of_head(name)));

@@ -66,6 +66,12 @@ impl Kind {
     /// # Errors
     /// As [`Scope::resolve`].
     pub fn resolve(&self, settings: &recipe::Method, scope: &Scope) -> Result<recipe::Method, String> {
+        if !settings.density.is_empty() && matches!(self.rule, Rule::All | Rule::SmallWeights) {
+            return Err(format!(
+                "method.density does not go with method.kind \"{}\"; leave it out, or take \"sparta\"",
+                self.name
+            ));
+        }
         if self.rule == Rule::All { Ok(settings.clone()) } else { scope.resolve(settings) }
     }
 

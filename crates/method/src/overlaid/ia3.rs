@@ -27,7 +27,11 @@ fn design(settings: &recipe::Method, model: &Model) -> Result<Design, String> {
             )
         })
     };
-    let inputs = settings.ia3.inputs.iter().map(own).collect::<Result<Vec<_>, String>>()?;
+    let inputs = if settings.ia3.inputs.iter().any(|name| name == "all-linear") {
+        model.groups().iter().map(|group| &**group).collect()
+    } else {
+        settings.ia3.inputs.iter().map(own).collect::<Result<Vec<_>, String>>()?
+    };
     for (at, site) in targets(settings, model) {
         let [out, input] = extents(site);
         let scales_input = inputs.contains(&site.group);

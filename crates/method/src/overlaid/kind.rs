@@ -6,7 +6,7 @@ use tch::Tensor;
 use super::Overlaid;
 use super::design::{Design, Terms};
 use crate::definition::{Definition, Needs, OnSites, PerToken};
-use crate::scope::{Scope, is_target};
+use crate::scope::{Scope, is_target, refuse_more_than_the_model};
 use crate::{Method, OwnTensors, Shape};
 use spartui_facts::error::{self, Error};
 use spartui_facts::recipe;
@@ -92,6 +92,7 @@ impl Kind {
             *(size.field)(&mut settings) = nearer;
         }
         let mut design = (self.design)(&settings, model)?;
+        refuse_more_than_the_model(self.name, design.trainable(), model)?;
         if let Some(live) = &self.live {
             design.terms = (live.terms)(&settings, &design);
         }

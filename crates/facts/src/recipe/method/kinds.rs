@@ -284,7 +284,8 @@ const FACTS: [Facts; 18] = [
             _ => ("sparsity", method.sparsity.to_string()),
         },
         called: |_| "sara in its paper",
-        law: |method| Law::flat(1e-3 * (-350.0 * method.sara.threshold).exp()),
+        // Of the paper, which has thresholds of some thousandths.
+        law: |method| Law::flat((1e-3 * (-350.0 * method.sara.threshold).exp()).max(1e-5)),
         head_apart: true,
     },
 ];
