@@ -160,7 +160,7 @@ fn a_race_of_rates_chooses_one_and_leaves_nothing_else_behind() {
         let shown = ran
             .events
             .iter()
-            .filter(|event| matches!(event, Event::Loading { what, .. } if what.starts_with("racing")));
+            .filter(|event| matches!(event, Event::Loading { what, .. } if what.starts_with("learning rate ")));
         assert!(shown.count() >= 18, "it is shown while it goes on");
         let recipe = Recipe::load_run(&runs.join("raced/recipe.toml")).unwrap();
         let number = |rate: LearningRate| match rate {

@@ -454,7 +454,6 @@ fn settings_that_do_not_fit_the_model_are_refused_in_one_sentence() {
         ("ether_plus", "method.ether_plus.blocks=64", "method.ether_plus.blocks 64 does not divide"),
         ("loretta", "method.loretta.tensor_rank=4096", "more than the 19616 of the model"),
         ("adamix", "method.adamix.experts=4096", "more than the 19616 of the model"),
-        ("vera", "method.vera.rank=65536", "more than the 19616 of the model"),
         ("melora", "method.trainable=999999999999", "more than the 19616 of the model"),
         ("lora", "method.rank=65536", "more than the 19616 of the model"),
         ("ia3", "method.ia3.inputs=[\"wte\"]", "the model has no group \"wte\""),

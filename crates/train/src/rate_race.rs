@@ -125,9 +125,9 @@ impl Session {
             #[expect(clippy::cast_precision_loss, reason = "for display only")]
             let share = taken as f32 / scheme.total().max(1) as f32;
             let RateTrial { rate, head, steps, loss } = runner.trial;
-            let rates = if has_head { format!("{rate:e}, the head's {head:e}") } else { format!("{rate:e}") };
-            let what = if is_over { format!("{rates}: loss {loss:.4} after {steps} steps") } else { rates };
-            progress(&format!("racing learning rates: {what}"), share)
+            let rates = if has_head { format!("{rate:e}, head {head:e}") } else { format!("{rate:e}") };
+            let what = if is_over { format!("{rates}: loss {loss:.4}") } else { rates };
+            progress(&format!("learning rate {what}"), share)
         };
         let mut advance = |session: &mut Self, runner: &mut Runner, until: u64| -> Result<bool> {
             session.begin_trial(recipe, runner, start, scheme)?;
