@@ -124,7 +124,7 @@ impl Session {
         let mut report = |runner: &Runner, taken: u64, is_over: bool| {
             #[expect(clippy::cast_precision_loss, reason = "for display only")]
             let share = taken as f32 / scheme.total().max(1) as f32;
-            let RateTrial { rate, head, steps, loss } = runner.trial;
+            let RateTrial { rate, head, loss, .. } = runner.trial;
             let rates = if has_head { format!("{rate:e}, head {head:e}") } else { format!("{rate:e}") };
             let what = if is_over { format!("{rates}: loss {loss:.4}") } else { rates };
             progress(&format!("learning rate {what}"), share)
