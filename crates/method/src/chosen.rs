@@ -14,7 +14,7 @@ use tch::{Kind as Type, Tensor};
 
 pub(super) use self::kind::{BITFIT, DST, ID3, Kind, LN_TUNING, SARA};
 use self::kind::{Rule, Source};
-use super::scope::Scope;
+use super::scope::{Scope, root_mean};
 use super::state::{check, copy_named};
 use super::{Collector, Dense, Learned, Method, Part, Patch, Plan, State};
 use spartui_facts::protocol::{Group, Layer};
@@ -481,9 +481,4 @@ fn add(sum: &mut Option<Vec<Tensor>>, gradients: Vec<Tensor>) {
 #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
 fn share(part: u64, of: u64) -> Option<f64> {
     (of > 0).then(|| part as f64 / of as f64)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
-fn root_mean(squares: f64, scalars: u64) -> f64 {
-    if scalars == 0 { 0.0 } else { (squares / scalars as f64).sqrt() }
 }

@@ -12,7 +12,7 @@ pub use self::product::Addition;
 use self::site::Adapted;
 pub use self::site::addition_of;
 pub(super) use self::site::extents;
-use super::scope::{Scope, is_target, refuse_more_than_the_model};
+use super::scope::{Scope, is_target, nearest_size, refuse_more_than_the_model, root_mean};
 use super::state::copy_named;
 use super::{Collector, Dense, Learned, Method, Patch, Plan, State};
 use spartui_facts::permutation::{derive_key, mix};
@@ -172,17 +172,8 @@ impl Method for Lora {
     }
 
     fn remark(&self) -> Option<String> {
-        let (wanted, trained) = (self.settings.trainable, self.trainable() + self.head);
-        let (apart, which) = (wanted.abs_diff(trained), if trained > wanted { "more" } else { "fewer" });
-        let rank = self.settings.rank;
-        match (wanted, apart) {
-            (0, _) => None,
-            (_, 0) => Some(format!("rank {rank} trains the {wanted} parameters that were asked for")),
-            _ => Some(format!(
-                "rank {rank} comes nearest: it trains {trained} parameters, {apart} {which} than the {wanted} \
-                               that were asked for"
-            )),
-        }
+        let trained = self.trainable() + self.head;
+        nearest_size(("rank", self.settings.rank), self.settings.trainable, trained)
     }
 
     fn sparsity_bounds(&self) -> (f64, f64) {
@@ -212,9 +203,9 @@ impl Method for Lora {
                 group.by_layer[site.layer] += site.count();
                 group.layers[site.layer].trainable += site.count();
             }
-            group.delta_rms = root_mean(whole);
+            group.delta_rms = root_mean(whole.0, whole.1);
             for (layer, of_layer) in group.layers.iter_mut().zip(by_layer) {
-                layer.delta_rms = root_mean(of_layer);
+                layer.delta_rms = root_mean(of_layer.0, of_layer.1);
             }
         }
         groups
@@ -280,9 +271,4 @@ impl Method for Lora {
     fn enter(&mut self) {
         self.present().for_each(Adapted::enter);
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
-fn root_mean((squares, scalars): (f64, u64)) -> f64 {
-    if scalars == 0 { 0.0 } else { (squares / scalars as f64).sqrt() }
 }

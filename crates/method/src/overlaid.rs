@@ -30,7 +30,7 @@ pub(super) use self::melora::MELORA;
 use self::placed::{Bound, Placed};
 pub(super) use self::vera::VERA;
 use super::leaf::Leaf;
-use super::scope::{Scope, is_target};
+use super::scope::{Scope, is_target, root_mean};
 use super::state::copy_named;
 use super::{Collector, Dense, Learned, Method, OwnTensors, Passes, Patch, Plan, Shape, State};
 use spartui_facts::permutation::{derive_key, mix};
@@ -357,9 +357,8 @@ impl Mean {
         self.scalars += other.scalars;
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
     fn root(self) -> f64 {
-        if self.scalars == 0 { 0.0 } else { (self.squares / self.scalars as f64).sqrt() }
+        root_mean(self.squares, self.scalars)
     }
 }
 

@@ -125,3 +125,25 @@ pub fn refuse_more_than_the_model(kind: &str, trainable: u64, model: &Model) -> 
 pub fn is_target(settings: &recipe::Method, group: &str) -> bool {
     settings.targets.iter().any(|target| target == group) || settings.density.contains_key(group)
 }
+
+/// The root of the mean of these squares; 0 of none.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "scalars are below 2^53")]
+pub fn root_mean(squares: f64, scalars: u64) -> f64 {
+    if scalars == 0 { 0.0 } else { (squares / scalars as f64).sqrt() }
+}
+
+/// A remark where a number of trainable parameters was asked for: what the size (its name and its value) that comes
+/// nearest trains.
+#[must_use]
+pub fn nearest_size((called, size): (&str, usize), wanted: u64, trained: u64) -> Option<String> {
+    let (apart, which) = (wanted.abs_diff(trained), if trained > wanted { "more" } else { "fewer" });
+    match (wanted, apart) {
+        (0, _) => None,
+        (_, 0) => Some(format!("{called} {size} trains the {wanted} parameters that were asked for")),
+        _ => Some(format!(
+            "{called} {size} comes nearest: it trains {trained} parameters, {apart} {which} than the {wanted} that were \
+             asked for"
+        )),
+    }
+}

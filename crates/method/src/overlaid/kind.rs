@@ -6,7 +6,7 @@ use tch::Tensor;
 use super::Overlaid;
 use super::design::{Design, Terms};
 use crate::definition::{Definition, Needs, OnSites, PerToken};
-use crate::scope::{Scope, is_target, refuse_more_than_the_model};
+use crate::scope::{Scope, is_target, nearest_size, refuse_more_than_the_model};
 use crate::{Method, OwnTensors, Shape};
 use spartui_facts::error::{self, Error};
 use spartui_facts::recipe;
@@ -106,18 +106,8 @@ impl Kind {
                 format!("method.trainable has no effect: method.kind \"{}\" trains what its targets have", self.name);
             return (settings.trainable > 0).then_some(why);
         };
-        let wanted = settings.trainable;
         let number = *(size.field)(&mut settings.clone());
-        let called = size.called;
-        let (apart, which) = (wanted.abs_diff(trained), if trained > wanted { "more" } else { "fewer" });
-        match (wanted, apart) {
-            (0, _) => None,
-            (_, 0) => Some(format!("{called} {number} trains the {wanted} parameters that were asked for")),
-            _ => Some(format!(
-                "{called} {number} comes nearest: it trains {trained} parameters, {apart} {which} than the {wanted} that were \
-                 asked for"
-            )),
-        }
+        nearest_size((size.called, number), settings.trainable, trained)
     }
 
     /// The settings that are needed to use the tensors of an adapter.
