@@ -9,9 +9,9 @@ use common::methods::{Given, deltas};
 use common::{golden, json, part};
 use serde_json::Value;
 use spartui::data::Tokenizer;
-use spartui::method::{self, Full, Method};
-use spartui::model::{Batch, Head, Model};
-use spartui::recipe::{HeadInit, Recipe, Recompute, Selection, TaskKind};
+use spartui::method::{self, Full, Learned, Method};
+use spartui::model::{AddedRows, Batch, Head, Model, Open};
+use spartui::recipe::{self, HeadInit, Recipe, Recompute, Selection, TaskKind};
 use spartui::sparse::{Optimizer, Rule};
 use spartui::train::{Targets, Trained, TrainedHead, forward_backward, starting_head, survey};
 use tch::{Kind, Tensor};
@@ -74,6 +74,7 @@ impl Curve {
         let mut worst = 0_f64;
         for (step, batch) in (1_u64..).zip(batches["batches"].as_array().unwrap()) {
             let at = usize::try_from(step - 1).unwrap();
+            let batch = &self.moved(batch);
             let loss = self.loss(model, &mut Trained { head, collector: method }, batch, micro);
             let norm = (method.squared_gradient_norm() + head.squared_gradient_norm()).sqrt();
             for (what, found, close) in [("loss", loss, CLOSE), ("grad_norm", norm, 1e-4)] {
@@ -90,6 +91,17 @@ impl Curve {
             head.update(&self.adamw(), rate, scale, step);
         }
         println!("{:34} largest relative difference of a loss {worst:.1e}", self.name);
+    }
+
+    /// The batch, with the new token in place of the vocabulary's last word, where the case has one.
+    fn moved(&self, batch: &Value) -> Value {
+        let mut batch = batch.clone();
+        if self.facts.get("new_tokens").is_some() {
+            for row in batch["input_ids"].as_array_mut().unwrap() {
+                row.as_array_mut().unwrap().iter_mut().filter(|id| **id == 63).for_each(|id| *id = 64.into());
+            }
+        }
+        batch
     }
 
     #[expect(clippy::cast_precision_loss)]
@@ -132,6 +144,103 @@ fn sparta_loses_what_the_reference_loses() {
                 let off = (&cohort.delta - expected).abs().max().double_value(&[]);
                 assert!(off < 1e-5, "{} {}: {off}", curve.name, site.name);
             }
+        }
+    }
+}
+
+/// The recipe's targets of each case.
+const BESIDE_LINEAR: [(&str, &[&str]); 5] = [
+    ("biases", &["bias", "norm"]),
+    ("new-token", &["norm"]),
+    ("tied-embeddings", &["embeddings", "norm"]),
+    ("tied-tokens", &["v_proj", "o_proj"]),
+    ("tokens", &["o_proj", "lm_head"]),
+];
+
+/// Where all scalars of the targets train, nothing is drawn, and both programs train the same.
+#[test]
+fn tokens_and_other_parameters_lose_what_the_reference_loses() {
+    let curves = Curve::all("tokens", |_| true);
+    assert_eq!(curves.len(), BESIDE_LINEAR.len());
+    for (curve, (name, targets)) in curves.into_iter().zip(BESIDE_LINEAR) {
+        assert_eq!(curve.name, name);
+        let words = |field: &str| -> Vec<String> {
+            let words = curve.facts[field].as_array().unwrap().iter();
+            words.map(|word| word.as_str().map_or_else(|| word.to_string(), ToOwned::to_owned)).collect()
+        };
+        let mut settings =
+            recipe::Method { targets: targets.iter().map(|&name| name.into()).collect(), ..recipe::Method::default() };
+        settings.sparta.frozen_modules = words("frozen");
+        settings.sparta.trainable_tokens = words("tokens");
+        settings.trainable = curve.facts["trainable"].as_u64().unwrap();
+        for micro in [100, 2] {
+            let model = curve.model_with_tokens(&settings);
+            let head = match curve.tensor("head") {
+                Some(head) => Head { kind: model.head_kind(), tensors: vec![head.copy()] },
+                None => Head::none(),
+            };
+            let mut method = method::build(&settings, &model, &head, [0.9, 0.99]).unwrap();
+            let of_head = head.parameters();
+            assert_eq!(method.trainable() + of_head, settings.trainable, "{name}");
+            assert_eq!(Some(model.base_parameters() + of_head), curve.facts["all_parameters"].as_u64(), "{name}");
+            curve.follow(&model, &mut TrainedHead::new(head), method.as_mut(), micro);
+            let Learned::Sparse(deltas) = method.export() else { panic!("{name}") };
+            // A bias of the keys has no gradient but what rounding makes of it: a softmax cancels it.
+            for (parameter, parts) in deltas.into_iter().filter(|(name, _)| !name.ends_with("c_attn.bias")) {
+                let expected = curve.tensor(&format!("deltas.{parameter}")).unwrap();
+                let found: Vec<f32> = parts.into_iter().flat_map(|part| part.delta).collect();
+                let off = (Tensor::from_slice(&found) - expected).abs().max().double_value(&[]);
+                assert!(off < 2e-5, "{name} {parameter}: {off}");
+            }
+        }
+        curve.check_shares(&settings);
+    }
+}
+
+impl Curve {
+    /// The model, with the rows of the new token that the reference drew.
+    fn model_with_tokens(&self, settings: &recipe::Method) -> Model {
+        tch::set_num_threads(1);
+        let folder = golden("curves").join("models").join(self.facts["model"].as_str().unwrap());
+        let new = self.tensor("new_rows");
+        let count = new.as_ref().map_or(0, |rows| u32::try_from(rows.size()[0]).unwrap());
+        let added = AddedRows { count, seed: 1 };
+        let open = Open { folder: &folder, dtype: "float32", device: "cpu", task: self.task(), fresh: None, added };
+        let mut model = Model::open(&open).unwrap();
+        for place in model.matrices_with_added_rows() {
+            model.set_added_rows(place, new.as_ref().unwrap());
+        }
+        let numbered = settings.sparta.trainable_tokens.iter().map(|text| (text.clone(), text.parse().unwrap()));
+        model.token_ids = numbered.collect();
+        model
+    }
+
+    /// At other sparsities as many train as the reference expects; it draws, so that its own number varies.
+    fn check_shares(&self, settings: &recipe::Method) {
+        let model = self.model_with_tokens(settings);
+        let head = self.tensor("head").map_or(0, |head| head.numel() as u64);
+        for share in self.facts["shares"].as_array().unwrap() {
+            let words = |field: &str| -> Vec<String> {
+                share[field]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|word| word.as_str().map_or_else(|| word.to_string(), ToOwned::to_owned))
+                    .collect()
+            };
+            let mut settings = recipe::Method { targets: vec!["all".into()], ..settings.clone() };
+            settings.trainable = 0;
+            settings.sparsity = share["sparsity"].as_f64().unwrap();
+            // The reference takes names that no parameter has; here they are an error.
+            let is_known =
+                |part: &String| model.parameters.iter().any(|parameter| parameter.name.contains(part.as_str()));
+            settings.sparta.frozen_modules = words("frozen").into_iter().filter(is_known).collect();
+            settings.sparta.trainable_tokens = words("tokens");
+            let counts = method::counts(&settings, &model, head).unwrap();
+            #[expect(clippy::cast_precision_loss)]
+            let found = (counts.iter().sum::<u64>() + head) as f64;
+            let expected = share["trainable"].as_f64().unwrap();
+            assert!((found - expected).abs() <= 0.51, "{} {share}: {found}, not {expected}", self.name);
         }
     }
 }

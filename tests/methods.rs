@@ -417,6 +417,26 @@ fn choosing_kinds() -> Vec<(&'static str, Vec<&'static str>)> {
             ],
         ),
         ("sara", vec!["method.sara.threshold=0.01", "method.targets=[\"all-linear\"]"]),
+        (
+            "sparta",
+            vec![
+                "model.new_tokens=[\"<new>\", \"<other>\"]",
+                "method.sparsity=0.95",
+                "method.targets=[\"v_proj\", \"norm\"]",
+                "method.sparta.trainable_tokens=[\"5\", \"9\"]",
+                "method.sparta.dropout=0.3",
+            ],
+        ),
+        (
+            "sparta",
+            vec![
+                "method.targets=[\"all\"]",
+                "method.sparta.frozen_modules=[\".0.\"]",
+                "method.selection=dynamic",
+                "method.regrow_every=4",
+                "method.sparsity=0.9",
+            ],
+        ),
     ]
 }
 
@@ -462,6 +482,11 @@ fn settings_that_do_not_fit_the_model_are_refused_in_one_sentence() {
         ("sara", "method.sparsity=0.0001", "sparsity"),
         ("id3", "method.trainable=999999", "too high"),
         ("dst", "method.targets=[\"wte\"]", "the model has no group \"wte\""),
+        ("dst", "method.targets=[\"norm\"]", "the model has no group \"norm\""),
+        ("sparta", "method.targets=[\"bias\"]", "the model has no group \"bias\""),
+        ("sparta", "method.sparta.frozen_modules=[\"wte\"]", "no parameter of the model has \"wte\" in its name"),
+        ("sparta", "method.sparta.frozen_modules=[\"layers\"]", "leaves nothing of method.targets to train"),
+        ("sparta", "method.sparta.trainable_tokens=[\"wte\"]", "the tokenizer has no token \"wte\""),
     ];
     for (kind, setting, expected) in cases {
         let why = method::build(&settings_of(kind, &[setting]), &model, &Head::none(), [0.9, 0.99]).unwrap_err();

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 use spartui::data::{Example, Target};
-use spartui::model::{Model, Open};
+use spartui::model::{AddedRows, Model, Open};
 use spartui::recipe::{Recipe, TaskKind};
 use spartui::train::{Plan, Surroundings};
 
@@ -90,7 +90,8 @@ fn the_predicted_peak_is_what_a_process_comes_to() {
 fn a_run_that_will_not_fit_is_warned_about() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert-a");
     let task = TaskKind::SequenceClassification;
-    let open = Open { folder: &folder, dtype: "float32", device: "cpu", task, fresh: None };
+    let open =
+        Open { folder: &folder, dtype: "float32", device: "cpu", task, fresh: None, added: AddedRows::default() };
     let model = Model::outline(&open).unwrap();
     let row = || Example { tokens: vec![5; 30], token_types: Vec::new(), target: Target::Label(0) };
     let rows: Vec<Example> = std::iter::repeat_with(row).take(64).collect();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use spartui::method::{self, Method};
-use spartui::model::{Config, Head, Model, Open};
+use spartui::model::{AddedRows, Config, Head, Model, Open};
 use spartui::recipe::{self, MethodKind, Recompute, TaskKind};
 use spartui::train::{Stopwatch, TrainedHead};
 
@@ -32,7 +32,14 @@ impl Trainee {
         let decoder = Config::load(folder)?.family.is_decoder();
         let task = if decoder { TaskKind::CausalLm } else { TaskKind::SequenceClassification };
         let fresh = setting.random.then_some(7);
-        let model = Model::open(&Open { folder, dtype: setting.dtype, device: setting.device, task, fresh })?;
+        let model = Model::open(&Open {
+            folder,
+            dtype: setting.dtype,
+            device: setting.device,
+            task,
+            fresh,
+            added: AddedRows::default(),
+        })?;
         let head = if decoder {
             Head::none()
         } else {

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
-VOCABULARY = 1536
 SPECIAL = ["<|begin|>", "<|end|>", "<|user|>", "<|assistant|>", "<|turn|>"]
 
 
@@ -20,7 +19,7 @@ def texts(path):
         yield from filter(None, text.split("\n"))
 
 
-def train(path):
+def train(path, vocabulary):
     tokenizer = Tokenizer(models.BPE())
     # A space before the first word too, so that "Anna" is one token wherever a sentence or an answer begins with her.
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -29,7 +28,7 @@ def train(path):
         single="<|begin|> $A", pair="<|begin|> $A <|begin|> $B", special_tokens=[("<|begin|>", 0)]
     )
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCABULARY,
+        vocab_size=vocabulary,
         special_tokens=SPECIAL,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
@@ -43,9 +42,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--text", type=Path, default=here / "text" / "train.jsonl")
     parser.add_argument("--output", type=Path, default=here / "model" / "tokenizer.json")
+    parser.add_argument("--vocabulary", type=int, default=1536)
     arguments = parser.parse_args()
-    tokenizer = train(arguments.text)
-    if tokenizer.get_vocab_size() != VOCABULARY:
+    tokenizer = train(arguments.text, arguments.vocabulary)
+    if tokenizer.get_vocab_size() != arguments.vocabulary:
         raise SystemExit(f"the text has words for {tokenizer.get_vocab_size()} tokens only, not {VOCABULARY}")
     tokenizer.save(str(arguments.output))
 

@@ -13,7 +13,7 @@ use spartui_facts::error::{Error, Result};
 use spartui_facts::recipe::{self, MethodKind, Recipe, Recompute, Selection, TaskKind, Variant};
 use spartui_hub as hub;
 use spartui_method as method;
-use spartui_model::{Head, Model, Open, dtype_name, task_of};
+use spartui_model::{AddedRows, Head, Model, Open, dtype_name, task_of};
 use spartui_sparse::prepare_device;
 use spartui_train::{Extent, Prediction, Stopwatch, Surroundings, TrainedHead};
 
@@ -233,7 +233,14 @@ impl Arguments {
             None => task_of(&folder, !self.random)?,
         };
         let fresh = self.random.then_some(0);
-        let model = Model::open(&Open { folder: &folder, dtype: &self.dtype, device: &self.device, task, fresh })?;
+        let model = Model::open(&Open {
+            folder: &folder,
+            dtype: &self.dtype,
+            device: &self.device,
+            task,
+            fresh,
+            added: AddedRows::default(),
+        })?;
         print_remarks(&model);
         if let tch::Device::Cuda(device) = model.device {
             // If the kernels cannot be compiled, the slower code is timed; `spartui doctor` says why.

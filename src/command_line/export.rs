@@ -16,6 +16,7 @@ use spartui_hub as hub;
 use spartui_method::{Dense, Shape, addition_of, definition};
 use spartui_model::{Model, OrFailed};
 use spartui_run::{RunFolder, refuse_race};
+use spartui_train::Opening;
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -223,7 +224,8 @@ fn writing(share: f32) {
 }
 
 fn open(recipe: &Recipe, base: &Path) -> Result<Model> {
-    Model::load(base, "auto", "cpu", recipe.task.kind)
+    let opening = Opening { folder: base, dtype: "auto", device: "cpu", weights: true };
+    Ok(opening.open(recipe)?.0)
 }
 
 /// Names and shapes of the model's parameters.

@@ -8,17 +8,17 @@ use super::printer::{scored, shown};
 use super::train::guess_columns;
 use super::{end_progress, print_line, show_progress};
 use spartui_adapters::{LoraAdapter, OwnAdapter, Saved, adapter_contents, adapter_shape};
-use spartui_data::{self as data, Example, Prepared, Target, Tokenizer};
+use spartui_data::{self as data, Example, Prepared, Target};
 use spartui_engine::Probe;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::protocol::{self, Evaluation, Step, mebibytes};
 use spartui_facts::quote::{one_line, place};
-use spartui_facts::recipe::{Init, Recipe, TaskKind};
+use spartui_facts::recipe::{Recipe, TaskKind};
 use spartui_hub as hub;
 use spartui_method::{Dense, Factors, Shape};
-use spartui_model::{Config, Model, Open, Outputs, dtype_name, task_of};
+use spartui_model::{Model, Outputs, dtype_name, task_of};
 use spartui_run::{Journal, Metrics, RunFolder, checkpoints, read_race};
-use spartui_train::{Plan, Prediction, Surroundings};
+use spartui_train::{ExtendedTokenizer, Opening, Plan, Prediction, Surroundings};
 
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -73,8 +73,7 @@ fn inspect_data(recipe: &Recipe, examples: usize) -> Result<()> {
     }
     let probe = Probe::new();
     let folder = hub::resolve(&recipe.model.path, &mut |what, fraction| show_progress(what, fraction))?;
-    let config = Config::load(&folder)?;
-    let tokenizer = Tokenizer::load(&folder, usize::try_from(config.vocab_size).unwrap_or(0))?;
+    let tokenizer = ExtendedTokenizer::read(&folder, &recipe.model.new_tokens)?.tokenizer;
     let prepared = data::prepare(recipe, &tokenizer, &mut |what, fraction| show_progress(what, fraction))?;
     end_progress();
     describe_rows(&prepared).into_iter().try_for_each(|line| print_line(&line))?;
@@ -98,13 +97,7 @@ fn inspect_data(recipe: &Recipe, examples: usize) -> Result<()> {
 
 /// Predicts the peak memory of a run with this recipe.
 fn predict(recipe: &Recipe, folder: &Path, prepared: &Prepared, around: Surroundings) -> Result<Prediction> {
-    let model = Model::outline(&Open {
-        folder,
-        dtype: &recipe.model.dtype,
-        device: &recipe.model.device,
-        task: recipe.task.kind,
-        fresh: (recipe.model.init == Init::Random).then_some(recipe.method.seed),
-    })?;
+    let (model, _) = Opening { weights: false, ..Opening::of(recipe, folder) }.open(recipe)?;
     let labels = prepared.labels.len().cast_signed() as i64;
     let shapes = model.head_kind().shapes(labels, model.config.hidden_size).into_iter();
     let head = shapes.map(|shape| shape.iter().product::<i64>().cast_unsigned()).sum();

@@ -6,15 +6,16 @@ use clap::ValueEnum;
 use tch::Tensor;
 
 use super::origin::{ModelOptions, Origin};
-use spartui_adapters::{Adapter, HeadDelta, LoraAdapter, OwnAdapter, Saved, about_adapter, adapter_shape};
+use spartui_adapters::{Adapter, HeadDelta, LoraAdapter, NewTokens, OwnAdapter, Saved, about_adapter, adapter_shape};
 use spartui_data::Tokenizer;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::{one_line, quoted};
 use spartui_facts::recipe::{MethodKind, Recipe, TaskKind};
 use spartui_hub as hub;
 use spartui_method::{Shape, addition_of, definition};
-use spartui_model::{Head, Model, Open, Outputs, Site, listed, task_of};
+use spartui_model::{AddedRows, Head, Model, Open, Outputs, Site, listed, task_of};
 use spartui_sparse::merge;
+use spartui_train::ExtendedTokenizer;
 
 #[derive(Debug, clap::Args)]
 pub struct Source {
@@ -83,9 +84,11 @@ impl Source {
             None => origin.task_of(&folder)?,
         };
         let (dtype, device) = (self.dtype.as_str(), self.device.as_str());
-        let mut model = Model::open(&Open { folder: &folder, dtype, device, task, fresh: None })?;
-        let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
-        let tokenizer = Tokenizer::load(&folder, vocabulary)?;
+        let new_tokens = origin.adapter.as_deref().map_or(Ok(NewTokens::default()), NewTokens::of_adapter)?;
+        let added = AddedRows { count: u32::try_from(new_tokens.count()).unwrap_or(u32::MAX), seed: 0 };
+        let mut model = Model::open(&Open { folder: &folder, dtype, device, task, fresh: None, added })?;
+        let tokenizer = tokenizer(&model, &folder, origin.adapter.as_deref(), &new_tokens)?;
+        set_new_rows(&model, &new_tokens)?;
         print_remarks(&model);
         let Adapted { head, labels, outputs } = match &origin.adapter {
             Some(adapter) => match adapter_shape(adapter) {
@@ -97,6 +100,39 @@ impl Source {
         };
         Ok(Loaded { model, head, labels, outputs, tokenizer, folder, recipe: origin.recipe })
     }
+}
+
+/// The model's tokenizer with an adapter's new tokens; where they have other ids in it, the tokenizer beside the adapter.
+fn tokenizer(model: &Model, folder: &Path, adapter: Option<&Path>, new_tokens: &NewTokens) -> Result<Tokenizer> {
+    let texts: Vec<String> = new_tokens.tokens.iter().map(|(text, _)| text.clone()).collect();
+    let extended = ExtendedTokenizer::read(folder, &texts);
+    let same_ids = |extended: &ExtendedTokenizer| {
+        extended.new.iter().map(|token| token.id).eq(new_tokens.tokens.iter().map(|(_, id)| *id))
+    };
+    match (extended, adapter.filter(|_| !new_tokens.is_empty())) {
+        (Ok(extended), _) if same_ids(&extended) => Ok(extended.tokenizer),
+        (_, Some(adapter)) => {
+            Tokenizer::load(adapter, usize::try_from(model.config.vocab_size).unwrap_or(0))
+        }
+        (extended, None) => extended.map(|extended| extended.tokenizer),
+    }
+}
+
+/// Sets the rows of an adapter's new tokens to their values before training.
+fn set_new_rows(model: &Model, new_tokens: &NewTokens) -> Result<()> {
+    for place in model.matrices_with_added_rows() {
+        let name = &model.parameters[place].name;
+        let rows = new_tokens.rows.iter().find(|rows| rows.parameter == *name);
+        let rows =
+            rows.filter(|rows| rows.shape[1].cast_signed() as i64 == model.config.hidden_size).ok_or_else(|| {
+                Error::refused(format!(
+                    "the adapter adds tokens and has no rows of {name} for them; it was made for another model"
+                ))
+            })?;
+        let [count, width] = rows.shape.map(|size| size.cast_signed() as i64);
+        model.set_added_rows(place, &Tensor::from_slice(&rows.init).view([count, width]));
+    }
+    Ok(())
 }
 
 impl Origin {

@@ -20,8 +20,12 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from peft_sparta import SpaRTAforCausalLM, SpaRTAforSequenceClassification
 from transformers import AutoTokenizer
+
+
+NEW_ROWS = "new_embeddings_init.safetensors"
 
 
 def misfit(message):
@@ -36,7 +40,10 @@ def rows(path):
 def with_base(adapter, model, folder):
     """The adapter's files as links in `folder`, naming this base model."""
     for path in adapter.iterdir():
-        if path.name != "config.json":
+        if path.name == NEW_ROWS:
+            # The package's loader hands a torch.device to safetensors for this file, which takes a name only.
+            torch.save(load_file(path)["new_embeddings"], folder / "new_embeddings_init.pt")
+        elif path.name != "config.json":
             (folder / path.name).symlink_to(path.resolve())
     config = json.loads((adapter / "config.json").read_text())
     config["sparta_pretrained_model"] = str(model.resolve())

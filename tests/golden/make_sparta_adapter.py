@@ -8,6 +8,8 @@ outputs of its own loader. No line of spartui takes part.
     sparta_adapter/classification/  `SpaRTA.save` of a classifier, and head_init.safetensors
     sparta_adapter/causal/          `SpaRTA.save` of a language model whose embeddings of two tokens train whole, for
                                     which the package writes 64-bit indices
+    sparta_adapter/tokens/          `SpaRTA.save` of a classifier with a new token, whose row trains in full, and the
+                                    tokenizer that has it
     sparta_adapter/golden.json      see `main`
 
 The package's trainer would save the head's start as a pickle file; its loader prefers the safetensors file that is
@@ -26,6 +28,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 import torch
 import torch.nn.functional as F
 from peft_sparta import SpaRTA, SpaRTAforCausalLM, SpaRTAforSequenceClassification
+from peft_sparta.trainer.sft.model_loader import load_classification_model
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
@@ -38,7 +41,7 @@ from transformers import (
 )
 
 HERE = Path("tests/golden/sparta_adapter")
-MODEL, CLASSIFICATION, CAUSAL = (HERE / name for name in ("model", "classification", "causal"))
+MODEL, CLASSIFICATION, CAUSAL, TOKENS = (HERE / name for name in ("model", "classification", "causal", "tokens"))
 
 WORDS = "the a kettle lamp chair bread soup rain wind snow falls burns boils breaks was is very too hot cold warm old new \
 quietly slowly again today tomorrow and but we they buy mend eat . , ! ?".split()
@@ -104,6 +107,54 @@ def train_classifier(tokenizer):
     save(sparta, CLASSIFICATION)
     head = sparta.get_init_param(model.score.weight).contiguous()
     save_file({"head": head}, CLASSIFICATION / "head_init.safetensors", metadata={"format": "pt"})
+
+
+def with_new_token():
+    return load_classification_model(str(MODEL), len(LABELS), dict(enumerate(LABELS)), "random", None, ["<sep>"],
+                                     dtype=torch.bfloat16)
+
+
+def train_with_new_token():
+    torch.manual_seed(14)
+    tokenizer, model = with_new_token()
+    sparta = SpaRTA(model, sparsity=0.9, trainable_tokens=[len(VOCABULARY)])
+    batch = tokenizer([marked(text) for text, _ in ROWS], return_tensors="pt", padding=True)
+    labels = torch.tensor([label for _, label in ROWS])
+    train(sparta, 3e-2, lambda: sparta(**batch, labels=labels).loss)
+    save(sparta, TOKENS)
+    tokenizer.save_pretrained(TOKENS)
+    head = sparta.get_init_param(model.score.weight).contiguous()
+    save_file({"head": head}, TOKENS / "head_init.safetensors", metadata={"format": "pt"})
+    # The package's trainer saves these as a pickle file too.
+    rows = sparta.get_init_param(model.get_input_embeddings().weight)[len(VOCABULARY):].float().contiguous()
+    save_file({"new_embeddings": rows}, TOKENS / "new_embeddings_init.safetensors", metadata={"format": "pt"})
+    return rows
+
+
+def marked(text):
+    return text.replace(",", "<sep>").replace("and", "<sep>")
+
+
+@torch.no_grad()
+def outputs_with_new_token(rows):
+    """By the package's loader, to which the rows are given as the pickle file that it can read, and in float32."""
+    tokenizer, model = with_new_token()
+    ids = [tokenizer(marked(text)).input_ids for text, _ in ROWS]
+    deltas = flat_deltas(TOKENS)
+    kept = (TOKENS / "new_embeddings_init.safetensors").read_bytes()
+    (TOKENS / "new_embeddings_init.safetensors").unlink()
+    torch.save(rows, TOKENS / "new_embeddings_init.pt")
+    loaded = SpaRTAforSequenceClassification(str(TOKENS))
+    (TOKENS / "new_embeddings_init.pt").unlink()
+    (TOKENS / "new_embeddings_init.safetensors").write_bytes(kept)
+    reference = [loaded(torch.tensor([row]))[0].tolist() for row in ids]
+    model.get_input_embeddings().weight.data[len(VOCABULARY):] = rows
+    head = load_file(TOKENS / "head_init.safetensors")["head"]
+    model = exact(model, deltas)
+    model.score.weight.copy_(head + torch.tensor(deltas["score.weight"][1]).view(head.shape))
+    exactly = [model(input_ids=torch.tensor([row])).logits[0].tolist() for row in ids]
+    return {"texts": [marked(text) for text, _ in ROWS], "input_ids": ids, "reference": reference, "float32": exactly,
+            "row": deltas["model.embed_tokens.weight"][0][0] // 32}
 
 
 def train_language_model(tokenizer):
@@ -175,6 +226,7 @@ def main():
     with torch.enable_grad():
         train_classifier(tokenizer)
         train_language_model(tokenizer)
+        rows = train_with_new_token()
 
     texts = [text for text, _ in ROWS]
     ids = [tokenizer(text).input_ids for text in texts]
@@ -203,9 +255,10 @@ def main():
             "reference": [logprobs(loaded, row) for row in ids],
             "float32": [logprobs(language_model, row) for row in ids],
         },
+        "tokens": outputs_with_new_token(rows),
     }
     (HERE / "golden.json").write_text(json.dumps(golden) + "\n")
-    for folder in (MODEL, CLASSIFICATION, CAUSAL):
+    for folder in (MODEL, CLASSIFICATION, CAUSAL, TOKENS):
         for path in folder.iterdir():
             path.chmod(0o644)
 

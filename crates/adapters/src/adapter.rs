@@ -15,6 +15,7 @@ pub(super) use folder::{copy_files, copy_licences_and_templates, only_known_entr
 pub(super) use folder::{refuse_part, refuse_to_replace_others};
 
 use super::adapter_config::edited;
+use super::new_tokens::{NewTokens, ROWS};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::one_line;
 use spartui_run::TOKENIZER;
@@ -43,6 +44,8 @@ pub struct Adapter {
     pub deltas: Vec<ParameterDelta>,
     /// The parameters of the head, as [`head_parts`] lists them for the family; none for a causal language model.
     pub head: Vec<HeadDelta>,
+    /// Tokens beyond those of the base model. The matrices of the parameters have rows for them.
+    pub new_tokens: NewTokens,
 }
 
 /// The deltas of one parameter.
@@ -93,8 +96,9 @@ impl Adapter {
         write_deltas: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<u64> {
         let head = self.check()?;
-        let config = edited(&self.base_config, &self.base, &self.labels, head).map_err(Error::refused)?;
-        refuse_to_replace_others(folder, AN_ADAPTER, &[DELTAS, KEYED], &[HEAD])?;
+        let mut config = edited(&self.base_config, &self.base, &self.labels, head).map_err(Error::refused)?;
+        self.new_tokens.note(&mut config);
+        refuse_to_replace_others(folder, AN_ADAPTER, &[DELTAS, KEYED], &[HEAD, ROWS])?;
         put_folder(folder, AN_ADAPTER, bytes, |new| {
             write_deltas(new)?;
             let write_rest = || {
@@ -103,8 +107,12 @@ impl Adapter {
                     let init: Vec<NamedTensor> = self.head.iter().map(init).collect();
                     write_tensors(&new.join(HEAD), init.iter().map(|tensor| (tensor.name.as_str(), tensor)))?;
                 }
+                self.new_tokens.write(new)?;
                 write_synced(&new.join(CONFIG), &serde_json::to_vec_pretty(&config)?)?;
-                tokenizer_folder.map_or(Ok(()), |source| copy_files(source, TOKENIZER, new))
+                tokenizer_folder.map_or(Ok(()), |source| {
+                    copy_files(source, TOKENIZER, new)?;
+                    self.new_tokens.add_to_tokenizer(new)
+                })
             };
             write_rest().map_err(failed("write the adapter to", folder))
         })

@@ -38,6 +38,11 @@ pub(super) fn edited(base_config: &Value, base: &Path, labels: &[String], head: 
     Ok(Value::Object(config))
 }
 
+/// Rows of the embeddings, by a configuration; 0 where it does not say.
+pub(super) fn vocabulary(config: &Value) -> i64 {
+    config.get("vocab_size").and_then(Value::as_i64).unwrap_or(0)
+}
+
 /// Edits a model's configuration to that of a classifier with these labels.
 pub(super) fn insert_labels(config: &mut Map<String, Value>, labels: &[String]) {
     config.insert(PROBLEM.into(), CLASSIFICATION.into());

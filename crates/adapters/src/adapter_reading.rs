@@ -7,6 +7,7 @@ use super::adapter::refuse_part as refuse;
 use super::adapter::{Adapter, CONFIG, DELTAS, HEAD, HeadDelta, HeadPart, KEYED, LM_HEAD, ParameterDelta};
 use super::adapter_config::{self, AdapterConfig};
 use super::keyed::{KeyedFile, read_keyed};
+use super::new_tokens::NewTokens;
 use super::sparse_peft::{self, PeftFormat};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::{place, quoted};
@@ -64,7 +65,7 @@ impl Adapter {
             return sparse_peft::read(folder, format, parameters);
         }
         let config = read_config(folder)?;
-        refuse_new_tokens(folder)?;
+        let new_tokens = NewTokens::of_adapter(folder)?;
         let file = Deltas::open(folder)?;
         let is_classifier = !config.head.parts.is_empty();
         let of_head = |name: &str| {
@@ -96,6 +97,7 @@ impl Adapter {
             parameters: parameters.to_vec(),
             deltas,
             head,
+            new_tokens,
         };
         Ok((adapter, unknown))
     }
@@ -149,18 +151,6 @@ impl Deltas {
                 .collect(),
             Self::Keyed(file) => file.scalars(),
         }
-    }
-}
-
-/// Refuses adapters that add tokens: the model of such an adapter has more embeddings than the base model.
-fn refuse_new_tokens(folder: &Path) -> Result<()> {
-    let files = ["new_embeddings_init.safetensors", "new_embeddings_init.pt"];
-    match files.into_iter().find(|file| folder.join(file).exists()) {
-        None => Ok(()),
-        Some(file) => Err(Error::refused(format!(
-            "{}: adapters that add tokens to the vocabulary are not read by this version; train one without new tokens",
-            place(&folder.join(file))
-        ))),
     }
 }
 

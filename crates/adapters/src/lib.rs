@@ -7,6 +7,7 @@ mod any_adapter;
 mod keyed;
 mod lora;
 mod merged;
+mod new_tokens;
 mod own_adapter;
 mod sparse_peft;
 
@@ -15,6 +16,7 @@ pub use adapter_reading::{Contents, adapter_contents};
 pub use any_adapter::{About, AnyAdapter, about_adapter, adapter_shape};
 pub use keyed::Keyed;
 pub use lora::{LoraAdapter, LoraSettings, Saved, Targets, is_lora};
-pub use merged::{Change, Product, trained_config, untie, write_merged, write_model};
+pub use merged::{BaseFiles, Change, Product, trained_config, untie, write_merged, write_model};
+pub use new_tokens::{NewRows, NewTokens};
 pub use own_adapter::OwnAdapter;
 pub use sparse_peft::PeftFormat;

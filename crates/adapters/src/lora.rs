@@ -15,6 +15,7 @@ pub(super) use self::targets::target_modules;
 use super::adapter::{Adapter, CONFIG, HeadDelta, copy_files, family, finite, put_folder};
 use super::adapter::{refuse_part as refuse, refuse_to_replace_others};
 use super::merged::trained_config;
+use super::new_tokens::NewTokens;
 use spartui_facts::error::Result;
 use spartui_facts::family::Family;
 use spartui_method::Factors;
@@ -200,6 +201,7 @@ impl LoraAdapter {
             parameters,
             deltas: Vec::new(),
             head: self.head.clone(),
+            new_tokens: NewTokens::default(),
         }
     }
 }

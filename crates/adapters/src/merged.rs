@@ -13,6 +13,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+pub use folder::BaseFiles;
 pub use full::write_model;
 pub use product::{Change, Product};
 pub(super) use shard::{Outline, Shard, write_shard};
@@ -60,7 +61,13 @@ pub fn write_merged(
         untie(&mut config);
     }
     let mut done = 0;
-    put_model(output, &config, Some(base), total as u64, |new| {
+    // With the rows of new tokens, if there are any.
+    if let Some(rows) = adapter.new_tokens.rows.first() {
+        let shape = adapter.parameters.iter().find(|(name, _)| *name == rows.parameter).map(|(_, shape)| shape[0]);
+        config["vocab_size"] = shape.into();
+    }
+    let files_beside = BaseFiles { folder: base, new_tokens: &adapter.new_tokens };
+    put_model(output, &config, Some(files_beside), total as u64, |new| {
         for file in &files {
             write_file(new, file, &mut |bytes| {
                 done += bytes;
@@ -144,11 +151,13 @@ fn write_tensor(tensor: &Planned<'_>, path: &Path, to: &mut dyn Write, done: &mu
             to.write_all(&bytes).map_err(failed("write", path))?;
             done(bytes.len());
         }
-        Origin::Base { shard, place, delta, change } => {
-            let mut chunk = vec![0; CHUNK.min(tensor.outline.bytes())];
+        Origin::Base { shard, place, delta, change, added } => {
+            let new = added.map_or(0, |rows| rows.init.len() * dtype.bitsize() / 8);
+            let stored = tensor.outline.bytes() - new;
+            let mut chunk = vec![0; CHUNK.min(stored)];
             let mut from = 0;
-            while from < tensor.outline.bytes() {
-                let chunk_len = chunk.len().min(tensor.outline.bytes() - from);
+            while from < stored {
+                let chunk_len = chunk.len().min(stored - from);
                 let bytes = &mut chunk[..chunk_len];
                 let unread = |error: io::Error| source::refuse(&shard.path, &error.to_string());
                 shard.read_at(place + from as u64, bytes).map_err(unread)?;
@@ -162,6 +171,14 @@ fn write_tensor(tensor: &Planned<'_>, path: &Path, to: &mut dyn Write, done: &mu
                 to.write_all(bytes).map_err(failed("write", path))?;
                 from += chunk_len;
                 done(chunk_len);
+            }
+            if let Some(rows) = added {
+                let mut bytes = values::cast(rows.init.iter().copied(), *dtype).map_err(out_of_range)?;
+                if let Some(delta) = delta {
+                    values::add(&mut bytes, *dtype, stored * 8 / dtype.bitsize(), delta).map_err(out_of_range)?;
+                }
+                to.write_all(&bytes).map_err(failed("write", path))?;
+                done(bytes.len());
             }
         }
     }

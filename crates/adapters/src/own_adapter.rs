@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::adapter::{Adapter, CONFIG, HEADS, HeadDelta, HeadKind, copy_files, finite, put_folder};
 use super::adapter::{refuse_part as refuse, refuse_to_replace_others};
 use super::merged::trained_config;
+use super::new_tokens::NewTokens;
 use spartui_facts::error::Result;
 use spartui_facts::quote::quoted;
 use spartui_method::{Dense, OwnTensors};
@@ -138,6 +139,7 @@ impl OwnAdapter {
             parameters,
             deltas: Vec::new(),
             head: self.head.clone(),
+            new_tokens: NewTokens::default(),
         }
     }
 }

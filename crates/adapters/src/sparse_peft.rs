@@ -14,6 +14,7 @@ use super::adapter::{refuse_part as refuse, refuse_to_replace_others};
 use super::adapter_reading::Contents;
 use super::lora::{FACTORS, PREFIX, SETTINGS, module, own_config, saved_module, split_head, target_modules};
 use super::merged::trained_config;
+use super::new_tokens::NewTokens;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::family::Family;
 use spartui_facts::quote::{one_line, quoted};
@@ -125,6 +126,12 @@ impl Filling {
     }
 }
 
+/// Whether a matrix holds embeddings, which PEFT's sparse adapters do not adapt.
+fn is_embedding(name: &str) -> bool {
+    let module = name.trim_end_matches(".weight").rsplit('.').next().unwrap_or(name);
+    module.contains("embed") || ["wte", "wpe"].contains(&module)
+}
+
 impl Adapter {
     /// Writes the adapter's folder in a sparse format of PEFT, with the tokenizer's files; an earlier adapter is replaced.
     /// `modules` holds the names of the weights of all the model's layers. Returns the size of the folder in bytes.
@@ -140,6 +147,13 @@ impl Adapter {
         tokenizer_folder: Option<&Path>,
     ) -> Result<u64> {
         self.check()?;
+        if let Some((token, _)) = self.new_tokens.tokens.first() {
+            return Err(Error::refused(format!(
+                "the run adds the token {} to the model, and PEFT's sparse adapters have no place for its row; use --format sparta \
+                 or merged",
+                quoted(token)
+            )));
+        }
         if family(&self.base_config).and_then(Family::decoder).is_some_and(|decoder| decoder.transposed) {
             return Err(Error::refused(
                 "PEFT's sparse adapters are for layers of class Linear, and this family has Conv1D; use --format sparta or merged",
@@ -148,7 +162,8 @@ impl Adapter {
         let mut weights = Vec::new();
         for (name, shape, delta) in self.below_head() {
             let Some(delta) = delta.filter(|delta| !delta.indices.is_empty()) else { continue };
-            let [rows, columns] = *shape else {
+            let matrix = <[usize; 2]>::try_from(shape).ok().filter(|_| !is_embedding(name));
+            let Some([rows, columns]) = matrix else {
                 return Err(Error::refused(format!(
                     "{} trains, which is no weight of a linear layer and has no place in PEFT's sparse adapters; use --format sparta \
                      or merged",
@@ -372,7 +387,15 @@ pub(super) fn read(
     let (base_config, labels) = own_config(folder)?;
     let rows = head.last().and_then(|part| part.shape.first().copied()).unwrap_or(0);
     let labels = if labels.len() == rows { labels } else { (0..rows).map(|row| format!("LABEL_{row}")).collect() };
-    let adapter = Adapter { base: base.into(), base_config, labels, parameters: parameters.to_vec(), deltas, head };
+    let adapter = Adapter {
+        base: base.into(),
+        base_config,
+        labels,
+        parameters: parameters.to_vec(),
+        deltas,
+        head,
+        new_tokens: NewTokens::default(),
+    };
     Ok((adapter, unknown))
 }
 

@@ -80,6 +80,50 @@ impl Tokenizer {
         Ok(Self { inner, folder: model_folder.to_owned(), vocab_size, special_tokens, special_tokens_of_pair, ends })
     }
 
+    /// Adds special tokens, which are found in texts wherever they stand. Returns their ids; the vocabulary ends after
+    /// the last of them, or where it did.
+    ///
+    /// # Errors
+    /// Refuses a token that is empty, or that the tokenizer has already.
+    pub fn add(&mut self, texts: &[String]) -> Result<Vec<u32>> {
+        let refuse = |text: &str, why: &str| {
+            Error::refused(format!("model.new_tokens: {} {why}", spartui_facts::quote::quoted(text)))
+        };
+        let mut ids = Vec::new();
+        for (at, text) in texts.iter().enumerate() {
+            if texts[..at].contains(text) {
+                return Err(refuse(text, "is named twice; name it once"));
+            }
+            if text.trim().is_empty() {
+                return Err(refuse(text, "is no token; give a text such as <sep>"));
+            }
+            if self.inner.token_to_id(text).is_some() {
+                return Err(refuse(
+                    text,
+                    "is a token of the model already; leave it out, or name it in method.sparta.trainable_tokens to train it",
+                ));
+            }
+            let token = tokenizers::AddedToken::from(text.clone(), true);
+            run(|| self.inner.add_special_tokens([token]))?;
+            let id = self.inner.token_to_id(text).ok_or_else(|| refuse(text, "cannot be added to the tokenizer"))?;
+            self.vocab_size = self.vocab_size.max(id as usize + 1);
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+
+    /// The id of a token, given by its text.
+    #[must_use]
+    pub fn token_id(&self, text: &str) -> Option<u32> {
+        self.inner.token_to_id(text).filter(|id| (*id as usize) < self.vocab_size)
+    }
+
+    /// Number of ids that the model knows.
+    #[must_use]
+    pub fn vocabulary(&self) -> usize {
+        self.vocab_size
+    }
+
     /// Its folder.
     #[must_use]
     pub fn folder(&self) -> &Path {

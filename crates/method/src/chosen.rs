@@ -16,8 +16,8 @@ pub(super) use self::kind::{BITFIT, DST, ID3, Kind, LN_TUNING, SARA};
 use self::kind::{Rule, Source};
 use super::scope::{Scope, root_mean};
 use super::state::{check, copy_named};
-use super::{Collector, Dense, Learned, Method, Part, Patch, Plan, State};
-use spartui_facts::protocol::{Group, Layer};
+use super::{Collector, Dense, Learned, Method, Part, Patch, Plan, State, frozen_group};
+use spartui_facts::protocol::Group;
 use spartui_facts::recipe::{self, ClassFactors};
 use spartui_model::{Head, Model, Stage, Tap};
 use spartui_sparse::gradient::{self, Product};
@@ -193,17 +193,8 @@ impl Chosen {
         if own.is_empty() {
             return None;
         }
-        let mut group = Group {
-            name: self.kind.trains.to_owned(),
-            parameters: own.iter().map(|weight| weight.scalars()).sum(),
-            trainable: 0,
-            targeted: true,
-            density: None,
-            by_layer: vec![0; layers],
-            surviving: None,
-            delta_rms: 0.0,
-            layers: vec![Layer::default(); layers],
-        };
+        let parameters = own.iter().map(|weight| weight.scalars()).sum();
+        let mut group = Group { targeted: true, ..frozen_group(self.kind.trains, parameters, layers) };
         for weight in own {
             if let Some(layer) = weight.layer {
                 group.layers[layer].parameters += weight.scalars();

@@ -271,18 +271,27 @@ pub fn written(recipe: &recipe::Method, model: &Model, head: u64) -> Result<Vec<
 
 /// The groups of a model, all of them frozen.
 fn untouched_groups(model: &Model) -> Vec<Group> {
-    let group = |name: &&str| Group {
-        name: (*name).to_owned(),
-        parameters: model.sites.iter().filter(|site| site.group == *name).map(|site| site.weight.numel() as u64).sum(),
+    let group = |name: &&str| {
+        let sites = model.sites.iter().filter(|site| site.group == *name);
+        let parameters = sites.map(|site| site.weight.numel() as u64).sum();
+        Group { layers: layers_of(model, name), ..frozen_group(name, parameters, model.layers()) }
+    };
+    model.groups().iter().map(group).collect()
+}
+
+/// A group with this number of parameters, none of them in a layer and all of them frozen.
+fn frozen_group(name: &str, parameters: u64, layers: usize) -> Group {
+    Group {
+        name: name.to_owned(),
+        parameters,
         trainable: 0,
         targeted: false,
         density: None,
-        by_layer: vec![0; model.layers()],
+        by_layer: vec![0; layers],
         surviving: None,
         delta_rms: 0.0,
-        layers: layers_of(model, name),
-    };
-    model.groups().iter().map(group).collect()
+        layers: vec![Layer::default(); layers],
+    }
 }
 
 /// The number of scalars of a group in each layer, all of them frozen.

@@ -1,5 +1,9 @@
 //! `SpaRTA` (arXiv 2502.15975): a random set of single scalars trains, and the rest is frozen. Other selections choose
 //! the set by magnitude or by gradient.
+//!
+//! Most of what trains are the model's sites, whose gradients come from taps. Biases, norms, embeddings and the
+//! language-model head may be targets too, and single rows of the matrices of tokens may train in full, as in peft-sparta;
+//! their dense gradients are computed, and gathered at once.
 
 mod choose;
 mod defined;
@@ -13,13 +17,13 @@ use choose::AT_A_TIME;
 pub(super) use defined::{Defined, deltas};
 
 use super::dynamic::Candidates;
-use super::scope::{Scope, is_target};
+use super::scope::{Scope, is_other, is_target};
 use super::state::check;
-use super::{Collector, Dense, Learned, Method, Part, Patch, Plan, State};
+use super::{Collector, Dense, Learned, Method, Part, Patch, Plan, State, frozen_group};
 use spartui_facts::permutation::derive_key;
 use spartui_facts::protocol::Group;
 use spartui_facts::recipe::{self, Rounding, Selection as By};
-use spartui_model::{Head, Model, Tap};
+use spartui_model::{Head, Model, Stage, Tap};
 use spartui_sparse::gradient::{self, Product};
 use spartui_sparse::{Cast, Delta, Footprint, Optimizer, Resized, Saved, Selection, squared_norm};
 
@@ -28,22 +32,30 @@ use spartui_sparse::{Cast, Delta, Footprint, Optimizer, Resized, Saved, Selectio
 pub struct Sparta {
     settings: recipe::Method,
     scope: Scope,
+    /// The model's sites, then its other parameters, then those whose rows of tokens train.
     sites: Vec<Adapted>,
-    /// For each site, whether at least one scalar trains.
+    /// For each of them, whether at least one scalar trains.
     active: Vec<bool>,
+    /// Number of the model's sites.
+    tapped: usize,
+    /// For each parameter of the model, whether its dense gradient is needed.
+    needs_gradient: Vec<bool>,
     /// The trained values, while they are removed from the model; see [`Method::leave`].
     away: Vec<Patch>,
     /// The trained values without dropout, while deltas are dropped; see [`dropout`].
     complete: Vec<Patch>,
 }
 
-/// One site of the model with its deltas.
+/// One site of the model, or another of its parameters, with its deltas.
 #[derive(Debug)]
 struct Adapted {
     name: String,
     group: &'static str,
-    layer: usize,
+    /// Its block, if it is in one.
+    layer: Option<usize>,
     transposed: bool,
+    /// For a parameter that is no site.
+    parameter: Option<Gathered>,
     /// Flat; shares its memory with the model's.
     weight: Tensor,
     delta: Delta,
@@ -54,6 +66,20 @@ struct Adapted {
     scored: Option<choose::Scored>,
     candidates: Option<Candidates>,
 }
+
+/// A parameter whose gradient is gathered from the dense one.
+#[derive(Debug)]
+struct Gathered {
+    /// Its place among the model's parameters.
+    place: usize,
+    /// The model's own handle, which requires a gradient while the method is in the model.
+    handle: Tensor,
+    /// Whether rows of tokens train, and only these.
+    rows: bool,
+}
+
+/// The group of the rows of tokens that train.
+const TOKENS: &str = "tokens";
 
 /// Prefix of the names of candidates' gradient sums in a checkpoint; the step at which they were drawn and the site
 /// follow.
@@ -66,43 +92,134 @@ impl Sparta {
     /// # Errors
     /// One sentence: a target that the model does not have, a sparsity outside its bounds.
     pub fn new(settings: &recipe::Method, model: &Model, head: &Head, betas: [f64; 2]) -> Result<Self, String> {
-        let sites = model.sites.iter().map(|site| {
-            let scalars = site.weight.numel() as u64;
+        let scope = Scope::with_others(model, head.parameters());
+        let adapted = |name: &str, group, weight: &Tensor| {
+            let order = Selection::new(settings.seed, name, weight.numel() as u64);
             Adapted {
-                name: site.name.clone(),
-                group: site.group,
-                layer: site.layer,
-                transposed: site.transposed,
-                weight: site.weight.view(-1),
-                delta: Delta::new(&site.weight, Selection::new(settings.seed, &site.name, scalars)),
+                name: name.to_owned(),
+                group,
+                layer: None,
+                transposed: false,
+                parameter: None,
+                weight: weight.view(-1),
+                delta: Delta::new(weight, order),
                 gradients: None,
                 masks: Vec::new(),
                 scored: None,
                 candidates: None,
             }
+        };
+        let sites = model.sites.iter().map(|site| Adapted {
+            layer: Some(site.layer),
+            transposed: site.transposed,
+            ..adapted(&site.name, site.group, &site.weight)
         });
+        let gathered = |place: usize, group, rows| {
+            let parameter = &model.parameters[place];
+            let handle = parameter.tensor.shallow_clone();
+            let layer = if let Stage::Block(layer) = parameter.stage { Some(layer) } else { None };
+            Adapted {
+                layer,
+                parameter: Some(Gathered { place, handle, rows }),
+                ..adapted(&parameter.name, group, &parameter.tensor.detach())
+            }
+        };
+        let others = (model.sites.len()..).zip(scope.others());
+        let others = others.map(|(part, &place)| gathered(place, scope.group_of(part), false));
+        let resolved = scope.resolve(settings)?;
+        let rows = scope.rows(&resolved)?;
+        let matrices = scope.matrices(&resolved).into_iter().map(|place| {
+            let mut matrix = gathered(place, TOKENS, true);
+            matrix.join_rows(&rows);
+            matrix
+        });
+        let sites: Vec<Adapted> = sites.chain(others).chain(matrices).collect();
         let mut sparta = Self {
             settings: settings.clone(),
-            scope: Scope::new(model, head.parameters()),
-            active: vec![false; model.sites.len()],
-            sites: sites.collect(),
+            active: vec![false; sites.len()],
+            tapped: model.sites.len(),
+            needs_gradient: vec![false; model.parameters.len()],
+            sites,
+            scope,
             away: Vec::new(),
             complete: Vec::new(),
         };
         if settings.selection == By::Gradient {
             // Nothing trains before the gradients are scored.
             sparta.settings = sparta.scope.resolve(settings)?;
-            sparta.scope.counts(&sparta.settings)?;
+            let counts = sparta.counts(&sparta.settings)?;
+            sparta.refuse_to_score(&sparta.settings, &counts)?;
         } else {
             sparta.apply(settings, 0, betas)?;
         }
         Ok(sparta)
     }
+
+    /// Number of trainable scalars of each site under (resolved) settings.
+    fn counts(&self, settings: &recipe::Method) -> Result<Vec<u64>, String> {
+        let counts = self.scope.counts(settings)?;
+        if counts.len() == self.sites.len() {
+            return Ok(counts);
+        }
+        Err("rows of the language-model head train in full, so that it cannot become a target; start another run for that".into())
+    }
+
+    /// Takes over which sites and parameters have trainable scalars, and asks autograd for the gradients of the latter.
+    fn activate(&mut self, counts: &[u64]) {
+        self.active = counts.iter().map(|&count| count > 0).collect();
+        self.needs_gradient.fill(false);
+        for (site, _) in self.sites.iter().zip(&self.active).filter(|(_, active)| **active) {
+            if let Some(parameter) = &site.parameter {
+                self.needs_gradient[parameter.place] = true;
+            }
+        }
+        self.ask_for_gradients(true);
+    }
+
+    /// Whether autograd computes the dense gradients that are needed.
+    fn ask_for_gradients(&self, wanted: bool) {
+        for parameter in self.sites.iter().filter_map(|site| site.parameter.as_ref()) {
+            let _ = parameter.handle.shallow_clone().set_requires_grad(wanted && self.needs_gradient[parameter.place]);
+        }
+    }
+
+    /// The selection by gradients measures those of the sites alone.
+    fn refuse_to_score(&self, settings: &recipe::Method, counts: &[u64]) -> Result<(), String> {
+        let others = self.sites.iter().zip(counts).skip(self.tapped);
+        let found = others.into_iter().find(|(site, count)| **count > 0 && !site.trains_rows());
+        match found.filter(|_| settings.selection == By::Gradient) {
+            None => Ok(()),
+            Some((site, _)) => Err(format!(
+                "method.selection = \"gradient\" chooses among linear layers, and method.targets has {}; leave that out, or take \
+                 another selection",
+                site.group
+            )),
+        }
+    }
 }
 
 impl Collector for Sparta {
     fn adapted(&self) -> &[bool] {
-        &self.active
+        &self.active[..self.tapped]
+    }
+
+    fn needs_gradient(&self) -> &[bool] {
+        &self.needs_gradient
+    }
+
+    fn collect_parameter(&mut self, parameter: usize, gradient: &Tensor) {
+        // A matrix of tokens is among the other parameters and among those with rows; one of both trains.
+        let is_due = |(site, active): &(&mut Adapted, &bool)| {
+            **active && site.parameter.as_ref().is_some_and(|gathered| gathered.place == parameter)
+        };
+        let Some((site, _)) = self.sites.iter_mut().zip(&self.active).find(is_due) else { return };
+        let dense = tch::no_grad(|| gradient.to_kind(Kind::Float).reshape([-1]));
+        let gather = |indices: &Tensor| dense.index_select(0, indices);
+        let gradients = site.delta.indices().map(gather).collect();
+        if let Some(candidates) = &mut site.candidates {
+            candidates.gradient = Some(add(candidates.gradient.take(), gather(&candidates.indices)));
+        }
+        site.collect(gradients);
     }
 
     fn begin_pass(&mut self, step: u64, micro_batch: u64) {
@@ -127,14 +244,7 @@ impl Collector for Sparta {
             {
                 candidates.gradient = Some(add(candidates.gradient.take(), gradient));
             }
-            for (gradient, mask) in gradients.iter_mut().zip(&site.masks) {
-                *gradient = &*gradient * mask;
-            }
-            let sum = site.gradients.take();
-            site.gradients = Some(match sum {
-                None => gradients,
-                Some(sum) => sum.into_iter().zip(gradients).map(|(sum, gradient)| add(Some(sum), gradient)).collect(),
-            });
+            site.collect(gradients);
         }
     }
 }
@@ -167,7 +277,7 @@ impl Method for Sparta {
 
     fn sites_to_measure(&mut self, settings: &recipe::Method) -> Result<Vec<Vec<usize>>, String> {
         let settings = self.scope.resolve(settings)?;
-        Ok(self.rounds_to_measure(settings.selection, &self.scope.counts(&settings)?))
+        Ok(self.rounds_to_measure(settings.selection, &self.counts(&settings)?))
     }
 
     fn collect_gradient(&mut self, settings: &recipe::Method, site: usize, gradient: &Tensor) {
@@ -180,7 +290,7 @@ impl Method for Sparta {
 
     fn plan(&self, settings: &recipe::Method) -> Result<Plan, String> {
         let mut plan = Plan::default();
-        for (site, count) in self.sites.iter().zip(self.scope.counts(&self.scope.resolve(settings)?)?) {
+        for (site, count) in self.sites.iter().zip(self.counts(&self.scope.resolve(settings)?)?) {
             plan.trainable += count;
             plan.change.joined += count.saturating_sub(site.delta.count());
             plan.change.left += site.delta.count().saturating_sub(count);
@@ -190,10 +300,11 @@ impl Method for Sparta {
 
     fn apply(&mut self, settings: &recipe::Method, step: u64, betas: [f64; 2]) -> Result<Resized, String> {
         let settings = self.scope.resolve(settings)?;
-        let counts = self.scope.counts(&settings)?;
+        let counts = self.counts(&settings)?;
+        self.refuse_to_score(&settings, &counts)?;
         let total = self.resize(&settings, &counts, step, betas)?;
         self.clear_gradients();
-        self.active = counts.iter().map(|&count| count > 0).collect();
+        self.activate(&counts);
         self.settings = settings;
         self.draw_candidates(step);
         Ok(total)
@@ -224,18 +335,30 @@ impl Method for Sparta {
 
     fn groups(&self) -> Vec<Group> {
         let mut groups = self.scope.groups.clone();
+        // Groups of other parameters are listed where they train.
+        groups.retain(|group| !is_other(&group.name) || is_target(&self.settings, &group.name));
+        let rows = || self.sites.iter().filter(|site| site.trains_rows());
+        if rows().next().is_some() {
+            let scalars = rows().map(|site| site.delta.count()).sum();
+            groups.push(frozen_group(TOKENS, scalars, groups.first().map_or(0, |group| group.layers.len())));
+        }
         for group in &mut groups {
             let mut whole = Survival::default();
             let mut by_layer = vec![Survival::default(); group.layers.len()];
             for site in self.sites.iter().filter(|site| site.group == group.name) {
                 group.trainable += site.delta.count();
-                group.by_layer[site.layer] += site.delta.count();
-                group.layers[site.layer].trainable += site.delta.count();
                 let survival = Survival::of(&site.delta);
                 whole.add(survival);
-                by_layer[site.layer].add(survival);
+                if let Some(layer) = site.layer {
+                    group.by_layer[layer] += site.delta.count();
+                    group.layers[layer].trainable += site.delta.count();
+                    by_layer[layer].add(survival);
+                    if site.parameter.is_some() {
+                        group.layers[layer].parameters += site.delta.scalars();
+                    }
+                }
             }
-            group.targeted = is_target(&self.settings, &group.name);
+            group.targeted = is_target(&self.settings, &group.name) || group.name == TOKENS;
             group.density = self.settings.density.get(&group.name).copied();
             (group.surviving, group.delta_rms) = (whole.share(), whole.rms());
             for (layer, survival) in group.layers.iter_mut().zip(by_layer) {
@@ -269,19 +392,27 @@ impl Method for Sparta {
 
     fn restore(&mut self, state: &State, settings: &recipe::Method, step: u64) -> Result<(), String> {
         let settings = self.scope.resolve(settings)?;
-        let counts = self.scope.counts(&settings)?;
+        let counts = self.counts(&settings)?;
         let given: BTreeMap<&str, &Vec<Part>> =
             state.sites.iter().map(|(name, parts)| (name.as_str(), parts)).collect();
         if let Some(stranger) = given.keys().find(|name| !self.sites.iter().any(|site| site.name == ***name)) {
             return Err(format!("the model has no weight {}", stranger.escape_debug()));
         }
         let none = Vec::new();
-        let parts = |site: &Adapted| *given.get(site.name.as_str()).unwrap_or(&&none);
-        for (site, &count) in self.sites.iter().zip(&counts) {
-            site.check(parts(site), count, &settings, step).map_err(|why| format!("{}: {why}", site.name))?;
+        // A matrix of tokens is there twice, and only one of both trains; the other has no parts.
+        let twice = |site: &Adapted, count: u64| {
+            count == 0 && self.sites.iter().any(|rows| rows.trains_rows() && rows.name == site.name)
+        };
+        let none_of: Vec<bool> = self.sites.iter().zip(&counts).map(|(site, &count)| twice(site, count)).collect();
+        let parts = |site: &Adapted, is_empty: bool| match given.get(site.name.as_str()) {
+            Some(parts) if !is_empty => *parts,
+            _ => &none,
+        };
+        for ((site, &count), &is_empty) in self.sites.iter().zip(&counts).zip(&none_of) {
+            site.check(parts(site, is_empty), count, &settings, step).map_err(|why| format!("{}: {why}", site.name))?;
         }
         let sums = sums(&state.tensors);
-        for (site, &count) in self.sites.iter().zip(&counts) {
+        for (site, &count) in self.sites.iter().zip(&counts).filter(|(site, _)| !site.trains_rows()) {
             let wanted = defined::candidates(&settings, count, site.delta.scalars());
             match sums.get(site.name.as_str()) {
                 None if wanted == 0 => {}
@@ -294,8 +425,11 @@ impl Method for Sparta {
             // The saved bits are written over these values.
             Rounding::Stochastic => Cast::Stochastic { key: 0 },
         };
-        for (site, &count) in self.sites.iter_mut().zip(&counts) {
-            let parts = *given.get(site.name.as_str()).unwrap_or(&&none);
+        for ((site, &count), &is_empty) in self.sites.iter_mut().zip(&counts).zip(&none_of) {
+            let parts = match given.get(site.name.as_str()) {
+                Some(parts) if !is_empty => *parts,
+                _ => &none,
+            };
             let saved: Vec<Saved> = parts.iter().map(Part::to_saved).collect();
             site.delta.restore(&saved, |_| cast);
             for part in parts {
@@ -306,14 +440,15 @@ impl Method for Sparta {
             debug_assert_eq!(site.delta.count(), count);
             // The candidates follow from the step at which they were drawn, since no scalar has joined or left since
             // then.
-            site.candidates = sums.get(site.name.as_str()).and_then(|(drawn, sum)| {
+            let sums = sums.get(site.name.as_str()).filter(|_| !site.trains_rows());
+            site.candidates = sums.and_then(|(drawn, sum)| {
                 let share = settings.regrow_share;
                 let mut candidates = Candidates::draw(settings.seed, &site.name, &site.delta, share, *drawn)?;
                 candidates.sum.copy_(sum);
                 Some(candidates)
             });
         }
-        self.active = counts.iter().map(|&count| count > 0).collect();
+        self.activate(&counts);
         self.settings = settings;
         Ok(())
     }
@@ -325,6 +460,7 @@ impl Method for Sparta {
     fn patches_of(&self, state: &State, step: u64) -> Result<Vec<Patch>, String> {
         let mut patches = Vec::new();
         for (name, parts) in &state.sites {
+            // Of a matrix of tokens that is there twice, both have the same weight.
             let site = self.sites.iter().find(|site| site.name == *name);
             let site = site.ok_or_else(|| format!("the model has no weight {}", name.escape_debug()))?;
             check(parts, site.weight.numel() as u64, step).map_err(|why| format!("{name}: {why}"))?;
@@ -346,12 +482,15 @@ impl Method for Sparta {
     fn leave(&mut self) {
         if self.away.is_empty() {
             self.away = self.patches();
-            self.away.iter().for_each(Patch::revert);
+            tch::no_grad(|| self.away.iter().for_each(Patch::revert));
         }
+        self.ask_for_gradients(false);
     }
 
     fn enter(&mut self) {
-        std::mem::take(&mut self.away).iter().for_each(Patch::apply);
+        let away = std::mem::take(&mut self.away);
+        tch::no_grad(|| away.iter().for_each(Patch::apply));
+        self.ask_for_gradients(true);
     }
 }
 
@@ -415,6 +554,31 @@ impl Survival {
 }
 
 impl Adapted {
+    /// Whether rows of tokens train, and only these.
+    fn trains_rows(&self) -> bool {
+        self.parameter.as_ref().is_some_and(|parameter| parameter.rows)
+    }
+
+    /// Makes all scalars of these rows train, before the first step.
+    fn join_rows(&mut self, rows: &[i64]) {
+        let Some(width) = self.parameter.as_ref().and_then(|parameter| parameter.handle.size().last().copied()) else {
+            return;
+        };
+        let all: Vec<i64> = rows.iter().flat_map(|row| row * width..(row + 1) * width).collect();
+        self.delta.join_at(&all, 0);
+    }
+
+    /// Adds the gradients of the trained scalars.
+    fn collect(&mut self, mut gradients: Vec<Tensor>) {
+        for (gradient, mask) in gradients.iter_mut().zip(&self.masks) {
+            *gradient = &*gradient * mask;
+        }
+        self.gradients = Some(match self.gradients.take() {
+            None => gradients,
+            Some(sum) => sum.into_iter().zip(gradients).map(|(sum, gradient)| add(Some(sum), gradient)).collect(),
+        });
+    }
+
     /// Checks that a state fits this site with `count` trainable scalars. The error says what is wrong.
     fn check(&self, parts: &[Part], count: u64, settings: &recipe::Method, step: u64) -> Result<(), String> {
         let scalars = self.weight.numel() as u64;
@@ -429,7 +593,7 @@ impl Adapted {
             return Err(format!("its scalars are not the {count} that the settings ask for"));
         }
         // Other selections depend on more than the settings.
-        let is_drawn = settings.selection == By::Random;
+        let is_drawn = settings.selection == By::Random && !self.trains_rows();
         if is_drawn && training != Selection::new(settings.seed, &self.name, scalars).indices(0..count) {
             return Err("its scalars are not those that the seed selects".into());
         }

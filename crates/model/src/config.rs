@@ -115,6 +115,14 @@ impl Config {
         })
     }
 
+    /// Adds rows to the embeddings.
+    pub fn add_rows(&mut self, count: u32) {
+        if count > 0 {
+            self.vocab_size += i64::from(count);
+            self.json.insert("vocab_size".into(), self.vocab_size.into());
+        }
+    }
+
     /// The meaning of the logits of a classifier with `labels` labels.
     #[must_use]
     pub fn outputs(&self, labels: usize) -> Outputs {

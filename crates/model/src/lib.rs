@@ -43,7 +43,7 @@ pub use tape::{Recorded, RecordedLeaf, Tap, Tape};
 pub use task::task_of;
 pub use unread::{Remark, listed};
 pub use weights::{Weights, dtype_name};
-pub use whole::{Model, Open, Parameter, Pass, Site, Stage};
+pub use whole::{AddedRows, Model, NewToken, Open, Parameter, Pass, Site, Stage};
 
 use spartui_facts::error::{Error, Result};
 

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::config::Config;
 use super::layers::{Linear, Norm};
 use super::random::normal;
-use super::{Parameter, Site, Slot, Stage, Weights, task, tie};
+use super::{AddedRows, Parameter, Site, Slot, Stage, Weights, task, tie};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::random;
 
@@ -33,6 +33,8 @@ pub(super) struct Loader<'a> {
     pub others: Vec<Site>,
     /// The stage of the parameters that are loaded next.
     pub stage: Stage,
+    /// Rows for new tokens.
+    pub added: AddedRows,
 }
 
 #[derive(Clone, Copy)]
@@ -109,8 +111,17 @@ impl Loader<'_> {
         let (stored, tensor) = match &self.source {
             Source::Files(weights) => {
                 let stored = self.stored_name(weights, name);
-                let tensor = weights.get(&stored, shape, Some(self.kind), self.device)?;
-                (stored, tensor)
+                let of_tokens =
+                    name == tie::LM_HEAD || name.strip_prefix(self.prefix) == Some(self.config.family.words);
+                let added = if of_tokens { i64::from(self.added.count) } else { 0 };
+                let of_files = [&[shape[0] - added], &shape[1..]].concat();
+                let tensor = weights.get(&stored, &of_files, Some(self.kind), self.device)?;
+                if added == 0 {
+                    (stored, tensor)
+                } else {
+                    let new = drawn_rows(name, shape[1], self.added, self.config, (self.kind, self.device));
+                    (stored, Tensor::cat(&[tensor, new], 0))
+                }
             }
             Source::Shapes => {
                 let scalar = Tensor::zeros([1], (self.kind, Device::Cpu));
@@ -148,6 +159,13 @@ impl Loader<'_> {
             }
         })
     }
+}
+
+/// The rows for new tokens before training, of the matrix with this name and rows of this width.
+pub(super) fn drawn_rows(name: &str, width: i64, added: AddedRows, config: &Config, of: (Kind, Device)) -> Tensor {
+    let count = i64::from(added.count);
+    let source = random::Source::new(added.seed, "new tokens", name);
+    normal(&source, count * width, config.initializer_range, of).view([count, width])
 }
 
 /// Number of scalars of a tensor, if they fit into memory. Allocating a size from a damaged file would abort the

@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use super::config::Architecture;
+use super::loader::drawn_rows;
 use super::tie::LM_HEAD;
 use super::whole::Body;
 use super::{Model, Parameter, Stage};
@@ -47,6 +48,31 @@ impl Model {
         }
         tch::no_grad(|| parameter.tensor.shallow_clone().copy_(values));
         Ok(())
+    }
+
+    /// The matrices with rows for the tokens that were added, by their places among the parameters: the word embeddings,
+    /// and the language-model head where it is another one; none where no rows were added.
+    #[must_use]
+    pub fn matrices_with_added_rows(&self) -> Vec<usize> {
+        let both = [self.words_parameter(), self.language_parameter()];
+        let mut places: Vec<usize> = both.into_iter().flatten().filter(|_| self.added.count > 0).collect();
+        places.dedup();
+        places
+    }
+
+    /// The rows that were added to the matrix at this place among the parameters, as they were before training.
+    #[must_use]
+    pub fn rows_before_training(&self, place: usize) -> Tensor {
+        let parameter = &self.parameters[place];
+        let of = (parameter.tensor.kind(), parameter.tensor.device());
+        drawn_rows(&parameter.name, self.config.hidden_size, self.added, &self.config, of)
+    }
+
+    /// Replaces the values of the rows that were added to the matrix at this place among the parameters.
+    pub fn set_added_rows(&self, place: usize, values: &Tensor) {
+        let matrix = &self.parameters[place].tensor;
+        let count = i64::from(self.added.count);
+        tch::no_grad(|| matrix.narrow(0, matrix.size()[0] - count, count).copy_(values));
     }
 
     fn untie(&mut self) {

@@ -86,6 +86,27 @@ pub struct Open<'a> {
     pub task: TaskKind,
     /// Initialize random weights with this seed instead of reading files.
     pub fresh: Option<u64>,
+    /// Rows that are added to the embeddings.
+    pub added: AddedRows,
+}
+
+/// Rows for new tokens, which are added to the word embeddings and to an untied language-model head. They are drawn
+/// from a normal distribution with config.json's `initializer_range`, as peft-sparta does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AddedRows {
+    /// Number of rows.
+    pub count: u32,
+    /// Seed of their values.
+    pub seed: u64,
+}
+
+/// A token that a recipe or an adapter adds to a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewToken {
+    /// Its text, such as `<sep>`.
+    pub text: String,
+    /// Its number.
+    pub id: i64,
 }
 
 #[derive(Debug)]
@@ -119,6 +140,12 @@ pub struct Model {
     pub parameters: Vec<Parameter>,
     /// Remarks about its files.
     pub remarks: Vec<Remark>,
+    /// The tokens that were added to the model's own; set by those who know the tokenizer.
+    pub new_tokens: Vec<NewToken>,
+    /// The token with each of the texts that recipes name; set by those who know the tokenizer.
+    pub token_ids: BTreeMap<String, i64>,
+    /// Rows that were added to the embeddings.
+    pub added: AddedRows,
     /// Dtype of the weights.
     pub kind: Kind,
     /// Device of the weights.
@@ -153,6 +180,7 @@ impl Model {
     fn with_weights(open: &Open<'_>, wanted: bool) -> Result<Self> {
         let device = parse_device(open.device)?;
         let mut config = Config::load(open.folder)?;
+        config.add_rows(open.added.count);
         if open.task == TaskKind::CausalLm && !config.family.is_decoder() {
             return Err(Error::refused(format!(
                 "{}: {} is an encoder and writes no text; take task.kind = \"sequence-classification\", or a decoder",
@@ -190,6 +218,7 @@ impl Model {
             sites: Vec::new(),
             others: Vec::new(),
             stage: Stage::Embedding,
+            added: open.added,
         };
         let body = match &config.architecture {
             Architecture::Encoder(encoder) => Body::Encoder(Encoder::load(&mut loader, encoder)?),
@@ -207,6 +236,9 @@ impl Model {
             others,
             parameters,
             remarks,
+            new_tokens: Vec::new(),
+            token_ids: BTreeMap::new(),
+            added: open.added,
             kind,
             device,
             stored,
@@ -223,7 +255,7 @@ impl Model {
     /// # Errors
     /// As [`Model::open`].
     pub fn load(folder: &Path, dtype: &str, device: &str, task: TaskKind) -> Result<Self> {
-        Self::open(&Open { folder, dtype, device, task, fresh: None })
+        Self::open(&Open { folder, dtype, device, task, fresh: None, added: AddedRows::default() })
     }
 
     /// Names of the groups, in the order of a block.
@@ -305,11 +337,21 @@ impl Model {
             (None, Some(weights))
                 if !config.tied || tie::contradicts_config(weights, self.config.family.prefix, &self.config) =>
             {
-                let shape = [self.config.vocab_size, self.config.hidden_size];
+                // Only rows of the model's own tokens are asked for.
+                let shape = [self.config.vocab_size - i64::from(self.added.count), self.config.hidden_size];
                 weights.get(tie::LM_HEAD, &shape, Some(self.kind), self.device).map(Some)
             }
             _ => Ok(Some(decoder.word_embeddings().shallow_clone())),
         }
+    }
+
+    /// Index among the parameters of the word embeddings.
+    #[must_use]
+    pub fn words_parameter(&self) -> Option<usize> {
+        let words = self.config.family.words;
+        self.parameters
+            .iter()
+            .position(|parameter| parameter.stage == Stage::Embedding && parameter.name.strip_suffix(words).is_some())
     }
 
     /// Index among the parameters of the language-model head's weight, or of the word embeddings where they are tied.

@@ -16,8 +16,10 @@ pub struct Share {
 pub struct Budget {
     /// All parameters of the model, head included.
     pub parameters: u64,
-    /// Parameters that always train: the head.
+    /// Parameters that always train: the head, and rows of tokens.
     pub always: u64,
+    /// Those of them that are rows of tokens.
+    pub rows: u64,
     /// The weights that are adapted.
     pub weights: Vec<Share>,
 }
@@ -62,7 +64,8 @@ impl Budget {
         }
         if sparsity > highest + slack {
             return Err(format!(
-                "method.sparsity {sparsity} is too high: the head alone has {} of {} parameters; take {} or less",
+                "method.sparsity {sparsity} is too high: {} {} of {} parameters; take {} or less",
+                self.always_called(),
                 self.always,
                 self.parameters,
                 round_down(highest),
@@ -82,8 +85,10 @@ impl Budget {
         let (fewest, most) = (self.always + 1, self.always + self.adapted());
         if trainable < fewest {
             return Err(format!(
-                "method.trainable {trainable} is too low: the head alone has {} of {} parameters; take {fewest} or more",
-                self.always, self.parameters,
+                "method.trainable {trainable} is too low: {} {} of {} parameters; take {fewest} or more",
+                self.always_called(),
+                self.always,
+                self.parameters,
             ));
         }
         if trainable > most {
@@ -93,6 +98,15 @@ impl Budget {
             ));
         }
         Ok(self.spread(trainable - self.always))
+    }
+
+    /// What always trains, as the subject of a sentence.
+    fn always_called(&self) -> &'static str {
+        match (self.always == self.rows, self.rows) {
+            (_, 0) => "the head alone has",
+            (true, _) => "the tokens that train in full have",
+            (false, _) => "the head and the tokens that train in full have",
+        }
     }
 
     /// Number of scalars of all adapted weights.
@@ -185,7 +199,7 @@ mod tests {
 
     fn budget(sizes: &[u64], frozen: u64, head: u64) -> Budget {
         let weights = sizes.iter().map(|&scalars| Share { scalars, density: None }).collect();
-        Budget { parameters: sizes.iter().sum::<u64>() + frozen + head, always: head, weights }
+        Budget { parameters: sizes.iter().sum::<u64>() + frozen + head, always: head, rows: 0, weights }
     }
 
     proptest! {

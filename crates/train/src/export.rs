@@ -7,8 +7,8 @@ use tch::{Kind, Tensor};
 
 use super::Session;
 use spartui_adapters::{
-    Adapter, AnyAdapter, HeadDelta, LoraAdapter, LoraSettings, OwnAdapter, ParameterDelta, Targets, head_parts,
-    trained_config, untie, write_model,
+    Adapter, AnyAdapter, BaseFiles, HeadDelta, LoraAdapter, LoraSettings, NewRows, NewTokens, OwnAdapter,
+    ParameterDelta, Targets, head_parts, trained_config, untie, write_model,
 };
 use spartui_facts::error::{Error, Result};
 use spartui_facts::recipe::{MethodKind, Recipe, Variant};
@@ -92,6 +92,21 @@ impl<'a> ExportContext<'a> {
             parameters: parameters.map(|parameter| (parameter.name.clone(), shape(&parameter.tensor))).collect(),
             deltas: deltas.iter().map(|(name, parts)| merged(name, parts)).collect(),
             head: self.head(),
+            new_tokens: self.new_tokens(),
+        }
+    }
+
+    /// The tokens that the recipe added to the model.
+    fn new_tokens(&self) -> NewTokens {
+        let model = self.model;
+        let rows = model.matrices_with_added_rows().into_iter().map(|place| {
+            let init = model.rows_before_training(place);
+            let [count, width] = [0, 1].map(|axis| usize::try_from(init.size()[axis]).unwrap_or(0));
+            NewRows { parameter: model.parameters[place].name.clone(), shape: [count, width], init: floats(&init) }
+        });
+        NewTokens {
+            tokens: model.new_tokens.iter().map(|token| (token.text.clone(), token.id)).collect(),
+            rows: rows.collect(),
         }
     }
 
@@ -177,7 +192,10 @@ pub(super) fn write_whole(
     if model.parameters.iter().any(|parameter| parameter.name == "lm_head.weight") {
         untie(&mut config);
     }
-    write_model(folder, Some(base_folder), &config, &outlines, &mut |at| Ok(bytes(&tensors[at].1)))
+    // The rows of new tokens are among the tensors already.
+    let new_tokens = NewTokens { rows: Vec::new(), ..context.new_tokens() };
+    let base = BaseFiles { folder: base_folder, new_tokens: &new_tokens };
+    write_model(folder, Some(base), &config, &outlines, &mut |at| Ok(bytes(&tensors[at].1)))
 }
 
 /// The base model's config.json with the dtype of the weights, and a classifier's labels.

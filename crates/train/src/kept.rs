@@ -6,13 +6,13 @@ use tch::Tensor;
 
 use super::checkpoint::{held, largest_of};
 use super::export::{ExportContext, write_whole};
-use super::{Snapshot, TrainedHead, start_from_adapter, starting_head};
+use super::{Opening, Snapshot, TrainedHead, start_from_adapter, starting_head};
 use spartui_adapters::AnyAdapter;
 use spartui_data::Tokenizer;
 use spartui_facts::error::{Error, Result};
-use spartui_facts::recipe::{Init, Recipe, TaskKind};
+use spartui_facts::recipe::{Recipe, TaskKind};
 use spartui_method::{self as method, Learned, State};
-use spartui_model::{Head, Model, Open};
+use spartui_model::{Head, Model};
 use spartui_run::{Checkpoint, Found, read_checkpoint};
 
 /// A stored state, with its model.
@@ -39,22 +39,21 @@ impl Kept {
         base: PathBuf,
         labels: impl FnOnce() -> Result<Vec<String>>,
     ) -> Result<Self> {
-        let model = Model::open(&Open {
-            folder: &base,
+        let opening = Opening {
             // Computing in float16 needs a CUDA device; an export does not compute.
             dtype: if recipe.model.dtype == "float16" { "auto" } else { &recipe.model.dtype },
             device: "cpu",
-            task: recipe.task.kind,
-            fresh: (recipe.model.init == Init::Random).then_some(recipe.method.seed),
-        })?;
+            ..Opening::of(recipe, &base)
+        };
+        let (model, tokenizer) = opening.open(recipe)?;
         let checkpoint = read_checkpoint(found, largest_of(model.base_parameters()))?;
-        Self::of(&checkpoint, recipe, (model, base), labels)
+        Self::of(&checkpoint, recipe, (model, &tokenizer, base), labels)
     }
 
     fn of(
         checkpoint: &Checkpoint,
         recipe: &Recipe,
-        (model, base): (Model, PathBuf),
+        (model, tokenizer, base): (Model, &Tokenizer, PathBuf),
         labels: impl FnOnce() -> Result<Vec<String>>,
     ) -> Result<Self> {
         let mut snapshot = held(checkpoint, recipe)?.snapshot;
@@ -65,10 +64,7 @@ impl Kept {
         };
         let start = match recipe.task.kind {
             TaskKind::CausalLm => Head::none(),
-            TaskKind::SequenceClassification => {
-                let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
-                starting_head(recipe, &model, &labels, &Tokenizer::load(&base, vocabulary)?)?
-            }
+            TaskKind::SequenceClassification => starting_head(recipe, &model, &labels, tokenizer)?,
         };
         let refuse = |why: String| Error::refused(format!("the state of step {} does not fit: {why}", snapshot.step));
         let by_itself = method::definition(recipe.method.kind).learned(&snapshot.method, &model, snapshot.step);

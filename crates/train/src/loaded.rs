@@ -5,14 +5,15 @@ use std::rc::Rc;
 
 use tch::Device;
 
-use super::{Session, check_token_types, padding_warning, starting_head};
+use super::opening::add_token_ids;
+use super::{Opening, Session, check_token_types, padding_warning, starting_head};
 use spartui_data::{self as data, Prepared, Tokenizer};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::place;
 use spartui_facts::recipe::{FIELDS, Init, Recipe, TaskKind, Validation};
 use spartui_hub as hub;
 use spartui_method as method;
-use spartui_model::{Head, Model, Open, Problem, Remark};
+use spartui_model::{Head, Model, Problem, Remark};
 use spartui_sparse::prepare_device;
 
 /// Model, data and tokenizer, before any selection or training.
@@ -34,13 +35,7 @@ impl Loaded {
     pub fn read(recipe: Recipe, progress: &mut dyn FnMut(&str, Option<f32>)) -> Result<Self> {
         let folder = hub::resolve(&recipe.model.path, progress)?;
         progress("reading the model", None);
-        let mut model = Model::open(&Open {
-            folder: &folder,
-            dtype: &recipe.model.dtype,
-            device: &recipe.model.device,
-            task: recipe.task.kind,
-            fresh: (recipe.model.init == Init::Random).then_some(recipe.method.seed),
-        })?;
+        let (mut model, tokenizer) = Opening::of(&recipe, &folder).open(&recipe)?;
         refuse_other_problems(&model, &folder)?;
         let positions = usize::try_from(model.config.max_positions).unwrap_or(0);
         if recipe.data.max_length > positions {
@@ -49,8 +44,6 @@ impl Loaded {
                 recipe.data.max_length
             )));
         }
-        let vocabulary = usize::try_from(model.config.vocab_size).unwrap_or(0);
-        let tokenizer = Tokenizer::load(&folder, vocabulary)?;
         let data = data::prepare(&recipe, &tokenizer, progress)?;
         check_token_types(&model, &data.train.examples)?;
         check_token_types(&model, &data.validation.examples)?;
@@ -101,6 +94,7 @@ impl Loaded {
                 )));
             }
         }
+        recipes.iter().for_each(|recipe| add_token_ids(&mut model, &tokenizer, &recipe.method));
         let heads = recipes.iter().map(|recipe| match recipe.task.kind {
             TaskKind::CausalLm => Ok(Head::none()),
             TaskKind::SequenceClassification => starting_head(recipe, &model, &data.labels, &tokenizer),
@@ -141,8 +135,9 @@ fn refuse_other_problems(model: &Model, folder: &Path) -> Result<()> {
 pub(super) fn check_alike(one: &Recipe, other: &Recipe) -> Result<()> {
     let tables = ["model.", "task.", "data."];
     let shared = FIELDS.iter().filter(|field| tables.iter().any(|table| field.name.starts_with(table)));
-    // Random weights are drawn with the seed of the method.
-    let fresh = (one.model.init == Init::Random).then_some("method.seed");
+    // Random weights and rows of new tokens are drawn with the seed of the method.
+    let draws = one.model.init == Init::Random || !one.model.new_tokens.is_empty();
+    let fresh = draws.then_some("method.seed");
     // A share of the training rows is drawn with the seed of their order.
     let drawn = matches!(one.data.validation, Validation::Share(_)).then_some("train.seed");
     match shared.map(|field| field.name).chain(fresh).chain(drawn).find(|name| one.get(name) != other.get(name)) {

@@ -41,6 +41,7 @@ fn adapter() -> Adapter {
         deltas: vec![delta(&parameters[1], 30), delta(&parameters[2], 72)],
         parameters,
         head: vec![head],
+        new_tokens: NewTokens::default(),
     }
 }
 

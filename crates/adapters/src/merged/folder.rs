@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::shard::{Outline, Shard};
 use super::source::INDEX;
 use crate::adapter::{CONFIG, copy_files, copy_licences_and_templates, only_known_entries, put_folder, refuse_folder};
+use crate::new_tokens::NewTokens;
 use spartui_facts::error::Result;
 use spartui_run::TOKENIZER;
 use spartui_run::files::{failed, write_synced};
@@ -29,12 +30,20 @@ pub(super) fn metadata(base: HashMap<String, String>, kind: &str) -> BTreeMap<St
     metadata
 }
 
-/// Writes a model's folder: `weights` writes the files of weights; tokenizer, generation settings, licences and chat
-/// templates are copied from `base`.
+/// Where the files beside the weights come from: tokenizer, generation settings, licences and chat templates.
+#[derive(Debug, Clone, Copy)]
+pub struct BaseFiles<'a> {
+    /// The base model's folder.
+    pub folder: &'a Path,
+    /// Tokens that are added to its tokenizer.
+    pub new_tokens: &'a NewTokens,
+}
+
+/// Writes a model's folder: `weights` writes the files of weights; the files beside them are copied from `base`.
 pub(super) fn put_model(
     folder: &Path,
     config: &Value,
-    base: Option<&Path>,
+    base: Option<BaseFiles<'_>>,
     bytes: u64,
     weights: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<u64> {
@@ -43,8 +52,9 @@ pub(super) fn put_model(
         let write_rest = || {
             write_synced(&new.join(CONFIG), &serde_json::to_vec_pretty(config)?)?;
             let Some(base) = base else { return Ok(()) };
-            copy_files(base, TOKENIZER.into_iter().chain([GENERATION]), new)?;
-            copy_licences_and_templates(base, new)
+            copy_files(base.folder, TOKENIZER.into_iter().chain([GENERATION]), new)?;
+            base.new_tokens.add_to_tokenizer(new)?;
+            copy_licences_and_templates(base.folder, new)
         };
         write_rest().map_err(failed("write the model to", folder))
     })

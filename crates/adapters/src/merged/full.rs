@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::folder::{TRAINED, index_bytes, metadata, put_model, refuse_to_replace_others};
+use super::folder::{BaseFiles, TRAINED, index_bytes, metadata, put_model, refuse_to_replace_others};
 use super::shard::{Outline, alignment, write_shard};
 use super::source::{INDEX, SINGLE};
 use spartui_facts::error::{Error, Result};
@@ -27,7 +27,7 @@ const SHARD: usize = 5_000_000_000;
 /// cannot be written. An earlier export is left unchanged then.
 pub fn write_model(
     folder: &Path,
-    base: Option<&Path>,
+    base: Option<BaseFiles<'_>>,
     config: &Value,
     tensors: &[(String, Dtype, Vec<usize>)],
     bytes: &mut dyn FnMut(usize) -> std::io::Result<Vec<u8>>,
@@ -37,14 +37,14 @@ pub fn write_model(
 
 pub(super) fn write_in_shards(
     folder: &Path,
-    base: Option<&Path>,
+    base: Option<BaseFiles<'_>>,
     config: &Value,
     tensors: &[(String, Dtype, Vec<usize>)],
     bytes: &mut dyn FnMut(usize) -> std::io::Result<Vec<u8>>,
     limit: usize,
 ) -> Result<u64> {
     check_names(tensors)?;
-    refuse_to_replace_others(folder, base)?;
+    refuse_to_replace_others(folder, base.map(|base| base.folder))?;
     let files = divide(tensors, limit);
     let total: usize = files.iter().flat_map(|file| &file.outlines).map(Outline::bytes).sum();
     put_model(folder, config, base, total as u64, |new| {

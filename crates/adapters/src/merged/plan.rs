@@ -10,6 +10,7 @@ use super::shard::{Outline, Shard, alignment};
 use super::source::{Source, refuse};
 use super::values::is_float;
 use crate::adapter::{Adapter, HeadDelta, LM_HEAD, ParameterDelta};
+use crate::new_tokens::{NewRows, NewTokens, embeddings};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::family::Family;
 use spartui_facts::quote::quoted;
@@ -24,7 +25,14 @@ pub(super) struct Planned<'a> {
 /// The origin of a tensor's values.
 #[derive(Debug)]
 pub(super) enum Origin<'a> {
-    Base { shard: &'a Shard, place: u64, delta: Option<&'a ParameterDelta>, change: Option<&'a Change> },
+    /// The stored tensor, changed, and the rows that come after it.
+    Base {
+        shard: &'a Shard,
+        place: u64,
+        delta: Option<&'a ParameterDelta>,
+        change: Option<&'a Change>,
+        added: Option<&'a NewRows>,
+    },
     Head(&'a HeadDelta),
 }
 
@@ -50,7 +58,9 @@ pub(super) fn plan<'a>(
     family: Option<&Family>,
 ) -> Result<Vec<PlannedFile<'a>>> {
     let parameters: Parameters<'a> = adapter.below_head().map(|(name, shape, delta)| (name, (shape, delta))).collect();
-    let mut names = Names { family, parameters: &parameters, changes, found: HashSet::new(), head_alone: false };
+    let new_tokens = &adapter.new_tokens;
+    let mut names =
+        Names { family, parameters: &parameters, changes, new_tokens, found: HashSet::new(), head_alone: false };
     names.head_alone = names.is_head_alone(source);
     let mut files = Vec::new();
     for (name, shard) in &source.shards {
@@ -78,16 +88,12 @@ pub(super) fn plan<'a>(
     Ok(files)
 }
 
-/// The name of the word embeddings.
-fn embeddings(family: &Family) -> String {
-    format!("{}{}", family.prefix, family.words)
-}
-
 /// Resolves stored names to parameters.
 struct Names<'a, 'n> {
     family: Option<&'n Family>,
     parameters: &'n Parameters<'a>,
     changes: &'a [Change],
+    new_tokens: &'a NewTokens,
     found: HashSet<&'a str>,
     /// Whether the files hold the word embeddings under the name of the head that is tied to them.
     head_alone: bool,
@@ -118,8 +124,18 @@ impl<'a> Names<'a, '_> {
         if change.is_some_and(|change| !change.fits(&info.shape) || !is_float(info.dtype)) {
             return Err(refuse(&shard.path, &format!("{} does not fit what is to be added to it", quoted(stored))));
         }
-        let outline = Outline { name: name.to_owned(), dtype: info.dtype, shape: info.shape.clone() };
-        Ok(Some(Planned { outline, origin: Origin::Base { shard, place: shard.range(info).0, delta, change } }))
+        let added = match parameter {
+            Some(parameter) => self.new_tokens.rows_of(parameter),
+            // A stored head that repeats the tied word embeddings gets their rows too.
+            None if stored == LM_HEAD => {
+                self.family.and_then(|family| self.new_tokens.rows_of(&embeddings(family))).filter(|_| delta.is_some())
+            }
+            None => None,
+        };
+        let mut outline = Outline { name: name.to_owned(), dtype: info.dtype, shape: info.shape.clone() };
+        outline.shape.first_mut().into_iter().for_each(|rows| *rows += added.map_or(0, |added| added.shape[0]));
+        let place = shard.range(info).0;
+        Ok(Some(Planned { outline, origin: Origin::Base { shard, place, delta, change, added } }))
     }
 
     /// The parameter that is stored under this name: old checkpoints call the scale and shift of a layer norm gamma
@@ -152,7 +168,7 @@ impl<'a> Names<'a, '_> {
     ) -> Result<Option<&'a ParameterDelta>> {
         let refuse = |why: String| Err(refuse(&shard.path, &format!("{} {why}", quoted(stored))));
         let (shape, delta) = self.parameters[parameter];
-        if info.shape != shape {
+        if self.with_new_rows(parameter, &info.shape) != shape {
             return refuse(format!("has the shape {:?}, but the adapter is for {shape:?}", info.shape));
         }
         if delta.is_some() && !is_float(info.dtype) {
@@ -166,8 +182,18 @@ impl<'a> Names<'a, '_> {
 
     /// The deltas for a stored head that repeats the tied word embeddings; both must stay the same.
     fn delta_of_tied_head(&self, stored: &str, info: &TensorInfo) -> Option<&'a ParameterDelta> {
-        let (shape, delta) = self.parameters.get(embeddings(self.family?).as_str())?;
-        (stored == LM_HEAD && info.shape == *shape && is_float(info.dtype)).then_some(*delta)?
+        let words = embeddings(self.family?);
+        let (shape, delta) = self.parameters.get(words.as_str())?;
+        let fits = self.with_new_rows(&words, &info.shape) == *shape;
+        (stored == LM_HEAD && fits && is_float(info.dtype)).then_some(*delta)?
+    }
+
+    /// The shape of a parameter that is stored with this one: with the rows of new tokens.
+    fn with_new_rows(&self, parameter: &str, stored: &[usize]) -> Vec<usize> {
+        let mut shape = stored.to_vec();
+        let new = self.new_tokens.rows_of(parameter).map_or(0, |rows| rows.shape[0]);
+        shape.first_mut().into_iter().for_each(|rows| *rows += new);
+        shape
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use spartui_data::{Arguments, ChatTemplate, Tokenizer};
 use spartui_facts::error::{Error, Result};
 use spartui_model::guarded;
-use spartui_train::Session;
+use spartui_train::{ExtendedTokenizer, Session};
 
 /// Converts text to tokens.
 #[derive(Debug)]
@@ -50,10 +50,10 @@ impl Reading {
                 let (sender, receiver) = bounded(1);
                 let folder = session.folder.clone();
                 let arguments = Arguments::of_recipe(&session.recipe.data.template_arguments);
-                let vocabulary = usize::try_from(session.model.config.vocab_size).unwrap_or(0);
+                let new_tokens = session.recipe.model.new_tokens.clone();
                 std::thread::spawn(move || {
                     let read = guarded(|| {
-                        let tokenizer = Tokenizer::load(&folder, vocabulary)?;
+                        let tokenizer = ExtendedTokenizer::read(&folder, &new_tokens)?.tokenizer;
                         let chat = ChatTemplate::load(&folder)?;
                         Ok(Words { tokenizer, chat: chat.map(|chat| chat.with_arguments(&arguments)) })
                     });

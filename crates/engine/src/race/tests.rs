@@ -115,8 +115,16 @@ fn every_kind_that_shares_the_model_races_with_the_others() {
             MethodKind::Sara => with(kind, &[("method.sara.nuclear", Value::Float(0.01))]),
             kind => with(kind, &[]),
         })
+        .chain([with(
+            MethodKind::Sparta,
+            &[
+                ("method.targets", words(&["v_proj", "bias", "norm"])),
+                ("method.sparta.trainable_tokens", words(&["7"])),
+                ("method.sparta.dropout", Value::Float(0.2)),
+            ],
+        )])
         .collect();
-    assert!(lanes.len() >= 17);
+    assert!(lanes.len() >= 18);
     let ran = quiet(race(folder.path(), "race", &recipe, lanes.clone(), None));
     assert!(ran.summary.is_some(), "{}", ran.fault);
     for (number, lane_varied) in lanes.iter().enumerate() {

@@ -101,6 +101,7 @@ const BEFORE: &[Field] = &[
     field("model.dtype", Kind::Choice(&["auto", "float32", "bfloat16", "float16"]), "data type of the weights in memory; auto: as stored"),
     field("model.device", Kind::Text, "auto, cpu, cuda, cuda:N or mps; a device that is named but missing is an error"),
     field("model.init", Kind::Choice(&["pretrained", "random"]), "pretrained: the weights in the model's files; random: new weights, initialized as config.json says, with method.seed"),
+    field("model.new_tokens", Kind::Words, "special tokens that are added to the tokenizer and the model, such as <sep>; their rows of the embeddings are drawn as config.json's initializer_range says, with method.seed"),
 
     field("task.kind", Kind::Choice(&["sequence-classification", "causal-lm"]), "what the model learns to do"),
     field("task.labels", Kind::Words, "labels in the order of the logits; empty: those of the training rows, sorted"),

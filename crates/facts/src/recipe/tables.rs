@@ -17,6 +17,7 @@ pub struct Model {
     pub dtype: String,
     pub device: String,
     pub init: Init,
+    pub new_tokens: Vec<String>,
 }
 
 /// Where the weights come from before training.
@@ -266,7 +267,13 @@ pub enum Recompute {
 
 impl Default for Model {
     fn default() -> Self {
-        Self { path: PathBuf::new(), dtype: "auto".into(), device: "auto".into(), init: Init::Pretrained }
+        Self {
+            path: PathBuf::new(),
+            dtype: "auto".into(),
+            device: "auto".into(),
+            init: Init::Pretrained,
+            new_tokens: Vec::new(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Chosen;
 use crate::definition::{Definition, Needs};
-use crate::scope::{Scope, is_target};
+use crate::scope::{Scope, is_norm, is_target};
 use crate::{Learned, Method, Shape, State};
 use spartui_facts::error::{self, Error};
 use spartui_facts::recipe;
@@ -22,6 +22,8 @@ pub struct Kind {
     pub source: Source,
     /// Whether the number of trainable scalars can be changed live.
     pub live: bool,
+    /// For [`Rule::All`], which parameters train.
+    which: fn(&Parameter) -> bool,
 }
 
 /// Which scalars train.
@@ -48,13 +50,27 @@ pub enum Source {
     Dense,
 }
 
-pub static BITFIT: Kind =
-    Kind { name: "bitfit", prefix: &[], trains: "biases", rule: Rule::All, source: Source::Gathered, live: false };
+pub static BITFIT: Kind = Kind {
+    name: "bitfit",
+    prefix: &[],
+    trains: "biases",
+    rule: Rule::All,
+    source: Source::Gathered,
+    live: false,
+    which: |parameter| parameter.name.rsplit('.').next() == Some("bias"),
+};
 
-pub static LN_TUNING: Kind = Kind { name: "ln_tuning", trains: "norms", ..BITFIT };
+pub static LN_TUNING: Kind = Kind { name: "ln_tuning", trains: "norms", which: is_norm, ..BITFIT };
 
-pub static ID3: Kind =
-    Kind { name: "id3", prefix: &[], trains: "targets", rule: Rule::StepByStep, source: Source::Dense, live: true };
+pub static ID3: Kind = Kind {
+    name: "id3",
+    trains: "targets",
+    rule: Rule::StepByStep,
+    source: Source::Dense,
+    live: true,
+    which: |_| false,
+    ..BITFIT
+};
 
 pub static DST: Kind = Kind { name: "dst", prefix: &["dst."], rule: Rule::Farthest, ..ID3 };
 
@@ -77,13 +93,12 @@ impl Kind {
 
     /// The places of the parameters, of which scalars may train, among the model's.
     pub fn parameters(&self, settings: &recipe::Method, model: &Model) -> Vec<usize> {
-        let is_of_kind = |parameter: &Parameter| match self.name {
-            "bitfit" => parameter.name.rsplit('.').next() == Some("bias"),
-            "ln_tuning" => is_norm(parameter),
-            _ => {
-                let site = model.sites.iter().find(|site| site.name == parameter.name);
-                site.is_some_and(|site| is_target(settings, site.group))
+        let is_of_kind = |parameter: &Parameter| {
+            if self.rule == Rule::All {
+                return (self.which)(parameter);
             }
+            let site = model.sites.iter().find(|site| site.name == parameter.name);
+            site.is_some_and(|site| is_target(settings, site.group))
         };
         let numbered = model.parameters.iter().enumerate();
         numbered.filter(|(_, parameter)| is_of_kind(parameter)).map(|(place, _)| place).collect()
@@ -124,13 +139,6 @@ fn share_below(threshold: f64, deviation: f64) -> f64 {
 )]
 fn of(share: f64, scalars: u64) -> u64 {
     (share * scalars as f64).round() as u64
-}
-
-/// Whether a parameter is the scale or shift of a norm.
-fn is_norm(parameter: &Parameter) -> bool {
-    let mut parts = parameter.name.rsplit('.');
-    let module = parts.nth(1).unwrap_or_default().to_lowercase();
-    parameter.tensor.dim() == 1 && (module.contains("norm") || module.starts_with("ln_"))
 }
 
 impl Definition for Kind {

@@ -27,7 +27,7 @@ impl Sparta {
         }
         let mut rounds: Vec<Vec<usize>> = Vec::new();
         let mut room = 0;
-        for (at, (site, &count)) in self.sites.iter().zip(counts).enumerate() {
+        for (at, (site, &count)) in self.sites.iter().zip(counts).enumerate().take(self.tapped) {
             // A site whose number of trainable scalars stays needs no choice.
             if site.delta.count() == count {
                 continue;
@@ -47,7 +47,7 @@ impl Sparta {
 
     /// Chooses the scalars of a site by its gradient.
     pub(super) fn score_site(&mut self, settings: &recipe::Method, site: usize, gradient: &Tensor) {
-        let counts = self.scope.resolve(settings).and_then(|settings| self.scope.counts(&settings));
+        let counts = self.scope.resolve(settings).and_then(|settings| self.counts(&settings));
         let (Ok(counts), Some(adapted)) = (counts, self.sites.get_mut(site)) else { return };
         if let Some(&count) = counts.get(site) {
             adapted.scored = Some(Scored { count, change: adapted.delta.to_count_by_score(count, gradient) });
@@ -63,7 +63,9 @@ impl Sparta {
         betas: [f64; 2],
     ) -> Result<Resized, String> {
         let revert = settings.on_shrink == OnShrink::Revert;
-        let deltas = self.sites.iter_mut().map(|site| &mut site.delta).zip(counts.iter().copied());
+        // Rows of tokens train from the start to the end.
+        let sites = self.sites.iter_mut().zip(counts).filter(|(site, _)| !site.trains_rows());
+        let deltas = sites.map(|(site, &count)| (&mut site.delta, count));
         let done = match settings.selection {
             By::Random => Delta::resize_together(deltas, step, revert, betas),
             By::Smallest => alter_all(
@@ -80,7 +82,8 @@ impl Sparta {
             ),
             By::Dynamic => {
                 let seed = settings.seed;
-                let due = self.sites.iter_mut().zip(counts).map(|(site, &count)| {
+                let due = self.sites.iter_mut().zip(counts).filter(|(site, _)| !site.trains_rows());
+                let due = due.map(|(site, &count)| {
                     let order = Selection::new(seed, &site.name, site.delta.scalars());
                     let change =
                         site.delta.to_count_by_delta(count, |missing, known| order.first_without(missing, known));
@@ -114,7 +117,7 @@ impl Sparta {
     /// Draws new candidates for every site after `step` steps.
     pub(super) fn draw_candidates(&mut self, step: u64) {
         let (by, seed, share) = (self.settings.selection, self.settings.seed, self.settings.regrow_share);
-        for site in &mut self.sites {
+        for site in self.sites.iter_mut().filter(|site| !site.trains_rows()) {
             site.candidates =
                 (by == By::Dynamic).then(|| Candidates::draw(seed, &site.name, &site.delta, share, step)).flatten();
         }

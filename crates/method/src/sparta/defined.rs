@@ -8,7 +8,7 @@ use super::{AT_A_TIME, Sparta};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::quoted;
 use spartui_facts::recipe::{self, Selection};
-use spartui_model::{Head, Model, Site};
+use spartui_model::{Head, Model, Parameter, Site};
 use spartui_sparse::{Footprint, Saved};
 
 /// The definition of `method.kind = "sparta"`.
@@ -20,23 +20,40 @@ impl Definition for Defined {
     }
 
     fn counts(&self, recipe: &recipe::Method, model: &Model, head: u64) -> Result<Vec<u64>> {
-        let scope = Scope::new(model, head);
+        let scope = Scope::with_others(model, head);
         scope.resolve(recipe).and_then(|settings| scope.counts(&settings)).map_err(Error::refused)
     }
 
     fn needs(&self, recipe: &recipe::Method, model: &Model, counts: &[u64]) -> Needs {
-        let numbered = || model.sites.iter().zip(counts.iter().copied());
+        let scope = Scope::with_others(model, 0);
         let of_site = |(site, count): (&Site, u64)| candidates(recipe, count, site.weight.numel() as u64);
-        let (scalars, candidates) = (counts.iter().sum::<u64>(), numbered().map(of_site).sum::<u64>());
+        let sites = || model.sites.iter().zip(counts.iter().copied());
+        let (of_sites, of_others) = counts.split_at(model.sites.len().min(counts.len()));
+        // The other parameters that train, and the matrices of tokens, of which rows do.
+        let matrices = scope.resolve(recipe).map(|settings| scope.matrices(&settings)).unwrap_or_default();
+        let places = scope.others().iter().copied().chain(matrices).zip(of_others).filter(|(_, count)| **count > 0);
+        let others: Vec<(&Parameter, u64)> = places.map(|(place, &count)| (&model.parameters[place], count)).collect();
+        let of_other =
+            |(parameter, count): &(&Parameter, u64)| candidates(recipe, *count, parameter.tensor.numel() as u64);
+        let candidates = sites().map(of_site).sum::<u64>() + others.iter().map(of_other).sum::<u64>();
+        let scalars = counts.iter().sum::<u64>();
         let size = model.kind.elt_size_in_bytes() as u64;
         // A candidate has an index, a gradient sum and a gradient.
         let held = Footprint { deltas: scalars * (8 + size + 4) + 16 * candidates, moments: scalars * 8 };
         let surveyed = (recipe.selection == Selection::Gradient).then(|| {
-            let trained = numbered().filter(|(_, count)| *count > 0).map(|(site, _)| 4 * site.weight.numel() as u64);
+            let trained = sites().zip(of_sites).filter(|(_, count)| **count > 0);
+            let trained = trained.map(|((site, _), _)| 4 * site.weight.numel() as u64);
             let (whole, largest) = trained.fold((0, 0), |(whole, largest), bytes| (whole + bytes, bytes.max(largest)));
             whole.min(AT_A_TIME.max(largest))
         });
-        Needs { held, surveyed, ..Needs::default() }
+        Needs {
+            held,
+            surveyed,
+            graph: others.iter().map(|(parameter, _)| parameter.stage).min_by_key(|stage| stage.order()),
+            // The dense gradient of autograd, and its copy in float32.
+            gathered: others.iter().map(|(it, _)| it.tensor.numel() as u64 * (size + 4)).max().unwrap_or(0),
+            ..Needs::default()
+        }
     }
 
     fn lighten(&self, recipe: &mut recipe::Method) -> &'static str {

@@ -73,6 +73,10 @@ impl Account<'_> {
             moments.push(Moment { kept: before(at) + block.kept + other, working });
         }
         moments.push(Moment { kept: 0, working: self.gradients(0) + self.fresh_gradients(0) + self.update() });
+        if self.needs.gathered > 0 {
+            let working = embedded + self.gradients(0) + self.needs.gathered;
+            moments.push(Moment { kept: before(0), working });
+        }
         moments
     }
 
