@@ -111,9 +111,7 @@ fn tokenizer(model: &Model, folder: &Path, adapter: Option<&Path>, new_tokens: &
     };
     match (extended, adapter.filter(|_| !new_tokens.is_empty())) {
         (Ok(extended), _) if same_ids(&extended) => Ok(extended.tokenizer),
-        (_, Some(adapter)) => {
-            Tokenizer::load(adapter, usize::try_from(model.config.vocab_size).unwrap_or(0))
-        }
+        (_, Some(adapter)) => Tokenizer::load(adapter, usize::try_from(model.config.vocab_size).unwrap_or(0)),
         (extended, None) => extended.map(|extended| extended.tokenizer),
     }
 }

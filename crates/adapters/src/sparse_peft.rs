@@ -475,6 +475,7 @@ mod tests {
             parameters: parameters(),
             deltas: vec![delta(V, &[0, 7, 47], &[0.5, -1.0, 2.0]), delta(O, &[3], &[1.5])],
             head: Vec::new(),
+            new_tokens: NewTokens::default(),
         }
     }
 

@@ -175,11 +175,11 @@ impl Scope {
         let mut resolved = settings.clone();
         // Those that are named twice, once.
         resolved.targets = Vec::new();
-        targets.into_iter().for_each(|name| {
+        for name in targets {
             if !resolved.targets.contains(&name) {
                 resolved.targets.push(name);
             }
-        });
+        }
         resolved.density =
             settings.density.iter().map(|(name, density)| Ok((own(name)?, *density))).collect::<Result<_, String>>()?;
         if resolved.targets.is_empty() && resolved.density.is_empty() {

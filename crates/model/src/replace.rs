@@ -61,7 +61,6 @@ impl Model {
     }
 
     /// The rows that were added to the matrix at this place among the parameters, as they were before training.
-    #[must_use]
     pub fn rows_before_training(&self, place: usize) -> Tensor {
         let parameter = &self.parameters[place];
         let of = (parameter.tensor.kind(), parameter.tensor.device());

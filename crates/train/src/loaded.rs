@@ -94,7 +94,9 @@ impl Loaded {
                 )));
             }
         }
-        recipes.iter().for_each(|recipe| add_token_ids(&mut model, &tokenizer, &recipe.method));
+        for recipe in &recipes {
+            add_token_ids(&mut model, &tokenizer, &recipe.method);
+        }
         let heads = recipes.iter().map(|recipe| match recipe.task.kind {
             TaskKind::CausalLm => Ok(Head::none()),
             TaskKind::SequenceClassification => starting_head(recipe, &model, &data.labels, &tokenizer),
@@ -136,8 +138,8 @@ pub(super) fn check_alike(one: &Recipe, other: &Recipe) -> Result<()> {
     let tables = ["model.", "task.", "data."];
     let shared = FIELDS.iter().filter(|field| tables.iter().any(|table| field.name.starts_with(table)));
     // Random weights and rows of new tokens are drawn with the seed of the method.
-    let draws = one.model.init == Init::Random || !one.model.new_tokens.is_empty();
-    let fresh = draws.then_some("method.seed");
+    let uses_seed = one.model.init == Init::Random || !one.model.new_tokens.is_empty();
+    let fresh = uses_seed.then_some("method.seed");
     // A share of the training rows is drawn with the seed of their order.
     let drawn = matches!(one.data.validation, Validation::Share(_)).then_some("train.seed");
     match shared.map(|field| field.name).chain(fresh).chain(drawn).find(|name| one.get(name) != other.get(name)) {

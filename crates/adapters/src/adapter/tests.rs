@@ -1,9 +1,9 @@
 use std::fs;
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::super::adapter_contents;
+use super::super::{NewRows, adapter_contents};
 use super::*;
 use spartui_run::tensors::parse_tensors;
 
@@ -43,6 +43,7 @@ fn encoder() -> Adapter {
                 deltas: vec![0.5; 3],
             },
         ],
+        new_tokens: NewTokens::default(),
     }
 }
 
@@ -255,15 +256,81 @@ fn compare(found: &ParameterDelta, expected: &serde_json::Value) {
     close("sum_of_products", scalars().map(|(index, delta)| index * delta).sum());
 }
 
+fn with_new_tokens() -> Adapter {
+    let rows = NewRows {
+        parameter: "bert.embeddings.word_embeddings.weight".into(),
+        shape: [2, 3],
+        init: vec![0.5, 1.0, 1.5, -2.0, 2.5, 3.0],
+    };
+    let tokens = vec![("<sep>".into(), 12), ("<q>".into(), 13)];
+    Adapter { new_tokens: NewTokens { tokens, rows: vec![rows] }, ..encoder() }
+}
+
 #[test]
-fn adapters_with_new_tokens_are_refused() {
-    for file in ["new_embeddings_init.safetensors", "new_embeddings_init.pt"] {
-        let root = tempfile::tempdir().unwrap();
-        let folder = root.path().join("adapter");
-        encoder().write(&folder, None).unwrap();
-        fs::write(folder.join(file), "").unwrap();
-        assert!(refusal(&folder).contains("add tokens to the vocabulary"));
+fn new_tokens_come_back_and_the_tokenizer_beside_them_has_them() {
+    let root = tempfile::tempdir().unwrap();
+    let (base, folder) = (root.path().join("base"), root.path().join("adapter"));
+    fs::create_dir(&base).unwrap();
+    for (name, content) in [
+        (
+            "tokenizer.json",
+            json!({"added_tokens": [{"id": 0, "content": "<s>", "special": true}], "model": {"type": "BPE"}}),
+        ),
+        ("tokenizer_config.json", json!({"added_tokens_decoder": {"0": {"content": "<s>"}}, "eos_token": "<s>"})),
+        ("special_tokens_map.json", json!({"additional_special_tokens": ["<x>"]})),
+    ] {
+        fs::write(base.join(name), content.to_string()).unwrap();
     }
+    let adapter = with_new_tokens();
+    adapter.write(&folder, Some(&base)).unwrap();
+    assert_eq!(NewTokens::of_adapter(&folder).unwrap(), adapter.new_tokens);
+    let read = |name: &str| -> Value { serde_json::from_slice(&fs::read(folder.join(name)).unwrap()).unwrap() };
+    let added = read("tokenizer.json")["added_tokens"].clone();
+    assert_eq!(added.as_array().unwrap().len(), 3);
+    assert_eq!(
+        (&added[1]["id"], &added[1]["content"], &added[2]["special"]),
+        (&json!(12), &json!("<sep>"), &json!(true))
+    );
+    let config = read("tokenizer_config.json");
+    assert_eq!(config["added_tokens_decoder"]["13"]["content"], "<q>");
+    assert_eq!(config["additional_special_tokens"], json!(["<sep>", "<q>"]));
+    assert_eq!(read("special_tokens_map.json")["additional_special_tokens"], json!(["<x>", "<sep>", "<q>"]));
+    // Without a list of them, as peft-sparta writes it, they are those of the tokenizer from the first new row on.
+    let mut config = read(CONFIG);
+    config.as_object_mut().unwrap().remove("spartui_new_tokens");
+    fs::write(folder.join(CONFIG), config.to_string()).unwrap();
+    assert_eq!(NewTokens::of_adapter(&folder).unwrap(), adapter.new_tokens);
+    fs::remove_file(folder.join("tokenizer.json")).unwrap();
+    let why = NewTokens::of_adapter(&folder).unwrap_err();
+    assert!(why.message().contains("copy the tokenizer that it was trained with there"), "{why}");
+}
+
+#[test]
+fn damaged_rows_of_new_tokens_and_pickled_ones_are_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("adapter");
+    with_new_tokens().write(&folder, None).unwrap();
+    let rows = folder.join("new_embeddings_init.safetensors");
+    let whole = fs::read(&rows).unwrap();
+    let tensor = |key: &str, shape: Vec<usize>, values: &[f32]| {
+        let tensor = NamedTensor::float32(key, shape, values);
+        write_tensors(&rows, [(key, &tensor)]).unwrap();
+    };
+    let refused = |expected: &str| {
+        let message = refusal(&folder);
+        assert!(message.contains(expected), "{message}");
+    };
+    fs::write(&rows, &whole[..whole.len() - 3]).unwrap();
+    refused("it is damaged");
+    tensor("other", vec![2, 3], &[0.0; 6]);
+    refused("it has no new_embeddings");
+    tensor("new_embeddings", vec![6], &[0.0; 6]);
+    refused("no matrix of float32 numbers");
+    tensor("new_embeddings", vec![1, 2], &[0.0, f32::NAN]);
+    refused("values that are no numbers");
+    fs::remove_file(&rows).unwrap();
+    fs::write(folder.join("new_embeddings_init.pt"), "").unwrap();
+    refused("pickle file");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::adapter::HeadDelta;
-use crate::adapter_contents;
+use crate::{NewTokens, adapter_contents};
 
 const SEED: u64 = 10605;
 

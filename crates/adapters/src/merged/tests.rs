@@ -8,6 +8,7 @@ use safetensors::Dtype;
 
 use super::full::write_in_shards;
 use super::*;
+use crate::NewTokens;
 use crate::adapter::{HeadDelta, LM_HEAD, ParameterDelta};
 use spartui_run::{Dtype as Kind, tensors};
 
@@ -115,6 +116,7 @@ fn adapter(names: &[(&str, &[usize])], head: &[(&str, &str, &[usize])]) -> Adapt
             ParameterDelta { name: names[1].0.into(), indices: vec![3, 4, 7], deltas: vec![0.5, 1e-9, 0.125] },
         ],
         head: head.iter().map(part).collect(),
+        new_tokens: NewTokens::default(),
     }
 }
 
@@ -490,6 +492,8 @@ fn write_trained(folder: &Path, base: Option<&Path>, limit: Option<usize>) -> Re
         trained.iter().map(|(tensor, shape)| (tensor.name.clone(), tensor.dtype, shape.clone())).collect();
     let mut bytes = |at: usize| Ok(trained[at].0.bytes.clone());
     let config = json!({"model_type": "llama"});
+    let new_tokens = NewTokens::default();
+    let base = base.map(|folder| BaseFiles { folder, new_tokens: &new_tokens });
     match limit {
         None => write_model(folder, base, &config, &tensors, &mut bytes),
         Some(limit) => write_in_shards(folder, base, &config, &tensors, &mut bytes, limit),
