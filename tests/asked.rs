@@ -79,7 +79,7 @@ fn a_new_run_from_the_recipe_of_another_chooses_anew_and_the_run_itself_does_not
     };
     assert_eq!(session(&[]).learning_rate(), sparta);
     let lora = session(&["method.kind=lora", "method.rank=2"]);
-    let by_rule = lora.recipe.method.learning_rate(lora.method.trainable(), lora.model.base_parameters()).rate;
+    let by_rule = lora.recipe.method.learning_rate(lora.method.trainable(), lora.model.base_parameters(), None).rate;
     assert_eq!(lora.learning_rate(), by_rule);
     assert!(by_rule != sparta, "{by_rule}");
     assert_eq!(session(&["train.max_steps=30", "train.epochs=20"]).recipe.schedule.warmup_steps, Steps::Count(3));

@@ -40,7 +40,8 @@ fn it_is_what_the_method_and_the_density_ask_for() {
     for method in kinds.into_iter().chain(selections) {
         let session = session(folder.path(), &[AUTO, &format!("method.{method}"), "method.rank=2"]);
         assert!(session.method.trainable() > 0 || method == "kind=head", "{method}");
-        let expected = session.recipe.method.learning_rate(session.method.trainable(), session.model.base_parameters());
+        let expected =
+            session.recipe.method.learning_rate(session.method.trainable(), session.model.base_parameters(), None);
         assert_eq!(session.recipe.optimizer.learning_rate, LearningRate::At(expected.rate), "{method}");
         assert_eq!(session.chosen_rate(), Some(expected), "{method}");
     }

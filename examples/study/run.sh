@@ -2,7 +2,7 @@
 # SpaRTA at several counts of trainable parameters, other selections, LoRA at the same counts, full fine-tuning and the
 # head alone, each at its best learning rate and with three seeds; the report is made by `spartui compare`.
 #
-#   examples/study/run.sh [--budget] [--report] [--task section|support|language|role|team|field]... [--only METHOD]... [--work FOLDER]
+#   examples/study/run.sh [--budget] [--report] [--task section|support|language|role|team|field|describe]... [--only METHOD]... [--work FOLDER]
 #
 # Runs that are complete are not run again, so that it can be broken off and called again. --budget: few steps, few
 # methods, two seeds; it shows that all works, not who wins. --report: train nothing, write the report of what is complete.
@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-all=(section support language role team field)
+all=(section support language role team field describe)
 [ ${#tasks[@]} -gt 0 ] || tasks=("${all[@]}")
 spartui=${SPARTUI:-$root/target/release/spartui}
 model=${STUDY_MODEL:-$root/models/all-MiniLM-L6-v2}
@@ -50,6 +50,7 @@ fi
 
 # Where a task's rows are, how long it is trained for, and what its chapter begins with.
 describe() {
+    model=${STUDY_MODEL:-$root/models/all-MiniLM-L6-v2}
     case $task in
         section | language | role | team)
             recipe=$here/packages.toml data=$work/data/$task
@@ -62,9 +63,18 @@ describe() {
             recipe=$here/support.toml data=$root/examples/support
             about="The demo's rows: which of twelve things does a customer want? The same words occur in all twelve."
             ;;
-        *) echo "there is no task $task: section, support, language, role, team or field" >&2; exit 2 ;;
+        describe)
+            recipe=$here/describe.toml data=$work/data/$task model=${STUDY_LANGUAGE_MODEL:-$root/examples/tiny-llama/model}
+            if [ ! -f "$data/drawn.txt" ]; then
+                apt-cache dumpavail | python3 "$here/draw_text.py" "$data" "$task" >/dev/null
+            fi
+            about="A language model learns to write the one-line description of a Debian package, given its name, section and
+dependencies. $(cat "$data/drawn.txt") The model is $(basename "$(dirname "$model")"), which knows children's stories."
+            ;;
+        *) echo "there is no task $task: one of ${all[*]}" >&2; exit 2 ;;
     esac
     case $task in
+        describe) title="Every method on a language model: what does a package do?" tune_steps=100 steps=200 ;;
         section) title="Which section of Debian is a package in?" tune_steps=240 steps=480 ;;
         support) title="What does a customer want?" tune_steps=100 steps=200 ;;
         language) title="Which language is a package written in?" tune_steps=120 steps=200 ;;
@@ -73,19 +83,25 @@ describe() {
         team) title="Which team looks after a package? The rule of \`auto\` has not seen this task" tune_steps=120 steps=240 ;;
     esac
     if [ "$budget" ]; then tune_steps=20 steps=30; fi
+    head=0
+    is_language && return
     local labels
     labels=$(sed -n 's/.*"label": *"\([^"]*\)".*/\1/p' "$data/train.jsonl" | sort -u | wc -l)
     head=$((385 * labels))
+}
+
+is_language() { # whether the task's model is a language model, scored by its loss
+    [ "$task" = describe ]
 }
 
 # A method: its name, the half decade of the learning rate where its search begins (k: 10^(k/2)), and its settings.
 # The three counts are those of LoRA with ranks 1, 4 and 24 on the same layers, the head included.
 methods() {
     local low=$((9216 + head)) mid=$((4 * 9216 + head)) high=$((24 * 9216 + head))
-    if [ "$task" = field ]; then
-        field
-        return
-    fi
+    case $task in
+        field) field; return ;;
+        describe) language_field; return ;;
+    esac
     echo "sparta-low -3 method.trainable=$low"
     echo "sparta-mid -3 method.trainable=$mid"
     echo "sparta-high -5 method.trainable=$high"
@@ -127,6 +143,32 @@ field() {
     echo "head -2 method.kind=head"
 }
 
+# The same on the small language model, at the counts of LoRA with ranks 1, 4 and 24 on its value and output projections.
+language_field() {
+    local low=1792 mid=7168 high=43008 square='method.targets=["q_proj","o_proj"]' down='method.targets=["down_proj"]'
+    echo "sparta-low -2 method.trainable=$low"
+    echo "sparta-mid -2 method.trainable=$mid"
+    echo "sparta-high -3 method.trainable=$high"
+    echo "lora-low -4 method.kind=lora method.rank=1 method.alpha=2"
+    echo "lora-mid -4 method.kind=lora method.rank=4 method.alpha=8"
+    echo "lora-high -4 method.kind=lora method.rank=24 method.alpha=48"
+    echo "melora-mid -4 method.kind=melora method.trainable=$mid method.melora.alpha=8"
+    echo "loretta-mid -4 method.kind=loretta method.trainable=$mid"
+    echo "adamix-mid -4 method.kind=adamix method.adamix.variant=lora method.trainable=$mid"
+    echo "lorta-mid -3 method.kind=lorta method.trainable=$mid $square"
+    echo "vera-mid -3 method.kind=vera method.trainable=$mid"
+    echo "id3-mid -2 method.kind=id3 method.trainable=$mid"
+    echo "dst-mid -4 method.kind=dst method.trainable=$mid"
+    echo "sara-mid -2 method.kind=sara method.trainable=$mid"
+    echo "adapter -4 method.kind=adamix method.adamix.bottleneck=4 $down"
+    echo "ether -3 method.kind=ether"
+    echo "ether-plus -3 method.kind=ether_plus"
+    echo "finegates -3 method.kind=finegates method.finegates.target=0"
+    echo "ia3 -3 method.kind=ia3 method.targets=[\"k_proj\",\"v_proj\",\"down_proj\"]"
+    echo "norms -3 method.kind=ln_tuning"
+    echo "full -4 method.kind=full"
+}
+
 rate() { # a half decade
     local k=$1 e
     if [ $((k % 2)) -eq 0 ]; then echo "1e$((k / 2))"; else e=$(((k - 1) / 2)); echo "3e$e"; fi
@@ -162,13 +204,19 @@ set_all() { # settings, as arguments
 
 # The rate of the head beside the weights, the same for all whose rate is searched; the head alone has the rate of the search.
 beside_weights() { # settings
+    if is_language; then return; fi
     case " $* " in *" method.kind=head "*) ;; *) echo optimizer.head_learning_rate=0.02 ;; esac
 }
 
-score() { # a run's best accuracy; one that failed has none
+score() { # a run's best accuracy, for a language model its loss with the sign turned; one that failed has none
     local best
-    best=$(field_of "$work/$1/status.json" best_accuracy)
-    echo "${best:-0}"
+    if is_language; then
+        best=$(field_of "$work/$1/status.json" eval_loss | head -1)
+        echo "${best:+-}${best:--99}"
+    else
+        best=$(field_of "$work/$1/status.json" best_accuracy)
+        echo "${best:-0}"
+    fi
 }
 
 # The rates of a method on the validation rows: a race of three half decades, then one more at a time until the best lies
@@ -190,7 +238,7 @@ tune() { # first half decade, settings
         done
     fi
     while :; do
-        best=$low best_score=-1
+        best=$low best_score=-100
         for ((at = low; at <= high; at++)); do
             name=${run_at[$at]:-$task-$method-rate-$(rate $at)}
             if [ -z "${run_at[$at]:-}" ]; then
@@ -227,7 +275,7 @@ study() { # first half decade, settings
 }
 
 tries_auto() { # whether the rule's rates are tried on the task beside the best ones
-    case $task in language | role | team | field) ;; *) return 1 ;; esac
+    case $task in language | role | team | field | describe) ;; *) return 1 ;; esac
 }
 
 seeds_at() { # rate, file, infix of the names, settings; the runs of all seeds, on the test rows
@@ -245,6 +293,7 @@ seeds_at() { # rate, file, infix of the names, settings; the runs of all seeds, 
 }
 
 is_unstable() { # a file of runs: whether the worst has less than half the accuracy of the best
+    if is_language; then return 1; fi
     local name
     while read -r name; do score "$name"; done <"$1" | sort -g | awk 'NR == 1 { least = $1 } { most = $1 } END { exit !(2 * least < most) }'
 }
@@ -271,33 +320,36 @@ compare() {
 }
 
 chapter() {
-    local tuned final method _ curve=$task-rates.svg
+    local tuned final method _ curve=$task-rates.svg what=Accuracy
+    if is_language; then what=Loss; fi
     mapfile -t tuned < <(names_of tuned)
     mapfile -t final < <(names_of final lower)
     compare "${tuned[@]}" --along optimizer.learning_rate --format svg --output "$curve"
     printf '## %s\n\n%s\n\n### At the best rate of each method\n\n' "$title" "$about"
-    printf 'Accuracy on the test rows after %s steps of 16 rows, seeds %s; no rate was chosen by these rows. Where a seed\n' \
-        "$steps" "$(printf '%s\n' "${seeds[@]}" | paste -sd, - | sed 's/,/, /g')"
+    printf '%s on the test rows after %s steps of 16 rows, seeds %s; no rate was chosen by these rows. Where a seed\n' \
+        "$what" "$steps" "$(printf '%s\n' "${seeds[@]}" | paste -sd, - | sed 's/,/, /g')"
     printf 'learned nothing at the best rate, the next lower one is there too.\n\n'
     compare "${final[@]}" --format markdown
     printf '\n### At the same count of trainable parameters\n\n'
     against "As many as LoRA of rank 1:" sparta-low lora-low
     against "As many as LoRA of rank 4:" sparta-mid smallest-mid largest-mid gradient-mid dynamic-mid lora-mid lora-soft
     against "As many as LoRA of rank 24:" sparta-high lora-high
-    if [ "$task" = field ]; then
+    if [ "$task" = field ] || is_language; then
         against "As many as LoRA of rank 4, the other methods:" sparta-mid melora-mid loretta-mid adamix-mid lorta-mid vera-mid id3-mid \
             dst-mid sara-mid
         against "With a number of parameters of their own:" sparta-mid adapter ether ether-plus finegates ia3 bitfit norms
     fi
     if tries_auto; then
-        printf '\n### The rates of the rule beside the best ones\n\nMean accuracy on the test rows.\n\n'
-        printf '| method | best rate | at the best rate | `auto` | at `auto` | difference in points |\n|---|--:|--:|--:|--:|--:|\n'
+        printf '\n### The rates of the rule beside the best ones\n\nMean %s on the test rows.\n\n' "${what,,}"
+        printf '| method | best rate | at the best rate | `auto` | at `auto` | difference %s |\n|---|--:|--:|--:|--:|--:|\n' \
+            "$(if is_language; then echo "in %"; else echo "in points"; fi)"
         while read -r method _; do
             if wanted "$method" && [ -s "$work/$task-$method.auto" ]; then beside "$method"; fi
         done < <(methods)
     fi
     printf '\n### Learning rates\n\n'
-    printf 'Accuracy on the validation rows after %s steps, one seed. Rates were tried in half decades until the best\n' "$tune_steps"
+    printf '%s on the validation rows after %s steps, one seed. Rates were tried in half decades until the best\n' \
+        "$what" "$tune_steps"
     printf 'lay between two that are worse.\n\n'
     compare "${tuned[@]}" --along optimizer.learning_rate --format markdown
     printf '\n![Accuracy over the learning rate](%s)\n\n' "$curve"
@@ -325,9 +377,14 @@ beside() { # a method
         while read -r name; do
             echo "${kind/lower/final} $(sed -n 's/^learning_rate = //p' "$work/$name/recipe.toml" | head -1) $(score "$name")"
         done <"$work/$task-$1.$kind"
-    done | awk -v method="$1" '
+    done | awk -v method="$1" -v language="$(is_language && echo 1)" '
         { rate[$1] = $2; sum[$1] += $3; n[$1]++ }
         END {
+            if (language) {
+                best = -sum["final"] / n["final"]; auto = -sum["auto"] / n["auto"]
+                printf "| %s | %.2g | %.4f | %.2g | %.4f | %+.2f |\n", method, rate["final"], best, rate["auto"], auto, 100 * (auto / best - 1)
+                exit
+            }
             best = 100 * sum["final"] / n["final"]; auto = 100 * sum["auto"] / n["auto"]
             printf "| %s | %.2g | %.2f %% | %.2g | %.2f %% | %+.2f |\n", method, rate["final"], best, rate["auto"], auto, auto - best
         }'

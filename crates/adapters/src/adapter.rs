@@ -11,8 +11,8 @@ use safetensors::{Dtype, View};
 
 pub(super) use families::{HEADS, HeadKind, LM_HEAD, NO_HEAD, family, head_kind, head_of_extension};
 pub use families::{HeadPart, head_parts};
+pub(super) use folder::{AdapterFiles, put_adapter, refuse_part, refuse_to_replace_others};
 pub(super) use folder::{copy_files, copy_licences_and_templates, only_known_entries, put_folder, refuse_folder};
-pub(super) use folder::{refuse_part, refuse_to_replace_others};
 
 use super::adapter_config::edited;
 use super::new_tokens::{NewTokens, ROWS};

@@ -12,20 +12,17 @@ pub(super) use reading::{own_config, split_head};
 pub use targets::Targets;
 
 pub(super) use self::targets::target_modules;
-use super::adapter::{Adapter, CONFIG, HeadDelta, copy_files, family, finite, put_folder};
-use super::adapter::{refuse_part as refuse, refuse_to_replace_others};
+use super::adapter::refuse_part as refuse;
+use super::adapter::{Adapter, AdapterFiles, CONFIG, HeadDelta, family, finite, put_adapter};
 use super::merged::trained_config;
 use super::new_tokens::NewTokens;
 use spartui_facts::error::Result;
 use spartui_facts::family::Family;
 use spartui_method::Factors;
-use spartui_run::TOKENIZER;
-use spartui_run::files::{failed, write_synced};
-use spartui_run::tensors::{NamedTensor, write_tensors};
+use spartui_run::tensors::NamedTensor;
 
 pub(super) const SETTINGS: &str = "adapter_config.json";
 pub(super) const FACTORS: &str = "adapter_model.safetensors";
-const AN_ADAPTER: &str = "an adapter";
 /// PEFT's prefix of the names of modules.
 pub(super) const PREFIX: &str = "base_model.model.";
 const DOWN: &str = ".lora_A.weight";
@@ -115,18 +112,10 @@ impl LoraAdapter {
         self.check()?;
         let settings = self.settings_json(modules);
         let config = trained_config(self.base_config.as_object().unwrap_or(&serde_json::Map::new()), &self.labels);
-        refuse_to_replace_others(folder, AN_ADAPTER, &[SETTINGS], &[FACTORS])?;
         let tensors = self.tensors();
-        let bytes = tensors.iter().map(|tensor| tensor.bytes.len() as u64).sum();
-        put_folder(folder, AN_ADAPTER, bytes, |new| {
-            let write = || {
-                write_tensors(&new.join(FACTORS), tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)))?;
-                write_synced(&new.join(SETTINGS), &serde_json::to_vec_pretty(&settings)?)?;
-                write_synced(&new.join(CONFIG), &serde_json::to_vec_pretty(&config)?)?;
-                tokenizer_folder.map_or(Ok(()), |source| copy_files(source, TOKENIZER, new))
-            };
-            write().map_err(failed("write the adapter to", folder))
-        })
+        let files =
+            AdapterFiles { names: [SETTINGS, FACTORS], tensors: &tensors, settings: &settings, config: &config };
+        put_adapter(folder, &files, tokenizer_folder)
     }
 
     fn check(&self) -> Result<()> {

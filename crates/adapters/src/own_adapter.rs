@@ -7,20 +7,18 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::adapter::{Adapter, CONFIG, HEADS, HeadDelta, HeadKind, copy_files, finite, put_folder};
-use super::adapter::{refuse_part as refuse, refuse_to_replace_others};
+use super::adapter::refuse_part as refuse;
+use super::adapter::{Adapter, AdapterFiles, CONFIG, HEADS, HeadDelta, HeadKind, finite, put_adapter};
 use super::merged::trained_config;
 use super::new_tokens::NewTokens;
-use spartui_facts::error::Result;
+use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::quoted;
 use spartui_method::{Dense, OwnTensors};
-use spartui_run::TOKENIZER;
-use spartui_run::files::{failed, read_bounded, write_synced};
-use spartui_run::tensors::{NamedTensor, parse_tensors, write_tensors};
+use spartui_run::files::read_bounded;
+use spartui_run::tensors::{NamedTensor, parse_tensors};
 
 const SETTINGS: &str = "method.json";
 const TENSORS: &str = "method.safetensors";
-const AN_ADAPTER: &str = "an adapter";
 /// Prefix of the names of the head's parameters.
 const HEAD: &str = "head.";
 const SETTINGS_LIMIT: u64 = 16 << 20;
@@ -75,18 +73,11 @@ impl OwnAdapter {
             labels: self.labels.clone(),
             settings: self.learned.settings.clone(),
         };
-        refuse_to_replace_others(folder, AN_ADAPTER, &[SETTINGS], &[TENSORS])?;
         let tensors = self.tensors();
-        let bytes = tensors.iter().map(|tensor| tensor.bytes.len() as u64).sum();
-        put_folder(folder, AN_ADAPTER, bytes, |new| {
-            let write = || {
-                write_tensors(&new.join(TENSORS), tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)))?;
-                write_synced(&new.join(SETTINGS), &serde_json::to_vec_pretty(&config_file)?)?;
-                write_synced(&new.join(CONFIG), &serde_json::to_vec_pretty(&config)?)?;
-                tokenizer_folder.map_or(Ok(()), |source| copy_files(source, TOKENIZER, new))
-            };
-            write().map_err(failed("write the adapter to", folder))
-        })
+        let settings = serde_json::to_value(&config_file).map_err(|error| Error::failed(error.to_string()))?;
+        let files =
+            AdapterFiles { names: [SETTINGS, TENSORS], tensors: &tensors, settings: &settings, config: &config };
+        put_adapter(folder, &files, tokenizer_folder)
     }
 
     fn tensors(&self) -> Vec<NamedTensor> {

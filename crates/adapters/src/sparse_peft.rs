@@ -9,8 +9,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::adapter::{Adapter, CONFIG, ParameterDelta, copy_files, family, put_folder};
-use super::adapter::{refuse_part as refuse, refuse_to_replace_others};
+use super::adapter::refuse_part as refuse;
+use super::adapter::{Adapter, AdapterFiles, ParameterDelta, family, put_adapter};
 use super::adapter_reading::Contents;
 use super::lora::{FACTORS, PREFIX, SETTINGS, module, own_config, saved_module, split_head, target_modules};
 use super::merged::trained_config;
@@ -18,11 +18,9 @@ use super::new_tokens::NewTokens;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::family::Family;
 use spartui_facts::quote::{one_line, quoted};
-use spartui_run::TOKENIZER;
-use spartui_run::files::{failed, read_bounded, write_synced};
-use spartui_run::tensors::{Dtype, NamedTensor, parse_tensors, write_tensors};
+use spartui_run::files::read_bounded;
+use spartui_run::tensors::{Dtype, NamedTensor, parse_tensors};
 
-const AN_ADAPTER: &str = "an adapter";
 const CONFIG_LIMIT: u64 = 16 << 20;
 /// Largest file of an adapter, in bytes: a device or an endless file must not fill the memory.
 const TENSORS_LIMIT: u64 = 64 << 30;
@@ -186,17 +184,9 @@ impl Adapter {
         let adapted: Vec<&str> = weights.iter().map(|(name, ..)| module(name)).collect();
         let settings = self.peft_settings(format, &filling, &adapted, modules);
         let config = trained_config(self.base_config.as_object().unwrap_or(&Map::new()), &self.labels);
-        refuse_to_replace_others(folder, AN_ADAPTER, &[SETTINGS], &[FACTORS])?;
-        let bytes = tensors.iter().map(|tensor| tensor.bytes.len() as u64).sum();
-        put_folder(folder, AN_ADAPTER, bytes, |new| {
-            let write = || {
-                write_tensors(&new.join(FACTORS), tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)))?;
-                write_synced(&new.join(SETTINGS), &serde_json::to_vec_pretty(&settings)?)?;
-                write_synced(&new.join(CONFIG), &serde_json::to_vec_pretty(&config)?)?;
-                tokenizer_folder.map_or(Ok(()), |source| copy_files(source, TOKENIZER, new))
-            };
-            write().map_err(failed("write the adapter to", folder))
-        })
+        let files =
+            AdapterFiles { names: [SETTINGS, FACTORS], tensors: &tensors, settings: &settings, config: &config };
+        put_adapter(folder, &files, tokenizer_folder)
     }
 
     fn peft_settings(&self, format: PeftFormat, filling: &Filling, adapted: &[&str], modules: &[&str]) -> Value {

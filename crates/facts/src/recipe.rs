@@ -25,7 +25,7 @@ pub use method::{
     AdaMix, AdaMixVariant, Distance, Dst, Ether, EtherPlus, FineGates, Ia3, Id3, Loretta, LorettaStart, LorettaVariant,
     Lorta, Melora, Method, MethodKind, OnShrink, Orientation, Rounding, Sara, Selection, Side, Sparta, Variant, Vera,
 };
-pub use rate::{AUTO, LearningRate, RACE, SuggestedRate, two_digits};
+pub use rate::{AUTO, LanguageBasis, LearningRate, RACE, SuggestedRate, two_digits};
 pub use reading::{TextEncoding, check_template_argument, delimiter, encoding, reserved_by_chat};
 pub use scaling::{Alignment, ClassFactors, Scaling};
 pub use steps::Steps;

@@ -11,7 +11,7 @@ use spartui_adapters::{
     ParameterDelta, Targets, head_parts, trained_config, untie, write_model,
 };
 use spartui_facts::error::{Error, Result};
-use spartui_facts::recipe::{MethodKind, Recipe, Variant};
+use spartui_facts::recipe::{Recipe, Variant};
 use spartui_method::{Factors, Learned, OwnTensors};
 use spartui_model::{Head, Model, dtype_name};
 use spartui_run::Dtype;
@@ -113,7 +113,8 @@ impl<'a> ExportContext<'a> {
     /// An adapter of low-rank products.
     fn low_rank(&self, factors: &[(usize, Factors)]) -> LoraAdapter {
         let settings = &self.recipe.method;
-        let is_lora = settings.kind == MethodKind::Lora;
+        // Of methods without such a field, the products are those of a plain LoRA.
+        let given = |field: &str| settings.uses_field(field);
         let layers = factors.iter().map(|(site, factors)| (self.model.sites[*site].name.clone(), factors.clone()));
         LoraAdapter {
             base: self.recipe.model.path.clone(),
@@ -122,14 +123,14 @@ impl<'a> ExportContext<'a> {
             settings: LoraSettings {
                 rank: factors.first().map_or(settings.rank, |(_, factors)| factors.rank),
                 // That of the products, which other methods than LoRA make too.
-                alpha: if is_lora {
+                alpha: if given("alpha") {
                     settings.alpha
                 } else {
                     factors.first().map_or(0.0, |(_, factors)| alpha_of(factors))
                 },
-                dropout: if is_lora { settings.dropout } else { 0.0 },
-                by_root: is_lora && settings.variant == Variant::Rslora,
-                magnitudes: is_lora && settings.variant == Variant::Dora,
+                dropout: if given("dropout") { settings.dropout } else { 0.0 },
+                by_root: given("variant") && settings.variant == Variant::Rslora,
+                magnitudes: given("variant") && settings.variant == Variant::Dora,
             },
             layers: layers.collect(),
             head: self.head_as_it_is(),

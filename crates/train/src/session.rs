@@ -9,13 +9,14 @@ use std::time::Instant;
 use tch::Kind;
 
 use super::evaluate::{Scores, labelled, predict_logits};
-use super::language::{row_losses, scores};
+use super::language::{language_scores, row_losses, scores};
 use super::{Loaded, Plan, Progress, Snapshot, Surroundings, TrainedHead, start_from_adapter};
-use spartui_data::{Dataset, Example, Prepared, Target};
+use spartui_data::{Dataset, Example, Order, Prepared, Target};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::protocol::{Consequences, Evaluation, ModelSummary, Sparsity};
 use spartui_facts::recipe::{
-    self, AUTO, EVEN, Field, LearningRate, OnShrink, RACE, Recipe, SuggestedRate, TaskKind, Value, two_digits,
+    self, AUTO, EVEN, Field, LanguageBasis, LearningRate, OnShrink, RACE, Recipe, SuggestedRate, TaskKind, Value,
+    two_digits,
 };
 use spartui_method::{self as method, Method};
 use spartui_model::{Head, Model, dtype_name};
@@ -50,12 +51,31 @@ pub struct Session {
     pub(super) timing: Timing,
     /// The suggestion of the rule, where it chose the learning rate.
     chosen_rate: Option<SuggestedRate>,
+    /// For a language model, what the rule goes by.
+    language: Option<LanguageBasis>,
     /// Factors of the learning rates of method and head, by the class of their parameters.
     pub(super) class_factors: [f64; 2],
     /// Whether a race of learning rates is still to choose one.
     pub(super) race_is_due: bool,
     /// Most examples of a micro-batch before it fails as out of memory; set by tests only.
     pub(crate) memory_for: usize,
+}
+
+/// Rows of the first batch by which a language model is measured.
+const MEASURED: usize = 8;
+
+/// What the rule of the learning rate goes by for a language model: its width, and how much it knows of the first rows.
+fn language_basis(recipe: &Recipe, model: &Model, data: &Prepared) -> Option<LanguageBasis> {
+    if model.task != TaskKind::CausalLm {
+        return None;
+    }
+    let lengths: Vec<usize> = data.train.examples.iter().map(|example| example.tokens.len()).collect();
+    let first = spartui_data::epoch_batches(&lengths, &Order::of(recipe), 0).into_iter().next()?;
+    let rows: Vec<Example> = first.iter().take(MEASURED).map(|&row| data.train.examples[row].clone()).collect();
+    let Scores { loss, .. } = language_scores(model, &rows, MEASURED, |_| ControlFlow::Continue(()))?;
+    #[expect(clippy::cast_precision_loss, reason = "a vocabulary is small")]
+    let of_guessing = (model.config.vocab_size.max(2) as f64).ln();
+    Some(LanguageBasis { width: model.config.hidden_size.unsigned_abs(), surprise: loss / of_guessing })
 }
 
 /// Moving averages of a step's duration in seconds.
@@ -107,6 +127,7 @@ impl Session {
         (model, data): (Rc<Model>, Rc<Prepared>),
         head: Head,
     ) -> Result<Self> {
+        let language = language_basis(&recipe, &model, &data);
         let mut method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
         let head = start_from_adapter(&recipe, &model, method.as_mut(), head)?;
         let factors = recipe.optimizer.class_factors(model.config.hidden_size);
@@ -125,6 +146,7 @@ impl Session {
             epoch: None,
             timing: Timing::default(),
             chosen_rate: None,
+            language,
             race_is_due: false,
             class_factors,
             memory_for: usize::MAX,
@@ -166,7 +188,7 @@ impl Session {
 
     /// The suggested learning rate of a method with `trainable` trainable scalars, head excluded.
     fn suggested_rate(&self, method: &recipe::Method, trainable: u64) -> SuggestedRate {
-        method.learning_rate(trainable, self.model.base_parameters())
+        method.learning_rate(trainable, self.model.base_parameters(), self.language)
     }
 
     /// The current learning rate at the schedule's peak.

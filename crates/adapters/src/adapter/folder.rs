@@ -4,7 +4,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::CONFIG;
+use serde_json::Value;
+
+use super::{AN_ADAPTER, CONFIG};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::{one_line, place, quoted};
 use spartui_run::TOKENIZER;
@@ -12,6 +14,7 @@ use spartui_run::files::{
     failed, need_space, parent, recover_swap, remove, sibling, size_of_folder, swap_in, sync_folder, write_synced,
 };
 use spartui_run::follow_links;
+use spartui_run::tensors::{NamedTensor, write_tensors};
 
 /// Folder of additional chat templates.
 const TEMPLATES: &str = "additional_chat_templates";
@@ -70,6 +73,35 @@ pub(crate) fn put_folder(folder: &Path, what: &str, bytes: u64, fill: impl FnOnc
     write().inspect_err(|_| {
         // An error of this cleanup is ignored in favour of the first error.
         let _ = remove(&new);
+    })
+}
+
+/// The files of an adapter beside the tokenizer's.
+pub(crate) struct AdapterFiles<'a> {
+    /// Names of the files of settings and of tensors.
+    pub names: [&'a str; 2],
+    /// The tensors.
+    pub tensors: &'a [NamedTensor],
+    /// The settings.
+    pub settings: &'a Value,
+    /// config.json: the base model's, edited.
+    pub config: &'a Value,
+}
+
+/// Writes the folder of an adapter with the tokenizer's files; an earlier adapter is replaced. Returns its size in
+/// bytes.
+pub(crate) fn put_adapter(folder: &Path, files: &AdapterFiles<'_>, tokenizer_folder: Option<&Path>) -> Result<u64> {
+    let AdapterFiles { names: [settings, tensors], .. } = *files;
+    refuse_to_replace_others(folder, AN_ADAPTER, &[settings], &[tensors])?;
+    let bytes = files.tensors.iter().map(|tensor| tensor.bytes.len() as u64).sum();
+    put_folder(folder, AN_ADAPTER, bytes, |new| {
+        let write = || {
+            write_tensors(&new.join(tensors), files.tensors.iter().map(|tensor| (tensor.name.as_str(), tensor)))?;
+            write_synced(&new.join(settings), &serde_json::to_vec_pretty(files.settings)?)?;
+            write_synced(&new.join(CONFIG), &serde_json::to_vec_pretty(files.config)?)?;
+            tokenizer_folder.map_or(Ok(()), |source| copy_files(source, TOKENIZER, new))
+        };
+        write().map_err(failed("write the adapter to", folder))
     })
 }
 

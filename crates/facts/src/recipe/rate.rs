@@ -48,6 +48,16 @@ impl<'de> Deserialize<'de> for LearningRate {
     }
 }
 
+/// What the rule goes by for a language model, beside method and density.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LanguageBasis {
+    /// Width of the model: its hidden size.
+    pub width: u64,
+    /// The base model's loss on the first rows of the data, as a share of that of guessing among all tokens (the
+    /// logarithm of their number): below 1 where the model knows something of the data.
+    pub surprise: f64,
+}
+
 /// The learning rates of the rule.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SuggestedRate {
@@ -59,6 +69,8 @@ pub struct SuggestedRate {
     method: &'static str,
     /// Share of the weights that trains, if the rate depends on it.
     density: Option<f64>,
+    /// The language model, if the rate depends on it.
+    language: Option<LanguageBasis>,
 }
 
 /// The learning rate of a head, if weights train too; docs/learning-rate.md says why the head has its own.
@@ -68,7 +80,14 @@ impl SuggestedRate {
     /// The basis of the rule, such as `sparta, 1 % trains`: the method, and the share of the weights that trains.
     #[must_use]
     pub fn basis(&self) -> String {
-        self.share().map_or_else(|| self.method.into(), |share| format!("{}, {share} % trains", self.method))
+        let method =
+            self.share().map_or_else(|| self.method.into(), |share| format!("{}, {share} % trains", self.method));
+        match self.language {
+            None => method,
+            Some(LanguageBasis { width, surprise }) => {
+                format!("{method}, width {width}, {:.0} % of the loss of guessing", surprise * 100.0)
+            }
+        }
     }
 
     /// Percentage of the weights that trains, if the rate depends on it.
@@ -81,7 +100,13 @@ impl SuggestedRate {
     pub fn remark(&self) -> String {
         let of = self.share().map_or_else(String::new, |share| format!(" where {share} % of the weights train"));
         let head = self.head.map(|rate| format!("; the head's is {rate:e}")).unwrap_or_default();
-        format!("learning_rate {AUTO} is {:e}, the rate for {}{of}{head}", self.rate, self.method)
+        let on = self.language.map_or_else(String::new, |LanguageBasis { width, surprise }| {
+            format!(
+                " on a model of width {width} whose loss on the first rows is {:.0} % of that of guessing",
+                surprise * 100.0
+            )
+        });
+        format!("learning_rate {AUTO} is {:e}, the rate for {}{of}{on}{head}", self.rate, self.method)
     }
 }
 
@@ -93,24 +118,47 @@ pub(super) struct Law {
     pub exponent: f64,
     /// The highest rate.
     pub highest: f64,
+    /// For a language model, the rate where every weight trains, and the highest; none where it has the same rate.
+    pub on_language: Option<[f64; 2]>,
 }
 
 impl Law {
     /// The same rate whatever the density, such as the one of a method's paper.
     pub const fn flat(rate: f64) -> Self {
-        Self { dense: rate, exponent: 0.0, highest: rate }
+        Self { dense: rate, exponent: 0.0, highest: rate, on_language: None }
+    }
+}
+
+/// Widest language model whose rates do not fall with its width.
+const WIDEST: f64 = 256.0;
+/// Loss on the first rows, as a share of that of guessing, below which the rates fall with it.
+const KNOWN: f64 = 0.7;
+
+impl LanguageBasis {
+    /// The rate relative to that of a small model that knows a little of the data: the less it knows, the further it has
+    /// to go. Wider models have lower rates, in proportion to their width (arXiv 2203.03466 for Adam).
+    fn factor(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "a width is small")]
+        let width = self.width.max(1) as f64;
+        let surprise = if self.surprise.is_finite() { self.surprise.clamp(0.01, 4.0) } else { 1.0 };
+        ((surprise / KNOWN).min(1.0) * surprise.max(1.0)).powi(2) * (WIDEST / width).min(1.0)
     }
 }
 
 impl Method {
     /// The learning rate of this method for `trainable` of the base model's `parameters`, without those of a head; to
-    /// two digits.
+    /// two digits. `language` is none for a classifier.
     ///
     /// The rule is derived from the study in `examples/study`: docs/learning-rate.md says how.
     #[must_use]
-    pub fn learning_rate(&self, trainable: u64, parameters: u64) -> SuggestedRate {
+    pub fn learning_rate(&self, trainable: u64, parameters: u64, language: Option<LanguageBasis>) -> SuggestedRate {
         let facts = self.kind.facts();
-        let Law { dense, exponent, highest } = (facts.law)(self);
+        let Law { dense, exponent, highest, on_language } = (facts.law)(self);
+        let language = language.filter(|_| on_language.is_some());
+        let (dense, highest) = match (language, on_language) {
+            (Some(language), Some([dense, highest])) => (dense * language.factor(), highest),
+            _ => (dense, highest),
+        };
         #[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]
         let density = (trainable.max(1) as f64 / parameters.max(1) as f64).min(1.0);
         SuggestedRate {
@@ -118,6 +166,7 @@ impl Method {
             head: facts.head_apart.then_some(HEAD),
             method: (facts.called)(self),
             density: (exponent > 0.0).then_some(density),
+            language,
         }
     }
 }
@@ -166,14 +215,15 @@ mod tests {
     fn it_rises_as_density_falls_by_more_than_ten_between_full_and_a_thousandth() {
         let parameters = 22_713_216;
         let sparta = method(MethodKind::Sparta, Selection::Random);
-        let full = method(MethodKind::Full, Selection::Random).learning_rate(parameters, parameters).rate;
-        assert!(sparta.learning_rate(parameters / 1000, parameters).rate > 10.0 * full);
+        let full = method(MethodKind::Full, Selection::Random).learning_rate(parameters, parameters, None).rate;
+        assert!(sparta.learning_rate(parameters / 1000, parameters, None).rate > 10.0 * full);
         for selection in
             [Selection::Random, Selection::Smallest, Selection::Largest, Selection::Gradient, Selection::Dynamic]
         {
             for kind in [MethodKind::Sparta, MethodKind::Lora] {
                 let method = method(kind, selection);
-                let rates: Vec<f64> = (0..25).map(|bits| method.learning_rate(1 << bits, parameters).rate).collect();
+                let rates: Vec<f64> =
+                    (0..25).map(|bits| method.learning_rate(1 << bits, parameters, None).rate).collect();
                 assert!(rates.is_sorted_by(|few, many| few >= many), "{kind:?} {selection:?}: {rates:?}");
                 assert!(rates.iter().all(|rate| *rate > 0.0 && *rate <= 0.1), "{rates:?}");
             }
@@ -184,7 +234,7 @@ mod tests {
     fn low_rank_that_weighs_in_more_has_a_lower_rate() {
         let lora = |rank, alpha, variant| {
             let method = Method { rank, alpha, variant, ..method(MethodKind::Lora, Selection::Random) };
-            method.learning_rate(37_000, 22_700_000).rate
+            method.learning_rate(37_000, 22_700_000, None).rate
         };
         let usual = lora(4, 8.0, Variant::Plain);
         assert_eq!(lora(16, 32.0, Variant::Dora), usual);
@@ -195,9 +245,30 @@ mod tests {
     #[test]
     fn nothing_that_trains_and_no_parameters_have_a_rate_too() {
         for (trainable, parameters) in [(0, 0), (0, 100), (100, 100), (u64::MAX, 1)] {
-            let suggested = method(MethodKind::Sparta, Selection::Random).learning_rate(trainable, parameters);
+            let suggested = method(MethodKind::Sparta, Selection::Random).learning_rate(trainable, parameters, None);
             assert!(suggested.rate.is_finite() && suggested.rate > 0.0, "{trainable} of {parameters}");
         }
+    }
+
+    #[test]
+    fn a_language_model_has_rates_by_what_it_knows_and_by_its_width() {
+        let rate = |kind, width, surprise| {
+            let language = Some(LanguageBasis { width, surprise });
+            method(kind, Selection::Random).learning_rate(10_000, 1_000_000, language).rate
+        };
+        for kind in [MethodKind::Sparta, MethodKind::Lora, MethodKind::Full] {
+            assert!(rate(kind, 256, 1.0) > 1.9 * rate(kind, 256, 0.5), "{kind:?}");
+            assert!((rate(kind, 256, 0.5) / rate(kind, 4096, 0.5) / 16.0 - 1.0).abs() < 0.1, "{kind:?}");
+            assert!(rate(kind, 64, 0.5) <= rate(kind, 256, 0.5), "{kind:?}");
+            for surprise in [f64::NAN, f64::INFINITY, 0.0, -1.0, 1e9] {
+                assert!((1e-9..0.5).contains(&rate(kind, 256, surprise)), "{kind:?} {surprise}");
+            }
+        }
+        // The rates of papers stay.
+        assert_eq!(
+            rate(MethodKind::Vera, 256, 2.0),
+            method(MethodKind::Vera, Selection::Random).learning_rate(1, 2, None).rate
+        );
     }
 
     #[test]

@@ -88,7 +88,7 @@ mod tests {
     /// Remarks for a run in which one scalar in a hundred trains: the rule gives 4e-3 for SpaRTA, 2e-4 for full
     /// fine-tuning.
     fn remarks(recipe: &Recipe) -> Vec<String> {
-        recipe.remarks(40, Some(&recipe.method.learning_rate(10_000, 1_000_000)))
+        recipe.remarks(40, Some(&recipe.method.learning_rate(10_000, 1_000_000, None)))
     }
 
     #[test]

@@ -557,8 +557,12 @@ impl Form {
 
     /// The suggested learning rate, if the number of trainable parameters is known.
     fn suggested_rate(&self) -> Option<SuggestedRate> {
+        // For a language model the rule needs its loss on the rows, which the plan measures.
+        if self.recipe.task.kind == TaskKind::CausalLm {
+            return None;
+        }
         let Sparsity { trainable, parameters, head, .. } = *self.plan.sparsity.fresh()?;
-        Some(self.recipe.method.learning_rate(trainable.saturating_sub(head), parameters.saturating_sub(head)))
+        Some(self.recipe.method.learning_rate(trainable.saturating_sub(head), parameters.saturating_sub(head), None))
     }
 }
 

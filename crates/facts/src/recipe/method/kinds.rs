@@ -76,8 +76,8 @@ const FACTS: [Facts; 18] = [
         summary: |method| ("sparsity", method.sparsity.to_string()),
         called: |method| if method.selection == Selection::Random { "sparta" } else { method.selection.name() },
         law: |method| match method.selection {
-            Selection::Gradient => Law { dense: 2e-5, exponent: 0.7, highest: 0.01 },
-            _ => Law { dense: 1e-4, exponent: 0.8, highest: 0.05 },
+            Selection::Gradient => Law { dense: 2e-5, exponent: 0.7, highest: 0.01, on_language: Some([5e-4, 0.05]) },
+            _ => Law { dense: 1e-4, exponent: 0.8, highest: 0.05, on_language: Some([3e-3, 0.25]) },
         },
         head_apart: true,
     },
@@ -92,7 +92,10 @@ const FACTS: [Facts; 18] = [
             trainable => ("method", format!("lora, with the rank nearest to {trainable} parameters")),
         },
         called: |_| "lora",
-        law: |method| Law { dense: 1e-4 * relative_scale(method).powf(-0.4), exponent: 0.5, highest: 0.02 },
+        law: |method| {
+            let scale = relative_scale(method).powf(-0.4);
+            Law { dense: 1e-4 * scale, exponent: 0.5, highest: 0.02, on_language: Some([2.3e-3 * scale, 0.05]) }
+        },
         head_apart: true,
     },
     Facts {
@@ -101,7 +104,7 @@ const FACTS: [Facts; 18] = [
         uses: |_, _| false,
         summary: |_| ("method", "full".into()),
         called: |_| "full fine-tuning",
-        law: |_| Law { dense: 2e-4, exponent: 0.0, highest: 2e-4 },
+        law: |_| Law { dense: 2e-4, exponent: 0.0, highest: 2e-4, on_language: Some([4e-3, 0.02]) },
         head_apart: true,
     },
     Facts {
@@ -110,7 +113,7 @@ const FACTS: [Facts; 18] = [
         uses: |_, _| false,
         summary: |_| ("method", "head".into()),
         called: |_| "the head alone",
-        law: |_| Law { dense: 0.1, exponent: 0.0, highest: 0.1 },
+        law: |_| Law::flat(0.1),
         head_apart: false,
     },
     Facts {
