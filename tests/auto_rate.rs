@@ -50,6 +50,30 @@ fn it_is_what_the_method_and_the_density_ask_for() {
 }
 
 #[test]
+fn on_a_language_model_it_goes_by_what_the_model_knows_of_the_rows() {
+    let folder = workshop(true);
+    let of = |overrides: &[&str]| session(folder.path(), &[&[AUTO], overrides].concat());
+    let chosen = of(&[]).chosen_rate().unwrap();
+    assert!(chosen.basis().contains("% of the loss of guessing"), "{}", chosen.basis());
+    // The same of every session that begins so; a method with other tensors measures the same model.
+    assert_eq!(of(&[]).chosen_rate(), Some(chosen));
+    let surprise = |session: &Session| {
+        let basis = session.chosen_rate().unwrap().basis();
+        basis.rsplit(", ").next().unwrap().to_owned()
+    };
+    assert_eq!(surprise(&of(&["method.kind=full"])), surprise(&of(&[])));
+    // After training, the rule still goes by the base model.
+    let mut trained = of(&[]);
+    let before = trained.learning_rate();
+    (0..5).for_each(|_| _ = trained.train_step().unwrap());
+    trained.set(RATE, Value::Float(1.0)).unwrap();
+    trained.set(RATE, Value::String("auto".into())).unwrap();
+    assert_eq!(trained.learning_rate(), before);
+    // A method with the rate of its paper has that.
+    assert!(!of(&["method.kind=vera", "method.vera.rank=4"]).chosen_rate().unwrap().basis().contains("guessing"));
+}
+
+#[test]
 fn a_head_has_a_rate_of_its_own_where_the_rule_chooses_and_else_that_of_the_weights() {
     let folder = workshop(false);
     for kind in ["sparta", "lora", "full"] {

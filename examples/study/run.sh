@@ -74,7 +74,7 @@ dependencies. $(cat "$data/drawn.txt") The model is $(basename "$(dirname "$mode
         *) echo "there is no task $task: one of ${all[*]}" >&2; exit 2 ;;
     esac
     case $task in
-        describe) title="Every method on a language model: what does a package do?" tune_steps=100 steps=200 ;;
+        describe) title="Every method on a language model: what does a package do?" tune_steps=80 steps=150 ;;
         section) title="Which section of Debian is a package in?" tune_steps=240 steps=480 ;;
         support) title="What does a customer want?" tune_steps=100 steps=200 ;;
         language) title="Which language is a package written in?" tune_steps=120 steps=200 ;;

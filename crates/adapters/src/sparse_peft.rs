@@ -444,6 +444,7 @@ fn delta(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use spartui_run::tensors::write_tensors;
 
     const V: &str = "model.layers.0.self_attn.v_proj.weight";
     const O: &str = "model.layers.0.self_attn.o_proj.weight";

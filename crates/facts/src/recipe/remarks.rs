@@ -2,8 +2,8 @@
 
 use super::{LearningRate, Recipe, SuggestedRate};
 
-/// A rate that differs from the rule's by more than this factor gets a remark. For one small language model the rule
-/// was measured to be 25 times too low, so a smaller factor would remark on good rates.
+/// A rate that differs from the rule's by more than this factor gets a remark. The rule was fitted to short runs of
+/// small models, so that a smaller factor might remark on good rates elsewhere.
 const FAR: f64 = 50.0;
 
 impl Recipe {
