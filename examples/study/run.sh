@@ -352,7 +352,7 @@ chapter() {
         "$what" "$tune_steps"
     printf 'lay between two that are worse.\n\n'
     compare "${tuned[@]}" --along optimizer.learning_rate --format markdown
-    printf '\n![Accuracy over the learning rate](%s)\n\n' "$curve"
+    printf '\n![%s over the learning rate](%s)\n\n' "$what" "$curve"
 }
 
 against() { # a heading, a method, then others: their paired tests, each at the rate at which it is stable
