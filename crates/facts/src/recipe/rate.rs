@@ -118,8 +118,18 @@ pub(super) struct Law {
     pub exponent: f64,
     /// The highest rate.
     pub highest: f64,
-    /// For a language model, the rate where every weight trains, and the highest; none where it has the same rate.
-    pub on_language: Option<[f64; 2]>,
+    /// The law on a language model; none where the rate is the same there.
+    pub on_language: Option<OnLanguage>,
+}
+
+/// What differs from a [`Law`] on a language model.
+pub(super) struct OnLanguage {
+    /// The rate where every weight trains.
+    pub dense: f64,
+    /// The highest rate.
+    pub highest: f64,
+    /// Whether the rate rises where the model guesses worse than at random. A few scalars bear a high rate anyway.
+    pub rises: bool,
 }
 
 impl Law {
@@ -137,11 +147,12 @@ const KNOWN: f64 = 0.7;
 impl LanguageBasis {
     /// The rate relative to that of a small model that knows a little of the data: the less it knows, the further it has
     /// to go. Wider models have lower rates, in proportion to their width (arXiv 2203.03466 for Adam).
-    fn factor(&self) -> f64 {
+    fn factor(&self, rises: bool) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a width is small")]
         let width = self.width.max(1) as f64;
         let surprise = if self.surprise.is_finite() { self.surprise.clamp(0.01, 4.0) } else { 1.0 };
-        ((surprise / KNOWN).min(1.0) * surprise.max(1.0)).powi(2) * (WIDEST / width).min(1.0)
+        let above = if rises { surprise.max(1.0) } else { 1.0 };
+        ((surprise / KNOWN).min(1.0) * above).powi(2) * (WIDEST / width).min(1.0)
     }
 }
 
@@ -156,7 +167,7 @@ impl Method {
         let Law { dense, exponent, highest, on_language } = (facts.law)(self);
         let language = language.filter(|_| on_language.is_some());
         let (dense, highest) = match (language, on_language) {
-            (Some(language), Some([dense, highest])) => (dense * language.factor(), highest),
+            (Some(language), Some(OnLanguage { dense, highest, rises })) => (dense * language.factor(rises), highest),
             _ => (dense, highest),
         };
         #[expect(clippy::cast_precision_loss, reason = "parameters are below 2^53")]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Method, Selection};
-use crate::recipe::rate::{Law, relative_scale};
+use crate::recipe::rate::{Law, OnLanguage, relative_scale};
 
 /// How the model is adapted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,8 +76,18 @@ const FACTS: [Facts; 18] = [
         summary: |method| ("sparsity", method.sparsity.to_string()),
         called: |method| if method.selection == Selection::Random { "sparta" } else { method.selection.name() },
         law: |method| match method.selection {
-            Selection::Gradient => Law { dense: 2e-5, exponent: 0.7, highest: 0.01, on_language: Some([5e-4, 0.05]) },
-            _ => Law { dense: 1e-4, exponent: 0.8, highest: 0.05, on_language: Some([3e-3, 0.25]) },
+            Selection::Gradient => Law {
+                dense: 2e-5,
+                exponent: 0.7,
+                highest: 0.01,
+                on_language: Some(OnLanguage { dense: 5e-4, highest: 0.05, rises: false }),
+            },
+            _ => Law {
+                dense: 1e-4,
+                exponent: 0.8,
+                highest: 0.05,
+                on_language: Some(OnLanguage { dense: 3e-3, highest: 0.25, rises: false }),
+            },
         },
         head_apart: true,
     },
@@ -94,7 +104,8 @@ const FACTS: [Facts; 18] = [
         called: |_| "lora",
         law: |method| {
             let scale = relative_scale(method).powf(-0.4);
-            Law { dense: 1e-4 * scale, exponent: 0.5, highest: 0.02, on_language: Some([2.3e-3 * scale, 0.05]) }
+            let on_language = Some(OnLanguage { dense: 2.3e-3 * scale, highest: 0.05, rises: false });
+            Law { dense: 1e-4 * scale, exponent: 0.5, highest: 0.02, on_language }
         },
         head_apart: true,
     },
@@ -104,7 +115,12 @@ const FACTS: [Facts; 18] = [
         uses: |_, _| false,
         summary: |_| ("method", "full".into()),
         called: |_| "full fine-tuning",
-        law: |_| Law { dense: 2e-4, exponent: 0.0, highest: 2e-4, on_language: Some([4e-3, 0.02]) },
+        law: |_| Law {
+            dense: 2e-4,
+            exponent: 0.0,
+            highest: 2e-4,
+            on_language: Some(OnLanguage { dense: 4e-3, highest: 0.02, rises: true }),
+        },
         head_apart: true,
     },
     Facts {
