@@ -13,11 +13,12 @@ says. The key decides which; the order of the rows is keyed too.
 
 import collections
 import dataclasses
-import hashlib
 import json
 import pathlib
 import re
 import sys
+
+from archive import description, packages, share, source
 
 
 @dataclasses.dataclass
@@ -65,42 +66,17 @@ TASKS = {
 }
 
 
-def packages(lines):
-    fields, name = {}, None
-    for line in lines:
-        line = line.rstrip("\n")
-        if not line:
-            yield fields
-            fields, name = {}, None
-        elif line[0].isspace():
-            if name:
-                fields[name] += "\n" + line
-        elif ":" in line:
-            name, value = line.split(":", 1)
-            fields[name] = value.strip()
-    yield fields
-
-
-def share(key, what):
-    """A number from 0 to 1 that belongs to a text."""
-    digest = hashlib.blake2b(f"{key}\0{what}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
-
-
 def main():
     folder, task = pathlib.Path(sys.argv[1]), TASKS[sys.argv[2]]
     key = sys.argv[3] if len(sys.argv) > 3 else f"spartui study: {sys.argv[2]}"
     labels_of, sources = collections.defaultdict(set), {}
     for fields in packages(sys.stdin):
-        # What follows the first line, where the archive's list has it, is not the one-line description.
-        text = (fields.get("Description-en") or fields.get("Description") or "").split("\n", 1)[0]
-        text = re.sub(r"\s+", " ", text).strip()
+        text = description(fields)
         labels = task.labels_of(fields)
         if text and labels and "Package" in fields:
             labels_of[text] |= labels
-            source = fields.get("Source", fields["Package"]).split(" ", 1)[0]
             # The first of its sources by name, so that the order of the archive does not matter.
-            sources[text] = min(source, sources.get(text, source))
+            sources[text] = min(source(fields), sources.get(text, source(fields)))
     single = {text: next(iter(of)) for text, of in labels_of.items() if len(of) == 1}
     counts = collections.Counter(single.values())
     labels = sorted(label for label, count in counts.items() if count >= task.least)

@@ -11,12 +11,13 @@ file. A keyed draw decides which, and the order of the rows.
 
 import ast
 import gzip
-import hashlib
 import json
 import pathlib
 import re
 import sys
 import sysconfig
+
+from archive import description, packages, share, source
 
 # Shares of the sources of packages; the rest is for pretraining.
 FILES = (("test", 0.05), ("validation", 0.02), ("train", 0.33))
@@ -25,32 +26,12 @@ MOST = {"test": 1500, "validation": 500, "train": 12_000}
 LONGEST = 1200
 
 
-def packages(lines):
-    fields, name = {}, None
-    for line in lines:
-        line = line.rstrip("\n")
-        if not line:
-            yield fields
-            fields, name = {}, None
-        elif line[0].isspace():
-            if name:
-                fields[name] += "\n" + line
-        elif ":" in line:
-            name, value = line.split(":", 1)
-            fields[name] = value.strip()
-    yield fields
-
-
-def share(what):
-    """A number from 0 to 1 that belongs to a text."""
-    digest = hashlib.blake2b(f"spartui study: text\0{what}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") / 2**64
+KEY = "spartui study: text"
 
 
 def facts(fields):
     """Name, section, the first dependencies without versions, and description of a package; None where one is missing."""
-    text = (fields.get("Description-en") or fields.get("Description") or "").split("\n", 1)[0]
-    text = re.sub(r"\s+", " ", text).strip()
+    text = description(fields)
     names = (re.split(r"[\s|(:]", one.strip(), maxsplit=1)[0] for one in fields.get("Depends", "").split(","))
     depends = list(dict.fromkeys(filter(None, names)))[:4]
     section = fields.get("Section", "").rsplit("/", 1)[-1]
@@ -60,8 +41,7 @@ def facts(fields):
 
 
 def file_of(fields):
-    source = fields.get("Source", fields["Package"]).split(" ", 1)[0]
-    at = share(source)
+    at = share(KEY, source(fields))
     for name, size in FILES:
         if at < size:
             return name
@@ -142,11 +122,11 @@ def write(folder, files):
 
 def keyed(rows):
     """The distinct rows, in a keyed order."""
-    return sorted(dict.fromkeys(rows), key=share)
+    return sorted(dict.fromkeys(rows), key=lambda row: share(KEY, row))
 
 
 def pretrain(folder, known):
-    of_packages = ["\n".join(part for pair in describe(*of).values() for part in [pair]).replace(":\n ", ": ") for of in known["pretrain"]]
+    of_packages = ["".join(describe(*of).values()) for of in known["pretrain"]]
     rows = keyed([*of_packages, *manual_pages(), *docstrings()])
     held = len(rows) // 50
     write(folder, {"validation": [{"text": row} for row in rows[:held][:1000]], "train": [{"text": row} for row in rows[held:]]})

@@ -121,7 +121,11 @@ impl NewTokens {
         edit(&folder.join("tokenizer.json"), |file| {
             let added = file.entry("added_tokens").or_insert_with(|| json!([]));
             for (text, id) in &self.tokens {
-                push(added, text, json!({"id": id}), text);
+                if let Some(added) = added.as_array_mut()
+                    && !added.iter().any(|known| known["content"] == *text)
+                {
+                    added.push(described(text, json!({"id": id})));
+                }
             }
         })?;
         edit(&folder.join("tokenizer_config.json"), |file| {
@@ -156,15 +160,6 @@ impl NewTokens {
     /// The rows of a matrix.
     pub(super) fn rows_of(&self, parameter: &str) -> Option<&NewRows> {
         self.rows.iter().find(|rows| rows.parameter == parameter)
-    }
-}
-
-/// Adds an entry for a token to a list, unless it has one of that text.
-fn push(list: &mut Value, text: &str, entry: Value, content: &str) {
-    if let Some(list) = list.as_array_mut()
-        && !list.iter().any(|known| known["content"] == text)
-    {
-        list.push(described(content, entry));
     }
 }
 

@@ -8,6 +8,7 @@
 mod choose;
 mod defined;
 mod dropout;
+mod gathered;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use tch::{Kind, Tensor};
 
 use choose::AT_A_TIME;
 pub(super) use defined::{Defined, deltas};
+use gathered::Gathered;
 
 use super::dynamic::Candidates;
 use super::scope::{Scope, is_other, is_target};
@@ -32,7 +34,7 @@ use spartui_sparse::{Cast, Delta, Footprint, Optimizer, Resized, Saved, Selectio
 pub struct Sparta {
     settings: recipe::Method,
     scope: Scope,
-    /// The model's sites, then its other parameters, then those whose rows of tokens train.
+    /// The model's sites, then its other parameters.
     sites: Vec<Adapted>,
     /// For each of them, whether at least one scalar trains.
     active: Vec<bool>,
@@ -65,17 +67,6 @@ struct Adapted {
     /// The change that the site's gradient selects, until it is applied.
     scored: Option<choose::Scored>,
     candidates: Option<Candidates>,
-}
-
-/// A parameter whose gradient is gathered from the dense one.
-#[derive(Debug)]
-struct Gathered {
-    /// Its place among the model's parameters.
-    place: usize,
-    /// The model's own handle, which requires a gradient while the method is in the model.
-    handle: Tensor,
-    /// Whether rows of tokens train, and only these.
-    rows: bool,
 }
 
 /// The group of the rows of tokens that train.
@@ -114,26 +105,27 @@ impl Sparta {
             transposed: site.transposed,
             ..adapted(&site.name, site.group, &site.weight)
         });
-        let gathered = |place: usize, group, rows| {
+        let resolved = scope.resolve(settings)?;
+        let (rows, trains_rows) = (scope.rows(&resolved)?, scope.trains_rows(&resolved));
+        let gathered = |place: usize, group, rows: Option<&[i64]>| {
             let parameter = &model.parameters[place];
             let handle = parameter.tensor.shallow_clone();
             let layer = if let Stage::Block(layer) = parameter.stage { Some(layer) } else { None };
-            Adapted {
+            let mut adapted = Adapted {
                 layer,
-                parameter: Some(Gathered { place, handle, rows }),
-                ..adapted(&parameter.name, group, &parameter.tensor.detach())
+                parameter: Some(Gathered { place, handle, rows: rows.is_some() }),
+                ..adapted(&parameter.name, if rows.is_some() { TOKENS } else { group }, &parameter.tensor.detach())
+            };
+            if let Some(rows) = rows {
+                adapted.join_rows(rows);
             }
+            adapted
         };
-        let others = (model.sites.len()..).zip(scope.others());
-        let others = others.map(|(part, &place)| gathered(place, scope.group_of(part), false));
-        let resolved = scope.resolve(settings)?;
-        let rows = scope.rows(&resolved)?;
-        let matrices = scope.matrices(&resolved).into_iter().map(|place| {
-            let mut matrix = gathered(place, TOKENS, true);
-            matrix.join_rows(&rows);
-            matrix
+        let others = (model.sites.len()..).zip(scope.others()).map(|(number, &place)| {
+            let rows = trains_rows[number].then_some(rows.as_slice());
+            gathered(place, scope.group_of(number), rows)
         });
-        let sites: Vec<Adapted> = sites.chain(others).chain(matrices).collect();
+        let sites: Vec<Adapted> = sites.chain(others).collect();
         let mut sparta = Self {
             settings: settings.clone(),
             active: vec![false; sites.len()],
@@ -146,55 +138,13 @@ impl Sparta {
         };
         if settings.selection == By::Gradient {
             // Nothing trains before the gradients are scored.
-            sparta.settings = sparta.scope.resolve(settings)?;
-            let counts = sparta.counts(&sparta.settings)?;
-            sparta.refuse_to_score(&sparta.settings, &counts)?;
+            let counts = sparta.counts(&resolved)?;
+            sparta.refuse_to_score(&resolved, &counts)?;
+            sparta.settings = resolved;
         } else {
             sparta.apply(settings, 0, betas)?;
         }
         Ok(sparta)
-    }
-
-    /// Number of trainable scalars of each site under (resolved) settings.
-    fn counts(&self, settings: &recipe::Method) -> Result<Vec<u64>, String> {
-        let counts = self.scope.counts(settings)?;
-        if counts.len() == self.sites.len() {
-            return Ok(counts);
-        }
-        Err("rows of the language-model head train in full, so that it cannot become a target; start another run for that".into())
-    }
-
-    /// Takes over which sites and parameters have trainable scalars, and asks autograd for the gradients of the latter.
-    fn activate(&mut self, counts: &[u64]) {
-        self.active = counts.iter().map(|&count| count > 0).collect();
-        self.needs_gradient.fill(false);
-        for (site, _) in self.sites.iter().zip(&self.active).filter(|(_, active)| **active) {
-            if let Some(parameter) = &site.parameter {
-                self.needs_gradient[parameter.place] = true;
-            }
-        }
-        self.ask_for_gradients(true);
-    }
-
-    /// Whether autograd computes the dense gradients that are needed.
-    fn ask_for_gradients(&self, wanted: bool) {
-        for parameter in self.sites.iter().filter_map(|site| site.parameter.as_ref()) {
-            let _ = parameter.handle.shallow_clone().set_requires_grad(wanted && self.needs_gradient[parameter.place]);
-        }
-    }
-
-    /// The selection by gradients measures those of the sites alone.
-    fn refuse_to_score(&self, settings: &recipe::Method, counts: &[u64]) -> Result<(), String> {
-        let others = self.sites.iter().zip(counts).skip(self.tapped);
-        let found = others.into_iter().find(|(site, count)| **count > 0 && !site.trains_rows());
-        match found.filter(|_| settings.selection == By::Gradient) {
-            None => Ok(()),
-            Some((site, _)) => Err(format!(
-                "method.selection = \"gradient\" chooses among linear layers, and method.targets has {}; leave that out, or take \
-                 another selection",
-                site.group
-            )),
-        }
     }
 }
 
@@ -208,18 +158,7 @@ impl Collector for Sparta {
     }
 
     fn collect_parameter(&mut self, parameter: usize, gradient: &Tensor) {
-        // A matrix of tokens is among the other parameters and among those with rows; one of both trains.
-        let is_due = |(site, active): &(&mut Adapted, &bool)| {
-            **active && site.parameter.as_ref().is_some_and(|gathered| gathered.place == parameter)
-        };
-        let Some((site, _)) = self.sites.iter_mut().zip(&self.active).find(is_due) else { return };
-        let dense = tch::no_grad(|| gradient.to_kind(Kind::Float).reshape([-1]));
-        let gather = |indices: &Tensor| dense.index_select(0, indices);
-        let gradients = site.delta.indices().map(gather).collect();
-        if let Some(candidates) = &mut site.candidates {
-            candidates.gradient = Some(add(candidates.gradient.take(), gather(&candidates.indices)));
-        }
-        site.collect(gradients);
+        self.gather(parameter, gradient);
     }
 
     fn begin_pass(&mut self, step: u64, micro_batch: u64) {
@@ -399,17 +338,9 @@ impl Method for Sparta {
             return Err(format!("the model has no weight {}", stranger.escape_debug()));
         }
         let none = Vec::new();
-        // A matrix of tokens is there twice, and only one of both trains; the other has no parts.
-        let twice = |site: &Adapted, count: u64| {
-            count == 0 && self.sites.iter().any(|rows| rows.trains_rows() && rows.name == site.name)
-        };
-        let none_of: Vec<bool> = self.sites.iter().zip(&counts).map(|(site, &count)| twice(site, count)).collect();
-        let parts = |site: &Adapted, is_empty: bool| match given.get(site.name.as_str()) {
-            Some(parts) if !is_empty => *parts,
-            _ => &none,
-        };
-        for ((site, &count), &is_empty) in self.sites.iter().zip(&counts).zip(&none_of) {
-            site.check(parts(site, is_empty), count, &settings, step).map_err(|why| format!("{}: {why}", site.name))?;
+        let parts = |site: &Adapted| *given.get(site.name.as_str()).unwrap_or(&&none);
+        for (site, &count) in self.sites.iter().zip(&counts) {
+            site.check(parts(site), count, &settings, step).map_err(|why| format!("{}: {why}", site.name))?;
         }
         let sums = sums(&state.tensors);
         for (site, &count) in self.sites.iter().zip(&counts).filter(|(site, _)| !site.trains_rows()) {
@@ -425,11 +356,8 @@ impl Method for Sparta {
             // The saved bits are written over these values.
             Rounding::Stochastic => Cast::Stochastic { key: 0 },
         };
-        for ((site, &count), &is_empty) in self.sites.iter_mut().zip(&counts).zip(&none_of) {
-            let parts = match given.get(site.name.as_str()) {
-                Some(parts) if !is_empty => *parts,
-                _ => &none,
-            };
+        for (site, &count) in self.sites.iter_mut().zip(&counts) {
+            let parts = *given.get(site.name.as_str()).unwrap_or(&&none);
             let saved: Vec<Saved> = parts.iter().map(Part::to_saved).collect();
             site.delta.restore(&saved, |_| cast);
             for part in parts {
@@ -440,8 +368,7 @@ impl Method for Sparta {
             debug_assert_eq!(site.delta.count(), count);
             // The candidates follow from the step at which they were drawn, since no scalar has joined or left since
             // then.
-            let sums = sums.get(site.name.as_str()).filter(|_| !site.trains_rows());
-            site.candidates = sums.and_then(|(drawn, sum)| {
+            site.candidates = sums.get(site.name.as_str()).and_then(|(drawn, sum)| {
                 let share = settings.regrow_share;
                 let mut candidates = Candidates::draw(settings.seed, &site.name, &site.delta, share, *drawn)?;
                 candidates.sum.copy_(sum);
@@ -460,7 +387,6 @@ impl Method for Sparta {
     fn patches_of(&self, state: &State, step: u64) -> Result<Vec<Patch>, String> {
         let mut patches = Vec::new();
         for (name, parts) in &state.sites {
-            // Of a matrix of tokens that is there twice, both have the same weight.
             let site = self.sites.iter().find(|site| site.name == *name);
             let site = site.ok_or_else(|| format!("the model has no weight {}", name.escape_debug()))?;
             check(parts, site.weight.numel() as u64, step).map_err(|why| format!("{name}: {why}"))?;
@@ -554,20 +480,6 @@ impl Survival {
 }
 
 impl Adapted {
-    /// Whether rows of tokens train, and only these.
-    fn trains_rows(&self) -> bool {
-        self.parameter.as_ref().is_some_and(|parameter| parameter.rows)
-    }
-
-    /// Makes all scalars of these rows train, before the first step.
-    fn join_rows(&mut self, rows: &[i64]) {
-        let Some(width) = self.parameter.as_ref().and_then(|parameter| parameter.handle.size().last().copied()) else {
-            return;
-        };
-        let all: Vec<i64> = rows.iter().flat_map(|row| row * width..(row + 1) * width).collect();
-        self.delta.join_at(&all, 0);
-    }
-
     /// Adds the gradients of the trained scalars.
     fn collect(&mut self, mut gradients: Vec<Tensor>) {
         for (gradient, mask) in gradients.iter_mut().zip(&self.masks) {

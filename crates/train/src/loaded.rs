@@ -54,7 +54,11 @@ impl Loaded {
             // Without kernels libtorch's operations are used; `spartui doctor` says why.
             let _ = prepare_device(device);
         }
-        progress("choosing the trainable parameters", None);
+        let last = match recipe.task.kind {
+            TaskKind::CausalLm => "measuring the model on the first rows, and choosing the trainable parameters",
+            TaskKind::SequenceClassification => "choosing the trainable parameters",
+        };
+        progress(last, None);
         Ok(Self { recipe, folder, model, data, tokenizer })
     }
 

@@ -71,11 +71,15 @@ fn language_basis(recipe: &Recipe, model: &Model, data: &Prepared) -> Option<Lan
     }
     let lengths: Vec<usize> = data.train.examples.iter().map(|example| example.tokens.len()).collect();
     let first = spartui_data::epoch_batches(&lengths, &Order::of(recipe), 0).into_iter().next()?;
-    let rows: Vec<Example> = first.iter().take(MEASURED).map(|&row| data.train.examples[row].clone()).collect();
-    let Scores { loss, .. } = language_scores(model, &rows, MEASURED, |_| ControlFlow::Continue(()))?;
+    let rows = first.iter().map(|&row| &data.train.examples[row]).filter(|row| row.target_tokens() > 0);
+    let rows: Vec<Example> = rows.take(MEASURED).cloned().collect();
+    if rows.is_empty() {
+        return None;
+    }
+    let Scores { loss, .. } = language_scores(model, &rows, evaluation_rows(recipe), |_| ControlFlow::Continue(()))?;
     #[expect(clippy::cast_precision_loss, reason = "a vocabulary is small")]
     let of_guessing = (model.config.vocab_size.max(2) as f64).ln();
-    Some(LanguageBasis { width: model.config.hidden_size.unsigned_abs(), surprise: loss / of_guessing })
+    Some(LanguageBasis { width: model.config.hidden_size.unsigned_abs(), relative_loss: loss / of_guessing })
 }
 
 /// Moving averages of a step's duration in seconds.

@@ -55,7 +55,7 @@ pub struct LanguageBasis {
     pub width: u64,
     /// The base model's loss on the first rows of the data, as a share of that of guessing among all tokens (the
     /// logarithm of their number): below 1 where the model knows something of the data.
-    pub surprise: f64,
+    pub relative_loss: f64,
 }
 
 /// The learning rates of the rule.
@@ -84,8 +84,8 @@ impl SuggestedRate {
             self.share().map_or_else(|| self.method.into(), |share| format!("{}, {share} % trains", self.method));
         match self.language {
             None => method,
-            Some(LanguageBasis { width, surprise }) => {
-                format!("{method}, width {width}, {:.0} % of the loss of guessing", surprise * 100.0)
+            Some(LanguageBasis { width, relative_loss }) => {
+                format!("{method}, width {width}, {:.0} % of the loss of guessing", relative_loss * 100.0)
             }
         }
     }
@@ -100,10 +100,10 @@ impl SuggestedRate {
     pub fn remark(&self) -> String {
         let of = self.share().map_or_else(String::new, |share| format!(" where {share} % of the weights train"));
         let head = self.head.map(|rate| format!("; the head's is {rate:e}")).unwrap_or_default();
-        let on = self.language.map_or_else(String::new, |LanguageBasis { width, surprise }| {
+        let on = self.language.map_or_else(String::new, |LanguageBasis { width, relative_loss }| {
             format!(
                 " on a model of width {width} whose loss on the first rows is {:.0} % of that of guessing",
-                surprise * 100.0
+                relative_loss * 100.0
             )
         });
         format!("learning_rate {AUTO} is {:e}, the rate for {}{of}{on}{head}", self.rate, self.method)
@@ -150,9 +150,9 @@ impl LanguageBasis {
     fn factor(&self, rises: bool) -> f64 {
         #[expect(clippy::cast_precision_loss, reason = "a width is small")]
         let width = self.width.max(1) as f64;
-        let surprise = if self.surprise.is_finite() { self.surprise.clamp(0.01, 4.0) } else { 1.0 };
-        let above = if rises { surprise.max(1.0) } else { 1.0 };
-        ((surprise / KNOWN).min(1.0) * above).powi(2) * (WIDEST / width).min(1.0)
+        let relative_loss = if self.relative_loss.is_finite() { self.relative_loss.clamp(0.01, 4.0) } else { 1.0 };
+        let above = if rises { relative_loss.max(1.0) } else { 1.0 };
+        ((relative_loss / KNOWN).min(1.0) * above).powi(2) * (WIDEST / width).min(1.0)
     }
 }
 
@@ -263,16 +263,16 @@ mod tests {
 
     #[test]
     fn a_language_model_has_rates_by_what_it_knows_and_by_its_width() {
-        let rate = |kind, width, surprise| {
-            let language = Some(LanguageBasis { width, surprise });
+        let rate = |kind, width, relative_loss| {
+            let language = Some(LanguageBasis { width, relative_loss });
             method(kind, Selection::Random).learning_rate(10_000, 1_000_000, language).rate
         };
         for kind in [MethodKind::Sparta, MethodKind::Lora, MethodKind::Full] {
             assert!(rate(kind, 256, 1.0) > 1.9 * rate(kind, 256, 0.5), "{kind:?}");
             assert!((rate(kind, 256, 0.5) / rate(kind, 4096, 0.5) / 16.0 - 1.0).abs() < 0.1, "{kind:?}");
             assert!(rate(kind, 64, 0.5) <= rate(kind, 256, 0.5), "{kind:?}");
-            for surprise in [f64::NAN, f64::INFINITY, 0.0, -1.0, 1e9] {
-                assert!((1e-9..0.5).contains(&rate(kind, 256, surprise)), "{kind:?} {surprise}");
+            for relative_loss in [f64::NAN, f64::INFINITY, 0.0, -1.0, 1e9] {
+                assert!((1e-9..0.5).contains(&rate(kind, 256, relative_loss)), "{kind:?} {relative_loss}");
             }
         }
         // The rates of papers stay.

@@ -29,12 +29,15 @@ impl Definition for Defined {
         let of_site = |(site, count): (&Site, u64)| candidates(recipe, count, site.weight.numel() as u64);
         let sites = || model.sites.iter().zip(counts.iter().copied());
         let (of_sites, of_others) = counts.split_at(model.sites.len().min(counts.len()));
-        // The other parameters that train, and the matrices of tokens, of which rows do.
-        let matrices = scope.resolve(recipe).map(|settings| scope.matrices(&settings)).unwrap_or_default();
-        let places = scope.others().iter().copied().chain(matrices).zip(of_others).filter(|(_, count)| **count > 0);
-        let others: Vec<(&Parameter, u64)> = places.map(|(place, &count)| (&model.parameters[place], count)).collect();
-        let of_other =
-            |(parameter, count): &(&Parameter, u64)| candidates(recipe, *count, parameter.tensor.numel() as u64);
+        let rows = scope.resolve(recipe).map(|settings| scope.trains_rows(&settings)).unwrap_or_default();
+        let rows = rows.into_iter().skip(model.sites.len());
+        let others = scope.others().iter().zip(of_others).zip(rows).filter(|((_, count), _)| **count > 0);
+        let others: Vec<(&Parameter, u64, bool)> =
+            others.map(|((&place, &count), rows)| (&model.parameters[place], count, rows)).collect();
+        let of_other = |(parameter, count, rows): &(&Parameter, u64, bool)| match rows {
+            true => 0,
+            false => candidates(recipe, *count, parameter.tensor.numel() as u64),
+        };
         let candidates = sites().map(of_site).sum::<u64>() + others.iter().map(of_other).sum::<u64>();
         let scalars = counts.iter().sum::<u64>();
         let size = model.kind.elt_size_in_bytes() as u64;
@@ -49,9 +52,13 @@ impl Definition for Defined {
         Needs {
             held,
             surveyed,
-            graph: others.iter().map(|(parameter, _)| parameter.stage).min_by_key(|stage| stage.order()),
+            graph: others.iter().map(|(parameter, ..)| parameter.stage).min_by_key(|stage| stage.order()),
             // The dense gradient of autograd, and its copy in float32.
-            gathered: others.iter().map(|(it, _)| it.tensor.numel() as u64 * (size + 4)).max().unwrap_or(0),
+            gathered: others
+                .iter()
+                .map(|(parameter, ..)| parameter.tensor.numel() as u64 * (size + 4))
+                .max()
+                .unwrap_or(0),
             ..Needs::default()
         }
     }
