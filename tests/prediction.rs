@@ -48,6 +48,9 @@ const CASES: &[Case] = &[
     case("bert", "float32", [8, 128], &["--method", "bitfit"]),
     case("llama", "float32", [8, 128], &["--method", "id3"]),
     case("bert", "float32", [8, 128], &["--method", "dst"]),
+    // Tied: the head's dense gradient is computed.
+    case("gemma2", "float32", [2, 256], &["--targets", "v_proj,norm,embeddings"]),
+    case("bert", "float32", [8, 128], &["--targets", "value,bias,embeddings"]),
 ];
 
 /// Whether a step in `bfloat16` takes seconds here: without these instructions libtorch multiplies number by number, which

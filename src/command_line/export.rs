@@ -144,7 +144,7 @@ fn sparta(arguments: &Arguments, run: &RunFolder, base: &Path, adapter: &Adapter
             let keyed = adapter.to_keyed(run.recipe().method.seed).ok_or_else(|| {
                 Error::refused(format!(
                     "{}: its trained scalars are not those of one keyed selection: they were chosen in another way than at random, or \
-                     some were retired, or densities were changed by hand; use --format sparta",
+                     some were retired, or densities were changed by hand, or rows of tokens train in full; use --format sparta",
                     run.name()
                 ))
             })?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::printer::{scored, shown};
 use super::train::guess_columns;
 use super::{end_progress, print_line, show_progress};
-use spartui_adapters::{LoraAdapter, OwnAdapter, Saved, adapter_contents, adapter_shape};
+use spartui_adapters::{LoraAdapter, NewTokens, OwnAdapter, Saved, adapter_contents, adapter_shape};
 use spartui_data::{self as data, Example, Prepared, Target};
 use spartui_engine::Probe;
 use spartui_facts::error::{Error, Result};
@@ -205,7 +205,10 @@ fn inspect_adapter(path: &Path) -> Result<()> {
     let labels: Vec<String> = contents.labels.iter().map(|label| label.escape_debug().to_string()).collect();
     print_line(&format!("labels      {}", labels.join(", ")))?;
     print_line(&format!("deltas      {total} in {} of {} parameters", touched.len(), contents.scalars.len()))?;
-    touched.iter().try_for_each(|(name, scalars)| print_line(&format!("{scalars:>12}  {}", one_line(name))))
+    touched.iter().try_for_each(|(name, scalars)| print_line(&format!("{scalars:>12}  {}", one_line(name))))?;
+    let new = NewTokens::of_adapter(path)?.tokens;
+    let new: Vec<String> = new.iter().map(|(text, id)| format!("{} ({id})", one_line(text))).collect();
+    if new.is_empty() { Ok(()) } else { print_line(&format!("new tokens  {}", new.join(", "))) }
 }
 
 fn inspect_lora(path: &Path) -> Result<()> {

@@ -194,7 +194,7 @@ impl Chosen {
             return None;
         }
         let parameters = own.iter().map(|weight| weight.scalars()).sum();
-        let mut group = Group { targeted: true, ..frozen_group(self.kind.trains, parameters, layers) };
+        let mut group = Group { targeted: true, whole: true, ..frozen_group(self.kind.trains, parameters, layers) };
         for weight in own {
             if let Some(layer) = weight.layer {
                 group.layers[layer].parameters += weight.scalars();

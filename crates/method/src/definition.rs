@@ -94,6 +94,8 @@ pub struct Needs {
     pub tapless: bool,
     /// Whether the dense gradients of the adapted sites are held until the update.
     pub dense: bool,
+    /// Whether the dense gradient of the language-model head is computed.
+    pub language_head: bool,
     /// Bytes of the largest dense gradient that is computed of a parameter that is no site, and gathered at once.
     pub gathered: u64,
     /// Bytes of temporaries of the update, without the squares for the gradient norm.

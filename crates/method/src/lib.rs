@@ -286,6 +286,7 @@ fn frozen_group(name: &str, parameters: u64, layers: usize) -> Group {
         parameters,
         trainable: 0,
         targeted: false,
+        whole: false,
         density: None,
         by_layer: vec![0; layers],
         surviving: None,

@@ -85,9 +85,10 @@ impl Scope {
         let own = |name: &String| {
             self.names.get(name).cloned().ok_or_else(|| {
                 format!(
-                    "method.targets or method.density: the model has no group \"{}\"; it has {}, or {ALL_LINEAR}",
+                    "method.targets or method.density: the model has no group \"{}\"; it has {}, or {ALL_LINEAR}{}",
                     name.escape_debug(),
-                    all().collect::<Vec<_>>().join(", ")
+                    all().collect::<Vec<_>>().join(", "),
+                    if self.others.is_some() { format!(", or {ALL}") } else { String::new() }
                 )
             })
         };

@@ -279,7 +279,8 @@ impl Method for Sparta {
         let rows = || self.sites.iter().filter(|site| site.trains_rows());
         if rows().next().is_some() {
             let scalars = rows().map(|site| site.delta.count()).sum();
-            groups.push(frozen_group(TOKENS, scalars, groups.first().map_or(0, |group| group.layers.len())));
+            let layers = groups.first().map_or(0, |group| group.layers.len());
+            groups.push(Group { targeted: true, whole: true, ..frozen_group(TOKENS, scalars, layers) });
         }
         for group in &mut groups {
             let mut whole = Survival::default();
@@ -297,7 +298,7 @@ impl Method for Sparta {
                     }
                 }
             }
-            group.targeted = is_target(&self.settings, &group.name) || group.name == TOKENS;
+            group.targeted = group.whole || is_target(&self.settings, &group.name);
             group.density = self.settings.density.get(&group.name).copied();
             (group.surviving, group.delta_rms) = (whole.share(), whole.rms());
             for (layer, survival) in group.layers.iter_mut().zip(by_layer) {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tch::Device;
 
-use super::opening::add_token_ids;
+use super::opening::{add_token_ids, refuse_without_place, unseen, untrained};
 use super::{Opening, Session, check_token_types, padding_warning, starting_head};
 use spartui_data::{self as data, Prepared, Tokenizer};
 use spartui_facts::error::{Error, Result};
@@ -47,6 +47,7 @@ impl Loaded {
         let data = data::prepare(&recipe, &tokenizer, progress)?;
         check_token_types(&model, &data.train.examples)?;
         check_token_types(&model, &data.validation.examples)?;
+        model.remarks.extend(unseen(&model, &data.train.examples));
         let elsewhere = padding_warning(&model, &tokenizer, &data.train.examples);
         model.remarks.extend(elsewhere.map(Remark::warning));
         if let Device::Cuda(device) = model.device {
@@ -99,7 +100,10 @@ impl Loaded {
             }
         }
         for recipe in &recipes {
+            refuse_without_place(&recipe.model, &recipe.method)?;
             add_token_ids(&mut model, &tokenizer, &recipe.method);
+            let untrained = untrained(&model, &recipe.method).filter(|remark| !model.remarks.contains(remark));
+            model.remarks.extend(untrained);
         }
         let heads = recipes.iter().map(|recipe| match recipe.task.kind {
             TaskKind::CausalLm => Ok(Head::none()),

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use spartui_data::Tokenizer;
+use spartui_data::{Example, Tokenizer};
 use spartui_facts::error::{Error, Result};
 use spartui_facts::quote::quoted;
 use spartui_facts::recipe::{self, Init, MethodKind, Recipe};
 use spartui_method::{Shape, definition};
-use spartui_model::{AddedRows, Config, Model, NewToken, Open, Remark};
+use spartui_model::{AddedRows, Config, Model, NewToken, Open, Remark, listed};
 
 /// Most tokens that a recipe adds.
 const MOST: usize = 4096;
@@ -115,7 +115,7 @@ pub(super) fn add_token_ids(model: &mut Model, tokenizer: &Tokenizer, method: &r
 }
 
 /// Refuses new tokens where the adapter of the method has no place for their rows.
-fn refuse_without_place(model: &recipe::Model, method: &recipe::Method) -> Result<()> {
+pub(super) fn refuse_without_place(model: &recipe::Model, method: &recipe::Method) -> Result<()> {
     let has_place = matches!(definition(method.kind).shape(method), Shape::Sparse | Shape::Whole);
     match model.new_tokens.first() {
         Some(token) if !has_place => Err(Error::refused(format!(
@@ -129,16 +129,27 @@ fn refuse_without_place(model: &recipe::Model, method: &recipe::Method) -> Resul
 }
 
 /// A warning where rows of new tokens stay as they were drawn.
-fn untrained(model: &Model, method: &recipe::Method) -> Option<Remark> {
+pub(super) fn untrained(model: &Model, method: &recipe::Method) -> Option<Remark> {
     let trains = match method.kind {
-        MethodKind::Full => true,
-        MethodKind::Sparta => method.sparta.train_new_tokens,
+        // Where they do not train with sparta, the recipe says so.
+        MethodKind::Full | MethodKind::Sparta => true,
         _ => false,
     };
     (!trains && !model.new_tokens.is_empty()).then(|| {
         Remark::warning(format!(
-            "the rows of model.new_tokens stay as they were drawn: method.kind \"{}\" does not train them with these settings",
+            "the rows of model.new_tokens stay as they were drawn: method.kind \"{}\" does not train them",
             method.kind.name()
+        ))
+    })
+}
+
+/// A warning where a new token is in no training row, so that it is not learned what it means.
+pub(super) fn unseen(model: &Model, rows: &[Example]) -> Option<Remark> {
+    let is_in = |id: i64| rows.iter().any(|row| row.tokens.iter().any(|&token| i64::from(token) == id));
+    let unseen = model.new_tokens.iter().filter(|token| !is_in(token.id)).map(|token| quoted(&token.text));
+    listed("new token", &unseen.collect::<Vec<_>>()).map(|tokens| {
+        Remark::warning(format!(
+            "no training row has {tokens}, so that nothing teaches what they mean; put them into the rows or into data.template"
         ))
     })
 }

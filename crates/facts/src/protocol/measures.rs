@@ -158,6 +158,9 @@ pub struct Group {
     pub trainable: u64,
     /// Whether the method adapts it.
     pub targeted: bool,
+    /// Whether all of it trains, whatever the sparsity, so that it has no density to set.
+    #[serde(default)]
+    pub whole: bool,
     /// The density set for this group, if any.
     pub density: Option<f64>,
     /// Trainable scalars by layer.
@@ -171,6 +174,24 @@ pub struct Group {
     /// The same by layer; empty if the method does not report layers.
     #[serde(default)]
     pub layers: Vec<Layer>,
+}
+
+impl Group {
+    /// Why its density cannot be set, if it cannot; the rest of a sentence that begins with its name.
+    #[must_use]
+    pub fn why_fixed(&self) -> Option<&'static str> {
+        match (self.targeted, self.whole) {
+            (false, _) => Some("is not among method.targets, so nothing of it trains"),
+            (true, true) => Some("trains in full, whatever the sparsity"),
+            (true, false) => None,
+        }
+    }
+
+    /// Whether a part of it is in the model's layers. Embeddings are in none.
+    #[must_use]
+    pub fn is_in_layers(&self) -> bool {
+        self.layers.iter().any(|layer| layer.parameters > 0)
+    }
 }
 
 /// The sites with one role in one layer.

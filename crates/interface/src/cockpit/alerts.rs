@@ -446,6 +446,7 @@ mod tests {
             parameters: 10,
             trainable: 5,
             targeted: true,
+            whole: false,
             density: None,
             by_layer: Vec::new(),
             surviving: Some(surviving),

@@ -20,8 +20,10 @@ pub fn fields(state: &State) -> Vec<Settable> {
         };
         match field.kind {
             Kind::NumberByName(..) => {
-                let groups = state.sparsity.iter().flat_map(|sparsity| &sparsity.groups).filter(|group| group.targeted);
-                groups.for_each(|group| add(format!("{}.{}", field.name, group.name)));
+                let groups = state.sparsity.iter().flat_map(|sparsity| &sparsity.groups);
+                groups
+                    .filter(|group| group.why_fixed().is_none())
+                    .for_each(|group| add(format!("{}.{}", field.name, group.name)));
             }
             _ => add(field.name.to_owned()),
         }

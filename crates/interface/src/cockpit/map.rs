@@ -63,7 +63,8 @@ impl Map {
     /// Moves the cursor within the groups and layers.
     pub fn walk(&mut self, (down, right): (isize, isize), groups: &[Group]) {
         let layers = groups.iter().map(|group| group.layers.len()).max().unwrap_or(0);
-        self.group = self.group.saturating_add_signed(down).min(groups.len().saturating_sub(1));
+        let shown = groups.iter().filter(|group| group.is_in_layers()).count();
+        self.group = self.group.saturating_add_signed(down).min(shown.saturating_sub(1));
         self.layer = self.layer.saturating_add_signed(right).min(layers.saturating_sub(1));
     }
 }

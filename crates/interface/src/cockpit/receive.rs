@@ -34,7 +34,12 @@ pub fn receive(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Sparsity(sparsity) => {
             state.group_row = state.group_row.min(sparsity.groups.len());
             if state.sparsity.is_none() {
-                state.map.group = sparsity.groups.iter().position(|group| group.targeted).unwrap_or(0);
+                state.map.group = sparsity
+                    .groups
+                    .iter()
+                    .filter(|group| group.is_in_layers())
+                    .position(|group| group.targeted)
+                    .unwrap_or(0);
             }
             state.map.walk((0, 0), &sparsity.groups);
             state.sparsity = Some(sparsity);

@@ -278,6 +278,7 @@ pub fn plan() -> Vec<Planned> {
         parameters: 884_736,
         trainable,
         targeted: trainable > 0,
+        whole: false,
         density: None,
         by_layer: vec![trainable / 6; 6],
         layers: Vec::new(),

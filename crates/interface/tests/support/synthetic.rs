@@ -332,6 +332,7 @@ pub fn sparsity(number: u64, share: f64) -> Sparsity {
             parameters,
             trainable,
             targeted,
+            whole: false,
             density: None,
             by_layer: vec![trainable / 6; if targeted { 6 } else { 0 }],
             surviving: (targeted && number > 0).then_some(0.998),

@@ -122,8 +122,8 @@ impl Scope {
         let named = settings.sparta.trainable_tokens.iter().map(|text| {
             others.tokens.get(text).copied().ok_or_else(|| {
                 format!(
-                    "method.sparta.trainable_tokens: the tokenizer has no token \"{}\"; give one of its tokens or the number of \
-                     one, or add it with model.new_tokens",
+                    "method.sparta.trainable_tokens: the tokenizer has no token \"{}\"; give a token as tokenizer.json writes \
+                     it (with a space before a word as Ġ or ▁) or its number, or add it with model.new_tokens",
                     text.escape_debug()
                 )
             })
@@ -160,7 +160,8 @@ impl Scope {
         let has = |part: &str| self.adaptable.iter().any(|adaptable| adaptable.name.contains(part));
         if let Some(name) = settings.sparta.frozen_modules.iter().find(|name| name.is_empty() || !has(name)) {
             return Err(format!(
-                "method.sparta.frozen_modules: no parameter of the model has \"{}\" in its name, which is one such as {}",
+                "method.sparta.frozen_modules: no parameter of the model has \"{}\" in its name (upper and lower case count); a name is \
+                 such as {}",
                 name.escape_debug(),
                 self.adaptable.first().map_or("", |adaptable| adaptable.name.as_str())
             ));
@@ -177,8 +178,8 @@ impl Scope {
         match words.map(|words| sites + words).filter(|words| trains[*words] == Trains::Share && !rows.is_empty()) {
             None => Ok(()),
             Some(words) => Err(format!(
-                "all rows of {name} may train, since method.targets has {EMBEDDINGS}, so that single tokens cannot train in full; leave \
-                 that target out, name {name} in method.sparta.frozen_modules, or leave the tokens out \
+                "all rows of {name} may train, since {EMBEDDINGS} are among method.targets, so that single tokens cannot train in \
+                 full; leave that target out, name {name} in method.sparta.frozen_modules, or leave the tokens out \
                  (method.sparta.trainable_tokens, train_new_tokens)",
                 name = self.adaptable[words].name
             )),

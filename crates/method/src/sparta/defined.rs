@@ -31,6 +31,8 @@ impl Definition for Defined {
         let (of_sites, of_others) = counts.split_at(model.sites.len().min(counts.len()));
         let rows = scope.resolve(recipe).map(|settings| scope.trains_rows(&settings)).unwrap_or_default();
         let rows = rows.into_iter().skip(model.sites.len());
+        let trained = scope.others().iter().zip(of_others).filter(|(_, count)| **count > 0);
+        let language_head = trained.map(|(place, _)| Some(*place)).any(|place| place == model.language_parameter());
         let others = scope.others().iter().zip(of_others).zip(rows).filter(|((_, count), _)| **count > 0);
         let others: Vec<(&Parameter, u64, bool)> =
             others.map(|((&place, &count), rows)| (&model.parameters[place], count, rows)).collect();
@@ -52,6 +54,7 @@ impl Definition for Defined {
         Needs {
             held,
             surveyed,
+            language_head,
             graph: others.iter().map(|(parameter, ..)| parameter.stage).min_by_key(|stage| stage.order()),
             // The dense gradient of autograd, and its copy in float32.
             gathered: others

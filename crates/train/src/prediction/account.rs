@@ -40,6 +40,10 @@ impl Account<'_> {
         self.needs.everything
     }
 
+    fn trains_language_head(&self) -> bool {
+        self.trains_everything() || self.needs.language_head
+    }
+
     /// All moments of a step that may be its peak.
     pub fn moments(&self) -> Vec<Moment> {
         let recomputes = self.recipe.train.recompute == Recompute::Blocks;
@@ -128,7 +132,7 @@ impl Account<'_> {
         let vocabulary = self.model.config.vocab_size.cast_unsigned();
         let behind = self.batch.targets * self.hidden() * bytes_of(self.model.kind);
         let wide = if self.is_narrow() { 2 * behind } else { 0 };
-        let head = self.model.language_parameter().filter(|_| self.trains_everything());
+        let head = self.model.language_parameter().filter(|_| self.trains_language_head());
         // Target positions, the norm's copy of them in f32, the norm's output, and its gradient in chunks.
         3 * behind
             + wide
@@ -144,7 +148,7 @@ impl Account<'_> {
             // Of both passes: the logits, their logarithms of probabilities and gradients; and a softmax.
             return 7 * logits;
         }
-        let in_place = !self.trains_everything()
+        let in_place = !self.trains_language_head()
             && self.model.device == Device::Cpu
             && self.model.product_rows().is_some()
             && bytes_of(self.model.kind) <= 4;

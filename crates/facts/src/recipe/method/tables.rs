@@ -8,8 +8,8 @@ use super::super::fields::{ANY, Field, Kind, field, live};
 #[rustfmt::skip]
 pub(super) const FIELDS: &[Field] = &[
     field("method.sparta.dropout", Kind::Number(0.0, 0.9), "sparta: dropout of the deltas, anew in each forward pass of training"),
-    field("method.sparta.frozen_modules", Kind::Words, "sparta: parts of names; of the targets, parameters with one of them in their names stay frozen"),
-    field("method.sparta.trainable_tokens", Kind::Words, "sparta: tokens, or their numbers, whose rows of the embeddings and of an untied language-model head train in full, within the budget"),
+    field("method.sparta.frozen_modules", Kind::Words, "sparta: parameters of the targets with one of these in their names stay frozen"),
+    field("method.sparta.trainable_tokens", Kind::Words, "sparta: tokens, or their numbers, whose rows train in full, within the budget"),
     field("method.sparta.train_new_tokens", Kind::Flag, "sparta: whether the rows of model.new_tokens train in full"),
     field("method.melora.rank", Kind::Integer(1, 1 << 16), "melora: rank of the product on each block"),
     field("method.melora.blocks", Kind::Integer(1, 1 << 16), "melora: number of blocks, which divides the inputs and the outputs of each target"),

@@ -28,7 +28,8 @@ struct Scale {
 /// Draws the map; returns the facts for the title.
 pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     let map = &state.map;
-    let groups = state.sparsity.as_ref().map_or(&[][..], |sparsity| &sparsity.groups);
+    let groups = state.sparsity.iter().flat_map(|sparsity| &sparsity.groups);
+    let groups: Vec<&Group> = groups.filter(|group| group.is_in_layers()).collect();
     let depth = groups.iter().map(|group| group.layers.len()).max().unwrap_or(0);
     if depth == 0 {
         nothing(pen, area, "no data by layer");
@@ -46,7 +47,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
     let together = depth.div_ceil(room);
     let columns = depth.div_ceil(together);
     let cells = (room / columns).clamp(1, 4) as u16;
-    let scale = Scale::of(map.measure, groups);
+    let scale = Scale::of(map.measure, &groups);
     let mut rows = Pen::rows(upper);
     if let Some(row) = rows.next() {
         head(pen, Rect { x: row.x + names, width: row.width - names, ..row }, columns, cells, together);
@@ -74,7 +75,7 @@ pub fn draw(pen: &mut Pen, area: Rect, state: &State) -> Facts {
         legend(pen, row, map.measure, &scale);
     }
     if let Some(row) = rows.next() {
-        pen.put(row.x, row.y, row.width, &under_cursor(state, groups), Meaning::Text);
+        pen.put(row.x, row.y, row.width, &under_cursor(state, &groups), Meaning::Text);
     }
     facts
 }
@@ -120,7 +121,7 @@ fn legend(pen: &mut Pen, row: Rect, measure: Measure, scale: &Scale) {
 }
 
 /// The values of the cell at the cursor.
-fn under_cursor(state: &State, groups: &[Group]) -> String {
+fn under_cursor(state: &State, groups: &[&Group]) -> String {
     let map = &state.map;
     let Some(group) = groups.get(map.group) else { return String::new() };
     let Some(layer) = group.layers.get(map.layer) else { return String::new() };
@@ -134,7 +135,7 @@ fn under_cursor(state: &State, groups: &[Group]) -> String {
 }
 
 impl Scale {
-    fn of(measure: Measure, groups: &[Group]) -> Self {
+    fn of(measure: Measure, groups: &[&Group]) -> Self {
         let values = groups.iter().flat_map(|group| &group.layers).filter_map(|layer| measure.of(layer));
         let positive: Vec<f64> = values.filter(|value| *value > 0.0).collect();
         let high = positive.iter().copied().fold(0.0, f64::max);

@@ -105,8 +105,8 @@ fn turn_sparsity(state: &mut State, sparser: bool) -> Vec<Effect> {
         let Some(bounds) = state.ready.as_ref().map(|ready| ready.sparsity_bounds) else { return Vec::new() };
         return step_field(state, SPARSITY, |value| ladder::sparsity(value, sparser, bounds));
     };
-    if !group.targeted {
-        state.hint(format!("{} is not among method.targets, so nothing of it trains", text::safe_text(&group.name)));
+    if let Some(why) = group.why_fixed() {
+        state.hint(format!("{} {why}", text::safe_text(&group.name)));
         return Vec::new();
     }
     let least = 1.0 / (group.parameters.max(1) as f64);
@@ -198,12 +198,13 @@ fn edit_row(state: &mut State) -> Vec<Effect> {
     let field = match state.focus {
         Panel::Sparsity => match state.selected_group() {
             None => SPARSITY.to_owned(),
-            Some(group) if group.targeted => format!("{DENSITY}.{}", group.name),
-            Some(group) => {
-                let name = text::safe_text(&group.name);
-                state.hint(format!("{name} is not among method.targets, so nothing of it trains"));
-                return Vec::new();
-            }
+            Some(group) => match group.why_fixed() {
+                None => format!("{DENSITY}.{}", group.name),
+                Some(why) => {
+                    state.hint(format!("{} {why}", text::safe_text(&group.name)));
+                    return Vec::new();
+                }
+            },
         },
         Panel::Settings => match selected_setting(state) {
             Some(field) if matches!(field.kind, Kind::NumberByName(..)) => {
