@@ -11,6 +11,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
+use spartui::family::FAMILIES;
 use spartui::interface::keys::{Context, Keymap};
 use spartui::recipe::{FIELDS, Kind, Recipe};
 
@@ -66,6 +67,31 @@ fn keys() {
         }
     }
     check("keys.md", &text);
+}
+
+#[test]
+fn models() {
+    let mut text = String::from(
+        "# Models\n\n\
+         Made from the program's table of families by `make docs`. The family of a model is `model_type` in its config.json. \
+         Checkpoints are examples: others with the same `model_type` run too, unless config.json has a switch that is not \
+         implemented, which is refused by name. Groups are what `method.targets` names. Each family is compared with \
+         transformers on small random models: [How it is checked](how-it-is-checked.md).\n\n\
+         | `model_type` | task | groups | checkpoints |\n|---|---|---|---|\n",
+    );
+    for family in FAMILIES {
+        let task = match (family.causal, family.classifier) {
+            (Some(_), Some(_)) => "writes, classifies",
+            (Some(_), None) => "writes",
+            (None, _) => "classifies",
+        };
+        let groups: Vec<String> = family.groups.iter().map(|(name, _)| code(name)).collect();
+        let link = |name: &&str| format!("[{name}](https://huggingface.co/{name})");
+        let checkpoints: Vec<String> = family.checkpoints.iter().map(link).collect();
+        let row = [code(family.name), task.into(), groups.join(", "), checkpoints.join(", ")];
+        writeln!(text, "| {} |", row.join(" | ")).unwrap();
+    }
+    check("models.md", &text);
 }
 
 #[test]

@@ -5,11 +5,13 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::methods::Watched;
+use common::methods::{Given, Watched};
 
 use serde_json::Value;
+use spartui::method::{Factors, Learned, Lora, Method};
 use spartui::model::{Batch, Head, HeadKind, Model, Sampling, generate};
-use spartui::recipe::{Recompute, TaskKind};
+use spartui::recipe::{self, Recompute, TaskKind};
+use spartui::sparse::{Optimizer, Rule};
 use spartui::train::{Targets, Trained, TrainedHead, forward_backward};
 use tch::{Device, Kind, Tensor};
 
@@ -24,7 +26,7 @@ fn families() -> Vec<PathBuf> {
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
     models.retain(|model| model.join("golden.json").exists());
     models.sort();
-    assert!(models.len() >= 12);
+    assert!(models.len() >= 100);
     models
 }
 
@@ -311,4 +313,73 @@ fn every_gradient_of_a_classifier_is_that_of_a_dense_backward_pass_in_float64() 
         checked += compare(&path, &model, head, case, &targets, Recompute::None);
     }
     assert!(checked > 100, "{checked}");
+}
+
+/// Steps of AdamW on one batch, of which every token but a row's first is a target; each loss is compared.
+fn follow(path: &Path, case: &Value, expected: &str, model: &Model, method: &mut dyn Method) {
+    let batch = together(case);
+    let (ids, width) = (integers(&case["input_ids"]), batch.width().cast_unsigned() as usize);
+    let places = sizes(&case["lengths"]).into_iter().enumerate();
+    let wanted: Vec<usize> = places.flat_map(|(row, length)| row * width + 1..row * width + length).collect();
+    let targets = Targets::Tokens {
+        at: Tensor::from_slice(&wanted.iter().map(|&at| at.cast_signed() as i64 - 1).collect::<Vec<_>>()),
+        ids: Tensor::from_slice(&wanted.iter().map(|&at| ids[at]).collect::<Vec<_>>()),
+    };
+    let number = |name: &str| case[name].as_f64().unwrap();
+    let betas = [0, 1].map(|at| case["betas"][at].as_f64().unwrap());
+    let adamw = Optimizer { rule: Rule::AdamW, betas, epsilon: number("epsilon"), weight_decay: 0.0 };
+    let mut head = TrainedHead::new(Head::none());
+    #[expect(clippy::cast_precision_loss)]
+    let weight = 1.0 / targets.count() as f64;
+    for (step, wanted) in (1_u64..).zip(floats(&case[expected])) {
+        let mut trained = Trained { head: &mut head, collector: method };
+        let loss = forward_backward(model, &mut trained, &batch, &targets, weight, Recompute::None);
+        let off = (loss - wanted).abs() / wanted;
+        assert!(off < 1e-5, "{} {expected}, step {step}: {loss}, not {wanted}", name(path));
+        method.update(&adamw, number("learning_rate"), 1.0, step);
+    }
+}
+
+#[test]
+fn ten_steps_of_sparta_and_of_lora_lose_what_pytorch_loses() {
+    let mut checked = 0;
+    for path in families() {
+        let golden = golden(&path);
+        let case = &golden["training"];
+        if case.is_null() {
+            continue;
+        }
+        let load = || Model::load(&path, "float32", "cpu", TaskKind::CausalLm).unwrap();
+        let model = load();
+        assert_eq!(model.sites.len() as u64, case["sites"].as_u64().unwrap());
+        let every = case["every"].as_i64().unwrap();
+        let mut sparse = Given::new(&model, |name| {
+            let site = model.sites.iter().find(|site| site.name == name)?;
+            let count = site.weight.numel().cast_signed() as i64;
+            Some(Tensor::arange_start_step(0, count, every, (Kind::Int64, Device::Cpu)))
+        });
+        follow(&path, case, "sparta", &model, &mut sparse);
+
+        let model = load();
+        let (rank, alpha) = (case["rank"].as_u64().unwrap(), case["alpha"].as_f64().unwrap());
+        let rank = usize::try_from(rank).unwrap();
+        let targets = model.groups().into_iter().map(str::to_owned).collect();
+        let kind = recipe::MethodKind::Lora;
+        let settings = recipe::Method { kind, rank, alpha, targets, ..recipe::Method::default() };
+        let mut lora = Lora::new(&settings, &model, &Head::none()).unwrap();
+        let factors = |(place, site): (usize, &spartui::model::Site)| {
+            let [out, input] = site.weight.size()[..] else { panic!("{}", site.name) };
+            let down = (0..rank).flat_map(|row| (0..input.cast_unsigned() as usize).map(move |column| (row, column)));
+            #[expect(clippy::cast_precision_loss)]
+            let down = down.map(|(row, column)| ((row * 31 + column * 17) % 13) as f32 / 20.0 - 0.3).collect();
+            let up = vec![0.0; rank * out.cast_unsigned() as usize];
+            #[expect(clippy::cast_precision_loss)]
+            let scale = alpha / rank as f64;
+            (place, Factors { rank, down, up, magnitude: None, scale })
+        };
+        lora.start_from(&Learned::LowRank(model.sites.iter().enumerate().map(factors).collect())).unwrap();
+        follow(&path, case, "lora", &model, &mut lora);
+        checked += 1;
+    }
+    assert_eq!(checked, 13);
 }

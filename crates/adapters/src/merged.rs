@@ -110,7 +110,7 @@ pub fn trained_config(base: &Map<String, Value>, labels: &[String]) -> Value {
 fn config(base: &Map<String, Value>, labels: &[String], family: Option<&Family>) -> Value {
     let mut config = base.clone();
     let classifies = !labels.is_empty();
-    if let Some(class) = family.and_then(|family| if classifies { Some(family.classifier) } else { family.causal }) {
+    if let Some(class) = family.and_then(|family| if classifies { family.classifier } else { family.causal }) {
         config.insert("architectures".into(), json!([class]));
     }
     if classifies {

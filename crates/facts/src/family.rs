@@ -5,6 +5,8 @@
 
 mod table;
 
+use std::borrow::Cow;
+
 pub use table::FAMILIES;
 
 /// One family, as `model_type` of config.json names it.
@@ -12,14 +14,19 @@ pub use table::FAMILIES;
 pub struct Family {
     /// `model_type`.
     pub name: &'static str,
+    /// Names of public checkpoints, for the documents.
+    pub checkpoints: &'static [&'static str],
     /// Prefix of the names of all parameters, except those of the heads. Some checkpoints leave it out.
     pub prefix: &'static str,
     /// Name of the word embeddings after the prefix.
     pub words: &'static str,
-    /// The class of transformers with a classification head.
-    pub classifier: &'static str,
+    /// The class of transformers with a classification head, if there is one.
+    pub classifier: Option<&'static str>,
     /// The class of transformers with a language-model head, for decoders.
     pub causal: Option<&'static str>,
+    /// Beginnings of names in files whose parameters transformers, and this program, name otherwise: the beginning in the
+    /// file, and the usual one.
+    pub renamed: &'static [(&'static str, &'static str)],
     /// Its classification head.
     pub head: HeadKind,
     /// The groups of sites, in the order of a block, each with the names that the same role has in other families.
@@ -71,6 +78,8 @@ pub struct Decoder {
     pub final_norm: &'static str,
     /// The norms before and after the attention, and before and after the feed-forward part.
     pub norms: Norms,
+    /// Whether attention and feed-forward part have the same input.
+    pub parallel: Parallel,
     /// What a norm computes.
     pub norm: Norm,
     /// The key of the norms' epsilon, and its default.
@@ -79,8 +88,8 @@ pub struct Decoder {
     pub project: Project,
     /// The output of the attention.
     pub output: Layer,
-    /// Whether queries and keys go through a norm, head by head.
-    pub query_key_norm: bool,
+    /// The norm of queries and keys.
+    pub query_key_norm: QueryKeyNorm,
     /// The layers before the activation of the feed-forward part.
     pub inner: Inner,
     /// The last layer of the feed-forward part.
@@ -109,8 +118,16 @@ pub struct Decoder {
     pub logit_cap: Cap,
     /// Whether embeddings are multiplied by the root of the model's width.
     pub scales_embeddings: bool,
+    /// Whether config.json has factors of the embeddings, of what the layers add, and of the logits, as Granite's.
+    pub has_multipliers: bool,
+    /// The factor of the logits if `logit_scale` is missing; none where there is no such key.
+    pub logit_scale: Option<f64>,
+    /// Whether the language-model head has a bias.
+    pub language_bias: bool,
     /// The encoding of positions.
     pub positions: Positions,
+    /// The rotations.
+    pub rotary: Rotary,
     /// The length for which rotations were pretrained, if the key is missing; for a family whose config.json also uses
     /// the older names of `LongRoPE`.
     pub long_rope: Option<i64>,
@@ -133,10 +150,51 @@ pub struct Layer {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Norms {
-    pub before_attention: &'static str,
+    pub before_attention: Option<&'static str>,
     pub behind_attention: Option<&'static str>,
-    pub before_feed: &'static str,
+    /// Where the parts are parallel and there is none, the feed-forward part shares the norm of the attention.
+    pub before_feed: Option<&'static str>,
     pub behind_feed: Option<&'static str>,
+}
+
+/// Whether the attention and the feed-forward part of a block have the same input, and their outputs are added to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parallel {
+    /// The feed-forward part follows the attention.
+    Never,
+    /// They are parallel.
+    Always,
+    /// They are parallel, unless `use_parallel_residual` is off.
+    UnlessOff,
+}
+
+/// The norm of queries and keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueryKeyNorm {
+    /// None.
+    None,
+    /// Head by head.
+    Heads,
+    /// Over all heads together.
+    Whole,
+}
+
+/// The rotations of a family.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rotary {
+    /// Base of the frequencies, if `rope_theta` is missing. Blocks with full attention of a family whose rotations depend
+    /// on the window.
+    pub theta: f64,
+    /// The same for blocks with a window.
+    pub theta_in_window: f64,
+    /// Share of a head's dimensions that is rotated, if `partial_rotary_factor` is missing.
+    pub share: f64,
+    /// Whether pairs of neighbouring dimensions are rotated, instead of one from each half of the head.
+    pub interleaved: bool,
+    /// Whether the rotation is computed in `f32`, whatever the type of the activations.
+    pub wide: bool,
+    /// Whether config.json must have `rope_parameters`: without them transformers takes some that are not neutral.
+    pub must_be_given: bool,
 }
 
 /// What a norm computes.
@@ -144,8 +202,12 @@ pub struct Norms {
 pub enum Norm {
     /// Layer norm.
     Layer,
+    /// Layer norm without a bias.
+    LayerWithoutBias,
     /// RMS norm.
     Rms,
+    /// RMS norm that multiplies by its weight in `f32`, before the cast.
+    RmsWide,
     /// RMS norm that multiplies by 1 plus its weight.
     RmsFromOne,
 }
@@ -157,6 +219,8 @@ pub enum Project {
     Apart([Layer; 3]),
     /// One layer, whose outputs are queries, keys and values in this order.
     Together(Layer),
+    /// One layer, whose outputs are query, key and value of the first head, then those of the next one.
+    TogetherByHead(Layer),
 }
 
 /// The layers before the activation of the feed-forward part.
@@ -177,8 +241,12 @@ pub enum Biases {
     AsGiven,
     /// Queries, keys and values.
     QueriesKeysValues,
+    /// Queries, keys and values, unless `attention_bias` is off.
+    QueriesKeysValuesUnlessOff,
     /// All.
     All,
+    /// All, unless `attention_bias` is off.
+    AllUnlessOff,
 }
 
 /// Heads of keys and values.
@@ -212,6 +280,8 @@ pub enum Scale {
     HeadWidthUnlessOff,
     /// One over the square root of `query_pre_attn_scalar`, or of this number if the key is missing.
     Scalar(f64),
+    /// `attention_multiplier`.
+    Multiplier,
 }
 
 /// A bound on scores or logits: z becomes `cap * tanh(z / cap)`.
@@ -234,6 +304,10 @@ pub enum Positions {
     Rotary,
     /// Rotations of queries and keys, other ones in blocks with a window.
     RotaryByWindow,
+    /// Rotations of queries and keys in blocks with a window, and none in the others.
+    RotaryInWindows,
+    /// Rotations of queries and keys in the blocks that `no_rope_layers` marks with 1, or in all but every n-th.
+    RotaryAsListed,
 }
 
 /// The blocks with sliding-window attention.
@@ -252,6 +326,10 @@ pub enum Windows {
     },
     /// The blocks that config.json lists, or those from a number on, if the switch is on.
     Late,
+    /// The blocks that config.json lists, or those without a rotation, if the switch is on.
+    WithoutRotation,
+    /// The blocks that config.json lists, or all.
+    ListedOrAll(i64),
 }
 
 /// Activation of a feed-forward layer.
@@ -263,6 +341,8 @@ pub enum Activation {
     GeluTanh,
     /// max(x, 0).
     Relu,
+    /// The square of max(x, 0).
+    SquaredRelu,
     /// x times its sigmoid.
     Silu,
 }
@@ -326,6 +406,13 @@ impl Family {
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         FAMILIES.into_iter().find(|family| family.name == name)
+    }
+
+    /// The name that transformers gives to what a file holds under this name.
+    #[must_use]
+    pub fn usual_name<'a>(&self, stored: &'a str) -> Cow<'a, str> {
+        let renamed = |(begin, usual): &(&str, &str)| stored.strip_prefix(begin).map(|rest| format!("{usual}{rest}"));
+        self.renamed.iter().find_map(renamed).map_or(Cow::Borrowed(stored), Cow::Owned)
     }
 
     /// The properties of a decoder; none for an encoder.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 pub use classifier::{Outputs, Problem, labels};
 pub use decoder::{Attention, Decoder, Feed, Layer, Positions};
 pub use encoder::{Encoder, Start};
-pub use rope::{Rope, Scaling};
+pub use rope::{QueryGrowth, Rope, Scaling};
 
 use keys::Keys;
 use spartui_facts::error::{Error, Result};

@@ -5,12 +5,12 @@
 use tch::{Device, Kind, Tensor};
 
 use super::config::{self, Config, Positions};
-use super::layers::{Linear, Norm, Visible, activate, attend, attend_capped, split};
+use super::layers::{Factor, Linear, Norm, Visible, activate, attend, attend_capped, split};
 use super::loader::{Loader, Shape};
 use super::rope::Rotation;
 use super::{Batch, Stage, Tape};
-use spartui_facts::error::Result;
-use spartui_facts::family::{self, Activation};
+use spartui_facts::error::{Error, Result};
+use spartui_facts::family::{self, Activation, QueryKeyNorm};
 use spartui_facts::recipe::TaskKind;
 
 /// A decoder.
@@ -23,16 +23,24 @@ pub(super) struct Decoder {
     norm: Norm,
     /// `[vocab_size, hidden]`; the word embeddings themselves where they are tied; none for a classifier.
     language_head: Option<Tensor>,
+    /// `[vocab_size]`, where the family's language-model head has a bias.
+    language_bias: Option<Tensor>,
 }
 
-/// One block: attention and feed-forward layer, each after a norm (pre-norm) and, in Gemma 2 and 3, before another.
+/// One block: attention and feed-forward layer, after a norm (pre-norm), before another (Gemma 2 and 3), or only before
+/// one (`OLMo` 2).
 #[derive(Debug)]
 struct Block {
     layer: config::Layer,
-    attention_norm: Norm,
+    /// Whether the feed-forward layer has the block's input, and not what the attention was added to.
+    parallel: bool,
+    /// Factor of what attention and feed-forward layer add.
+    multiplier: f64,
+    attention_norm: Option<Norm>,
     attention: Attention,
     attention_after: Option<Norm>,
-    feed_norm: Norm,
+    /// None in a parallel block: the feed-forward layer shares the norm of the attention.
+    feed_norm: Option<Norm>,
     feed: Feed,
     feed_after: Option<Norm>,
 }
@@ -42,6 +50,8 @@ struct Attention {
     project: Project,
     /// Norms of queries and keys, head by head.
     norms: Option<[Norm; 2]>,
+    /// Norms of queries and keys, over all heads.
+    whole_norms: Option<[Norm; 2]>,
     output: Linear,
     head_dim: i64,
     heads: i64,
@@ -55,6 +65,8 @@ enum Project {
     Apart([Linear; 3]),
     /// One fused layer, whose outputs are queries, keys and values in this order.
     Together(Linear),
+    /// One fused layer, whose outputs are query, key and value of one head after the other.
+    TogetherByHead(Linear),
 }
 
 #[derive(Debug)]
@@ -133,7 +145,13 @@ impl Decoder {
             (TaskKind::CausalLm, true) => Some(word_embeddings.shallow_clone()),
             (TaskKind::CausalLm, false) => Some(loader.language_head(&[vocabulary, hidden])?),
         };
-        Ok(Self { config: decoder.clone(), word_embeddings, position_embeddings, blocks, norm, language_head })
+        let language_bias = if family.language_bias && language_head.is_some() {
+            Some(loader.language_bias(vocabulary)?)
+        } else {
+            None
+        };
+        let config = decoder.clone();
+        Ok(Self { config, word_embeddings, position_embeddings, blocks, norm, language_head, language_bias })
     }
 
     /// Rotations and masks for these rows, whose first position is `from`.
@@ -172,7 +190,7 @@ impl Decoder {
         };
         Pooled {
             places: Tensor::arange(read_at.size()[0], options) * batch.width() + read_at,
-            rotation: last.and_then(|layer| rotations.get(layer.rope)).map(|rotation| rotation.at(&positions)),
+            rotation: last.and_then(|layer| rotations.get(layer.rope?)).map(|rotation| rotation.at(&positions)),
             mask,
         }
     }
@@ -184,6 +202,7 @@ impl Decoder {
             Some(scale) => &x * Tensor::from(scale).to_kind(x.kind()).to_device(x.device()),
             None => x,
         };
+        let x = times(x, self.config.multipliers.embeddings);
         match &self.position_embeddings {
             Some(positions) => x + positions.narrow(0, from, batch.width()),
             None => x,
@@ -216,7 +235,7 @@ impl Decoder {
     /// Logits of the vocabulary, `f32` (or `f64`), from the output of [`Decoder::finish`].
     pub fn vocabulary(&self, x: &Tensor) -> Tensor {
         let head = self.language_head.as_ref().unwrap_or(&self.word_embeddings);
-        let logits = x.linear(head, None::<&Tensor>);
+        let logits = times(x.linear(head, self.language_bias.as_ref()), self.config.multipliers.logits);
         let wide = if logits.kind() == Kind::Double { Kind::Double } else { Kind::Float };
         match self.config.logit_cap {
             Some(cap) => ((logits / cap).tanh() * cap).to_kind(wide),
@@ -225,9 +244,11 @@ impl Decoder {
     }
 
     /// The rows of the language-model head, if the logits are their plain product with the output of
-    /// [`Decoder::finish`] (no cap); none on other devices than the CPU, where this is not used.
+    /// [`Decoder::finish`] (no cap, factor or bias); none on other devices than the CPU, where this is not used.
     pub fn product_rows(&self) -> Option<&Tensor> {
-        self.language_head.as_ref().filter(|rows| self.config.logit_cap.is_none() && rows.device() == Device::Cpu)
+        let is_plain =
+            self.config.logit_cap.is_none() && is_one(self.config.multipliers.logits) && self.language_bias.is_none();
+        self.language_head.as_ref().filter(|rows| is_plain && rows.device() == Device::Cpu)
     }
 
     /// The weight of the language-model head, `[vocab_size, hidden]`; none for a classifier.
@@ -274,26 +295,46 @@ impl Block {
         tape: &mut Tape,
         cache: Option<(usize, &mut Cache)>,
     ) -> Tensor {
-        let normed = self.attention_norm.forward(x);
-        let (x, context) = match pooled {
+        let normed = self.attention_norm.as_ref().map(|norm| norm.forward(x));
+        let start = normed.as_ref().unwrap_or(x);
+        let (input, context) = match pooled {
             Some(pooled) => (
                 pick(x, &pooled.places).unsqueeze(1),
-                self.attention.forward_pooled(&normed, self.layer, pass, pooled, tape),
+                self.attention.forward_pooled(start, self.layer, pass, pooled, tape),
             ),
-            None => (x.shallow_clone(), self.attention.forward(&normed, self.layer, pass, tape, cache)),
+            None => (x.shallow_clone(), self.attention.forward(start, self.layer, pass, tape, cache)),
         };
-        let x = added(&x, &context, &self.attention.output, self.attention_after.as_ref(), tape);
-        let inner = self.feed.forward(&self.feed_norm.forward(&x), tape);
-        added(&x, &inner, &self.feed.output, self.feed_after.as_ref(), tape)
+        let attended = self.added(&input, &context, &self.attention.output, self.attention_after.as_ref(), tape);
+        let feed_input = match (&self.feed_norm, self.parallel) {
+            (Some(norm), true) => norm.forward(&input),
+            (Some(norm), false) => norm.forward(&attended),
+            (None, false) => attended.shallow_clone(),
+            (None, true) => match pooled {
+                Some(pooled) => pick(start, &pooled.places).unsqueeze(1),
+                None => start.shallow_clone(),
+            },
+        };
+        let inner = self.feed.forward(&feed_input, tape);
+        self.added(&attended, &inner, &self.feed.output, self.feed_after.as_ref(), tape)
+    }
+
+    /// `x` plus the output of a layer for `inner`, through the norm after the layer where there is one.
+    fn added(&self, x: &Tensor, inner: &Tensor, layer: &Linear, after: Option<&Norm>, tape: &mut Tape) -> Tensor {
+        match after {
+            Some(norm) => x + times(norm.forward(&layer.forward(inner, tape)), self.multiplier),
+            None if is_one(self.multiplier) => layer.forward_onto(x, inner, tape),
+            None => x + layer.forward(inner, tape) * self.multiplier,
+        }
     }
 }
 
-/// `x` plus the output of a layer for `inner`, through the norm after the layer where there is one.
-fn added(x: &Tensor, inner: &Tensor, layer: &Linear, after: Option<&Norm>, tape: &mut Tape) -> Tensor {
-    match after {
-        Some(norm) => x + norm.forward(&layer.forward(inner, tape)),
-        None => layer.forward_onto(x, inner, tape),
-    }
+/// Whether a factor changes nothing.
+fn is_one(factor: f64) -> bool {
+    factor.to_bits() == 1_f64.to_bits()
+}
+
+fn times(x: Tensor, factor: f64) -> Tensor {
+    if is_one(factor) { x } else { x * factor }
 }
 
 impl Attention {
@@ -308,8 +349,8 @@ impl Attention {
     ) -> Tensor {
         let [query, key, mut value] = self.project(x, tape);
         let [mut query, mut key] = self.normed(query, key);
-        if let Some(rotation) = pass.rotations.get(layer.rope) {
-            (query, key) = (rotation.apply(&query), rotation.apply(&key));
+        if let Some(rotation) = layer.rope.and_then(|rope| pass.rotations.get(rope)) {
+            (query, key) = (rotation.apply_to_queries(&query), rotation.apply(&key));
         }
         let alone = if let Some((block, cache)) = cache { cache.extend(block, &mut key, &mut value) } else { false };
         if alone {
@@ -333,15 +374,18 @@ impl Attention {
                 let one = pick(x, &pooled.places).unsqueeze(1);
                 [query.forward(&one, tape), key.forward(x, tape), value.forward(x, tape)]
             }
-            Project::Together(all) => {
+            Project::Together(all) | Project::TogetherByHead(all) => {
                 let [query, key, value] = self.cut(&all.forward(x, tape));
                 [pick(&query, &pooled.places).unsqueeze(1), key, value]
             }
         };
+        let [query, key] = self.normed_whole(query, key);
         let [query, key, value] = [query, key, value].map(|x| split(&x, self.head_dim));
         let [mut query, mut key] = self.normed(query, key);
-        if let (Some(of_query), Some(of_keys)) = (&pooled.rotation, pass.rotations.get(layer.rope)) {
-            (query, key) = (of_query.apply(&query), of_keys.apply(&key));
+        if let (Some(of_query), Some(of_keys)) =
+            (&pooled.rotation, layer.rope.and_then(|rope| pass.rotations.get(rope)))
+        {
+            (query, key) = (of_query.apply_to_queries(&query), of_keys.apply(&key));
         }
         match self.cap {
             Some(cap) => attend_capped([&query, &key, &value], layer.scale, cap, &pooled.mask),
@@ -356,21 +400,33 @@ impl Attention {
         }
     }
 
+    fn normed_whole(&self, query: Tensor, key: Tensor) -> [Tensor; 2] {
+        match &self.whole_norms {
+            Some([of_query, of_key]) => [of_query.forward(&query), of_key.forward(&key)],
+            None => [query, key],
+        }
+    }
+
     /// Splits the output of the fused layer into queries, keys and values, `[.., width, heads * head_dim]` each.
     fn cut(&self, all: &Tensor) -> [Tensor; 3] {
+        if matches!(self.project, Project::TogetherByHead(_)) {
+            let by_head = all.unflatten(-1, [self.heads, 3, self.head_dim]);
+            return [0, 1, 2].map(|part| by_head.select(-2, part).flatten(-2, -1));
+        }
         let (queries, keys) = (self.heads * self.head_dim, self.kv_heads * self.head_dim);
         [(0, queries), (queries, keys), (queries + keys, keys)].map(|(from, size)| all.narrow(-1, from, size))
     }
 
     /// `[rows, heads, width, head_dim]` each.
     fn project(&self, x: &Tensor, tape: &mut Tape) -> [Tensor; 3] {
-        let apart = match &self.project {
+        let [query, key, value] = match &self.project {
             Project::Apart([query, key, value]) => {
                 [query.forward(x, tape), key.forward(x, tape), value.forward(x, tape)]
             }
-            Project::Together(all) => self.cut(&all.forward(x, tape)),
+            Project::Together(all) | Project::TogetherByHead(all) => self.cut(&all.forward(x, tape)),
         };
-        apart.map(|x| split(&x, self.head_dim))
+        let [query, key] = self.normed_whole(query, key);
+        [query, key, value].map(|x| split(&x, self.head_dim))
     }
 
     fn attend_causally(
@@ -445,12 +501,13 @@ struct Parts<'a> {
 impl Parts<'_> {
     fn block(&self, loader: &mut Loader<'_>, layer: config::Layer) -> Result<Block> {
         let names = self.family.norms;
-        let attention_norm = self.norm(loader, names.before_attention)?;
-        let attention_after = names.behind_attention.map(|name| self.norm(loader, name)).transpose()?;
-        let feed_norm = self.norm(loader, names.before_feed)?;
-        let feed_after = names.behind_feed.map(|name| self.norm(loader, name)).transpose()?;
+        let mut norm = |name: Option<&str>| name.map(|name| self.norm(loader, name)).transpose();
+        let [attention_norm, attention_after] = [norm(names.before_attention)?, norm(names.behind_attention)?];
+        let [feed_norm, feed_after] = [norm(names.before_feed)?, norm(names.behind_feed)?];
         Ok(Block {
             layer,
+            parallel: self.decoder.parallel,
+            multiplier: self.decoder.multipliers.residual,
             attention_norm,
             attention: self.attention(loader)?,
             attention_after,
@@ -483,17 +540,25 @@ impl Parts<'_> {
         let mut site = |layer, out, bias| self.site(loader, layer, [out, hidden], bias);
         let project = match self.family.project {
             family::Project::Together(all) => Project::Together(site(all, queries + 2 * keys, bias)?),
+            family::Project::TogetherByHead(all) => Project::TogetherByHead(site(all, 3 * queries, bias)?),
             family::Project::Apart([query, key, value]) => {
                 Project::Apart([site(query, queries, bias)?, site(key, keys, bias)?, site(value, keys, bias)?])
             }
         };
         let output = self.site(loader, self.family.output, [hidden, queries], output_bias)?;
-        let mut of_head = |name: &str| {
-            let name = format!("{}self_attn.{name}", self.place);
-            norm(loader, self.family.norm, &name, head_dim, self.decoder.norm_eps)
+        let mut pair = |sizes: [i64; 2]| {
+            let mut one = |name: &str, size: i64| {
+                let name = format!("{}self_attn.{name}", self.place);
+                norm(loader, self.family.norm, &name, size, self.decoder.norm_eps)
+            };
+            Ok::<_, Error>(Some([one("q_norm", sizes[0])?, one("k_norm", sizes[1])?]))
         };
-        let norms = if query_key_norm { Some([of_head("q_norm")?, of_head("k_norm")?]) } else { None };
-        Ok(Attention { project, norms, output, head_dim, heads, kv_heads, cap })
+        let (norms, whole_norms) = match query_key_norm {
+            QueryKeyNorm::None => (None, None),
+            QueryKeyNorm::Heads => (pair([head_dim, head_dim])?, None),
+            QueryKeyNorm::Whole => (None, pair([queries, keys])?),
+        };
+        Ok(Attention { project, norms, whole_norms, output, head_dim, heads, kv_heads, cap })
     }
 
     fn feed(&self, loader: &mut Loader<'_>) -> Result<Feed> {
@@ -512,8 +577,10 @@ impl Parts<'_> {
 
 fn norm(loader: &mut Loader<'_>, kind: family::Norm, name: &str, size: i64, epsilon: f64) -> Result<Norm> {
     match kind {
-        family::Norm::Layer => loader.layer_norm(name, size, epsilon),
-        family::Norm::Rms => loader.rms_norm(name, size, epsilon, false),
-        family::Norm::RmsFromOne => loader.rms_norm(name, size, epsilon, true),
+        family::Norm::Layer => loader.layer_norm(name, size, epsilon, true),
+        family::Norm::LayerWithoutBias => loader.layer_norm(name, size, epsilon, false),
+        family::Norm::Rms => loader.rms_norm(name, size, epsilon, Factor::AfterCast),
+        family::Norm::RmsWide => loader.rms_norm(name, size, epsilon, Factor::BeforeCast),
+        family::Norm::RmsFromOne => loader.rms_norm(name, size, epsilon, Factor::FromOne),
     }
 }

@@ -49,8 +49,9 @@ impl Block {
         let [query, key, value, attention_output] =
             [site(0, hidden, hidden)?, site(1, hidden, hidden)?, site(2, hidden, hidden)?, site(3, hidden, hidden)?];
         let [intermediate, output] = [site(4, inner, hidden)?, site(5, hidden, inner)?];
-        let mut norm =
-            |at: usize| loader.layer_norm(&format!("{place}{}", family.norms[at]), hidden, encoder.layer_norm_eps);
+        let mut norm = |at: usize| {
+            loader.layer_norm(&format!("{place}{}", family.norms[at]), hidden, encoder.layer_norm_eps, true)
+        };
         Ok(Self {
             query,
             key,
@@ -92,7 +93,7 @@ impl Encoder {
             0 => None,
             types => Some(embeddings("token_type_embeddings", types)?),
         };
-        let embedding_norm = loader.layer_norm("embeddings.LayerNorm", hidden, encoder.layer_norm_eps)?;
+        let embedding_norm = loader.layer_norm("embeddings.LayerNorm", hidden, encoder.layer_norm_eps, true)?;
         let blocks = (0..config.layers).map(|layer| {
             loader.stage = Stage::Block(layer);
             Block::load(loader, config, encoder)

@@ -56,36 +56,50 @@ impl Linear {
 #[derive(Debug)]
 pub(super) enum Norm {
     /// Ba et al., 2016.
-    Layer { weight: Tensor, bias: Tensor, epsilon: f64 },
-    /// Zhang and Sennrich, 2019. With `from_one` (Gemma) the factor is `1 + weight`, and multiplies before the cast.
-    Rms { weight: Tensor, epsilon: f64, from_one: bool },
+    Layer { weight: Tensor, bias: Option<Tensor>, epsilon: f64 },
+    /// Zhang and Sennrich, 2019.
+    Rms { weight: Tensor, epsilon: f64, factor: Factor },
+}
+
+/// The factor of an RMS norm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Factor {
+    /// The weight, after the cast to the type of the activations (Llama).
+    AfterCast,
+    /// The weight, before the cast (`OLMo`).
+    BeforeCast,
+    /// 1 plus the weight, before the cast (Gemma).
+    FromOne,
 }
 
 impl Norm {
     pub fn forward(&self, x: &Tensor) -> Tensor {
         match self {
             Self::Layer { weight, bias, epsilon } => {
-                x.layer_norm(weight.size(), Some(weight), Some(bias), *epsilon, false)
+                x.layer_norm(weight.size(), Some(weight), bias.as_ref(), *epsilon, false)
             }
-            Self::Rms { weight, epsilon, from_one } => {
+            Self::Rms { weight, epsilon, factor } => {
                 let kind = x.kind();
                 let wide = if kind == Kind::Double { Kind::Double } else { Kind::Float };
+                let wide_factor = || match factor {
+                    Factor::AfterCast => None,
+                    Factor::BeforeCast => Some(weight.to_kind(wide)),
+                    Factor::FromOne => Some(weight.to_kind(wide) + 1.0),
+                };
                 if x.device().is_cuda() {
                     // One kernel, which computes in `f32` and casts at its end.
                     let fused =
                         |weight: Option<&Tensor>, x: &Tensor| x.rms_norm([x.size()[x.dim() - 1]], weight, *epsilon);
-                    return if *from_one {
-                        fused(Some(&(weight.to_kind(wide) + 1.0)), &x.to_kind(wide)).to_kind(kind)
-                    } else {
-                        fused(None, x) * weight
+                    return match wide_factor() {
+                        Some(factor) => fused(Some(&factor), &x.to_kind(wide)).to_kind(kind),
+                        None => fused(None, x) * weight,
                     };
                 }
                 let x = x.to_kind(wide);
                 let scaled = &x * (x.square().mean_dim(-1, true, wide) + *epsilon).rsqrt();
-                if *from_one {
-                    (scaled * (weight.to_kind(wide) + 1.0)).to_kind(kind)
-                } else {
-                    scaled.to_kind(kind) * weight
+                match wide_factor() {
+                    Some(factor) => (scaled * factor).to_kind(kind),
+                    None => scaled.to_kind(kind) * weight,
                 }
             }
         }
@@ -97,6 +111,7 @@ pub(super) fn activate(activation: Activation, x: &Tensor) -> Tensor {
         Activation::Gelu => x.gelu("none"),
         Activation::GeluTanh => x.gelu("tanh"),
         Activation::Relu => x.relu(),
+        Activation::SquaredRelu => x.relu().square(),
         Activation::Silu => x.silu(),
     }
 }

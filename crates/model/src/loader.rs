@@ -3,7 +3,7 @@
 use tch::{Device, Kind, Tensor};
 
 use super::config::Config;
-use super::layers::{Linear, Norm};
+use super::layers::{Factor, Linear, Norm};
 use super::random::normal;
 use super::{AddedRows, Parameter, Site, Slot, Stage, Weights, task, tie};
 use spartui_facts::error::{Error, Result};
@@ -62,15 +62,21 @@ impl Loader<'_> {
         self.take(&format!("{}{name}.bias", self.prefix), &[size], Fresh::Zeros)
     }
 
-    pub fn layer_norm(&mut self, name: &str, size: i64, epsilon: f64) -> Result<Norm> {
-        let weight = self.take(&format!("{}{name}.weight", self.prefix), &[size], Fresh::Ones)?;
-        Ok(Norm::Layer { weight, bias: self.bias(name, size)?, epsilon })
+    /// The bias of the language-model head.
+    pub fn language_bias(&mut self, size: i64) -> Result<Tensor> {
+        self.take(tie::LM_HEAD_BIAS, &[size], Fresh::Zeros)
     }
 
-    pub fn rms_norm(&mut self, name: &str, size: i64, epsilon: f64, from_one: bool) -> Result<Norm> {
-        let fresh = if from_one { Fresh::Zeros } else { Fresh::Ones };
+    pub fn layer_norm(&mut self, name: &str, size: i64, epsilon: f64, has_bias: bool) -> Result<Norm> {
+        let weight = self.take(&format!("{}{name}.weight", self.prefix), &[size], Fresh::Ones)?;
+        let bias = if has_bias { Some(self.bias(name, size)?) } else { None };
+        Ok(Norm::Layer { weight, bias, epsilon })
+    }
+
+    pub fn rms_norm(&mut self, name: &str, size: i64, epsilon: f64, factor: Factor) -> Result<Norm> {
+        let fresh = if factor == Factor::FromOne { Fresh::Zeros } else { Fresh::Ones };
         let weight = self.take(&format!("{}{name}.weight", self.prefix), &[size], fresh)?;
-        Ok(Norm::Rms { weight, epsilon, from_one })
+        Ok(Norm::Rms { weight, epsilon, factor })
     }
 
     /// A layer that no method adapts.

@@ -8,6 +8,7 @@
 use super::Model;
 use super::config::{self, Architecture, Positions};
 use super::layers::is_short;
+use spartui_facts::family::{Inner, Norm, QueryKeyNorm};
 
 /// The size of a micro-batch, and what trains.
 #[derive(Debug, Clone, Copy)]
@@ -234,12 +235,12 @@ struct Block<'a> {
 
 impl Block<'_> {
     fn memory(&self) -> BlockMemory {
-        let hidden = self.sizes.hidden;
+        let (hidden, norms) = (self.sizes.hidden, self.decoder.family.norms);
         BlockMemory {
-            kept: self.norm(self.sizes.all(hidden), self.input_needs_gradient)
+            kept: when(norms.before_attention.is_some(), self.norm(self.sizes.all(hidden), self.input_needs_gradient))
                 + self.attention()
                 + self.residual(self.taps.output, true)
-                + self.norm(self.sizes.out(hidden), true)
+                + when(norms.before_feed.is_some(), self.norm(self.sizes.out(hidden), true))
                 + self.feed()
                 + self.residual(self.taps.down, false),
             backward: self.feed_backward().max(self.norm_backward()).max(self.attention_backward()),
@@ -266,7 +267,11 @@ impl Block<'_> {
     }
 
     fn is_gated(&self) -> bool {
-        self.is_rotary()
+        !matches!(self.decoder.family.inner, Inner::Plain(_))
+    }
+
+    fn has_rms_norms(&self) -> bool {
+        matches!(self.decoder.family.norm, Norm::Rms | Norm::RmsWide | Norm::RmsFromOne)
     }
 
     fn has_norms_behind(&self) -> bool {
@@ -275,7 +280,7 @@ impl Block<'_> {
 
     /// Bytes that a norm over `bytes` bytes saves beside its input.
     fn norm(&self, bytes: u64, input_needs_gradient: bool) -> u64 {
-        let rms = self.is_rotary();
+        let rms = self.has_rms_norms();
         when(rms && input_needs_gradient, self.sizes.wide(bytes)) // its input in f32
             + when(rms && self.taps.everything, bytes) // what its weight multiplies
     }
@@ -283,7 +288,7 @@ impl Block<'_> {
     fn attention(&self) -> u64 {
         let (sizes, taps) = (&self.sizes, &self.taps);
         let (queries, keys) = (self.queries(), self.keys());
-        let of_norms = self.decoder.attention.query_key_norm;
+        let of_norms = self.decoder.attention.query_key_norm != QueryKeyNorm::None;
         let saved = |tapped: bool, bytes: u64| {
             // A norm saves its input in f32; without a rotation the same tensor is the input of attention.
             let direct = !self.is_rotary() || (of_norms && !sizes.is_narrow());
@@ -326,7 +331,7 @@ impl Block<'_> {
         let bytes = self.sizes.out(self.sizes.hidden);
         let behind = self.has_norms_behind();
         let of_norm = when(!self.sizes.is_narrow() || tapped, bytes) + self.norm(bytes, true);
-        let saved = !self.sizes.is_narrow() || !self.is_rotary();
+        let saved = !self.sizes.is_narrow() || !self.has_rms_norms();
         // After the feed-forward layer the sum is the block's output.
         when(behind, of_norm) + when(!feeds_a_norm || saved || (tapped && !behind), bytes)
     }

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use super::config::{Rope, Scaling};
+use super::config::{QueryGrowth, Rope, Scaling};
 
 /// Tables of cos and sin for some positions.
 #[derive(Debug)]
@@ -11,6 +11,9 @@ pub struct Rotation {
     cos: Tensor,
     sin: Tensor,
     rotated: i64,
+    interleaved: bool,
+    /// Factor of the queries, `[width, 1]` or `[rows, 1, 1, 1]`.
+    growth: Option<Tensor>,
 }
 
 impl Rotation {
@@ -26,8 +29,11 @@ impl Rotation {
                 lengths.iter().map(|&length| table(rope, regime(length), from, width).unsqueeze(1)).collect();
             Tensor::stack(&rows, 1)
         };
-        let tables = tables.to_kind(kind).to_device(device);
-        Self { cos: tables.get(0), sin: tables.get(1), rotated: rope.width }
+        let kind_of_tables = if rope.wide && kind != Kind::Double { Kind::Float } else { kind };
+        let tables = tables.to_kind(kind_of_tables).to_device(device);
+        let growth = rope.growth.map(|growth| query_growth(growth, from, width).to_kind(kind).to_device(device));
+        let (cos, sin) = (tables.get(0), tables.get(1));
+        Self { cos, sin, rotated: rope.width, interleaved: rope.interleaved, growth }
     }
 
     /// The same rotation for one position of each row, `[rows, 1, 1, 1]`.
@@ -38,11 +44,27 @@ impl Rotation {
             let all = table.expand([rows, 1, table.size()[2], self.rotated], false);
             all.gather(2, &positions.expand([rows, 1, 1, self.rotated], false), false)
         };
-        Self { cos: one(&self.cos), sin: one(&self.sin), rotated: self.rotated }
+        let growth =
+            self.growth.as_ref().map(|growth| growth.index_select(0, &positions.view(-1)).view([rows, 1, 1, 1]));
+        Self { cos: one(&self.cos), sin: one(&self.sin), growth, ..self.shallow_clone() }
     }
 
     fn shallow_clone(&self) -> Self {
-        Self { cos: self.cos.shallow_clone(), sin: self.sin.shallow_clone(), rotated: self.rotated }
+        Self {
+            cos: self.cos.shallow_clone(),
+            sin: self.sin.shallow_clone(),
+            rotated: self.rotated,
+            interleaved: self.interleaved,
+            growth: self.growth.as_ref().map(Tensor::shallow_clone),
+        }
+    }
+
+    /// Rotates queries, `[rows, heads, width, head_dim]`, and lets them grow with their positions.
+    pub fn apply_to_queries(&self, x: &Tensor) -> Tensor {
+        match &self.growth {
+            Some(growth) => self.apply(x) * growth,
+            None => self.apply(x),
+        }
     }
 
     /// Rotates `x`, `[rows, heads, width, head_dim]`.
@@ -56,10 +78,23 @@ impl Rotation {
     }
 
     fn rotate(&self, x: &Tensor) -> Tensor {
-        let half = self.rotated / 2;
-        let turned = Tensor::cat(&[-x.narrow(3, half, half), x.narrow(3, 0, half)], 3);
-        x * &self.cos + turned * &self.sin
+        let (half, kind) = (self.rotated / 2, x.kind());
+        // The product with tables of a wider type is of that type.
+        let turned = if self.interleaved {
+            let pairs = x.unflatten(3, [half, 2]);
+            Tensor::stack(&[-pairs.select(4, 1), pairs.select(4, 0)], 4).flatten(3, 4)
+        } else {
+            Tensor::cat(&[-x.narrow(3, half, half), x.narrow(3, 0, half)], 3)
+        };
+        (x * &self.cos + turned * &self.sin).to_kind(kind)
     }
+}
+
+/// Factors of the queries at `width` positions from `from` on, `[width, 1]`, `f32`.
+#[expect(clippy::cast_precision_loss, reason = "lengths are far below 2^53")]
+fn query_growth(growth: QueryGrowth, from: i64, width: i64) -> Tensor {
+    let positions = Tensor::arange_start(from, from + width, (Kind::Float, Device::Cpu));
+    ((positions / growth.original as f64).floor().log1p() * growth.beta + 1.0).unsqueeze(1)
 }
 
 /// The key of a frequency table: texts with equal keys have equal frequencies.
@@ -76,7 +111,11 @@ fn table(rope: &Rope, regime: i64, from: i64, width: i64) -> Tensor {
     let cpu = (Kind::Float, Device::Cpu);
     let positions = Tensor::arange_start(from, from + width, cpu);
     let angles = positions.unsqueeze(1) * frequencies(rope, regime).unsqueeze(0);
-    let angles = Tensor::cat(&[&angles, &angles], 1);
+    let angles = if rope.interleaved {
+        angles.repeat_interleave_self_int(2, 1, None)
+    } else {
+        Tensor::cat(&[&angles, &angles], 1)
+    };
     let factor = match rope.scaling {
         Scaling::Yarn { attention_factor, .. } | Scaling::Long { attention_factor, .. } => attention_factor,
         _ => 1.0,

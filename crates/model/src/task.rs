@@ -21,7 +21,7 @@ pub fn task_of(folder: &Path, reads_files: bool) -> Result<TaskKind> {
     if !config.family.is_decoder() {
         return Ok(TaskKind::SequenceClassification);
     }
-    let weights = if reads_files { Some(Weights::load(folder)?) } else { None };
+    let weights = if reads_files { Some(Weights::load(folder, config.family)?) } else { None };
     let has = |name: &str| weights.as_ref().is_some_and(|weights| weights.contains(name));
     Ok(match (has(SCORE), has(LM_HEAD)) {
         (true, false) => TaskKind::SequenceClassification,

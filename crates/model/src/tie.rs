@@ -11,6 +11,9 @@ use super::config::{Architecture, Config};
 /// Name of the language-model head in the files.
 pub(super) const LM_HEAD: &str = "lm_head.weight";
 
+/// Name of the bias of the language-model head, in families that have one.
+pub(super) const LM_HEAD_BIAS: &str = "lm_head.bias";
+
 /// Rows compared at a time.
 const ROWS: i64 = 4096;
 

@@ -10,6 +10,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::OrFailed;
 use spartui_facts::error::{Error, Result};
+use spartui_facts::family::Family;
 
 /// Longest file name in bytes, and longest message of another library in characters.
 const LONGEST: usize = 255;
@@ -22,6 +23,7 @@ const MOST_EXTENTS: usize = 64;
 /// written to, so that training touches memory only where it trains and the file never changes.
 #[derive(Debug)]
 pub struct Weights {
+    family: &'static Family,
     tensors: HashMap<String, Tensor>,
     /// Tensors of unsupported dtypes.
     others: HashMap<String, Dtype>,
@@ -31,13 +33,13 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// Maps the safetensors file or files of a model folder.
+    /// Maps the safetensors file or files of a model folder. Tensors have the names that transformers gives to them.
     ///
     /// # Errors
     /// Refuses missing, truncated or foreign files, and names in an index that lead out of the folder.
-    pub fn load(folder: &Path) -> Result<Self> {
+    pub fn load(folder: &Path, family: &'static Family) -> Result<Self> {
         let mut weights =
-            Self { tensors: HashMap::new(), others: HashMap::new(), files: files(folder)?, maps: Vec::new() };
+            Self { family, tensors: HashMap::new(), others: HashMap::new(), files: files(folder)?, maps: Vec::new() };
         for path in weights.files.clone() {
             weights.map(&path)?;
         }
@@ -136,6 +138,7 @@ impl Weights {
         let contents =
             SafeTensors::deserialize(&map).map_err(|error| refuse(&format!("broken safetensors file ({error})")))?;
         for (name, view) in contents.tensors() {
+            let name = self.family.usual_name(&name).into_owned();
             let Some(kind) = kind_of(view.dtype()) else {
                 self.others.insert(name, view.dtype());
                 continue;

@@ -188,7 +188,14 @@ impl Model {
                 config.family.name
             )));
         }
-        let weights = if open.fresh.is_some() { None } else { Some(Weights::load(open.folder)?) };
+        if open.task == TaskKind::SequenceClassification && config.family.classifier.is_none() {
+            return Err(Error::refused(format!(
+                "{}: transformers has no classifier of the family {}; take task.kind = \"causal-lm\", or another model",
+                open.folder.display(),
+                config.family.name
+            )));
+        }
+        let weights = if open.fresh.is_some() { None } else { Some(Weights::load(open.folder, config.family)?) };
         let prefix = config.family.prefix;
         let mut remarks = Vec::new();
         if let Some(weights) = &weights {
@@ -360,6 +367,12 @@ impl Model {
         let Body::Decoder(decoder) = &self.body else { return None };
         let head = decoder.language_head()?;
         self.parameters.iter().position(|parameter| parameter.tensor.data_ptr() == head.data_ptr())
+    }
+
+    /// Index among the parameters of the language-model head's bias, if it has one.
+    #[must_use]
+    pub fn language_bias_parameter(&self) -> Option<usize> {
+        self.parameters.iter().position(|parameter| parameter.name == tie::LM_HEAD_BIAS)
     }
 
     /// The values of a batch that all blocks share.

@@ -1,5 +1,6 @@
 //! The plan of an export: the origin of each tensor.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use safetensors::Dtype;
@@ -113,7 +114,7 @@ impl<'a> Names<'a, '_> {
             None if has_head => return Ok(None),
             Some(name) if has_head => name,
             // All versions of transformers find the word embeddings under their own name.
-            Some(name) if stored == LM_HEAD && self.head_alone => name,
+            Some(name) if self.is_head(stored) && self.head_alone => name,
             _ => stored,
         };
         let delta = match parameter {
@@ -127,7 +128,7 @@ impl<'a> Names<'a, '_> {
         let added = match parameter {
             Some(parameter) => self.new_tokens.rows_of(parameter),
             // A stored head that repeats the tied word embeddings gets their rows too.
-            None if stored == LM_HEAD => {
+            None if self.is_head(stored) => {
                 self.family.and_then(|family| self.new_tokens.rows_of(&embeddings(family))).filter(|_| delta.is_some())
             }
             None => None,
@@ -141,21 +142,31 @@ impl<'a> Names<'a, '_> {
     /// The parameter that is stored under this name: old checkpoints call the scale and shift of a layer norm gamma
     /// and beta, and some lack the prefix of the family's names.
     fn parameter(&self, stored: &str) -> Option<&'a str> {
+        let usual = self.usual_name(stored);
         let renamed = [("LayerNorm.gamma", "LayerNorm.weight"), ("LayerNorm.beta", "LayerNorm.bias")]
             .into_iter()
-            .find_map(|(old, new)| Some(format!("{}{new}", stored.strip_suffix(old)?)))
-            .unwrap_or_else(|| stored.to_owned());
+            .find_map(|(old, new)| Some(format!("{}{new}", usual.strip_suffix(old)?)))
+            .unwrap_or_else(|| usual.into_owned());
         let known = |name: &str| self.parameters.get_key_value(name).map(|(name, _)| *name);
-        if stored == LM_HEAD && self.head_alone {
+        if self.is_head(stored) && self.head_alone {
             return known(&embeddings(self.family?));
         }
         known(&renamed).or_else(|| known(&format!("{}{renamed}", self.family?.prefix)))
     }
 
+    fn usual_name<'s>(&self, stored: &'s str) -> Cow<'s, str> {
+        self.family.map_or(Cow::Borrowed(stored), |family| family.usual_name(stored))
+    }
+
+    /// Whether the language-model head is stored under this name.
+    fn is_head(&self, stored: &str) -> bool {
+        self.usual_name(stored) == LM_HEAD
+    }
+
     fn is_head_alone(&self, source: &Source) -> bool {
         let Some(family) = self.family.filter(|_| !self.parameters.contains_key(LM_HEAD)) else { return false };
         let stored = || source.shards.iter().flat_map(|(_, shard)| &shard.tensors).map(|(name, _)| name.as_str());
-        stored().any(|name| name == LM_HEAD)
+        stored().any(|name| self.is_head(name))
             && !stored().any(|name| self.parameter(name) == Some(embeddings(family).as_str()))
     }
 
@@ -185,7 +196,7 @@ impl<'a> Names<'a, '_> {
         let words = embeddings(self.family?);
         let (shape, delta) = self.parameters.get(words.as_str())?;
         let fits = self.with_new_rows(&words, &info.shape) == *shape;
-        (stored == LM_HEAD && fits && is_float(info.dtype)).then_some(*delta)?
+        (self.is_head(stored) && fits && is_float(info.dtype)).then_some(*delta)?
     }
 
     /// The shape of a parameter that is stored with this one: with the rows of new tokens.

@@ -64,9 +64,10 @@ impl<'a> Keys<'a> {
                 Some("gelu") => Ok(Activation::Gelu),
                 Some("gelu_new" | "gelu_pytorch_tanh" | "gelu_fast") => Ok(Activation::GeluTanh),
                 Some("relu") => Ok(Activation::Relu),
+                Some("relu2") => Ok(Activation::SquaredRelu),
                 Some("silu" | "swish") => Ok(Activation::Silu),
                 _ => Err(format!(
-                    "{name} {} is not implemented; known: gelu, gelu_new, gelu_pytorch_tanh, relu, silu",
+                    "{name} {} is not implemented; known: gelu, gelu_new, gelu_pytorch_tanh, relu, relu2, silu",
                     shown(value)
                 )),
             },

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use serde_json::{Map, Value};
 
 use super::keys::{Keys, number, shown, whole};
+use spartui_facts::family::Rotary;
 
 /// One rotary position embedding.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,8 +14,23 @@ pub struct Rope {
     pub theta: f64,
     /// Number of dimensions of a head that are rotated.
     pub width: i64,
+    /// Whether pairs of neighbouring dimensions are rotated, instead of one from each half.
+    pub interleaved: bool,
+    /// Whether the rotation is computed in `f32`, whatever the type of the activations.
+    pub wide: bool,
+    /// The growth of queries with the position; none in most families.
+    pub growth: Option<QueryGrowth>,
     /// Scaling of the frequencies beyond the length of pretraining.
     pub scaling: Scaling,
+}
+
+/// Queries at position p are multiplied by `1 + beta ln(1 + floor(p / original))`, as in Llama 4 and Ministral 3.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct QueryGrowth {
+    /// `llama_4_scaling_beta`
+    pub beta: f64,
+    /// `original_max_position_embeddings`
+    pub original: i64,
 }
 
 /// Scaling of the frequencies. The fields have the names of config.json's keys.
@@ -43,7 +59,7 @@ const MOST_THETA: f64 = 1e15;
 
 impl Rope {
     /// Ratio of the longest input to `max_position_embeddings`.
-    pub(super) fn growth(&self) -> f64 {
+    pub(super) fn longest(&self) -> f64 {
         match self.scaling {
             Scaling::Dynamic { factor, .. } => factor.max(1.0),
             _ => 1.0,
@@ -51,12 +67,16 @@ impl Rope {
     }
 
     /// The rotation that all blocks share.
-    pub(super) fn one(keys: &Keys<'_>, head_dim: i64) -> Result<Self, String> {
-        Self::parse(keys, &parameters(keys)?, head_dim, 10_000.0)
+    pub(super) fn one(keys: &Keys<'_>, family: &Rotary, head_dim: i64) -> Result<Self, String> {
+        let parameters = parameters(keys)?;
+        if family.must_be_given && parameters.is_empty() {
+            return Err("rope_parameters is missing; get the model's files again".into());
+        }
+        Self::parse(keys, family, &parameters, head_dim, family.theta)
     }
 
     /// The rotation of blocks with full attention, and that of blocks with a sliding window.
-    pub(super) fn by_window(keys: &Keys<'_>, head_dim: i64) -> Result<Vec<Self>, String> {
+    pub(super) fn by_window(keys: &Keys<'_>, family: &Rotary, head_dim: i64) -> Result<Vec<Self>, String> {
         let nested = |kind: &str| match keys.get("rope_parameters").and_then(|all| all.get(kind)) {
             None | Some(Value::Null) => Ok(Map::new()),
             Some(Value::Object(own)) => Ok(own.clone()),
@@ -72,11 +92,18 @@ impl Rope {
                 parameters.insert("rope_theta".into(), theta.clone());
             }
         }
-        Ok(vec![Self::parse(keys, &full, head_dim, 1_000_000.0)?, Self::parse(keys, &sliding, head_dim, 10_000.0)?])
+        let of = |parameters, theta| Self::parse(keys, family, parameters, head_dim, theta);
+        Ok(vec![of(&full, family.theta)?, of(&sliding, family.theta_in_window)?])
     }
 
     #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a head's width is small")]
-    fn parse(keys: &Keys<'_>, parameters: &Map<String, Value>, head_dim: i64, theta: f64) -> Result<Self, String> {
+    fn parse(
+        keys: &Keys<'_>,
+        family: &Rotary,
+        parameters: &Map<String, Value>,
+        head_dim: i64,
+        theta: f64,
+    ) -> Result<Self, String> {
         let own = Own { keys, parameters };
         let theta = match own.number_if("rope_theta")? {
             Some(theta) => theta,
@@ -84,7 +111,7 @@ impl Rope {
         };
         let share = match own.number_if("partial_rotary_factor")? {
             Some(share) => share,
-            None => keys.number_or("partial_rotary_factor", 1.0)?,
+            None => keys.number_or("partial_rotary_factor", family.share)?,
         };
         if share != 1.0 && !keys.family.switches.contains(&"partial_rotary_factor") {
             return Err(format!("partial_rotary_factor = {share} is not implemented for {}", keys.family.name));
@@ -96,7 +123,12 @@ impl Rope {
                  model's files again"
             ));
         }
-        Ok(Self { theta, width, scaling: scaling(&own, theta, width)? })
+        let growth = match own.number_if("llama_4_scaling_beta")? {
+            Some(beta) if beta != 0.0 => Some(QueryGrowth { beta, original: own.original()? }),
+            _ => None,
+        };
+        let Rotary { interleaved, wide, .. } = *family;
+        Ok(Self { theta, width, interleaved, wide, growth, scaling: scaling(&own, theta, width)? })
     }
 }
 

@@ -36,6 +36,8 @@ const SWITCHES: &[Switch] = &[
     off("clip_qkv"),
     off("parallel_attn"),
     off("use_parallel_residual"),
+    off("use_qk_norm"),
+    off("qk_layernorm"),
     off("use_mrope"),
     off("no_rope_layers"),
     off("alibi"),

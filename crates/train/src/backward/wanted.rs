@@ -49,12 +49,13 @@ impl<'a> StageParameters<'a> {
         Self { places, tensors }
     }
 
-    /// The weight of the language-model head, if its dense gradient is needed.
+    /// Weight and bias of the language-model head, those whose dense gradients are needed.
     pub fn language_head(model: &'a Model, collector: &dyn Collector) -> Self {
         let is_wanted = |place: &usize| collector.needs_gradient().get(*place).copied().unwrap_or(false);
-        let place = model.language_parameter().filter(is_wanted);
-        let tensors = place.iter().map(|&place| &model.parameters[place].tensor).collect();
-        Self { places: place.into_iter().collect(), tensors }
+        let both = [model.language_parameter(), model.language_bias_parameter()];
+        let places: Vec<usize> = both.into_iter().flatten().filter(is_wanted).collect();
+        let tensors = places.iter().map(|&place| &model.parameters[place].tensor).collect();
+        Self { places, tensors }
     }
 
     pub fn without(mut self, other: &Self) -> Self {
