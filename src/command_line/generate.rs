@@ -118,7 +118,7 @@ impl Arguments {
 }
 
 fn read_tools(path: &Path) -> Result<serde_json::Value> {
-    let text = std::fs::read_to_string(path)
+    let text = spartui_facts::recipe::read_text(path)
         .map_err(|error| Error::refused(format!("cannot read the tools {}: {error}; give a JSON file", place(path))))?;
     serde_json::from_str(&text).map_err(|error| {
         Error::refused(format!("{} is not JSON ({}); give a list of tools", place(path), one_line(&error.to_string())))

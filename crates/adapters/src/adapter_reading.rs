@@ -66,6 +66,7 @@ impl Adapter {
         }
         let config = read_config(folder)?;
         let new_tokens = NewTokens::of_adapter(folder)?;
+        new_tokens.check_base(folder, &config.json, parameters)?;
         let file = Deltas::open(folder)?;
         let is_classifier = !config.head.parts.is_empty();
         let of_head = |name: &str| {

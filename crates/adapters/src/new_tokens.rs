@@ -9,10 +9,11 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::adapter::{LM_HEAD, family, refuse_part};
+use super::adapter::{CONFIG, LM_HEAD, family, refuse_part};
 use super::adapter_config::vocabulary;
 use spartui_facts::error::{Error, Result};
 use spartui_facts::family::Family;
+use spartui_facts::quote::quoted;
 use spartui_run::files::{read_bounded, write_synced};
 use spartui_run::tensors::{NamedTensor, parse_tensors, write_tensors};
 
@@ -23,6 +24,7 @@ pub(super) const TOKENS: &str = "spartui_new_tokens";
 const OF_EMBEDDINGS: &str = "new_embeddings";
 const OF_HEAD: &str = "new_lm_head";
 const LIMIT: u64 = 1 << 30;
+const TOKENIZER: &str = "tokenizer.json";
 
 /// Tokens beyond those of a base model.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -79,14 +81,65 @@ impl NewTokens {
             Err(_) => return Ok(Self::default()),
         };
         let rows = if folder.join(ROWS).exists() { read_rows(folder, &config)? } else { Vec::new() };
-        let listed = config.get(TOKENS).and_then(Value::as_object);
-        let mut tokens: Vec<(String, i64)> = match listed {
-            Some(listed) => listed.iter().filter_map(|(text, id)| Some((text.clone(), id.as_i64()?))).collect(),
+        let mut tokens: Vec<(String, i64)> = match config.get(TOKENS) {
+            Some(listed) => listed_tokens(listed)
+                .ok_or_else(|| refuse_part(folder, CONFIG, &format!("{TOKENS} is no list of texts with their ids")))?,
             None if rows.is_empty() => Vec::new(),
             None => tokens_from(folder, vocabulary(&config) - rows[0].shape[0].cast_signed() as i64)?,
         };
         tokens.sort_by_key(|(_, id)| *id);
-        Ok(Self { tokens, rows })
+        let new = Self { tokens, rows };
+        new.check(folder, vocabulary(&config))?;
+        Ok(new)
+    }
+
+    /// Refuses tokens whose ids are not those of the rows, or not those in the tokenizer beside the adapter.
+    fn check(&self, folder: &Path, vocabulary: i64) -> Result<()> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        let refuse = |why: String| Err(refuse_part(folder, CONFIG, &why));
+        let ids = || self.tokens.iter().map(|(_, id)| *id);
+        if !ids().is_sorted_by(|one, next| one < next) || ids().any(|id| !(0..vocabulary).contains(&id)) {
+            return refuse(format!("the new tokens have an id twice, or ids beyond its vocab_size {vocabulary}"));
+        }
+        let count = self.count();
+        if count > 0 && (ids().next_back() != Some(vocabulary - 1) || self.tokens.len() < count) {
+            return refuse(format!(
+                "{count} rows of new tokens belong to the last {count} of its vocab_size {vocabulary}, and its new tokens have other \
+                 ids"
+            ));
+        }
+        if !folder.join(TOKENIZER).exists() {
+            return Ok(());
+        }
+        let known = tokens_from(folder, 0)?;
+        match self.tokens.iter().find(|token| !known.contains(token)) {
+            Some((text, id)) => refuse(format!("{} with the id {id} is not so in {TOKENIZER}", quoted(text))),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a base model that has another number of rows than the one for which the tokens were added.
+    pub(super) fn check_base(&self, folder: &Path, config: &Value, parameters: &[(String, Vec<usize>)]) -> Result<()> {
+        let Some(family) = family(config).filter(|_| !self.is_empty()) else { return Ok(()) };
+        let words = embeddings(family);
+        let rows = parameters.iter().find(|(name, _)| *name == words).map(|(_, shape)| shape[0].cast_signed() as i64);
+        match rows.filter(|rows| *rows != vocabulary(config)) {
+            None => Ok(()),
+            Some(rows) => {
+                let added = self.count().cast_signed() as i64;
+                Err(refuse_part(
+                    folder,
+                    CONFIG,
+                    &format!(
+                        "its tokens were added to embeddings of {} rows, and the base model has {}",
+                        vocabulary(config) - added,
+                        rows - added
+                    ),
+                ))
+            }
+        }
     }
 
     /// Writes the rows into an adapter's folder, if there are any.
@@ -118,15 +171,18 @@ impl NewTokens {
         if self.tokens.is_empty() {
             return Ok(());
         }
-        edit(&folder.join("tokenizer.json"), |file| {
+        // Without the tokens before them, readers would give other ids to the new ones.
+        let before = listed_beside(folder);
+        edit(&folder.join(TOKENIZER), |file| {
             let added = file.entry("added_tokens").or_insert_with(|| json!([]));
-            for (text, id) in &self.tokens {
-                if let Some(added) = added.as_array_mut()
-                    && !added.iter().any(|known| known["content"] == *text)
-                {
-                    added.push(described(text, json!({"id": id})));
+            let Some(added) = added.as_array_mut() else { return };
+            let new = self.tokens.iter().map(|(text, id)| described(text, json!({"id": id})));
+            for token in before.into_iter().chain(new) {
+                if !added.iter().any(|known| known["content"] == token["content"] || known["id"] == token["id"]) {
+                    added.push(token);
                 }
             }
+            added.sort_by_key(|token| token["id"].as_i64());
         })?;
         edit(&folder.join("tokenizer_config.json"), |file| {
             if let Some(decoder) = file.get_mut("added_tokens_decoder").and_then(Value::as_object_mut) {
@@ -161,6 +217,38 @@ impl NewTokens {
     pub(super) fn rows_of(&self, parameter: &str) -> Option<&NewRows> {
         self.rows.iter().find(|rows| rows.parameter == parameter)
     }
+}
+
+/// The tokens with ids that the files beside `tokenizer.json` add to it, described as in that file.
+fn listed_beside(folder: &Path) -> Vec<Value> {
+    let read = |name: &str| -> Option<Value> { serde_json::from_slice(&std::fs::read(folder.join(name)).ok()?).ok() };
+    let config = read("tokenizer_config.json").unwrap_or_default();
+    if let Some(listed) = config.get("added_tokens_decoder").and_then(Value::as_object) {
+        let with_id = |(id, token): (&String, &Value)| {
+            let mut all = json!({"id": id.parse::<i64>().ok()?});
+            all.as_object_mut()?.extend(token.as_object()?.clone());
+            Some(all)
+        };
+        return listed.iter().filter_map(with_id).collect();
+    }
+    let older = read("added_tokens.json").unwrap_or_default();
+    let named = |text: &str| {
+        let entries = config.as_object().into_iter().flatten().filter(|(name, _)| name.ends_with("_token"));
+        entries.into_iter().any(|(_, value)| value == text || value["content"] == text)
+    };
+    let described_as = |(text, id): (&String, &Value)| {
+        let mut token = described(text, json!({"id": id.as_i64()?}));
+        token["special"] = named(text).into();
+        token["normalized"] = (!named(text)).into();
+        Some(token)
+    };
+    older.as_object().into_iter().flatten().filter_map(described_as).collect()
+}
+
+/// Texts with their ids; none where one has no id, or is blank.
+fn listed_tokens(listed: &Value) -> Option<Vec<(String, i64)>> {
+    let token = |(text, id): (&String, &Value)| Some((text.clone(), id.as_i64().filter(|_| !text.trim().is_empty())?));
+    listed.as_object()?.iter().map(token).collect()
 }
 
 /// The properties of an added special token, after those given.
@@ -212,7 +300,7 @@ fn read_rows(folder: &Path, config: &Value) -> Result<Vec<NewRows>> {
 
 /// The added tokens of the tokenizer in an adapter's folder, from this id on.
 fn tokens_from(folder: &Path, first: i64) -> Result<Vec<(String, i64)>> {
-    let bytes = std::fs::read(folder.join("tokenizer.json")).map_err(|error| {
+    let bytes = std::fs::read(folder.join(TOKENIZER)).map_err(|error| {
         Error::refused(format!(
             "{}: the adapter has new tokens, and its tokenizer.json cannot be read: {error}; copy the tokenizer that it was trained \
              with there",
@@ -220,7 +308,7 @@ fn tokens_from(folder: &Path, first: i64) -> Result<Vec<(String, i64)>> {
         ))
     })?;
     let file: Value =
-        serde_json::from_slice(&bytes).map_err(|error| refuse_part(folder, "tokenizer.json", &error.to_string()))?;
+        serde_json::from_slice(&bytes).map_err(|error| refuse_part(folder, TOKENIZER, &error.to_string()))?;
     let added = file["added_tokens"].as_array().into_iter().flatten();
     let tokens = added.filter_map(|token| Some((token["content"].as_str()?.to_owned(), token["id"].as_i64()?)));
     Ok(tokens.filter(|(_, id)| *id >= first).collect())

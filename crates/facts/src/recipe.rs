@@ -1,6 +1,7 @@
 //! A recipe: all settings of a run, in one TOML file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -77,7 +78,7 @@ impl Recipe {
     }
 
     fn read(path: &Path, parse: impl FnOnce(&str, &Path) -> Result<Self>) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
+        let text = read_text(path).map_err(|error| {
             Error::refused(format!("cannot read the recipe {}: {error}; give the path of a TOML file", path.display()))
         })?;
         parse(&text, path.parent().unwrap_or(Path::new("")))
@@ -183,6 +184,22 @@ impl Recipe {
     }
 }
 
+/// The largest text file of settings, in bytes: a device or an endless file must not fill the memory.
+const LARGEST_TEXT: u64 = 16 << 20;
+
+/// The text of a file of settings, such as a recipe.
+///
+/// # Errors
+/// Where it cannot be read, is larger than 16 MiB, or is no UTF-8.
+pub fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(LARGEST_TEXT + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST_TEXT {
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, "it has more than 16 MiB"));
+    }
+    Ok(text)
+}
+
 /// Whether the name is that of a single group's density.
 fn is_group(name: &str) -> std::result::Result<bool, String> {
     let field = Field::find(name)?;
@@ -194,7 +211,7 @@ fn is_group(name: &str) -> std::result::Result<bool, String> {
 /// # Errors
 /// As [`Recipe::load`].
 pub fn named_fields(path: &Path, overrides: &[String]) -> Result<BTreeSet<String>> {
-    let text = std::fs::read_to_string(path)
+    let text = read_text(path)
         .map_err(|error| Error::refused(format!("cannot read the recipe {}: {error}", path.display())))?;
     let table: toml::Table = toml::from_str(&text)
         .map_err(|error| Error::refused(format!("{}: {}; fix the TOML", path.display(), error.message())))?;

@@ -98,6 +98,7 @@ impl<'a> Opening<'a> {
         };
         model.new_tokens = extended.new;
         model.remarks.extend(untrained(&model, &recipe.method));
+        model.remarks.extend(unused(&recipe.method));
         add_token_ids(&mut model, &extended.tokenizer, &recipe.method);
         Ok((model, extended.tokenizer))
     }
@@ -138,6 +139,19 @@ pub(super) fn untrained(model: &Model, method: &recipe::Method) -> Option<Remark
     (!trains && !model.new_tokens.is_empty()).then(|| {
         Remark::warning(format!(
             "the rows of model.new_tokens stay as they were drawn: method.kind \"{}\" does not train them",
+            method.kind.name()
+        ))
+    })
+}
+
+/// A warning where settings of tokens and frozen modules are for another method than the one that is named.
+pub(super) fn unused(method: &recipe::Method) -> Option<Remark> {
+    let recipe::Sparta { trainable_tokens, frozen_modules, .. } = &method.sparta;
+    let given = [("trainable_tokens", trainable_tokens.is_empty()), ("frozen_modules", frozen_modules.is_empty())];
+    let name = given.into_iter().find(|(_, is_empty)| !is_empty)?.0;
+    (method.kind != MethodKind::Sparta).then(|| {
+        Remark::warning(format!(
+            "method.sparta.{name} changes nothing: method.kind is \"{}\", and only \"sparta\" reads it",
             method.kind.name()
         ))
     })

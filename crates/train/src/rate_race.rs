@@ -94,6 +94,7 @@ impl Session {
         let RateTrial { rate, head, .. } = race.trials[race.chosen];
         let has_head = self.head.head.parameters() > 0;
         self.recipe.choose_raced_rates(rate, has_head.then_some(head));
+        self.forget_chosen_rate();
         Ok(Some(race))
     }
 

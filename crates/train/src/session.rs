@@ -65,7 +65,22 @@ pub struct Session {
 const MEASURED: usize = 8;
 
 /// What the rule of the learning rate goes by for a language model: its width, and how much it knows of the first rows.
-fn language_basis(recipe: &Recipe, model: &Model, data: &Prepared) -> Option<LanguageBasis> {
+///
+/// # Errors
+/// Refuses a model whose loss on them is no number, where the recipe leaves the learning rate to the rule.
+fn language_basis(recipe: &Recipe, model: &Model, data: &Prepared) -> Result<Option<LanguageBasis>> {
+    let basis = language_measure(recipe, model, data);
+    let is_broken = basis.is_some_and(|basis| !basis.relative_loss.is_finite());
+    match recipe.optimizer.learning_rate {
+        LearningRate::Auto | LearningRate::Race if is_broken => Err(Error::refused(
+            "the loss of the untrained model on the first rows is no number; check model.path and model.dtype, or give \
+             optimizer.learning_rate",
+        )),
+        _ => Ok(basis.filter(|_| !is_broken)),
+    }
+}
+
+fn language_measure(recipe: &Recipe, model: &Model, data: &Prepared) -> Option<LanguageBasis> {
     if model.task != TaskKind::CausalLm {
         return None;
     }
@@ -131,7 +146,7 @@ impl Session {
         (model, data): (Rc<Model>, Rc<Prepared>),
         head: Head,
     ) -> Result<Self> {
-        let language = language_basis(&recipe, &model, &data);
+        let language = language_basis(&recipe, &model, &data)?;
         let mut method = method::build(&recipe.method, &model, &head, recipe.optimizer.betas)?;
         let head = start_from_adapter(&recipe, &model, method.as_mut(), head)?;
         let factors = recipe.optimizer.class_factors(model.config.hidden_size);
@@ -224,6 +239,11 @@ impl Session {
     #[must_use]
     pub fn chosen_rate(&self) -> Option<SuggestedRate> {
         self.chosen_rate
+    }
+
+    /// Forgets the suggestion of the rule, once a race has chosen another rate.
+    pub(super) fn forget_chosen_rate(&mut self) {
+        self.chosen_rate = None;
     }
 
     /// Remarks about the recipe before the launch, a sentence each.

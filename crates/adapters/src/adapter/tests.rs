@@ -276,7 +276,10 @@ fn new_tokens_come_back_and_the_tokenizer_beside_them_has_them() {
             "tokenizer.json",
             json!({"added_tokens": [{"id": 0, "content": "<s>", "special": true}], "model": {"type": "BPE"}}),
         ),
-        ("tokenizer_config.json", json!({"added_tokens_decoder": {"0": {"content": "<s>"}}, "eos_token": "<s>"})),
+        (
+            "tokenizer_config.json",
+            json!({"added_tokens_decoder": {"0": {"content": "<s>"}, "11": {"content": "<img>", "special": false}}, "eos_token": "<s>"}),
+        ),
         ("special_tokens_map.json", json!({"additional_special_tokens": ["<x>"]})),
     ] {
         fs::write(base.join(name), content.to_string()).unwrap();
@@ -286,9 +289,14 @@ fn new_tokens_come_back_and_the_tokenizer_beside_them_has_them() {
     assert_eq!(NewTokens::of_adapter(&folder).unwrap(), adapter.new_tokens);
     let read = |name: &str| -> Value { serde_json::from_slice(&fs::read(folder.join(name)).unwrap()).unwrap() };
     let added = read("tokenizer.json")["added_tokens"].clone();
-    assert_eq!(added.as_array().unwrap().len(), 3);
+    assert_eq!(added.as_array().unwrap().len(), 4);
+    // A token that only the other file lists is written before the new ones, so that these keep their ids.
     assert_eq!(
-        (&added[1]["id"], &added[1]["content"], &added[2]["special"]),
+        (&added[1]["id"], &added[1]["content"], &added[1]["special"]),
+        (&json!(11), &json!("<img>"), &json!(false))
+    );
+    assert_eq!(
+        (&added[2]["id"], &added[2]["content"], &added[3]["special"]),
         (&json!(12), &json!("<sep>"), &json!(true))
     );
     let config = read("tokenizer_config.json");
@@ -303,6 +311,42 @@ fn new_tokens_come_back_and_the_tokenizer_beside_them_has_them() {
     fs::remove_file(folder.join("tokenizer.json")).unwrap();
     let why = NewTokens::of_adapter(&folder).unwrap_err();
     assert!(why.message().contains("copy the tokenizer that it was trained with there"), "{why}");
+}
+
+#[test]
+fn new_tokens_with_ids_that_are_not_those_of_the_rows_and_other_base_models_are_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("adapter");
+    let mut adapter = with_new_tokens();
+    adapter.parameters.push(("bert.embeddings.word_embeddings.weight".into(), vec![14, 3]));
+    adapter.write(&folder, None).unwrap();
+    let written: Value = serde_json::from_slice(&fs::read(folder.join(CONFIG)).unwrap()).unwrap();
+    for (tokens, expected) in [
+        (json!({"<sep>": 12, "<q>": 12}), "an id twice"),
+        (json!({"<sep>": -1, "<q>": 13}), "beyond its vocab_size 14"),
+        (json!({"<sep>": 12, "<q>": 1_i64 << 62}), "beyond its vocab_size 14"),
+        (json!({"<sep>": 10, "<q>": 11}), "2 rows of new tokens belong to the last 2"),
+        (json!({"<q>": 13}), "2 rows of new tokens belong to the last 2"),
+        (json!({"<sep>": 12.5, "<q>": 13}), "no list of texts with their ids"),
+        (json!({" ": 12, "<q>": 13}), "no list of texts with their ids"),
+    ] {
+        let mut config = written.clone();
+        config["spartui_new_tokens"] = tokens;
+        fs::write(folder.join(CONFIG), config.to_string()).unwrap();
+        let message = refusal(&folder);
+        assert!(message.contains(expected), "{message}");
+    }
+    fs::write(folder.join(CONFIG), written.to_string()).unwrap();
+    let file = json!({"added_tokens": [{"id": 13, "content": "<sep>"}, {"id": 12, "content": "<q>"}]});
+    fs::write(folder.join("tokenizer.json"), file.to_string()).unwrap();
+    assert!(refusal(&folder).contains("with the id 12 is not so in tokenizer.json"));
+    fs::remove_file(folder.join("tokenizer.json")).unwrap();
+    let mut parameters = adapter.parameters.clone();
+    assert!(Adapter::read(&folder, &parameters).is_ok());
+    let words = parameters.iter_mut().find(|(name, _)| name.ends_with("word_embeddings.weight")).unwrap();
+    words.1[0] += 7;
+    let why = Adapter::read(&folder, &parameters).unwrap_err();
+    assert!(why.message().contains("embeddings of 12 rows, and the base model has 19"), "{why}");
 }
 
 #[test]
