@@ -82,6 +82,8 @@ dependencies. $(cat "$data/drawn.txt") The model is $(basename "$(dirname "$mode
         role) title="What is a package?" tune_steps=160 steps=320 ;;
         team) title="Which team looks after a package? The rule of \`auto\` has not seen this task" tune_steps=120 steps=240 ;;
     esac
+    # As few as a race of the learning rates takes part in.
+    race_steps=240
     if [ "$budget" ]; then tune_steps=20 steps=30; fi
     head=0
     is_language && return
@@ -272,6 +274,25 @@ study() { # first half decade, settings
     # is not judged by that alone, it is trained at the next lower one too.
     if is_unstable "$work/$task-$method.final"; then seeds_at "$(rate $((best - 1)))" lower lower- "$@"; fi
     if tries_auto; then seeds_at auto auto auto- "$@"; fi
+    if tries_race; then try_race "$(rate "$best")" "$@"; fi
+}
+
+tries_race() { # whether `race` is tried on the task
+    case $task in field | describe) ;; *) return 1 ;; esac
+}
+
+# One seed at the best rate and one with `race`, for as many steps as a race needs. A race whose rates all fail ends the run.
+try_race() { # rate, settings
+    local at=$1 kind common of_head
+    shift
+    for kind in best race; do
+        # shellcheck disable=SC2046,SC2086 # one setting or none
+        if [ $kind = best ]; then of_head="$(beside_weights "$@") optimizer.learning_rate=$at"; else of_head=optimizer.learning_rate=race; fi
+        # shellcheck disable=SC2086 # settings are words
+        mapfile -t common < <(set_all "$@" $of_head "data.validation=$data/test.jsonl" "train.max_steps=$race_steps" \
+            "train.evaluate_every=$race_steps" method.seed=1 train.seed=1)
+        complete train "$task-$method-raced-$kind" "${common[@]}" || true
+    done
 }
 
 tries_auto() { # whether the rule's rates are tried on the task beside the best ones
@@ -347,6 +368,15 @@ chapter() {
             if wanted "$method" && [ -s "$work/$task-$method.auto" ]; then beside "$method"; fi
         done < <(methods)
     fi
+    if tries_race; then
+        printf '\n### The race of learning rates beside the best ones\n\n%s on the test rows after %s steps, seed 1. A race has a tenth of the steps beside these.\n\n' \
+            "$what" "$race_steps"
+        printf '| method | best rate | at the best rate | `race` chose | with `race` | difference %s |\n|---|--:|--:|--:|--:|--:|\n' \
+            "$(if is_language; then echo "in %"; else echo "in points"; fi)"
+        while read -r method _; do
+            if wanted "$method" && [ -d "$work/$task-$method-raced-race" ]; then beside_race "$method"; fi
+        done < <(methods)
+    fi
     printf '\n### Learning rates\n\n'
     printf '%s on the validation rows after %s steps, one seed. Rates were tried in half decades until the best\n' \
         "$what" "$tune_steps"
@@ -369,15 +399,25 @@ against() { # a heading, a method, then others: their paired tests, each at the 
     compare "${runs[@]}" --format markdown | awk '/^Against/ { shown = 1 } /^±/ { shown = 0 } shown'
 }
 
+rated() { # kind, run: both, with its learning rate and its score
+    echo "$1 $(sed -n 's/^learning_rate = //p' "$work/$2/recipe.toml" | head -1) $(score "$2")"
+}
+
+beside_race() { # a method
+    { rated final "$task-$1-raced-best"; rated auto "$task-$1-raced-race"; } | side_by_side "$1"
+}
+
 beside() { # a method
     local kind name tuned=final
     # What is stable at the lower rate only is judged by that.
     [ ! -f "$work/$task-$1.lower" ] || tuned=lower
     for kind in $tuned auto; do
-        while read -r name; do
-            echo "${kind/lower/final} $(sed -n 's/^learning_rate = //p' "$work/$name/recipe.toml" | head -1) $(score "$name")"
-        done <"$work/$task-$1.$kind"
-    done | awk -v method="$1" -v language="$(is_language && echo 1)" '
+        while read -r name; do rated "${kind/lower/final}" "$name"; done <"$work/$task-$1.$kind"
+    done | side_by_side "$1"
+}
+
+side_by_side() { # a method; from lines of `rated`, a row of a table: the best rates' runs and the others
+    awk -v method="$1" -v language="$(is_language && echo 1)" '
         { rate[$1] = $2; sum[$1] += $3; n[$1]++ }
         END {
             if (language) {

@@ -85,7 +85,7 @@ impl SuggestedRate {
         match self.language {
             None => method,
             Some(LanguageBasis { width, relative_loss }) => {
-                format!("{method}, width {width}, {:.0} % of the loss of guessing", relative_loss * 100.0)
+                format!("{method}, width {width}, {} of the loss of guessing", share_of_guessing(relative_loss))
             }
         }
     }
@@ -102,12 +102,17 @@ impl SuggestedRate {
         let head = self.head.map(|rate| format!("; the head's is {rate:e}")).unwrap_or_default();
         let on = self.language.map_or_else(String::new, |LanguageBasis { width, relative_loss }| {
             format!(
-                " on a model of width {width} whose loss on the first rows is {:.0} % of that of guessing",
-                relative_loss * 100.0
+                " on a model of width {width} whose loss on the first rows is {} of that of guessing",
+                share_of_guessing(relative_loss)
             )
         });
         format!("learning_rate {AUTO} is {:e}, the rate for {}{of}{on}{head}", self.rate, self.method)
     }
+}
+
+/// A share as a percentage, bounded, since a broken model may have any loss.
+fn share_of_guessing(relative_loss: f64) -> String {
+    if relative_loss > 100.0 { "more than 10000 %".into() } else { format!("{:.0} %", relative_loss * 100.0) }
 }
 
 /// A power law of the density.
@@ -136,6 +141,12 @@ impl Law {
     /// The same rate whatever the density, such as the one of a method's paper.
     pub const fn flat(rate: f64) -> Self {
         Self { dense: rate, exponent: 0.0, highest: rate, on_language: None }
+    }
+
+    /// The same rate whatever the density, found by a search: for a classifier, and for a language model.
+    pub const fn searched(rate: f64, on_language: f64) -> Self {
+        let on_language = Some(OnLanguage { dense: on_language, highest: on_language, rises: false });
+        Self { on_language, ..Self::flat(rate) }
     }
 }
 
@@ -275,11 +286,26 @@ mod tests {
                 assert!((1e-9..0.5).contains(&rate(kind, 256, relative_loss)), "{kind:?} {relative_loss}");
             }
         }
-        // The rates of papers stay.
-        assert_eq!(
-            rate(MethodKind::Vera, 256, 2.0),
-            method(MethodKind::Vera, Selection::Random).learning_rate(1, 2, None).rate
-        );
+        // A few scalars bear a high rate.
+        assert!(rate(MethodKind::Vera, 256, 2.0) > 0.1 && rate(MethodKind::Melora, 4096, 0.2) < 1e-3);
+    }
+
+    #[test]
+    fn every_method_has_a_rate_for_language_models_and_they_fall_with_the_width() {
+        for kind in MethodKind::ALL.into_iter().filter(|kind| *kind != MethodKind::Head) {
+            let rate = |width| {
+                let language = Some(LanguageBasis { width, relative_loss: 0.5 });
+                method(kind, Selection::Random).learning_rate(10_000, 1_000_000, language).rate
+            };
+            assert!(rate(4096) < 0.1 * rate(256) && rate(4096) > 0.0, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_loss_beyond_all_bounds_is_said_in_few_words() {
+        let language = Some(LanguageBasis { width: 64, relative_loss: 1e30 });
+        let suggested = method(MethodKind::Sparta, Selection::Random).learning_rate(10, 1000, language);
+        assert!(suggested.remark().contains("more than 10000 % of that of guessing"), "{}", suggested.remark());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Method, Selection};
+use super::{AdaMixVariant, Method, Selection};
 use crate::recipe::rate::{Law, OnLanguage, relative_scale};
 
 /// How the model is adapted.
@@ -145,8 +145,8 @@ const FACTS: [Facts; 18] = [
                 },
             )
         },
-        called: |_| "melora in its paper",
-        law: |_| Law::flat(4e-4),
+        called: |_| "melora",
+        law: |_| Law::searched(7e-3, 0.04),
         head_apart: true,
     },
     Facts {
@@ -162,8 +162,8 @@ const FACTS: [Facts; 18] = [
                 },
             )
         },
-        called: |_| "lorta in its paper",
-        law: |_| Law::flat(1e-2),
+        called: |_| "lorta",
+        law: |_| Law::searched(0.03, 0.12),
         head_apart: true,
     },
     Facts {
@@ -171,8 +171,8 @@ const FACTS: [Facts; 18] = [
         name: "ether",
         uses: |_, field| field == "targets",
         summary: |method| ("method", format!("ether, {} blocks", method.ether.blocks)),
-        called: |_| "ether in its paper",
-        law: |_| Law::flat(2e-3),
+        called: |_| "ether",
+        law: |_| Law::searched(0.2, 0.2),
         head_apart: true,
     },
     Facts {
@@ -180,8 +180,8 @@ const FACTS: [Facts; 18] = [
         name: "ether_plus",
         uses: |_, field| field == "targets",
         summary: |method| ("method", format!("ether_plus, {} blocks", method.ether_plus.blocks)),
-        called: |_| "ether_plus in its paper",
-        law: |_| Law::flat(5e-3),
+        called: |_| "ether_plus",
+        law: |_| Law::searched(0.03, 0.5),
         head_apart: true,
     },
     Facts {
@@ -199,8 +199,8 @@ const FACTS: [Facts; 18] = [
                 },
             )
         },
-        called: |_| "loretta in its paper",
-        law: |_| Law::flat(1e-4),
+        called: |_| "loretta",
+        law: |_| Law::searched(3e-3, 0.03),
         head_apart: true,
     },
     Facts {
@@ -208,8 +208,8 @@ const FACTS: [Facts; 18] = [
         name: "finegates",
         uses: |_, field| field == "targets",
         summary: |_| ("method", "finegates".into()),
-        called: |_| "finegates in its paper",
-        law: |_| Law::flat(1e-3),
+        called: |_| "finegates",
+        law: |_| Law::searched(8e-3, 0.6),
         head_apart: true,
     },
     Facts {
@@ -225,8 +225,11 @@ const FACTS: [Facts; 18] = [
                 },
             )
         },
-        called: |_| "adamix in its paper",
-        law: |_| Law::flat(3e-4),
+        called: |_| "adamix",
+        law: |method| match method.adamix.variant {
+            AdaMixVariant::Adapter => Law::searched(4e-3, 0.08),
+            AdaMixVariant::Lora => Law::searched(1e-3, 8e-3),
+        },
         head_apart: true,
     },
     Facts {
@@ -234,8 +237,8 @@ const FACTS: [Facts; 18] = [
         name: "ia3",
         uses: |_, field| field == "targets",
         summary: |_| ("method", "ia3".into()),
-        called: |_| "ia3 in its paper",
-        law: |_| Law::flat(3e-3),
+        called: |_| "ia3",
+        law: |_| Law::searched(0.03, 1.0),
         head_apart: true,
     },
     Facts {
@@ -251,8 +254,8 @@ const FACTS: [Facts; 18] = [
                 },
             )
         },
-        called: |_| "vera in its paper",
-        law: |_| Law::flat(4e-3),
+        called: |_| "vera",
+        law: |_| Law::searched(0.04, 0.3),
         head_apart: true,
     },
     Facts {
@@ -260,8 +263,8 @@ const FACTS: [Facts; 18] = [
         name: "bitfit",
         uses: |_, _| false,
         summary: |_| ("method", "bitfit".into()),
-        called: |_| "bitfit in its paper",
-        law: |_| Law::flat(1e-3),
+        called: |_| "bitfit",
+        law: |_| Law::searched(3e-3, 0.1),
         head_apart: true,
     },
     Facts {
@@ -270,7 +273,7 @@ const FACTS: [Facts; 18] = [
         uses: |_, _| false,
         summary: |_| ("method", "ln_tuning".into()),
         called: |_| "ln_tuning",
-        law: |_| Law::flat(1e-3),
+        law: |_| Law::searched(3e-3, 0.12),
         head_apart: true,
     },
     Facts {
@@ -278,8 +281,8 @@ const FACTS: [Facts; 18] = [
         name: "id3",
         uses: |_, field| ["sparsity", "trainable", "match", "targets", "density"].contains(&field),
         summary: |method| ("sparsity", method.sparsity.to_string()),
-        called: |_| "id3 in its authors' code",
-        law: |_| Law::flat(1e-4),
+        called: |_| "id3",
+        law: |_| Law::searched(3e-3, 0.1),
         head_apart: true,
     },
     Facts {
@@ -287,8 +290,8 @@ const FACTS: [Facts; 18] = [
         name: "dst",
         uses: |_, field| ["sparsity", "trainable", "match", "targets", "density"].contains(&field),
         summary: |method| ("sparsity", method.sparsity.to_string()),
-        called: |_| "dst, as for full fine-tuning",
-        law: |_| Law::flat(2e-4),
+        called: |_| "dst",
+        law: |_| Law::searched(0.01, 0.3),
         head_apart: true,
     },
     Facts {
@@ -302,9 +305,8 @@ const FACTS: [Facts; 18] = [
             threshold if threshold > 0.0 => ("method", format!("sara, weights below {threshold}")),
             _ => ("sparsity", method.sparsity.to_string()),
         },
-        called: |_| "sara in its paper",
-        // Of the paper, which has thresholds of some thousandths.
-        law: |method| Law::flat((1e-3 * (-350.0 * method.sara.threshold).exp()).max(1e-5)),
+        called: |_| "sara",
+        law: |_| Law::searched(0.02, 0.5),
         head_apart: true,
     },
 ];
