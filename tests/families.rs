@@ -318,7 +318,7 @@ fn every_gradient_of_a_classifier_is_that_of_a_dense_backward_pass_in_float64() 
 /// Steps of AdamW on one batch, of which every token but a row's first is a target; each loss is compared.
 fn follow(path: &Path, case: &Value, expected: &str, model: &Model, method: &mut dyn Method) {
     let batch = together(case);
-    let (ids, width) = (integers(&case["input_ids"]), batch.width().cast_unsigned() as usize);
+    let (ids, width) = (integers(&case["input_ids"]), usize::try_from(batch.width()).unwrap());
     let places = sizes(&case["lengths"]).into_iter().enumerate();
     let wanted: Vec<usize> = places.flat_map(|(row, length)| row * width + 1..row * width + length).collect();
     let targets = Targets::Tokens {
@@ -369,10 +369,11 @@ fn ten_steps_of_sparta_and_of_lora_lose_what_pytorch_loses() {
         let mut lora = Lora::new(&settings, &model, &Head::none()).unwrap();
         let factors = |(place, site): (usize, &spartui::model::Site)| {
             let [out, input] = site.weight.size()[..] else { panic!("{}", site.name) };
-            let down = (0..rank).flat_map(|row| (0..input.cast_unsigned() as usize).map(move |column| (row, column)));
+            let [out, input] = [out, input].map(|size| usize::try_from(size).unwrap());
+            let down = (0..rank).flat_map(|row| (0..input).map(move |column| (row, column)));
             #[expect(clippy::cast_precision_loss)]
             let down = down.map(|(row, column)| ((row * 31 + column * 17) % 13) as f32 / 20.0 - 0.3).collect();
-            let up = vec![0.0; rank * out.cast_unsigned() as usize];
+            let up = vec![0.0; rank * out];
             #[expect(clippy::cast_precision_loss)]
             let scale = alpha / rank as f64;
             (place, Factors { rank, down, up, magnitude: None, scale })
@@ -382,4 +383,32 @@ fn ten_steps_of_sparta_and_of_lora_lose_what_pytorch_loses() {
         checked += 1;
     }
     assert_eq!(checked, 13);
+}
+
+/// `published.json` holds the configurations of public checkpoints and their numbers of parameters, as transformers counts
+/// them and as published, where known.
+#[test]
+fn public_checkpoints_have_as_many_parameters_as_published() {
+    let rows = common::json(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/published.json"));
+    let rows = rows.as_array().unwrap();
+    assert!(rows.len() >= 19);
+    for row in rows {
+        let (published, counted) = (row["published"].as_u64(), row["parameters"].as_u64().unwrap());
+        assert!(published.is_none_or(|published| published == counted), "{}", row["name"]);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("config.json"), row["config"].to_string()).unwrap();
+        let mut open = spartui::model::Open {
+            folder: folder.path(),
+            dtype: "bfloat16",
+            device: "cpu",
+            task: TaskKind::CausalLm,
+            fresh: Some(1),
+            added: spartui::model::AddedRows::default(),
+        };
+        if !spartui::model::Config::load(folder.path()).unwrap().family.is_decoder() {
+            open.task = TaskKind::SequenceClassification;
+        }
+        let model = Model::outline(&open).unwrap_or_else(|error| panic!("{}: {error}", row["name"]));
+        assert_eq!(model.base_parameters(), counted, "{}", row["name"]);
+    }
 }

@@ -2,6 +2,10 @@
 //! each, one after the other on the same model, and the best one is chosen. Each begins at the run's start and goes
 //! through the same batches, under the run's schedule drawn together to those steps. The worse ones are stopped early.
 //! All in all they take at most a tenth of the run's steps. What is left is the run's start, to the bit.
+//!
+//! A few steps flatter high rates (arXiv 1803.02021): they come down fast, and stay where a lower rate would have got
+//! further, or fail later. So a rate above that of the rule has to make half as much progress again, and one below it to be
+//! better by a hundredth; where nothing learns in these steps, the rule's rate stays.
 
 use super::session::Timing;
 use super::{Attempt, Session, Snapshot};
@@ -14,6 +18,12 @@ const STEP: f64 = 3.162_277_660_168_379_5;
 const FEWEST: u64 = 6;
 /// The most steps of a rate before the worse ones are stopped; those that are left take as many again.
 const MOST: u64 = 24;
+/// The progress of a higher rate, relative to that of a lower one, from which it is preferred.
+const CLEARLY: f64 = 1.5;
+/// The least progress of a rate that is preferred to a lower one, as a share of the loss before training.
+const LEAST: f64 = 0.1;
+/// By how much a lower rate has to be better than a higher one, as a share of the loss before training.
+const LOWER: f64 = 0.01;
 /// The highest rate that a recipe takes.
 const HIGHEST: f64 = 10.0;
 
@@ -158,12 +168,12 @@ impl Session {
                 return Ok(None);
             }
         }
-        for place in best(&runners, scheme.kept) {
+        for place in best(&runners, scheme.kept, by_rate, two_digits(rule)) {
             if !advance(self, &mut runners[place], scheme.steps)? {
                 return Ok(None);
             }
         }
-        let chosen = best(&runners, 1)[0];
+        let chosen = best(&runners, 1, by_rate, two_digits(rule))[0];
         let rate = runners[chosen].trial.rate;
         for exponent in scheme.head.iter().filter(|_| !head_alone) {
             let mut other = runner(rate, head * STEP.powi(*exponent));
@@ -172,7 +182,9 @@ impl Session {
             }
             runners.push(other);
         }
-        let chosen = best(&runners, 1)[0];
+        let of_rate: Vec<usize> = (0..runners.len()).filter(|place| runners[*place].trial.rate == rate).collect();
+        let of_head: Vec<&Runner> = of_rate.iter().map(|place| &runners[*place]).collect();
+        let chosen = of_rate[best(&of_head, 1, by_head, two_digits(head))[0]];
         Ok(Some(RateRace { trials: runners.into_iter().map(|runner| runner.trial).collect(), chosen, has_head }))
     }
 
@@ -191,15 +203,49 @@ impl Session {
     }
 }
 
-/// The places of the trials with the lowest losses, of those with the most steps.
-fn best(runners: &[Runner], count: usize) -> Vec<usize> {
-    let mut places: Vec<usize> = (0..runners.len()).collect();
-    places.sort_by(|one, other| {
-        let (one, other) = (&runners[*one].trial, &runners[*other].trial);
-        other.steps.cmp(&one.steps).then(one.loss.total_cmp(&other.loss))
-    });
-    places.truncate(count);
+fn by_rate(trial: &RateTrial) -> f64 {
+    trial.rate
+}
+
+fn by_head(trial: &RateTrial) -> f64 {
+    trial.head
+}
+
+/// The places of the best trials of those with the most steps, the best one first. `rate` is the rate in which they
+/// differ, and `rule` that of the rule.
+fn best<R: std::borrow::Borrow<Runner>>(
+    runners: &[R],
+    count: usize,
+    rate: fn(&RateTrial) -> f64,
+    rule: f64,
+) -> Vec<usize> {
+    let trial = |place: &usize| &runners[*place].borrow().trial;
+    let before = runners.iter().find_map(|runner| runner.borrow().losses.first().copied()).unwrap_or(f64::INFINITY);
+    let mut left: Vec<usize> = (0..runners.len()).collect();
+    left.sort_by(|one, other| rate(trial(one)).total_cmp(&rate(trial(other))));
+    let most = left.iter().map(|place| trial(place).steps).max().unwrap_or(0);
+    left.retain(|place| trial(place).steps == most);
+    let mut places = Vec::new();
+    while places.len() < count && !left.is_empty() {
+        let start = left.partition_point(|place| rate(trial(place)) < rule).min(left.len() - 1);
+        let losses: Vec<f64> = left.iter().map(|place| trial(place).loss).collect();
+        places.push(left.remove(preferred(before, &losses, start)));
+    }
     places
+}
+
+/// The place of the preferred one of these losses, which are in the order of rising rates; `before` is the loss before
+/// training, and `start` the place of the rule's rate.
+fn preferred(before: f64, losses: &[f64], start: usize) -> usize {
+    let progress = |place: usize| before - losses[place];
+    let lower = (0..start).rev().fold(start, |chosen, place| {
+        let is_better = !losses[chosen].is_finite() || progress(place) > progress(chosen) + LOWER * before;
+        if is_better { place } else { chosen }
+    });
+    (start + 1..losses.len()).fold(lower, |chosen, place| {
+        let is_clear = progress(place) > CLEARLY * progress(chosen) && progress(place) > LEAST * before;
+        if is_clear || !losses[chosen].is_finite() { place } else { chosen }
+    })
 }
 
 /// How many rates take part, and for how long.
@@ -244,6 +290,25 @@ impl Scheme {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Losses of races of eight steps in the study, in the order of the rates, and the place of the preferred one.
+    #[test]
+    fn a_higher_rate_has_to_be_clearly_better() {
+        for (method, before, losses, wanted) in [
+            ("lora, rank 4", 12.1, [10.2936, 8.0919, 7.8548], 1),
+            ("lorta", 12.1, [11.9469, 9.6717, 8.5756], 1),
+            ("vera", 12.1, [10.3682, 8.0592, 8.4664], 1),
+            ("id3", 12.1, [7.8295, 8.3477, 9.4723], 0),
+            ("adamix", 12.1, [11.8950, 12.0408, 13.1804], 0),
+            ("melora on a classifier, where nothing is learned yet", 2.49, [2.5097, 2.5067, 2.4853], 1),
+            ("a rate at which the loss is no number", 12.1, [9.0, 8.5, f64::INFINITY], 1),
+            ("the rule's is no number", 12.1, [9.0, f64::INFINITY, f64::INFINITY], 0),
+            ("only the highest learns", 12.1, [12.0, 11.9, 8.0], 2),
+            ("all but the highest are no numbers", 12.1, [f64::INFINITY, f64::INFINITY, 8.4], 2),
+        ] {
+            assert_eq!(preferred(before, &losses, 1), wanted, "{method}");
+        }
+    }
 
     #[test]
     fn it_takes_a_tenth_of_the_run_at_most_and_nothing_of_a_short_one() {
