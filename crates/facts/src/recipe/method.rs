@@ -23,7 +23,7 @@ const SHARED: &[Field] = &[
     live("method.trainable", Kind::Integer(0, ANY), "parameters that train, the head among them, instead of method.sparsity, which follows from it; 0: as many as method.sparsity leaves"),
     field("method.match", Kind::Text, "another run, by name or folder, or a lane as RACE/lane-2, whose number of trainable parameters is used; the launch writes that number to method.trainable"),
     field("method.targets", Kind::Words, "groups of weights to adapt; all-linear: all linear layers of the blocks; for sparta also bias, norm, embeddings, lm_head, and all"),
-    live("method.density", Kind::NumberByName(0.0, 1.0), "share of a group's scalars that train, beside what sparsity or trainable gives to the other groups"),
+    live("method.density", Kind::NumberByName(0.0, 1.0), "share of a group's scalars that train, for groups that do not share the rest evenly"),
     live("method.on_shrink", Kind::Choice(&["retire", "revert"]), "scalars that stop training after a change keep their delta (retire) or lose it (revert)"),
     field("method.rounding", Kind::Choice(&["nearest", "stochastic"]), "how weight plus delta is rounded to the data type of the weights"),
     field("method.rank", Kind::Integer(1, 1 << 16), "lora: rank of the product added to each weight"),
